@@ -1,0 +1,3 @@
+"""A movie data platform as Dagster software-defined assets on DuckDB."""
+
+__version__ = "0.1.0"

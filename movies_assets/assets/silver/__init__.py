@@ -1,0 +1,1 @@
+"""Silver: bronze, typed and cleaned. Pure functions from Ibis tables to Ibis tables."""

@@ -1,0 +1,1 @@
+"""Persistence: the DuckDB warehouse, its transactions and its quarantine."""

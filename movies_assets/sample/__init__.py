@@ -1,1 +1,1 @@
-"""The embedded default source: a deterministic fictional catalogue and servers that speak the real protocols."""
+"""The embedded default source: a fictional catalogue, and servers that speak the real protocols."""

@@ -1,0 +1,511 @@
+"""A deterministic fictional movie catalogue in the wire format of the YTS API.
+
+A movie is a pure function of the seed and its place on an endless timeline, and a catalogue is
+the end of that timeline up to its last day. So a bigger catalogue is a smaller one with older
+movies behind it, a later last day is an earlier one with newer movies in front, and only a few
+arrays of numbers are held in memory.
+
+When movies are uploaded belongs into `timeline`, text into `words`, HTTP into `server`.
+"""
+
+import re
+import unicodedata
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from hashlib import shake_128
+from io import BytesIO
+from itertools import chain, repeat
+from json import dumps, loads
+from json.encoder import encode_basestring as _quoted
+from statistics import NormalDist
+from struct import unpack
+from typing import Any, Literal, Protocol, TypeVar, cast
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from movies_assets.sample import timeline, words
+
+T = TypeVar("T")
+
+Movie = dict[str, Any]
+"""A movie as JSON object with the 26 keys of the wire format."""
+
+SITE = "https://movies.invalid"
+SERVER_ZONE = ZoneInfo("Europe/Berlin")
+"""The zone of the local times in `date_uploaded`."""
+FIRST_YEAR = 1920
+_OLD_STYLE_SHARE = 20
+"""The oldest 1/20 of a catalogue may spell the language 'English'."""
+
+
+class MovieList(Protocol):
+    """What a server can serve: movies by position, the latest upload (position 0) first.
+
+    `movies[position]` is a dict, `movies.json(position)` the same movie as JSON text.
+
+    Attributes:
+        movie_count: How many movies the server claims to have, often more than there are.
+        server_time: The server's clock, in seconds since 1970 UTC.
+        revision: Changes whenever a movie or the order changes.
+    """
+
+    @property
+    def movie_count(self) -> int: ...  # noqa: D102 - told by the class
+    @property
+    def server_time(self) -> int: ...  # noqa: D102
+    @property
+    def revision(self) -> int: ...  # noqa: D102
+    def __len__(self) -> int: ...  # noqa: D105
+    def __getitem__(self, position: int, /) -> Movie: ...  # noqa: D105
+    def json(self, position: int, /) -> str: ...  # noqa: D102
+
+
+class Catalogue:
+    """The latest `movies` movies of the timeline of `seed`, computed when asked for.
+
+    About 20.3 movies a day, fewer or more by weekday and burst, none on one day in 32. Position
+    0 is the newest movie in the hidden order of `sort_by=date_added`. About one movie in a hundred
+    was uploaded again: it stands once, at the place and with the date of its latest upload.
+
+    Args:
+        movies: How many movies there are at the end of `last_day`.
+        last_day: All uploads are before the end of this UTC day.
+        seed: Another seed is another catalogue.
+        as_of: Shows the catalogue as it was at this instant: later movies are not there yet,
+            movies uploaded again later are at their old place with their old date.
+        late_every: One movie in so many is dated later (by up to 17 hours) than its place in the
+            order says; the default makes one to three date inversions in a page of 50, 3 makes
+            as many as the busiest pages of the real server have.
+
+    Attributes:
+        ids: The movies' ids by position.
+        uploaded_unix: The instants of their latest uploads, in seconds since 1970, by position.
+
+    Raises:
+        ValueError: The timeline holds fewer movies, or `as_of` has no time zone.
+    """
+
+    revision = 0
+
+    def __init__(
+        self,
+        movies: int,
+        last_day: date,
+        seed: int = 1,
+        *,
+        as_of: datetime | None = None,
+        late_every: int = 22,
+    ) -> None:
+        if as_of is not None and as_of.tzinfo is None:
+            raise ValueError(f"as_of is an instant and needs a time zone: {as_of}")
+        end = timeline.seconds_at_end_of(last_day)
+        until = end if as_of is None else min(end, int(as_of.timestamp()))
+        found = timeline.uploads(movies=movies, last_day=last_day, seed=seed, late_every=late_every)
+        again = found.again_at < until
+        shown = np.flatnonzero(found.first_at < until)
+        places = np.where(again, found.again_places, found.places)[shown]
+        order = shown[np.argsort(places, kind="stable")[::-1]]
+        self.ids = found.ids[order]
+        self.uploaded_unix = np.where(again, found.again_at, found.first_at)[order]
+        self.server_time = until
+        self._numbers = found.numbers[order]
+        self._first_unix = found.first_at[order]
+        self._old_style_before = int(found.numbers[0]) + movies // _OLD_STYLE_SHARE
+        self._seed = seed
+
+    @property
+    def movie_count(self) -> int:
+        """How many movies the server claims to have: 0.1 % (at least 3) too many."""
+        return len(self) + max(3, len(self) // 1000)
+
+    def __len__(self) -> int:
+        """Returns how many movies there are."""
+        return len(self.ids)
+
+    def __getitem__(self, position: int) -> Movie:
+        """Returns the movie at a position from 0 (newest) to len - 1."""
+        return cast("Movie", loads(self.json(position)))
+
+    def json(self, position: int) -> str:
+        """Returns the movie at a position as JSON text."""
+        number = int(self._numbers[position])
+        return _compose(
+            _Draws(self._seed, number),
+            movie_id=int(self.ids[position]),
+            imdb_code=_imdb_code(number),
+            first_unix=int(self._first_unix[position]),
+            uploaded_unix=int(self.uploaded_unix[position]),
+            english="English" if number < self._old_style_before and number % 2 else "en",
+        )
+
+
+class RecordedCatalogue:
+    """Movies as they were recorded, in the order in which they are given (newest first).
+
+    Args:
+        movies: The movies in the wire format.
+        movie_count: What the server claims; None claims the truth.
+    """
+
+    revision = 0
+
+    def __init__(self, movies: Sequence[Movie], movie_count: int | None = None) -> None:
+        self._movies = movies
+        self.movie_count = len(movies) if movie_count is None else movie_count
+        self.server_time = max((m["date_uploaded_unix"] or 0 for m in movies), default=0)
+
+    def __len__(self) -> int:
+        """Returns how many movies there are."""
+        return len(self._movies)
+
+    def __getitem__(self, position: int) -> Movie:
+        """Returns the movie at a position from 0 (newest) to len - 1."""
+        return self._movies[position]
+
+    def json(self, position: int) -> str:
+        """Returns the movie at a position as JSON text."""
+        return dumps(self[position])
+
+
+class Patched:
+    """A catalogue with some of its movies changed, and others put in front of it.
+
+    Args:
+        movies: The catalogue.
+        changes: By movie id, the keys to replace, or a function from the movie to another one.
+        added: Movies that stand before all others.
+    """
+
+    def __init__(
+        self,
+        movies: MovieList,
+        changes: Mapping[int, Movie | Callable[[Movie], Movie]],
+        added: Sequence[Movie] = (),
+    ) -> None:
+        self._movies, self._changes, self._added = movies, changes, added
+
+    @property
+    def movie_count(self) -> int:
+        """How many movies the server claims to have."""
+        return self._movies.movie_count + len(self._added)
+
+    @property
+    def server_time(self) -> int:
+        """The server's clock, in seconds since 1970 UTC."""
+        return self._movies.server_time
+
+    @property
+    def revision(self) -> int:
+        """Changes whenever the catalogue below changes."""
+        return self._movies.revision
+
+    def __len__(self) -> int:
+        """Returns how many movies there are."""
+        return len(self._movies) + len(self._added)
+
+    def __getitem__(self, position: int) -> Movie:
+        """Returns the movie at a position from 0 (newest) to len - 1, changed where asked for."""
+        if position < len(self._added):
+            return self._added[position]
+        movie = self._movies[position - len(self._added)]
+        change = self._changes.get(movie["id"], {})
+        return change(movie) if callable(change) else movie | change
+
+    def json(self, position: int) -> str:
+        """Returns the movie at a position as JSON text."""
+        return dumps(self[position])
+
+
+class Shifting:
+    """A catalogue that changes while it is read.
+
+    Args:
+        movies: The catalogue.
+        hold_back: So many of its newest movies are not there yet; `publish` brings them.
+    """
+
+    def __init__(self, movies: MovieList, hold_back: int = 0) -> None:
+        self._movies = movies
+        self._order = list(range(hold_back, len(movies)))
+        self._held_back = list(range(hold_back))
+        self._moved_to: dict[int, int] = {}
+        self.revision = 0
+
+    @property
+    def movie_count(self) -> int:
+        """How many movies the server claims to have."""
+        return self._movies.movie_count - len(self._held_back)
+
+    @property
+    def server_time(self) -> int:
+        """The server's clock, in seconds since 1970 UTC."""
+        return self._movies.server_time
+
+    def __len__(self) -> int:
+        """Returns how many movies there are by now."""
+        return len(self._order)
+
+    def __getitem__(self, position: int) -> Movie:
+        """Returns the movie at a position from 0 (newest) to len - 1, by the present order."""
+        original = self._order[position]
+        movie = self._movies[original]
+        moved_to = self._moved_to.get(original)
+        return movie if moved_to is None else movie | loads(f"{{{_dates(moved_to)}}}")
+
+    def json(self, position: int) -> str:
+        """Returns the movie at a position as JSON text."""
+        original = self._order[position]
+        moved = original in self._moved_to
+        return dumps(self[position]) if moved else self._movies.json(original)
+
+    def publish(self) -> None:
+        """Puts the oldest movie that was held back in front; nothing is left: does nothing."""
+        if self._held_back:
+            self._order.insert(0, self._held_back.pop())
+            self.revision += 1
+
+    def reupload(self, position: int = -1) -> None:
+        """Moves a movie (the oldest by default) to the front, a minute after the newest one."""
+        newest = self[0]
+        uploaded = newest["date_uploaded_unix"] or newest["torrents"][0]["date_uploaded_unix"]
+        original = self._order.pop(position)
+        self._order.insert(0, original)
+        self._moved_to[original] = uploaded + 60
+        self.revision += 1
+
+
+class _Draws:
+    """The random numbers of one movie: 16 bits each, in a fixed order."""
+
+    __slots__ = ("_bytes", "_numbers")
+
+    def __init__(self, seed: int, number: int) -> None:
+        # Hashing once is five times as fast as seeding random.Random, and stays the same over
+        # Python versions.
+        digest = shake_128(b"%d/%d" % (seed, number)).digest(256)
+        self._numbers: Iterator[int] = iter(unpack("<80H", digest[:160]))
+        self._bytes = BytesIO(digest[160:])
+
+    def below(self, end: int) -> int:
+        return next(self._numbers) % end
+
+    def pick(self, table: Sequence[T]) -> T:
+        return table[next(self._numbers) % len(table)]
+
+    def pick_two(self, table: Sequence[T]) -> tuple[T, T]:
+        """Picks two different entries."""
+        first = self.below(len(table))
+        return table[first], table[first - 1 - self.below(len(table) - 1)]
+
+    def bytes(self, count: int) -> bytes:
+        return self._bytes.read(count)
+
+
+def _table(weights: Mapping[T, int]) -> tuple[T, ...]:
+    """Repeats each entry by its weight, so that a plain pick is a weighted one."""
+    return tuple(chain.from_iterable(repeat(entry, weight) for entry, weight in weights.items()))
+
+
+def _plural(noun: str) -> str:
+    if noun in words.IRREGULAR_PLURALS:
+        return words.IRREGULAR_PLURALS[noun]
+    if noun.endswith("man"):
+        return noun.removesuffix("man") + "men"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun.removesuffix("y") + "ies"
+    return noun + ("es" if noun.endswith(("ss", "x", "z", "ch", "sh")) else "s")
+
+
+def _normal_table(mean: float, deviation: float, *, entries: int) -> list[float]:
+    normal = NormalDist(mean, deviation)
+    return [normal.inv_cdf((entry + 0.5) / entries) for entry in range(entries)]
+
+
+def _rating(drawn: float) -> float:
+    """Rounds to the wire's tenths, whole ones as int; few movies come near 9.5, none above."""
+    squeezed = min(drawn, 8.5 + (drawn - 8.5) / 2)
+    rating = round(min(max(squeezed, 1.0), 9.5), 1)
+    return int(rating) if rating == int(rating) else rating
+
+
+_RATINGS = [_rating(drawn) for drawn in _normal_table(6.2, 1.2, entries=4096)]
+_RUNTIMES = [min(max(int(drawn), 15), 240) for drawn in _normal_table(98, 22, entries=1024)]
+_RUNTIMES[::17] = [15 + 3 * (entry % 9) for entry in range(len(_RUNTIMES[::17]))]  # short films
+_LANGUAGES = _table(words.LANGUAGE_WEIGHTS)
+_GENRES = _table(words.GENRE_WEIGHTS)
+_GENRE_COUNTS = _table(words.GENRE_COUNT_WEIGHTS)
+_MPA = _table(words.MPA_WEIGHTS)
+_QUALITIES = _table(words.QUALITY_WEIGHTS)
+_NO_SLUG = re.compile("[^a-z0-9]+")
+_NOUNS = [  # singular, with article, plural
+    (noun, ("an " if noun[0] in "AEIOU" or noun == "Hourglass" else "a ") + noun, _plural(noun))
+    for noun in words.NOUNS
+]
+_SOURCES = ("bluray", "web", "web")
+_BYTES_PER_MINUTE = {"720p": 9_200_000, "1080p": 17_000_000, "2160p": 41_000_000}
+
+
+def _compose(  # noqa: PLR0913 - one a column
+    draws: _Draws,
+    *,
+    movie_id: int,
+    imdb_code: str,
+    first_unix: int,
+    uploaded_unix: int,
+    english: Literal["en", "English"],
+) -> str:
+    """Composes one movie from its random numbers, as JSON.
+
+    Writing the text directly takes half the time of building a dict and encoding it, and this is
+    most of what serving a page costs.
+    """
+    year = _year(draws, first_unix)
+    language = draws.pick(_LANGUAGES)
+    english_title = _english_title(draws)
+    title = _native_title(draws, language) or english_title
+    slug = f"{_slug(english_title)}-{year}"
+    runtime = 0 if draws.below(20) == 0 else draws.pick(_RUNTIMES)
+    rating = 0 if draws.below(20) == 0 else draws.pick(_RATINGS)
+    genres = _genres(draws)
+    story = _story(draws)
+    trailer = "" if draws.below(5) < 2 else _trailer_code(draws)  # noqa: PLR2004
+    mpa_rating = draws.pick(_MPA)
+    torrents = _torrents(draws, runtime or 90, uploaded_unix)
+    dates = _UNDATED if draws.below(80) == 0 else _dates(uploaded_unix)
+    images = f"{SITE}/images/{slug.replace('-', '_')}"
+    return (
+        f'{{"id":{movie_id},"url":"{SITE}/movies/{slug}","imdb_code":"{imdb_code}",'
+        f'"title":{_quoted(title)},"title_english":{_quoted(english_title)},'
+        f'"title_long":{_quoted(f"{title} ({year})")},"slug":"{slug}","year":{year},'
+        f'"rating":{rating},"runtime":{runtime},"genres":{genres},'
+        f'"summary":{story},"description_full":{story},"synopsis":{story},'
+        f'"yt_trailer_code":"{trailer}","language":"{english if language == "en" else language}",'
+        f'"mpa_rating":"{mpa_rating}","background_image":"{images}/background.jpg",'
+        f'"background_image_original":"{images}/background.jpg",'
+        f'"small_cover_image":"{images}/small-cover.jpg",'
+        f'"medium_cover_image":"{images}/medium-cover.jpg",'
+        f'"large_cover_image":"{images}/large-cover.jpg","state":"ok",'
+        f'"torrents":[{torrents}],{dates}}}'
+    )
+
+
+_UNDATED = '"date_uploaded":null,"date_uploaded_unix":null'
+
+
+def _dates(unix: int) -> str:
+    hour, seconds = divmod(unix, 3600)
+    minute, second = divmod(seconds, 60)
+    local = f"{_local_hour(hour)}:{minute:02}:{second:02}"
+    return f'"date_uploaded":"{local}","date_uploaded_unix":{unix}'
+
+
+@lru_cache(maxsize=256)
+def _local_hour(hours: int) -> str:
+    """Returns the date and hour on the server's clock, so many hours after 1970.
+
+    Neighbours on a page share it: the zone's rules are too slow to be asked for each torrent.
+    """
+    return f"{datetime.fromtimestamp(hours * 3600, SERVER_ZONE):%Y-%m-%d %H}"
+
+
+def _year(draws: _Draws, first_unix: int) -> int:
+    """Draws a year up to that of the upload, half of them from its last six years."""
+    latest = datetime.fromtimestamp(first_unix, UTC).year
+    return latest - int((latest - FIRST_YEAR + 1) * (draws.below(4096) / 4096) ** 4)
+
+
+def _imdb_code(number: int) -> str:
+    """Scatters the numbers one to one over codes far above those in use."""
+    return f"tt{60_000_000 + number * 7_368_787 % 40_000_000}"
+
+
+def _english_title(draws: _Draws) -> str:
+    (noun, a_noun, _), (second, _, nouns) = draws.pick_two(_NOUNS)
+    parts = {
+        "adjective": draws.pick(words.ADJECTIVES),
+        "noun": noun,
+        "a_noun": a_noun,
+        "second": second,
+        "nouns": nouns,
+        "place": draws.pick(words.PLACES),
+        "name": draws.pick(words.NAMES),
+    }
+    pattern, rare = draws.pick(words.TITLE_PATTERNS), draws.below(100)
+    if rare < 8 and ":" not in pattern:  # noqa: PLR2004 - 8 %
+        pattern += draws.pick(words.SUBTITLE_PATTERNS)
+    title = pattern.format_map(parts)
+    title = title[0].upper() + title[1:]
+    return f"{title} {draws.pick(words.EMOJI)}" if rare == 99 else title  # noqa: PLR2004
+
+
+def _native_title(draws: _Draws, language: str) -> str | None:
+    """Returns a title in the movie's own language for every second movie that has one."""
+    if language not in words.NATIVE_TITLES or draws.below(2):
+        return None
+    conjunction, nouns = words.NATIVE_TITLES[language]
+    first, second = draws.pick_two(nouns)
+    return f"{first}{conjunction}{second[0].lower()}{second[1:]}"
+
+
+def _slug(title: str) -> str:
+    if not title.isascii():
+        title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    return _NO_SLUG.sub("-", title.lower().replace("'", "")).strip("-")
+
+
+def _genres(draws: _Draws) -> str:
+    if draws.below(64) == 0:
+        return "null"
+    genres = sorted({draws.pick(_GENRES) for _ in range(draws.pick(_GENRE_COUNTS))})
+    return '["' + '","'.join(genres) + '"]'
+
+
+def _story(draws: _Draws) -> str:
+    """Composes three sentences about invented people; one movie in 40 has none."""
+    if draws.below(40) == 0:
+        return '""'
+    first, friend = draws.pick_two(words.NAMES)
+    job, other_job = draws.pick_two(words.JOBS)
+    sentences = " ".join(
+        (draws.pick(words.OPENINGS), draws.pick(words.MIDDLES), draws.pick(words.ENDINGS))
+    )
+    story = sentences.format_map(
+        {
+            "hero": f"{first} {draws.pick(words.SURNAMES)}",
+            "first": first,
+            "friend": friend,
+            "job": job,
+            "other_job": other_job,
+            "place": draws.pick(words.PLACES),
+            "thing": draws.pick(words.THINGS),
+        }
+    )
+    return _quoted(story)
+
+
+def _trailer_code(draws: _Draws) -> str:
+    return urlsafe_b64encode(draws.bytes(9)).decode()[:11]
+
+
+def _torrents(draws: _Draws, minutes: int, uploaded_unix: int) -> str:
+    """Returns one torrent a quality; the first is uploaded with the movie, the others follow."""
+    source = draws.pick(_SOURCES)
+    torrents, unix = [], uploaded_unix
+    for quality in draws.pick(_QUALITIES):
+        hash_ = draws.bytes(20).hex().upper()
+        size = int(minutes * _BYTES_PER_MINUTE[quality] * (0.8 + draws.below(400) / 1000))
+        torrents.append(
+            f'{{"url":"{SITE}/torrent/{hash_}","hash":"{hash_}","quality":"{quality}",'
+            f'"type":"{source}","seeds":{draws.below(draws.below(400) + 1)},'
+            f'"peers":{draws.below(60)},"size":"{_size(size)}","size_bytes":{size},{_dates(unix)}}}'
+        )
+        unix += 1800 + draws.below(14_400)
+    return ",".join(torrents)
+
+
+def _size(size: int) -> str:
+    gigabyte = 2**30
+    return f"{size / 2**30:.2f} GB" if size >= gigabyte else f"{size / 2**20:.2f} MB"

@@ -1,0 +1,93 @@
+"""Schedules: when jobs run."""
+
+from datetime import date
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from movies_assets.automation.jobs import YTS_ASSETS, YTS_DAILY
+from movies_assets.partitions import day_ranges, yts_days
+from movies_assets.settings import Settings
+
+UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+def build(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """Build the schedules."""
+    partitions = yts_days(settings)
+
+    @dg.schedule(
+        name=f"{YTS_DAILY}_schedule",
+        job_name=YTS_DAILY,
+        # Half past two: the UTC day is over everywhere, late uploads have arrived.
+        cron_schedule="30 2 * * *",
+        execution_timezone="UTC",
+        description=f"Materialize yesterday, and every day of the last {settings.catch_up_days} "
+        "that was missed since the first one (downtime, failed runs), neighbours as one range.",
+    )
+    def yts_daily_schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        now = context.scheduled_execution_time
+        keys = partitions.get_partition_keys(current_time=now)[-settings.catch_up_days :]
+        done = _materialized(context, partitions)
+        first_done = next((index for index, key in enumerate(keys) if key in done), len(keys) - 1)
+        under_way = _under_way(context.instance)
+        missing = [
+            key
+            for key in keys[first_done:]
+            if key not in done and not any(first <= key <= last for first, last in under_way)
+        ]
+        if not missing:
+            return dg.SkipReason("every day is there or under way")
+        return [
+            dg.RunRequest(
+                # The day of the tick is part of it: a range that failed is asked for again.
+                run_key=f"{now:%Y-%m-%d} {first}...{last}",
+                tags={ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last},
+            )
+            for first, last in _ranges(missing)
+        ]
+
+    return [yts_daily_schedule]
+
+
+def _ranges(keys: list[str]) -> list[tuple[str, str]]:
+    days = map(date.fromisoformat, keys)
+    return [(first.isoformat(), last.isoformat()) for first, last in day_ranges(days)]
+
+
+def _materialized(
+    context: dg.ScheduleEvaluationContext, partitions: dg.PartitionsDefinition
+) -> set[str]:
+    """Return the days on which every table of the job was written."""
+    assert context.repository_def is not None  # noqa: S101 (Dagster sets it for every tick)
+    graph = context.repository_def.asset_graph
+    return set.intersection(
+        *(
+            set(context.instance.get_materialized_partitions(key))
+            for key in YTS_ASSETS.resolve(graph)
+            if graph.get(key).partitions_def == partitions
+        )
+    )
+
+
+def _under_way(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+    """Return first and last day of the runs that wait or run."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=YTS_DAILY, statuses=UNDER_WAY))
+    tags = [run.tags for run in runs]
+    return [
+        (
+            tag.get(ASSET_PARTITION_RANGE_START_TAG, tag.get("dagster/partition", "")),
+            tag.get(ASSET_PARTITION_RANGE_END_TAG, tag.get("dagster/partition", "")),
+        )
+        for tag in tags
+    ]

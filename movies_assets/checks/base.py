@@ -1,0 +1,138 @@
+"""What all checks share: running against the warehouse, the run's partitions, showing a verdict."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from movies_assets.settings import Settings
+from movies_assets.table import Table
+from movies_assets.warehouse.database import Warehouse, WarehouseError
+from movies_assets.warehouse.writer import SHOWN_ROWS, compile_sql, stored_types
+
+SHOWN_CHARACTERS = 200
+
+
+class Rows:
+    """The rows that a check looks at, and the means to ask the warehouse about them.
+
+    Attributes:
+        all: the whole table, unbound.
+        of_run: the rows of the run's partitions; the whole table where it has none.
+        days: first (inclusive) and last (exclusive) day of the run, where it has partitions.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        connection: duckdb.DuckDBPyConnection,
+        context: dg.AssetCheckExecutionContext,
+    ) -> None:
+        self.connection = connection
+        self.context = context
+        self.table = table
+        self.all = table.contract.table(table.name)
+        partitioned = table.partitions is not None and _has_partitions(context)
+        self.days = context.partition_time_window if partitioned else None
+        self.of_run = self.within_days(self.all, table.partition_column)
+
+    def within_days(self, rows: ir.Table, day_column: str | None) -> ir.Table:
+        """Restrict any table to the days of the run by its day column."""
+        if self.days is None or day_column is None:
+            return rows
+        first, end = self.days.start.date(), self.days.end.date()
+        day = rows[day_column]
+        return rows.filter(day >= ibis.literal(first), day < ibis.literal(end))
+
+    def fetch(self, expression: ir.Expr) -> list[dict[str, Any]]:
+        """Run an expression and return its rows as dictionaries."""
+        cursor = self.connection.execute(compile_sql(expression))
+        names = [item[0] for item in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def sample(self, expression: ir.Table) -> list[dict[str, Any]]:
+        """Return the first rows that a red check shows, long values cut."""
+        rows = self.fetch(expression.limit(SHOWN_ROWS))
+        return [{name: str(value)[:SHOWN_CHARACTERS] for name, value in r.items()} for r in rows]
+
+    def stored_types(self) -> dict[str, str]:
+        """Return the columns and types of the table as it is stored."""
+        return stored_types(self.connection, self.table.name)
+
+
+def warehouse_check(
+    table: Table,
+    settings: Settings,
+    *,
+    name: str,
+    description: str,
+    evaluate: Callable[[Rows], dg.AssetCheckResult],
+    blocking: bool = False,
+) -> dg.AssetChecksDefinition:
+    """Build an asset check that looks at the rows of the run in the warehouse."""
+
+    @dg.asset_check(
+        asset=table.key,
+        name=name,
+        description=description,
+        blocking=blocking,
+        partitions_def=table.partitions(settings) if table.partitions else None,
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.AssetCheckResult:
+        with warehouse.reading() as connection:
+            try:
+                return evaluate(Rows(table, connection, context))
+            except duckdb.CatalogException as error:
+                raise WarehouseError(
+                    f"{table.name}: a table that check '{name}' reads is missing in "
+                    f"{warehouse.path}; materialize it first. DuckDB says: {error}"
+                ) from error
+
+    return check
+
+
+def markdown(rows: list[dict[str, Any]]) -> dg.MetadataValue:
+    """Show rows as a table in the UI."""
+    return dg.MetadataValue.md(pd.DataFrame(rows).to_markdown(index=False) if rows else "none")
+
+
+def verdict(
+    broken: Mapping[str, int],
+    *,
+    samples: Callable[[], Mapping[str, dg.MetadataValue]] = dict,
+    metadata: Mapping[str, Any] | None = None,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    advice: str,
+) -> dg.AssetCheckResult:
+    """Turn counts of broken rules into a result; a green one shows zeros, a red one rows.
+
+    Args:
+        broken: every rule and how many rows break it.
+        samples: called where something is broken; what to show then.
+        metadata: shown in any case.
+        severity: what a red result means for the run.
+        advice: what to do about a red result.
+    """
+    red = {rule: count for rule, count in broken.items() if count}
+    summary = "; ".join(f"{rule}: {count}" for rule, count in red.items())
+    return dg.AssetCheckResult(
+        passed=not red,
+        severity=severity,
+        description=f"{summary}. {advice}" if red else f"{len(broken)} rules hold",
+        metadata={
+            **(metadata or {}),
+            "broken": sum(red.values()),
+            "rules": dg.MetadataValue.json(dict(broken)),
+            **(samples() if red else {}),
+        },
+    )
+
+
+def _has_partitions(context: dg.AssetCheckExecutionContext) -> bool:
+    return context.has_partition_key or context.has_partition_key_range

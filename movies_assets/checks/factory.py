@@ -1,0 +1,36 @@
+"""Which checks a table gets: they follow from what it declares."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from movies_assets.checks.conservation import conservation_check, quarantine_check
+from movies_assets.checks.contract import contract_check
+from movies_assets.checks.freshness import freshness_check
+from movies_assets.checks.references import references_check
+from movies_assets.checks.volume import volume_check
+from movies_assets.settings import Settings
+from movies_assets.table import Table
+
+
+def checks_of(
+    table: Table, tables: Mapping[str, Table], settings: Settings
+) -> list[dg.AssetChecksDefinition]:
+    """Build the checks of a table.
+
+    Args:
+        table: the table.
+        tables: every table, by name, for checks that compare with another one.
+        settings: where the partitions come from.
+    """
+    checks = [contract_check(table, settings)]
+    if table.contract.references():
+        checks.append(references_check(table, tables, settings))
+    if table.refines:
+        checks.append(conservation_check(table, tables, settings))
+        checks.append(quarantine_check(table, tables, settings))
+    if table.volume_band:
+        checks.append(volume_check(table, settings))
+    if table.fresh_within_days is not None:
+        checks.append(freshness_check(table, settings))
+    return checks

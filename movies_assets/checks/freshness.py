@@ -1,0 +1,41 @@
+"""Does the table reach up to the newest partition that exists: a warning, never a stop."""
+
+from datetime import date
+
+import dagster as dg
+
+from movies_assets.checks.base import Rows, verdict, warehouse_check
+from movies_assets.settings import Settings
+from movies_assets.table import Table
+
+
+def freshness_check(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
+    """Build the check that compares the newest row with the newest partition."""
+    allowed, partitions, column = table.fresh_within_days, table.partitions, table.partition_column
+    if allowed is None or partitions is None or column is None:
+        raise ValueError(f"{table.name} declares no freshness, or has no daily partitions")
+
+    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+        due = date.fromisoformat(partitions(settings).get_last_partition_key() or date.min.isoformat())
+        newest = rows.fetch(rows.all.aggregate(newest=rows.all[column].max()))[0]["newest"]
+        behind = (due - newest).days if newest else None
+        return verdict(
+            {"is behind": int(behind is None or behind > allowed)},
+            metadata={
+                "newest_row": str(newest),
+                "newest_partition": due.isoformat(),
+                "days_behind": -1 if behind is None else behind,
+            },
+            severity=dg.AssetCheckSeverity.WARN,
+            advice=f"The newest row is of {newest}, the newest partition {due}. Backfill the days "
+            "between, and see that the daily schedule is switched on and its runs are green.",
+        )
+
+    return warehouse_check(
+        table,
+        settings,
+        name="freshness",
+        description=f"The newest row is at most {allowed} days older than the newest partition "
+        "(warns).",
+        evaluate=evaluate,
+    )

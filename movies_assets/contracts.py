@@ -1,0 +1,225 @@
+"""The base contract and what derives from it: key, references, rules, DDL, column schema, dictionary.
+
+A contract is a Pandera model. It is declared once, above the function that fills its table, and
+everything that has to know columns, types, units, keys or rules asks it. What a single table is
+belongs in the layer's file, how rows are stored belongs in `warehouse`.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache, reduce
+from operator import and_
+from typing import Any, NamedTuple
+
+import dagster as dg
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+import pandera.ibis as pa
+from ibis.backends.sql.datatypes import DuckDBType
+from pandera.api.checks import Check
+from pandera.api.ibis.types import IbisData
+from pandera.backends.ibis import builtin_checks  # noqa: F401 (registers the checks)
+from pandera.dtypes import immutable
+from pandera.engines import ibis_engine
+
+
+@ibis_engine.Engine.register_dtype(equivalents=[dt.Array(dt.string)])
+@immutable
+class StringList(ibis_engine.DataType):
+    """A list of strings (pandera.ibis 0.35 knows no list types)."""
+
+    type = dt.Array(dt.string)
+
+
+@ibis_engine.Engine.register_dtype(equivalents=[dt.Timestamp(timezone="UTC", scale=6)])
+@immutable
+class Instant(ibis_engine.DataType):
+    """An instant in UTC with microseconds; `TIMESTAMP WITH TIME ZONE` in DuckDB."""
+
+    type = dt.Timestamp(timezone="UTC", scale=6)
+
+
+def duckdb_type(dtype: dt.DataType) -> str:
+    """Spell a type as DuckDB does, for example `VARCHAR[]`."""
+    return DuckDBType.from_ibis(dtype).sql("duckdb").replace("TEXT", "VARCHAR")
+
+
+class Rule(NamedTuple):
+    """One thing that must hold for every row.
+
+    Attributes:
+        name: column and rule, as checks and quarantine show it, for example `rating: in_range(0, 10)`.
+        holds: the rule as a boolean column of a table; NULL counts as "holds".
+    """
+
+    name: str
+    holds: Callable[[ir.Table], ir.BooleanColumn]
+
+
+def column(
+    description: str,
+    *,
+    key: bool = False,
+    references: str | None = None,
+    nullable: bool = False,
+    alias: str | None = None,
+    **rules: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    """Declare a column of a contract.
+
+    Args:
+        description: what a value means, its unit, and where its formula comes from.
+        key: whether the column belongs to the table's key.
+        references: `schema.table` whose key this column points at.
+        nullable: whether unknown values (NULL) are allowed.
+        alias: the column's name where Python or Pandera reserve it (a leading underscore).
+        rules: Pandera's own checks, such as `ge=0`, `isin=[...]`, `str_length={...}`.
+    """
+    return pa.Field(
+        description=description,
+        nullable=nullable,
+        alias=alias,
+        metadata={"key": key, "references": references},
+        **rules,
+    )
+
+
+class Contract(pa.DataFrameModel):
+    """What a table's rows are. The docstring of a contract begins with its grain."""
+
+    class Config:
+        """No column beyond the declared ones."""
+
+        strict = True
+
+    @classmethod
+    def _columns(cls) -> Mapping[str, Any]:
+        columns = cls.to_schema().columns
+        # A base contract's columns come first in Pandera; where a row came from reads best last.
+        return dict(sorted(columns.items(), key=lambda item: item[0].startswith("_")))
+
+    @classmethod
+    def grain(cls) -> str:
+        """Say what a row is: the contract's docstring."""
+        return " ".join((cls.__doc__ or "").split())
+
+    @classmethod
+    def ibis_schema(cls) -> ibis.Schema:
+        """Return the columns and their types as an Ibis schema."""
+        return ibis.schema({name: spec.dtype.type for name, spec in cls._columns().items()})
+
+    @classmethod
+    def types(cls) -> dict[str, str]:
+        """Return the columns and their types as DuckDB spells them."""
+        return {name: duckdb_type(dtype) for name, dtype in cls.ibis_schema().items()}
+
+    @classmethod
+    def descriptions(cls) -> dict[str, str]:
+        """Return the columns and what they mean."""
+        return {name: spec.description or "" for name, spec in cls._columns().items()}
+
+    @classmethod
+    def key(cls) -> tuple[str, ...]:
+        """Return the columns that identify a row."""
+        return tuple(name for name, spec in cls._columns().items() if spec.metadata["key"])
+
+    @classmethod
+    def references(cls) -> dict[str, str]:
+        """Return the columns that point at another table, and that table."""
+        return {
+            name: spec.metadata["references"]
+            for name, spec in cls._columns().items()
+            if spec.metadata["references"]
+        }
+
+    @classmethod
+    def table(cls, qualified_name: str) -> ir.Table:
+        """Return the stored table of this contract as an unbound Ibis table."""
+        schema, name = qualified_name.split(".")
+        return ibis.table(cls.ibis_schema(), name=name, database=schema)
+
+    @classmethod
+    @cache
+    def rules(cls) -> tuple[Rule, ...]:
+        """Return every row rule: required columns, the columns' checks, the rows' checks."""
+        rules: list[Rule] = []
+        for name, spec in cls._columns().items():
+            if not spec.nullable:
+                rules.append(Rule(f"{name}: required", _required(name)))
+            rules += [Rule(_rule_name(check, name), _holds(check, name)) for check in spec.checks]
+        rules += [Rule(_rule_name(check, None), _holds(check, None)) for check in cls._row_checks()]
+        return tuple(rules)
+
+    @classmethod
+    def _row_checks(cls) -> list[Check]:
+        checks: list[Check] = cls.to_schema().checks
+        return checks
+
+    @classmethod
+    def column_schema(cls) -> dg.TableSchema:
+        """Return the columns as Dagster shows them."""
+        descriptions, key, references = cls.descriptions(), cls.key(), cls.references()
+        return dg.TableSchema(
+            columns=[
+                dg.TableColumn(
+                    name=name,
+                    type=type_,
+                    description=descriptions[name],
+                    constraints=dg.TableColumnConstraints(
+                        nullable=cls._columns()[name].nullable,
+                        unique=key == (name,),
+                        other=[f"references {references[name]}"] if name in references else [],
+                    ),
+                )
+                for name, type_ in cls.types().items()
+            ]
+        )
+
+
+def _required(name: str) -> Callable[[ir.Table], ir.BooleanColumn]:
+    return lambda table: table[name].notnull()
+
+
+def _rule_name(check: Check, column_name: str | None) -> str:
+    text = check.error or check.name or "rule"
+    return f"{column_name}: {text}" if column_name else str(text)
+
+
+def _holds(check: Check, column_name: str | None) -> Callable[[ir.Table], ir.BooleanColumn]:
+    """Turn a Pandera check into a boolean column of the table that it is asked about.
+
+    Pandera runs one query a check. As expressions all rules of a table fit into one scan, and the
+    same expression decides what goes to quarantine. Pandera's built-in checks answer with a table
+    that projects one boolean per column; its expressions are taken from the projection.
+    """
+
+    def holds(table: ir.Table) -> ir.BooleanColumn:
+        backend = check.get_backend(table)(check)
+        answer = backend.check_fn(IbisData(table, column_name))
+        if isinstance(answer, ir.Table):
+            answer = reduce(and_, (value.to_expr() for value in answer.op().values.values()))
+        if column_name is not None and check.ignore_na:
+            answer = answer | table[column_name].isnull()
+        result: ir.BooleanColumn = answer.fill_null(True)  # noqa: FBT003
+        return result
+
+    return holds
+
+
+class BronzeContract(Contract):
+    """What every bronze table says of a row's origin."""
+
+    ingested_at: Instant = column("When the row was fetched (UTC).", alias="_ingested_at")
+    source: str = column("Where it came from: URL without secrets, or file path.", alias="_source")
+    run_id: str = column("The Dagster run that fetched it.", alias="_run_id")
+
+
+class Quarantine(Contract):
+    """A row that broke a rule of its table, kept as it was received until somebody decides."""
+
+    partition_key: str = column("Partition in which the row was read.")
+    row_id: str = column("Identity of the source row in the bronze table it came from.")
+    broken_rules: str = column("The rules it broke, separated by `; `.")
+    raw: str = column("The row as received.", nullable=True)
+    run_id: str = column("The Dagster run that refused it.")
+    quarantined_at: Instant = column("When it was refused (UTC).")

@@ -1,0 +1,58 @@
+"""Everything put together: tables, checks, jobs, schedules and resources from the settings."""
+
+from functools import partial
+from types import ModuleType
+
+import dagster as dg
+
+from movies_assets import settings as settings_module
+from movies_assets.assets.bronze import yts as bronze_yts
+from movies_assets.assets.gold import yts as gold_yts
+from movies_assets.assets.silver import yts as silver_yts
+from movies_assets.automation import jobs, schedules
+from movies_assets.checks.factory import checks_of
+from movies_assets.checks.reconciliation import reconciliation_check
+from movies_assets.settings import Settings
+from movies_assets.sources.profiles import yts_client
+from movies_assets.table import Table, by_name
+from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.io_manager import WarehouseIOManager
+
+MODULES: tuple[ModuleType, ...] = (bronze_yts, silver_yts, gold_yts)
+TABLES = by_name(
+    [item for module in MODULES for item in vars(module).values() if isinstance(item, Table)]
+)
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """Return the warehouse that the settings name."""
+    return Warehouse(
+        path=settings.database,
+        memory_limit=settings.warehouse.memory_limit,
+        threads=settings.warehouse.threads,
+        lock_wait_seconds=settings.warehouse.lock_wait_seconds,
+    )
+
+
+def build_defs(settings: Settings) -> dg.Definitions:
+    """Build the definitions for one set of settings."""
+    warehouse = open_warehouse(settings)
+    return dg.Definitions(
+        assets=[table.asset(settings) for table in TABLES.values()],
+        asset_checks=[
+            *(check for table in TABLES.values() for check in checks_of(table, TABLES, settings)),
+            reconciliation_check(),
+        ],
+        jobs=jobs.build(settings),
+        schedules=schedules.build(settings),
+        resources={
+            "io_manager": WarehouseIOManager(warehouse, TABLES),
+            "warehouse": warehouse,
+            "yts": partial(yts_client, settings),
+        },
+        # Measured on 2 cores: 20 small steps took 2 s in process, 110 s with a process each.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs(settings_module.load())

@@ -1,0 +1,36 @@
+"""Every partitions definition and backfill policy, each with its reason."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from itertools import groupby
+
+import dagster as dg
+
+from movies_assets.settings import Settings
+
+ONE_DAY = timedelta(days=1)
+
+# A range is one run, one fetch and one transaction a table. One run a day would cost Dagster's
+# start-up (about 2 s) and a connection for every day of a backfill.
+BACKFILL = dg.BackfillPolicy.single_run()
+
+
+def yts_days(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """Return the UTC upload days of YTS.
+
+    The sample's world ends with its last day: the latest partition, the schedule and freshness
+    then mean the same there as in profile `live`, where the latest partition is yesterday.
+    """
+    end = settings.sample.last_day if settings.profile == "sample" else None
+    return dg.DailyPartitionsDefinition(
+        start_date=settings.yts.first_day.isoformat(),
+        end_date=(end + ONE_DAY).isoformat() if end else None,
+        timezone="UTC",
+    )
+
+
+def day_ranges(days: Iterable[date]) -> list[tuple[date, date]]:
+    """Join neighbouring days, given in order, into ranges: first and last day, both included."""
+    runs = groupby(enumerate(days), key=lambda item: item[1].toordinal() - item[0])
+    neighbours = [[day for _, day in run] for _, run in runs]
+    return [(run[0], run[-1]) for run in neighbours]

@@ -1,0 +1,182 @@
+"""Every setting of the project, and the only reader of the environment.
+
+Values come, first match wins, from arguments, the environment (`MOVIES_...`), a `.env` file, a
+directory of secret files (`MOVIES_SECRETS_DIR`, as Docker and Kubernetes mount them) and an Azure
+key vault (`MOVIES_KEY_VAULT_URL`). What a setting means to a component belongs in that component.
+"""
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "MOVIES_"
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class SettingsError(Exception):
+    """A setting is unknown, malformed or missing; the message says which and what to do."""
+
+
+class Section(BaseModel):
+    """A group of settings; unknown names are errors, not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WarehouseSettings(Section):
+    """How the DuckDB warehouse is opened."""
+
+    path: Path | None = Field(None, description="database file; default DATA_DIR/warehouse/movies.duckdb")
+    memory_limit: str = Field("256MB", description="DuckDB's memory limit; more than that spills to disk")
+    threads: int = Field(2, ge=1, description="DuckDB's threads")
+    lock_wait_seconds: Positive = Field(
+        600, description="how long to wait while another process holds the database file"
+    )
+
+
+class YtsSettings(Section):
+    """Where the YTS API is and how hard it may be asked."""
+
+    base_url: SecretStr | None = Field(
+        None, description="profile live: address of the API, such as https://user:password@host/api/v2"
+    )
+    first_day: date = Field(date(2015, 10, 31), description="first partition: day of the oldest upload")
+    concurrency: int = Field(8, ge=1, le=64, description="requests under way at once")
+    requests_per_second: Positive | None = Field(None, description="upper bound of the request rate")
+    connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
+    read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
+    max_response_bytes: int = Field(64 * 1024**2, ge=1024, description="largest reply that is read")
+    retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
+    page_size: int = Field(50, ge=1, le=50, description="movies a page")
+    margin_pages: int = Field(2, ge=1, description="pages read beyond a window, for date inversions")
+
+
+class SampleSettings(Section):
+    """The fictional catalogue that profile `sample` serves."""
+
+    movies: int = Field(2_000, ge=1, description="movies in the catalogue; about 20 a day")
+    last_day: date = Field(date(2025, 10, 31), description="day of the newest upload; partitions end here")
+    seed: int = Field(1, description="another seed, another catalogue")
+
+
+class Settings(BaseSettings):
+    """All settings. Names nest with two underscores: `MOVIES_YTS__CONCURRENCY=4`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",  # a .env file may serve other programs too; our own names are checked below
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    profile: Literal["sample", "live"] = Field("sample", description="embedded sample or real sources")
+    data_dir: Path = Field(PROJECT_ROOT / "data", description="landing files and the warehouse")
+    catch_up_days: int = Field(90, ge=1, description="how far back the schedule looks for missed days")
+    secrets_dir: Path | None = Field(None, description="directory of secret files, one a setting")
+    key_vault_url: str | None = Field(None, description="Azure key vault that holds secrets")
+    warehouse: WarehouseSettings = WarehouseSettings()
+    yts: YtsSettings = YtsSettings()
+    sample: SampleSettings = SampleSettings()
+
+    @property
+    def database(self) -> Path:
+        """Return the path of the DuckDB database file."""
+        return self.warehouse.path or self.data_dir / "warehouse" / "movies.duckdb"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Add the secrets directory and the key vault where they are configured."""
+        sources = [init_settings, env_settings, dotenv_settings]
+        if directory := os.environ.get(f"{PREFIX}SECRETS_DIR"):
+            sources.append(
+                NestedSecretsSettingsSource(
+                    file_secret_settings,
+                    secrets_dir=directory,
+                    secrets_dir_missing="error",
+                    secrets_prefix="",
+                    secrets_nested_delimiter="__",
+                )
+            )
+        if url := os.environ.get(f"{PREFIX}KEY_VAULT_URL"):
+            sources.append(_key_vault(settings_cls, url))
+        return tuple(sources)
+
+    def secret(self, section: str, name: str) -> str:
+        """Return a secret, or say how to provide it.
+
+        Raises:
+            SettingsError: the secret is not set anywhere.
+        """
+        value = getattr(getattr(self, section), name)
+        if value is None:
+            variable = f"{PREFIX}{section}__{name}".upper()
+            raise SettingsError(
+                f"{variable} is not set, and profile '{self.profile}' needs it. Set the environment "
+                f"variable, or put the value into a file named {section}__{name} in the directory "
+                f"that {PREFIX}SECRETS_DIR names, or into the key vault ({PREFIX}KEY_VAULT_URL) "
+                f"as {section}--{name.replace('_', '-')}."
+            )
+        plain: str = value.get_secret_value()
+        return plain
+
+
+def load(**overrides: Any) -> Settings:  # noqa: ANN401
+    """Read the settings.
+
+    Raises:
+        SettingsError: a setting is unknown or malformed; the message names each one.
+    """
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith(PREFIX) and name.split("__")[0].upper() not in known
+    )
+    if unknown:
+        raise SettingsError(
+            f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))} "
+            "(README, settings reference)"
+        )
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        # include_input=False: a malformed value may be a secret.
+        problems = [
+            f"{PREFIX}{'__'.join(map(str, item['loc']))}".upper() + f": {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("settings are not valid: " + "; ".join(problems)) from None
+
+
+def _key_vault(settings_cls: type[BaseSettings], url: str) -> PydanticBaseSettingsSource:
+    try:
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415 (heavy, rarely needed)
+        from pydantic_settings import AzureKeyVaultSettingsSource  # noqa: PLC0415
+    except ImportError as error:
+        raise SettingsError(
+            f"{PREFIX}KEY_VAULT_URL is set but the Azure libraries are missing: "
+            "pip install 'movies_assets[azure]'"
+        ) from error
+    return AzureKeyVaultSettingsSource(
+        settings_cls, url, DefaultAzureCredential(), dash_to_underscore=True, case_sensitive=False
+    )

@@ -1,0 +1,173 @@
+"""Contract + function -> a Dagster asset and its checks.
+
+`@table` describes a table; `Table.asset` and `Table.checks` build what Dagster runs, once the
+settings (and with them the partitions) are known. What the checks do belongs in `checks`, how rows
+are stored in `warehouse`.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from movies_assets.contracts import Contract
+from movies_assets.partitions import BACKFILL
+from movies_assets.settings import Settings
+
+LAYERS = ("bronze", "silver", "gold")
+OWNERS = ["team:movies"]
+# One writing process is all that DuckDB allows: dagster.yaml gives this pool one slot.
+WRITER_POOL = "duckdb_writer"
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Of all versions of an entity, the newest one stands, in whatever order they arrive.
+
+    Attributes:
+        entity: the columns that name the entity, such as `movie_id`.
+        order: the columns that order its versions, the newest one greatest.
+    """
+
+    entity: tuple[str, ...]
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """A table that takes over the rows of a bronze table, and accounts for each of them.
+
+    Attributes:
+        source: the bronze table, `schema.table`.
+        row_id: the column, in both tables, that identifies a source row.
+        allowed_share: the share of quarantined rows from which a run is stopped.
+    """
+
+    source: str
+    row_id: str
+    allowed_share: float = 0.05
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the warehouse: what its rows are, how they come about, how they are stored.
+
+    Attributes:
+        key: asset key, `[layer, table]`.
+        group: the source that the table belongs to.
+        contract: what a row is.
+        function: how the rows come about; the table can be called like it.
+        partitions: the partitions definition, made from the settings; None: one whole table.
+        partition_column: the DATE column that says to which partition a row belongs. None in a
+            partitioned table: rows are merged by key and never removed (a small dimension).
+        versions: how versions of one entity are told apart across partitions.
+        refines: the bronze table whose rows this one accounts for; broken rows go to quarantine.
+        drop_duplicates: whether rows with an equal key are one row that was read twice.
+        volume_band: factor by which a day's rows may differ from the usual before a check warns.
+        fresh_within_days: age of the newest partition from which a check warns.
+        options: passed through to `dagster.asset`.
+    """
+
+    key: dg.AssetKey
+    group: str
+    contract: type[Contract]
+    function: Callable[..., Any]
+    partitions: Callable[[Settings], dg.PartitionsDefinition] | None = None
+    partition_column: str | None = None
+    versions: Versions | None = None
+    refines: Refinement | None = None
+    drop_duplicates: bool = False
+    volume_band: float | None = None
+    fresh_within_days: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Call the table's function, as tests do."""
+        return self.function(*args, **kwargs)
+
+    @property
+    def name(self) -> str:
+        """Return `schema.table`."""
+        return ".".join(self.key.path)
+
+    @property
+    def quarantine(self) -> str:
+        """Return the name of the table that keeps this table's refused rows."""
+        return f"quarantine.{self.key.path[-1]}"
+
+    @property
+    def merges(self) -> bool:
+        """Say whether rows are merged by key instead of replaced by partition."""
+        return self.partitions is not None and self.partition_column is None
+
+    def asset(self, settings: Settings) -> dg.AssetsDefinition:
+        """Build the asset."""
+        layer, table_name = self.key.path
+        inputs = upstream(self.function)
+        used = {dg.AssetKey.from_coercible(asset_in.key) for asset_in in inputs.values() if asset_in.key}
+        metadata: dict[str, Any] = {
+            "dagster/column_schema": self.contract.column_schema(),
+            "dagster/table_name": self.name,
+        }
+        if self.partitions:
+            # Merged tables keep no partition column; the IO manager only needs some expression.
+            metadata["partition_expr"] = self.partition_column or "NULL"
+        return dg.asset(
+            name=table_name,
+            key_prefix=[layer],
+            description=inspect.cleandoc(self.contract.__doc__ or ""),
+            group_name=self.group,
+            owners=OWNERS,
+            kinds={layer, "duckdb"},
+            tags={"source": self.group},
+            metadata=metadata,
+            ins=inputs,
+            # A fact is written, and its references are checked, after the tables that it points at.
+            deps=sorted({dg.AssetKey(t.split(".")) for t in self.contract.references().values()} - used),
+            io_manager_key="io_manager",
+            dagster_type=dg.Any,  # the IO manager knows which types it takes
+            partitions_def=self.partitions(settings) if self.partitions else None,
+            backfill_policy=BACKFILL if self.partitions else None,
+            pool=WRITER_POOL,
+            **self.options,
+        )(self.function)
+
+
+def table(
+    *, layer: str, group: str, contract: type[Contract], **properties: Any  # noqa: ANN401
+) -> Callable[[Callable[..., Any]], Table]:
+    """Describe the table that a function fills; the function's name is the table's.
+
+    A parameter named after a layer and a table (`silver_yts_movies`) is that table as an input.
+    What `Table` does not know is passed on to `dagster.asset`.
+    """
+    own = {name: properties.pop(name) for name in list(properties) if name in Table.__annotations__}
+
+    def describe(function: Callable[..., Any]) -> Table:
+        return Table(
+            key=dg.AssetKey([layer, function.__name__]),
+            group=group,
+            contract=contract,
+            function=function,
+            options=properties,
+            **own,
+        )
+
+    return describe
+
+
+def upstream(function: Callable[..., Any]) -> dict[str, dg.AssetIn]:
+    """Map a function's parameters that are named after tables to those tables."""
+    return {
+        parameter: dg.AssetIn(key=[layer, name])
+        for parameter in inspect.signature(function).parameters
+        for layer, _, name in [parameter.partition("_")]
+        if layer in LAYERS and name
+    }
+
+
+def by_name(tables: Sequence[Table]) -> dict[str, Table]:
+    """Index tables by `schema.table`."""
+    return {table.name: table for table in tables}

@@ -1,0 +1,191 @@
+"""The DuckDB file: opening it, waiting for its lock, transactions, and errors in plain words.
+
+What is written into it belongs in `writer`; nothing here knows of Dagster or of a single table.
+"""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from logging import Logger, getLogger
+from pathlib import Path
+
+import duckdb
+import stamina
+
+ALIAS = "warehouse"
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot do what was asked; the message says what, where and what to do."""
+
+
+class _LockedError(Exception):
+    """Another process holds the database file."""
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A DuckDB database file that many processes use, one writer at a time.
+
+    Every session is a private in-memory DuckDB to which the file is attached only while it is
+    needed. So rows that take minutes to fetch are collected without holding the file's lock.
+
+    Attributes:
+        path: the database file; it and its folder are made on the first write.
+        memory_limit: DuckDB's memory limit; what exceeds it spills into a folder beside the file.
+        threads: DuckDB's threads.
+        lock_wait_seconds: how long to wait for another process before giving up.
+    """
+
+    path: Path
+    memory_limit: str = "256MB"
+    threads: int = 2
+    lock_wait_seconds: float = 600
+    # DuckDB's file lock works between processes only; within one, writers queue here.
+    _writers: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @contextmanager
+    def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a private in-memory DuckDB, in UTC, without touching the file."""
+        connection = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": self.memory_limit,
+                "threads": self.threads,
+                "temp_directory": str(self.path.parent / "spill"),
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+            },
+        )
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the warehouse read-only.
+
+        Raises:
+            WarehouseError: there is no warehouse yet, it is no DuckDB file, or it stayed locked.
+        """
+        with self.session() as connection, self.attached_read_only(connection):
+            yield connection
+
+    @contextmanager
+    def attached_read_only(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Attach the file to a session for reading; raises like `reading`."""
+        if not self.path.exists():
+            raise WarehouseError(
+                f"there is no warehouse at {self.path} yet: materialize something first (make run)"
+            )
+        with self._attached(connection, "READ_ONLY"):
+            yield
+
+    @contextmanager
+    def transaction(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Attach the file to a session for one transaction: all of it happens, or nothing.
+
+        Raises:
+            WarehouseError: the file cannot be opened or written, or stayed locked.
+        """
+        if not self._writers.acquire(timeout=self.lock_wait_seconds):
+            raise WarehouseError(f"another thread has been writing to {self.path} for too long")
+        try:
+            self._make_folder()
+            with self._attached(connection, "READ_WRITE"):
+                connection.execute("BEGIN")
+                try:
+                    yield
+                    connection.execute("COMMIT")
+                except BaseException:
+                    _roll_back(connection)
+                    raise
+        except duckdb.IOException as error:
+            raise WarehouseError(
+                f"cannot write {self.path}: is the disk full or read-only? Nothing was changed; "
+                f"free space and run again. DuckDB says: {error}"
+            ) from error
+        finally:
+            self._writers.release()
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseError(f"cannot make the folder of {self.path}: {error}") from error
+
+    @contextmanager
+    def _attached(self, connection: duckdb.DuckDBPyConnection, mode: str) -> Iterator[None]:
+        self._attach(connection, mode)
+        connection.execute(f"USE {ALIAS}")
+        try:
+            yield
+        finally:
+            connection.execute("USE memory")
+            connection.execute(f"DETACH {ALIAS}")
+
+    def _attach(self, connection: duckdb.DuckDBPyConnection, mode: str) -> None:
+        statement = f"ATTACH {_literal(str(self.path))} AS {ALIAS} ({mode})"
+        log = getLogger(__name__)
+        try:
+            for attempt in stamina.retry_context(
+                on=_LockedError,
+                attempts=None,
+                timeout=self.lock_wait_seconds,
+                wait_initial=0.05,
+                wait_max=1,
+            ):
+                with attempt:
+                    if attempt.num == 3:  # noqa: PLR2004 (short waits are everyday, keep quiet)
+                        _tell_who_holds(self.path, log)
+                    _attach_once(connection, statement)
+        except _LockedError as error:
+            raise WarehouseError(
+                f"{self.path} is still in use after {self.lock_wait_seconds:g} s by {error}. Wait "
+                "for that run to end or close that program (a DuckDB shell counts), then run again."
+            ) from None
+        except duckdb.Error as error:
+            raise WarehouseError(_explain_open_failure(self.path, error)) from error
+
+
+def _attach_once(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    try:
+        connection.execute(statement)
+    except duckdb.IOException as error:
+        if "lock" not in str(error).lower():
+            raise
+        holder = re.search(r"held in (.+?)(?:\. |\.?$|\. See)", str(error), re.MULTILINE)
+        raise _LockedError(holder.group(1) if holder else "another process") from error
+
+
+def _tell_who_holds(path: Path, log: Logger) -> None:
+    log.info("waiting for %s: another process is writing to it", path)
+
+
+def _explain_open_failure(path: Path, error: duckdb.Error) -> str:
+    text = str(error)
+    if "not a valid DuckDB database" in text:
+        return (
+            f"{path} is not a DuckDB database. Move that file away, or let "
+            f"MOVIES_WAREHOUSE__PATH name another one. DuckDB says: {text}"
+        )
+    return (
+        f"cannot open {path}: check that the disk is not full and that you may write to the file "
+        f"and its folder. DuckDB says: {text}"
+    )
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except duckdb.Error:
+        # DuckDB ends the transaction itself on a fatal error; the first error is the one to show.
+        getLogger(__name__).debug("the transaction had already ended")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,221 @@
+"""The Dagster IO manager: which object becomes which table, and what the UI is told about it.
+
+How a table is written belongs in `writer`, how the file is opened in `database`.
+"""
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import dagster as dg
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+from dagster._core.definitions.partitions.utils import TimeWindow
+from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TableSlice
+from dagster_duckdb.io_manager import DuckDbClient
+
+from movies_assets.table import Table
+from movies_assets.warehouse import writer
+from movies_assets.warehouse.database import Warehouse, WarehouseError
+
+SHOWN_CHARACTERS = 60
+
+
+class StagingHandler(DbTypeHandler[Any]):
+    """How one kind of object is staged for its table, and how a table is loaded as one."""
+
+    # Rows from Python are staged before the file is attached, so that a crawl of minutes does not
+    # hold the database's lock; an expression reads the file, so it is staged after.
+    reads_warehouse = False
+
+    @abstractmethod
+    def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Any) -> str | None:  # noqa: ANN401
+        """Put the object's rows into the staging table; return the SQL that did it, if any."""
+
+    def handle_output(  # noqa: D102
+        self, context: dg.OutputContext, table_slice: TableSlice, obj: Any, connection: Any  # noqa: ANN401
+    ) -> Mapping[str, Any] | None:
+        raise NotImplementedError("outputs are staged, see WarehouseIOManager.handle_output")
+
+    def load_input(  # noqa: D102
+        self, context: dg.InputContext, table_slice: TableSlice, connection: Any  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        raise NotImplementedError(
+            f"{context.asset_key.to_user_string()} cannot be loaded as an iterator: annotate the "
+            "parameter as ibis.expr.types.Table or pandas.DataFrame"
+        )
+
+
+class FrameHandler(StagingHandler):
+    """A pandas frame; small tables and rows from APIs."""
+
+    def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: pd.DataFrame) -> None:
+        """Insert the frame."""
+        writer.stage_frames(connection, table, [obj])
+
+    def load_input(  # noqa: D102
+        self, context: dg.InputContext, table_slice: TableSlice, connection: Any  # noqa: ANN401, ARG002
+    ) -> pd.DataFrame:
+        frame = connection.execute(DuckDbClient.get_select_statement(table_slice)).df()
+        return cast("pd.DataFrame", frame)
+
+    @property
+    def supported_types(self) -> Sequence[type[object]]:
+        """Return pandas frames."""
+        return [pd.DataFrame]
+
+
+class FramesHandler(StagingHandler):
+    """An iterator of pandas frames; a large crawl of which one frame at a time is in memory."""
+
+    def stage(
+        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Iterator[pd.DataFrame]
+    ) -> None:
+        """Insert frame after frame."""
+        writer.stage_frames(connection, table, obj)
+
+    @property
+    def supported_types(self) -> Sequence[type[object]]:
+        """Return iterators."""
+        return [Iterator]
+
+
+class ExpressionHandler(StagingHandler):
+    """An unbound Ibis expression, executed by the engine; no row passes through Python."""
+
+    reads_warehouse = True
+
+    def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: ir.Table) -> str:
+        """Run the expression."""
+        return writer.stage_expression(connection, table, obj)
+
+    @property
+    def supported_types(self) -> Sequence[type[object]]:
+        """Return Ibis tables."""
+        return [ir.Table]
+
+
+class WarehouseIOManager(DbIOManager):
+    """Stores each asset in the table of its contract, one transaction an output.
+
+    Args:
+        warehouse: the database.
+        tables: every table, by `schema.table`.
+    """
+
+    def __init__(self, warehouse: Warehouse, tables: Mapping[str, Table]) -> None:
+        super().__init__(
+            type_handlers=[FrameHandler(), FramesHandler(), ExpressionHandler()],
+            db_client=DuckDbClient(),
+            database=str(warehouse.path),
+            io_manager_name=type(self).__name__,
+            default_load_type=ir.Table,
+        )
+        self._warehouse = warehouse
+        self._tables = tables
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Write an asset's rows in one transaction: afterwards the table is old or new, whole.
+
+        Raises:
+            WarehouseError: the rows do not fit the contract or the run's partitions, or the file
+                cannot be written. Nothing has changed then.
+        """
+        table = self._table(context.asset_key)
+        self._check_supported_type(type(obj))
+        handler = cast("StagingHandler", self._resolve_handler(type(obj)))
+        window = self._window(context)
+        started = time.perf_counter()
+        with self._warehouse.session() as connection:
+            sql = None if handler.reads_warehouse else handler.stage(connection, table, obj)
+            with self._warehouse.transaction(connection):
+                writer.ensure_table(connection, table.name, table.contract)
+                if handler.reads_warehouse:
+                    sql = handler.stage(connection, table, obj)
+                loaded = writer.write(connection, table, window, context.run_id)
+        self._describe(context, table, loaded, sql, time.perf_counter() - started)
+
+    def load_input(self, context: dg.InputContext) -> object:
+        """Load an upstream table: an unbound Ibis table of the run's partitions, or a frame."""
+        annotated = context.dagster_type.typing_type
+        load_type = ir.Table if annotated is Any else annotated
+        self._check_supported_type(load_type)
+        table_slice = self._get_table_slice(
+            context, cast("dg.OutputContext", context.upstream_output)
+        )
+        if issubclass(load_type, ir.Table):
+            return self._unbound(context, table_slice)
+        with self._warehouse.reading() as connection:
+            return self._resolve_handler(load_type).load_input(context, table_slice, connection)
+
+    def _unbound(self, context: dg.InputContext, table_slice: TableSlice) -> ir.Table:
+        upstream = self._table(context.asset_key)
+        rows = upstream.contract.table(upstream.name)
+        if upstream.partition_column is None:
+            return rows
+        for dimension in table_slice.partition_dimensions or []:
+            days = cast("TimeWindow", dimension.partitions)
+            column = rows[upstream.partition_column]
+            rows = rows.filter(
+                column >= ibis.literal(days.start.date()), column < ibis.literal(days.end.date())
+            )
+        return rows
+
+    def _table(self, key: dg.AssetKey) -> Table:
+        name = ".".join(key.path)
+        if name not in self._tables:
+            raise WarehouseError(
+                f"{name} has no contract, so the warehouse does not know its columns. Declare it "
+                "with movies_assets.table.table, or give the asset another io_manager_key."
+            )
+        return self._tables[name]
+
+    def _window(self, context: dg.OutputContext) -> writer.Window:
+        if not context.has_asset_partitions:
+            return writer.Window()
+        table_slice = self._get_table_slice(context, context)
+        where = DuckDbClient.get_select_statement(table_slice).partition("WHERE\n")[2]
+        keys = context.asset_partition_keys
+        return writer.Window(where=where, first=keys[0], last=keys[-1])
+
+    def _describe(
+        self,
+        context: dg.OutputContext,
+        table: Table,
+        loaded: writer.Loaded,
+        sql: str | None,
+        seconds: float,
+    ) -> None:
+        """Tell the UI what was written.
+
+        A range writes one event a partition, all with the output's metadata. So what is long (SQL,
+        sample) is told once, at the last partition; 3,650 copies of it would be 30 MB of events.
+        """
+        explanation: dict[str, Any] = {
+            "rows": loaded.rows,
+            "rows_quarantined": loaded.quarantined,
+            "rows_duplicate": loaded.duplicates,
+            "seconds": round(seconds, 3),
+            "sample": dg.MetadataValue.md(_markdown(loaded.sample)),
+        }
+        if sql:
+            explanation["sql"] = dg.MetadataValue.md(f"```sql\n{sql}\n```")
+        if not context.has_asset_partitions:
+            context.add_output_metadata({"dagster/row_count": loaded.rows, **explanation})
+            return
+        keys = context.asset_partition_keys
+        if len(keys) == 1 and table.partition_column:
+            explanation["dagster/partition_row_count"] = loaded.rows
+        context.step_context.add_asset_metadata(
+            explanation, asset_key=context.asset_key, partition_key=keys[-1]
+        )
+
+
+def _markdown(sample: pd.DataFrame) -> str:
+    shown = sample.astype(str).map(
+        lambda value: value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "…"
+    )
+    return str(shown.to_markdown(index=False))

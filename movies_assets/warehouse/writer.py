@@ -1,0 +1,350 @@
+"""Writing one table: DDL, migration, staging, quarantine, versions, replacement of partitions.
+
+Everything happens in the caller's transaction. What the rows are comes from the table's contract;
+opening files and waiting for locks belongs in `database`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import duckdb
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+import pandas as pd
+from ibis.backends.sql.datatypes import DuckDBType
+
+from movies_assets.contracts import Contract, Quarantine
+from movies_assets.table import Table
+from movies_assets.warehouse.database import WarehouseError
+
+STAGE = "stage"
+SHOWN_ROWS = 10
+# Columns that a refining function adds for quarantine and that no table stores.
+RAW, UNPARSED = "_raw", "_unparsed"
+
+
+@dataclass(frozen=True)
+class Window:
+    """The partitions that a run covers.
+
+    Attributes:
+        where: SQL condition on the table's rows; always true for a whole table.
+        first: key of the first partition.
+        last: key of the last partition.
+    """
+
+    where: str = "true"
+    first: str = ""
+    last: str = "~"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a write did: rows stored, refused, and recognised as versions or copies of others."""
+
+    rows: int
+    quarantined: int
+    duplicates: int
+    sample: pd.DataFrame
+
+
+def compile_sql(expression: ir.Expr) -> str:
+    """Compile an Ibis expression to DuckDB's SQL."""
+    return str(ibis.to_sql(expression, dialect="duckdb"))
+
+
+def stage_frames(
+    connection: duckdb.DuckDBPyConnection, table: Table, frames: Iterable[pd.DataFrame]
+) -> None:
+    """Collect frames in a typed temporary table, one frame in memory at a time.
+
+    Raises:
+        WarehouseError: a frame's columns are not the contract's, or a value has the wrong type.
+    """
+    connection.execute(f"CREATE TEMP TABLE {STAGE} ({_column_ddl(table.contract)})")
+    expected = set(table.contract.types())
+    for frame in frames:
+        if wrong := expected.symmetric_difference(frame.columns):
+            raise WarehouseError(
+                f"{table.name}: the frame's columns are not the contract's. Missing: "
+                f"{sorted(expected.difference(frame.columns)) or 'none'}; unknown: "
+                f"{sorted(map(str, wrong - expected)) or 'none'}. Mend the function or the contract."
+            )
+        try:
+            connection.execute(f"INSERT INTO {STAGE} BY NAME SELECT * FROM frame")
+        except duckdb.ConversionException as error:
+            raise WarehouseError(
+                f"{table.name}: a value does not fit its column's type: {error}"
+            ) from error
+
+
+def stage_expression(
+    connection: duckdb.DuckDBPyConnection, table: Table, expression: ir.Table
+) -> str:
+    """Run an expression into a temporary table and return the SQL that was run.
+
+    Raises:
+        WarehouseError: the columns are not the contract's, or an upstream table is missing.
+    """
+    hidden = {RAW, UNPARSED} if table.refines else set()
+    expected = set(table.contract.types()) | hidden
+    if wrong := expected.symmetric_difference(expression.columns):
+        raise WarehouseError(
+            f"{table.name}: the function's columns are not the contract's; they differ in "
+            f"{sorted(wrong)}. Mend the function or the contract."
+        )
+    types = table.contract.ibis_schema()
+    cast = expression.cast({name: t for name, t in types.items() if expression[name].type() != t})
+    sql = compile_sql(cast)
+    try:
+        connection.execute(f"CREATE TEMP TABLE {STAGE} AS {sql}")
+    except duckdb.CatalogException as error:
+        raise WarehouseError(
+            f"{table.name}: an upstream table is missing in {_file(connection)}. Materialize the "
+            f"assets above it first (in the UI: select it with its upstream). DuckDB says: {error}"
+        ) from error
+    return sql
+
+
+def ensure_table(
+    connection: duckdb.DuckDBPyConnection, name: str, contract: type[Contract]
+) -> None:
+    """Create a contract's table, or add the columns that the contract has gained.
+
+    Raises:
+        WarehouseError: the stored table differs from the contract in a way that would lose data.
+    """
+    schema = name.split(".")[0]
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    stored = stored_types(connection, name)
+    wanted = contract.ibis_schema()
+    if stored and all(same_type(stored.get(column), dtype) for column, dtype in wanted.items()):
+        _refuse_lost_columns(name, stored, wanted)
+        return
+    if not stored:
+        connection.execute(f"CREATE TABLE {name} ({_column_ddl(contract)})")
+    else:
+        _migrate(connection, name, stored, contract)
+    _comment(connection, name, contract)
+
+
+def stored_types(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
+    """Return a stored table's columns and types, empty where there is no such table."""
+    schema, table_name = name.split(".")
+    rows = connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = "
+        "current_database() AND schema_name = ? AND table_name = ? ORDER BY column_index",
+        [schema, table_name],
+    ).fetchall()
+    return dict(rows)
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection, table: Table, window: Window, run_id: str
+) -> Loaded:
+    """Move the staged rows into the table, in place of what the window held.
+
+    Raises:
+        WarehouseError: staged rows lie outside the window's partitions.
+    """
+    quarantined = _quarantine(connection, table, window, run_id) if table.refines else 0
+    _refuse_rows_outside(connection, table, window)
+    if not table.merges:
+        connection.execute(f"DELETE FROM {table.name} WHERE {window.where}")
+    duplicates = _drop_duplicates(connection, table) + _keep_newest_versions(connection, table)
+    columns = ", ".join(table.contract.types())
+    insert = f"SELECT {columns} FROM {STAGE}"
+    if table.merges:
+        connection.execute(_merge_sql(table, insert))
+    else:
+        connection.execute(f"INSERT INTO {table.name} BY NAME {insert}")
+    return Loaded(
+        rows=_count(connection, STAGE),
+        quarantined=quarantined,
+        duplicates=duplicates,
+        sample=connection.execute(f"{insert} LIMIT 5").df(),
+    )
+
+
+def broken_rules(table: ir.Table, contract: type[Contract]) -> ir.StringColumn:
+    """Name the rules that a row breaks, separated by `; `; empty where it keeps them all."""
+    names = [ibis.ifelse(rule.holds(table), ibis.null(str), rule.name) for rule in contract.rules()]
+    if UNPARSED in table.columns:
+        names.append(ibis.ifelse(table[UNPARSED] == "", ibis.null(str), table[UNPARSED]))
+    joined: ir.StringColumn = ibis.array(names).join("; ")
+    return joined
+
+
+def _quarantine(
+    connection: duckdb.DuckDBPyConnection, table: Table, window: Window, run_id: str
+) -> int:
+    """Move staged rows that break a rule into the table's quarantine; return how many."""
+    assert table.refines is not None  # noqa: S101 (the caller asks only then)
+    ensure_table(connection, table.quarantine, Quarantine)
+    connection.execute(
+        f"DELETE FROM {table.quarantine} WHERE partition_key BETWEEN ? AND ?",
+        [window.first, window.last],
+    )
+    staged = ibis.table(
+        {**table.contract.ibis_schema(), RAW: "string", UNPARSED: "string"}, name=STAGE
+    )
+    marked = staged.select(
+        partition_key=staged[table.partition_column].cast("string")
+        if table.partition_column
+        else ibis.literal(""),
+        row_id=staged[table.refines.row_id].cast("string"),
+        broken_rules=broken_rules(staged, table.contract),
+        raw=staged[RAW],
+    )
+    refused = compile_sql(marked.filter(marked.broken_rules != ""))
+    connection.execute(
+        f"INSERT INTO {table.quarantine} BY NAME "
+        f"SELECT *, ? AS run_id, now() AS quarantined_at FROM ({refused})",
+        [run_id],
+    )
+    row_id = table.refines.row_id
+    deleted = connection.execute(
+        f"DELETE FROM {STAGE} WHERE {row_id} IN (SELECT row_id FROM {table.quarantine} "
+        "WHERE partition_key BETWEEN ? AND ?)",
+        [window.first, window.last],
+    ).fetchone()
+    return int(deleted[0]) if deleted else 0
+
+
+def _refuse_rows_outside(
+    connection: duckdb.DuckDBPyConnection, table: Table, window: Window
+) -> None:
+    if table.partition_column is None:
+        return
+    outside = connection.execute(
+        f"SELECT {', '.join(dict.fromkeys([*table.contract.key(), table.partition_column]))} "
+        f"FROM {STAGE} WHERE ({window.where}) IS NOT TRUE LIMIT {SHOWN_ROWS}"
+    ).df()
+    if len(outside):
+        raise WarehouseError(
+            f"{table.name}: rows lie outside the run's partitions ({window.first} to "
+            f"{window.last}); stored, they would double on the next run. The first ones:\n"
+            f"{outside.to_string(index=False)}\nMend the function so that it returns only rows "
+            f"whose {table.partition_column} is in the window."
+        )
+
+
+def _drop_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
+    if not table.drop_duplicates:
+        return 0
+    key = ", ".join(table.contract.key())
+    return _delete(
+        connection,
+        f"DELETE FROM {STAGE} WHERE rowid NOT IN (SELECT min(rowid) FROM {STAGE} GROUP BY {key})",
+    )
+
+
+def _keep_newest_versions(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
+    """Of an entity's versions, staged here or stored elsewhere, keep the newest one."""
+    if table.versions is None:
+        return 0
+    entity, order = table.versions.entity, table.versions.order
+    same_entity = " AND ".join(f"stored.{column} = staged.{column}" for column in entity)
+    newest_first = ", ".join(f"{column} DESC" for column in order)
+    stored_order = ", ".join(f"stored.{column}" for column in order)
+    staged_order = ", ".join(f"staged.{column}" for column in order)
+    dropped = _delete(
+        connection,
+        f"DELETE FROM {STAGE} WHERE rowid IN (SELECT rowid FROM {STAGE} QUALIFY rank() OVER "
+        f"(PARTITION BY {', '.join(entity)} ORDER BY {newest_first}) > 1)",
+    )
+    dropped += _delete(
+        connection,
+        f"DELETE FROM {STAGE} AS staged USING {table.name} AS stored "
+        f"WHERE {same_entity} AND row({stored_order}) > row({staged_order})",
+    )
+    connection.execute(
+        f"DELETE FROM {table.name} AS stored USING {STAGE} AS staged WHERE {same_entity}"
+    )
+    return dropped
+
+
+def _merge_sql(table: Table, source: str) -> str:
+    key = table.contract.key()
+    others = [column for column in table.contract.types() if column not in key]
+    on = " AND ".join(f"stored.{column} = new.{column}" for column in key)
+    differs = " OR ".join(f"stored.{column} IS DISTINCT FROM new.{column}" for column in others)
+    update = f"WHEN MATCHED AND ({differs}) THEN UPDATE " if others else ""
+    return (
+        f"MERGE INTO {table.name} AS stored USING ({source}) AS new ON {on} "
+        f"{update}WHEN NOT MATCHED THEN INSERT BY NAME"
+    )
+
+
+def _column_ddl(contract: type[Contract]) -> str:
+    return ", ".join(f"{name} {type_}" for name, type_ in contract.types().items())
+
+
+def same_type(stored: str | None, wanted: dt.DataType) -> bool:
+    """Say whether a stored column's type is the contract's."""
+    if stored is None:
+        return False
+    # DuckDB does not keep a timestamp's scale, so types are compared as DuckDB spells them.
+    return bool(DuckDBType.to_string(DuckDBType.from_string(stored)) == DuckDBType.to_string(wanted))
+
+
+def _migrate(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    stored: dict[str, str],
+    contract: type[Contract],
+) -> None:
+    wanted = contract.ibis_schema()
+    _refuse_lost_columns(name, stored, wanted)
+    types = contract.types()
+    changed = [c for c in stored if not same_type(stored[c], wanted[c])]
+    if changed:
+        fixes = "; ".join(
+            f"ALTER TABLE {name} ALTER COLUMN {c} TYPE {types[c]}" for c in changed
+        )
+        raise WarehouseError(
+            f"{name}: the contract changed the type of "
+            f"{', '.join(f'{c} from {stored[c]} to {types[c]}' for c in changed)}. Nothing was "
+            f"touched. Convert the stored rows ({fixes}) or drop the table and backfill it."
+        )
+    for column in wanted:
+        if column not in stored:
+            connection.execute(f"ALTER TABLE {name} ADD COLUMN {column} {types[column]}")
+
+
+def _refuse_lost_columns(name: str, stored: dict[str, str], wanted: Iterable[str]) -> None:
+    if lost := [column for column in stored if column not in set(wanted)]:
+        fixes = "; ".join(f"ALTER TABLE {name} DROP COLUMN {column}" for column in lost)
+        raise WarehouseError(
+            f"{name}: the stored table has columns that the contract does not know: "
+            f"{', '.join(lost)}. Nothing was touched. Put them back into the contract, or drop "
+            f"them for good: {fixes}"
+        )
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, name: str, contract: type[Contract]) -> None:
+    connection.execute(f"COMMENT ON TABLE {name} IS {_literal(contract.grain())}")
+    for column, description in contract.descriptions().items():
+        connection.execute(f"COMMENT ON COLUMN {name}.{column} IS {_literal(description)}")
+
+
+def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _delete(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
+    row = connection.execute(statement).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _file(connection: duckdb.DuckDBPyConnection) -> str:
+    row = connection.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchone()
+    return str(row[0]) if row else "the warehouse"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

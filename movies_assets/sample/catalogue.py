@@ -1,9 +1,9 @@
 """A deterministic fictional movie catalogue in the wire format of the YTS API.
 
 A movie is a pure function of the seed and its place on an endless timeline, and a catalogue is
-the end of that timeline up to its last day. So a bigger catalogue is a smaller one with older
-movies behind it, a later last day is an earlier one with newer movies in front, and only a few
-arrays of numbers are held in memory.
+the end of that timeline up to its last day. So a bigger catalogue is a smaller one and older
+movies, a later last day is an earlier one and newer movies, and only a few arrays of numbers are
+held in memory.
 
 When movies are uploaded belongs into `timeline`, text into `words`, HTTP into `server`.
 """
@@ -58,6 +58,7 @@ class MovieList(Protocol):
     def server_time(self) -> int: ...  # noqa: D102
     @property
     def revision(self) -> int: ...  # noqa: D102
+    def __hash__(self) -> int: ...  # noqa: D105
     def __len__(self) -> int: ...  # noqa: D105
     def __getitem__(self, position: int, /) -> Movie: ...  # noqa: D105
     def json(self, position: int, /) -> str: ...  # noqa: D102

@@ -1,0 +1,174 @@
+"""A server that speaks the protocol of the YTS API over a list of movies.
+
+Only the protocol belongs here: what goes wrong belongs into `faults`, TCP into `serving`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from json import dumps
+from typing import NamedTuple
+
+import anyio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from movies_assets.sample.catalogue import Movie, MovieList, Shifting
+from movies_assets.sample.faults import Fault, Faults
+
+BASE_PATH = "/api/v2"
+"""A client's base URL is the server's address and this path."""
+LIMIT_DEFAULT, LIMIT_MOST = 20, 50
+
+
+@dataclass
+class Traffic:
+    """What a server has seen; as a context manager it counts one request as being answered.
+
+    Attributes:
+        requests: The query parameters of each request, in order of arrival.
+        at_once: How many requests are being answered now.
+        most_at_once: How many there were at the same time at most.
+    """
+
+    requests: list[dict[str, str]] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+
+    def __enter__(self) -> None:
+        """Counts a request that begins."""
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+
+    def __exit__(self, *_: object) -> None:
+        """Counts a request that ends."""
+        self.at_once -= 1
+
+
+def create_app(
+    catalogue: MovieList, *, faults: Faults | None = None, latency_seconds: float = 0
+) -> Starlette:
+    """Returns an ASGI app that serves `/api/v2/list_movies.json`.
+
+    Its state may be read and changed while it runs: `app.state.catalogue`, `.faults`,
+    `.latency_seconds` and `.traffic` (a `Traffic`).
+
+    Args:
+        catalogue: The movies.
+        faults: What goes wrong; the list may be changed later.
+        latency_seconds: How long each reply takes at least.
+    """
+    app = Starlette(routes=[Route(f"{BASE_PATH}/list_movies.json", _list_movies)])
+    app.state.catalogue = catalogue
+    app.state.faults = faults or Faults()
+    app.state.latency_seconds = latency_seconds
+    app.state.traffic = Traffic()
+    return app
+
+
+async def _list_movies(request: Request) -> Response:
+    state = request.app.state
+    state.traffic.requests.append(dict(request.query_params))
+    with state.traffic:
+        query, page, limit = _parse(request.query_params)
+        struck = state.faults.strike(page)
+        await anyio.sleep(
+            state.latency_seconds + sum(f.seconds for f in struck if f.kind == "slow")
+        )
+        body = _body(state.catalogue, query, page, limit)
+        _shift(state.catalogue, struck)
+        broken = (fault.reply(body) for fault in struck)
+        sound = Response(body, media_type="application/json")
+        return next((reply for reply in broken if reply is not None), sound)
+
+
+def _shift(catalogue: MovieList, struck: Sequence[Fault]) -> None:
+    """Changes the catalogue behind the reply."""
+    for kind in (fault.kind for fault in struck if fault.kind in {"publish", "reupload"}):
+        if not isinstance(catalogue, Shifting):
+            raise TypeError(f"only a Shifting catalogue can {kind}, not {catalogue!r}")
+        catalogue.publish() if kind == "publish" else catalogue.reupload()
+
+
+class _Query(NamedTuple):
+    """Which movies are asked for, and in which order."""
+
+    sort_by: str = "date_added"
+    order_by: str = "desc"
+    minimum_rating: float = 0
+    query_term: str = ""
+    genre: str = ""
+    quality: str = ""
+
+    @property
+    def filters(self) -> bool:
+        return self[2:] != _Query()[2:]
+
+    def matches(self, movie: Movie) -> bool:
+        titles = (movie["title"], movie["title_english"])
+        qualities = {torrent["quality"] for torrent in movie.get("torrents") or ()}
+        return (
+            (movie["rating"] or 0) >= self.minimum_rating
+            and (
+                self.query_term == movie["imdb_code"]
+                or any(self.query_term.lower() in title.lower() for title in titles)
+            )
+            and (not self.genre or self.genre in map(str.lower, movie["genres"] or ()))
+            and (not self.quality or self.quality in qualities)
+        )
+
+
+def _parse(parameters: Mapping[str, str]) -> tuple[_Query, int, int]:
+    """Returns the query, the page from 1 and the page's size; what cannot be is the default."""
+
+    def number(name: str, default: int) -> int:
+        text = parameters.get(name, "")
+        return int(text) if text.isdecimal() else default
+
+    query = _Query(
+        sort_by=parameters.get("sort_by", "date_added"),
+        order_by=parameters.get("order_by", "desc"),
+        minimum_rating=number("minimum_rating", 0),
+        query_term=parameters.get("query_term", "").strip(),
+        genre=parameters.get("genre", "").lower().replace("all", ""),
+        quality=parameters.get("quality", "").replace("all", ""),
+    )
+    limit = number("limit", LIMIT_DEFAULT) or LIMIT_DEFAULT
+    return query, max(number("page", 1), 1), min(limit, LIMIT_MOST)
+
+
+def _body(movies: MovieList, query: _Query, page: int, limit: int) -> bytes:
+    positions = _select(movies, movies.revision, query)
+    shown = positions[(page - 1) * limit : page * limit]
+    overstated = movies.movie_count - len(movies)
+    # The real server leaves the key out when the page is empty.
+    rows = f',"movies":[{",".join([movies.json(position) for position in shown])}]' if shown else ""
+    meta = {"server_time": movies.server_time, "server_timezone": "CET", "api_version": 2}
+    return (
+        '{"status":"ok","status_message":"Query was successful","data":{'
+        f'"movie_count":{len(positions) + overstated},"limit":{limit},"page_number":{page}{rows}}},'
+        f'"@meta":{dumps(meta | {"execution_time": "0.01 ms"})}}}'
+    ).encode()
+
+
+@lru_cache(maxsize=8)
+def _select(movies: MovieList, revision: int, query: _Query) -> Sequence[int]:  # noqa: ARG001
+    """Returns the positions that a query asks for, in its order.
+
+    Only `date_added` without filters is answered without reading the whole catalogue, which takes
+    about a tenth of a second per 1,000 movies. `revision` makes the cache forget.
+    """
+    positions: Sequence[int] = range(len(movies))
+    if query.filters:
+        positions = [p for p in positions if query.matches(movies[p])]
+    if query.sort_by in {"year", "rating", "title"}:
+        keys = {p: movies[p][query.sort_by] for p in positions}
+        positions = sorted(positions, key=keys.__getitem__, reverse=query.order_by != "asc")
+    elif query.order_by == "asc":
+        positions = positions[::-1]
+    if query.quality:
+        # Joining movies to their torrents, the real server repeats a movie now and then.
+        positions = [p for n, p in enumerate(positions) for _ in range(1 + (n % 19 == 0))]
+    return positions

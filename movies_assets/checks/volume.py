@@ -50,8 +50,10 @@ def _odd_days(rows: Rows, band: float) -> ir.Table:
     history = rows.all.select(day)
     history = history.filter(history.day >= ibis.date(first) - reach, history.day < ibis.date(end))
     counts = history.group_by("day").aggregate(rows=history.count())
-    spine = ibis.range(ibis.date(first), ibis.date(end), ibis.interval(days=1)).unnest()
-    days = spine.name("day").as_table().mutate(day=ibis._.day.cast("date"))
+    midnights = ibis.range(
+        ibis.date(first).cast("timestamp"), ibis.date(end).cast("timestamp"), ibis.interval(days=1)
+    )
+    days = midnights.unnest().cast("date").name("day").as_table()
     known = days.left_join(counts, "day").select(days.day, rows=counts.rows.fill_null(0))
     before = counts.rename(before="day", before_rows="rows")
     compared = known.left_join(

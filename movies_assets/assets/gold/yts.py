@@ -73,7 +73,7 @@ def genres_of(movies: ir.Table) -> ir.Table:
 def members(keys: ir.Value, unknown: int | str) -> ir.Table:
     """Return each key once, and the unknown one."""
     found = keys.name("key").as_table().distinct()
-    nobody = ibis.array([unknown]).unnest().name("key").as_table()
+    nobody = ibis.array([unknown]).unnest().cast(keys.type()).name("key").as_table()
     return found.union(nobody, distinct=True)
 
 
@@ -166,7 +166,9 @@ def dim_date(silver_yts_movies: ir.Table) -> ir.Table:
     )
     days = years.filter(years.first.notnull()).select(
         date=ibis.range(
-            ibis.date(years.first, 1, 1), ibis.date(years.last + 1, 1, 1), ibis.interval(days=1)
+            ibis.date(years.first, 1, 1).cast("timestamp"),
+            ibis.date(years.last + 1, 1, 1).cast("timestamp"),
+            ibis.interval(days=1),
         ).unnest()
     )
     day = days.mutate(date=days.date.cast("date")).date

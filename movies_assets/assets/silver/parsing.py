@@ -8,12 +8,13 @@ import ibis
 import ibis.expr.types as ir
 
 INTEGER = r"^-?[0-9]{1,18}$"
+PADDING = r"^\s+|\s+$|\x00"
 NUMBER = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 
 
 def clean(text: ir.StringColumn) -> ir.StringColumn:
     """Trim, drop NUL characters (no other database stores them), and read '' as unknown."""
-    return text.replace("\x00", "").strip().nullif("")
+    return text.re_replace(PADDING, "").nullif("")
 
 
 def integer(text: ir.StringColumn) -> ir.IntegerColumn:

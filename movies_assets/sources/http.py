@@ -1,0 +1,391 @@
+"""HTTP for every source: one pooled client with limits, retries and errors that keep secrets.
+
+What all web sources share belongs here: connections, the number of requests at once and per second,
+retries, size limits, redirects, and the masking of secrets. What a reply means belongs in the
+source's own module.
+"""
+
+import base64
+import json
+import logging
+import math
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+import anyio
+import httpx
+import stamina
+from aiolimiter import AsyncLimiter
+
+from movies_assets import __version__
+
+Params = Mapping[str, str | int]
+
+_logger = logging.getLogger(__name__)
+
+_MASK = "***"
+_MAX_REDIRECTS = 5
+_ERROR_BODY_BYTES = 4096  # enough to recognise an error page
+_EXCERPT_CHARACTERS = 200
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
+_SECRET_NAME = re.compile("key|token|secret|passw|auth|signature|credential", re.IGNORECASE)
+# A cut-off body arrives as RemoteProtocolError or as ReadError, which is a NetworkError.
+_PASSING = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
+_ADVICE = {
+    401: "Check the user name, password or key.",
+    403: "The source refuses this address or these credentials: check both.",
+    404: "Check the base URL.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """Limits of an HTTP client.
+
+    Attributes:
+        concurrency: Requests under way at once.
+        requests_per_second: Requests started per second, evenly spaced; None for no limit.
+        connect_timeout_seconds: Time to open a connection.
+        read_timeout_seconds: Longest silence while a reply is awaited or read.
+        max_response_bytes: Largest body accepted, counted after decompression.
+        retry_budget_seconds: Time for one request with all its retries and waits. Time spent
+            waiting for a free slot or for the rate limit is not counted.
+        retry_wait_max_seconds: Longest wait between two tries, unless Retry-After asks for more.
+    """
+
+    concurrency: int = 8
+    requests_per_second: float | None = None
+    connect_timeout_seconds: float = 10
+    read_timeout_seconds: float = 30
+    max_response_bytes: int = 64 * 1024 * 1024
+    retry_budget_seconds: float = 120
+    retry_wait_max_seconds: float = 20
+
+
+DEFAULT_OPTIONS = HttpOptions()
+
+
+class SourceError(Exception):
+    """A source could not be read. The message names cause, place and remedy, and no secret."""
+
+
+class PermanentSourceError(SourceError):
+    """Trying again would not help."""
+
+
+class TransientSourceError(SourceError):
+    """The source was still failing when the time for retries was spent.
+
+    Attributes:
+        retry_after: Seconds the source asked to wait, where it did.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+def mask_url(url: httpx.URL | str) -> str:
+    """Returns the URL without user and password and with the values of secret parameters hidden."""
+    url = httpx.URL(url)
+    query = urlencode(
+        [(k, _MASK if _SECRET_NAME.search(k) else v) for k, v in url.params.multi_items()],
+        safe="*",
+    )
+    return str(url.copy_with(userinfo=b"", query=query.encode() or None))
+
+
+def parse_base_url(base_url: str) -> httpx.URL:
+    """Returns the base URL.
+
+    Raises:
+        PermanentSourceError: It is no HTTP URL.
+    """
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme in {"http", "https"} and url.host:
+        return url
+    # The text itself is not shown: where it does not parse, nobody can tell the password.
+    raise PermanentSourceError(
+        "The base URL of the source is no HTTP URL. Expected https://host/path; "
+        "special characters in user and password must be percent-encoded."
+    )
+
+
+class _MaskUrls(logging.Filter):
+    """Masks the URLs in httpx's own log lines.
+
+    httpx logs every URL at INFO. The filter rewrites only what a line shows, so it changes no level
+    and silences nobody; it is attached when the first client is made, not by importing this module.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                mask_url(arg) if isinstance(arg, httpx.URL) else arg for arg in record.args
+            )
+        return True
+
+
+_MASK_URLS = _MaskUrls()
+
+
+def _secrets(url: httpx.URL) -> frozenset[str]:
+    """Returns the URL's secrets in every spelling in which an error page may echo them."""
+    values = {v for k, v in url.params.multi_items() if _SECRET_NAME.search(k)} | {url.password}
+    login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
+    return frozenset(s for v in values if v for s in (v, quote(v, safe=""))) | {login}
+
+
+def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
+    """Returns the beginning of a body for an error message: printable, and without the secrets."""
+    text = body[:_ERROR_BODY_BYTES].decode("utf-8", "replace")
+    for secret in secrets:
+        text = text.replace(secret, _MASK)
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printable.split())[:_EXCERPT_CHARACTERS]
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Returns the seconds that the Retry-After header asks for, in either of its two forms."""
+    value = response.headers.get("Retry-After", "").strip()
+    try:
+        if value.isdecimal():
+            return float(value)
+        # The date is the server's: measured by the server's own clock where the reply tells it.
+        sent = response.headers.get("Date")
+        now = parsedate_to_datetime(sent) if sent else datetime.now(UTC)
+        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+async def _read(response: httpx.Response, limit: int) -> bytes:
+    """Reads the body, decompressed, and stops one byte past the limit.
+
+    httpx would decompress a whole chunk before it can be counted: 64 KiB of gzip can become 64 MiB.
+    """
+    coding = response.headers.get("Content-Encoding", "identity").lower()
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if coding in {"gzip", "x-gzip"} else None
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        room = limit + 1 - len(body)
+        body += inflate.decompress(chunk, room) if inflate else chunk[:room]
+        if len(body) > limit:
+            break
+    return bytes(body)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete reply with status 2xx, not yet decoded: that can happen off the event loop."""
+
+    url: httpx.URL
+    body: bytes
+    login: frozenset[str]
+
+    def json(self, loads: Callable[[bytes], Any] = json.loads) -> dict[str, Any]:
+        """Decodes the body.
+
+        Args:
+            loads: Replaces json.loads; fails with a ValueError, too.
+
+        Raises:
+            PermanentSourceError: The body is no JSON object.
+        """
+        try:
+            data = loads(self.body)
+        except (ValueError, RecursionError) as error:
+            html = self.body.lstrip()[:1] == b"<"
+            reason = f"invalid JSON ({error!s:.200})"
+            raise self.unusable("HTML instead of JSON" if html else reason) from None
+        if not isinstance(data, dict):
+            raise self.unusable(f"a JSON {type(data).__name__} instead of an object")
+        return data
+
+    def unusable(self, what: str) -> PermanentSourceError:
+        """Returns the error that says what is wrong with this reply."""
+        return PermanentSourceError(
+            f"{mask_url(self.url)} answered {what}. "
+            f"The body begins: {_excerpt(self.body, self.login | _secrets(self.url))!r}. "
+            "Check the base URL, and whether the source has an outage or changed its format."
+        )
+
+
+class HttpClient:
+    """An async client for one base URL; use it as an async context manager.
+
+    Timeouts, failed connections, cut-off bodies, 429 and 5xx are tried again, with growing,
+    jittered waits or as long as Retry-After asks, until the time budget is spent. All else fails at
+    once. User and password in the base URL are sent as basic auth, its parameters each time.
+
+    Args:
+        base_url: Where paths start.
+        options: Limits.
+        transport: Replaces the network, such as httpx.ASGITransport for a server in process.
+        log: Receives a line for each retry.
+
+    Raises:
+        PermanentSourceError: The base URL is no HTTP URL.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        options: HttpOptions = DEFAULT_OPTIONS,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        log: Callable[[str], None] = _logger.info,
+    ) -> None:
+        self._base = parse_base_url(base_url)
+        root = self._base.copy_with(userinfo=b"", query=None, fragment=None)
+        self._root = str(root).rstrip("/")
+        self._login = _secrets(self._base)
+        logging.getLogger("httpx").addFilter(_MASK_URLS)
+        self._options = options
+        self._log = log
+        self._slots = anyio.Semaphore(options.concurrency, fast_acquire=True)
+        rate = options.requests_per_second
+        self._rate = AsyncLimiter(1, 1 / rate) if rate else None
+        self._retrying = stamina.AsyncRetryingCaller(
+            attempts=None,  # bounded by time, see fetch()
+            timeout=None,
+            wait_initial=min(0.2, options.retry_wait_max_seconds),
+            wait_max=options.retry_wait_max_seconds,
+            wait_jitter=min(1.0, options.retry_wait_max_seconds),
+        )
+        self._client = httpx.AsyncClient(
+            auth=httpx.BasicAuth(self._base.username, self._base.password)
+            if self._base.userinfo
+            else None,
+            # Only codings that _read can undo within the size limit.
+            headers={"User-Agent": f"movies_assets/{__version__}", "Accept-Encoding": "gzip"},
+            timeout=httpx.Timeout(
+                options.read_timeout_seconds, connect=options.connect_timeout_seconds, pool=None
+            ),
+            limits=httpx.Limits(
+                max_connections=options.concurrency, max_keepalive_connections=options.concurrency
+            ),
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Opens the connection pool."""
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes all connections."""
+        await self._client.__aexit__(kind, error, trace)
+
+    async def get_json(self, path: str, params: Params | None = None) -> dict[str, Any]:
+        """Fetches a path and decodes its JSON object; raises what fetch and Reply.json raise."""
+        return (await self.fetch(path, params)).json()
+
+    async def fetch(self, path: str, params: Params | None = None) -> Reply:
+        """Fetches a path below the base URL.
+
+        Raises:
+            PermanentSourceError: The source refused, or its reply is too large.
+            TransientSourceError: The source was still failing when the time budget was spent.
+        """
+        # Joined here: httpx would parse base, path and parameters one by one, three times.
+        query = urlencode([*self._base.params.multi_items(), *(params or {}).items()])
+        url = httpx.URL(f"{self._root}/{path}" + (f"?{query}" if query else ""))
+        request = self._client.build_request("GET", url)
+        budget = self._options.retry_budget_seconds
+        failures: list[TransientSourceError] = []
+
+        def wait(error: Exception) -> bool | float:
+            if not isinstance(error, TransientSourceError):
+                return False
+            failures.append(error)
+            if (error.retry_after or 0) > scope.deadline - anyio.current_time():
+                return False
+            self._log(f"{error} Trying again.")
+            return error.retry_after or True
+
+        try:
+            with anyio.fail_after(budget) as scope:
+                return await self._retrying(wait, self._attempt, request, scope)
+        except (TransientSourceError, TimeoutError) as error:
+            last = failures[-1] if failures else None
+            raise TransientSourceError(
+                f"{last or f'{mask_url(request.url)} gave no complete reply.'} "
+                f"Gave up after {len(failures) or 1} tries within {budget:g} seconds. "
+                "Try again later, or allow more time (retry_budget_seconds).",
+                last.retry_after if last else None,
+            ) from (last.__cause__ if last else error)
+
+    async def _attempt(self, request: httpx.Request, scope: anyio.CancelScope) -> Reply:
+        left = scope.deadline - anyio.current_time()
+        scope.deadline = math.inf  # waiting for one's turn is not the source's failure
+        async with self._slots:
+            if self._rate:
+                await self._rate.acquire()
+            scope.deadline = anyio.current_time() + left
+            try:
+                response, body = await self._exchange(request)
+            except _PASSING as error:
+                raise TransientSourceError(
+                    f"{mask_url(request.url)} failed: {type(error).__name__} {error}".rstrip() + "."
+                ) from error
+            except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
+                raise PermanentSourceError(
+                    f"{mask_url(request.url)} cannot be read: {type(error).__name__} {error}."
+                ) from error
+        if response.is_success and len(body) <= self._options.max_response_bytes:
+            return Reply(request.url, body, self._login)
+        raise self._refusal(response, body)
+
+    async def _exchange(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
+        """Sends the request, follows redirects on its host, and reads the body up to its limit."""
+        for _ in range(_MAX_REDIRECTS + 1):
+            response = await self._client.send(request, stream=True)
+            try:
+                if response.next_request is None:
+                    limit = self._options.max_response_bytes
+                    return response, await _read(
+                        response, limit if response.is_success else _ERROR_BODY_BYTES
+                    )
+            finally:
+                await response.aclose()
+            target = response.next_request.url
+            if target.host != self._base.host or target.scheme not in {self._base.scheme, "https"}:
+                raise PermanentSourceError(
+                    f"{mask_url(request.url)} redirects to another host or away from https: "
+                    f"{mask_url(target)}. Set the base URL to the new place if it is trusted."
+                )
+            request = response.next_request
+        raise PermanentSourceError(
+            f"{mask_url(request.url)}: more than {_MAX_REDIRECTS} redirects. Check the base URL."
+        )
+
+    def _refusal(self, response: httpx.Response, body: bytes) -> SourceError:
+        """Returns the error that a complete reply amounts to."""
+        status, url = response.status_code, mask_url(response.url)
+        if response.is_success:
+            return PermanentSourceError(
+                f"{url} answered more than {self._options.max_response_bytes:,} bytes. "
+                "Allow more (max_response_bytes) if that is expected."
+            )
+        excerpt = _excerpt(body, self._login | _secrets(response.url))
+        text = f"{url} answered HTTP {status}. The body begins: {excerpt!r}."
+        if status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR:
+            return TransientSourceError(text, _retry_after(response))
+        return PermanentSourceError(f"{text} {_ADVICE.get(status, 'Check URL and parameters.')}")

@@ -1,4 +1,4 @@
-"""The base contract and what derives from it: key, references, rules, DDL, column schema, dictionary.
+"""The base contract and what derives from it: key, references, rules, types, column schema.
 
 A contract is a Pandera model. It is declared once, above the function that fills its table, and
 everything that has to know columns, types, units, keys or rules asks it. What a single table is
@@ -41,14 +41,14 @@ class Instant(ibis_engine.DataType):
 
 def duckdb_type(dtype: dt.DataType) -> str:
     """Spell a type as DuckDB does, for example `VARCHAR[]`."""
-    return DuckDBType.from_ibis(dtype).sql("duckdb").replace("TEXT", "VARCHAR")
+    return str(DuckDBType.from_ibis(dtype).sql("duckdb")).replace("TEXT", "VARCHAR")
 
 
 class Rule(NamedTuple):
     """One thing that must hold for every row.
 
     Attributes:
-        name: column and rule, as checks and quarantine show it, for example `rating: in_range(0, 10)`.
+        name: column and rule, as checks and quarantine show it: `rating: in_range(0, 10)`.
         holds: the rule as a boolean column of a table; NULL counts as "holds".
     """
 
@@ -63,8 +63,8 @@ def column(
     references: str | None = None,
     nullable: bool = False,
     alias: str | None = None,
-    **rules: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401
+    **rules: Any,
+) -> Any:
     """Declare a column of a contract.
 
     Args:
@@ -134,9 +134,9 @@ class Contract(pa.DataFrameModel):
 
     @classmethod
     def table(cls, qualified_name: str) -> ir.Table:
-        """Return the stored table of this contract as an unbound Ibis table."""
-        schema, name = qualified_name.split(".")
-        return ibis.table(cls.ibis_schema(), name=name, database=schema)
+        """Return the stored table of this contract (`schema.table`) as an unbound Ibis table."""
+        schema, _, name = qualified_name.rpartition(".")
+        return ibis.table(cls.ibis_schema(), name=name, database=schema or None)
 
     @classmethod
     @cache
@@ -194,7 +194,7 @@ def _holds(check: Check, column_name: str | None) -> Callable[[ir.Table], ir.Boo
     """
 
     def holds(table: ir.Table) -> ir.BooleanColumn:
-        backend = check.get_backend(table)(check)
+        backend: Any = check.get_backend(table)(check)
         answer = backend.check_fn(IbisData(table, column_name))
         if isinstance(answer, ir.Table):
             answer = reduce(and_, (value.to_expr() for value in answer.op().values.values()))

@@ -35,7 +35,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
     )
 
 
-def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:  # noqa: ANN401
+def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     """Build the definitions for one set of settings.
 
     Args:

@@ -37,8 +37,12 @@ class Section(BaseModel):
 class WarehouseSettings(Section):
     """How the DuckDB warehouse is opened."""
 
-    path: Path | None = Field(None, description="database file; default DATA_DIR/warehouse/movies.duckdb")
-    memory_limit: str = Field("256MB", description="DuckDB's memory limit; more than that spills to disk")
+    path: Path | None = Field(
+        None, description="database file; default DATA_DIR/warehouse/movies.duckdb"
+    )
+    memory_limit: str = Field(
+        "256MB", description="DuckDB's memory limit; more than that spills to disk"
+    )
     threads: int = Field(2, ge=1, description="DuckDB's threads")
     lock_wait_seconds: Positive = Field(
         600, description="how long to wait while another process holds the database file"
@@ -49,24 +53,32 @@ class YtsSettings(Section):
     """Where the YTS API is and how hard it may be asked."""
 
     base_url: SecretStr | None = Field(
-        None, description="profile live: address of the API, such as https://user:password@host/api/v2"
+        None, description="profile live: address of the API, https://[user:password@]host/api/v2"
     )
-    first_day: date = Field(date(2015, 10, 31), description="first partition: day of the oldest upload")
+    first_day: date = Field(
+        date(2015, 10, 31), description="first partition: day of the oldest upload"
+    )
     concurrency: int = Field(8, ge=1, le=64, description="requests under way at once")
-    requests_per_second: Positive | None = Field(None, description="upper bound of the request rate")
+    requests_per_second: Positive | None = Field(
+        None, description="upper bound of the request rate"
+    )
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
     max_response_bytes: int = Field(64 * 1024**2, ge=1024, description="largest reply that is read")
     retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
     page_size: int = Field(50, ge=1, le=50, description="movies a page")
-    margin_pages: int = Field(2, ge=1, description="pages read beyond a window, for date inversions")
+    margin_pages: int = Field(
+        2, ge=1, description="pages read beyond a window, for date inversions"
+    )
 
 
 class SampleSettings(Section):
     """The fictional catalogue that profile `sample` serves."""
 
     movies: int = Field(2_000, ge=1, description="movies in the catalogue; about 20 a day")
-    last_day: date = Field(date(2025, 10, 31), description="day of the newest upload; partitions end here")
+    last_day: date = Field(
+        date(2025, 10, 31), description="day of the newest upload; partitions end here"
+    )
     seed: int = Field(1, description="another seed, another catalogue")
 
 
@@ -82,9 +94,13 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    profile: Literal["sample", "live"] = Field("sample", description="embedded sample or real sources")
+    profile: Literal["sample", "live"] = Field(
+        "sample", description="embedded sample or real sources"
+    )
     data_dir: Path = Field(PROJECT_ROOT / "data", description="landing files and the warehouse")
-    catch_up_days: int = Field(90, ge=1, description="how far back the schedule looks for missed days")
+    catch_up_days: int = Field(
+        90, ge=1, description="how far back the schedule looks for missed days"
+    )
     secrets_dir: Path | None = Field(None, description="directory of secret files, one a setting")
     key_vault_url: str | None = Field(None, description="Azure key vault that holds secrets")
     warehouse: WarehouseSettings = WarehouseSettings()
@@ -131,16 +147,16 @@ class Settings(BaseSettings):
         if value is None:
             variable = f"{PREFIX}{section}__{name}".upper()
             raise SettingsError(
-                f"{variable} is not set, and profile '{self.profile}' needs it. Set the environment "
-                f"variable, or put the value into a file named {section}__{name} in the directory "
-                f"that {PREFIX}SECRETS_DIR names, or into the key vault ({PREFIX}KEY_VAULT_URL) "
-                f"as {section}--{name.replace('_', '-')}."
+                f"{variable} is not set, and profile '{self.profile}' needs it. Set it in the "
+                f"environment, or as a file {section}__{name} in the directory that "
+                f"{PREFIX}SECRETS_DIR names, or in the key vault that {PREFIX}KEY_VAULT_URL names "
+                f"({section}--{name.replace('_', '-')})."
             )
         plain: str = value.get_secret_value()
         return plain
 
 
-def load(**overrides: Any) -> Settings:  # noqa: ANN401
+def load(**overrides: Any) -> Settings:
     """Read the settings.
 
     Raises:

@@ -83,7 +83,7 @@ class Table:
     fresh_within_days: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the table's function, as tests do."""
         return self.function(*args, **kwargs)
 
@@ -106,7 +106,7 @@ class Table:
         """Build the asset."""
         layer, table_name = self.key.path
         inputs = upstream(self.function)
-        used = {dg.AssetKey.from_coercible(asset_in.key) for asset_in in inputs.values() if asset_in.key}
+        referenced = {dg.AssetKey(name.split(".")) for name in self.contract.references().values()}
         metadata: dict[str, Any] = {
             "dagster/column_schema": self.contract.column_schema(),
             "dagster/table_name": self.name,
@@ -114,7 +114,7 @@ class Table:
         if self.partitions:
             # Merged tables keep no partition column; the IO manager only needs some expression.
             metadata["partition_expr"] = self.partition_column or "NULL"
-        return dg.asset(
+        decorate = dg.asset(
             name=table_name,
             key_prefix=[layer],
             description=inspect.cleandoc(self.contract.__doc__ or ""),
@@ -124,19 +124,25 @@ class Table:
             tags={"source": self.group},
             metadata=metadata,
             ins=inputs,
-            # A fact is written, and its references are checked, after the tables that it points at.
-            deps=sorted({dg.AssetKey(t.split(".")) for t in self.contract.references().values()} - used),
+            # A fact is written, and its references are checked, after the tables it points at.
+            deps=sorted(referenced - {asset_in.key for asset_in in inputs.values()}),
             io_manager_key="io_manager",
             dagster_type=dg.Any,  # the IO manager knows which types it takes
             partitions_def=self.partitions(settings) if self.partitions else None,
             backfill_policy=BACKFILL if self.partitions else None,
             pool=WRITER_POOL,
             **self.options,
-        )(self.function)
+        )
+        asset: dg.AssetsDefinition = decorate(self.function)
+        return asset
 
 
 def table(
-    *, layer: str, group: str, contract: type[Contract], **properties: Any  # noqa: ANN401
+    *,
+    layer: str,
+    group: str,
+    contract: type[Contract],
+    **properties: Any,
 ) -> Callable[[Callable[..., Any]], Table]:
     """Describe the table that a function fills; the function's name is the table's.
 

@@ -1,1 +1,1 @@
-"""Software-defined assets: one folder a layer, one file a source, the same file name in every layer."""
+"""The tables: one folder a layer, one file a source, the same file name in every layer."""

@@ -1,18 +1,18 @@
 """What all checks share: running against the warehouse, the run's partitions, showing a verdict."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import dagster as dg
 import duckdb
-import ibis
-import ibis.expr.types as ir
 import pandas as pd
 
+from movies_assets.partitions import ONE_DAY
 from movies_assets.settings import Settings
 from movies_assets.table import Table
 from movies_assets.warehouse.database import Warehouse, WarehouseError
-from movies_assets.warehouse.writer import SHOWN_ROWS, compile_sql, stored_types
+from movies_assets.warehouse.writer import SHOWN_ROWS, stored_types
 
 SHOWN_CHARACTERS = 200
 
@@ -21,9 +21,9 @@ class Rows:
     """The rows that a check looks at, and the means to ask the warehouse about them.
 
     Attributes:
-        all: the whole table, unbound.
-        of_run: the rows of the run's partitions; the whole table where it has none.
-        days: first (inclusive) and last (exclusive) day of the run, where it has partitions.
+        table: the table that is checked.
+        context: of the check's evaluation.
+        days: first and last day of the run, both included; None for a table without partitions.
     """
 
     def __init__(
@@ -32,36 +32,45 @@ class Rows:
         connection: duckdb.DuckDBPyConnection,
         context: dg.AssetCheckExecutionContext,
     ) -> None:
-        self.connection = connection
-        self.context = context
         self.table = table
-        self.all = table.contract.table(table.name)
-        partitioned = table.partitions is not None and _has_partitions(context)
-        self.days = context.partition_time_window if partitioned else None
-        self.of_run = self.within_days(self.all, table.partition_column)
+        self.context = context
+        self.days: tuple[date, date] | None = None
+        if table.partitions is not None and _has_partitions(context):
+            window = context.partition_time_window
+            self.days = window.start.date(), window.end.date() - ONE_DAY
+        self._connection = connection
 
-    def within_days(self, rows: ir.Table, day_column: str | None) -> ir.Table:
-        """Restrict any table to the days of the run by its day column."""
-        if self.days is None or day_column is None:
-            return rows
-        first, end = self.days.start.date(), self.days.end.date()
-        day = rows[day_column]
-        return rows.filter(day >= ibis.literal(first), day < ibis.literal(end))
+    def within_days(self, column: str | None) -> str:
+        """Return the SQL condition that restricts a table to the days of the run."""
+        if self.days is None or column is None:
+            return "true"
+        first, last = self.days
+        return f"{column} BETWEEN DATE '{first}' AND DATE '{last}'"
 
-    def fetch(self, expression: ir.Expr) -> list[dict[str, Any]]:
-        """Run an expression and return its rows as dictionaries."""
-        cursor = self.connection.execute(compile_sql(expression))
+    @property
+    def of_run(self) -> str:
+        """Return the rows of the run's partitions, the whole table without any, as a subquery."""
+        condition = self.within_days(self.table.partition_column)
+        return f"(SELECT * FROM {self.table.name} WHERE {condition})"
+
+    def fetch(self, query: str) -> list[dict[str, Any]]:
+        """Run a query and return its rows as dictionaries."""
+        cursor = self._connection.execute(query)
         names = [item[0] for item in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def sample(self, expression: ir.Table) -> list[dict[str, Any]]:
+    def count(self, query: str) -> int:
+        """Return how many rows a query has."""
+        return int(self.fetch(f"SELECT count(*) AS n FROM ({query})")[0]["n"])
+
+    def sample(self, query: str) -> list[dict[str, Any]]:
         """Return the first rows that a red check shows, long values cut."""
-        rows = self.fetch(expression.limit(SHOWN_ROWS))
+        rows = self.fetch(f"SELECT * FROM ({query}) LIMIT {SHOWN_ROWS}")
         return [{name: str(value)[:SHOWN_CHARACTERS] for name, value in r.items()} for r in rows]
 
     def stored_types(self) -> dict[str, str]:
         """Return the columns and types of the table as it is stored."""
-        return stored_types(self.connection, self.table.name)
+        return stored_types(self._connection, self.table.name)
 
 
 def warehouse_check(
@@ -97,7 +106,7 @@ def warehouse_check(
     return check
 
 
-def markdown(rows: list[dict[str, Any]]) -> dg.MetadataValue:
+def markdown(rows: Sequence[Mapping[Any, Any]]) -> dg.MetadataValue:
     """Show rows as a table in the UI."""
     return dg.MetadataValue.md(pd.DataFrame(rows).to_markdown(index=False) if rows else "none")
 
@@ -135,4 +144,4 @@ def verdict(
 
 
 def _has_partitions(context: dg.AssetCheckExecutionContext) -> bool:
-    return context.has_partition_key or context.has_partition_key_range
+    return bool(context.has_partition_key or context.has_partition_key_range)

@@ -1,14 +1,10 @@
 """Is every row that was read accounted for: kept, quarantined, or a counted duplicate."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import dagster as dg
-import ibis
-import ibis.expr.types as ir
 
 from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
-from movies_assets.contracts import Quarantine
 from movies_assets.settings import Settings
 from movies_assets.table import Refinement, Table
 
@@ -21,8 +17,9 @@ def conservation_check(
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
         fate = _fate(rows, source, refines)
-        counts = {row["fate"]: row["n"] for row in rows.fetch(_count(fate))}
-        lost = fate.filter(fate.fate == "lost")
+        by_fate = rows.fetch(f"SELECT fate, count(*) AS n FROM ({fate}) GROUP BY fate")
+        counts = {row["fate"]: row["n"] for row in by_fate}
+        lost = f"SELECT * FROM ({fate}) WHERE fate = 'lost'"
         return verdict(
             {"rows lost": counts.get("lost", 0)},
             metadata={
@@ -54,10 +51,9 @@ def quarantine_check(
     refines, source = _refinement(table, tables)
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
-        read = rows.within_days(source.contract.table(source.name), source.partition_column)
-        rows_read = rows.fetch(read.aggregate(n=read.count()))[0]["n"]
+        rows_read = rows.count(_read(rows, source))
         refused = _quarantined(rows)
-        by_rule = refused.group_by("broken_rules").aggregate(n=refused.count())
+        by_rule = f"SELECT broken_rules, count(*) AS n FROM ({refused}) GROUP BY ALL ORDER BY ALL"
         broken = {row["broken_rules"]: row["n"] for row in rows.fetch(by_rule)}
         share = sum(broken.values()) / rows_read if rows_read else 0.0
         too_many = share > refines.allowed_share
@@ -87,41 +83,28 @@ def _refinement(table: Table, tables: Mapping[str, Table]) -> tuple[Refinement, 
     return table.refines, tables[table.refines.source]
 
 
-def _quarantined(rows: Rows) -> ir.Table:
-    refused = Quarantine.table(rows.table.quarantine)
-    if rows.days is None:
-        return refused
-    first = rows.days.start.date().isoformat()
-    last = (rows.days.end.date() - timedelta(days=1)).isoformat()
-    return refused.filter(refused.partition_key.between(first, last))
+def _read(rows: Rows, source: Table) -> str:
+    return f"SELECT * FROM {source.name} WHERE {rows.within_days(source.partition_column)}"
 
 
-def _fate(rows: Rows, source: Table, refines: Refinement) -> ir.Table:
+def _quarantined(rows: Rows) -> str:
+    condition = "true"
+    if rows.days is not None:
+        condition = "partition_key BETWEEN '{}' AND '{}'".format(*rows.days)
+    return f"SELECT * FROM {rows.table.quarantine} WHERE {condition}"
+
+
+def _fate(rows: Rows, source: Table, refines: Refinement) -> str:
     """Say of every source row of the run what became of it.
 
     A row is a duplicate when the table holds a row of the same key that came from another source
     row: an older version, or one that was read twice.
     """
-    read = rows.within_days(source.contract.table(source.name), source.partition_column)
-    row_id, key = refines.row_id, list(rows.table.contract.key())
-    kept = rows.of_run.select(row_id).distinct().mutate(is_kept=True)
-    refused = _quarantined(rows).select("row_id").distinct().mutate(is_refused=True)
-    versions = rows.all.select(key).distinct().mutate(has_version=True)
-    joined = (
-        read.left_join(kept, row_id)
-        .left_join(refused, read[row_id] == refused.row_id)
-        .left_join(versions, key)
-    )
-    return joined.select(
-        *[read[column] for column in dict.fromkeys([row_id, *key])],
-        fate=ibis.cases(
-            (joined.is_kept.notnull(), "kept"),
-            (joined.is_refused.notnull(), "quarantined"),
-            (joined.has_version.notnull(), "duplicate"),
-            else_="lost",
-        ),
-    )
-
-
-def _count(fate: ir.Table) -> ir.Table:
-    return fate.group_by("fate").aggregate(n=fate.count())
+    row_id, key = refines.row_id, ", ".join(rows.table.contract.key())
+    return f"""
+        SELECT {key}, {row_id}, CASE
+            WHEN {row_id} IN (SELECT {row_id} FROM {rows.of_run}) THEN 'kept'
+            WHEN {row_id} IN (SELECT row_id FROM ({_quarantined(rows)})) THEN 'quarantined'
+            WHEN ({key}) IN (SELECT ({key}) FROM {rows.table.name}) THEN 'duplicate'
+            ELSE 'lost' END AS fate
+        FROM ({_read(rows, source)})"""

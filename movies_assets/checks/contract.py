@@ -1,14 +1,16 @@
 """Does the stored table keep its contract: structure, key, and every row rule, in two scans."""
 
 import dagster as dg
-import ibis
 import ibis.expr.types as ir
 
 from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
 from movies_assets.contracts import duckdb_type
 from movies_assets.settings import Settings
 from movies_assets.table import Table
-from movies_assets.warehouse.writer import broken_rules, same_type
+from movies_assets.warehouse.writer import broken_rules, compile_sql, same_type
+
+# Name under which a rule's query knows the rows of the run.
+RUN = "run"
 
 ADVICE = (
     "Nothing below this table was updated. Look at the sample rows, mend the source or the rule, "
@@ -36,19 +38,11 @@ def _evaluate(rows: Rows) -> dg.AssetCheckResult:
             samples=lambda: {"expected and actual types": markdown(structure)},
             advice=ADVICE,
         )
-    rules = rows.table.contract.rules()
-    counts = rows.fetch(
-        rows.of_run.aggregate(
-            [rows.of_run.count().name("rows")]
-            + [(~rule.holds(rows.of_run)).sum().name(rule.name) for rule in rules]
-        )
-    )[0]
+    counts = rows.fetch(_count_broken_rules(rows))[0]
     read = counts.pop("rows")
     duplicates = _duplicate_keys(rows)
     broken = {rule: int(count or 0) for rule, count in counts.items()}
-    broken[f"key ({', '.join(rows.table.contract.key())}): unique"] = rows.fetch(
-        duplicates.aggregate(n=duplicates.count())
-    )[0]["n"]
+    broken[f"key ({', '.join(rows.table.contract.key())}): unique"] = rows.count(duplicates)
     return verdict(
         broken,
         metadata={"rows": read},
@@ -74,20 +68,27 @@ def _structure(rows: Rows) -> list[dict[str, str]]:
     ]
 
 
-def _duplicate_keys(rows: Rows) -> ir.Table:
+def _count_broken_rules(rows: Rows) -> str:
+    """Count the rows that break each rule, all rules in one scan."""
+    table = rows.table.contract.table(RUN)
+    broken = [(~rule.holds(table)).sum().name(rule.name) for rule in rows.table.contract.rules()]
+    return _of_run(rows, table.aggregate([table.count().name("rows"), *broken]))
+
+
+def _broken_rows(rows: Rows) -> str:
+    table = rows.table.contract.table(RUN)
+    marked = table.mutate(broken_rules=broken_rules(table, rows.table.contract))
+    return _of_run(rows, marked.filter(marked.broken_rules != "").relocate("broken_rules"))
+
+
+def _of_run(rows: Rows, expression: ir.Table) -> str:
+    return f"WITH {RUN} AS {rows.of_run} SELECT * FROM ({compile_sql(expression)})"
+
+
+def _duplicate_keys(rows: Rows) -> str:
     """Find keys of the run's rows that stand more than once anywhere in the table."""
-    key = list(rows.table.contract.key())
-    everywhere = rows.all
-    if rows.days is not None and rows.table.partition_column:
-        everywhere = everywhere.semi_join(rows.of_run, key)
-    counted = everywhere.group_by(key).aggregate(rows=ibis._.count())
-    return counted.filter(counted.rows > 1)
-
-
-def _broken_rows(rows: Rows) -> ir.Table:
-
-
-    marked = rows.of_run.mutate(
-        broken_rules=broken_rules(rows.of_run, rows.table.contract)
+    key = ", ".join(rows.table.contract.key())
+    return (
+        f"SELECT {key}, count(*) AS rows FROM {rows.table.name} "
+        f"SEMI JOIN {rows.of_run} USING ({key}) GROUP BY {key} HAVING count(*) > 1"
     )
-    return marked.filter(marked.broken_rules != "").relocate("broken_rules")

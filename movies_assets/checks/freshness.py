@@ -16,8 +16,9 @@ def freshness_check(table: Table, settings: Settings) -> dg.AssetChecksDefinitio
         raise ValueError(f"{table.name} declares no freshness, or has no daily partitions")
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
-        due = date.fromisoformat(partitions(settings).get_last_partition_key() or date.min.isoformat())
-        newest = rows.fetch(rows.all.aggregate(newest=rows.all[column].max()))[0]["newest"]
+        last_key = partitions(settings).get_last_partition_key()
+        due = date.fromisoformat(last_key) if last_key else date.min
+        newest = rows.fetch(f"SELECT max({column}) AS newest FROM {table.name}")[0]["newest"]
         behind = (due - newest).days if newest else None
         return verdict(
             {"is behind": int(behind is None or behind > allowed)},

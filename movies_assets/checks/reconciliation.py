@@ -85,7 +85,10 @@ def _verdict(connection: duckdb.DuckDBPyConnection) -> dg.AssetCheckResult:
     shown = ", ".join(ranges[:SHOWN_RANGES]) + (" and more" if len(ranges) > SHOWN_RANGES else "")
     sample = connection.execute("SELECT * FROM drift ORDER BY ALL LIMIT 10").df()
     return verdict(
-        {f"movies {drift}": counts.get(drift, 0) for drift in ("added", "moved", "changed", "gone")},
+        {
+            f"movies {drift}": counts.get(drift, 0)
+            for drift in ("added", "moved", "changed", "gone")
+        },
         samples=lambda: {
             "days to materialize again": dg.MetadataValue.json(ranges),
             "movies": markdown(sample.to_dict("records")),

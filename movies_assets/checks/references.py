@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import dagster as dg
-import ibis.expr.types as ir
 
 from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
 from movies_assets.settings import Settings
@@ -24,13 +23,10 @@ def references_check(
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
         orphans = {
-            f"{column} -> {target}": _orphans(rows.of_run, column, tables[target])
+            f"{column} -> {target}": _orphans(rows, column, tables[target])
             for column, target in references.items()
         }
-        counts = {
-            name: rows.fetch(found.aggregate(n=found.count()))[0]["n"]
-            for name, found in orphans.items()
-        }
+        counts = {name: rows.count(query) for name, query in orphans.items()}
         return verdict(
             counts,
             samples=lambda: {
@@ -50,8 +46,9 @@ def references_check(
     )
 
 
-def _orphans(rows: ir.Table, column: str, target: Table) -> ir.Table:
+def _orphans(rows: Rows, column: str, target: Table) -> str:
     (key,) = target.contract.key()
-    referenced = target.contract.table(target.name)
-    present = rows.filter(rows[column].notnull())
-    return present.anti_join(referenced, present[column] == referenced[key])
+    return (
+        f"SELECT run.* FROM {rows.of_run} AS run ANTI JOIN {target.name} AS target "
+        f"ON run.{column} = target.{key} WHERE run.{column} IS NOT NULL"
+    )

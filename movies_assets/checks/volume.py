@@ -1,8 +1,6 @@
 """Does a day bring about as many rows as the days before it: a warning, never a stop."""
 
 import dagster as dg
-import ibis
-import ibis.expr.types as ir
 
 from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
 from movies_assets.settings import Settings
@@ -21,9 +19,8 @@ def volume_check(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
         odd = _odd_days(rows, band)
-        found = rows.fetch(odd.aggregate(n=odd.count()))[0]["n"]
         return verdict(
-            {f"days outside of 1/{band:g} to {band:g} times the median": found},
+            {f"days outside of 1/{band:g} to {band:g} times the median": rows.count(odd)},
             samples=lambda: {"odd days": markdown(rows.sample(odd))},
             severity=dg.AssetCheckSeverity.WARN,
             advice="Look whether the source was down or its data changed; if the days are right, "
@@ -40,29 +37,24 @@ def volume_check(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
     )
 
 
-def _odd_days(rows: Rows, band: float) -> ir.Table:
+def _odd_days(rows: Rows, band: float) -> str:
     """List the run's days whose row count leaves the band around the median before them."""
-    if rows.days is None or rows.table.partition_column is None:
+    day = rows.table.partition_column
+    if rows.days is None or day is None:
         raise ValueError("the volume check needs the partitions of a run")
-    first, end = rows.days.start.date(), rows.days.end.date()
-    reach = ibis.interval(days=HISTORY_DAYS)
-    day = rows.all[rows.table.partition_column].name("day")
-    history = rows.all.select(day)
-    history = history.filter(history.day >= ibis.date(first) - reach, history.day < ibis.date(end))
-    counts = history.group_by("day").aggregate(rows=history.count())
-    midnights = ibis.range(
-        ibis.date(first).cast("timestamp"), ibis.date(end).cast("timestamp"), ibis.interval(days=1)
-    )
-    days = midnights.unnest().cast("date").name("day").as_table()
-    known = days.left_join(counts, "day").select(days.day, rows=counts.rows.fill_null(0))
-    before = counts.rename(before="day", before_rows="rows")
-    compared = known.left_join(
-        before, [before.before < known.day, before.before >= known.day - reach]
-    )
-    usual = compared.group_by("day", "rows").aggregate(
-        median=ibis._.before_rows.median(), history_days=ibis._.before.count()
-    )
-    return usual.filter(
-        usual.history_days >= NEEDED_DAYS,
-        (usual.rows > usual["median"] * band) | (usual.rows < usual["median"] / band),
-    ).order_by("day")
+    first, last = (f"DATE '{edge}'" for edge in rows.days)
+    return f"""
+        WITH counts AS (
+            SELECT {day} AS day, count(*) AS rows FROM {rows.table.name}
+            WHERE {day} BETWEEN {first} - {HISTORY_DAYS} AND {last} GROUP BY ALL
+        ), days AS (
+            SELECT day::DATE AS day, coalesce(rows, 0) AS rows
+            FROM generate_series({first}::TIMESTAMP, {last}::TIMESTAMP, INTERVAL 1 DAY) AS s(day)
+            LEFT JOIN counts USING (day)
+        )
+        SELECT days.day, days.rows, median(counts.rows) AS usual, count(*) AS days_of_history
+        FROM days JOIN counts ON counts.day BETWEEN days.day - {HISTORY_DAYS} AND days.day - 1
+        GROUP BY days.day, days.rows
+        HAVING count(*) >= {NEEDED_DAYS} AND
+            (days.rows > usual * {band} OR days.rows < usual / {band})
+        ORDER BY days.day"""

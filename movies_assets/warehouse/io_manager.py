@@ -13,8 +13,7 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
-from dagster._core.definitions.partitions.utils import TimeWindow
-from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TableSlice
+from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler
 from dagster_duckdb.io_manager import DuckDbClient
 
 from movies_assets.table import Table
@@ -32,21 +31,16 @@ class StagingHandler(DbTypeHandler[Any]):
     reads_warehouse = False
 
     @abstractmethod
-    def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Any) -> str | None:  # noqa: ANN401
+    def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Any) -> str | None:
         """Put the object's rows into the staging table; return the SQL that did it, if any."""
 
-    def handle_output(  # noqa: D102
-        self, context: dg.OutputContext, table_slice: TableSlice, obj: Any, connection: Any  # noqa: ANN401
-    ) -> Mapping[str, Any] | None:
-        raise NotImplementedError("outputs are staged, see WarehouseIOManager.handle_output")
+    def handle_output(self, *_: Any) -> None:
+        """Not used: see `WarehouseIOManager.handle_output`."""
+        raise NotImplementedError
 
-    def load_input(  # noqa: D102
-        self, context: dg.InputContext, table_slice: TableSlice, connection: Any  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
-        raise NotImplementedError(
-            f"{context.asset_key.to_user_string()} cannot be loaded as an iterator: annotate the "
-            "parameter as ibis.expr.types.Table or pandas.DataFrame"
-        )
+    def load_input(self, *_: Any) -> Any:
+        """Not used: see `WarehouseIOManager.load_input`."""
+        raise NotImplementedError
 
 
 class FrameHandler(StagingHandler):
@@ -55,12 +49,6 @@ class FrameHandler(StagingHandler):
     def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: pd.DataFrame) -> None:
         """Insert the frame."""
         writer.stage_frames(connection, table, [obj])
-
-    def load_input(  # noqa: D102
-        self, context: dg.InputContext, table_slice: TableSlice, connection: Any  # noqa: ANN401, ARG002
-    ) -> pd.DataFrame:
-        frame = connection.execute(DuckDbClient.get_select_statement(table_slice)).df()
-        return cast("pd.DataFrame", frame)
 
     @property
     def supported_types(self) -> Sequence[type[object]]:
@@ -125,7 +113,7 @@ class WarehouseIOManager(DbIOManager):
                 cannot be written. Nothing has changed then.
         """
         table = self._table(context.asset_key)
-        self._check_supported_type(type(obj))
+        self._check_supported_type(type(obj))  # type: ignore[no-untyped-call]
         handler = cast("StagingHandler", self._resolve_handler(type(obj)))
         window = self._window(context)
         started = time.perf_counter()
@@ -139,30 +127,36 @@ class WarehouseIOManager(DbIOManager):
         self._describe(context, table, loaded, sql, time.perf_counter() - started)
 
     def load_input(self, context: dg.InputContext) -> object:
-        """Load an upstream table: an unbound Ibis table of the run's partitions, or a frame."""
+        """Load an upstream table: an unbound Ibis table of the run's partitions, or a frame.
+
+        Raises:
+            WarehouseError: the parameter's annotation is of another type, or the upstream table
+                does not exist.
+        """
         annotated = context.dagster_type.typing_type
         load_type = ir.Table if annotated is Any else annotated
-        self._check_supported_type(load_type)
-        table_slice = self._get_table_slice(
-            context, cast("dg.OutputContext", context.upstream_output)
-        )
-        if issubclass(load_type, ir.Table):
-            return self._unbound(context, table_slice)
+        if load_type not in (ir.Table, pd.DataFrame):
+            raise WarehouseError(
+                f"{context.asset_key.to_user_string()} cannot be loaded as {load_type}: annotate "
+                "the parameter as ibis.expr.types.Table or pandas.DataFrame"
+            )
+        rows = self._unbound(context)
+        if load_type is ir.Table:
+            return rows
         with self._warehouse.reading() as connection:
-            return self._resolve_handler(load_type).load_input(context, table_slice, connection)
+            return connection.execute(writer.compile_sql(rows)).df()
 
-    def _unbound(self, context: dg.InputContext, table_slice: TableSlice) -> ir.Table:
+    def _unbound(self, context: dg.InputContext) -> ir.Table:
+        """Return the upstream table's rows of the run's partitions, as an unbound expression."""
         upstream = self._table(context.asset_key)
         rows = upstream.contract.table(upstream.name)
-        if upstream.partition_column is None:
+        if upstream.partition_column is None or not context.has_asset_partitions:
             return rows
-        for dimension in table_slice.partition_dimensions or []:
-            days = cast("TimeWindow", dimension.partitions)
-            column = rows[upstream.partition_column]
-            rows = rows.filter(
-                column >= ibis.literal(days.start.date()), column < ibis.literal(days.end.date())
-            )
-        return rows
+        days = context.asset_partitions_time_window
+        day = rows[upstream.partition_column]
+        return rows.filter(
+            day >= ibis.literal(days.start.date()), day < ibis.literal(days.end.date())
+        )
 
     def _table(self, key: dg.AssetKey) -> Table:
         name = ".".join(key.path)

@@ -70,7 +70,7 @@ def stage_frames(
             raise WarehouseError(
                 f"{table.name}: the frame's columns are not the contract's. Missing: "
                 f"{sorted(expected.difference(frame.columns)) or 'none'}; unknown: "
-                f"{sorted(map(str, wrong - expected)) or 'none'}. Mend the function or the contract."
+                f"{sorted(map(str, wrong - expected)) or 'none'}. Mend the function or contract."
             )
         try:
             connection.execute(f"INSERT INTO {STAGE} BY NAME SELECT * FROM frame")
@@ -116,7 +116,7 @@ def ensure_table(
     Raises:
         WarehouseError: the stored table differs from the contract in a way that would lose data.
     """
-    schema = name.split(".")[0]
+    schema = name.split(".", maxsplit=1)[0]
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     stored = stored_types(connection, name)
     wanted = contract.ibis_schema()
@@ -288,7 +288,9 @@ def same_type(stored: str | None, wanted: dt.DataType) -> bool:
     if stored is None:
         return False
     # DuckDB does not keep a timestamp's scale, so types are compared as DuckDB spells them.
-    return bool(DuckDBType.to_string(DuckDBType.from_string(stored)) == DuckDBType.to_string(wanted))
+    return bool(
+        DuckDBType.to_string(DuckDBType.from_string(stored)) == DuckDBType.to_string(wanted)
+    )
 
 
 def _migrate(
@@ -302,9 +304,7 @@ def _migrate(
     types = contract.types()
     changed = [c for c in stored if not same_type(stored[c], wanted[c])]
     if changed:
-        fixes = "; ".join(
-            f"ALTER TABLE {name} ALTER COLUMN {c} TYPE {types[c]}" for c in changed
-        )
+        fixes = "; ".join(f"ALTER TABLE {name} ALTER COLUMN {c} TYPE {types[c]}" for c in changed)
         raise WarehouseError(
             f"{name}: the contract changed the type of "
             f"{', '.join(f'{c} from {stored[c]} to {types[c]}' for c in changed)}. Nothing was "

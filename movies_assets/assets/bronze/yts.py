@@ -34,7 +34,9 @@ class BronzeYtsMovies(BronzeContract):
         key=True,
     )
     movie_id: int = column("YTS id; NULL where the reply had none.", key=True, nullable=True)
-    content_hash: str = column("MD5 of the payload: tells a changed movie from one read twice.", key=True)
+    content_hash: str = column(
+        "MD5 of the payload: tells a changed movie from one read twice.", key=True
+    )
     payload: str = column("The movie's JSON as received.")
     page: int = column("Page of the listing on which it stood.", ge=1)
 
@@ -79,4 +81,3 @@ def _frames(rows: Iterable["MovieRow"], source: str, run_id: str) -> Iterator[pd
     rows = iter(rows)
     while batch := list(itertools.islice(rows, ROWS_A_FRAME)):
         yield pd.DataFrame(batch).assign(_ingested_at=ingested_at, _source=source, _run_id=run_id)
-

@@ -1,1 +1,1 @@
-"""Gold: facts, dimensions and junctions for readers. Pure functions from Ibis tables to Ibis tables."""
+"""Gold: facts, dimensions and junctions for readers. Pure functions of Ibis tables."""

@@ -64,9 +64,7 @@ def genre_key(name: ir.StringColumn) -> ir.StringColumn:
 
 def genres_of(movies: ir.Table) -> ir.Table:
     """Return a row a movie and genre; a movie without genres has the unknown one."""
-    named = movies.mutate(
-        genre_name=ibis.coalesce(movies.genres, ibis.array(["Unknown"])).unnest()
-    )
+    named = movies.mutate(genre_name=ibis.coalesce(movies.genres, ibis.array(["Unknown"])).unnest())
     return named.mutate(genre_key=genre_key(named.genre_name).nullif("").fill_null(UNKNOWN_NAME))
 
 
@@ -107,7 +105,9 @@ def dim_movie(silver_yts_movies: ir.Table) -> ir.Table:
 class DimGenre(Contract):
     """One row a genre."""
 
-    genre_key: str = column("The genre's name as a slug; 'unknown' for movies without genre.", key=True)
+    genre_key: str = column(
+        "The genre's name as a slug; 'unknown' for movies without genre.", key=True
+    )
     genre_name: str = column("Name of the genre.")
 
 
@@ -177,11 +177,7 @@ def dim_date(silver_yts_movies: ir.Table) -> ir.Table:
     return day.as_table().select(
         date_key=date_key(day),
         date=day,
-        date_full=month_name
-        + " "
-        + day.day().cast("string")
-        + ", "
-        + day.year().cast("string"),
+        date_full=month_name + " " + day.day().cast("string") + ", " + day.year().cast("string"),
         day_of_week=day_of_week,
         day_of_month=day.day(),
         day_of_year=day.day_of_year(),

@@ -1,4 +1,4 @@
-"""Reading text as types, the same way on every engine: by regular expression, never by lenient cast.
+"""Reading text as types, the same way on every engine: by regular expression, not by cast.
 
 `'20.5'` cast to an integer is 21 on one engine and NULL on another, so nothing is cast that was not
 matched first. Rules of single tables belong beside their function.

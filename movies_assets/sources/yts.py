@@ -130,7 +130,7 @@ class _Window(NamedTuple):
 _ALWAYS = _Window(date.min, date.max)
 
 
-def _loads(body: bytes) -> Any:  # noqa: ANN401
+def _loads(body: bytes) -> Any:
     """Decodes a page and keeps each movie's own text.
 
     Cutting the text out of the reply is faithful to the last character, and 1,480 pages cost 3.4 s

@@ -25,24 +25,23 @@ CATALOGUE = Catalogue(500, date(2025, 4, 2))
 
 @pytest.fixture(scope="module")
 def server():
-    """One app and its URL for all tests: starting a server takes a third of a second."""
+    """One app and one client for all tests: starting them takes a third of a second."""
     app = create_app(CATALOGUE)
-    with serve(app) as url:
-        yield app, url
+    with serve(app) as url, httpx.Client(base_url=url) as client:
+        yield app, client
 
 
 @pytest.fixture
 def client_of(server):
     """Gives the server another catalogue and faults, and yields a client over TCP and the app."""
-    app, url = server
+    app, client = server
 
     @contextmanager
     def change(catalogue=CATALOGUE, *rules):
         app.state.catalogue = catalogue
         app.state.faults = Faults(list(rules))
         app.state.traffic = Traffic()
-        with httpx.Client(base_url=url) as client:
-            yield client, app
+        yield client, app
 
     return change
 

@@ -349,7 +349,7 @@ _SOURCES = ("bluray", "web", "web")
 _BYTES_PER_MINUTE = {"720p": 9_200_000, "1080p": 17_000_000, "2160p": 41_000_000}
 
 
-def _compose(  # noqa: PLR0913 - one a column
+def _compose(
     draws: _Draws,
     *,
     movie_id: int,

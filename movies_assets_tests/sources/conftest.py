@@ -1,15 +1,14 @@
 import asyncio
 import json
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import uvicorn
 from starlette.requests import Request
 from starlette.responses import Response
+
+from movies_assets.sample.serving import serve
 
 SERVER_TIME = 1_700_000_000
 
@@ -71,16 +70,8 @@ def _server() -> Iterator[tuple[str, dict[str, Catalogue]]]:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await current["catalogue"](scope, receive, send)
 
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}/api/v2", current
-    server.should_exit = True
-    thread.join(5)
+    with serve(app) as url:
+        yield f"{url}/api/v2", current
 
 
 @pytest.fixture

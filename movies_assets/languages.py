@@ -25,4 +25,9 @@ def code_of(text: ir.StringColumn) -> ir.StringColumn:
 
 def name_of(code: ir.StringColumn) -> ir.StringColumn:
     """Return the English name of a code; NULL where there is none."""
-    return ibis.map(list(LANGUAGES), list(LANGUAGES.values())).get(code)
+    return code.cases(*LANGUAGES.items(), else_=ibis.null("string"))
+
+
+def is_code(text: ir.StringColumn) -> ir.BooleanColumn:
+    """Say whether a text is an ISO 639-1 code."""
+    return ibis.literal(sorted(LANGUAGES), "array<string>").contains(text)

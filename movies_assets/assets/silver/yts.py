@@ -11,7 +11,7 @@ from pandera.api.ibis.types import IbisData
 
 from movies_assets.assets.silver.parsing import clean, integer, number, unparsed
 from movies_assets.contracts import Contract, Instant, StringList, column
-from movies_assets.languages import LANGUAGES, code_of
+from movies_assets.languages import code_of, is_code
 from movies_assets.partitions import yts_days
 from movies_assets.table import Refinement, Versions, table
 
@@ -75,7 +75,7 @@ class SilverYtsMovies(Contract):
     @pa.dataframe_check(name="language_code: is an ISO 639-1 code")
     @classmethod
     def _known_language(cls, data: IbisData) -> ir.BooleanColumn:
-        return data.table.language_code.isin(sorted(LANGUAGES))
+        return is_code(data.table.language_code)
 
     @pa.dataframe_check(name=f"year: at most {YEARS_AHEAD} years after the upload")
     @classmethod

@@ -108,7 +108,9 @@ class Warehouse:
 
     @contextmanager
     def _attached(self, connection: duckdb.DuckDBPyConnection, mode: str) -> Iterator[None]:
-        with self._attaching:
+        if not self._attaching.acquire(timeout=self.lock_wait_seconds):
+            raise self._in_use("another session of this process")
+        try:
             self._attach(connection, mode)
             connection.execute(f"USE {ALIAS}")
             try:
@@ -116,6 +118,14 @@ class Warehouse:
             finally:
                 connection.execute("USE memory")
                 connection.execute(f"DETACH {ALIAS}")
+        finally:
+            self._attaching.release()
+
+    def _in_use(self, holder: str) -> WarehouseError:
+        return WarehouseError(
+            f"{self.path} is still in use after {self.lock_wait_seconds:g} s by {holder}. Wait "
+            "for that run to end or close that program (a DuckDB shell counts), then run again."
+        )
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, mode: str) -> None:
         statement = f"ATTACH {_literal(str(self.path))} AS {ALIAS} ({mode})"
@@ -133,10 +143,7 @@ class Warehouse:
                         _tell_who_holds(self.path, log)
                     _attach_once(connection, statement)
         except _LockedError as error:
-            raise WarehouseError(
-                f"{self.path} is still in use after {self.lock_wait_seconds:g} s by {error}. Wait "
-                "for that run to end or close that program (a DuckDB shell counts), then run again."
-            ) from None
+            raise self._in_use(str(error)) from None
         except duckdb.Error as error:
             raise WarehouseError(_explain_open_failure(self.path, error)) from error
 
@@ -167,7 +174,7 @@ def _attach_once(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
     try:
         connection.execute(statement)
     except duckdb.IOException as error:
-        if "lock" not in str(error).lower():
+        if "Could not set lock on file" not in str(error):
             raise
         holder = re.search(r"held in (.+?)(?:\. |\.?$|\. See)", str(error), re.MULTILINE)
         raise _LockedError(holder.group(1) if holder else "another process") from error

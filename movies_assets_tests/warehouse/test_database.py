@@ -1,0 +1,139 @@
+"""The DuckDB file: sessions, locks, transactions, and errors in plain words."""
+
+import threading
+
+import duckdb
+import pytest
+
+from movies_assets.warehouse.database import Warehouse, WarehouseError
+from movies_assets_tests.warehouse.tables import held
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    return Warehouse(tmp_path / "data" / "w.duckdb", lock_wait_seconds=0.3)
+
+
+def make(warehouse, sql="CREATE TABLE t AS SELECT 1 AS i"):
+    with warehouse.session() as session, warehouse.transaction(session):
+        session.execute(sql)
+
+
+def rows(warehouse):
+    with warehouse.reading() as session:
+        return session.execute("FROM t ORDER BY ALL").fetchall()
+
+
+class Mishap(Exception):  # noqa: N818
+    """Something of a caller's that goes wrong within a transaction."""
+
+
+def test_the_folder_is_made_on_the_first_write(warehouse):
+    make(warehouse)
+    assert rows(warehouse) == [(1,)]
+
+
+def test_reading_needs_a_warehouse_and_says_how_to_get_one(warehouse):
+    with pytest.raises(WarehouseError, match="materialize something first"):
+        rows(warehouse)
+    assert not warehouse.path.exists()
+
+
+def test_reading_cannot_write(warehouse):
+    make(warehouse)
+    with (
+        pytest.raises(duckdb.InvalidInputException, match="read-only"),
+        warehouse.reading() as session,
+    ):
+        session.execute("INSERT INTO t VALUES (2)")
+
+
+@pytest.mark.parametrize("error", [Mishap, KeyboardInterrupt])
+def test_an_error_undoes_the_whole_transaction(warehouse, error):
+    make(warehouse)
+    with (
+        pytest.raises(error),
+        warehouse.session() as session,
+        warehouse.transaction(session),
+    ):
+        session.execute("INSERT INTO t VALUES (2)")
+        session.execute("CREATE TABLE another (i INT)")
+        raise error
+    assert rows(warehouse) == [(1,)]
+    make(warehouse, "CREATE TABLE another (i INT)")
+
+
+def test_an_error_lets_go_of_the_file(warehouse):
+    make(warehouse)
+    with pytest.raises(Mishap), warehouse.reading():
+        raise Mishap
+    with held(warehouse.path):
+        pass
+
+
+def test_a_session_does_not_hold_the_file_while_rows_are_collected(warehouse):
+    make(warehouse)
+    with warehouse.session() as session:
+        session.execute("CREATE TEMP TABLE stage AS SELECT 2 AS i")
+        with held(warehouse.path, seconds=0.1):
+            pass
+        with warehouse.transaction(session):
+            session.execute("INSERT INTO t FROM stage")
+    assert rows(warehouse) == [(1,), (2,)]
+
+
+def test_sessions_do_not_see_each_others_staged_rows(warehouse):
+    with warehouse.session() as first, warehouse.session() as second:
+        first.execute("CREATE TEMP TABLE stage AS SELECT 1")
+        second.execute("CREATE TEMP TABLE stage AS SELECT 2")
+        assert first.execute("FROM stage").fetchall() == [(1,)]
+
+
+def test_threads_of_a_process_write_one_after_the_other(warehouse):
+    make(warehouse)
+    threads = [
+        threading.Thread(target=make, args=(warehouse, f"INSERT INTO t VALUES ({number})"))
+        for number in range(2, 8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert rows(warehouse) == [(number,) for number in range(1, 8)]
+
+
+def test_another_thread_is_not_waited_for_without_end(warehouse):
+    make(warehouse)
+    with warehouse.reading(), pytest.raises(WarehouseError, match=r"still in use after 0.3 s"):
+        make(warehouse)
+
+
+def test_a_reader_waits_for_another_process_that_writes(warehouse):
+    make(warehouse)
+    with held(warehouse.path), pytest.raises(WarehouseError, match=r"still in use.*\(PID \d+\)"):
+        rows(warehouse)
+    assert rows(warehouse) == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["w.duckdb", "block by block.duckdb", "it's.duckdb"])
+def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("id;title\n" * 1_000)
+    warehouse = Warehouse(path, lock_wait_seconds=5)
+    for use in (rows, make):
+        with pytest.raises(WarehouseError, match="is not a DuckDB database") as error:
+            use(warehouse)
+        assert str(path) in str(error.value)
+        assert "MOVIES_WAREHOUSE__PATH" in str(error.value)
+    assert path.read_text() == "id;title\n" * 1_000
+
+
+def test_a_folder_in_place_of_the_file_is_a_clear_error(tmp_path):
+    with pytest.raises(WarehouseError, match=f"cannot open {tmp_path}"):
+        make(Warehouse(tmp_path))
+
+
+def test_a_file_in_place_of_the_folder_is_a_clear_error(tmp_path):
+    (tmp_path / "data").write_text("")
+    with pytest.raises(WarehouseError, match="cannot make the folder"):
+        make(Warehouse(tmp_path / "data" / "w.duckdb"))

@@ -35,7 +35,7 @@ class BronzeYtsMovies(BronzeContract):
     )
     movie_id: int = column("YTS id; NULL where the reply had none.", key=True, nullable=True)
     content_hash: str = column(
-        "MD5 of the payload: tells a changed movie from one read twice.", key=True
+        "MD5 of the payload without torrents: tells a changed movie from one read twice.", key=True
     )
     payload: str = column("The movie's JSON as received.")
     page: int = column("Page of the listing on which it stood.", ge=1)

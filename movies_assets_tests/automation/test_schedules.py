@@ -1,0 +1,111 @@
+"""The daily schedule asks for yesterday and for every day that was missed."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from movies_assets.automation.jobs import YTS_ASSETS, YTS_DAILY
+from movies_assets.definitions import build_defs
+from movies_assets.settings import load
+
+
+@pytest.fixture
+def instance(tmp_path):
+    """An instance on disk: a tick opens its own connection to it."""
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as local:
+        yield local
+
+
+@pytest.fixture
+def live(tmp_path):
+    """Profile live: its partitions go on with the clock."""
+    return build_defs(load(data_dir=tmp_path, profile="live", catch_up_days=30))
+
+
+def materialize(instance: dg.DagsterInstance, live: dg.Definitions, days: list[str]) -> None:
+    graph = live.resolve_asset_graph()
+    for key in YTS_ASSETS.resolve(graph):
+        for day in days:
+            instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day))
+
+
+def requested(
+    instance: dg.DagsterInstance, live: dg.Definitions, now: str = "2025-11-10T02:30:00"
+) -> list[tuple[str, str]]:
+    context = dg.build_schedule_context(
+        instance=instance,
+        scheduled_execution_time=datetime.fromisoformat(now).replace(tzinfo=UTC),
+        repository_def=live.get_repository_def(),
+    )
+    schedule = live.get_repository_def().get_schedule_def(f"{YTS_DAILY}_schedule")
+    requests = schedule.evaluate_tick(context).run_requests or []
+    return [
+        (
+            request.tags["dagster/asset_partition_range_start"],
+            request.tags["dagster/asset_partition_range_end"],
+        )
+        for request in requests
+    ]
+
+
+def test_an_empty_warehouse_starts_with_yesterday(instance, live):
+    assert requested(instance, live) == [("2025-11-09", "2025-11-09")]
+
+
+def test_after_downtime_all_missed_days_are_one_range(instance, live):
+    materialize(instance, live, ["2025-11-04", "2025-11-05"])
+    assert requested(instance, live) == [("2025-11-06", "2025-11-09")]
+
+
+def test_a_day_that_failed_between_others_is_asked_for_again(instance, live):
+    materialize(instance, live, ["2025-11-05", "2025-11-07", "2025-11-09"])
+    assert requested(instance, live) == [
+        ("2025-11-06", "2025-11-06"),
+        ("2025-11-08", "2025-11-08"),
+    ]
+
+
+def test_a_day_counts_only_when_every_table_was_written(instance, live):
+    materialize(instance, live, ["2025-11-08"])
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(["bronze", "yts_movies"], partition="2025-11-09")
+    )
+    assert requested(instance, live) == [("2025-11-09", "2025-11-09")]
+
+
+def test_nothing_is_asked_for_when_every_day_is_there(instance, live):
+    materialize(instance, live, ["2025-11-09"])
+    assert requested(instance, live) == []
+
+
+def test_days_before_the_catch_up_reach_are_left_to_backfills(instance, live):
+    materialize(instance, live, ["2025-09-01", "2025-11-08"])
+    assert requested(instance, live) == [("2025-11-09", "2025-11-09")]
+
+
+def test_a_range_that_is_under_way_is_not_asked_for_again(instance, live):
+    materialize(instance, live, ["2025-11-05"])
+    instance.create_run_for_job(
+        live.resolve_job_def(YTS_DAILY),
+        status=dg.DagsterRunStatus.STARTED,
+        tags={
+            "dagster/asset_partition_range_start": "2025-11-06",
+            "dagster/asset_partition_range_end": "2025-11-08",
+        },
+    )
+    assert requested(instance, live) == [("2025-11-09", "2025-11-09")]
+
+
+def test_a_tick_of_the_next_day_asks_again_for_what_failed(instance, live):
+    context = [
+        dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=datetime(2025, 11, day, 2, 30, tzinfo=UTC),
+            repository_def=live.get_repository_def(),
+        )
+        for day in (10, 11)
+    ]
+    schedule = live.get_repository_def().get_schedule_def(f"{YTS_DAILY}_schedule")
+    keys = [schedule.evaluate_tick(tick).run_requests[0].run_key for tick in context]
+    assert len(set(keys)) == 2

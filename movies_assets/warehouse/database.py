@@ -85,19 +85,24 @@ class Warehouse:
             WarehouseError: the file cannot be opened or written, or stayed locked.
         """
         self._make_folder()
+        committed = False
         try:
             with self._attached(connection, "READ_WRITE"):
                 connection.execute("BEGIN")
                 try:
                     yield
                     connection.execute("COMMIT")
+                    committed = True
                 except BaseException:
                     _roll_back(connection)
                     raise
-        except duckdb.IOException as error:
+        except (duckdb.IOException, duckdb.TransactionException) as error:
+            # What fails after COMMIT is the tidying up: the rows then stand in the log beside the
+            # file, and the next session reads them there.
+            outcome = "All of it is stored" if committed else "Nothing was changed"
             raise WarehouseError(
-                f"cannot write {self.path}: is the disk full or read-only? Nothing was changed; "
-                f"free space and run again. DuckDB says: {error}"
+                f"cannot write {self.path}: is the disk full or read-only? {outcome}; free space "
+                f"and run again. DuckDB says: {error}"
             ) from error
 
     def _make_folder(self) -> None:

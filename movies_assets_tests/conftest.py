@@ -14,6 +14,7 @@ import pytest
 from movies_assets.definitions import build_defs, open_warehouse
 from movies_assets.settings import Settings, load
 from movies_assets.sources.yts import MovieRow
+from movies_assets.warehouse.database import Warehouse
 
 
 def movie(movie_id: int, uploaded: str, **changes: Any) -> dict[str, Any]:
@@ -74,6 +75,22 @@ class FakeYts:
             yield [row for row in page if first_day <= row.uploaded_date <= last_day]
 
 
+def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every table's rows, in order, without what says when and by which run."""
+    with warehouse.reading() as connection:
+        tables = connection.execute(
+            "SELECT schema_name || '.' || table_name, list(column_name) FROM duckdb_columns() "
+            "WHERE database_name = 'warehouse' AND column_name NOT IN "
+            "('_ingested_at', '_run_id', 'run_id', 'quarantined_at', 'page') GROUP BY ALL"
+        ).fetchall()
+        return {
+            name: connection.execute(
+                f"SELECT {', '.join(columns)} FROM {name} ORDER BY ALL"
+            ).fetchall()
+            for name, columns in tables
+        }
+
+
 @dataclass
 class Platform:
     """The whole project on a temporary warehouse."""
@@ -113,19 +130,8 @@ class Platform:
             return connection.execute(query).fetchall()
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Return every table's rows, in order, without what says when and by which run."""
-        with self.warehouse.reading() as connection:
-            tables = connection.execute(
-                "SELECT schema_name || '.' || table_name, list(column_name) FROM duckdb_columns() "
-                "WHERE database_name = 'warehouse' AND column_name NOT IN "
-                "('_ingested_at', '_run_id', 'run_id', 'quarantined_at', 'page') GROUP BY ALL"
-            ).fetchall()
-            return {
-                name: connection.execute(
-                    f"SELECT {', '.join(columns)} FROM {name} ORDER BY ALL"
-                ).fetchall()
-                for name, columns in tables
-            }
+        """Return every table's rows, see `contents_of`."""
+        return contents_of(self.warehouse)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from movies_assets.assets.gold import yts as gold_yts
 from movies_assets.assets.silver import yts as silver_yts
 from movies_assets.automation import jobs, schedules
 from movies_assets.checks.factory import checks_of
-from movies_assets.checks.reconciliation import reconciliation_check
 from movies_assets.settings import Settings
 from movies_assets.sources.profiles import yts_client
 from movies_assets.table import Table, by_name
@@ -46,8 +45,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=[table.asset(settings) for table in TABLES.values()],
         asset_checks=[
-            *(check for table in TABLES.values() for check in checks_of(table, TABLES, settings)),
-            reconciliation_check(),
+            check for table in TABLES.values() for check in checks_of(table, TABLES, settings)
         ],
         jobs=jobs.build(settings),
         schedules=schedules.build(settings),

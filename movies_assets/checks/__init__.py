@@ -1,1 +1,1 @@
-"""Check factories: contract, references, conservation, volume, freshness, reconciliation."""
+"""Check factories: contract, references, conservation, volume, freshness."""

@@ -151,6 +151,21 @@ def test_a_row_carries_the_movie_as_received(catalogue):
 
 
 @pytest.mark.parametrize(
+    ("changes", "changed"),
+    [
+        ({"torrents": [{"seeds": 9, "peers": 4}]}, False),
+        ({"torrents": []}, False),
+        ({"rating": 9}, True),
+    ],
+)
+def test_the_content_hash_tells_a_change_but_not_of_torrents(catalogue, changes, changed):
+    before = movie(1, rating=5, torrents=[{"seeds": 1, "peers": 0}])
+    (one,) = crawled(catalogue, before)
+    (other,) = crawled(catalogue, before | changes)
+    assert (one.content_hash != other.content_hash) == changed
+
+
+@pytest.mark.parametrize(
     "description", ["\0", "\ud800 alone", 'quoted "movies": [1, 2]', "x" * 10_000_000, "ж"]
 )
 def test_any_text_survives_and_can_be_encoded(catalogue, description):

@@ -1,0 +1,72 @@
+# Needs Python 3.11 or newer and make. Everything else comes from requirements.lock into $(VENV).
+VENV ?= .venv
+PYTHON ?= python3
+PORT ?= 3000
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+# `dagster job execute` takes no workspace in Dagster 1.13; workspace.yaml names the same module
+# (movies_assets_tests/test_project.py, docs/decisions/0006-job-execute.md).
+MODULE := movies_assets.definitions
+
+# Bytecode halves the time that every command takes to start.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help run summary dev test test-all lint format docs lock clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+# The lock file is complete, so nothing has to be resolved (--no-deps): quick, and older versions
+# of pip stumble in hash mode over a requirement with extras. setuptools comes from the lock too.
+$(INSTALLED): requirements.lock setup.cfg
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; choose one: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into $(VENV), one to two minutes ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m pip check --disable-pip-version-check
+	@$(BIN)/python -m compileall -q movies_assets
+	@touch $@
+
+run summary dev: export DAGSTER_HOME := $(CURDIR)
+# Dagster warns of its own beta interfaces and of the command line to come, a screenful at a start.
+run summary dev: export PYTHONWARNINGS := ignore
+
+run: $(INSTALLED) ## materialize YTS for the last 30 days of the sample, then sum up
+	@$(BIN)/python -m movies_assets run --days 30 -- $(BIN)/dagster job execute -m $(MODULE) -j yts_daily
+
+summary: $(INSTALLED) ## what the warehouse holds and how the newest run went
+	@$(BIN)/python -m movies_assets summary
+
+dev: $(INSTALLED) ## Dagster's UI, schedules and run queue on http://127.0.0.1:3000 (PORT=...)
+	@$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+
+test: $(INSTALLED) ## the tests that take less than ten seconds each
+	@$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+
+test-all: $(INSTALLED) ## all tests
+	@$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(INSTALLED) ## ruff and mypy
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: $(INSTALLED) ## format the code, and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+docs: $(INSTALLED) ## write docs/data-dictionary.md from the contracts
+	@$(BIN)/python -W ignore -m movies_assets dictionary
+
+lock: $(INSTALLED) ## write requirements.lock from setup.cfg, with newer versions where they fit
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--extra dev setup.cfg --output-file requirements.lock --no-header
+
+clean: ## remove the warehouse, Dagster's history and all caches; the virtual environment stays
+	@find data -mindepth 1 -maxdepth 1 ! -name landing -exec rm -rf {} +
+	@rm -rf history schedules storage logs .logs_queue .nux .telemetry
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find movies_assets movies_assets_tests -name __pycache__ -exec rm -rf {} +

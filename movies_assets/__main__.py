@@ -1,0 +1,134 @@
+"""What `make` calls: `python -m movies_assets run | summary | dictionary`.
+
+Commands only: what a summary or a dictionary says belongs in their modules, what is materialized in
+the `dagster` command that `run` is given.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from threading import Thread
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from movies_assets.settings import PROJECT_ROOT, Settings, SettingsError, load
+
+# The end of a log that is shown where Dagster recorded no failure, such as one at import.
+SHOWN_LINES = 15
+
+
+@click.group()
+def main() -> None:
+    """Commands around Dagster's own; `make help` lists them in their usual form."""
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.option("--days", default=30, show_default=True, help="How many of the newest days to run.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(days: int, command: tuple[str, ...]) -> None:
+    """Run COMMAND, a `dagster job execute`, for the newest days as one range, and sum up."""
+    settings, console = _load(), Console(highlight=False)
+    first, last = newest_days(settings, days)
+    log = settings.data_dir / "logs" / "run.log"
+    console.print(
+        f"Materializing {first} to {last} as one range, log in {_short(log)}", soft_wrap=True
+    )
+    started = datetime.now(UTC)
+    # The summary's imports take 3 s and are needed when the run is over: let them come beside it.
+    Thread(target=import_module, args=["movies_assets.summary"]).start()
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    code = execute([*command, "--tags", json.dumps(tags)], log, console)
+    seconds = (datetime.now(UTC) - started).total_seconds()
+
+    from movies_assets import summary  # noqa: PLC0415 (heavy, see above)
+
+    if code:
+        console.print(f"The run failed after {seconds:.0f} s:", *_reasons(started, log), sep="\n\n")
+        console.print(f"\nThe whole log is in {_short(log)}", soft_wrap=True)
+        sys.exit(code)
+    console.print(f"Done in {seconds:.0f} s.")
+    summary.show(settings, summary.dagster_instance(), console)
+
+
+@main.command("summary")
+def show_summary() -> None:
+    """Print what the warehouse holds and how the newest run went."""
+    from movies_assets import summary  # noqa: PLC0415 (heavy)
+    from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
+
+    try:
+        summary.show(_load(), summary.dagster_instance(), Console(highlight=False))
+    except WarehouseError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("dictionary")
+def write_dictionary() -> None:
+    """Write docs/data-dictionary.md from the contracts."""
+    from movies_assets import dictionary  # noqa: PLC0415 (heavy)
+
+    dictionary.PATH.write_text(dictionary.text(), encoding="utf-8")
+    click.echo(f"wrote {_short(dictionary.PATH)}")
+
+
+def newest_days(settings: Settings, days: int) -> tuple[str, str]:
+    """Return first and last of the newest partitions; the sample's end with its last day."""
+    from movies_assets.partitions import yts_days  # noqa: PLC0415 (heavy)
+
+    keys = yts_days(settings).get_partition_keys()[-days:]
+    return keys[0], keys[-1]
+
+
+def execute(command: Sequence[str], log: Path, console: Console) -> int:
+    """Run a command whose output goes to a file; a terminal shows the step it is at.
+
+    Returns:
+        The command's exit code.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("w", encoding="utf-8") as file,
+        console.status("starting Dagster") as status,
+        subprocess.Popen(  # noqa: S603 (the caller's own command)
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+        ) as process,
+    ):
+        assert process.stdout is not None  # noqa: S101 (it is a pipe)
+        for line in process.stdout:
+            file.write(line)
+            if " - STEP_START - " in line:
+                status.update(line.split(" - ")[-3].replace("__", "."))
+    return process.returncode
+
+
+def _reasons(started: datetime, log: Path) -> list[Text]:
+    """Say why the run failed: what Dagster recorded, or else the end of the log."""
+    from movies_assets import summary  # noqa: PLC0415 (heavy)
+
+    recorded: list[str] = []
+    if instance := summary.dagster_instance():
+        run = summary.newest_run(instance, since=started)
+        recorded = summary.failures_of(instance, run.run_id) if run else []
+    end = "\n".join(log.read_text(encoding="utf-8").splitlines()[-SHOWN_LINES:])
+    return [Text(reason) for reason in recorded or [end]]
+
+
+def _load() -> Settings:
+    try:
+        return load()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path)
+
+
+if __name__ == "__main__":
+    main()

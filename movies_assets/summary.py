@@ -1,0 +1,174 @@
+"""What stands at the end of a run: tables, checks, the best movies, and where to go on.
+
+It only reads: the warehouse for rows, Dagster's instance for runs and checks.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import dagster as dg
+import duckdb
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
+from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSetError
+from rich.console import Console, JustifyMethod
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from movies_assets.automation.jobs import YTS_DAILY
+from movies_assets.definitions import open_warehouse
+from movies_assets.settings import Settings
+
+UI = "http://127.0.0.1:3000"
+VERDICTS = ("passed", "warned", "failed")
+# Where the text stands that follows the words on the left.
+INDENT = 12
+
+BEST_MOVIES = """
+SELECT movie.title, year.year, rating.rating,
+    string_agg(genre.genre_name, ', ' ORDER BY genre.genre_name) AS genres
+FROM gold.fact_movies AS fact
+JOIN gold.dim_movie AS movie USING (movie_key)
+JOIN gold.dim_released_year AS year USING (year_key)
+JOIN gold.dim_rating AS rating USING (rating_key)
+JOIN gold.genre_junction USING (movie_key)
+JOIN gold.dim_genre AS genre USING (genre_key)
+WHERE rating.rating IS NOT NULL
+GROUP BY movie_key, movie.title, year.year, rating.rating
+ORDER BY rating.rating DESC, movie.title, movie_key
+LIMIT 10
+"""
+
+
+class Check(NamedTuple):
+    """How a check of a run went.
+
+    Attributes:
+        name: table and check, for example `silver.yts_movies conservation`.
+        verdict: `passed`, `warned` or `failed`.
+        description: what the check says of it.
+    """
+
+    name: str
+    verdict: str
+    description: str
+
+
+def show(settings: Settings, instance: dg.DagsterInstance | None, console: Console) -> None:
+    """Print the summary.
+
+    Args:
+        settings: where the warehouse is.
+        instance: where runs and checks are recorded, if that is known.
+        console: where to print.
+
+    Raises:
+        WarehouseError: there is no warehouse yet, or it cannot be opened.
+    """
+    with open_warehouse(settings).reading() as connection:
+        rows = row_counts(connection)
+        best = connection.execute(BEST_MOVIES).fetchall() if "gold.fact_movies" in rows else []
+    refused = sum(n for name, n in rows.items() if name.startswith("quarantine."))
+    console.print(_table(["Table", ">Rows"], [(name, f"{n:,}") for name, n in rows.items()]))
+    if best:
+        console.print()
+        console.print(_table(["Ten best movies", ">Year", ">Rating", "Genres"], best))
+    console.print()
+    _show_checks(instance, console)
+    console.print(f"Quarantine  {refused:,} rows")
+    console.print(f"Database    {settings.database}", soft_wrap=True)
+    console.print(f"UI          make dev, then open {UI}")
+
+
+def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Count the rows of every table, in the order of the layers."""
+    names = connection.execute(
+        "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
+        "WHERE database_name = current_database() "
+        "ORDER BY list_position(['bronze', 'silver', 'gold'], schema_name), table_name"
+    ).fetchall()
+    counts = [connection.execute(f"SELECT count(*) FROM {name}").fetchall() for (name,) in names]
+    return {name: n for (name,), [(n,)] in zip(names, counts, strict=True)}
+
+
+def newest_run(instance: dg.DagsterInstance, since: datetime | None = None) -> dg.DagsterRun | None:
+    """Return the newest run of the daily job."""
+    filters = dg.RunsFilter(job_name=YTS_DAILY, created_after=since)
+    return next(iter(instance.get_runs(filters, limit=1)), None)
+
+
+def checks_of(instance: dg.DagsterInstance, run_id: str) -> list[Check]:
+    """Return how the checks of a run went."""
+    events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    evaluations = [
+        entry.dagster_event.asset_check_evaluation_data for entry in events if entry.dagster_event
+    ]
+    return [
+        Check(
+            name=f"{'.'.join(found.asset_key.path)} {found.check_name}",
+            verdict=_verdict(found),
+            description=found.description or "",
+        )
+        for found in evaluations
+    ]
+
+
+def failures_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """Say why a run failed: the steps' errors and the checks that failed, one line each."""
+    failed = [check for check in checks_of(instance, run_id) if check.verdict == "failed"]
+    return [*_step_failures(instance, run_id), *(f"{c.name}: {c.description}" for c in failed)]
+
+
+def dagster_instance() -> dg.DagsterInstance | None:
+    """Return the instance that DAGSTER_HOME names, if it does."""
+    try:
+        return dg.DagsterInstance.get()
+    except DagsterHomeNotSetError:
+        return None
+
+
+def _step_failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        error = entry.dagster_event and entry.dagster_event.step_failure_data.error
+        while error and error.cause:
+            error = error.cause
+        # A blocking check that failed is told by its description, which says what to do.
+        if error and error.cls_name != DagsterAssetCheckFailedError.__name__:
+            yield f"{(entry.step_key or '').replace('__', '.')}: {error.message.strip()}"
+
+
+def _show_checks(instance: dg.DagsterInstance | None, console: Console) -> None:
+    run = newest_run(instance) if instance else None
+    if instance is None or run is None:
+        console.print(
+            "Checks      no run is known (DAGSTER_HOME names the folder of Dagster's runs)"
+        )
+        return
+    checks = checks_of(instance, run.run_id)
+    count = Counter(check.verdict for check in checks)
+    verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS)
+    status = run.status.value.lower()
+    console.print(f"Checks      {verdicts} in the newest {YTS_DAILY} run ({status})")
+    for check in checks:
+        if check.verdict != "passed":
+            line = Text(f"{check.verdict}: {check.name}: {check.description}")
+            console.print(Padding(line, (0, 0, 0, INDENT)))
+
+
+def _verdict(evaluation: AssetCheckEvaluation) -> str:
+    if evaluation.passed:
+        return "passed"
+    return "warned" if evaluation.severity == dg.AssetCheckSeverity.WARN else "failed"
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """Lay out rows; a header that starts with `>` marks a column of numbers."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for header in headers:
+        justify: JustifyMethod = "right" if header[0] == ">" else "left"
+        table.add_column(header.lstrip(">"), justify=justify, no_wrap=True)
+    for row in rows:
+        table.add_row(*("" if value is None else Text(str(value)) for value in row))
+    return table

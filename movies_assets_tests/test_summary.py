@@ -1,0 +1,143 @@
+"""What `make run` and `make summary` say."""
+
+import io
+import json
+import sys
+from datetime import date, timedelta
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from movies_assets import summary
+from movies_assets.__main__ import execute, main, newest_days
+from movies_assets.settings import load
+from movies_assets.warehouse.database import WarehouseError
+from movies_assets_tests.conftest import movie
+
+
+def shown(platform, width=80):
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    summary.show(platform.settings, platform.instance, console)
+    return console.file.getvalue()
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Let the commands work on an empty data directory, without a Dagster instance."""
+    monkeypatch.setenv("MOVIES_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    return tmp_path
+
+
+def test_the_summary_counts_tables_and_checks_and_says_where_to_go_on(platform, yts):
+    yts.movies_listed = [movie(1, "2025-10-30T12:00:00"), movie(2, "2025-10-30T13:00:00", id=-5)]
+    platform.run("2025-10-30", raise_on_error=False)
+    text = shown(platform)
+    words = " ".join(text.split())
+    assert "bronze.yts_movies 2 silver.yts_movies 1 quarantine.yts_movies 1" in words
+    assert "5 passed, 0 warned, 1 failed in the newest yts_daily run (failure)" in words
+    assert (
+        "failed: silver.yts_movies quarantine: movie_id: greater_than_or_equal_to(1): 1." in words
+    )
+    assert "Quarantine 1 rows" in words
+    assert str(platform.settings.database) in text
+    assert summary.UI in text
+
+
+def test_the_best_movies_stand_in_an_order_that_does_not_depend_on_chance(platform, yts):
+    yts.movies_listed = [
+        movie(1, "2025-10-30T12:00:00", title="Beta", rating=8.0, genres=["Drama", "Action"]),
+        movie(2, "2025-10-30T12:00:00", title="Alpha", rating=8.0, year=1999),
+        movie(3, "2025-10-30T12:00:00", title="Gamma", rating=9.1),
+        movie(4, "2025-10-30T12:00:00", title="Unrated", rating=0),
+        *(movie(n, "2025-10-30T12:00:00", title=f"Many {n}", rating=1.0) for n in range(10, 30)),
+    ]
+    platform.run("2025-10-30")
+    lines = shown(platform).split("Ten best movies")[1].splitlines()
+    assert [line.split()[:2] for line in lines[1:4]] == [
+        ["Gamma", "2020"],
+        ["Alpha", "1999"],
+        ["Beta", "2020"],
+    ]
+    assert "Action, Drama" in lines[3]
+    assert lines[10].startswith("Many")
+    assert not lines[11].strip()
+    assert "Unrated" not in "".join(lines)
+
+
+def test_the_summary_fits_a_narrow_page(platform, yts):
+    yts.movies_listed = [movie(1, "2025-10-30T12:00:00", title="A title " * 30)]
+    platform.run("2025-10-30")
+    prose = [line for line in shown(platform).splitlines() if not line.startswith("Database")]
+    assert max(map(len, prose)) <= 80
+
+
+def test_why_a_run_failed_is_told_by_the_error_at_its_root(platform, yts):
+    yts.movies_listed, yts.fail_after = [movie(1, "2025-10-30T12:00:00")], 0
+    result = platform.run("2025-10-30", raise_on_error=False)
+    (reason,) = summary.failures_of(platform.instance, result.run_id)
+    assert reason == "bronze.yts_movies: ConnectionError: the source went away"
+
+
+def test_a_run_that_a_check_stopped_is_told_by_what_the_check_found(platform, yts):
+    yts.movies_listed = [movie(1, "2025-10-30T12:00:00", id=-5)]
+    result = platform.run("2025-10-30", raise_on_error=False)
+    (reason,) = summary.failures_of(platform.instance, result.run_id)
+    assert reason.startswith("silver.yts_movies quarantine: movie_id: greater_than")
+    assert "The rows are kept in quarantine.yts_movies" in reason
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_without_a_warehouse_the_summary_says_so(platform):
+    with pytest.raises(WarehouseError, match="no warehouse at"):
+        shown(platform)
+    result = CliRunner().invoke(main, ["summary"])
+    assert result.exit_code == 1
+    assert "there is no warehouse at" in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_wrong_setting_is_one_plain_line(monkeypatch):
+    monkeypatch.setenv("MOVIES_SAMPLE__MOVIES", "many")
+    result = CliRunner().invoke(main, ["summary"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: settings are not valid: MOVIES_SAMPLE__MOVIES")
+
+
+def test_the_newest_days_end_with_the_last_day_of_the_sample():
+    settings = load(sample={"last_day": date(2024, 3, 1)})
+    assert newest_days(settings, 30) == ("2024-02-01", "2024-03-01")
+    assert newest_days(settings, 10**6) == (settings.yts.first_day.isoformat(), "2024-03-01")
+    first, last = newest_days(load(profile="live"), 2)
+    assert date.fromisoformat(last) - date.fromisoformat(first) == timedelta(days=1)
+
+
+def test_a_run_covers_the_newest_days_as_one_range(elsewhere):
+    code = "import sys; print(*sys.argv[1:], sep='\\n'); sys.exit(7)"
+    result = CliRunner().invoke(main, ["run", "--days", "2", "--", sys.executable, "-c", code])
+    assert result.exit_code == 7
+    flag, tags = (elsewhere / "logs" / "run.log").read_text().splitlines()
+    assert flag == "--tags"
+    assert json.loads(tags) == {
+        "dagster/asset_partition_range_start": "2025-10-30",
+        "dagster/asset_partition_range_end": "2025-10-31",
+    }
+
+
+def test_a_failed_command_shows_the_end_of_its_log_and_where_the_rest_is(elsewhere):
+    code = "print(*range(100), sep='\\n'); raise SystemExit(3)"
+    result = CliRunner().invoke(main, ["run", "--", sys.executable, "-c", code])
+    assert result.exit_code == 3
+    assert "99" in result.output
+    assert "\n50\n" not in result.output
+    assert str(elsewhere / "logs" / "run.log") in result.output
+
+
+def test_a_terminal_is_told_the_step_that_runs(tmp_path):
+    line = "2025 - dagster - DEBUG - yts_daily - id - 1 - gold__dim_movie - STEP_START - Started"
+    console = Console(file=io.StringIO(), force_terminal=True)
+    assert execute([sys.executable, "-c", f"print({line!r})"], tmp_path / "log", console) == 0
+    assert "gold.dim_movie" in console.file.getvalue()
+    assert (tmp_path / "log").read_text() == line + "\n"

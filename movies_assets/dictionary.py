@@ -1,0 +1,72 @@
+"""The data dictionary: every table, written from its contract, so that it cannot say otherwise."""
+
+from collections.abc import Iterator, Sequence
+
+from movies_assets.contracts import Contract, Quarantine
+from movies_assets.definitions import TABLES
+from movies_assets.settings import PROJECT_ROOT
+from movies_assets.table import Table
+
+PATH = PROJECT_ROOT / "docs" / "data-dictionary.md"
+
+INTRODUCTION = """\
+# Data dictionary
+
+Written by `make docs` from the contracts in `movies_assets/assets`: edit those, not this file.
+Types are DuckDB's. A `required` column is never NULL; every other rule concerns rows in which its
+column is known. Rows that break a rule on their way into a silver table stand in `quarantine`.
+"""
+
+
+def text() -> str:
+    """Return the dictionary as Markdown."""
+    sections = [_section(table.name, table.contract, _storage(table)) for table in TABLES.values()]
+    refining = [table for table in TABLES.values() if table.refines]
+    sections += [
+        _section(table.quarantine, Quarantine, [f"Rows refused by `{table.name}`."])
+        for table in refining
+    ]
+    return "\n".join([INTRODUCTION, *sections])
+
+
+def _storage(table: Table) -> list[str]:
+    if table.partition_column:
+        return [f"Partition: the day in `{table.partition_column}`."]
+    if table.merges:
+        return ["Partition: none; rows are merged by key and never removed."]
+    return ["Partition: none; a run replaces the whole table."]
+
+
+def _section(name: str, contract: type[Contract], storage: Sequence[str]) -> str:
+    key = ", ".join(f"`{column}`" for column in contract.key())
+    facts = [*([f"Key: {key}."] if key else []), *storage]
+    rules = list(_rules(contract))
+    lines = [f"## {name}", "", contract.grain(), "", *(f"- {fact}" for fact in facts), ""]
+    lines += [
+        "| column | type | required | meaning |",
+        "|---|---|---|---|",
+        *_columns(contract),
+        "",
+    ]
+    lines += [*(["Rules:", "", *rules, ""] if rules else [])]
+    return "\n".join(lines)
+
+
+def _columns(contract: type[Contract]) -> Iterator[str]:
+    required = {rule.name.removesuffix(": required") for rule in contract.rules()}
+    descriptions, references = contract.descriptions(), contract.references()
+    for name, type_ in contract.types().items():
+        target = f" → {_link(references[name])}" if name in references else ""
+        meaning = descriptions[name].replace("|", "\\|") + target
+        yield f"| `{name}` | {type_} | {'yes' if name in required else ''} | {meaning} |"
+
+
+def _link(table: str) -> str:
+    return f"[{table}](#{table.replace('.', '')})"
+
+
+def _rules(contract: type[Contract]) -> Iterator[str]:
+    for rule in contract.rules():
+        if not rule.name.endswith(": required"):
+            column, _, condition = rule.name.partition(": ")
+            yield f"- `{column}`: {condition}"

@@ -1,0 +1,16 @@
+from movies_assets import dictionary
+from movies_assets.definitions import TABLES
+
+
+def test_the_data_dictionary_says_what_the_contracts_say():
+    written = dictionary.PATH.read_text(encoding="utf-8")
+    assert written == dictionary.text(), "docs/data-dictionary.md is stale: run `make docs`"
+
+
+def test_every_table_column_and_rule_is_in_the_data_dictionary():
+    text = dictionary.text()
+    for table in TABLES.values():
+        section = text.split(f"\n## {table.name}\n")[1].split("\n## ")[0]
+        assert all(f"| `{column}` |" in section for column in table.contract.types())
+        rules = [rule.name for rule in table.contract.rules() if "required" not in rule.name]
+        assert all(f"- `{name.replace(': ', '`: ', 1)}" in section for name in rules)

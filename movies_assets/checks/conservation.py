@@ -5,13 +5,10 @@ from collections.abc import Mapping
 import dagster as dg
 
 from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
-from movies_assets.settings import Settings
 from movies_assets.table import Refinement, Table
 
 
-def conservation_check(
-    table: Table, tables: Mapping[str, Table], settings: Settings
-) -> dg.AssetChecksDefinition:
+def conservation_check(table: Table, tables: Mapping[str, Table]) -> dg.AssetChecksDefinition:
     """Build the blocking check that no row got lost between bronze and this table."""
     refines, source = _refinement(table, tables)
 
@@ -35,7 +32,6 @@ def conservation_check(
 
     return warehouse_check(
         table,
-        settings,
         name="conservation",
         description=f"Rows read from {source.name} = rows kept + quarantined + duplicates (older "
         "versions of a kept row).",
@@ -44,9 +40,7 @@ def conservation_check(
     )
 
 
-def quarantine_check(
-    table: Table, tables: Mapping[str, Table], settings: Settings
-) -> dg.AssetChecksDefinition:
+def quarantine_check(table: Table, tables: Mapping[str, Table]) -> dg.AssetChecksDefinition:
     """Build the check that warns of quarantined rows, and blocks where they are too many."""
     refines, source = _refinement(table, tables)
 
@@ -68,7 +62,6 @@ def quarantine_check(
 
     return warehouse_check(
         table,
-        settings,
         name="quarantine",
         description=f"No row is in quarantine (warns); more than {refines.allowed_share:.0%} of "
         "the rows read block what is below.",

@@ -5,7 +5,6 @@ import ibis.expr.types as ir
 
 from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
 from movies_assets.contracts import duckdb_type
-from movies_assets.settings import Settings
 from movies_assets.table import Table
 from movies_assets.warehouse.writer import broken_rules, compile_sql, same_type
 
@@ -18,11 +17,10 @@ ADVICE = (
 )
 
 
-def contract_check(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
+def contract_check(table: Table) -> dg.AssetChecksDefinition:
     """Build the blocking check of a table's structure, key and row rules."""
     return warehouse_check(
         table,
-        settings,
         name="contract",
         description=f"Columns, types, key ({', '.join(table.contract.key())}) and "
         f"{len(table.contract.rules())} row rules of the contract hold for the run's partitions.",

@@ -23,14 +23,14 @@ def checks_of(
         tables: every table, by name, for checks that compare with another one.
         settings: where the partitions come from.
     """
-    checks = [contract_check(table, settings)]
+    checks = [contract_check(table)]
     if table.contract.references():
-        checks.append(references_check(table, tables, settings))
+        checks.append(references_check(table, tables))
     if table.refines:
-        checks.append(conservation_check(table, tables, settings))
-        checks.append(quarantine_check(table, tables, settings))
+        checks.append(conservation_check(table, tables))
+        checks.append(quarantine_check(table, tables))
     if table.volume_band:
-        checks.append(volume_check(table, settings))
+        checks.append(volume_check(table))
     if table.fresh_within_days is not None:
         checks.append(freshness_check(table, settings))
     return checks

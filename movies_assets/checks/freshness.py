@@ -34,7 +34,6 @@ def freshness_check(table: Table, settings: Settings) -> dg.AssetChecksDefinitio
 
     return warehouse_check(
         table,
-        settings,
         name="freshness",
         description=f"The newest row is at most {allowed} days older than the newest partition "
         "(warns).",

@@ -5,19 +5,15 @@ from collections.abc import Mapping
 import dagster as dg
 
 from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
-from movies_assets.settings import Settings
 from movies_assets.table import Table
 
 
-def references_check(
-    table: Table, tables: Mapping[str, Table], settings: Settings
-) -> dg.AssetChecksDefinition:
+def references_check(table: Table, tables: Mapping[str, Table]) -> dg.AssetChecksDefinition:
     """Build the blocking check of all references of a table.
 
     Args:
         table: the fact or junction.
         tables: every table, by name, to find the referenced ones.
-        settings: where the partitions come from.
     """
     references = table.contract.references()
 
@@ -37,7 +33,6 @@ def references_check(
 
     return warehouse_check(
         table,
-        settings,
         name="references",
         description="Every reference points at a row: "
         + ", ".join(f"{column} -> {target}" for column, target in references.items()),

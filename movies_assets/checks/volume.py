@@ -3,7 +3,6 @@
 import dagster as dg
 
 from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
-from movies_assets.settings import Settings
 from movies_assets.table import Table
 
 HISTORY_DAYS = 28
@@ -11,7 +10,7 @@ HISTORY_DAYS = 28
 NEEDED_DAYS = 7
 
 
-def volume_check(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
+def volume_check(table: Table) -> dg.AssetChecksDefinition:
     """Build the check that compares each day of the run with the median of the days before."""
     band = table.volume_band
     if band is None:
@@ -29,7 +28,6 @@ def volume_check(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
 
     return warehouse_check(
         table,
-        settings,
         name="volume",
         description=f"A day's rows are within 1/{band:g} to {band:g} times the median of the "
         f"{HISTORY_DAYS} days before it (warns; silent with fewer than {NEEDED_DAYS} days).",
@@ -40,17 +38,23 @@ def volume_check(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
 def _odd_days(rows: Rows, band: float) -> str:
     """List the run's days whose row count leaves the band around the median before them."""
     day = rows.table.partition_column
-    if rows.days is None or day is None:
-        raise ValueError("the volume check needs the partitions of a run")
-    first, last = (f"DATE '{edge}'" for edge in rows.days)
+    if day is None:
+        raise ValueError(f"{rows.table.name} has no days")
+    if rows.days is None:
+        first, last = (
+            f"(SELECT min({day}) FROM {rows.table.name})",
+            f"(SELECT max({day}) FROM {rows.table.name})",
+        )
+    else:
+        first, last = (f"DATE '{edge}'" for edge in rows.days)
     return f"""
         WITH counts AS (
             SELECT {day} AS day, count(*) AS rows FROM {rows.table.name}
             WHERE {day} BETWEEN {first} - {HISTORY_DAYS} AND {last} GROUP BY ALL
         ), days AS (
-            SELECT day::DATE AS day, coalesce(rows, 0) AS rows
-            FROM generate_series({first}::TIMESTAMP, {last}::TIMESTAMP, INTERVAL 1 DAY) AS s(day)
-            LEFT JOIN counts USING (day)
+            SELECT day, coalesce(rows, 0) AS rows FROM (
+                SELECT unnest(generate_series({first}, {last}, INTERVAL 1 DAY))::DATE AS day
+            ) LEFT JOIN counts USING (day)
         )
         SELECT days.day, days.rows, median(counts.rows) AS usual, count(*) AS days_of_history
         FROM days JOIN counts ON counts.day BETWEEN days.day - {HISTORY_DAYS} AND days.day - 1

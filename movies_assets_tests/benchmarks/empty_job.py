@@ -29,7 +29,6 @@ def _empty_check(spec: dg.AssetCheckSpec) -> dg.AssetChecksDefinition:
         asset=spec.asset_key,
         name=spec.name,
         blocking=spec.blocking,
-        partitions_def=spec.partitions_def,
     )
     def passes() -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=True)

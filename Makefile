@@ -12,7 +12,7 @@ MODULE := movies_assets.definitions
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run summary dev test test-all lint format docs lock clean
+.PHONY: help install run summary dev test test-all lint format docs lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,6 +28,8 @@ $(INSTALLED): requirements.lock setup.cfg
 	@$(BIN)/python -m pip check --disable-pip-version-check
 	@$(BIN)/python -m compileall -q movies_assets
 	@touch $@
+
+install: $(INSTALLED) ## make the virtual environment, as every other command does on first use
 
 run summary dev: export DAGSTER_HOME := $(CURDIR)
 # Dagster warns of its own beta interfaces and of the command line to come, a screenful at a start.

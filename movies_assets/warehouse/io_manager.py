@@ -144,7 +144,11 @@ class WarehouseIOManager(DbIOManager):
         if load_type is ir.Table:
             return rows
         with self._warehouse.reading() as connection:
-            return connection.execute(writer.compile_sql(rows)).df()
+            try:
+                return connection.execute(writer.compile_sql(rows)).df()
+            except duckdb.CatalogException as error:
+                reader = context.asset_key.to_user_string()
+                raise writer.missing_upstream(connection, reader, error) from error
 
     def _unbound(self, context: dg.InputContext) -> ir.Table:
         """Return the upstream table's rows of the run's partitions, as an unbound expression."""

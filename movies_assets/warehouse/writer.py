@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis.backends.sql.datatypes import DuckDBType
 
-from movies_assets.contracts import Contract, Quarantine
+from movies_assets.contracts import Contract, Quarantine, duckdb_type
 from movies_assets.table import Table
 from movies_assets.warehouse.database import WarehouseError
 
@@ -72,12 +72,31 @@ def stage_frames(
                 f"{sorted(expected.difference(frame.columns)) or 'none'}; unknown: "
                 f"{sorted(map(str, wrong - expected)) or 'none'}. Mend the function or contract."
             )
+        _refuse_misfits(connection, table, frame)
         try:
             connection.execute(f"INSERT INTO {STAGE} BY NAME SELECT * FROM frame")
         except duckdb.ConversionException as error:
             raise WarehouseError(
                 f"{table.name}: a value does not fit its column's type: {error}"
             ) from error
+
+
+def _refuse_misfits(
+    connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFrame
+) -> None:
+    """Refuse what the engine would turn into another value: 20.5 into 20, a list into text."""
+    types = table.contract.ibis_schema()
+    described = connection.execute("SELECT column_name, column_type FROM (DESCRIBE FROM frame)")
+    for name, stored in described.fetchall():
+        values = frame[name].dropna()
+        found = DuckDBType.from_string(stored)
+        # Pandas makes floats of whole numbers with gaps.
+        whole = found.is_floating() and types[name].is_integer() and (values % 1 == 0).all()
+        if len(values) and not whole and not found.castable(types[name]):
+            raise WarehouseError(
+                f"{table.name}: column {name} does not fit the contract's type "
+                f"{duckdb_type(types[name])}; it is {stored}, such as {values.iloc[-1]!r}"
+            )
 
 
 def stage_expression(
@@ -96,16 +115,31 @@ def stage_expression(
             f"{sorted(wrong)}. Mend the function or the contract."
         )
     types = table.contract.ibis_schema()
+    if lossy := [name for name, t in types.items() if not expression[name].type().castable(t)]:
+        differences = ", ".join(
+            f"{name} is {expression[name].type()}, not {types[name]}" for name in lossy
+        )
+        raise WarehouseError(
+            f"{table.name}: the function's columns are not the contract's: {differences}. Cast in "
+            "the function, where it says what becomes of values that do not fit."
+        )
     cast = expression.cast({name: t for name, t in types.items() if expression[name].type() != t})
     sql = compile_sql(cast)
     try:
         connection.execute(f"CREATE TEMP TABLE {STAGE} AS {sql}")
     except duckdb.CatalogException as error:
-        raise WarehouseError(
-            f"{table.name}: an upstream table is missing in {_file(connection)}. Materialize the "
-            f"assets above it first (in the UI: select it with its upstream). DuckDB says: {error}"
-        ) from error
+        raise missing_upstream(connection, table.name, error) from error
     return sql
+
+
+def missing_upstream(
+    connection: duckdb.DuckDBPyConnection, reader: str, error: duckdb.CatalogException
+) -> WarehouseError:
+    """Say that a table which `reader` reads is missing, and what to do."""
+    return WarehouseError(
+        f"{reader}: an upstream table is missing in {_file(connection)}. Materialize the assets "
+        f"above it first (in the UI: select it with its upstream). DuckDB says: {error}"
+    )
 
 
 def ensure_table(

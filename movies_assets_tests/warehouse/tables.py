@@ -87,14 +87,14 @@ class Store:
         return WarehouseIOManager(Warehouse(self.path, **self.options), by_name(tables))
 
     def write(
-        self, *tables: Table, days: tuple[str, ...] = (MONDAY,), raise_on_error: bool = True
+        self, *tables: Table, days: tuple[str, ...] = (MONDAY,), **options: Any
     ) -> dg.ExecuteInProcessResult:
         """Materialize tables for one day, for a first and a last day, or (no days) as a whole."""
         return dg.materialize(
             [item.asset(SETTINGS) for item in tables],
             resources={"io_manager": self.manager(tables)},
             tags=partition_tags(days),
-            raise_on_error=raise_on_error,
+            **options,
         )
 
     def load(

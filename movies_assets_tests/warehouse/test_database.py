@@ -50,15 +50,14 @@ def test_reading_cannot_write(warehouse):
 
 @pytest.mark.parametrize("error", [Mishap, KeyboardInterrupt])
 def test_an_error_undoes_the_whole_transaction(warehouse, error):
-    make(warehouse)
-    with (
-        pytest.raises(error),
-        warehouse.session() as session,
-        warehouse.transaction(session),
-    ):
+    def fail(session):
         session.execute("INSERT INTO t VALUES (2)")
         session.execute("CREATE TABLE another (i INT)")
         raise error
+
+    make(warehouse)
+    with warehouse.session() as session, pytest.raises(error), warehouse.transaction(session):
+        fail(session)
     assert rows(warehouse) == [(1,)]
     make(warehouse, "CREATE TABLE another (i INT)")
 

@@ -305,7 +305,7 @@ def _merge_sql(table: Table, source: str) -> str:
     others = [column for column in table.contract.types() if column not in key]
     on = " AND ".join(f"stored.{column} = new.{column}" for column in key)
     differs = " OR ".join(f"stored.{column} IS DISTINCT FROM new.{column}" for column in others)
-    update = f"WHEN MATCHED AND ({differs}) THEN UPDATE " if others else ""
+    update = f"WHEN MATCHED AND ({differs}) THEN UPDATE BY NAME " if others else ""
     return (
         f"MERGE INTO {table.name} AS stored USING ({source}) AS new ON {on} "
         f"{update}WHEN NOT MATCHED THEN INSERT BY NAME"

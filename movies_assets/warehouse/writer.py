@@ -238,10 +238,11 @@ def _quarantine(
         f"SELECT *, ? AS run_id, now() AS quarantined_at FROM ({refused})",
         [run_id],
     )
-    row_id = table.refines.row_id
+    # A source row may stand under two days, and break a rule on one of them only.
+    partition = f"CAST({table.partition_column} AS VARCHAR)" if table.partition_column else "''"
     deleted = connection.execute(
-        f"DELETE FROM {STAGE} WHERE {row_id} IN (SELECT row_id FROM {table.quarantine} "
-        "WHERE partition_key BETWEEN ? AND ?)",
+        f"DELETE FROM {STAGE} WHERE ({table.refines.row_id}, {partition}) IN (SELECT "
+        f"(row_id, partition_key) FROM {table.quarantine} WHERE partition_key BETWEEN ? AND ?)",
         [window.first, window.last],
     ).fetchone()
     return int(deleted[0]) if deleted else 0

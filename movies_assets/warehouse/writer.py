@@ -153,15 +153,11 @@ def ensure_table(
     schema = name.split(".", maxsplit=1)[0]
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     stored = stored_types(connection, name)
-    wanted = contract.ibis_schema()
-    if stored and all(same_type(stored.get(column), dtype) for column, dtype in wanted.items()):
-        _refuse_lost_columns(name, stored, wanted)
-        return
-    if not stored:
-        connection.execute(f"CREATE TABLE {name} ({_column_ddl(contract)})")
-    else:
+    if stored:
         _migrate(connection, name, stored, contract)
-    _comment(connection, name, contract)
+    else:
+        connection.execute(f"CREATE TABLE {name} ({_column_ddl(contract)})")
+    _describe(connection, name, contract)
 
 
 def stored_types(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
@@ -360,7 +356,18 @@ def _refuse_lost_columns(name: str, stored: dict[str, str], wanted: Iterable[str
         )
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, name: str, contract: type[Contract]) -> None:
+def _describe(connection: duckdb.DuckDBPyConnection, name: str, contract: type[Contract]) -> None:
+    """Put the contract's descriptions into the database, where they are not those stored."""
+    wanted = {"": contract.grain(), **contract.descriptions()}
+    stored = connection.execute(
+        "SELECT '', comment FROM duckdb_tables() WHERE database_name = current_database() AND "
+        "schema_name || '.' || table_name = $name UNION ALL "
+        "SELECT column_name, comment FROM duckdb_columns() WHERE database_name = "
+        "current_database() AND schema_name || '.' || table_name = $name",
+        {"name": name},
+    ).fetchall()
+    if dict(stored) == wanted:
+        return
     connection.execute(f"COMMENT ON TABLE {name} IS {_literal(contract.grain())}")
     for column, description in contract.descriptions().items():
         connection.execute(f"COMMENT ON COLUMN {name}.{column} IS {_literal(description)}")

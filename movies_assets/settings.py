@@ -194,5 +194,10 @@ def _key_vault(settings_cls: type[BaseSettings], url: str) -> PydanticBaseSettin
             "pip install 'movies_assets[azure]'"
         ) from error
     return AzureKeyVaultSettingsSource(
-        settings_cls, url, DefaultAzureCredential(), dash_to_underscore=True, case_sensitive=False
+        settings_cls,
+        url,
+        DefaultAzureCredential(),
+        dash_to_underscore=True,
+        case_sensitive=False,
+        env_prefix="",  # a vault's names need no prefix: yts--base-url
     )

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -19,6 +20,7 @@ from pydantic_settings import (
 )
 
 PREFIX = "MOVIES_"
+ENV_FILE = ".env"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 Positive = Annotated[float, Field(gt=0)]
@@ -88,7 +90,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter="__",
-        env_file=".env",
+        env_file=ENV_FILE,
         extra="ignore",  # a .env file may serve other programs too; our own names are checked below
         frozen=True,
         nested_model_default_partial_update=True,
@@ -123,7 +125,8 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Add the secrets directory and the key vault where they are configured."""
         sources = [init_settings, env_settings, dotenv_settings]
-        if directory := os.environ.get(f"{PREFIX}SECRETS_DIR"):
+        given = _environment()
+        if directory := given.get(f"{PREFIX}SECRETS_DIR"):
             sources.append(
                 NestedSecretsSettingsSource(
                     file_secret_settings,
@@ -133,7 +136,7 @@ class Settings(BaseSettings):
                     secrets_nested_delimiter="__",
                 )
             )
-        if url := os.environ.get(f"{PREFIX}KEY_VAULT_URL"):
+        if url := given.get(f"{PREFIX}KEY_VAULT_URL"):
             sources.append(_key_vault(settings_cls, url))
         return tuple(sources)
 
@@ -165,8 +168,8 @@ def load(**overrides: Any) -> Settings:
     known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
     unknown = sorted(
         name
-        for name in os.environ
-        if name.startswith(PREFIX) and name.split("__")[0].upper() not in known
+        for name in _environment()
+        if name.startswith(PREFIX) and name.split("__")[0] not in known
     )
     if unknown:
         raise SettingsError(
@@ -182,6 +185,12 @@ def load(**overrides: Any) -> Settings:
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("settings are not valid: " + "; ".join(problems)) from None
+
+
+def _environment() -> dict[str, str | None]:
+    """Return what the environment and the `.env` file say; names in capitals."""
+    given = {**dotenv_values(ENV_FILE), **os.environ}
+    return {name.upper(): value for name, value in given.items()}
 
 
 def _key_vault(settings_cls: type[BaseSettings], url: str) -> PydanticBaseSettingsSource:

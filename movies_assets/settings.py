@@ -18,6 +18,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import SettingsError as UnreadableError
 
 PREFIX = "MOVIES_"
 ENV_FILE = ".env"
@@ -147,7 +148,7 @@ class Settings(BaseSettings):
             SettingsError: the secret is not set anywhere.
         """
         value = getattr(getattr(self, section), name)
-        if value is None:
+        if not value:
             variable = f"{PREFIX}{section}__{name}".upper()
             raise SettingsError(
                 f"{variable} is not set, and profile '{self.profile}' needs it. Set it in the "
@@ -185,6 +186,9 @@ def load(**overrides: Any) -> Settings:
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("settings are not valid: " + "; ".join(problems)) from None
+    except UnreadableError as error:
+        # Its cause would show the value.
+        raise SettingsError(f"settings cannot be read ({PREFIX}...): {error}") from None
 
 
 def _environment() -> dict[str, str | None]:

@@ -1,0 +1,216 @@
+"""Measure what docs/benchmarks.md records: `python -m movies_assets_tests.benchmarks NAME`.
+
+Each command prints its figures beside a reference that runs in the same session. Nothing here is a
+test: a time limit in a test fails on a busy machine and proves nothing on an idle one.
+"""
+
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).parents[2]
+OURS, EMPTY = "movies_assets.definitions", "movies_assets_tests.benchmarks.empty_job"
+MOVIES, PAGE, LATENCY, CONCURRENCY = 74_000, 50, 0.05, 8
+LAST_DAY = "2025-10-31"
+
+
+@click.group()
+def main() -> None:
+    """Measure, and say on what."""
+    packages = ("dagster", "duckdb", "ibis-framework", "pandera", "httpx", "pandas")
+    click.echo(
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version(name)}" for name in packages)
+    )
+
+
+@main.command("import")
+@click.option("--times", default=7)
+def import_time(times: int) -> None:
+    """Importing the definitions, against importing the libraries they cannot do without."""
+    needed = "import dagster, dagster_duckdb_pandas, ibis, pandera.ibis"
+    _compare(
+        times,
+        ours=lambda: _seconds([sys.executable, "-c", f"import {OURS}"]),
+        reference=lambda: _seconds([sys.executable, "-c", needed]),
+    )
+
+
+@main.command()
+@click.option("--times", default=5)
+@click.option("--days", default=1, help="Days of the range that is run.")
+def run(times: int, days: int) -> None:
+    """`yts_daily` as a command, against an empty job of the same assets and checks."""
+    first = date.fromordinal(date.fromisoformat(LAST_DAY).toordinal() - days + 1).isoformat()
+    with _home() as ours, _home() as empty:
+        _compare(
+            times,
+            ours=lambda: _job(OURS, ours, first, LAST_DAY),
+            reference=lambda: _job(EMPTY, empty, first, LAST_DAY),
+        )
+
+
+@main.command()
+@click.option("--times", default=9)
+def history(times: int) -> None:
+    """The day after ten years of history, against the day after 30 days; the steps' own time."""
+    with tempfile.TemporaryDirectory() as long, tempfile.TemporaryDirectory() as short:
+        steps_long, steps_short = _day_after(Path(long), 3_650), _day_after(Path(short), 30)
+        _compare(times, ours=steps_long, reference=steps_short)
+
+
+@main.command()
+def memory() -> None:
+    """Peak memory of one run over 74,000 movies in 3,650 days."""
+    with _home() as home:
+        seconds = _job(OURS, home, "2015-11-01", LAST_DAY, movies=MOVIES)
+        click.echo(f"{seconds:.0f} s, peak {_peak_megabytes():.0f} MB")
+        for path in sorted((home / "data" / "warehouse").iterdir()):
+            click.echo(f"{path.name}: {path.stat().st_size / 2**20:.0f} MB")
+
+
+@main.command()
+@click.option("--day", default="2018-05-05", type=click.DateTime(["%Y-%m-%d"]))
+def requests(day: object) -> None:
+    """Requests for one old day out of 74,000 movies, against reading every page."""
+    from movies_assets.sample.catalogue import Catalogue  # noqa: PLC0415
+    from movies_assets.sample.server import BASE_PATH, create_app  # noqa: PLC0415
+    from movies_assets.sample.serving import serve  # noqa: PLC0415
+    from movies_assets.sources.yts import YtsClient  # noqa: PLC0415
+
+    wanted: date = day.date()  # type: ignore[attr-defined]
+    app = create_app(Catalogue(MOVIES, date.fromisoformat(LAST_DAY)))
+    with serve(app) as url:
+        rows = sum(len(batch) for batch in YtsClient(url + BASE_PATH).movies(wanted, wanted))
+    click.echo(f"{rows} movies of {wanted}: {len(app.state.traffic.requests)} requests")
+    click.echo(f"reference, every page: {-(-MOVIES // PAGE)}")
+
+
+@main.command()
+@click.option("--times", default=3)
+def crawl(times: int) -> None:
+    """A crawl over TCP from a server with latency, against the ideal."""
+    from movies_assets.sources.http import HttpOptions  # noqa: PLC0415
+    from movies_assets.sources.yts import YtsClient  # noqa: PLC0415
+
+    ideal = -(-MOVIES // PAGE) * LATENCY / CONCURRENCY
+    with _server() as url:
+        client = YtsClient(url, HttpOptions(concurrency=CONCURRENCY))
+        for _ in range(times):
+            started = time.perf_counter()
+            rows = sum(len(batch) for batch in client.crawl())
+            seconds = time.perf_counter() - started
+            click.echo(
+                f"{rows} rows in {seconds:.2f} s; ideal {ideal:.2f} s; {ideal / seconds:.1%} of it"
+            )
+
+
+def _compare(times: int, *, ours: Callable[[], float], reference: Callable[[], float]) -> None:
+    """Measure both in turns, so that a busy moment of the machine meets both."""
+    reference()
+    ours()
+    pairs = [(reference(), ours()) for _ in range(times)]
+    references, measured = zip(*pairs, strict=True)
+    ratio = statistics.median(measured) / statistics.median(references)
+    click.echo(
+        f"reference median {statistics.median(references):.2f} s "
+        f"({min(references):.2f} to {max(references):.2f}), "
+        f"ours median {statistics.median(measured):.2f} s "
+        f"({min(measured):.2f} to {max(measured):.2f}), ratio {ratio:.2f}, {times} times"
+    )
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(ROOT / "dagster.yaml", folder)
+        yield Path(folder)
+
+
+def _job(module: str, home: Path, first: str, last: str, movies: int | None = None) -> float:
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    days = date.fromisoformat(last).toordinal() - date.fromisoformat(first).toordinal() + 1
+    return _seconds(
+        [dagster, "job", "execute", "-m", module, "-j", "yts_daily", "--tags", json.dumps(tags)],
+        DAGSTER_HOME=str(home),
+        MOVIES_DATA_DIR=str(home / "data"),
+        MOVIES_SAMPLE__LAST_DAY=LAST_DAY,
+        # About 20 movies a day, as in the real catalogue.
+        MOVIES_SAMPLE__MOVIES=str(movies or max(2_000, round(days * 20.3))),
+    )
+
+
+def _seconds(command: list[str], **variables: str) -> float:
+    environment = {**os.environ, **variables, "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    started = time.perf_counter()
+    subprocess.run(command, env=environment, check=True, capture_output=True)  # noqa: S603
+    return time.perf_counter() - started
+
+
+def _peak_megabytes() -> float:
+    import resource  # noqa: PLC0415 (not on every system)
+
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def _day_after(folder: Path, days: int) -> Callable[[], float]:
+    """Materialize some days; return what runs the day after them and sums its steps' seconds."""
+    import dagster as dg  # noqa: PLC0415
+
+    from movies_assets.definitions import build_defs  # noqa: PLC0415
+    from movies_assets.settings import SampleSettings, load  # noqa: PLC0415
+
+    settings = load(data_dir=folder, sample=SampleSettings(movies=MOVIES))
+    job = build_defs(settings).resolve_job_def("yts_daily")
+    end = settings.sample.last_day.toordinal()
+
+    def execute(first: int, last: int) -> dg.ExecuteInProcessResult:
+        tags = {
+            "dagster/asset_partition_range_start": date.fromordinal(first).isoformat(),
+            "dagster/asset_partition_range_end": date.fromordinal(last).isoformat(),
+        }
+        with dg.DagsterInstance.ephemeral() as instance:
+            return job.execute_in_process(instance=instance, tags=tags)
+
+    def day_after() -> float:
+        events = execute(end, end).all_node_events
+        done = [e.step_success_data.duration_ms for e in events if e.is_step_success]
+        return sum(done) / 1000
+
+    execute(end - days, end - 1)
+    return day_after
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """Serve the sample from a process of its own."""
+    command = [sys.executable, "-m", "movies_assets.sample", "--movies", str(MOVIES)]
+    command += ["--last-day", LAST_DAY, "--latency", str(LATENCY)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+if __name__ == "__main__":
+    import logging
+
+    logging.disable(logging.INFO)
+    main()

@@ -203,7 +203,7 @@ def broken_rules(table: ir.Table, contract: type[Contract]) -> ir.StringColumn:
     names = [ibis.ifelse(rule.holds(table), ibis.null(str), rule.name) for rule in contract.rules()]
     if UNPARSED in table.columns:
         names.append(ibis.ifelse(table[UNPARSED] == "", ibis.null(str), table[UNPARSED]))
-    joined: ir.StringColumn = ibis.array(names).join("; ")
+    joined: ir.StringColumn = ibis.array(names).join("; ").fill_null("")
     return joined
 
 

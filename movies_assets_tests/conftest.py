@@ -160,3 +160,16 @@ def platform(settings: Settings, instance: dg.DagsterInstance, yts: FakeYts) -> 
 def sample_platform(settings: Settings, instance: dg.DagsterInstance) -> Platform:
     """A platform on the embedded sample, through the real client."""
     return Platform(settings, instance)
+
+
+STORED_DAY = "2025-10-30"
+
+
+@pytest.fixture(scope="session")
+def stored_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with one day of sound movies in every table; copy it before changing it."""
+    source = FakeYts([movie(n, f"{STORED_DAY}T12:00:00", language="fr") for n in range(1, 4)])
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        stored = Platform(load(data_dir=tmp_path_factory.mktemp("day")), ephemeral, lambda: source)
+        stored.run(STORED_DAY)
+    return stored.warehouse.path

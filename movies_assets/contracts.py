@@ -104,11 +104,13 @@ class Contract(pa.DataFrameModel):
         return " ".join((cls.__doc__ or "").split())
 
     @classmethod
+    @cache
     def ibis_schema(cls) -> ibis.Schema:
         """Return the columns and their types as an Ibis schema."""
         return ibis.schema({name: spec.dtype.type for name, spec in cls._columns().items()})
 
     @classmethod
+    @cache
     def types(cls) -> dict[str, str]:
         """Return the columns and their types as DuckDB spells them."""
         return {name: duckdb_type(dtype) for name, dtype in cls.ibis_schema().items()}

@@ -85,8 +85,11 @@ def _of_run(rows: Rows, expression: ir.Table) -> str:
 
 def _duplicate_keys(rows: Rows) -> str:
     """Find keys of the run's rows that stand more than once anywhere in the table."""
-    key = ", ".join(rows.table.contract.key())
+    key = rows.table.contract.key()
+    # A part of the key may be unknown, such as a movie's id in bronze; USING would skip such rows.
+    same_key = " AND ".join(f"stored.{name} IS NOT DISTINCT FROM run.{name}" for name in key)
+    columns = ", ".join(key)
     return (
-        f"SELECT {key}, count(*) AS rows FROM {rows.table.name} "
-        f"SEMI JOIN {rows.of_run} USING ({key}) GROUP BY {key} HAVING count(*) > 1"
+        f"SELECT {columns}, count(*) AS rows FROM {rows.table.name} AS stored "
+        f"SEMI JOIN {rows.of_run} AS run ON {same_key} GROUP BY {columns} HAVING count(*) > 1"
     )

@@ -1,0 +1,295 @@
+"""Every check goes red, through Dagster, when what it checks is broken, and is green before."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from movies_assets.checks.factory import checks_of
+from movies_assets.definitions import TABLES
+from movies_assets.settings import Settings
+from movies_assets.warehouse.database import Warehouse
+from movies_assets_tests.conftest import STORED_DAY
+
+SETTINGS = Settings()
+ASSETS = [table.asset(SETTINGS) for table in TABLES.values()]
+CHECKS = [check for table in TABLES.values() for check in checks_of(table, TABLES, SETTINGS)]
+NEXT_DAY = "2025-10-31"
+SILVER = "silver/yts_movies"
+REFUSED = "'hash', 'x: rule', 'raw', 'run', now()"
+
+
+class Stored:
+    """A warehouse with one sound day, to be broken."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def sql(self, statement: str) -> None:
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(statement)
+
+    def evaluate(self, table: str, check: str, *days: str) -> dg.AssetCheckEvaluation:
+        """Run one check on its own, and return what it found."""
+        key = dg.AssetCheckKey(dg.AssetKey(table.split("/")), check)
+        result = self.run(dg.AssetSelection.checks(key), *days)
+        (evaluation,) = result.get_asset_check_evaluations()
+        return evaluation
+
+    def run(
+        self, checks: dg.AssetSelection, first: str = STORED_DAY, last: str | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """Run checks without their assets, as a run of the given days does."""
+        tags = {
+            "dagster/asset_partition_range_start": first,
+            "dagster/asset_partition_range_end": last or first,
+        }
+        return dg.materialize(
+            [*ASSETS, *CHECKS],
+            selection=checks,
+            resources={
+                "warehouse": Warehouse(self.path),
+                "io_manager": dg.InMemoryIOManager(),
+                "yts": dg.ResourceDefinition.none_resource(),
+            },
+            tags=tags,
+            raise_on_error=False,
+        )
+
+
+@pytest.fixture
+def stored(stored_day, tmp_path) -> Stored:
+    return Stored(Path(shutil.copy(stored_day, tmp_path)))
+
+
+def broken_rules(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
+    rules: Any = evaluation.metadata["rules"].value
+    return {rule: count for rule, count in rules.items() if count}
+
+
+def test_a_sound_day_is_green_everywhere_and_shows_zeros(stored_day):
+    result = Stored(stored_day).run(dg.AssetSelection.all_asset_checks())
+    evaluations = result.get_asset_check_evaluations()
+    assert len(evaluations) == len(CHECKS)
+    for evaluation in evaluations:
+        assert evaluation.passed, evaluation
+        assert evaluation.metadata["broken"].value == 0
+
+
+class TestContract:
+    @pytest.mark.parametrize(
+        ("table", "change", "rule"),
+        [
+            (SILVER, "title = NULL", "title: required"),
+            (SILVER, "rating = 11", "rating: less_than_or_equal_to(10)"),
+            (SILVER, "year = 4000", "year: at most 5 years after the upload"),
+            (SILVER, "imdb_code = 'x'", "imdb_code: str_matches('^tt[0-9]{7,9}$')"),
+            ("bronze/yts_movies", "page = 0", "page: greater_than_or_equal_to(1)"),
+            ("gold/dim_runtime", "runtime_category = 'Endless'", "runtime_category: isin("),
+            ("gold/fact_movies", "genre_count = -1", "genre_count: greater_than_or_equal_to(0)"),
+        ],
+    )
+    def test_a_broken_rule_is_named_counted_and_shown(self, stored, table, change, rule):
+        name = table.replace("/", ".")
+        one = f"rowid = (SELECT min(rowid) FROM {name})"
+        stored.sql(f"UPDATE {name} SET {change} WHERE {one}")
+        evaluation = stored.evaluate(table, "contract")
+        assert not evaluation.passed
+        assert evaluation.blocking
+        assert evaluation.severity == dg.AssetCheckSeverity.ERROR
+        ((name, count),) = broken_rules(evaluation).items()
+        assert name.startswith(rule)
+        assert count == 1
+        assert evaluation.metadata["rows"].value >= 1
+        assert rule in str(evaluation.metadata["broken rows"].value)
+        assert rule in str(evaluation.description)
+
+    @pytest.mark.parametrize("table", ["bronze/yts_movies", SILVER, "gold/dim_genre"])
+    def test_a_duplicate_key_is_found(self, stored, table):
+        name = table.replace("/", ".")
+        stored.sql(f"INSERT INTO {name} FROM {name} LIMIT 1")
+        evaluation = stored.evaluate(table, "contract")
+        (rule,) = broken_rules(evaluation)
+        assert rule.startswith("key (")
+        assert "2" in str(evaluation.metadata["duplicate keys"].value)
+
+    def test_a_duplicate_of_an_unknown_key_is_found(self, stored):
+        stored.sql("UPDATE bronze.yts_movies SET movie_id = NULL, content_hash = 'same'")
+        assert not stored.evaluate("bronze/yts_movies", "contract").passed
+
+    def test_a_key_that_stands_under_another_day_too_is_found(self, stored):
+        other = f"SELECT * REPLACE (DATE '{NEXT_DAY}' AS uploaded_date) FROM gold.fact_movies"
+        stored.sql(f"INSERT INTO gold.fact_movies {other}")
+        assert not stored.evaluate("gold/fact_movies", "contract").passed
+
+    @pytest.mark.parametrize(
+        ("change", "column", "actual"),
+        [
+            ("ALTER COLUMN genre_name TYPE INTEGER USING 1", "genre_name", "INTEGER"),
+            ("DROP COLUMN genre_name", "genre_name", "missing"),
+            ("ADD COLUMN price INTEGER", "price", "no such column"),
+        ],
+    )
+    def test_another_structure_shows_expected_and_actual_types(
+        self, stored, change, column, actual
+    ):
+        stored.sql(f"ALTER TABLE gold.dim_genre {change}")
+        evaluation = stored.evaluate("gold/dim_genre", "contract")
+        assert broken_rules(evaluation) == {f"{column}: structure": 1}
+        assert actual in str(evaluation.metadata["expected and actual types"].value)
+
+    def test_only_the_days_of_the_run_are_looked_at(self, stored):
+        stored.sql("UPDATE silver.yts_movies SET rating = 11")
+        assert stored.evaluate(SILVER, "contract", NEXT_DAY).passed
+        assert not stored.evaluate(SILVER, "contract", STORED_DAY, NEXT_DAY).passed
+
+    def test_at_most_ten_rows_are_shown_and_long_values_are_cut(self, stored):
+        stored.sql(
+            "INSERT INTO silver.yts_movies SELECT m.* REPLACE (movie_id + 100 * n AS movie_id, 11 AS "
+            "rating, repeat('x', 10000) AS summary) FROM silver.yts_movies m, range(100, 130) r(n)"
+        )
+        evaluation = stored.evaluate(SILVER, "contract")
+        assert broken_rules(evaluation) == {"rating: less_than_or_equal_to(10)": 90}
+        shown = str(evaluation.metadata["broken rows"].value)
+        assert len(shown.splitlines()) == 2 + 10
+        assert "x" * 200 in shown
+        assert "x" * 201 not in shown
+
+
+REFERENCES = [
+    (name.replace(".", "/"), column, target)
+    for name, table in TABLES.items()
+    for column, target in table.contract.references().items()
+]
+
+
+class TestReferences:
+    @pytest.mark.parametrize(("table", "column", "target"), REFERENCES)
+    def test_an_orphan_is_found(self, stored, table, column, target):
+        (key,) = TABLES[target].contract.key()
+        name = table.replace("/", ".")
+        used = f"SELECT {column} FROM {name}"
+        stored.sql(f"DELETE FROM {target} WHERE {key} IN ({used})")
+        evaluation = stored.evaluate(table, "references")
+        assert not evaluation.passed
+        assert evaluation.blocking
+        rule = f"{column} -> {target}"
+        assert [*broken_rules(evaluation)] == [rule]
+        assert rule in evaluation.metadata
+
+
+class TestConservation:
+    def test_a_lost_row_is_found_and_shown(self, stored):
+        stored.sql("DELETE FROM silver.yts_movies WHERE movie_id = 2")
+        evaluation = stored.evaluate(SILVER, "conservation")
+        assert not evaluation.passed
+        assert evaluation.blocking
+        assert broken_rules(evaluation) == {"rows lost": 1}
+        counted = {name: evaluation.metadata[f"rows_{name}"].value for name in ("read", "kept")}
+        assert counted == {"read": 3, "kept": 2}
+        lost = str(evaluation.metadata["lost rows"].value).splitlines()[2]
+        assert [cell.strip() for cell in lost.split("|")][1] == "2"
+
+    def test_a_quarantined_row_and_an_older_version_are_not_lost(self, stored):
+        stored.sql(
+            f"INSERT INTO quarantine.yts_movies SELECT '{STORED_DAY}', content_hash, 'r', '', '', "
+            "now() FROM silver.yts_movies WHERE movie_id = 2; "
+            "DELETE FROM silver.yts_movies WHERE movie_id = 2; "
+            "UPDATE silver.yts_movies SET content_hash = 'newer' WHERE movie_id = 3"
+        )
+        evaluation = stored.evaluate(SILVER, "conservation")
+        assert evaluation.passed
+        fates = ("read", "kept", "quarantined", "duplicate")
+        assert [evaluation.metadata[f"rows_{fate}"].value for fate in fates] == [3, 1, 1, 1]
+
+
+class TestQuarantine:
+    @pytest.mark.parametrize(
+        ("sound", "severity"),
+        [(18, dg.AssetCheckSeverity.ERROR), (19, dg.AssetCheckSeverity.WARN)],
+    )
+    def test_rows_in_quarantine_warn_and_more_than_the_allowed_share_block(
+        self, stored, sound, severity
+    ):
+        stored.sql(
+            "INSERT INTO bronze.yts_movies SELECT m.* REPLACE (movie_id + 100 * n AS movie_id) "
+            f"FROM bronze.yts_movies m, range({sound + 1 - 3}) r(n) WHERE movie_id = 1; "
+            f"INSERT INTO quarantine.yts_movies VALUES ('{STORED_DAY}', {REFUSED})"
+        )
+        evaluation = stored.evaluate(SILVER, "quarantine")
+        assert not evaluation.passed
+        assert evaluation.severity == severity
+        assert evaluation.blocking
+        assert broken_rules(evaluation) == {"x: rule": 1}
+        assert evaluation.metadata["rows_read"].value == sound + 1
+
+    def test_rows_of_other_days_do_not_count(self, stored):
+        stored.sql(f"INSERT INTO quarantine.yts_movies VALUES ('{NEXT_DAY}', {REFUSED})")
+        assert stored.evaluate(SILVER, "quarantine").passed
+
+
+class TestVolume:
+    @pytest.fixture
+    def month(self, stored) -> Stored:
+        """Three movies a day in the four weeks before the stored day."""
+        stored.sql(
+            "INSERT INTO bronze.yts_movies SELECT m.* REPLACE (uploaded_date - n::INT AS "
+            "uploaded_date) FROM bronze.yts_movies m, range(1, 28) r(n)"
+        )
+        return stored
+
+    def test_an_ordinary_day_is_green(self, month):
+        assert month.evaluate("bronze/yts_movies", "volume").passed
+
+    @pytest.mark.parametrize("copies", [0, 10])
+    def test_an_odd_day_warns(self, month, copies):
+        condition = f"uploaded_date = '{STORED_DAY}'"
+        month.sql(
+            f"CREATE TABLE day AS FROM bronze.yts_movies WHERE {condition}; DELETE FROM "
+            f"bronze.yts_movies WHERE {condition}; INSERT INTO bronze.yts_movies "
+            f"SELECT day.* FROM day, range({copies})"
+        )
+        evaluation = month.evaluate("bronze/yts_movies", "volume")
+        assert not evaluation.passed
+        assert evaluation.severity == dg.AssetCheckSeverity.WARN
+        assert not evaluation.blocking
+        assert STORED_DAY in str(evaluation.metadata["odd days"].value)
+
+    def test_every_odd_day_of_a_range_is_found(self, month):
+        month.sql(
+            "DELETE FROM bronze.yts_movies WHERE uploaded_date IN ('2025-10-20', '2025-10-22')"
+        )
+        evaluation = month.evaluate("bronze/yts_movies", "volume", "2025-10-15", STORED_DAY)
+        assert [*broken_rules(evaluation).values()] == [2]
+
+    def test_few_days_of_history_say_nothing(self, stored):
+        assert stored.evaluate("bronze/yts_movies", "volume", "2025-10-31").passed
+
+
+class TestFreshness:
+    @pytest.mark.parametrize(("days", "fresh"), [(1, True), (2, False)])
+    def test_an_old_newest_day_warns(self, stored, days, fresh):
+        stored.sql(f"UPDATE silver.yts_movies SET uploaded_date = uploaded_date - {days}")
+        evaluation = stored.evaluate(SILVER, "freshness")
+        assert evaluation.passed is fresh
+        assert evaluation.severity == dg.AssetCheckSeverity.WARN
+        assert evaluation.metadata["days_behind"].value == days + 1
+        assert not evaluation.blocking
+
+    def test_an_empty_table_is_not_fresh(self, stored):
+        stored.sql("DELETE FROM silver.yts_movies")
+        assert not stored.evaluate(SILVER, "freshness").passed
+
+
+def test_a_check_of_a_missing_table_says_what_to_do(stored):
+    stored.sql("DROP TABLE gold.dim_movie")
+    key = dg.AssetCheckKey(dg.AssetKey(["gold", "fact_movies"]), "references")
+    result = stored.run(dg.AssetSelection.checks(key))
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    message = failure.event_specific_data.error_display_string
+    assert "gold.fact_movies: a table that check 'references' reads is missing" in message
+    assert "materialize it first" in message

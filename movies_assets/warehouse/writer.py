@@ -129,6 +129,11 @@ def stage_expression(
         connection.execute(f"CREATE TEMP TABLE {STAGE} AS {sql}")
     except duckdb.CatalogException as error:
         raise missing_upstream(connection, table.name, error) from error
+    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+        raise WarehouseError(
+            f"{table.name}: the function cannot compute a value: {error}. Let it return NULL where "
+            "a value does not fit, so that the contract's rules can name the row."
+        ) from error
     return sql
 
 

@@ -220,6 +220,17 @@ def test_an_expression_that_does_not_fit_is_a_clear_error(store, change, message
     assert message in said
 
 
+def test_a_value_that_an_expression_cannot_compute_is_a_clear_error(store):
+    def fill(bronze_visits: ir.Table) -> ir.Table:
+        return bronze_visits.mutate(visit_id=bronze_visits.guest.cast("int64"))
+
+    upper = visits(THREE_DAYS)
+    lower = visits(fill=fill, name="below", layer="silver")
+    said = store.try_to_write(upper, lower, days=WEEK)
+    assert "silver.below: the function cannot compute a value: " in said
+    assert "Ada" in said
+
+
 @pytest.mark.parametrize("annotation", ["table", "frame"])
 def test_a_missing_upstream_table_is_named_with_what_to_do(store, annotation):
     def fill(bronze_visits: ir.Table) -> ir.Table:

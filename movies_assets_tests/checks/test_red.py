@@ -149,8 +149,9 @@ class TestContract:
 
     def test_at_most_ten_rows_are_shown_and_long_values_are_cut(self, stored):
         stored.sql(
-            "INSERT INTO silver.yts_movies SELECT m.* REPLACE (movie_id + 100 * n AS movie_id, 11 AS "
-            "rating, repeat('x', 10000) AS summary) FROM silver.yts_movies m, range(100, 130) r(n)"
+            "INSERT INTO silver.yts_movies SELECT m.* REPLACE (movie_id + 100 * n AS movie_id, "
+            "11 AS rating, repeat('x', 10000) AS summary) "
+            "FROM silver.yts_movies m, range(100, 130) r(n)"
         )
         evaluation = stored.evaluate(SILVER, "contract")
         assert broken_rules(evaluation) == {"rating: less_than_or_equal_to(10)": 90}

@@ -19,6 +19,9 @@ from movies_assets_tests.faults.processes import FORKSERVER
 DAYS = ("2025-10-29", "2025-10-31")
 OLD_SEED, NEW_SEED = 1, 2
 SIGKILL = -9
+# Of each way of storing a table one: by partition, with quarantine and versions, merged.
+ONE_OF_A_KIND = ["bronze/yts_movies", "silver/yts_movies", "gold/dim_genre", "gold/dim_movie"]
+WHOLE_JOB = None
 
 Contents = dict[str, list[tuple[Any, ...]]]
 
@@ -27,46 +30,45 @@ def settings_for(data_dir: Path, seed: int) -> Settings:
     return load(data_dir=data_dir, sample={"movies": 500, "seed": seed})
 
 
-def run_yts_daily(data_dir: Path, seed: int) -> None:
-    """Run the whole job, as a child process does; another seed is another catalogue."""
+def run_yts_daily(data_dir: Path, seed: int, select: list[str] | None) -> None:
+    """Run the job, as a child process does; another seed is another catalogue."""
     with Path(os.devnull).open("w") as nowhere, dg.DagsterInstance.ephemeral() as instance:
         os.dup2(nowhere.fileno(), 2)
-        Platform(settings_for(data_dir, seed), instance).run(*DAYS)
-
-
-def start(data_dir: Path, seed: int) -> Any:
-    process = FORKSERVER.Process(target=run_yts_daily, args=(data_dir, seed))
-    process.start()
-    return process
+        Platform(settings_for(data_dir, seed), instance).run(*DAYS, select=select)
 
 
 def contents(data_dir: Path) -> Contents:
     return contents_of(open_warehouse(settings_for(data_dir, NEW_SEED)))
 
 
-def complete(data_dir: Path, seed: int) -> Contents:
-    process = start(data_dir, seed)
-    process.join()
-    assert process.exitcode == 0
-    return contents(data_dir)
-
-
 class Attempts:
     """Runs that are killed, each on its own copy of a warehouse with old contents."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, select: list[str] | None) -> None:
         self.folder = folder
-        self.old = complete(folder / "old", OLD_SEED)
+        self.select = select
+        self.old = self.complete(folder / "old", OLD_SEED)
         shutil.copytree(folder / "old", folder / "new")
         started = time.monotonic()
-        self.new = complete(folder / "new", NEW_SEED)
+        self.new = self.complete(folder / "new")
         self.duration = time.monotonic() - started
+
+    def start(self, data_dir: Path, seed: int = NEW_SEED) -> Any:
+        process = FORKSERVER.Process(target=run_yts_daily, args=(data_dir, seed, self.select))
+        process.start()
+        return process
+
+    def complete(self, data_dir: Path, seed: int = NEW_SEED) -> Contents:
+        process = self.start(data_dir, seed)
+        process.join()
+        assert process.exitcode == 0
+        return contents(data_dir)
 
     def kill_after(self, seconds: float) -> tuple[int, Path]:
         """Kill a run, and return how many tables are new then."""
         data_dir = self.folder / f"killed after {seconds}"
         shutil.copytree(self.folder / "old", data_dir)
-        process = start(data_dir, NEW_SEED)
+        process = self.start(data_dir)
         process.join(seconds)
         process.kill()
         process.join()
@@ -79,13 +81,16 @@ class Attempts:
 
 
 @pytest.mark.parametrize(
-    ("moments", "completed"),
-    [(10, 2), pytest.param(100, 100, marks=pytest.mark.slow)],
+    ("moments", "completed", "select"),
+    [
+        pytest.param(10, 2, ONE_OF_A_KIND, id="10 moments"),
+        pytest.param(100, 100, WHOLE_JOB, id="100 moments", marks=pytest.mark.slow),
+    ],
 )
 def test_a_killed_run_leaves_each_table_old_or_new_and_the_next_completes_it(
-    tmp_path, moments, completed
+    tmp_path, moments, completed, select
 ):
-    attempts = Attempts(tmp_path)
+    attempts = Attempts(tmp_path, select)
     # One moment at random in each of as many parts of a run.
     seconds = [
         (number + random.random()) * attempts.duration / moments  # noqa: S311
@@ -93,7 +98,7 @@ def test_a_killed_run_leaves_each_table_old_or_new_and_the_next_completes_it(
     ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         new_tables, data_dirs = zip(*pool.map(attempts.kill_after, seconds), strict=True)
-        finished = pool.map(lambda folder: complete(folder, NEW_SEED), data_dirs[-completed:])
+        finished = pool.map(attempts.complete, data_dirs[-completed:])
         assert all(found == attempts.new for found in finished)
     changed = sum(attempts.new[table] != attempts.old[table] for table in attempts.new)
     assert any(0 < count < changed for count in new_tables), "no run was killed between two tables"

@@ -169,8 +169,10 @@ def no_pauses(monkeypatch):
 def test_a_table_is_read_beside_another_reader(store):
     upper = visits(frame(visit(1, MONDAY)))
     store.write(upper)
+    started = time.monotonic()
     with held(store.path, read_only=True):
         assert len(store.load(upper)) == 1
+    assert time.monotonic() - started < 10, "it waited for the other reader"
 
 
 @stock_fails()

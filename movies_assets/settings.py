@@ -44,7 +44,7 @@ class WarehouseSettings(Section):
         None, description="database file; default DATA_DIR/warehouse/movies.duckdb"
     )
     memory_limit: str = Field(
-        "256MB", description="DuckDB's memory limit; more than that spills to disk"
+        "192MB", description="DuckDB's memory limit; more than that spills to disk"
     )
     threads: int = Field(2, ge=1, description="DuckDB's threads")
     lock_wait_seconds: Positive = Field(

@@ -4,10 +4,12 @@ What is written into it belongs in `writer`; nothing here knows of Dagster or of
 """
 
 import os
+import platform
 import re
+import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from logging import Logger, getLogger
@@ -43,7 +45,7 @@ class Warehouse:
     """
 
     path: Path
-    memory_limit: str = "256MB"
+    memory_limit: str = "192MB"
     threads: int = 2
     lock_wait_seconds: float = 600
     # DuckDB's file lock works between processes only; within one, sessions queue here.
@@ -133,7 +135,9 @@ class Warehouse:
         )
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, mode: str) -> None:
-        statement = f"ATTACH {_literal(str(self.path))} AS {ALIAS} ({mode})"
+        # The first version of the file format that has zstd, readable by DuckDB 1.2 and later.
+        options = f"{mode}, STORAGE_VERSION 'v1.2.0'"
+        statement = f"ATTACH {_literal(str(self.path))} AS {ALIAS} ({options})"
         log = getLogger(__name__)
         try:
             for attempt in stamina.retry_context(
@@ -154,25 +158,45 @@ class Warehouse:
 
 
 @cache
-def _engine(pid: int, memory_limit: str, threads: int, spill: Path) -> duckdb.DuckDBPyConnection:  # noqa: ARG001
+def _engine(pid: int, memory_limit: str, threads: int, spill: Path) -> duckdb.DuckDBPyConnection:
     """Return the process's in-memory DuckDB; making one costs 15 ms, a session of it 0.2 ms.
 
     Args:
         pid: the process; a forked child cannot use its parent's.
         memory_limit: DuckDB's memory limit.
         threads: DuckDB's threads.
-        spill: folder for what exceeds the memory limit.
+        spill: folder for what exceeds the memory limit, in a folder of the process: DuckDB gives
+            the files of all processes the same names.
     """
+    host = platform.node()
+    with suppress(OSError):  # who only reads may do so from a read-only disk
+        spill.mkdir(parents=True, exist_ok=True)
+        _remove_spilled(spill, host)
     return duckdb.connect(
         ":memory:",
         config={
             "memory_limit": memory_limit,
             "threads": threads,
-            "temp_directory": str(spill),
+            "temp_directory": str(spill / f"{host}-{pid}"),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
+            # Memory that a step no longer needs goes back at once: 140 MB less at the peak of a
+            # run over 74,000 movies.
+            "allocator_flush_threshold": "16MB",
+            "allocator_bulk_deallocation_flush_threshold": "32MB",
         },
     )
+
+
+def _remove_spilled(spill: Path, host: str) -> None:
+    """Remove what processes of this host left behind when they were killed."""
+    for folder in spill.glob(f"{host}-*"):
+        try:
+            os.kill(int(folder.name.rpartition("-")[2]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (PermissionError, ValueError):
+            continue
 
 
 def _attach_once(connection: duckdb.DuckDBPyConnection, statement: str) -> None:

@@ -63,7 +63,7 @@ def stage_frames(
     Raises:
         WarehouseError: a frame's columns are not the contract's, or a value has the wrong type.
     """
-    connection.execute(f"CREATE TEMP TABLE {STAGE} ({_column_ddl(table.contract)})")
+    connection.execute(f"CREATE TEMP TABLE {STAGE} ({table.contract.ddl()})")
     expected = set(table.contract.types())
     for frame in frames:
         if wrong := expected.symmetric_difference(frame.columns):
@@ -161,7 +161,7 @@ def ensure_table(
     if stored:
         _migrate(connection, name, stored, contract)
     else:
-        connection.execute(f"CREATE TABLE {name} ({_column_ddl(contract)})")
+        connection.execute(f"CREATE TABLE {name} ({contract.ddl()})")
     _describe(connection, name, contract)
 
 
@@ -312,10 +312,6 @@ def _merge_sql(table: Table, source: str) -> str:
         f"MERGE INTO {table.name} AS stored USING ({source}) AS new ON {on} "
         f"{update}WHEN NOT MATCHED THEN INSERT BY NAME"
     )
-
-
-def _column_ddl(contract: type[Contract]) -> str:
-    return ", ".join(f"{name} {type_}" for name, type_ in contract.types().items())
 
 
 @cache  # parsing a type takes 0.3 ms, a run compares some 500

@@ -58,10 +58,14 @@ class SilverYtsMovies(Contract):
     state: str = column("State of the entry, 'ok'.", nullable=True)
     genres: StringList = column("Genres, in the order received.", nullable=True)
     description_full: str = column(
-        "Description.", nullable=True, str_length={"max_value": LONGEST_TEXT}
+        "Description.", nullable=True, is_document=True, str_length={"max_value": LONGEST_TEXT}
     )
-    summary: str = column("Summary.", nullable=True, str_length={"max_value": LONGEST_TEXT})
-    synopsis: str = column("Synopsis.", nullable=True, str_length={"max_value": LONGEST_TEXT})
+    summary: str = column(
+        "Summary.", nullable=True, is_document=True, str_length={"max_value": LONGEST_TEXT}
+    )
+    synopsis: str = column(
+        "Synopsis.", nullable=True, is_document=True, str_length={"max_value": LONGEST_TEXT}
+    )
     uploaded_at: Instant = column("Instant of the upload (UTC); else of the first torrent.")
     uploaded_date: dt.Date = column("UTC day of the upload: the partition.")
     background_image: str = column("URL of the background image.", nullable=True)

@@ -1,6 +1,6 @@
 """Schedules: when jobs run."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -9,7 +9,7 @@ from dagster._core.storage.tags import (
 )
 
 from movies_assets.automation.jobs import YTS_ASSETS, YTS_DAILY
-from movies_assets.partitions import day_ranges, yts_days
+from movies_assets.partitions import ONE_DAY, day_ranges, yts_days
 from movies_assets.settings import Settings
 
 UNDER_WAY = [
@@ -81,8 +81,14 @@ def _materialized(
 
 
 def _under_way(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
-    """Return first and last day of the runs that wait or run."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=YTS_DAILY, statuses=UNDER_WAY))
+    """Return first and last day of the runs that wait or run.
+
+    A run whose process was killed says forever that it runs; after a day it is not believed.
+    """
+    since = datetime.now(UTC) - ONE_DAY
+    runs = instance.get_runs(
+        dg.RunsFilter(job_name=YTS_DAILY, statuses=UNDER_WAY, created_after=since)
+    )
     tags = [run.tags for run in runs]
     return [
         (

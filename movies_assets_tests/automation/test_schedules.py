@@ -1,9 +1,10 @@
 """The daily schedule asks for yesterday and for every day that was missed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import freeze_time
 
 from movies_assets.automation.jobs import YTS_ASSETS, YTS_DAILY
 from movies_assets.definitions import build_defs
@@ -95,6 +96,17 @@ def test_a_range_that_is_under_way_is_not_asked_for_again(instance, live):
         },
     )
     assert requested(instance, live) == [("2025-11-09", "2025-11-09")]
+
+
+def test_a_run_that_was_killed_is_not_believed_for_more_than_a_day(instance, live):
+    materialize(instance, live, ["2025-11-05"])
+    with freeze_time(datetime.now(UTC) - timedelta(days=2)):
+        instance.create_run_for_job(
+            live.resolve_job_def(YTS_DAILY),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={"dagster/partition": "2025-11-06"},
+        )
+    assert requested(instance, live) == [("2025-11-06", "2025-11-09")]
 
 
 def test_a_tick_of_the_next_day_asks_again_for_what_failed(instance, live):

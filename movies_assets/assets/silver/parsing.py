@@ -33,9 +33,10 @@ def unparsed(**fields: tuple[ir.Value, ir.Value]) -> ir.StringColumn:
     Args:
         fields: for each field what was received and what was read.
     """
-    return ibis.array(
+    found = ibis.array(
         [
             ibis.ifelse(raw.notnull() & read.isnull(), f"{name}: wrong type", ibis.null("string"))
             for name, (raw, read) in fields.items()
         ]
-    ).join("; ")
+    )
+    return found.join("; ").fill_null("")

@@ -17,6 +17,10 @@ from movies_assets.table import Refinement, Versions, table
 
 # The longest real descriptions have about 2,000 characters; one of megabytes is an accident.
 LONGEST_TEXT = 20_000
+# The longest real movie has about 10,000. Reading one of megabytes takes several times as much
+# memory as DuckDB is given.
+LONGEST_PAYLOAD = 1_000_000
+LATEST_UNIX = 253_402_300_799  # the end of the year 9999
 # A movie may be listed a few years before its release.
 YEARS_AHEAD = 5
 
@@ -120,28 +124,35 @@ def _json_text(payload: Any, path: Any) -> Any:
 def yts_movies(bronze_yts_movies: ir.Table) -> ir.Table:
     """Type and clean the movies' JSON; what cannot be read is named in `_unparsed`."""
     payload = bronze_yts_movies.payload
+    is_too_long = payload.length() > LONGEST_PAYLOAD
     # Python reads NaN in JSON, the engine fails on it: such a movie is empty, and quarantined.
-    readable = ibis.ifelse(_json_valid(payload), payload, "{}")
+    readable = ibis.ifelse(~is_too_long & _json_valid(payload), payload, "{}")
     rows = bronze_yts_movies.mutate(
-        wire=_from_json(readable, STRUCTURE), genres_text=_json_text(readable, "$.genres")
+        wire=_from_json(readable, STRUCTURE),
+        genres_text=_json_text(readable, "$.genres"),
+        too_long=ibis.ifelse(is_too_long, "payload: too long to be read", ""),
     )
     rows = rows.select(
         "uploaded_date",
         "content_hash",
         "payload",
         "genres_text",
+        "too_long",
         **{name: rows.wire[name] for name in NUMBERS},
         **{name: clean(rows.wire[name]) for name in TEXTS},
         genres_list=rows.wire["genres"],
         first_torrent_unix=rows.wire["torrents"][0]["date_uploaded_unix"],
     )
     uploaded = ibis.coalesce(rows.date_uploaded_unix, rows.first_torrent_unix)
+    uploaded_unix = integer(uploaded)
     read = {
         "id": integer(rows.id),
         "year": integer(rows.year),
         "rating": number(rows.rating),
         "runtime": integer(rows.runtime),
-        "date_uploaded_unix": integer(uploaded),
+        "date_uploaded_unix": ibis.ifelse(
+            uploaded_unix.between(0, LATEST_UNIX), uploaded_unix, ibis.null("int64")
+        ),
     }
     received = {name: rows[name] for name in read} | {"date_uploaded_unix": uploaded}
     return rows.select(
@@ -156,7 +167,8 @@ def yts_movies(bronze_yts_movies: ir.Table) -> ir.Table:
         uploaded_date=rows.uploaded_date,
         content_hash=rows.content_hash,
         _raw=rows.payload,
-        _unparsed=unparsed(
+        _unparsed=rows.too_long
+        + unparsed(
             **{name: (received[name], value) for name, value in read.items()},
             genres=(rows.genres_text, rows.genres_list),
         ),

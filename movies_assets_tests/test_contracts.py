@@ -21,7 +21,7 @@ from movies_assets.warehouse import writer
 # What breaks a rule of one column: a pattern of its name, and a value made of what it matches.
 BAD_VALUES = [
     (r"required", lambda: None),
-    (r"greater_than_or_equal_to\((-?\d+)\)", lambda bound: int(bound) - 1),
+    (r"greater_than_or_equal_to\((-?[\d.]+)\)", lambda bound: float(bound) - 1),
     (r"greater_than\((-?\d+)\)", int),
     (r"less_than_or_equal_to\((-?\d+)\)", lambda bound: int(bound) + 1),
     (r"isin\(.*\)", lambda: "no member"),

@@ -5,7 +5,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
-from movies_assets.automation.reconciliation import yts_reconcile
+from movies_assets.automation.reconciliation import reconcile_job
 from movies_assets.partitions import yts_days
 from movies_assets.settings import Settings
 
@@ -22,5 +22,5 @@ def build(settings: Settings) -> list[dg.JobDefinition | UnresolvedAssetJobDefin
             partitions_def=yts_days(settings),
             description="Materialize YTS from API to star schema for one day or a range of days.",
         ),
-        yts_reconcile,
+        reconcile_job(settings),
     ]

@@ -40,6 +40,8 @@ def build(settings: Settings) -> list[dg.ScheduleDefinition]:
         keys = partitions.get_partition_keys(current_time=now)[-settings.catch_up_days :]
         done = _materialized(context, partitions)
         first_done = next((index for index, key in enumerate(keys) if key in done), len(keys) - 1)
+        if any(key < keys[0] for key in done):  # begun before: all days within reach were missed
+            first_done = 0
         under_way = _under_way(context.instance)
         missing = [
             key
@@ -86,9 +88,7 @@ def _under_way(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     A run whose process was killed says forever that it runs; after a day it is not believed.
     """
     since = datetime.now(UTC) - ONE_DAY
-    runs = instance.get_runs(
-        dg.RunsFilter(job_name=YTS_DAILY, statuses=UNDER_WAY, created_after=since)
-    )
+    runs = instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY, created_after=since))
     tags = [run.tags for run in runs]
     return [
         (

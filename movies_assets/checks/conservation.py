@@ -91,13 +91,17 @@ def _fate(rows: Rows, source: Table, refines: Refinement) -> str:
     """Say of every source row of the run what became of it.
 
     A row is a duplicate when the table holds a row of the same key that came from another source
-    row: an older version, or one that was read twice.
+    row and is not older: it is an older version itself, or one that was read twice.
     """
     row_id, key = refines.row_id, ", ".join(rows.table.contract.key())
+    same = " AND ".join(f"stored.{name} = source.{name}" for name in rows.table.contract.key())
+    day, source_day = rows.table.partition_column, source.partition_column
+    not_older = f"stored.{day} >= source.{source_day}" if day and source_day else "true"
     return f"""
         SELECT {key}, {row_id}, CASE
             WHEN {row_id} IN (SELECT {row_id} FROM {rows.of_run}) THEN 'kept'
             WHEN {row_id} IN (SELECT row_id FROM ({_quarantined(rows)})) THEN 'quarantined'
-            WHEN ({key}) IN (SELECT ({key}) FROM {rows.table.name}) THEN 'duplicate'
+            WHEN EXISTS (FROM {rows.table.name} AS stored WHERE {same} AND {not_older})
+                THEN 'duplicate'
             ELSE 'lost' END AS fate
-        FROM ({_read(rows, source)})"""
+        FROM ({_read(rows, source)}) AS source"""

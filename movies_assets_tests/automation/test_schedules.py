@@ -80,9 +80,12 @@ def test_nothing_is_asked_for_when_every_day_is_there(instance, live):
     assert requested(instance, live) == []
 
 
-def test_days_before_the_catch_up_reach_are_left_to_backfills(instance, live):
+def test_downtime_beyond_the_catch_up_reach_is_caught_up_as_far_as_it_reaches(instance, live):
     materialize(instance, live, ["2025-09-01", "2025-11-08"])
-    assert requested(instance, live) == [("2025-11-09", "2025-11-09")]
+    assert requested(instance, live) == [
+        ("2025-10-11", "2025-11-07"),
+        ("2025-11-09", "2025-11-09"),
+    ]
 
 
 def test_a_range_that_is_under_way_is_not_asked_for_again(instance, live):

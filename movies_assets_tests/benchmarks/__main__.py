@@ -110,11 +110,12 @@ def crawl(times: int) -> None:
     with _server() as url:
         client = YtsClient(url, HttpOptions(concurrency=CONCURRENCY))
         for _ in range(times):
-            started = time.perf_counter()
+            started, used = time.perf_counter(), time.process_time()
             rows = sum(len(batch) for batch in client.crawl())
             seconds = time.perf_counter() - started
             click.echo(
-                f"{rows} rows in {seconds:.2f} s; ideal {ideal:.2f} s; {ideal / seconds:.1%} of it"
+                f"{rows} rows in {seconds:.2f} s, ideal {ideal:.2f} s: {ideal / seconds:.1%}, "
+                f"{time.process_time() - used:.2f} s CPU"
             )
 
 
@@ -199,14 +200,32 @@ def _day_after(folder: Path, days: int) -> Callable[[], float]:
 @contextmanager
 def _server() -> Iterator[str]:
     """Serve the sample from a process of its own."""
-    command = [sys.executable, "-m", "movies_assets.sample", "--movies", str(MOVIES)]
-    command += ["--last-day", LAST_DAY, "--latency", str(LATENCY)]
+    command = [sys.executable, "-m", "movies_assets_tests.benchmarks", "serve"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
         assert server.stdout is not None
         try:
+            server.stdout.readline()  # what main() says
             yield server.stdout.readline().strip()
         finally:
             server.terminate()
+
+
+@main.command()
+def serve() -> None:
+    """Serve the catalogue with latency, every movie rendered beforehand: the client is measured."""
+    from movies_assets.sample.catalogue import Catalogue  # noqa: PLC0415
+    from movies_assets.sample.server import BASE_PATH, create_app  # noqa: PLC0415
+    from movies_assets.sample.serving import bind, server_of  # noqa: PLC0415
+
+    class Rendered(Catalogue):
+        def json(self, position: int) -> str:
+            return rendered[position]
+
+    catalogue = Rendered(MOVIES, date.fromisoformat(LAST_DAY))
+    rendered = [Catalogue.json(catalogue, position) for position in range(len(catalogue))]
+    listener, url = bind()
+    click.echo(f"{url}{BASE_PATH}")
+    server_of(create_app(catalogue, latency_seconds=LATENCY)).run([listener])
 
 
 if __name__ == "__main__":

@@ -202,6 +202,7 @@ def test_a_range_says_in_the_ui_what_it_wrote_once_with_sql_and_sample(platform,
 class TestReconcile:
     """`yts_reconcile` names the days on which source and warehouse differ."""
 
+    steps = ("bronze/yts_movies", "silver/yts_movies")
     listed = (
         movie(1, "2025-10-28T12:00:00"),
         movie(2, "2025-10-29T12:00:00"),
@@ -217,7 +218,7 @@ class TestReconcile:
     @pytest.fixture
     def stored(self, platform, yts: FakeYts):
         yts.movies_listed = list(self.listed)
-        platform.run("2025-10-28", "2025-10-30", select=["bronze/yts_movies"])
+        platform.run("2025-10-28", "2025-10-30", select=self.steps)
         return platform
 
     def test_equal_is_green(self, stored):
@@ -231,6 +232,11 @@ class TestReconcile:
                 "moved",
                 [movie(1, "2025-10-30T18:00:00"), *listed[1:]],
                 ["2025-10-30...2025-10-30"],
+            ),
+            (
+                "moved",
+                [*listed[:2], movie(3, "2025-10-28T18:00:00")],
+                ["2025-10-28...2025-10-28", "2025-10-30...2025-10-30"],
             ),
             (
                 "changed",
@@ -248,6 +254,27 @@ class TestReconcile:
         assert found["days to materialize again"].value == days
         assert [k for k in KINDS if found[f"movies {k}"].value] == [kind]
         assert days[0] in found["summary"].value
-        for day_range in days:
-            stored.run(*day_range.split("..."), select=["bronze/yts_movies"])
+        # The later days first: what moved back is dropped as old while the newer upload stands.
+        for day_range in reversed(days):
+            stored.run(*day_range.split("..."), select=self.steps)
         assert self.reconcile(stored)["days to materialize again"].value == []
+
+    def test_uploads_of_days_without_partition_are_nobodys_drift(self, stored, yts):
+        yts.movies_listed.append(movie(9, "2025-11-01T12:00:00"))
+        assert self.reconcile(stored)["days to materialize again"].value == []
+
+    def test_a_day_whose_silver_is_behind_bronze_is_named(self, stored, yts):
+        yts.movies_listed = [*self.listed[:2], movie(3, "2025-10-30T12:00:00", rating=9)]
+        stored.run("2025-10-30", select=["bronze/yts_movies"])
+        found = self.reconcile(stored)
+        assert found["days to materialize again"].value == ["2025-10-30...2025-10-30"]
+        assert found["movies behind"].value == 1
+
+    def test_an_older_version_that_counts_again_is_named(self, stored, yts):
+        yts.movies_listed = [*self.listed[1:], movie(1, "2025-10-31T12:00:00")]
+        stored.run("2025-10-31", select=self.steps)
+        yts.movies_listed[-1] = movie(1, "2025-10-31T12:00:00", rating=11)
+        stored.run("2025-10-31", select=self.steps, raise_on_error=False)
+        found = self.reconcile(stored)
+        assert found["days to materialize again"].value == ["2025-10-28...2025-10-28"]
+        assert found["movies behind"].value == 1

@@ -173,7 +173,12 @@ def test_any_text_survives_and_can_be_encoded(catalogue, description):
     assert json.loads(row.payload.encode())["description"] == description
 
 
-@pytest.mark.parametrize("identity", [None, "7", 7.0, True, [], "absent"])
+def test_an_id_sent_as_text_is_read_as_silver_reads_it(catalogue):
+    (row,) = crawled(catalogue, movie(1, id="7"))
+    assert row.movie_id == 7
+
+
+@pytest.mark.parametrize("identity", [None, "7a", 10**30, 7.0, True, [], "absent"])
 def test_a_movie_without_a_proper_id_is_kept(catalogue, identity):
     listed = movie(1, id=identity) if identity != "absent" else {"date_uploaded_unix": START}
     (row,) = crawled(catalogue, listed)

@@ -65,7 +65,9 @@ def genre_key(name: ir.StringColumn) -> ir.StringColumn:
 def genres_of(movies: ir.Table) -> ir.Table:
     """Return a row a movie and genre; a movie without genres has the unknown one."""
     named = movies.mutate(genre_name=ibis.coalesce(movies.genres, ibis.array(["Unknown"])).unnest())
-    return named.mutate(genre_key=genre_key(named.genre_name).nullif("").fill_null(UNKNOWN_NAME))
+    keyed = named.mutate(genre_key=genre_key(named.genre_name).nullif("").fill_null(UNKNOWN_NAME))
+    unknown = keyed.genre_key == UNKNOWN_NAME
+    return keyed.mutate(genre_name=ibis.ifelse(unknown, "Unknown", keyed.genre_name))
 
 
 def members(keys: ir.Value, unknown: int | str) -> ir.Table:

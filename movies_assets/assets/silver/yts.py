@@ -55,7 +55,7 @@ class SilverYtsMovies(Contract):
     title_english: str = column("English title.", nullable=True)
     title_long: str = column("Title (year).", nullable=True)
     year: int = column("Year of release.", nullable=True, ge=1870)
-    rating: float = column("IMDb rating, 0 to 10; 0 means unknown.", nullable=True, gt=0, le=10)
+    rating: float = column("IMDb rating, 0.1 to 10.", nullable=True, ge=0.1, le=10)
     mpa_rating: str = column("MPA rating such as PG-13; mostly unknown.", nullable=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True, ge=1, le=1440)
     language_code: str = column("Spoken language, ISO 639-1.", nullable=True)
@@ -143,7 +143,7 @@ def yts_movies(bronze_yts_movies: ir.Table) -> ir.Table:
         genres_list=rows.wire["genres"],
         first_torrent_unix=rows.wire["torrents"][0]["date_uploaded_unix"],
     )
-    uploaded = ibis.coalesce(rows.date_uploaded_unix, rows.first_torrent_unix)
+    uploaded = ibis.coalesce(rows.date_uploaded_unix.nullif("0"), rows.first_torrent_unix)
     uploaded_unix = integer(uploaded)
     read = {
         "id": integer(rows.id),

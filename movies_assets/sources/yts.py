@@ -44,7 +44,7 @@ _REREADS = 3
 _MOVIES = re.compile(r'"movies"\s*:\s*\[\s*')
 _LIST_END = re.compile(r"(\])")
 _LIST_NEXT = re.compile(r"\s*([,\]])\s*")
-_TORRENTS = re.compile(r'"torrents"\s*:\s*\[[^\]]*\]')
+_TORRENTS = re.compile(rb'"torrents"\s*:\s*\[[^\]]*\]')
 _UNLOCKED_BYTES = 2_047
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _DECODER = json.JSONDecoder()
@@ -94,11 +94,14 @@ class _Movie(NamedTuple):
         return date.fromordinal(_EPOCH + unix // _DAY_SECONDS) if 0 < unix <= latest else None
 
     def row(self, day: date, page: int) -> MovieRow:
-        # A lone surrogate is no UTF-8: backslashreplace turns it into the JSON escape of it.
-        data = self.text.encode("utf-8", "backslashreplace")
-        payload = data.decode()
+        try:
+            payload, data = self.text, self.text.encode()
+        except UnicodeEncodeError:
+            # A lone surrogate is no UTF-8: backslashreplace turns it into the JSON escape of it.
+            data = self.text.encode("utf-8", "backslashreplace")
+            payload = data.decode()
         # Cut out as text: writing the movie as JSON again would cost 2 ms a page.
-        lasting = _TORRENTS.sub("", payload, count=1).encode()
+        lasting = _TORRENTS.sub(b"", data, count=1)
         return MovieRow(day, self.id(), _md5(lasting), payload, page)
 
 

@@ -4,6 +4,7 @@ Each command prints its figures beside a reference that runs in the same session
 test: a time limit in a test fails on a busy machine and proves nothing on an idle one.
 """
 
+import asyncio
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import click
+import httpx
 
 ROOT = Path(__file__).parents[2]
 OURS, EMPTY = "movies_assets.definitions", "movies_assets_tests.benchmarks.empty_job"
@@ -113,6 +115,7 @@ def crawl(times: int) -> None:
             started, used = time.perf_counter(), time.process_time()
             rows = sum(len(batch) for batch in client.crawl())
             seconds = time.perf_counter() - started
+            click.echo(f"reference, bare httpx that decodes nothing: {_bare_httpx(url):.2f} s")
             click.echo(
                 f"{rows} rows in {seconds:.2f} s, ideal {ideal:.2f} s: {ideal / seconds:.1%}, "
                 f"{time.process_time() - used:.2f} s CPU"
@@ -195,6 +198,26 @@ def _day_after(folder: Path, days: int) -> Callable[[], float]:
 
     execute(end - days, end - 1)
     return day_after
+
+
+def _bare_httpx(url: str) -> float:
+    """Fetch every page with httpx alone, as many at once as the client does."""
+
+    async def fetch_all() -> None:
+        pages = iter(range(1, -(-MOVIES // PAGE) + 1))
+        params = {"limit": PAGE, "order_by": "asc"}
+
+        async def worker(client: httpx.AsyncClient) -> None:
+            for page in pages:
+                await client.get(f"{url}/list_movies.json", params={**params, "page": page})
+
+        async with httpx.AsyncClient() as client, asyncio.TaskGroup() as group:
+            for _ in range(CONCURRENCY):
+                group.create_task(worker(client))
+
+    started = time.perf_counter()
+    asyncio.run(fetch_all())
+    return time.perf_counter() - started
 
 
 @contextmanager

@@ -70,16 +70,25 @@ def _ranges(keys: list[str]) -> list[tuple[str, str]]:
 def _materialized(
     context: dg.ScheduleEvaluationContext, partitions: dg.PartitionsDefinition
 ) -> set[str]:
-    """Return the days on which every table of the job was written."""
+    """Return the days on which every table of the job was written, after the tables it reads.
+
+    A run that died after bronze leaves older, complete tables below it: such a day is not done.
+    """
     assert context.repository_def is not None  # noqa: S101 (Dagster sets it for every tick)
     graph = context.repository_def.asset_graph
-    return set.intersection(
-        *(
-            set(context.instance.get_materialized_partitions(key))
-            for key in YTS_ASSETS.resolve(graph)
-            if graph.get(key).partitions_def == partitions
+    written = {
+        key: context.instance.get_latest_storage_id_by_partition(
+            key, dg.DagsterEventType.ASSET_MATERIALIZATION
         )
-    )
+        for key in YTS_ASSETS.resolve(graph)
+        if graph.get(key).partitions_def == partitions
+    }
+    reads = [(key, read) for key in written for read in graph.get(key).parent_keys & written.keys()]
+    return {
+        day
+        for day in set.intersection(*map(set, written.values()))
+        if all(written[read][day] < written[key][day] for key, read in reads)
+    }
 
 
 def _under_way(instance: dg.DagsterInstance) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 
-from movies_assets.automation.jobs import YTS_ASSETS, YTS_DAILY
+from movies_assets.automation.jobs import YTS_DAILY
 from movies_assets.definitions import build_defs
 from movies_assets.settings import load
 
@@ -26,7 +26,7 @@ def live(tmp_path):
 
 def materialize(instance: dg.DagsterInstance, live: dg.Definitions, days: list[str]) -> None:
     graph = live.resolve_asset_graph()
-    for key in YTS_ASSETS.resolve(graph):
+    for key in graph.toposorted_asset_keys:
         for day in days:
             instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day))
 
@@ -73,6 +73,14 @@ def test_a_day_counts_only_when_every_table_was_written(instance, live):
         dg.AssetMaterialization(["bronze", "yts_movies"], partition="2025-11-09")
     )
     assert requested(instance, live) == [("2025-11-09", "2025-11-09")]
+
+
+def test_a_day_whose_bronze_is_newer_than_the_tables_below_is_asked_for_again(instance, live):
+    materialize(instance, live, ["2025-11-07", "2025-11-08", "2025-11-09"])
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(["bronze", "yts_movies"], partition="2025-11-08")
+    )
+    assert requested(instance, live) == [("2025-11-08", "2025-11-08")]
 
 
 def test_nothing_is_asked_for_when_every_day_is_there(instance, live):

@@ -1,10 +1,15 @@
 """Every partitions definition and backfill policy, each with its reason."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from itertools import groupby
 
 import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
 
 from movies_assets.settings import Settings
 
@@ -34,3 +39,11 @@ def day_ranges(days: Iterable[date]) -> list[tuple[date, date]]:
     runs = groupby(enumerate(days), key=lambda item: item[1].toordinal() - item[0])
     neighbours = [[day for _, day in run] for _, run in runs]
     return [(run[0], run[-1]) for run in neighbours]
+
+
+def days_of(tags: Mapping[str, str]) -> tuple[date, date] | None:
+    """Return first and last day of a run, both included, from its tags; None without any."""
+    day = tags.get(PARTITION_NAME_TAG)
+    first = tags.get(ASSET_PARTITION_RANGE_START_TAG, day)
+    last = tags.get(ASSET_PARTITION_RANGE_END_TAG, day)
+    return (date.fromisoformat(first), date.fromisoformat(last)) if first and last else None

@@ -9,7 +9,7 @@ from dagster._core.storage.tags import (
 )
 
 from movies_assets.automation.jobs import YTS_ASSETS, YTS_DAILY
-from movies_assets.partitions import ONE_DAY, day_ranges, yts_days
+from movies_assets.partitions import ONE_DAY, day_ranges, days_of, yts_days
 from movies_assets.settings import Settings
 
 UNDER_WAY = [
@@ -46,7 +46,7 @@ def build(settings: Settings) -> list[dg.ScheduleDefinition]:
         missing = [
             key
             for key in keys[first_done:]
-            if key not in done and not any(first <= key <= last for first, last in under_way)
+            if key not in done and not any(a <= date.fromisoformat(key) <= b for a, b in under_way)
         ]
         if not missing:
             return dg.SkipReason("every day is there or under way")
@@ -91,18 +91,11 @@ def _materialized(
     }
 
 
-def _under_way(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+def _under_way(instance: dg.DagsterInstance) -> list[tuple[date, date]]:
     """Return first and last day of the runs that wait or run.
 
     A run whose process was killed says forever that it runs; after a day it is not believed.
     """
     since = datetime.now(UTC) - ONE_DAY
     runs = instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY, created_after=since))
-    tags = [run.tags for run in runs]
-    return [
-        (
-            tag.get(ASSET_PARTITION_RANGE_START_TAG, tag.get("dagster/partition", "")),
-            tag.get(ASSET_PARTITION_RANGE_END_TAG, tag.get("dagster/partition", "")),
-        )
-        for tag in tags
-    ]
+    return [days for run in runs if (days := days_of(run.tags))]

@@ -7,12 +7,8 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pandas as pd
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
+from movies_assets.partitions import days_of
 from movies_assets.table import Table
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.writer import SHOWN_ROWS, stored_types
@@ -80,7 +76,11 @@ def warehouse_check(
     evaluate: Callable[[Rows], dg.AssetCheckResult],
     blocking: bool = False,
 ) -> dg.AssetChecksDefinition:
-    """Build an asset check that looks at the rows of the run in the warehouse."""
+    """Build an asset check that looks at the rows of the run in the warehouse.
+
+    It has no partitions of its own, but takes the days from the run's tags: Dagster 1.13 shows a
+    partitioned check that was evaluated for a range as "Skipped" for each of its days.
+    """
 
     @dg.asset_check(
         asset=table.key,
@@ -93,7 +93,7 @@ def warehouse_check(
     ) -> dg.AssetCheckResult:
         with warehouse.reading() as connection:
             try:
-                return evaluate(Rows(table, _days(context), connection))
+                return evaluate(Rows(table, days_of(context.run.tags), connection))
             except duckdb.CatalogException as error:
                 raise WarehouseError(
                     f"{table.name}: a table that check '{name}' reads is missing in "
@@ -138,16 +138,3 @@ def verdict(
             **(samples() if red else {}),
         },
     )
-
-
-def _days(context: dg.AssetCheckExecutionContext) -> tuple[date, date] | None:
-    """Return first and last day of the run, from its tags.
-
-    The checks themselves have no partitions: Dagster 1.13 shows a partitioned check that was
-    evaluated for a range as "Skipped" for each of its days.
-    """
-    tags = context.run.tags
-    day = tags.get(PARTITION_NAME_TAG)
-    first = tags.get(ASSET_PARTITION_RANGE_START_TAG, day)
-    last = tags.get(ASSET_PARTITION_RANGE_END_TAG, day)
-    return (date.fromisoformat(first), date.fromisoformat(last)) if first and last else None

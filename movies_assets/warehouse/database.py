@@ -137,7 +137,7 @@ class Warehouse:
     def _attach(self, connection: duckdb.DuckDBPyConnection, mode: str) -> None:
         # The first version of the file format that has zstd, readable by DuckDB 1.2 and later.
         options = f"{mode}, STORAGE_VERSION 'v1.2.0'"
-        statement = f"ATTACH {_literal(str(self.path))} AS {ALIAS} ({options})"
+        statement = f"ATTACH {literal(str(self.path))} AS {ALIAS} ({options})"
         log = getLogger(__name__)
         try:
             for attempt in stamina.retry_context(
@@ -234,5 +234,6 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
         getLogger(__name__).debug("the transaction had already ended")
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Quote a text for SQL."""
     return "'" + text.replace("'", "''") + "'"

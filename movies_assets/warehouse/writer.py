@@ -4,7 +4,7 @@ Everything happens in the caller's transaction. What the rows are comes from the
 opening files and waiting for locks belongs in `database`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +17,7 @@ from ibis.backends.sql.datatypes import DuckDBType
 
 from movies_assets.contracts import Contract, Quarantine, duckdb_type
 from movies_assets.table import Table
-from movies_assets.warehouse.database import WarehouseError
+from movies_assets.warehouse.database import WarehouseError, literal
 
 STAGE = "stage"
 SHOWN_ROWS = 10
@@ -196,7 +196,7 @@ def write(
     else:
         connection.execute(f"INSERT INTO {table.name} BY NAME {insert}")
     return Loaded(
-        rows=_count(connection, STAGE),
+        rows=_number(connection, f"SELECT count(*) FROM {STAGE}"),
         quarantined=quarantined,
         duplicates=duplicates,
         sample=connection.execute(f"{insert} LIMIT 5").df(),
@@ -241,12 +241,12 @@ def _quarantine(
     )
     # A source row may stand under two days, and break a rule on one of them only.
     partition = f"CAST({table.partition_column} AS VARCHAR)" if table.partition_column else "''"
-    deleted = connection.execute(
+    return _number(
+        connection,
         f"DELETE FROM {STAGE} WHERE ({table.refines.row_id}, {partition}) IN (SELECT "
         f"(row_id, partition_key) FROM {table.quarantine} WHERE partition_key BETWEEN ? AND ?)",
         [window.first, window.last],
-    ).fetchone()
-    return int(deleted[0]) if deleted else 0
+    )
 
 
 def _refuse_rows_outside(
@@ -271,7 +271,7 @@ def _drop_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> int
     if not table.drop_duplicates:
         return 0
     key = ", ".join(table.contract.key())
-    return _delete(
+    return _number(
         connection,
         f"DELETE FROM {STAGE} WHERE rowid NOT IN (SELECT min(rowid) FROM {STAGE} GROUP BY {key})",
     )
@@ -286,12 +286,12 @@ def _keep_newest_versions(connection: duckdb.DuckDBPyConnection, table: Table) -
     newest_first = ", ".join(f"{column} DESC" for column in order)
     stored_order = ", ".join(f"stored.{column}" for column in order)
     staged_order = ", ".join(f"staged.{column}" for column in order)
-    dropped = _delete(
+    dropped = _number(
         connection,
         f"DELETE FROM {STAGE} WHERE rowid IN (SELECT rowid FROM {STAGE} QUALIFY rank() OVER "
         f"(PARTITION BY {', '.join(entity)} ORDER BY {newest_first}) > 1)",
     )
-    dropped += _delete(
+    dropped += _number(
         connection,
         f"DELETE FROM {STAGE} AS staged USING {table.name} AS stored "
         f"WHERE {same_entity} AND row({stored_order}) > row({staged_order})",
@@ -369,18 +369,16 @@ def _describe(connection: duckdb.DuckDBPyConnection, name: str, contract: type[C
     ).fetchall()
     if dict(stored) == wanted:
         return
-    connection.execute(f"COMMENT ON TABLE {name} IS {_literal(contract.grain())}")
+    connection.execute(f"COMMENT ON TABLE {name} IS {literal(contract.grain())}")
     for column, description in contract.descriptions().items():
-        connection.execute(f"COMMENT ON COLUMN {name}.{column} IS {_literal(description)}")
+        connection.execute(f"COMMENT ON COLUMN {name}.{column} IS {literal(description)}")
 
 
-def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
-    row = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
-    return int(row[0]) if row else 0
-
-
-def _delete(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
-    row = connection.execute(statement).fetchone()
+def _number(
+    connection: duckdb.DuckDBPyConnection, statement: str, parameters: Sequence[str] = ()
+) -> int:
+    """Run a statement and return its number: a count, or how many rows it changed."""
+    row = connection.execute(statement, list(parameters)).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -389,7 +387,3 @@ def _file(connection: duckdb.DuckDBPyConnection) -> str:
         "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
     ).fetchone()
     return str(row[0]) if row else "the warehouse"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

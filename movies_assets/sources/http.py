@@ -12,13 +12,14 @@ import math
 import re
 import ssl
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import anyio
@@ -28,7 +29,9 @@ from aiolimiter import AsyncLimiter
 
 from movies_assets import __version__
 
+_T = TypeVar("_T")
 Params = Mapping[str, str | int]
+Reader = Callable[[httpx.Response, Callable[[], None]], Awaitable[_T]]
 
 _logger = logging.getLogger(__name__)
 
@@ -59,7 +62,8 @@ class HttpOptions:
         read_timeout_seconds: Longest silence while a reply is awaited or read.
         max_response_bytes: Largest body accepted, counted after decompression.
         retry_budget_seconds: Time for one request with all its retries and waits. Time spent
-            waiting for a free slot or for the rate limit is not counted.
+            waiting for a free slot or for the rate limit is not counted. For a download it is the
+            time without any progress.
         retry_wait_max_seconds: Longest wait between two tries, unless Retry-After asks for more.
     """
 
@@ -271,7 +275,7 @@ class HttpClient:
         rate = options.requests_per_second
         self._rate = AsyncLimiter(1, 1 / rate) if rate else None
         self._retrying = stamina.AsyncRetryingCaller(
-            attempts=None,  # bounded by time, see fetch()
+            attempts=None,  # bounded by time, see _Tries
             timeout=None,
             wait_initial=min(0.2, options.retry_wait_max_seconds),
             wait_max=options.retry_wait_max_seconds,
@@ -318,65 +322,89 @@ class HttpClient:
             PermanentSourceError: The source refused, or its reply is too large.
             TransientSourceError: The source was still failing when the time budget was spent.
         """
+        limit = self._options.max_response_bytes
+
+        async def read(response: httpx.Response, _: Callable[[], None]) -> Reply:
+            if not response.is_success:
+                raise await self.refusal(response)
+            reply = self.reply(response, await _read(response, limit))
+            if len(reply.body) <= limit:
+                return reply
+            raise PermanentSourceError(
+                f"{mask_url(response.url)} answered more than {limit:,} bytes. "
+                "Allow more (max_response_bytes) if that is expected."
+            )
+
+        return await self.stream(path, read, params=params)
+
+    async def stream(
+        self,
+        path: str,
+        read: Reader[_T],
+        *,
+        params: Params | None = None,
+        headers: Callable[[], Mapping[str, str]] = dict,
+    ) -> _T:
+        """Has the reply to a request read as it arrives; tries again where that fails in passing.
+
+        Args:
+            path: What to ask for, below the base URL.
+            read: Reads a reply of any status and returns the result. Its second argument is to be
+                called whenever it got on: time and tries are then counted from there.
+            params: Parameters of the URL.
+            headers: Returns the headers of the next try.
+
+        Raises:
+            TransientSourceError: The source was still failing when the time budget was spent.
+            Exception: All else that `read` raises.
+        """
         # Joined here: httpx would parse base, path and parameters one by one, three times.
         query = urlencode([*self._base.params.multi_items(), *(params or {}).items()])
         url = httpx.URL(f"{self._root}/{path}" + (f"?{query}" if query else ""))
-        request = self._client.build_request("GET", url)
-        budget = self._options.retry_budget_seconds
-        failures: list[TransientSourceError] = []
+        tries = _Tries(url, self._options.retry_budget_seconds, self._log)
 
-        def wait(error: Exception) -> bool | float:
-            if not isinstance(error, TransientSourceError):
-                return False
-            failures.append(error)
-            if (error.retry_after or 0) > scope.deadline - anyio.current_time():
-                return False
-            self._log(f"{error} Trying again.")
-            return error.retry_after or True
+        # Without arguments, for stamina would log them: the URL has secrets.
+        async def attempt() -> _T:
+            async with self._turn(tries):
+                request = self._client.build_request("GET", url, headers=headers())
+                try:
+                    async with self._reply_to(request) as response:
+                        return await read(response, tries.renew)
+                except _PASSING as error:
+                    raise TransientSourceError(
+                        f"{mask_url(url)} failed: {type(error).__name__} {error}".rstrip() + "."
+                    ) from error
+                except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
+                    raise PermanentSourceError(
+                        f"{mask_url(url)} cannot be read: {type(error).__name__} {error}."
+                    ) from error
 
         try:
-            with anyio.fail_after(budget) as scope:
-                return await self._retrying(wait, self._attempt, request, scope)
+            with tries.counting():
+                return await self._retrying(tries.wait, attempt)
         except (TransientSourceError, TimeoutError) as error:
-            last = failures[-1] if failures else None
-            raise TransientSourceError(
-                f"{last or f'{mask_url(request.url)} gave no complete reply.'} "
-                f"Gave up after {len(failures) or 1} tries within {budget:g} seconds. "
-                "Try again later, or allow more time (retry_budget_seconds).",
-                last.retry_after if last else None,
-            ) from (last.__cause__ if last else error)
+            tries.give_up(error)
 
-    async def _attempt(self, request: httpx.Request, scope: anyio.CancelScope) -> Reply:
-        left = scope.deadline - anyio.current_time()
-        scope.deadline = math.inf  # waiting for one's turn is not the source's failure
+    @asynccontextmanager
+    async def _turn(self, tries: "_Tries") -> AsyncIterator[None]:
+        """Waits for a slot and for the rate limit: no failure of the source, so no time counts."""
+        left = tries.scope.deadline - anyio.current_time()
+        tries.scope.deadline = math.inf
         async with self._slots:
             if self._rate:
                 await self._rate.acquire()
-            scope.deadline = anyio.current_time() + left
-            try:
-                response, body = await self._exchange(request)
-            except _PASSING as error:
-                raise TransientSourceError(
-                    f"{mask_url(request.url)} failed: {type(error).__name__} {error}".rstrip() + "."
-                ) from error
-            except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
-                raise PermanentSourceError(
-                    f"{mask_url(request.url)} cannot be read: {type(error).__name__} {error}."
-                ) from error
-        if response.is_success and len(body) <= self._options.max_response_bytes:
-            return Reply(request.url, body, self._login)
-        raise self._refusal(response, body)
+            tries.scope.deadline = anyio.current_time() + left
+            yield
 
-    async def _exchange(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        """Sends the request, follows redirects on its host, and reads the body up to its limit."""
+    @asynccontextmanager
+    async def _reply_to(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        """Sends the request and follows redirects on its host."""
         for _ in range(_MAX_REDIRECTS + 1):
             response = await self._client.send(request, stream=True)
             try:
                 if response.next_request is None:
-                    limit = self._options.max_response_bytes
-                    return response, await _read(
-                        response, limit if response.is_success else _ERROR_BODY_BYTES
-                    )
+                    yield response
+                    return
             finally:
                 await response.aclose()
             target = response.next_request.url
@@ -390,16 +418,58 @@ class HttpClient:
             f"{mask_url(request.url)}: more than {_MAX_REDIRECTS} redirects. Check the base URL."
         )
 
-    def _refusal(self, response: httpx.Response, body: bytes) -> SourceError:
-        """Returns the error that a complete reply amounts to."""
-        status, url = response.status_code, mask_url(response.url)
-        if response.is_success:
-            return PermanentSourceError(
-                f"{url} answered more than {self._options.max_response_bytes:,} bytes. "
-                "Allow more (max_response_bytes) if that is expected."
-            )
+    def reply(self, response: httpx.Response, body: bytes) -> Reply:
+        """Returns a response and its body, or the beginning of it, as a reply."""
+        return Reply(response.url, body, self._login)
+
+    async def refusal(self, response: httpx.Response) -> SourceError:
+        """Returns the error that a response without success amounts to."""
+        body = await _read(response, _ERROR_BODY_BYTES)
         excerpt = _excerpt(body, self._login | _secrets(response.url))
-        text = f"{url} answered HTTP {status}. The body begins: {excerpt!r}."
+        status = response.status_code
+        text = f"{mask_url(response.url)} answered HTTP {status}. The body begins: {excerpt!r}."
         if status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR:
             return TransientSourceError(text, _retry_after(response))
         return PermanentSourceError(f"{text} {_ADVICE.get(status, 'Check URL and parameters.')}")
+
+
+class _Tries:
+    """The tries of one request, and the time that is left for them."""
+
+    def __init__(self, url: httpx.URL, budget: float, log: Callable[[str], None]) -> None:
+        self._url = url
+        self._budget = budget
+        self._log = log
+        self._failures: list[TransientSourceError] = []
+        self.scope = anyio.CancelScope()
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Ends what runs in it with a TimeoutError when the time is spent."""
+        with anyio.fail_after(self._budget) as self.scope:
+            yield
+
+    def renew(self) -> None:
+        """Counts time and tries from now."""
+        self._failures.clear()
+        self.scope.deadline = anyio.current_time() + self._budget
+
+    def wait(self, error: Exception) -> bool | float:
+        """Tells stamina whether to try again, and after how many seconds if that is known."""
+        if not isinstance(error, TransientSourceError):
+            return False
+        self._failures.append(error)
+        if (error.retry_after or 0) > self.scope.deadline - anyio.current_time():
+            return False
+        self._log(f"{error} Trying again.")
+        return error.retry_after or True
+
+    def give_up(self, error: Exception) -> NoReturn:
+        """Raises the error that ends all tries."""
+        last = self._failures[-1] if self._failures else None
+        what = last or f"{mask_url(self._url)} gave no complete reply."
+        raise TransientSourceError(
+            f"{what} Gave up after {len(self._failures) or 1} tries within {self._budget:g} "
+            "seconds. Try again later, or allow more time (retry_budget_seconds).",
+            last.retry_after if last else None,
+        ) from (last.__cause__ if last else error)

@@ -44,9 +44,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     warehouse = open_warehouse(settings)
     return dg.Definitions(
         assets=[table.asset(settings) for table in TABLES.values()],
-        asset_checks=[
-            check for table in TABLES.values() for check in checks_of(table, TABLES, settings)
-        ],
+        asset_checks=[checks_of(table, TABLES, settings) for table in TABLES.values()],
         jobs=jobs.build(settings),
         schedules=schedules.build(settings),
         resources={

@@ -1,6 +1,7 @@
 """What all checks share: running against the warehouse, the run's partitions, showing a verdict."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -68,39 +69,65 @@ class Rows:
         return stored_types(self._connection, self.table.name)
 
 
-def warehouse_check(
-    table: Table,
-    *,
-    name: str,
-    description: str,
-    evaluate: Callable[[Rows], dg.AssetCheckResult],
-    blocking: bool = False,
-) -> dg.AssetChecksDefinition:
-    """Build an asset check that looks at the rows of the run in the warehouse.
+@dataclass(frozen=True)
+class Check:
+    """One thing that is asked about a table's rows.
 
-    It has no partitions of its own, but takes the days from the run's tags: Dagster 1.13 shows a
-    partitioned check that was evaluated for a range as "Skipped" for each of its days.
+    Attributes:
+        name: how the check is called in the UI.
+        description: what it says.
+        evaluate: asks the warehouse.
+        blocking: whether a red result keeps what is below from being updated.
     """
 
-    @dg.asset_check(
-        asset=table.key,
-        name=name,
-        description=description,
-        blocking=blocking,
-    )
-    def check(
-        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.AssetCheckResult:
-        with warehouse.reading() as connection:
-            try:
-                return evaluate(Rows(table, days_of(context.run.tags), connection))
-            except duckdb.CatalogException as error:
-                raise WarehouseError(
-                    f"{table.name}: a table that check '{name}' reads is missing in "
-                    f"{warehouse.path}; materialize it first. DuckDB says: {error}"
-                ) from error
+    name: str
+    description: str
+    evaluate: Callable[[Rows], dg.AssetCheckResult]
+    blocking: bool = False
 
-    return check
+
+def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
+    """Build the asset checks of a table: one step, which opens the warehouse once.
+
+    They have no partitions of their own, but take the days from the run's tags: Dagster 1.13 shows
+    a partitioned check that was evaluated for a range as "Skipped" for each of its days.
+    """
+
+    @dg.multi_asset_check(
+        name="__".join([*table.key.path, "checks"]),
+        specs=[
+            dg.AssetCheckSpec(
+                check.name,
+                asset=table.key,
+                description=check.description,
+                blocking=check.blocking,
+            )
+            for check in checks
+        ],
+        can_subset=True,
+    )
+    def run_checks(
+        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> Iterator[dg.AssetCheckResult]:
+        selected = {key.name for key in context.selected_asset_check_keys}
+        with warehouse.reading() as connection:
+            rows = Rows(table, days_of(context.run.tags), connection)
+            for check in checks:
+                if check.name in selected:
+                    yield _result(check, rows, warehouse)
+
+    return run_checks
+
+
+def _result(check: Check, rows: Rows, warehouse: Warehouse) -> dg.AssetCheckResult:
+    try:
+        found = check.evaluate(rows)
+    except duckdb.CatalogException as error:
+        raise WarehouseError(
+            f"{rows.table.name}: a table that check '{check.name}' reads is missing in "
+            f"{warehouse.path}; materialize it first. DuckDB says: {error}"
+        ) from error
+    return found._replace(asset_key=rows.table.key, check_name=check.name)
 
 
 def markdown(rows: Sequence[Mapping[Any, Any]]) -> dg.MetadataValue:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
+from movies_assets.checks.base import Check, Rows, markdown, verdict
 from movies_assets.table import Refinement, Table
 
 
-def conservation_check(table: Table, tables: Mapping[str, Table]) -> dg.AssetChecksDefinition:
+def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
     """Build the blocking check that no row got lost between bronze and this table."""
     refines, source = _refinement(table, tables)
 
@@ -30,8 +30,7 @@ def conservation_check(table: Table, tables: Mapping[str, Table]) -> dg.AssetChe
             "come out of it once.",
         )
 
-    return warehouse_check(
-        table,
+    return Check(
         name="conservation",
         description=f"Rows read from {source.name} = rows kept + quarantined + duplicates (older "
         "versions of a kept row).",
@@ -40,7 +39,7 @@ def conservation_check(table: Table, tables: Mapping[str, Table]) -> dg.AssetChe
     )
 
 
-def quarantine_check(table: Table, tables: Mapping[str, Table]) -> dg.AssetChecksDefinition:
+def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
     """Build the check that warns of quarantined rows, and blocks where they are too many."""
     refines, source = _refinement(table, tables)
 
@@ -60,8 +59,7 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> dg.AssetCheck
             "materialize these partitions again: rows that pass leave quarantine.",
         )
 
-    return warehouse_check(
-        table,
+    return Check(
         name="quarantine",
         description=f"No row is in quarantine (warns); more than {refines.allowed_share:.0%} of "
         "the rows read block what is below.",

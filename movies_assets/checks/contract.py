@@ -3,7 +3,7 @@
 import dagster as dg
 import ibis.expr.types as ir
 
-from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
+from movies_assets.checks.base import Check, Rows, markdown, verdict
 from movies_assets.contracts import duckdb_type
 from movies_assets.table import Table
 from movies_assets.warehouse.writer import broken_rules, compile_sql, same_type
@@ -17,10 +17,9 @@ ADVICE = (
 )
 
 
-def contract_check(table: Table) -> dg.AssetChecksDefinition:
+def contract_check(table: Table) -> Check:
     """Build the blocking check of a table's structure, key and row rules."""
-    return warehouse_check(
-        table,
+    return Check(
         name="contract",
         description=f"Columns, types, key ({', '.join(table.contract.key())}) and "
         f"{len(table.contract.rules())} row rules of the contract hold for the run's partitions.",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from movies_assets.checks.base import warehouse_checks
 from movies_assets.checks.conservation import conservation_check, quarantine_check
 from movies_assets.checks.contract import contract_check
 from movies_assets.checks.freshness import freshness_check
@@ -15,7 +16,7 @@ from movies_assets.table import Table
 
 def checks_of(
     table: Table, tables: Mapping[str, Table], settings: Settings
-) -> list[dg.AssetChecksDefinition]:
+) -> dg.AssetChecksDefinition:
     """Build the checks of a table.
 
     Args:
@@ -33,4 +34,4 @@ def checks_of(
         checks.append(volume_check(table))
     if table.fresh_within_days is not None:
         checks.append(freshness_check(table, settings))
-    return checks
+    return warehouse_checks(table, checks)

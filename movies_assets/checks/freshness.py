@@ -4,12 +4,12 @@ from datetime import date
 
 import dagster as dg
 
-from movies_assets.checks.base import Rows, verdict, warehouse_check
+from movies_assets.checks.base import Check, Rows, verdict
 from movies_assets.settings import Settings
 from movies_assets.table import Table
 
 
-def freshness_check(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
+def freshness_check(table: Table, settings: Settings) -> Check:
     """Build the check that compares the newest row with the newest partition."""
     allowed, partitions, column = table.fresh_within_days, table.partitions, table.partition_column
     if allowed is None or partitions is None or column is None:
@@ -32,8 +32,7 @@ def freshness_check(table: Table, settings: Settings) -> dg.AssetChecksDefinitio
             "between, and see that the daily schedule is switched on and its runs are green.",
         )
 
-    return warehouse_check(
-        table,
+    return Check(
         name="freshness",
         description=f"The newest row is at most {allowed} days older than the newest partition "
         "(warns).",

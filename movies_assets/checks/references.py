@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
+from movies_assets.checks.base import Check, Rows, markdown, verdict
 from movies_assets.table import Table
 
 
-def references_check(table: Table, tables: Mapping[str, Table]) -> dg.AssetChecksDefinition:
+def references_check(table: Table, tables: Mapping[str, Table]) -> Check:
     """Build the blocking check of all references of a table.
 
     Args:
@@ -31,8 +31,7 @@ def references_check(table: Table, tables: Mapping[str, Table]) -> dg.AssetCheck
             advice="Materialize the named dimension for the same partitions, then this table.",
         )
 
-    return warehouse_check(
-        table,
+    return Check(
         name="references",
         description="Every reference points at a row: "
         + ", ".join(f"{column} -> {target}" for column, target in references.items()),

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from movies_assets.checks.base import Rows, markdown, verdict, warehouse_check
+from movies_assets.checks.base import Check, Rows, markdown, verdict
 from movies_assets.table import Table
 
 HISTORY_DAYS = 28
@@ -10,7 +10,7 @@ HISTORY_DAYS = 28
 NEEDED_DAYS = 7
 
 
-def volume_check(table: Table) -> dg.AssetChecksDefinition:
+def volume_check(table: Table) -> Check:
     """Build the check that compares each day of the run with the median of the days before."""
     band = table.volume_band
     if band is None:
@@ -26,8 +26,7 @@ def volume_check(table: Table) -> dg.AssetChecksDefinition:
             "nothing is to be done.",
         )
 
-    return warehouse_check(
-        table,
+    return Check(
         name="volume",
         description=f"A day's rows are within 1/{band:g} to {band:g} times the median of the "
         f"{HISTORY_DAYS} days before it (warns; silent with fewer than {NEEDED_DAYS} days).",

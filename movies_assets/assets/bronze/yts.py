@@ -37,7 +37,7 @@ class BronzeYtsMovies(BronzeContract):
     content_hash: str = column(
         "MD5 of the payload without torrents: tells a changed movie from one read twice.", key=True
     )
-    payload: str = column("The movie's JSON as received.", is_document=True)
+    payload: str = column("The movie's JSON as received.", compression="zstd")
     page: int = column("Page of the listing on which it stood.", ge=1)
 
 

@@ -62,13 +62,13 @@ class SilverYtsMovies(Contract):
     state: str = column("State of the entry, 'ok'.", nullable=True)
     genres: StringList = column("Genres, in the order received.", nullable=True)
     description_full: str = column(
-        "Description.", nullable=True, is_document=True, str_length={"max_value": LONGEST_TEXT}
+        "Description.", nullable=True, compression="zstd", str_length={"max_value": LONGEST_TEXT}
     )
     summary: str = column(
-        "Summary.", nullable=True, is_document=True, str_length={"max_value": LONGEST_TEXT}
+        "Summary.", nullable=True, compression="zstd", str_length={"max_value": LONGEST_TEXT}
     )
     synopsis: str = column(
-        "Synopsis.", nullable=True, is_document=True, str_length={"max_value": LONGEST_TEXT}
+        "Synopsis.", nullable=True, compression="zstd", str_length={"max_value": LONGEST_TEXT}
     )
     uploaded_at: Instant = column("Instant of the upload (UTC); else of the first torrent.")
     uploaded_date: dt.Date = column("UTC day of the upload: the partition.")

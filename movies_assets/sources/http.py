@@ -12,14 +12,14 @@ import math
 import re
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import anyio
@@ -379,11 +379,10 @@ class HttpClient:
                         f"{mask_url(url)} cannot be read: {type(error).__name__} {error}."
                     ) from error
 
-        try:
-            with tries.counting():
-                return await self._retrying(tries.wait, attempt)
-        except (TransientSourceError, TimeoutError) as error:
-            tries.give_up(error)
+        # Not fail_after: it knows a spent deadline by the clock, but _turn may just have lifted it.
+        with tries.scope, suppress(TransientSourceError):
+            return await self._retrying(tries.wait, attempt)
+        raise tries.given_up() from tries.cause()
 
     @asynccontextmanager
     async def _turn(self, tries: "_Tries") -> AsyncIterator[None]:
@@ -441,13 +440,7 @@ class _Tries:
         self._budget = budget
         self._log = log
         self._failures: list[TransientSourceError] = []
-        self.scope = anyio.CancelScope()
-
-    @contextmanager
-    def counting(self) -> Iterator[None]:
-        """Ends what runs in it with a TimeoutError when the time is spent."""
-        with anyio.fail_after(self._budget) as self.scope:
-            yield
+        self.scope = anyio.CancelScope(deadline=anyio.current_time() + budget)
 
     def renew(self) -> None:
         """Counts time and tries from now."""
@@ -464,12 +457,16 @@ class _Tries:
         self._log(f"{error} Trying again.")
         return error.retry_after or True
 
-    def give_up(self, error: Exception) -> NoReturn:
-        """Raises the error that ends all tries."""
+    def given_up(self) -> TransientSourceError:
+        """Returns the error that ends all tries."""
         last = self._failures[-1] if self._failures else None
         what = last or f"{mask_url(self._url)} gave no complete reply."
-        raise TransientSourceError(
+        return TransientSourceError(
             f"{what} Gave up after {len(self._failures) or 1} tries within {self._budget:g} "
             "seconds. Try again later, or allow more time (retry_budget_seconds).",
             last.retry_after if last else None,
-        ) from (last.__cause__ if last else error)
+        )
+
+    def cause(self) -> BaseException | None:
+        """Returns what was behind the last failure."""
+        return self._failures[-1].__cause__ if self._failures else None

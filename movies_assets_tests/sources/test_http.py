@@ -102,6 +102,19 @@ def test_a_lasting_failure_ends_when_the_budget_is_spent(catalogue):
     assert len(catalogue.requests) > 3
 
 
+def test_a_try_that_is_ended_as_it_begins_is_an_error_not_an_empty_result(catalogue):
+    async def read(_: httpx.Response, renew: Any) -> None:
+        renew.__self__.scope.cancel()  # as the deadline does
+        raise httpx.ReadError("broken off")
+
+    async def main() -> None:
+        async with HttpClient(catalogue.url, FAST) as client:
+            await client.stream("x", read, params={"limit": 1, "page": 1})
+
+    with pytest.raises(TransientSourceError, match=r"ReadError.*Gave up after 1 tries"):
+        asyncio.run(main())
+
+
 def test_a_silent_server_is_a_timeout_and_tried_again(catalogue):
     async def sleep_once(_, number):
         await asyncio.sleep(1 if number == 1 else 0)

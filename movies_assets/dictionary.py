@@ -30,11 +30,11 @@ def text() -> str:
 
 
 def _storage(table: Table) -> list[str]:
-    if table.partition_column:
-        return [f"Partition: the day in `{table.partition_column}`."]
-    if table.merges:
+    if table.replaces == "keys":
         return ["Partition: none; rows are merged by key and never removed."]
-    return ["Partition: none; a run replaces the whole table."]
+    if table.replaces == "table" or not table.partition_column:
+        return ["Partition: none; a run replaces the whole table."]
+    return [f"Partition: the day in `{table.partition_column}`."]
 
 
 def _section(name: str, contract: type[Contract], storage: Sequence[str]) -> str:

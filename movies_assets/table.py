@@ -8,7 +8,7 @@ are stored in `warehouse`.
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 
@@ -20,6 +20,8 @@ LAYERS = ("bronze", "silver", "gold")
 OWNERS = ["team:movies"]
 # One writing process is all that DuckDB allows: dagster.yaml gives this pool one slot.
 WRITER_POOL = "duckdb_writer"
+# Metadata of an input that is read whole.
+WHOLE = "whole"
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,15 @@ class Table:
         contract: what a row is.
         function: how the rows come about; the table can be called like it.
         partitions: the partitions definition, made from the settings; None: one whole table.
-        partition_column: the DATE column that says to which partition a row belongs. None in a
-            partitioned table: rows are merged by key and never removed (a small dimension).
+        partition_column: the DATE column that says to which partition a row belongs.
+        replaces: what a write takes the place of: the run's partitions; the whole table, which then
+            mirrors the newest state whatever partition is run; or the rows of equal keys, so that
+            none is ever removed (a small dimension).
         versions: how versions of one entity are told apart across partitions.
         refines: the bronze table whose rows this one accounts for; broken rows go to quarantine.
         drop_duplicates: whether rows with an equal key are one row that was read twice.
+        keep_partitions: how many of the newest partitions are kept; None: all of them.
+        deps: assets that have to be there first, beyond inputs and referenced tables.
         volume_band: factor by which a day's rows may differ from the usual before a check warns.
         fresh_within_days: age of the newest partition from which a check warns.
         options: passed through to `dagster.asset`.
@@ -76,9 +82,12 @@ class Table:
     function: Callable[..., Any]
     partitions: Callable[[Settings], dg.PartitionsDefinition] | None = None
     partition_column: str | None = None
+    replaces: Literal["partitions", "table", "keys"] = "partitions"
     versions: Versions | None = None
     refines: Refinement | None = None
     drop_duplicates: bool = False
+    keep_partitions: Callable[[Settings], int] | None = None
+    deps: tuple[dg.AssetKey, ...] = ()
     volume_band: float | None = None
     fresh_within_days: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -98,14 +107,18 @@ class Table:
         return f"quarantine.{self.key.path[-1]}"
 
     @property
-    def merges(self) -> bool:
-        """Say whether rows are merged by key instead of replaced by partition."""
-        return self.partitions is not None and self.partition_column is None
+    def is_staged(self) -> bool:
+        """Say whether rows are collected before they are stored, to be compared with each other.
+
+        All others go into the table as they are computed: staging 12 million titles costs 4 s.
+        """
+        return bool(self.versions or self.drop_duplicates or self.replaces == "keys")
 
     def asset(self, settings: Settings) -> dg.AssetsDefinition:
         """Build the asset."""
         layer, table_name = self.key.path
-        inputs = upstream(self.function)
+        # A table that mirrors the newest state reads its inputs whole, whatever partition is run.
+        inputs = upstream(self.function, whole=self.replaces == "table")
         referenced = {dg.AssetKey(name.split(".")) for name in self.contract.references().values()}
         metadata: dict[str, Any] = {
             "dagster/column_schema": self.contract.column_schema(),
@@ -125,7 +138,7 @@ class Table:
             metadata=metadata,
             ins=inputs,
             # A fact is written, and its references are checked, after the tables it points at.
-            deps=sorted(referenced - {asset_in.key for asset_in in inputs.values()}),
+            deps=sorted({*referenced, *self.deps} - {asset_in.key for asset_in in inputs.values()}),
             io_manager_key="io_manager",
             dagster_type=dg.Any,  # the IO manager knows which types it takes
             partitions_def=self.partitions(settings) if self.partitions else None,
@@ -142,9 +155,10 @@ def table(
     layer: str,
     group: str,
     contract: type[Contract],
+    name: str | None = None,
     **properties: Any,
 ) -> Callable[[Callable[..., Any]], Table]:
-    """Describe the table that a function fills; the function's name is the table's.
+    """Describe the table that a function fills; by default the function's name is the table's.
 
     A parameter named after a layer and a table (`silver_yts_movies`) is that table as an input.
     What `Table` does not know is passed on to `dagster.asset`.
@@ -153,7 +167,7 @@ def table(
 
     def describe(function: Callable[..., Any]) -> Table:
         return Table(
-            key=dg.AssetKey([layer, function.__name__]),
+            key=dg.AssetKey([layer, name or function.__name__]),
             group=group,
             contract=contract,
             function=function,
@@ -164,10 +178,15 @@ def table(
     return describe
 
 
-def upstream(function: Callable[..., Any]) -> dict[str, dg.AssetIn]:
-    """Map a function's parameters that are named after tables to those tables."""
+def upstream(function: Callable[..., Any], *, whole: bool = False) -> dict[str, dg.AssetIn]:
+    """Map a function's parameters that are named after tables to those tables.
+
+    Args:
+        function: the function.
+        whole: whether it gets all rows of its inputs, not only those of the run's partitions.
+    """
     return {
-        parameter: dg.AssetIn(key=[layer, name])
+        parameter: dg.AssetIn(key=[layer, name], metadata={WHOLE: whole})
         for parameter in inspect.signature(function).parameters
         for layer, _, name in [parameter.partition("_")]
         if layer in LAYERS and name

@@ -16,7 +16,7 @@ import pandas as pd
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler
 from dagster_duckdb.io_manager import DuckDbClient
 
-from movies_assets.table import Table
+from movies_assets.table import WHOLE, Table
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 
@@ -116,6 +116,7 @@ class WarehouseIOManager(DbIOManager):
         self._check_supported_type(type(obj))  # type: ignore[no-untyped-call]
         handler = cast("StagingHandler", self._resolve_handler(type(obj)))
         window = self._window(context)
+        source = self._tables[table.refines.source] if table.refines else None
         started = time.perf_counter()
         with self._warehouse.session() as connection:
             sql = None if handler.reads_warehouse else handler.stage(connection, table, obj)
@@ -123,7 +124,7 @@ class WarehouseIOManager(DbIOManager):
                 writer.ensure_table(connection, table.name, table.contract)
                 if handler.reads_warehouse:
                     sql = handler.stage(connection, table, obj)
-                loaded = writer.write(connection, table, window, context.run_id)
+                loaded = writer.write(connection, table, window, context.run_id, source)
         self._describe(context, table, loaded, sql, time.perf_counter() - started)
 
     def load_input(self, context: dg.InputContext) -> object:
@@ -154,7 +155,8 @@ class WarehouseIOManager(DbIOManager):
         """Return the upstream table's rows of the run's partitions, as an unbound expression."""
         upstream = self._table(context.asset_key)
         rows = upstream.contract.table(upstream.name)
-        if upstream.partition_column is None or not context.has_asset_partitions:
+        whole = (context.definition_metadata or {}).get(WHOLE)
+        if whole or upstream.partition_column is None or not context.has_asset_partitions:
             return rows
         days = context.asset_partitions_time_window
         day = rows[upstream.partition_column]

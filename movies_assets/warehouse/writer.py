@@ -4,7 +4,8 @@ Everything happens in the caller's transaction. What the rows are comes from the
 opening files and waiting for locks belongs in `database`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,8 +20,8 @@ from movies_assets.contracts import Contract, Quarantine, duckdb_type
 from movies_assets.table import Table
 from movies_assets.warehouse.database import WarehouseError, literal
 
-STAGE = "stage"
-SHOWN_ROWS = 10
+STAGE, DOUBLED = "stage", "doubled"
+SHOWN_ROWS, SAMPLE_ROWS = 10, 5
 # Columns that a refining function adds for quarantine and that no table stores.
 RAW, UNPARSED = "_raw", "_unparsed"
 
@@ -125,8 +126,18 @@ def stage_expression(
         )
     cast = expression.cast({name: t for name, t in types.items() if expression[name].type() != t})
     sql = compile_sql(cast)
+    with _explaining(connection, table):
+        # What is not compared with itself goes into the table as it is computed.
+        kind = "TABLE" if table.is_staged else "VIEW"
+        connection.execute(f"CREATE TEMP {kind} {STAGE} AS {sql}")
+    return sql
+
+
+@contextmanager
+def _explaining(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[None]:
+    """Say in plain words why a table's rows cannot be computed."""
     try:
-        connection.execute(f"CREATE TEMP TABLE {STAGE} AS {sql}")
+        yield
     except duckdb.CatalogException as error:
         raise missing_upstream(connection, table.name, error) from error
     except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
@@ -134,7 +145,6 @@ def stage_expression(
             f"{table.name}: the function cannot compute a value: {error}. Let it return NULL where "
             "a value does not fit, so that the contract's rules can name the row."
         ) from error
-    return sql
 
 
 def missing_upstream(
@@ -177,21 +187,44 @@ def stored_types(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, 
 
 
 def write(
-    connection: duckdb.DuckDBPyConnection, table: Table, window: Window, run_id: str
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    window: Window,
+    run_id: str,
+    source: Table | None = None,
 ) -> Loaded:
-    """Move the staged rows into the table, in place of what the window held.
+    """Move the rows of the stage into the table, in place of what the table replaces.
+
+    Args:
+        connection: an open transaction, in which the rows were staged.
+        table: where they go.
+        window: the run's partitions.
+        run_id: the run, as quarantine names it.
+        source: the table that this one refines; without it broken rows are looked for in any case.
 
     Raises:
-        WarehouseError: staged rows lie outside the window's partitions.
+        WarehouseError: rows lie outside the window's partitions, or a value cannot be computed.
     """
-    quarantined = _quarantine(connection, table, window, run_id) if table.refines else 0
-    _refuse_rows_outside(connection, table, window)
-    if not table.merges:
-        connection.execute(f"DELETE FROM {table.name} WHERE {window.where}")
+    with _explaining(connection, table):
+        if table.replaces == "partitions":
+            _refuse_rows_outside(connection, table, window)
+        if table.is_staged:
+            return _write_staged(connection, table, window, run_id)
+        return _write_streamed(connection, table, window, run_id, source)
+
+
+def _write_staged(
+    connection: duckdb.DuckDBPyConnection, table: Table, window: Window, run_id: str
+) -> Loaded:
+    quarantined = 0
+    if table.refines:
+        _empty_quarantine(connection, table, window)
+        quarantined = _quarantine(connection, table, run_id)
+    if table.replaces != "keys":
+        _delete_replaced(connection, table, window)
     duplicates = _drop_duplicates(connection, table) + _keep_newest_versions(connection, table)
-    columns = ", ".join(table.contract.types())
-    insert = f"SELECT {columns} FROM {STAGE}"
-    if table.merges:
+    insert = f"SELECT {_columns(table)} FROM {STAGE}"
+    if table.replaces == "keys":
         connection.execute(_merge_sql(table, insert))
     else:
         connection.execute(f"INSERT INTO {table.name} BY NAME {insert}")
@@ -199,8 +232,114 @@ def write(
         rows=_number(connection, f"SELECT count(*) FROM {STAGE}"),
         quarantined=quarantined,
         duplicates=duplicates,
-        sample=connection.execute(f"{insert} LIMIT 5").df(),
+        sample=connection.execute(f"{insert} LIMIT {SAMPLE_ROWS}").df(),
     )
+
+
+def _write_streamed(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    window: Window,
+    run_id: str,
+    source: Table | None,
+) -> Loaded:
+    """Insert the rows as they are computed; rows that break a rule are looked for afterwards.
+
+    Most runs have none, and then the rows are computed once: as many were stored as were read.
+    """
+    _delete_replaced(connection, table, window)
+    sound = f"SELECT {_columns(table)} FROM {STAGE}"
+    if table.refines:
+        _empty_quarantine(connection, table, window)
+        sound = compile_sql(_sound(table))
+    rows = _number(connection, f"INSERT INTO {table.name} BY NAME {sound}")
+    quarantined = 0
+    if table.refines:
+        rows -= _set_apart_doubled(connection, table, window)
+        if source is None or rows < _number(
+            connection, f"SELECT count(*) {read_of(table, source, window)}"
+        ):
+            quarantined, kept = _sift(connection, table, run_id)
+            rows += kept
+    return Loaded(
+        rows=rows,
+        quarantined=quarantined,
+        duplicates=0,
+        sample=connection.execute(
+            f"SELECT * FROM {table.name} WHERE {_replaced(table, window)} LIMIT {SAMPLE_ROWS}"
+        ).df(),
+    )
+
+
+def read_of(table: Table, source: Table, window: Window) -> str:
+    """Return the clause FROM ... WHERE of the source rows that a run of a refining table reads."""
+    day = source.partition_column
+    if day is None or not window.first:
+        return f"FROM {source.name}"
+    if table.replaces == "table":
+        return f"FROM {source.name} WHERE {day} = (SELECT max({day}) FROM {source.name})"
+    return f"FROM {source.name} WHERE {day} BETWEEN '{window.first}' AND '{window.last}'"
+
+
+def _replaced(table: Table, window: Window) -> str:
+    """Return the SQL condition on stored rows that a write takes the place of."""
+    return "true" if table.replaces == "table" else window.where
+
+
+def _delete_replaced(connection: duckdb.DuckDBPyConnection, table: Table, window: Window) -> None:
+    connection.execute(f"DELETE FROM {table.name} WHERE {_replaced(table, window)}")
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(table.contract.types())
+
+
+def _sound(table: Table) -> ir.Table:
+    """Return the staged rows that keep every rule."""
+    staged = _stage_of(table)
+    rules = [rule.holds(staged) for rule in table.contract.rules()]
+    return staged.filter(*rules, staged[UNPARSED] == "").select(*table.contract.types())
+
+
+def _set_apart_doubled(connection: duckdb.DuckDBPyConnection, table: Table, window: Window) -> int:
+    """Take rows whose key stands twice back out of the table; return how many."""
+    key = ", ".join(table.contract.key())
+    connection.execute(
+        f"CREATE TEMP TABLE {DOUBLED} AS SELECT {key} FROM {table.name} "
+        f"WHERE {_replaced(table, window)} GROUP BY ALL HAVING count(*) > 1"
+    )
+    return _number(
+        connection,
+        f"DELETE FROM {table.name} WHERE {_replaced(table, window)} AND ({key}) IN "
+        f"(SELECT {'' if len(table.contract.key()) == 1 else 'row'}({key}) FROM {DOUBLED})",
+    )
+
+
+def _sift(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str) -> tuple[int, int]:
+    """Compute the rows again that were not stored; quarantine the broken ones, store the rest.
+
+    Returns:
+        How many went to quarantine, and how many into the table.
+    """
+    staged = _stage_of(table)
+    doubled = ibis.table({name: staged[name].type() for name in table.contract.key()}, name=DOUBLED)
+    broken = staged.filter(broken_rules(staged, table.contract) != "")
+    twice = staged.semi_join(doubled, table.contract.key())
+    suspects = compile_sql(broken.union(twice.filter(broken_rules(twice, table.contract) == "")))
+    connection.execute(f"CREATE TEMP TABLE suspects AS {suspects}")
+    connection.execute(f"DROP VIEW {STAGE}")
+    connection.execute(f"ALTER TABLE suspects RENAME TO {STAGE}")
+    key = ", ".join(table.contract.key())
+    connection.execute(
+        f"UPDATE {STAGE} SET {UNPARSED} = 'key ({key}): unique' WHERE rowid IN (SELECT rowid FROM "
+        f"{STAGE} WHERE {UNPARSED} = '' QUALIFY row_number() OVER "
+        f"(PARTITION BY {key} ORDER BY {RAW}) > 1)"
+    )
+    quarantined = _quarantine(connection, table, run_id)
+    kept = _number(
+        connection, f"INSERT INTO {table.name} BY NAME SELECT {_columns(table)} FROM {STAGE}"
+    )
+    return quarantined, kept
 
 
 def broken_rules(table: ir.Table, contract: type[Contract]) -> ir.StringColumn:
@@ -212,40 +351,42 @@ def broken_rules(table: ir.Table, contract: type[Contract]) -> ir.StringColumn:
     return joined
 
 
-def _quarantine(
-    connection: duckdb.DuckDBPyConnection, table: Table, window: Window, run_id: str
-) -> int:
+def _stage_of(table: Table) -> ir.Table:
+    """Return the stage of a refining table as an unbound expression."""
+    hidden = {RAW: "string", UNPARSED: "string"}
+    return ibis.table({**table.contract.ibis_schema(), **hidden}, name=STAGE)
+
+
+def _empty_quarantine(connection: duckdb.DuckDBPyConnection, table: Table, window: Window) -> None:
+    ensure_table(connection, table.quarantine, Quarantine)
+    run = f"partition_key BETWEEN '{window.first}' AND '{window.last}'"
+    connection.execute(
+        f"DELETE FROM {table.quarantine} WHERE {'true' if table.replaces == 'table' else run}"
+    )
+
+
+def _quarantine(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str) -> int:
     """Move staged rows that break a rule into the table's quarantine; return how many."""
     assert table.refines is not None  # noqa: S101 (the caller asks only then)
-    ensure_table(connection, table.quarantine, Quarantine)
-    connection.execute(
-        f"DELETE FROM {table.quarantine} WHERE partition_key BETWEEN ? AND ?",
-        [window.first, window.last],
-    )
-    staged = ibis.table(
-        {**table.contract.ibis_schema(), RAW: "string", UNPARSED: "string"}, name=STAGE
-    )
+    staged = _stage_of(table)
     marked = staged.select(
+        stage_row=staged.rowid(),
         partition_key=staged[table.partition_column].cast("string")
         if table.partition_column
         else ibis.literal(""),
-        row_id=staged[table.refines.row_id].cast("string"),
+        row_id=staged[table.refines.row_id].cast("string").fill_null("unknown"),
         broken_rules=broken_rules(staged, table.contract),
         raw=staged[RAW],
     )
     refused = compile_sql(marked.filter(marked.broken_rules != ""))
+    connection.execute(f"CREATE TEMP TABLE refused AS {refused}")
     connection.execute(
-        f"INSERT INTO {table.quarantine} BY NAME "
-        f"SELECT *, ? AS run_id, now() AS quarantined_at FROM ({refused})",
+        f"INSERT INTO {table.quarantine} BY NAME SELECT * EXCLUDE (stage_row), "
+        "? AS run_id, now() AS quarantined_at FROM refused",
         [run_id],
     )
-    # A source row may stand under two days, and break a rule on one of them only.
-    partition = f"CAST({table.partition_column} AS VARCHAR)" if table.partition_column else "''"
     return _number(
-        connection,
-        f"DELETE FROM {STAGE} WHERE ({table.refines.row_id}, {partition}) IN (SELECT "
-        f"(row_id, partition_key) FROM {table.quarantine} WHERE partition_key BETWEEN ? AND ?)",
-        [window.first, window.last],
+        connection, f"DELETE FROM {STAGE} WHERE rowid IN (SELECT stage_row FROM refused)"
     )
 
 

@@ -104,7 +104,7 @@ class GenreWithMiddle(Contract):
 
 
 def genres(contract: type[Contract] = Genre) -> Table:
-    return visits(name="genres", contract=contract, partition_column=None)
+    return visits(name="genres", contract=contract, partition_column=None, replaces="keys")
 
 
 class TestMerging:

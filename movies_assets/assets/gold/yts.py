@@ -24,6 +24,7 @@ MONTHS = [
 SATURDAY = 6
 
 gold_table = partial(table, layer="gold", group="yts", partitions=yts_days)
+dimension = partial(gold_table, replaces="keys")
 # A movie's rows stand under the day of its latest upload, whatever order days are run in.
 of_movie = partial(
     gold_table,
@@ -113,7 +114,7 @@ class DimGenre(Contract):
     genre_name: str = column("Name of the genre.")
 
 
-@gold_table(contract=DimGenre)
+@dimension(contract=DimGenre)
 def dim_genre(silver_yts_movies: ir.Table) -> ir.Table:
     """Name the genres; of several spellings the first in the alphabet, in whatever order seen."""
     seen = genres_of(silver_yts_movies).select("genre_key", "genre_name")
@@ -157,7 +158,7 @@ class DimDate(Contract):
     is_weekend: bool = column("Saturday or Sunday.")
 
 
-@gold_table(contract=DimDate)
+@dimension(contract=DimDate)
 def dim_date(silver_yts_movies: ir.Table) -> ir.Table:
     """Lay out the calendar, without gaps between the years seen before and those of the run."""
     known = DimDate.table("gold.dim_date")
@@ -199,7 +200,7 @@ class DimLanguage(Contract):
     language_name: str = column("English name of the language.")
 
 
-@gold_table(contract=DimLanguage)
+@dimension(contract=DimLanguage)
 def dim_language(silver_yts_movies: ir.Table) -> ir.Table:
     """Name the languages."""
     found = members(language_key(silver_yts_movies), UNKNOWN_NAME)
@@ -219,7 +220,7 @@ class DimRuntime(Contract):
     )
 
 
-@gold_table(contract=DimRuntime)
+@dimension(contract=DimRuntime)
 def dim_runtime(silver_yts_movies: ir.Table) -> ir.Table:
     """Sort running times into categories."""
     found = members(runtime_key(silver_yts_movies), UNKNOWN)
@@ -249,7 +250,7 @@ class DimRating(Contract):
     )
 
 
-@gold_table(contract=DimRating)
+@dimension(contract=DimRating)
 def dim_rating(silver_yts_movies: ir.Table) -> ir.Table:
     """Sort ratings into bands."""
     found = members(rating_key(silver_yts_movies), UNKNOWN)
@@ -276,7 +277,7 @@ class DimReleasedYear(Contract):
     decade_label: str = column("The decade in words: '1990s'; 'Unknown'.")
 
 
-@gold_table(contract=DimReleasedYear)
+@dimension(contract=DimReleasedYear)
 def dim_released_year(silver_yts_movies: ir.Table) -> ir.Table:
     """Sort years into decades."""
     found = members(year_key(silver_yts_movies), UNKNOWN)

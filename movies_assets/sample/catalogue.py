@@ -341,7 +341,7 @@ _GENRE_COUNTS = _table(words.GENRE_COUNT_WEIGHTS)
 _MPA = _table(words.MPA_WEIGHTS)
 _QUALITIES = _table(words.QUALITY_WEIGHTS)
 _NO_SLUG = re.compile("[^a-z0-9]+")
-_NOUNS = [  # singular, with article, plural
+NOUN_FORMS = [  # singular, with article, plural
     (noun, ("an " if noun[0] in "AEIOU" or noun == "Hourglass" else "a ") + noun, _plural(noun))
     for noun in words.NOUNS
 ]
@@ -424,7 +424,7 @@ def _imdb_code(number: int) -> str:
 
 
 def _english_title(draws: _Draws) -> str:
-    (noun, a_noun, _), (second, _, nouns) = draws.pick_two(_NOUNS)
+    (noun, a_noun, _), (second, _, nouns) = draws.pick_two(NOUN_FORMS)
     parts = {
         "adjective": draws.pick(words.ADJECTIVES),
         "noun": noun,

@@ -209,3 +209,46 @@ NATIVE_TITLES = {
     "pt": (" e ", "O coração|A canção|A maçã|O verão|A estação|O avô".split("|")),
     "tr": (" ve ", "Deniz|Köprü|Güneş|Çocuk|Gölge|Rüzgâr|Dağ|Ateş".split("|")),
 }  # fmt: skip
+
+# The types of IMDb titles that are neither series nor episodes; a pilot is planted by `imdb`.
+SINGLE_TYPE_WEIGHTS = {
+    "short": 906, "movie": 614, "video": 262, "tvMovie": 126, "tvSpecial": 46, "videoGame": 37,
+    "tvShort": 9,
+}  # fmt: skip
+TV_GENRE_WEIGHTS = {"Talk-Show": 40, "News": 30, "Reality-TV": 25, "Game-Show": 16}
+PROFESSION_WEIGHTS = {
+    "actor": 24, "actress": 17, "producer": 9, "writer": 8, "director": 7, "miscellaneous": 6,
+    "camera_department": 6, "sound_department": 4, "music_department": 4, "composer": 4,
+    "editor": 4, "cinematographer": 3, "art_department": 4, "visual_effects": 3,
+    "production_manager": 2, "make_up_department": 2, "stunts": 1, "soundtrack": 3, "executive": 1,
+}  # fmt: skip
+CRAFTS = (
+    "producer", "producer", "producer", "composer", "cinematographer", "editor", "editor",
+    "production_designer", "casting_director", "archive_sound",
+)  # fmt: skip
+PRODUCER_JOBS = ("producer", "producer", "producer", "executive producer", "line producer")
+WRITER_JOBS = ("written by", "story", "creator", "based on the novel by", 'story "The Long Way"')
+EPITHETS = ("The Boss", "Lucky", "Mad Dog", "Doc", "The Professor", "Babe", "Shorty", "Ace")
+MONTHS = tuple(
+    "January February March April May June July August September October November December".split()
+)
+ODD_TITLES = ("Null", "NaN", "N/A", "None", "0", "-", "?", "...", "1e5", "TRUE", "'", '"')
+
+# Region, language (often unknown) and what an episode without a title is called there.
+REGIONS = (
+    ("DE", "de", "Folge"), ("FR", "fr", "Épisode"), ("IN", "hi", "एपिसोड"),
+    ("ES", "es", "Episodio"), ("IT", "it", "Episodio"), ("PT", "pt", "Episódio"),
+    ("JP", "ja", "エピソード"), ("US", "en", "Episode"), ("GB", "en", "Episode"),
+    ("BR", "pt", "Episódio"), ("RU", "ru", "Эпизод"), ("PL", "pl", "Odcinek"),
+    ("SE", "sv", "Avsnitt"), ("TR", "tr", "Bölüm"), ("GR", "el", "Επεισόδιο"),
+    ("HU", "hu", "Epizód"), ("XWW", "en", "Episode"), ("CA", "fr", "Épisode"),
+)  # fmt: skip
+ALTERNATIVE_TYPE_WEIGHTS = {
+    "imdbDisplay": 60, "alternative": 16, "working": 9, "dvd": 4, "tv": 4, "festival": 3, "video": 3,
+    "imdbDisplay\x02tv": 1,
+}  # fmt: skip
+ALTERNATIVE_ATTRIBUTES = (
+    "literal English title", "alternative spelling", "complete title", "short title",
+    "transliterated title", "new title", "reissue title", "promotional abbreviation",
+)  # fmt: skip
+PRIZE_EDITIONS = ("Oscar Edition", "The Academy Award Cut", "OSCAR Night Version")

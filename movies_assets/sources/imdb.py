@@ -11,7 +11,7 @@ it nothing counts.
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -199,7 +199,7 @@ def stored(landing: Path, run_date: date, files: Sequence[str]) -> list[Dump]:
     return dumps
 
 
-def prune(landing: Path, keep: int) -> list[Path]:
+def prune(landing: Path, keep: int, spare: Collection[date] = ()) -> list[Path]:
     """Removes the oldest run dates of each file, and returns their folders.
 
     A run date whose file a newer one still refers to is kept.
@@ -207,11 +207,12 @@ def prune(landing: Path, keep: int) -> list[Path]:
     Args:
         landing: The landing zone.
         keep: How many complete run dates of each file stay; at least 1.
+        spare: Run dates that stay however old they are, for they are still in use.
     """
     if keep < 1:
         raise ValueError(f"at least 1 run date must be kept, not {keep}")
     with storing(landing):
-        return [folder for shelf in _shelves(landing, FILES) for folder in shelf.prune(keep)]
+        return [folder for shelf in _shelves(landing, FILES) for folder in shelf.prune(keep, spare)]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -299,18 +300,18 @@ class _Shelf:
         write_file(target.with_name(_SUCCESS), "")
         return dump
 
-    def prune(self, keep: int) -> list[Path]:
+    def prune(self, keep: int, spare: Collection[date]) -> list[Path]:
         """Removes all that is older than the newest complete run dates, but for their files."""
         if not self._root.exists():
             return []
         with self.locked(_logger.info):
             run_dates = self._run_dates()
-            kept = [dump for day in run_dates if (dump := self.dump(day))][:keep]
-            if len(kept) < keep:
+            complete = [dump for day in run_dates if (dump := self.dump(day))]
+            if len(complete) < keep:
                 return []
-            needed = {dump.path.parent for dump in kept}
-            old = [self._folder(day) for day in run_dates if day < kept[-1].run_date]
-            gone = [folder for folder in old if folder not in needed]
+            old = {day for day in run_dates if day < complete[keep - 1].run_date} - set(spare)
+            needed = {dump.path.parent for dump in complete if dump.run_date not in old}
+            gone = [self._folder(day) for day in sorted(old) if self._folder(day) not in needed]
             for folder in gone:
                 (folder / _SUCCESS).unlink(missing_ok=True)
                 shutil.rmtree(folder)

@@ -656,13 +656,16 @@ def test_a_kill_before_any_access_to_the_disk_leaves_nothing_half_done(server, t
 # Passing failures
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_is_waited_for(server, landing, status):
-    server.fault = first(Response("slow down", status, {"Retry-After": "1"}))
+def test_retry_after_is_waited_for(server, landing):
+    server.fault = first(
+        Response("slow down", 429, {"Retry-After": "1"}),
+        Response("busy", 503, {"Retry-After": "0"}),
+    )
     begun = time.monotonic()
     fetch(server, landing)
     assert 0.9 < time.monotonic() - begun < 3
     assert_stored(landing, SMALL)
+    assert len(server.requests) == 3
 
 
 def test_a_retry_after_past_the_budget_is_told(server, landing):
@@ -956,18 +959,18 @@ def days_kept(landing: Path) -> set[str]:
 
 def test_pruning_keeps_the_newest_run_dates(server, landing):
     days = fetch_days(server, landing, *(dump_of(99, seed) for seed in range(5)))
-    assert prune(landing, 2) == [folder(landing, day) for day in (days[2], days[1], days[0])]
+    assert prune(landing, 2) == [folder(landing, day) for day in days[:3]]
     assert days_kept(landing) == {str(days[3]), str(days[4])}
     assert prune(landing, 2) == []
 
 
 def test_pruning_keeps_what_a_newer_run_date_refers_to(server, landing):
     days = fetch_days(server, landing, OTHER, SMALL, SMALL, SMALL)
-    assert prune(landing, 1) == [folder(landing, days[2]), folder(landing, days[0])]
+    assert prune(landing, 1) == [folder(landing, days[0]), folder(landing, days[2])]
     assert_stored(landing, SMALL, days[3])
     server.default = OTHER
     fetch(server, landing, date(2026, 1, 5))
-    assert prune(landing, 1) == [folder(landing, days[3]), folder(landing, days[1])]
+    assert prune(landing, 1) == [folder(landing, days[1]), folder(landing, days[3])]
 
 
 def test_pruning_counts_complete_run_dates_only(server, landing):
@@ -976,6 +979,12 @@ def test_pruning_counts_complete_run_dates_only(server, landing):
     assert prune(landing, 2) == [folder(landing, days[0])]
     assert prune(landing, 1) == [folder(landing, days[1])]
     assert days_kept(landing) == {str(days[2]), str(days[3])}
+
+
+def test_pruning_spares_run_dates_in_use_and_their_files(server, landing):
+    days = fetch_days(server, landing, SMALL, SMALL, OTHER, SMALL)
+    assert prune(landing, 1, spare=[days[1]]) == [folder(landing, days[2])]
+    assert_stored(landing, SMALL, days[1])
 
 
 def test_pruning_keeps_at_least_one_run_date(landing):

@@ -242,6 +242,21 @@ class BronzeContract(Contract):
     )
 
 
+class FileContract(BronzeContract):
+    """What a bronze table of text files says of a row, beside the columns of the file."""
+
+    run_date: dt.Date = column("Run date on which the file was fetched: the partition.")
+    problem: str = column(
+        "What is wrong with a line that does not read as the columns; silver refuses it.",
+        nullable=True,
+        alias="_problem",
+        compression="dictionary",
+    )
+    line: str = column(
+        "Such a line, as received.", nullable=True, alias="_line", compression="dictionary"
+    )
+
+
 class Quarantine(Contract):
     """A row that broke a rule of its table, kept as it was received until somebody decides."""
 

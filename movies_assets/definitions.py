@@ -7,18 +7,28 @@ from typing import Any
 import dagster as dg
 
 from movies_assets import settings as settings_module
+from movies_assets.assets.bronze import imdb as bronze_imdb
 from movies_assets.assets.bronze import yts as bronze_yts
+from movies_assets.assets.gold import imdb as gold_imdb
 from movies_assets.assets.gold import yts as gold_yts
+from movies_assets.assets.silver import imdb as silver_imdb
 from movies_assets.assets.silver import yts as silver_yts
 from movies_assets.automation import jobs, schedules
 from movies_assets.checks.factory import checks_of
 from movies_assets.settings import Settings
-from movies_assets.sources.profiles import yts_client
+from movies_assets.sources.profiles import imdb_client, imdb_landed, yts_client
 from movies_assets.table import Table, by_name
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.io_manager import WarehouseIOManager
 
-MODULES: tuple[ModuleType, ...] = (bronze_yts, silver_yts, gold_yts)
+MODULES: tuple[ModuleType, ...] = (
+    bronze_yts,
+    silver_yts,
+    gold_yts,
+    bronze_imdb,
+    silver_imdb,
+    gold_imdb,
+)
 TABLES = by_name(
     [item for module in MODULES for item in vars(module).values() if isinstance(item, Table)]
 )
@@ -43,14 +53,19 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     """
     warehouse = open_warehouse(settings)
     return dg.Definitions(
-        assets=[table.asset(settings) for table in TABLES.values()],
+        assets=[
+            bronze_imdb.landing_asset(settings),
+            *(table.asset(settings) for table in TABLES.values()),
+        ],
         asset_checks=[checks_of(table, TABLES, settings) for table in TABLES.values()],
         jobs=jobs.build(settings),
         schedules=schedules.build(settings),
         resources={
-            "io_manager": WarehouseIOManager(warehouse, TABLES),
+            "io_manager": WarehouseIOManager(warehouse, TABLES, settings),
             "warehouse": warehouse,
             "yts": partial(yts_client, settings),
+            "imdb": partial(imdb_client, settings),
+            "imdb_landed": partial(imdb_landed, settings),
             **resources,
         },
         # Measured on 2 cores: 20 small steps took 2 s in process, 110 s with a process each.

@@ -34,6 +34,27 @@ def yts_days(settings: Settings) -> dg.DailyPartitionsDefinition:
     )
 
 
+def imdb_run_dates(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """Return the UTC days on which IMDb's dumps may be fetched.
+
+    The service only has today's, so profile `live` has a partition for today. The sample's world
+    ends with its last day.
+    """
+    sample = settings.profile == "sample"
+    return dg.DailyPartitionsDefinition(
+        start_date=settings.imdb.first_run_date.isoformat(),
+        end_date=(settings.sample.last_day + ONE_DAY).isoformat() if sample else None,
+        end_offset=0 if sample else 1,
+        timezone="UTC",
+    )
+
+
+def days_within(window: dg.TimeWindow) -> list[date]:
+    """Return the days of a window in order."""
+    first, days = window.start.date(), (window.end - window.start).days
+    return [first + ONE_DAY * number for number in range(days)]
+
+
 def day_ranges(days: Iterable[date]) -> list[tuple[date, date]]:
     """Join neighbouring days, given in order, into ranges: first and last day, both included."""
     runs = groupby(enumerate(days), key=lambda item: item[1].toordinal() - item[0])

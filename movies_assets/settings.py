@@ -75,8 +75,60 @@ class YtsSettings(Section):
     )
 
 
+ImdbFile = Literal[
+    "title.basics",
+    "title.ratings",
+    "title.episode",
+    "title.crew",
+    "title.principals",
+    "name.basics",
+    "title.akas",
+]
+
+
+class ImdbSettings(Section):
+    """Where IMDb's dumps are, which of them are loaded, and how long they are kept."""
+
+    base_url: SecretStr | None = Field(
+        None, description="profile live: address of the dumps, https://[user:password@]host"
+    )
+    first_run_date: date = Field(
+        date(2025, 10, 1),
+        description="first partition: the first day on which dumps may be fetched",
+    )
+    files: tuple[ImdbFile, ...] = Field(
+        (
+            "title.basics",
+            "title.ratings",
+            "title.episode",
+            "title.crew",
+            "title.principals",
+            "name.basics",
+        ),
+        min_length=1,
+        description="JSON list of the dumps to load; of the seven only `title.akas` is left out, "
+        "which tells Oscar winners",
+    )
+    keep_run_dates: int = Field(
+        2, ge=1, description="newest run dates kept in landing and bronze; older ones are removed"
+    )
+    keep_ratings: int = Field(
+        90, ge=2, description="newest run dates of ratings kept in silver; trends need two"
+    )
+    concurrency: int = Field(4, ge=1, le=7, description="downloads under way at once")
+    connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
+    read_timeout_seconds: Positive = Field(60, description="longest silence within a download")
+    retry_budget_seconds: Positive = Field(
+        300, description="time that may pass without progress before a download fails"
+    )
+
+
 class SampleSettings(Section):
-    """The fictional catalogue that profile `sample` serves."""
+    """The fictional data that profile `sample` serves."""
+
+    imdb_scale: float = Field(
+        0.0005, gt=0, le=1, description="size of the IMDb dumps; 1 is that of the real ones"
+    )
 
     movies: int = Field(2_000, ge=1, description="movies in the catalogue; about 20 a day")
     last_day: date = Field(
@@ -108,12 +160,18 @@ class Settings(BaseSettings):
     key_vault_url: str | None = Field(None, description="Azure key vault that holds secrets")
     warehouse: WarehouseSettings = WarehouseSettings()
     yts: YtsSettings = YtsSettings()
+    imdb: ImdbSettings = ImdbSettings()
     sample: SampleSettings = SampleSettings()
 
     @property
     def database(self) -> Path:
         """Return the path of the DuckDB database file."""
         return self.warehouse.path or self.data_dir / "warehouse" / "movies.duckdb"
+
+    @property
+    def landing(self) -> Path:
+        """Return the folder in which files arrive."""
+        return self.data_dir / "landing"
 
     @classmethod
     def settings_customise_sources(

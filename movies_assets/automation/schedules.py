@@ -8,6 +8,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
+from movies_assets.automation.completeness import complete_days
 from movies_assets.automation.jobs import YTS_ASSETS, YTS_DAILY
 from movies_assets.partitions import ONE_DAY, day_ranges, days_of, yts_days
 from movies_assets.settings import Settings
@@ -38,7 +39,9 @@ def build(settings: Settings) -> list[dg.ScheduleDefinition]:
     ) -> list[dg.RunRequest] | dg.SkipReason:
         now = context.scheduled_execution_time
         keys = partitions.get_partition_keys(current_time=now)[-settings.catch_up_days :]
-        done = _materialized(context, partitions)
+        assert context.repository_def is not None  # noqa: S101 (Dagster sets it for every tick)
+        graph = context.repository_def.asset_graph
+        done = complete_days(context.instance, graph, YTS_ASSETS.resolve(graph), partitions)
         first_done = next((index for index, key in enumerate(keys) if key in done), len(keys) - 1)
         if any(key < keys[0] for key in done):  # begun before: all days within reach were missed
             first_done = 0
@@ -65,30 +68,6 @@ def build(settings: Settings) -> list[dg.ScheduleDefinition]:
 def _ranges(keys: list[str]) -> list[tuple[str, str]]:
     days = map(date.fromisoformat, keys)
     return [(first.isoformat(), last.isoformat()) for first, last in day_ranges(days)]
-
-
-def _materialized(
-    context: dg.ScheduleEvaluationContext, partitions: dg.PartitionsDefinition
-) -> set[str]:
-    """Return the days on which every table of the job was written, after the tables it reads.
-
-    A run that died after bronze leaves older, complete tables below it: such a day is not done.
-    """
-    assert context.repository_def is not None  # noqa: S101 (Dagster sets it for every tick)
-    graph = context.repository_def.asset_graph
-    written = {
-        key: context.instance.get_latest_storage_id_by_partition(
-            key, dg.DagsterEventType.ASSET_MATERIALIZATION
-        )
-        for key in YTS_ASSETS.resolve(graph)
-        if graph.get(key).partitions_def == partitions
-    }
-    reads = [(key, read) for key in written for read in graph.get(key).parent_keys & written.keys()]
-    return {
-        day
-        for day in set.intersection(*map(set, written.values()))
-        if all(written[read][day] < written[key][day] for key, read in reads)
-    }
 
 
 def _under_way(instance: dg.DagsterInstance) -> list[tuple[date, date]]:

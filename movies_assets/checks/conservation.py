@@ -6,6 +6,7 @@ import dagster as dg
 
 from movies_assets.checks.base import Check, Rows, markdown, verdict
 from movies_assets.table import Refinement, Table
+from movies_assets.warehouse.writer import Window, read_of
 
 
 def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
@@ -13,10 +14,8 @@ def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
     refines, source = _refinement(table, tables)
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
-        fate = _fate(rows, source, refines)
-        by_fate = rows.fetch(f"SELECT fate, count(*) AS n FROM ({fate}) GROUP BY fate")
-        counts = {row["fate"]: row["n"] for row in by_fate}
-        lost = f"SELECT * FROM ({fate}) WHERE fate = 'lost'"
+        count = _fates if table.is_staged else _totals
+        counts, lost = count(rows, source, refines)
         return verdict(
             {"rows lost": counts.get("lost", 0)},
             metadata={
@@ -26,8 +25,8 @@ def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
                 "rows_duplicate": counts.get("duplicate", 0),
             },
             samples=lambda: {"lost rows": markdown(rows.sample(lost))},
-            advice=f"The function of {table.name} drops rows; every row of {source.name} must "
-            "come out of it once.",
+            advice=f"The function of {table.name} drops or doubles rows; every row of "
+            f"{source.name} must come out of it once.",
         )
 
     return Check(
@@ -75,14 +74,43 @@ def _refinement(table: Table, tables: Mapping[str, Table]) -> tuple[Refinement, 
 
 
 def _read(rows: Rows, source: Table) -> str:
-    return f"SELECT * FROM {source.name} WHERE {rows.within_days(source.partition_column)}"
+    window = Window("", *(str(day) for day in rows.days)) if rows.days else Window("", "", "")
+    return f"SELECT * {read_of(rows.table, source, window)}"
 
 
 def _quarantined(rows: Rows) -> str:
     condition = "true"
-    if rows.days is not None:
+    if rows.days is not None and not rows.is_all:
         condition = "partition_key BETWEEN '{}' AND '{}'".format(*rows.days)
     return f"SELECT * FROM {rows.table.quarantine} WHERE {condition}"
+
+
+def _totals(rows: Rows, source: Table, refines: Refinement) -> tuple[dict[str, int], str]:
+    """Count the rows read, kept and refused; return the counts, and a query for lost rows.
+
+    Each line is one row here or one in quarantine, so the sums tell. Comparing 12 million rows one
+    by one took 9 s.
+    """
+    read = rows.count(_read(rows, source))
+    counts = {
+        "kept": rows.count(f"FROM {rows.of_run}"),
+        "quarantined": rows.count(_quarantined(rows)),
+    }
+    key = refines.row_id
+    lost = (
+        f"SELECT source.* FROM ({_read(rows, source)}) AS source ANTI JOIN {rows.of_run} AS kept "
+        f"ON kept.{key} = source.{key} ANTI JOIN ({_quarantined(rows)}) AS refused "
+        f"ON starts_with(refused.raw, source.{key} || chr(9))"
+    )
+    return {**counts, "lost": abs(read - sum(counts.values()))}, lost
+
+
+def _fates(rows: Rows, source: Table, refines: Refinement) -> tuple[dict[str, int], str]:
+    """Count what became of the rows read; return the counts, and a query for lost rows."""
+    fate = _fate(rows, source, refines)
+    by_fate = rows.fetch(f"SELECT fate, count(*) AS n FROM ({fate}) GROUP BY fate")
+    lost = f"SELECT * FROM ({fate}) WHERE fate = 'lost'"
+    return {row["fate"]: row["n"] for row in by_fate}, lost
 
 
 def _fate(rows: Rows, source: Table, refines: Refinement) -> str:

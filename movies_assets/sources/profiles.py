@@ -1,6 +1,9 @@
 """Which server a profile talks to; nothing else differs between profiles."""
 
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from movies_assets.settings import SampleSettings, Settings
@@ -8,9 +11,11 @@ from movies_assets.settings import SampleSettings, Settings
 if TYPE_CHECKING:
     import httpx
 
+    from movies_assets.sources.imdb import Dump, ImdbClient
     from movies_assets.sources.yts import YtsClient
 
-SAMPLE_URL = "http://sample.invalid/api/v2"
+SAMPLE_HOST = "http://sample.invalid"
+SAMPLE_URL = f"{SAMPLE_HOST}/api/v2"
 
 
 def yts_client(settings: Settings) -> "YtsClient":
@@ -39,6 +44,58 @@ def yts_client(settings: Settings) -> "YtsClient":
         page_size=yts.page_size,
         margin_pages=yts.margin_pages,
     )
+
+
+def imdb_client(settings: Settings, run_date: date) -> "ImdbClient":
+    """Return a client that fetches the dumps of a run date.
+
+    Raises:
+        SettingsError: profile `live` without the dumps' address.
+        PermanentSourceError: profile `live` and another day than today.
+    """
+    from movies_assets.sources.http import HttpOptions, PermanentSourceError  # noqa: PLC0415
+    from movies_assets.sources.imdb import ImdbClient  # noqa: PLC0415
+
+    imdb = settings.imdb
+    options = HttpOptions(
+        concurrency=imdb.concurrency,
+        connect_timeout_seconds=imdb.connect_timeout_seconds,
+        read_timeout_seconds=imdb.read_timeout_seconds,
+        retry_budget_seconds=imdb.retry_budget_seconds,
+    )
+    if settings.profile == "sample":
+        transport = _imdb_sample(settings.data_dir, settings.sample)
+        return ImdbClient(f"{SAMPLE_HOST}/imdb/{run_date}", options, transport=transport)
+    today = datetime.now(UTC).date()
+    if run_date != today:
+        raise PermanentSourceError(
+            f"IMDb's dumps of {run_date} were never fetched, or were removed as old. The service "
+            f"only has today's, which are not those of another day: run the partition {today}."
+        )
+    return ImdbClient(settings.secret("imdb", "base_url"), options)
+
+
+def imdb_landed(settings: Settings, file: str, days: Sequence[date]) -> "list[Dump]":
+    """Return a dump as it was fetched on some days; none where the settings leave it out.
+
+    Raises:
+        PermanentSourceError: it was not fetched on one of them.
+    """
+    from movies_assets.sources.imdb import stored  # noqa: PLC0415
+
+    if file not in settings.imdb.files:
+        return []
+    return [dump for day in days for dump in stored(settings.landing, day, [file])]
+
+
+@cache
+def _imdb_sample(data_dir: Path, sample: SampleSettings) -> "httpx.AsyncBaseTransport":
+    import httpx  # noqa: PLC0415
+
+    from movies_assets.sample.imdb_server import create_imdb_app  # noqa: PLC0415
+
+    app = create_imdb_app(data_dir / "sample" / "imdb", scale=sample.imdb_scale, seed=sample.seed)
+    return httpx.ASGITransport(app)
 
 
 @cache

@@ -6,6 +6,8 @@ How a table is written belongs in `writer`, how the file is opened in `database`
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, cast
 
 import dagster as dg
@@ -16,8 +18,10 @@ import pandas as pd
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler
 from dagster_duckdb.io_manager import DuckDbClient
 
+from movies_assets.contracts import FileContract
+from movies_assets.settings import Settings
 from movies_assets.table import WHOLE, Table
-from movies_assets.warehouse import writer
+from movies_assets.warehouse import files, writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 
 SHOWN_CHARACTERS = 60
@@ -29,6 +33,10 @@ class StagingHandler(DbTypeHandler[Any]):
     # Rows from Python are staged before the file is attached, so that a crawl of minutes does not
     # hold the database's lock; an expression reads the file, so it is staged after.
     reads_warehouse = False
+
+    def complete(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Any) -> int:  # noqa: ARG002
+        """Store what only shows while rows are written; return how many rows that were."""
+        return 0
 
     @abstractmethod
     def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Any) -> str | None:
@@ -86,17 +94,43 @@ class ExpressionHandler(StagingHandler):
         return [ir.Table]
 
 
+class FilesHandler(StagingHandler):
+    """Text files, read by the engine straight into their table."""
+
+    reads_warehouse = True
+
+    def stage(
+        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: files.TextFiles
+    ) -> str:
+        """Let the engine read the files."""
+        return writer.stage_sql(connection, table, files.select(connection, table, obj))
+
+    def complete(
+        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: files.TextFiles
+    ) -> int:
+        """Store the lines that the engine could not read."""
+        return files.store_rejected(connection, table, obj)
+
+    @property
+    def supported_types(self) -> Sequence[type[object]]:
+        """Return text files."""
+        return [files.TextFiles]
+
+
 class WarehouseIOManager(DbIOManager):
     """Stores each asset in the table of its contract, one transaction an output.
 
     Args:
         warehouse: the database.
         tables: every table, by `schema.table`.
+        settings: how many partitions are kept, and where files land.
     """
 
-    def __init__(self, warehouse: Warehouse, tables: Mapping[str, Table]) -> None:
+    def __init__(
+        self, warehouse: Warehouse, tables: Mapping[str, Table], settings: Settings
+    ) -> None:
         super().__init__(
-            type_handlers=[FrameHandler(), FramesHandler(), ExpressionHandler()],
+            type_handlers=[FrameHandler(), FramesHandler(), ExpressionHandler(), FilesHandler()],
             db_client=DuckDbClient(),
             database=str(warehouse.path),
             io_manager_name=type(self).__name__,
@@ -104,6 +138,7 @@ class WarehouseIOManager(DbIOManager):
         )
         self._warehouse = warehouse
         self._tables = tables
+        self._settings = settings
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Write an asset's rows in one transaction: afterwards the table is old or new, whole.
@@ -116,16 +151,44 @@ class WarehouseIOManager(DbIOManager):
         self._check_supported_type(type(obj))  # type: ignore[no-untyped-call]
         handler = cast("StagingHandler", self._resolve_handler(type(obj)))
         window = self._window(context)
-        source = self._tables[table.refines.source] if table.refines else None
         started = time.perf_counter()
-        with self._warehouse.session() as connection:
-            sql = None if handler.reads_warehouse else handler.stage(connection, table, obj)
-            with self._warehouse.transaction(connection):
-                writer.ensure_table(connection, table.name, table.contract)
-                if handler.reads_warehouse:
-                    sql = handler.stage(connection, table, obj)
-                loaded = writer.write(connection, table, window, context.run_id, source)
+        with self._warehouse.session() as connection, ExitStack() as copies:
+            if not handler.reads_warehouse:
+                handler.stage(connection, table, obj)
+            try:
+                loaded, sql = self._store(connection, table, handler, obj, window, context.run_id)
+            except duckdb.InvalidInputException:
+                if not isinstance(obj, files.TextFiles):
+                    raise
+                context.log.warning("a file has carriage returns within lines: reading a copy")
+                folder = self._warehouse.path.parent / "spill"
+                obj = files.repaired(obj, folder, copies)
+                loaded, sql = self._store(connection, table, handler, obj, window, context.run_id)
         self._describe(context, table, loaded, sql, time.perf_counter() - started)
+
+    def _store(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: Table,
+        handler: StagingHandler,
+        obj: object,
+        window: writer.Window,
+        run_id: str,
+    ) -> tuple[writer.Loaded, str | None]:
+        """Do all of a write in one transaction."""
+        source = self._tables[table.refines.source] if table.refines else None
+        sql = None
+        with self._warehouse.transaction(connection):
+            writer.ensure_table(connection, table.name, table.contract)
+            if handler.reads_warehouse:
+                sql = handler.stage(connection, table, obj)
+            loaded = writer.write(connection, table, window, run_id, source)
+            loaded = replace(loaded, rows=loaded.rows + handler.complete(connection, table, obj))
+            if loaded.quarantined and source and issubclass(source.contract, FileContract):
+                files.name_lines(connection, table.quarantine, source, self._settings.landing)
+            if table.keep_partitions:
+                writer.prune(connection, table, table.keep_partitions(self._settings))
+        return loaded, sql
 
     def load_input(self, context: dg.InputContext) -> object:
         """Load an upstream table: an unbound Ibis table of the run's partitions, or a frame.

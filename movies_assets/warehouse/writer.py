@@ -125,11 +125,17 @@ def stage_expression(
             "the function, where it says what becomes of values that do not fit."
         )
     cast = expression.cast({name: t for name, t in types.items() if expression[name].type() != t})
-    sql = compile_sql(cast)
+    return stage_sql(connection, table, compile_sql(cast))
+
+
+def stage_sql(connection: duckdb.DuckDBPyConnection, table: Table, sql: str) -> str:
+    """Run a query into the stage, or let the stage stand for it; return the query.
+
+    What is not compared with itself goes into the table as it is computed.
+    """
     with _explaining(connection, table):
-        # What is not compared with itself goes into the table as it is computed.
         kind = "TABLE" if table.is_staged else "VIEW"
-        connection.execute(f"CREATE TEMP {kind} {STAGE} AS {sql}")
+        connection.execute(f"CREATE OR REPLACE TEMP {kind} {STAGE} AS {sql}")
     return sql
 
 
@@ -268,6 +274,15 @@ def _write_streamed(
         sample=connection.execute(
             f"SELECT * FROM {table.name} WHERE {_replaced(table, window)} LIMIT {SAMPLE_ROWS}"
         ).df(),
+    )
+
+
+def prune(connection: duckdb.DuckDBPyConnection, table: Table, keep: int) -> None:
+    """Remove all but the newest partitions of a table."""
+    day = table.partition_column
+    connection.execute(
+        f"DELETE FROM {table.name} WHERE {day} < (SELECT min({day}) FROM (SELECT DISTINCT {day} "
+        f"FROM {table.name} ORDER BY {day} DESC LIMIT {keep}))"
     )
 
 

@@ -1,0 +1,236 @@
+"""IMDb's dumps: fetched into the landing zone, and their lines as received, a table a file.
+
+Run dates partition them, and the newest few are kept. What a line means belongs in silver.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from movies_assets.automation.completeness import complete_days
+from movies_assets.checks.base import markdown
+from movies_assets.contracts import FileContract, column
+from movies_assets.partitions import BACKFILL, days_within, imdb_run_dates
+from movies_assets.settings import Settings
+from movies_assets.table import OWNERS, Table, table
+from movies_assets.warehouse.files import TextFile, TextFiles
+
+if TYPE_CHECKING:
+    from movies_assets.sources.imdb import Dump, ImdbClient
+
+LANDING = dg.AssetKey(["landing", "imdb_dumps"])
+
+
+def landing_asset(settings: Settings) -> dg.AssetsDefinition:
+    """Build the asset of the fetched files."""
+    run_dates = imdb_run_dates(settings)
+
+    @dg.asset(
+        key=LANDING,
+        group_name="imdb",
+        owners=OWNERS,
+        kinds={"file"},
+        tags={"source": "imdb"},
+        description="IMDb's dumps in the landing zone, a folder a file and run date. Where all of "
+        "them are as they were and the tables below are complete, nothing below is run.",
+        partitions_def=run_dates,
+        backfill_policy=BACKFILL,
+        output_required=False,
+    )
+    def imdb_dumps(
+        context: dg.AssetExecutionContext, imdb: dg.ResourceParam[Callable[[date], Any]]
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        from movies_assets.sources.imdb import prune  # noqa: PLC0415 (only runs need it)
+
+        days = days_within(context.partition_time_window)
+        dumps = [dump for day in days for dump in _fetch(settings, day, imdb)]
+        for folder in prune(settings.landing, settings.imdb.keep_run_dates, spare=days):
+            context.log.info("removed %s, which is older than the run dates that are kept", folder)
+        if _is_known(context, settings, dumps):
+            context.log.info("no dump has changed, and all tables are complete: nothing to do")
+            return
+        yield dg.MaterializeResult(
+            metadata={
+                "files": markdown([_shown(dump) for dump in dumps]),
+                "bytes": sum(dump.bytes for dump in dumps if dump.state == "updated"),
+            }
+        )
+
+    return imdb_dumps
+
+
+def _fetch(settings: Settings, day: date, imdb: Callable[[date], Any]) -> "list[Dump]":
+    """Fetch a run date, unless it is there already: then the source is not asked."""
+    from movies_assets.sources.http import PermanentSourceError  # noqa: PLC0415
+    from movies_assets.sources.imdb import stored  # noqa: PLC0415
+
+    try:
+        return stored(settings.landing, day, settings.imdb.files)
+    except PermanentSourceError:
+        client: ImdbClient = imdb(day)
+        return client.fetch(settings.landing, day, settings.imdb.files)
+
+
+def _is_known(
+    context: dg.AssetExecutionContext, settings: Settings, dumps: "Sequence[Dump]"
+) -> bool:
+    """Say whether every dump is one of which all tables were made already."""
+    if any(dump.state != "unchanged" for dump in dumps) or not settings.database.exists():
+        return False
+    newest = max(dump.path.parent.name.removeprefix("run_date=") for dump in dumps)
+    graph = context.job_def.asset_layer.asset_graph
+    below = graph.executable_asset_keys - {LANDING}
+    return newest in complete_days(context.instance, graph, below, imdb_run_dates(settings))
+
+
+def _shown(dump: "Dump") -> Mapping[str, Any]:
+    return {
+        "run date": dump.run_date,
+        "file": dump.file,
+        "state": dump.state,
+        "bytes": f"{dump.bytes:,}",
+        "last modified": dump.last_modified,
+        "sha256": dump.sha256[:12],
+    }
+
+
+class BronzeImdbTitleBasics(FileContract):
+    """One row a line of title.basics: what describes a title."""
+
+    tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
+    title_type: str = column("Type of the title.", nullable=True, compression="dictionary")
+    primary_title: str = column("Title in use.", nullable=True, compression="fsst")
+    original_title: str = column("Title in its language.", nullable=True, compression="fsst")
+    is_adult: int = column("Whether it is for adults, 0 or 1.", nullable=True)
+    start_year: int = column("Year of release, of a series its first.", nullable=True)
+    end_year: int = column("Last year of a series.", nullable=True)
+    runtime_minutes: int = column("Running time in minutes.", nullable=True)
+    genres: str = column("Up to three genres.", nullable=True, compression="dictionary")
+
+
+class BronzeImdbTitleRatings(FileContract):
+    """One row a line of title.ratings: how a title is rated."""
+
+    tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
+    average_rating: str = column("Weighted average of the ratings.", nullable=True)
+    num_votes: int = column("Number of votes.", nullable=True)
+
+
+class BronzeImdbTitleEpisode(FileContract):
+    """One row a line of title.episode: to which series an episode belongs."""
+
+    tconst: str = column("IMDb id of the episode.", nullable=True, compression="fsst")
+    parent_tconst: str = column("IMDb id of the series.", nullable=True, compression="fsst")
+    season_number: int = column("Season, sometimes a year.", nullable=True)
+    episode_number: int = column("Number within the season; 0 exists.", nullable=True)
+
+
+class BronzeImdbTitleCrew(FileContract):
+    """One row a line of title.crew: who directed and wrote a title."""
+
+    tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
+    directors: str = column("IMDb ids of its directors.", nullable=True, compression="fsst")
+    writers: str = column("IMDb ids of its writers.", nullable=True, compression="fsst")
+
+
+class BronzeImdbTitlePrincipals(FileContract):
+    """One row a line of title.principals: a person's part in a title."""
+
+    tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
+    ordering: int = column("Rank among the credits of the title.", nullable=True)
+    nconst: str = column("IMDb id of the person.", nullable=True, compression="fsst")
+    category: str = column("Kind of the part.", nullable=True, compression="dictionary")
+    job: str = column("The job, where the kind does not say it.", nullable=True)
+    characters: str = column("Roles played, a JSON list.", nullable=True, compression="fsst")
+
+
+class BronzeImdbNameBasics(FileContract):
+    """One row a line of name.basics: who a person is."""
+
+    nconst: str = column("IMDb id of the person.", nullable=True, compression="fsst")
+    primary_name: str = column("Name.", nullable=True, compression="fsst")
+    birth_year: int = column("Year of birth.", nullable=True)
+    death_year: int = column("Year of death.", nullable=True)
+    primary_profession: str = column("Up to three professions.", nullable=True)
+    known_for_titles: str = column("IMDb ids of titles.", nullable=True, compression="fsst")
+
+
+class BronzeImdbTitleAkas(FileContract):
+    """One row a line of title.akas: a name of a title in some region."""
+
+    tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
+    ordering: int = column("Number among the names of the title.", nullable=True)
+    title: str = column("The name.", nullable=True, compression="fsst")
+    region: str = column("Region, mostly ISO 3166.", nullable=True, compression="dictionary")
+    language: str = column("Language, mostly ISO 639.", nullable=True, compression="dictionary")
+    name_types: str = column("Kinds of the name.", nullable=True, compression="dictionary")
+    attributes: str = column("More about it.", nullable=True, compression="dictionary")
+    is_original_title: int = column("Whether it is the original title, 0 or 1.", nullable=True)
+
+
+def dump_table(file: str, contract: type[FileContract], *spelt: str) -> Table:
+    """Describe the bronze table of a dump.
+
+    Args:
+        file: the dump, such as `title.basics`.
+        contract: its columns, in the order of the file.
+        spelt: the names in the file's first line.
+    """
+
+    @table(
+        layer="bronze",
+        group="imdb",
+        name=f"imdb_{file.replace('.', '_')}",
+        contract=contract,
+        partitions=imdb_run_dates,
+        partition_column="run_date",
+        keep_partitions=lambda settings: settings.imdb.keep_run_dates,
+        deps=(LANDING,),
+    )
+    def load(
+        context: dg.AssetExecutionContext,
+        imdb_landed: dg.ResourceParam[Callable[[str, list[date]], Any]],
+    ) -> TextFiles:
+        days = days_within(context.partition_time_window)
+        dumps: list[Dump] = imdb_landed(file, days)
+        # An unchanged dump is that of an older run date, which may be in the run as well.
+        first_days = {dump.path: dump.run_date for dump in reversed(dumps)}
+        return TextFiles(
+            header=spelt,
+            files=tuple(
+                TextFile(path, str(Path(*path.parts[-4:])), day) for path, day in first_days.items()
+            ),
+            run_id=context.run_id,
+        )
+
+    return load
+
+
+imdb_title_basics = dump_table(
+    "title.basics", BronzeImdbTitleBasics,
+    "tconst", "titleType", "primaryTitle", "originalTitle", "isAdult", "startYear", "endYear",
+    "runtimeMinutes", "genres",
+)  # fmt: skip
+imdb_title_ratings = dump_table(
+    "title.ratings", BronzeImdbTitleRatings, "tconst", "averageRating", "numVotes"
+)
+imdb_title_episode = dump_table(
+    "title.episode", BronzeImdbTitleEpisode,
+    "tconst", "parentTconst", "seasonNumber", "episodeNumber",
+)  # fmt: skip
+imdb_title_crew = dump_table("title.crew", BronzeImdbTitleCrew, "tconst", "directors", "writers")
+imdb_title_principals = dump_table(
+    "title.principals", BronzeImdbTitlePrincipals,
+    "tconst", "ordering", "nconst", "category", "job", "characters",
+)  # fmt: skip
+imdb_name_basics = dump_table(
+    "name.basics", BronzeImdbNameBasics,
+    "nconst", "primaryName", "birthYear", "deathYear", "primaryProfession", "knownForTitles",
+)  # fmt: skip
+imdb_title_akas = dump_table(
+    "title.akas", BronzeImdbTitleAkas,
+    "titleId", "ordering", "title", "region", "language", "types", "attributes", "isOriginalTitle",
+)  # fmt: skip

@@ -1,0 +1,284 @@
+"""IMDb's dumps, typed and cleaned: the newest state of titles, episodes, people and credits.
+
+Ratings are kept for many run dates: what moves is told by comparing them. A line that breaks a rule
+is in quarantine, by the number of its line.
+"""
+
+from functools import partial
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+import pandera.ibis as pa
+from pandera.api.ibis.types import IbisData
+
+from movies_assets.assets.silver.parsing import number, unparsed
+from movies_assets.contracts import Contract, StringList, column
+from movies_assets.partitions import imdb_run_dates
+from movies_assets.table import Refinement, table
+
+TITLE = r"^tt[0-9]{7,9}$"
+PERSON = r"^nm[0-9]{7,9}$"
+TITLE_TYPES = [
+    "movie", "short", "tvEpisode", "tvMiniSeries", "tvMovie", "tvPilot", "tvSeries", "tvShort",
+    "tvSpecial", "video", "videoGame",
+]  # fmt: skip
+NULL = r"\N"
+YES, NO = 1, 0
+
+of_run_date = partial(
+    table, layer="silver", group="imdb", partitions=imdb_run_dates, partition_column="run_date"
+)
+newest_state = partial(of_run_date, replaces="table")
+
+
+def newest(rows: ir.Table) -> ir.Table:
+    """Return the rows of the newest run date."""
+    return rows.filter(rows.run_date == rows.run_date.max())
+
+
+def text(value: ir.StringColumn) -> ir.StringColumn:
+    """Trim, and read '' as unknown."""
+    return value.strip().nullif("")
+
+
+def names_of(value: ir.StringColumn) -> ir.ArrayColumn:
+    """Read a comma-separated list."""
+    return value.nullif("").split(",")
+
+
+def accounted(rows: ir.Table, **read: tuple[ir.Value, ir.Value]) -> dict[str, ir.Value]:
+    """Return the columns that tell quarantine how a line was received, and what is wrong with it.
+
+    Args:
+        rows: rows of a bronze table of files.
+        read: fields whose value may not be readable: what was received and what was read.
+    """
+    fields = [name for name in rows.columns if not name.startswith("_") and name != "run_date"]
+    received = [rows[name].cast("string").fill_null(NULL) for name in fields]
+    unread = unparsed(**read) if read else ibis.literal("")
+    return {
+        "_raw": ibis.coalesce(rows["_line"], ibis.array(received).join("\t")),
+        "_unparsed": ibis.coalesce(rows["_problem"], unread),
+    }
+
+
+class SilverImdbRatings(Contract):
+    """One row a title and run date: how it was rated then."""
+
+    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    run_date: dt.Date = column("Run date of the ratings: the partition.", key=True)
+    rating: float = column("Weighted average of the ratings, 1 to 10.", ge=1, le=10)
+    votes: int = column("Number of votes.", ge=0)
+
+
+@of_run_date(
+    contract=SilverImdbRatings,
+    refines=Refinement(source="bronze.imdb_title_ratings", row_id="tconst"),
+    keep_partitions=lambda settings: settings.imdb.keep_ratings,
+    fresh_within_days=2,
+)
+def imdb_ratings(bronze_imdb_title_ratings: ir.Table) -> ir.Table:
+    """Type the ratings."""
+    rows = bronze_imdb_title_ratings
+    rating = number(rows.average_rating)
+    return rows.select(
+        tconst=rows.tconst,
+        run_date=rows.run_date,
+        rating=rating,
+        votes=rows.num_votes,
+        **accounted(rows, average_rating=(rows.average_rating, rating)),
+    )
+
+
+class SilverImdbTitles(Contract):
+    """One row a title of the newest dump, with its newest rating."""
+
+    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    title_type: str = column(
+        "Type of the title, as IMDb calls it.", isin=TITLE_TYPES, compression="dictionary"
+    )
+    primary_title: str = column("Title in use.", compression="fsst")
+    original_title: str = column("Title in its language.", nullable=True, compression="fsst")
+    is_adult: bool = column("Whether it is for adults.")
+    start_year: int = column("Year of release, of a series its first.", nullable=True, ge=1850)
+    end_year: int = column("Last year of a series.", nullable=True, ge=1850)
+    decade: int = column("First year of the decade of release.", nullable=True)
+    runtime_minutes: int = column("Running time in minutes.", nullable=True, ge=1)
+    genres: StringList = column("Up to three genres, in the order received.", nullable=True)
+    rating: float = column("Weighted average of the ratings, 1 to 10.", nullable=True)
+    votes: int = column("Number of votes.", nullable=True)
+    run_date: dt.Date = column("Run date of the dump.")
+
+    @pa.dataframe_check(name="end_year: is not before start_year")
+    @classmethod
+    def _ends_after_start(cls, data: IbisData) -> ir.BooleanColumn:
+        return data.table.end_year >= data.table.start_year
+
+
+@newest_state(
+    contract=SilverImdbTitles,
+    refines=Refinement(source="bronze.imdb_title_basics", row_id="tconst"),
+    fresh_within_days=2,
+)
+def imdb_titles(bronze_imdb_title_basics: ir.Table, silver_imdb_ratings: ir.Table) -> ir.Table:
+    """Type the titles, and add how they are rated."""
+    lines = newest(bronze_imdb_title_basics)
+    is_adult = ibis.cases((lines.is_adult == YES, True), (lines.is_adult == NO, False))
+    titles = lines.select(
+        tconst=lines.tconst,
+        title_type=lines.title_type,
+        primary_title=text(lines.primary_title),
+        original_title=text(lines.original_title),
+        is_adult=is_adult,
+        start_year=lines.start_year,
+        end_year=lines.end_year,
+        decade=lines.start_year - lines.start_year % 10,
+        runtime_minutes=lines.runtime_minutes.nullif(0),
+        genres=names_of(lines.genres),
+        run_date=lines.run_date,
+        **accounted(lines, is_adult=(lines.is_adult, is_adult)),
+    )
+    ratings = newest(silver_imdb_ratings).select("tconst", "rating", "votes")
+    return titles.left_join(ratings, "tconst").drop("tconst_right")
+
+
+class SilverImdbEpisodes(Contract):
+    """One row an episode of the newest dump: its series, and its place there."""
+
+    tconst: str = column("IMDb id of the episode.", key=True, str_matches=TITLE, compression="fsst")
+    series_tconst: str = column("IMDb id of the series.", str_matches=TITLE, compression="fsst")
+    season_number: int = column("Season; sometimes a year.", nullable=True, ge=0)
+    episode_number: int = column("Number within the season; 0 exists.", nullable=True, ge=0)
+    run_date: dt.Date = column("Run date of the dump.")
+
+
+@newest_state(
+    contract=SilverImdbEpisodes,
+    refines=Refinement(source="bronze.imdb_title_episode", row_id="tconst"),
+)
+def imdb_episodes(bronze_imdb_title_episode: ir.Table) -> ir.Table:
+    """Name the columns."""
+    rows = newest(bronze_imdb_title_episode)
+    return rows.select(
+        tconst=rows.tconst,
+        series_tconst=rows.parent_tconst,
+        season_number=rows.season_number,
+        episode_number=rows.episode_number,
+        run_date=rows.run_date,
+        **accounted(rows),
+    )
+
+
+class SilverImdbPeople(Contract):
+    """One row a person of the newest dump."""
+
+    nconst: str = column("IMDb id of the person.", key=True, str_matches=PERSON, compression="fsst")
+    primary_name: str = column("Name.", compression="fsst")
+    birth_year: int = column("Year of birth.", nullable=True)
+    death_year: int = column("Year of death.", nullable=True)
+    primary_profession: StringList = column("Up to three professions.", nullable=True)
+    known_for_titles: StringList = column("IMDb ids of titles.", nullable=True)
+    run_date: dt.Date = column("Run date of the dump.")
+
+
+@newest_state(
+    contract=SilverImdbPeople,
+    refines=Refinement(source="bronze.imdb_name_basics", row_id="nconst"),
+)
+def imdb_people(bronze_imdb_name_basics: ir.Table) -> ir.Table:
+    """Type the people."""
+    rows = newest(bronze_imdb_name_basics)
+    return rows.select(
+        nconst=rows.nconst,
+        primary_name=text(rows.primary_name),
+        birth_year=rows.birth_year,
+        death_year=rows.death_year,
+        primary_profession=names_of(rows.primary_profession),
+        known_for_titles=names_of(rows.known_for_titles),
+        run_date=rows.run_date,
+        **accounted(rows),
+    )
+
+
+class SilverImdbCredits(Contract):
+    """One row a credit of the newest dump: a person's part in a title."""
+
+    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    ordering: int = column("Rank among the credits of the title, from 1.", key=True, ge=1)
+    nconst: str = column("IMDb id of the person.", str_matches=PERSON, compression="fsst")
+    category: str = column("Kind of the part, such as actress.", compression="dictionary")
+    job: str = column("The job, where the kind does not say it.", nullable=True)
+    characters: str = column("Roles played, a JSON list.", nullable=True, compression="fsst")
+    run_date: dt.Date = column("Run date of the dump.")
+
+
+@newest_state(
+    contract=SilverImdbCredits,
+    refines=Refinement(source="bronze.imdb_title_principals", row_id="tconst"),
+)
+def imdb_credits(bronze_imdb_title_principals: ir.Table) -> ir.Table:
+    """Take over the credits."""
+    rows = newest(bronze_imdb_title_principals)
+    kept = ["tconst", "ordering", "nconst", "category", "job", "characters", "run_date"]
+    return rows.select(*kept, **accounted(rows))
+
+
+class SilverImdbCrew(Contract):
+    """One row a title of the newest dump: who directed and wrote it."""
+
+    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    directors: StringList = column("IMDb ids of its directors.", nullable=True)
+    writers: StringList = column("IMDb ids of its writers.", nullable=True)
+    run_date: dt.Date = column("Run date of the dump.")
+
+
+@newest_state(
+    contract=SilverImdbCrew,
+    refines=Refinement(source="bronze.imdb_title_crew", row_id="tconst"),
+)
+def imdb_crew(bronze_imdb_title_crew: ir.Table) -> ir.Table:
+    """Split the lists."""
+    rows = newest(bronze_imdb_title_crew)
+    return rows.select(
+        tconst=rows.tconst,
+        directors=names_of(rows.directors),
+        writers=names_of(rows.writers),
+        run_date=rows.run_date,
+        **accounted(rows),
+    )
+
+
+class SilverImdbAkas(Contract):
+    """One row a name of a title in the newest dump."""
+
+    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    ordering: int = column("Number among the names of the title, from 1.", key=True, ge=1)
+    title: str = column("The name.", compression="fsst")
+    region: str = column("Region, mostly ISO 3166.", nullable=True, compression="dictionary")
+    language: str = column("Language, mostly ISO 639.", nullable=True, compression="dictionary")
+    is_original: bool = column("Whether it is the original title.", nullable=True)
+    run_date: dt.Date = column("Run date of the dump.")
+
+
+@newest_state(
+    contract=SilverImdbAkas,
+    refines=Refinement(source="bronze.imdb_title_akas", row_id="tconst"),
+)
+def imdb_akas(bronze_imdb_title_akas: ir.Table) -> ir.Table:
+    """Type the names."""
+    rows = newest(bronze_imdb_title_akas)
+    original = ibis.cases(
+        (rows.is_original_title == YES, True),
+        (rows.is_original_title == NO, False),
+    )
+    return rows.select(
+        tconst=rows.tconst,
+        ordering=rows.ordering,
+        title=text(rows.title),
+        region=rows.region,
+        language=rows.language,
+        is_original=original,
+        run_date=rows.run_date,
+        **accounted(rows, is_original_title=(rows.is_original_title, original)),
+    )

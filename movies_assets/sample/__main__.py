@@ -1,43 +1,110 @@
-"""Serves the fictional movie catalogue on this machine: `python -m movies_assets.sample`."""
+"""Serves the fictional sources on this machine: `python -m movies_assets.sample`.
 
-import argparse
-import sys
+Without a command it serves the movie catalogue; `imdb` writes dumps, `imdb-server` serves them.
+Commands only: what is served and written belongs in the other modules.
+"""
+
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
-from movies_assets.sample import serving
+import click
+from starlette.types import ASGIApp
+
+from movies_assets.sample import imdb, serving
 from movies_assets.sample.catalogue import Catalogue
+from movies_assets.sample.imdb_server import create_folder_app
 from movies_assets.sample.server import BASE_PATH, create_app
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Serves until interrupted; the first line of the output is the base URL for clients."""
-    options = _parser().parse_args(arguments)
+def _day(_: click.Context, __: click.Parameter, value: datetime | None) -> date:
+    return value.date() if value else datetime.now(UTC).date() - timedelta(days=1)
+
+
+def _files(_: click.Context, __: click.Parameter, value: str) -> list[str]:
+    return value.split(",")
+
+
+_DATE = click.DateTime(["%Y-%m-%d"])
+_SEED = click.option("--seed", default=1, help="Another seed is another world.")
+_HOST = click.option("--host", default="127.0.0.1", help="Address to listen on.")
+_PORT = click.option("--port", default=0, help="0 takes a free one.")
+
+
+@click.group(invoke_without_command=True, context_settings={"show_default": True})
+@click.option("--movies", default=2000, help="How many.")
+@click.option(
+    "--last-day",
+    type=_DATE,
+    callback=_day,
+    help="UTC day of the newest movies [default: yesterday].",
+)
+@_SEED
+@_HOST
+@_PORT
+@click.option("--latency", default=0.0, help="Seconds that a reply takes.")
+@click.pass_context
+def main(  # noqa: PLR0913 - one an option
+    context: click.Context,
+    *,
+    movies: int,
+    last_day: date,
+    seed: int,
+    host: str,
+    port: int,
+    latency: float,
+) -> None:
+    """Serve the movie catalogue until interrupted; the first line printed is the base URL."""
+    if context.invoked_subcommand is None:
+        _serve(
+            lambda: create_app(Catalogue(movies, last_day, seed), latency_seconds=latency),
+            BASE_PATH,
+            host,
+            port,
+        )
+
+
+@main.command("imdb")
+@click.option("--scale", default=0.001, help="1 is the size of the real dumps.")
+@click.option(
+    "--run-date", type=_DATE, callback=_day, help="Day of the dumps [default: yesterday]."
+)
+@click.option("--folder", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--files", default=",".join(imdb.FILES), callback=_files, help="Joined by commas.")
+@_SEED
+def write_dumps(*, scale: float, run_date: date, folder: Path, files: list[str], seed: int) -> None:
+    """Write fictional IMDb dumps into a folder, and print a line for each."""
     try:
-        catalogue = Catalogue(options.movies, options.last_day, options.seed)
-        server = serving.server_of(create_app(catalogue, latency_seconds=options.latency))
-        listener, url = serving.bind(options.host, options.port)
+        for dump in imdb.generate_each(
+            folder, run_date=run_date, scale=scale, seed=seed, files=files
+        ):
+            click.echo(
+                f"{dump.file}: {dump.rows:,} rows, {dump.size:,} bytes, {dump.seconds:.1f} s"
+            )
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("imdb-server")
+@click.option(
+    "--folder", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@_HOST
+@_PORT
+def serve_dumps(*, folder: Path, host: str, port: int) -> None:
+    """Serve the dumps in a folder until interrupted; the first line printed is the base URL."""
+    _serve(lambda: create_folder_app(folder), "", host, port)
+
+
+def _serve(create: Callable[[], ASGIApp], path: str, host: str, port: int) -> None:
+    try:
+        server = serving.server_of(create())
+        listener, url = serving.bind(host, port)
     except (ModuleNotFoundError, OSError, ValueError) as error:
-        sys.exit(str(error))
-    print(f"{url}{BASE_PATH}", flush=True)  # noqa: T201 - the output of the command
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{url}{path}")
     server.run([listener])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m movies_assets.sample", description=__doc__)
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    parser.add_argument("--movies", type=int, default=2000, help="how many (default: 2000)")
-    parser.add_argument(
-        "--last-day",
-        type=date.fromisoformat,
-        default=yesterday,
-        help="UTC day of the newest movies, YYYY-MM-DD (default: yesterday)",
-    )
-    parser.add_argument("--seed", type=int, default=1, help="another seed is another catalogue")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
-    parser.add_argument("--latency", type=float, default=0, help="seconds that a reply takes")
-    return parser
-
-
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m movies_assets.sample")

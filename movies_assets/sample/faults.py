@@ -9,8 +9,9 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Literal
 
+from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 Kind = Literal[
     "publish",
@@ -24,12 +25,26 @@ Kind = Literal[
     "error_envelope",
     "no_data",
     "huge",
+    "truncated",
+    "corrupt",
+    "replaced",
+    "ranges_ignored",
+    "no_etag",
 ]
 """What happens. `publish` (a new movie appears, see `catalogue.Shifting`), `reupload` (its oldest
 movie moves to the front) and `slow` (waits `seconds`) come before the reply; the others are it:
 429, 503 in plain text, a web page (with status 200), a connection closed in mid body (over TCP
 only), half a JSON text, an envelope with status 'error', one without data, and `size_bytes` of
-body."""
+body.
+
+Only files have the last five: half a file that claims to be a whole one, a file with a wrong byte
+in the middle, a connection closed in mid body after which another version of the file is served, a
+server that always sends whole files, and one that does not name versions."""
+
+TAMPERING: frozenset[Kind] = frozenset(
+    {"cut_off", "truncated", "corrupt", "replaced", "ranges_ignored", "no_etag"}
+)
+"""What `Tampered` does to a file."""
 
 _STATUSES = {"too_many_requests": 429, "server_error": 503}
 _PAGE = "<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>Back soon</h1></body>"
@@ -43,7 +58,7 @@ class Fault:
     Attributes:
         kind: What happens.
         times: How often at most; None has no limit.
-        pages: Only requests for these page numbers; None means all.
+        pages: Only requests for these page numbers, or files by name; None means all.
         every: Only every so manieth of those requests.
         status: The reply's HTTP status in place of the kind's usual one.
         retry_after: The Retry-After header: seconds, or an instant that is sent as an HTTP date.
@@ -53,7 +68,7 @@ class Fault:
 
     kind: Kind
     times: int | None = None
-    pages: Container[int] | None = None
+    pages: Container[int | str] | None = None
     every: int = 1
     status: int | None = None
     retry_after: int | datetime | None = None
@@ -62,7 +77,7 @@ class Fault:
     _seen: int = field(default=0, init=False, repr=False)
     _happened: int = field(default=0, init=False, repr=False)
 
-    def strikes(self, page: int) -> bool:
+    def strikes(self, page: int | str) -> bool:
         """Returns whether the fault happens to this request, and counts the request."""
         if self.pages is not None and page not in self.pages:
             return False
@@ -77,6 +92,8 @@ class Fault:
         status = self.status or _STATUSES.get(self.kind, 200)
         match self.kind:
             case "publish" | "reupload" | "slow":
+                return None
+            case "truncated" | "corrupt" | "replaced" | "ranges_ignored" | "no_etag":
                 return None
             case "too_many_requests" | "server_error":
                 return Response("Try again later.", status, self._retry_after(), "text/plain")
@@ -117,7 +134,7 @@ class Faults:
 
     rules: list[Fault] = field(default_factory=list)
 
-    def strike(self, page: int) -> list[Fault]:
+    def strike(self, page: int | str) -> list[Fault]:
         """Returns the faults that happen to this request, and counts the request."""
         return [rule for rule in self.rules if rule.strikes(page)]
 
@@ -130,3 +147,68 @@ class _CutOff(Response):
         await send({**head, "headers": self.raw_headers})
         half = bytes(self.body[: len(self.body) // 2])
         await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+class Tampered(Response):
+    """What another response sends, but for some of the kinds in `TAMPERING`.
+
+    Args:
+        sound: The other response.
+        kinds: What goes wrong.
+    """
+
+    def __init__(self, sound: Response, kinds: Container[Kind]) -> None:
+        super().__init__()
+        self._sound, self._kinds = sound, kinds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the response."""
+        await self._sound(deaf(scope, self._kinds), receive, _Tamper(self._kinds, send))
+
+
+class _Tamper:
+    """Stands between a response and the server, and tampers with what is sent."""
+
+    def __init__(self, kinds: Container[Kind], send: Send) -> None:
+        self._kinds, self._send = kinds, send
+        self._half = self._sent = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start(MutableHeaders(raw=message["headers"]))
+        else:
+            self._tamper(message)
+        await self._send(message)
+
+    def _start(self, headers: MutableHeaders) -> None:
+        self._half = int(headers.get("content-length", 0)) // 2
+        if "truncated" in self._kinds:
+            headers["content-length"] = str(self._half)
+        if "ranges_ignored" in self._kinds:
+            del headers["accept-ranges"]
+        if "no_etag" in self._kinds:
+            del headers["etag"]
+
+    def _tamper(self, message: Message) -> None:
+        body, first = message.get("body", b""), self._sent
+        self._sent += len(body)
+        cut = "cut_off" in self._kinds or "replaced" in self._kinds
+        if cut or "truncated" in self._kinds:
+            message["body"] = body[: max(self._half - first, 0)]
+        if cut:
+            message["more_body"] = True
+        if "corrupt" in self._kinds and first <= self._half < self._sent:
+            changed = bytearray(body)
+            changed[self._half - first] ^= 0xFF
+            message["body"] = bytes(changed)
+
+
+def deaf(scope: Scope, kinds: Container[Kind]) -> Scope:
+    """Returns a request without the headers that a server with these faults does not know."""
+    unknown: set[bytes] = set()
+    if "ranges_ignored" in kinds:
+        unknown |= {b"range", b"if-range"}
+    if "no_etag" in kinds:
+        unknown |= {b"if-none-match"}
+    headers = [(name, value) for name, value in scope["headers"] if name not in unknown]
+    return {**scope, "headers": headers}

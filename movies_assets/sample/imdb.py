@@ -18,6 +18,8 @@ from pathlib import Path
 from string import Formatter
 from struct import unpack
 from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import NamedTuple
 
 import duckdb
 
@@ -45,6 +47,22 @@ _MEMORY_LIMIT = "2GB"
 _PIPE_CHUNK = 1 << 20
 
 
+class Dump(NamedTuple):
+    """A dump that has been written.
+
+    Attributes:
+        file: One of `FILES`.
+        rows: How many it has, the header not counted.
+        size: Its compressed size in bytes.
+        seconds: What it took.
+    """
+
+    file: str
+    rows: int
+    size: int
+    seconds: float
+
+
 def generate(
     folder: Path,
     *,
@@ -68,43 +86,68 @@ def generate(
     Raises:
         ValueError: A file is not one of `FILES`, or the scale leaves no title.
     """
-    if unknown := set(files) - set(FILES):
-        raise ValueError(f"no such dumps: {sorted(unknown)}; there are {FILES}")
+    for _ in generate_each(folder, run_date=run_date, scale=scale, seed=seed, files=files):
+        pass
+
+
+def generate_each(
+    folder: Path,
+    *,
+    run_date: date,
+    scale: float,
+    seed: int = 1,
+    files: Sequence[str] = FILES,
+) -> Iterator[Dump]:
+    """Does what `generate` does, and yields each dump as soon as it is there."""
+    if unknown := ", ".join(sorted(set(files) - set(FILES))):
+        raise ValueError(f"no such dumps: {unknown}; there are {', '.join(FILES)}")
     if round(FULL_TITLES * scale) < 1:
         raise ValueError(f"a scale of {scale} leaves no title")
     folder.mkdir(parents=True, exist_ok=True)
     with _world(folder, run_date=run_date, scale=scale, seed=seed) as connection:
-        for tables in dict.fromkeys(_FILES[file][0] for file in files):
-            connection.execute(tables)
+        made: set[str] = set()
         for file in files:
-            _write(connection, _FILES[file][1], folder / f"{file}.tsv.gz", run_date)
+            begin = perf_counter()
+            tables, select = _FILES[file]
+            if tables not in made:
+                connection.execute(tables)
+                made.add(tables)
+            path = folder / f"{file}.tsv.gz"
+            rows = _write(connection, select, path, run_date)
+            yield Dump(file, rows, path.stat().st_size, perf_counter() - begin)
 
 
-def _write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, run_date: date) -> None:
+def _write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, run_date: date) -> int:
     incomplete = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with incomplete.open("wb") as file:
-            _copy_compressed(connection, select, file.fileno())
+            rows = _copy_compressed(connection, select, file.fileno())
         midnight = datetime.combine(run_date, time(), UTC).timestamp()
         os.utime(incomplete, (midnight, midnight))
         incomplete.replace(path)
     finally:
         incomplete.unlink(missing_ok=True)
+    return rows
 
 
-def _copy_compressed(connection: duckdb.DuckDBPyConnection, select: str, descriptor: int) -> None:
-    """Lets DuckDB write into a pipe: compressing beside it takes a third of the time."""
+def _copy_compressed(connection: duckdb.DuckDBPyConnection, select: str, descriptor: int) -> int:
+    """Lets DuckDB write into a pipe: compressing beside it takes a third of the time.
+
+    Returns:
+        How many rows there are.
+    """
     source, sink = os.pipe()
     with ThreadPoolExecutor(1) as pool:
         compressing = pool.submit(_compress, source, descriptor)
         try:
-            connection.execute(
+            [(rows,)] = connection.execute(
                 f"COPY ({select}) TO '/dev/fd/{sink}' (FORMAT csv, DELIMITER '\t', QUOTE '', "
                 "ESCAPE '', NULLSTR '\\N', HEADER true, USE_TMP_FILE false)"
-            )
+            ).fetchall()
         finally:
             os.close(sink)
         compressing.result()
+    return int(rows)
 
 
 def _compress(source: int, descriptor: int) -> None:
@@ -141,6 +184,7 @@ def _world(
             for name, value in constants.items():
                 connection.execute(f"CREATE MACRO {name}() AS {value}::BIGINT")
             connection.execute(_MACROS)
+            connection.execute("SET enable_progress_bar = false")
             yield connection
         finally:
             connection.close()
@@ -308,7 +352,7 @@ FROM (
 WHERE i < titles() AND NOT (
     -- Vanished by now.
     i % 4 = 1 AND k > 0 AND NOT (featured AND k <= episodes)
-    AND born(i) + 1 + draw(own, 'life') % 1250 <= days())
+    AND born(i) + 1 + draw(own, 'life') % 600 <= days())
 ORDER BY tconst;
 
 CREATE TEMP VIEW title AS
@@ -351,7 +395,7 @@ FROM (
         SELECT
             *,
             CASE
-                WHEN untitled
+                WHEN untitled AND name_version % 2 = 0
                     THEN 'Episode #' || season || '.' || in_season
                 WHEN is_episode AND name_version % 2 = 0 AND draw(own, 'untitled') % 20 = 7
                     THEN 'Episode dated ' || (1 + draw(own, 'date') % 28) || ' '
@@ -364,7 +408,7 @@ FROM (
             SELECT
                 *,
                 {_english_title()} AS english,
-                is_episode AND name_version % 2 = 0 AND draw(own, 'untitled') % 20 < 7 AS untitled
+                is_episode AND draw(own, 'untitled') % 20 < 7 AS untitled
             FROM (
                 SELECT
                     *,

@@ -28,7 +28,8 @@ class Traffic:
     """What a server has seen; as a context manager it counts one request as being answered.
 
     Attributes:
-        requests: The query parameters of each request, in order of arrival.
+        requests: The query parameters (of files: method, path and headers) of each request, in
+            order of arrival.
         at_once: How many requests are being answered now.
         most_at_once: How many there were at the same time at most.
     """

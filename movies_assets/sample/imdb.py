@@ -265,6 +265,9 @@ _MACROS = f"""
 CREATE MACRO low(x) AS x & 4294967295;
 CREATE MACRO shifted(x) AS xor(x, x >> 16);
 CREATE MACRO mix(x) AS shifted(low(shifted(low(shifted(low(x)) * 73244475)) * 73244475));
+CREATE MACRO of_title(i) AS mix(i + seed());
+CREATE MACRO of_series(g) AS mix(g + seed() + 1234567891);
+CREATE MACRO of_person(p) AS mix(p + seed() + 2345678901);
 CREATE MACRO draw(mixed, what) AS
     (mixed * (md5_number_lower(what) % 2147483629)::BIGINT % 2147483647) * 1103515245 % 2147483629;
 CREATE MACRO part(drawn, below) AS drawn * below >> 31;
@@ -286,14 +289,18 @@ CREATE MACRO born(i) AS greatest(
     // (base_titles() * {_NEW_PER_10000}), 0);
 CREATE MACRO is_hit(title_type, own) AS title_type = 'movie' AND draw(own, 'hit') % 64 = 0;
 CREATE MACRO is_winner(title_type, own) AS title_type = 'movie' AND draw(own, 'hit') % 192 = 0;
+-- Neither of two twins is featured.
 CREATE MACRO twin_of(g) AS CASE WHEN g % 29 = 7 AND g % 23 NOT IN (5, 6) THEN g - 1 ELSE g END;
 CREATE MACRO year_of(days) AS year(DATE '{BASE_DAY}' + days::INTEGER);
 CREATE MACRO person(drawn, i) AS
     part(drawn * drawn >> 31, base_names() * greatest(i, base_titles()) // base_titles());
 """
 
-# Every 23rd series is featured: all its episodes are numbered and rated. Some share title and year
-# with the series before them.
+# Title number i belongs to series number g, and is number k there: first comes the series itself,
+# then its episodes, then a few titles that have nothing to do with it. Draws are made from `own`,
+# the title's number, from `shared`, that of its series, or from `twins`, that of the series before
+# for some that share title and year with it. Every 23rd series is featured: all its episodes are
+# numbered and rated.
 _TITLES = """
 CREATE TEMP TABLE series AS
 SELECT
@@ -310,7 +317,7 @@ FROM (
             WHEN featured THEN (2 + draw(shared, 'seasons') % 4) * usual_season
             WHEN g % 8 = 0 THEN 0
             WHEN is_mini THEN 1 + draw(shared, 'episodes') % 8
-            ELSE least((11.7 / (sqrt(evenly) * sqrt(sqrt(evenly))))::BIGINT - 10, 4000)
+            ELSE least(round(11.7 / (sqrt(evenly) * sqrt(sqrt(evenly))))::BIGINT - 10, 4000)
         END AS episodes,
         latest - CASE WHEN featured THEN 5 ELSE 0 END
             - part(part(draw(twins, 'start'), draw(twins, 'start')), 75) AS series_start
@@ -321,14 +328,14 @@ FROM (
             CASE WHEN featured THEN nth([6, 8, 8, 10, 10, 12], draw(shared, 'season'))
                 ELSE nth([6, 8, 10, 12, 13, 20, 22, 24, 26], draw(shared, 'season'))
             END AS usual_season,
-            mix(twin + seed() + 1234567891) AS twins
+            of_series(twin) AS twins
         FROM (
             SELECT
                 g,
                 twin_of(g) AS twin,
                 g % 23 = 5 AS featured,
                 (low(g * 2654435769 + seed()) + 1) / 4294967296 AS evenly,
-                mix(g + seed() + 1234567891) AS shared,
+                of_series(g) AS shared,
                 year_of(born(g * 33)) AS latest
             FROM range(titles() // 16 + 500) AS t(g))));
 
@@ -345,7 +352,7 @@ SELECT
     series_start::INTEGER AS series_start, season_size::INTEGER AS season_size,
     featured AND k <= episodes AS featured
 FROM (
-    SELECT *, mix(i + seed()) AS own
+    SELECT *, of_title(i) AS own
     FROM (
         SELECT *, until - size + k AS i
         FROM (SELECT *, unnest(range(size)) AS k FROM series WHERE until - size < titles())))
@@ -356,12 +363,12 @@ WHERE i < titles() AND NOT (
 ORDER BY tconst;
 
 CREATE TEMP VIEW title AS
-SELECT *, mix(twin + seed() + 1234567891) AS twins
+SELECT *, of_series(twin) AS twins
 FROM (
     SELECT
         * REPLACE (i::BIGINT AS i, g::BIGINT AS g, k::BIGINT AS k),
-        mix(i::BIGINT + seed()) AS own,
-        mix(g::BIGINT + seed() + 1234567891) AS shared,
+        of_title(i::BIGINT) AS own,
+        of_series(g::BIGINT) AS shared,
         twin_of(g::BIGINT) AS twin,
         title_type = 'tvEpisode' AS is_episode,
         title_type IN ('movie', 'tvMovie', 'video') AS is_long,
@@ -490,8 +497,8 @@ SELECT
 FROM (
     SELECT
         *,
-        featured
-            OR low(lot + (days() + lot % 41) // 41 * 1654435769) >= 0.2185 * 4294967296 AS numbered
+        featured OR low(lot + (days() + lot % 41) // 41 * 1654435769) * 10000
+            >= 2185 * 4294967296 AS numbered
     FROM (SELECT *, low(shared + k // 8 * 2654435769) AS lot FROM title WHERE is_episode))
 """
 
@@ -748,7 +755,7 @@ FROM (
         word('surnames', draw(own, 'surname')) AS surname,
         (days() + draw(own, 'version') % 107) // 107 AS version
     FROM (
-        SELECT nconst, p::BIGINT AS p, mix(p::BIGINT + seed() + 2345678901) AS own FROM people))
+        SELECT nconst, p::BIGINT AS p, of_person(p::BIGINT) AS own FROM people))
 """
 
 _FILES: dict[str, tuple[str, str]] = {

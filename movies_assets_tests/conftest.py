@@ -1,8 +1,9 @@
-"""What tests share: a whole platform on a temporary warehouse, and hand-made movies."""
+"""What tests share: a platform on a temporary warehouse, hand-made movies, hand-made dumps."""
 
+import gzip
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,7 +13,8 @@ import dagster as dg
 import pytest
 
 from movies_assets.definitions import build_defs, open_warehouse
-from movies_assets.settings import Settings, load
+from movies_assets.settings import ImdbSettings, Settings, load
+from movies_assets.sources.imdb import FILES
 from movies_assets.sources.yts import MovieRow
 from movies_assets.warehouse.database import Warehouse
 
@@ -75,6 +77,72 @@ class FakeYts:
             yield [row for row in page if first_day <= row.uploaded_date <= last_day]
 
 
+# The first line of each of IMDb's dumps.
+IMDB_HEADERS = {
+    "name.basics": "nconst primaryName birthYear deathYear primaryProfession knownForTitles",
+    "title.akas": ("titleId ordering title region language types attributes isOriginalTitle"),
+    "title.basics": (
+        "tconst titleType primaryTitle originalTitle isAdult startYear endYear runtimeMinutes "
+        "genres"
+    ),
+    "title.crew": "tconst directors writers",
+    "title.episode": "tconst parentTconst seasonNumber episodeNumber",
+    "title.principals": "tconst ordering nconst category job characters",
+    "title.ratings": "tconst averageRating numVotes",
+}
+Rows = Sequence[Sequence[Any]]
+
+
+def dump(file: str, rows: Rows = (), *, header: str | None = None) -> bytes:
+    """Return a dump's text: its first line, and rows of which None is `\\N`."""
+    lines = [(header or IMDB_HEADERS[file]).split()]
+    lines += [["\\N" if value is None else str(value) for value in row] for row in rows]
+    return "".join("\t".join(line) + "\n" for line in lines).encode()
+
+
+def land(
+    landing: Path, run_date: str, dumps: Mapping[str, Rows | bytes], *, packed: bool = True
+) -> None:
+    """Lay dumps into the landing zone, as the client does on a run date.
+
+    A file that is that of the newest run date before is not stored again. Those that are not given
+    have no rows.
+
+    Args:
+        landing: the landing zone.
+        run_date: when they were fetched.
+        dumps: rows, or the whole text, of each file.
+        packed: whether the text is still to be compressed.
+    """
+    for file in FILES:
+        given = dumps.get(file, ())
+        text = given if isinstance(given, bytes) else dump(file, given)
+        content = gzip.compress(text, mtime=0) if packed else text
+        folder = landing / "imdb" / file / f"run_date={run_date}"
+        folder.mkdir(parents=True)
+        path, state = folder / f"{file}.tsv.gz", "updated"
+        for older in sorted(folder.parent.glob("run_date=*/manifest.json")):
+            known = landing / json.loads(older.read_text())["path"]
+            if older.parent < folder:
+                same = known.read_bytes() == content
+                path, state = (known, "unchanged") if same else (folder / known.name, "updated")
+        if state == "updated":
+            path.write_bytes(content)
+        manifest = {
+            "file": file,
+            "run_date": run_date,
+            "state": state,
+            "path": path.relative_to(landing).as_posix(),
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "etag": None,
+            "last_modified": None,
+            "url": f"https://imdb.invalid/{file}.tsv.gz",
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        (folder / "_SUCCESS").touch()
+
+
 def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
     """Return every table's rows, in order, without what says when and by which run."""
     with warehouse.reading() as connection:
@@ -104,9 +172,15 @@ class Platform:
         self.warehouse = open_warehouse(self.settings)
 
     def run(
-        self, first: str, last: str | None = None, *, select: list[str] | None = None, **kwargs: Any
+        self,
+        first: str,
+        last: str | None = None,
+        *,
+        job: str = "yts_daily",
+        select: list[str] | None = None,
+        **kwargs: Any,
     ) -> dg.ExecuteInProcessResult:
-        """Run `yts_daily` for a day or a range; `select` takes `layer/table` keys."""
+        """Run a job for a day or a range; `select` takes `layer/table` keys."""
         tags = (
             {"dagster/partition": first}
             if last is None
@@ -116,7 +190,7 @@ class Platform:
             }
         )
         selection = [dg.AssetKey(key.split("/")) for key in select] if select else None
-        return self.defs.resolve_job_def("yts_daily").execute_in_process(
+        return self.defs.resolve_job_def(job).execute_in_process(
             instance=self.instance,
             tags=tags,
             asset_selection=selection,
@@ -163,13 +237,41 @@ def sample_platform(settings: Settings, instance: dg.DagsterInstance) -> Platfor
 
 
 STORED_DAY = "2025-10-30"
+ALL_DUMPS = ImdbSettings(files=FILES)
+A_MOVIE, A_SERIES, EPISODES = "tt0000001", "tt0000002", ["tt0000003", "tt0000004"]
+SOUND_DUMPS: dict[str, Rows] = {
+    "title.basics": [
+        [A_MOVIE, "movie", "Movie 1", "Le film 1", 0, 2020, None, 95, "Drama,Comedy"],
+        [A_SERIES, "tvSeries", "Series 2", "Series 2", 0, 2019, 2021, 40, "Drama"],
+        *([e, "tvEpisode", e, e, 0, 2019, None, 40, "Drama"] for e in EPISODES),
+    ],
+    "title.ratings": [[A_MOVIE, 7.3, 1500], [A_SERIES, 8.1, 900], [EPISODES[0], 8.4, 300]],
+    "title.episode": [[e, A_SERIES, 1, number] for number, e in enumerate(EPISODES, 1)],
+    "title.crew": [[A_MOVIE, "nm0000001", "nm0000001,nm0000002"]],
+    "title.principals": [
+        [A_MOVIE, 1, "nm0000002", "actress", None, '["Herself"]'],
+        [A_MOVIE, 2, "nm0000001", "director", "director", None],
+    ],
+    "name.basics": [
+        ["nm0000001", "Person 1", 1950, 2020, "director,writer", A_MOVIE],
+        ["nm0000002", "Person 2", 1960, None, "actress", f"{A_MOVIE},{A_SERIES}"],
+    ],
+    "title.akas": [[A_MOVIE, 1, "The Oscar", "US", "en", "imdbDisplay", None, 0]],
+}
 
 
 @pytest.fixture(scope="session")
 def stored_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with one day of sound movies in every table; copy it before changing it."""
+    """A database with a day of sound rows in every table; copy it before changing it."""
     source = FakeYts([movie(n, f"{STORED_DAY}T12:00:00", language="fr") for n in range(1, 4)])
+    settings = load(data_dir=tmp_path_factory.mktemp("day"), imdb=ALL_DUMPS)
+    # What trends is told by two run dates.
+    ratings = SOUND_DUMPS["title.ratings"]
+    before = [[tconst, rating, votes - 10] for tconst, rating, votes in ratings]
+    land(settings.landing, "2025-10-29", {**SOUND_DUMPS, "title.ratings": before})
+    land(settings.landing, STORED_DAY, SOUND_DUMPS)
     with dg.DagsterInstance.ephemeral() as ephemeral:
-        stored = Platform(load(data_dir=tmp_path_factory.mktemp("day")), ephemeral, lambda: source)
+        stored = Platform(settings, ephemeral, lambda: source)
         stored.run(STORED_DAY)
+        stored.run("2025-10-29", STORED_DAY, job="imdb_daily")
     return stored.warehouse.path

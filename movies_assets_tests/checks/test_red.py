@@ -54,7 +54,9 @@ class Stored:
             resources={
                 "warehouse": Warehouse(self.path),
                 "io_manager": dg.InMemoryIOManager(),
-                "yts": dg.ResourceDefinition.none_resource(),
+                **dict.fromkeys(
+                    ("yts", "imdb", "imdb_landed"), dg.ResourceDefinition.none_resource()
+                ),
             },
             tags=tags,
             raise_on_error=False,

@@ -207,7 +207,8 @@ class ImdbDimSeries(Contract):
     series_start_year: int = column("First year.", nullable=True)
     series_decade: int = column("First year of the decade in which it began.", nullable=True)
     series_label: str = column(
-        "'Title (Year)'; of equal labels all but that of the lowest key have their key appended."
+        "Title and year, 'Title (Year)'; of equal ones all but that of the lowest key have their "
+        "key appended."
     )
     genres: str = column("Its genres, separated by ', '.", nullable=True)
     episodes: int = column("Number of its episodes.", ge=0)
@@ -347,7 +348,7 @@ class ImdbSeriesSeasonSummary(Contract):
 
     series_key: int = column("The series.", key=True, references="gold.imdb_dim_series")
     season_number: int = column("Season; -1 for specials.", key=True, ge=UNKNOWN)
-    season_label: str = column("'Season 3'; 'Specials' for those of no season.")
+    season_label: str = column("Season in words: 'Season 3'; 'Specials'.")
     episodes_in_season: int = column("Number of episodes.", ge=1)
     avg_season_rating: float = column(
         "Mean rating of the rated episodes.", nullable=True, ge=1, le=10
@@ -393,7 +394,7 @@ class ImdbSeriesKpis(Contract):
     )
     best_season_rating: float = column("Mean rating of the best numbered season.", ge=0, le=10)
     finale_delta: float = column(
-        "finale_rating - avg_rating, rounded to 2 decimals: how far the finale fell or rose.",
+        "How far the finale fell or rose: finale_rating - avg_rating, rounded to 2 decimals.",
         ge=-10,
         le=10,
     )
@@ -495,7 +496,7 @@ class ImdbSeasonTrends(Contract):
     episodes: int = column("Number of episodes.", ge=1)
     rated_episodes: int = column("Number of rated episodes.", ge=1)
     rating_change: float = column(
-        "avg_rating against that of the season before; NULL for the first.", nullable=True
+        "Change of avg_rating since the rated season before; NULL for the first.", nullable=True
     )
     run_date: dt.Date = column("Run date of the dump.")
 

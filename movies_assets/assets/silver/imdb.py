@@ -117,7 +117,8 @@ class SilverImdbTitles(Contract):
     @pa.dataframe_check(name="end_year: is not before start_year")
     @classmethod
     def _ends_after_start(cls, data: IbisData) -> ir.BooleanColumn:
-        return data.table.end_year >= data.table.start_year
+        start, end = data.table.start_year, data.table.end_year
+        return start.isnull() | end.isnull() | (end >= start)
 
 
 @newest_state(

@@ -38,6 +38,12 @@ COLUMNS = {
 }
 """What each dump holds, in order."""
 
+CODECS = {
+    "zstd": "tconst parent_tconst series_tconst nconst primary_title original_title episode_title",
+    "dictionary": "title_type genres genre series_title problem line _source _run_id",
+}
+"""What --codecs names; DuckDB chooses for all other columns."""
+
 
 @click.command()
 @click.option(
@@ -50,18 +56,29 @@ COLUMNS = {
 @click.option("--files", default="title.basics,title.ratings,title.episode")
 @click.option("--memory-limit", default="4GB")
 @click.option("--gold-only", is_flag=True, help="Keep nothing but the gold tables.")
-def main(dumps: Path, database: Path, files: str, memory_limit: str, *, gold_only: bool) -> None:
+@click.option("--codecs", is_flag=True, help="Name compressions, instead of letting DuckDB try.")
+def main(
+    dumps: Path,
+    database: Path,
+    files: str,
+    memory_limit: str,
+    *,
+    gold_only: bool,
+    codecs: bool,
+) -> None:
     """Load IMDb's dumps into a new database by hand, and say what each statement costs."""
     if database.exists():
         raise click.UsageError(f"{database} exists already")
     started, used = time.perf_counter(), time.process_time()
     config = {"threads": 2, "preserve_insertion_order": False, "memory_limit": memory_limit}
+    if codecs:
+        config["storage_compatibility_version"] = "v1.2.0"  # the first with zstd
     with duckdb.connect(database, config=config) as connection:
         connection.execute("SET enable_progress_bar = false; CREATE SCHEMA gold")
         if not gold_only:
             connection.execute("CREATE SCHEMA bronze; CREATE SCHEMA silver")
         for statement in _statements(dumps, files.split(","), gold_only=gold_only):
-            _run(connection, statement)
+            _run(connection, statement, codecs=codecs)
         _run(connection, _snapshot(connection))
     click.echo(
         f"{time.perf_counter() - started:.2f} s in all, {time.process_time() - used:.2f} s CPU, "
@@ -70,13 +87,28 @@ def main(dumps: Path, database: Path, files: str, memory_limit: str, *, gold_onl
     )
 
 
-def _run(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+def _run(connection: duckdb.DuckDBPyConnection, statement: str, *, codecs: bool = False) -> None:
     started, used = time.perf_counter(), time.process_time()
+    _, create, rest = statement.partition("CREATE TABLE ")
+    if codecs and create:
+        table, query = re.split(r"\sAS\s", rest, maxsplit=1)
+        connection.execute(f"CREATE TABLE {table} ({_columns(connection, query)})")
+        statement = f"INSERT INTO {table} {query}"
     connection.execute(statement)
     seconds, cpu = time.perf_counter() - started, time.process_time() - used
-    if table := re.search(r"CREATE (?:TEMP )?TABLE (\S+)", statement):
+    if table := re.search(r"(?:CREATE (?:TEMP )?TABLE|INSERT INTO) (\S+)", statement):
         (rows,) = connection.table(table[1]).count("*").fetchone() or (0,)
         click.echo(f"{seconds:7.2f} s, {cpu:7.2f} s CPU: {table[1]}, {rows:,} rows")
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    codecs = {column: codec for codec, names in CODECS.items() for column in names.split()}
+    return ", ".join(
+        f"{name} {kind} USING COMPRESSION {codecs[name]}"
+        if kind == "VARCHAR" and name in codecs
+        else f"{name} {kind}"
+        for name, kind, *_ in connection.execute(f"DESCRIBE {query}").fetchall()
+    )
 
 
 def _statements(dumps: Path, files: Sequence[str], *, gold_only: bool) -> list[str]:

@@ -187,7 +187,7 @@ class WarehouseIOManager(DbIOManager):
             if loaded.quarantined and source and issubclass(source.contract, FileContract):
                 files.name_lines(connection, table.quarantine, source, self._settings.landing)
             if table.keep_partitions:
-                writer.prune(connection, table, table.keep_partitions(self._settings))
+                writer.prune(connection, table, table.keep_partitions(self._settings), window)
         return loaded, sql
 
     def load_input(self, context: dg.InputContext) -> object:

@@ -277,12 +277,12 @@ def _write_streamed(
     )
 
 
-def prune(connection: duckdb.DuckDBPyConnection, table: Table, keep: int) -> None:
-    """Remove all but the newest partitions of a table."""
+def prune(connection: duckdb.DuckDBPyConnection, table: Table, keep: int, window: Window) -> None:
+    """Remove all but the newest partitions of a table; those of the run are read below and stay."""
     day = table.partition_column
     connection.execute(
         f"DELETE FROM {table.name} WHERE {day} < (SELECT min({day}) FROM (SELECT DISTINCT {day} "
-        f"FROM {table.name} ORDER BY {day} DESC LIMIT {keep}))"
+        f"FROM {table.name} ORDER BY {day} DESC LIMIT {keep})) AND NOT ({window.where})"
     )
 
 

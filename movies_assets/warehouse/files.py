@@ -3,30 +3,45 @@
 A line that does not read as the columns becomes a row with the line itself, its number and what is
 wrong with it; silver quarantines it. What the columns mean belongs in the contract, how files
 arrive in `sources`.
+
+The engine's reader (DuckDB 1.5) passes over empty lines, splits some lines at a carriage return,
+drops lines of 32 MB, and reads what there is of a file that is cut off; all of it in silence. So it
+gets the files through a pipe, in which such lines are marked, and lines are counted.
 """
 
 import gzip
-import shutil
-import tempfile
+import os
 import zlib
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from io import FileIO
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import Self
 
 import duckdb
+import pandas as pd
 
 from movies_assets.contracts import Contract, FileContract
 from movies_assets.table import Table
 from movies_assets.warehouse.database import WarehouseError, literal
+from movies_assets.warehouse.writer import LINE_NUMBER, RAW, STAGE, UNPARSED
 
 REJECTS, SCANS = "rejected_lines", "rejected_scans"
 NULL = r"\N"
-# Lines with it are split there by the engine's reader, or end the whole read.
-CARRIAGE_RETURN, VISIBLE = b"\r", "␍"
-# More columns than any file has.
-TOO_MANY = b"\t" * 100 + b"\n"
+CARRIAGE_RETURN, NUL = b"\r", b"\0"
+# Stands before what is wrong with a line that the engine must not read, before that line, and in a
+# column too many behind it. Of a line refused the engine tells the first 10,000 bytes.
+MARK = "\x1e\x1e"
+# How characters are written there.
+VISIBLE = {CARRIAGE_RETURN: "␍", NUL: "␀"}
+LONGEST_LINE = 16_000_000
+CHUNK_BYTES = 1 << 18
+UNSOUND = (gzip.BadGzipFile, EOFError, zlib.error)
 # There is no quoting: a quote is a character like any other.
 DIALECT = (
     r"delim = '\t', quote = '', escape = '', header = true, new_line = '\n', "
@@ -57,12 +72,121 @@ class TextFiles:
     Attributes:
         header: the names that the first line of each file must have.
         files: the files.
+        days: the partitions of the run.
         run_id: the run that loads them.
     """
 
     header: tuple[str, ...]
     files: tuple[TextFile, ...]
+    days: Collection[date]
     run_id: str
+
+
+class Pipe:
+    """A file on its way to the engine: unpacked, its lines counted, those it cannot read marked.
+
+    Attributes:
+        file: the file.
+        path: what the engine reads.
+        lines: how many lines have passed, the first one among them.
+    """
+
+    def __init__(self, file: TextFile, columns: int) -> None:
+        self.file = file
+        self.lines = 0
+        self._error: Exception | None = None
+        outlet, inlet = os.pipe()
+        self._outlet = FileIO(outlet)
+        self.path = f"/dev/fd/{outlet}"
+        self._pump = Thread(target=self._run, args=(inlet, columns), daemon=True)
+        self._pump.start()
+
+    def finish(self) -> None:
+        """End the reading.
+
+        Raises:
+            WarehouseError: the file was not read to a sound end.
+        """
+        self.close()
+        if self._error:
+            raise WarehouseError(
+                f"{self.file.path}, after line {self.lines}: expected the rest of a sound gzip "
+                f"file with lines of at most {LONGEST_LINE:,} bytes, but: {self._error}. Nothing "
+                "was loaded; fetch the file again."
+            ) from self._error
+
+    def close(self) -> None:
+        """Stop, if the engine has not read to the end."""
+        self._outlet.close()
+        self._pump.join()
+
+    def _run(self, inlet: int, columns: int) -> None:
+        try:
+            with gzip.open(self.file.path) as packed, FileIO(inlet, "w") as pipe:
+                self._pass(packed, pipe, b"\t" * columns)
+        except (*UNSOUND, OSError, ValueError) as error:
+            self._error = error
+
+    def _pass(self, packed: gzip.GzipFile, pipe: FileIO, too_many: bytes) -> None:
+        rest = b""
+        while chunk := packed.read(CHUNK_BYTES):
+            lines, newline, rest = (rest + chunk).rpartition(b"\n")
+            self._write(pipe, lines + newline, too_many)
+            if len(rest) > LONGEST_LINE:
+                raise ValueError("the next line is longer")
+        if rest:
+            self._write(pipe, rest + b"\n", too_many)
+
+    def _write(self, pipe: FileIO, lines: bytes, too_many: bytes) -> None:
+        self.lines += lines.count(b"\n")
+        if CARRIAGE_RETURN in lines or NUL in lines or b"\n\n" in lines or lines[:1] == b"\n":
+            marked = [_marked(line, too_many) for line in lines.split(b"\n")[:-1]]
+            lines = b"\n".join([*marked, b""])
+        unwritten = memoryview(lines)
+        while unwritten:
+            unwritten = unwritten[pipe.write(unwritten) :]
+
+
+def _marked(line: bytes, too_many: bytes) -> bytes:
+    """Mark a line that the engine must not read, and give it more columns than there are."""
+    if CARRIAGE_RETURN in line:
+        problem = "carriage return"
+    elif NUL in line:
+        problem = "NUL character"
+    elif not line:
+        problem = "empty line"
+    else:
+        return line
+    for character, visible in VISIBLE.items():
+        line = line.replace(character, visible.encode())
+    return f"{MARK}{problem}{MARK}".encode() + line + too_many + MARK.encode()
+
+
+@dataclass
+class Reading:
+    """Text files while they are read; to be closed.
+
+    Attributes:
+        given: the files.
+        pipes: those among them that are read.
+    """
+
+    given: TextFiles
+    pipes: list[Pipe] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go of the files."""
+        for pipe in self.pipes:
+            pipe.close()
 
 
 def columns_of(contract: type[Contract]) -> dict[str, str]:
@@ -71,7 +195,7 @@ def columns_of(contract: type[Contract]) -> dict[str, str]:
     return {name: type_ for name, type_ in contract.types().items() if name not in ours}
 
 
-def select(connection: duckdb.DuckDBPyConnection, table: Table, given: TextFiles) -> str:
+def select(connection: duckdb.DuckDBPyConnection, table: Table, reading: Reading) -> str:
     """Return the SQL that reads the files as rows of their table.
 
     A file that stands in the table under another partition is not read again: its source has not
@@ -80,122 +204,142 @@ def select(connection: duckdb.DuckDBPyConnection, table: Table, given: TextFiles
     Raises:
         WarehouseError: a file is missing, empty, no gzip, or has another header.
     """
-    new = [file for file in given.files if not _stands_already(connection, table, file)]
+    given = reading.given
+    new = [file for file in given.files if not _stands_already(connection, table, given, file)]
     for file in new:
         _check_header(file.path, given.header)
     if not new:
         return f"SELECT * FROM {table.name} WHERE false"
-    return " UNION ALL ".join(_select_file(table, file, given.run_id) for file in new)
+    reading.pipes += [Pipe(file, len(given.header)) for file in new]
+    return " UNION ALL ".join(_select_file(table, pipe, given.run_id) for pipe in reading.pipes)
 
 
-def store_rejected(connection: duckdb.DuckDBPyConnection, table: Table, given: TextFiles) -> int:
-    """Store the lines that the engine's reader refused, each with its number; return how many."""
-    known = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [REJECTS]
-    ).fetchone()
-    if not known or not known[0]:
-        return 0
-    stored, columns = 0, len(columns_of(table.contract))
-    for file in given.files:
-        row = connection.execute(
-            f"""
-            INSERT INTO {table.name} BY NAME
-            SELECT ?::DATE AS run_date, ? AS _source, ? AS _run_id, now() AS _ingested_at,
-                rtrim(any_value(csv_line), chr(9)) AS _line,
-                'line ' || line || ': ' || any_value(CASE
-                    WHEN contains(csv_line, '{VISIBLE}') THEN 'carriage return ({VISIBLE})'
+def store_rejected(
+    connection: duckdb.DuckDBPyConnection, table: Table, reading: Reading, rows: int
+) -> int:
+    """Store the lines that the engine's reader refused, each with its number; return how many.
+
+    Args:
+        connection: an open transaction, in which the files were read.
+        table: their table.
+        reading: the files.
+        rows: how many rows were read.
+
+    Raises:
+        WarehouseError: a file is damaged, or the engine has lost lines.
+    """
+    stored = sum(_store_rejected_of(connection, table, reading, pipe) for pipe in reading.pipes)
+    lines = sum(pipe.lines - 1 for pipe in reading.pipes)
+    if rows + stored != lines:
+        raise WarehouseError(
+            f"{', '.join(str(pipe.file.path) for pipe in reading.pipes)}: expected {lines} rows, "
+            f"one a line below the first, but {rows + stored} were read. Nothing was loaded. The "
+            "engine's reader loses lines: please report it with the file."
+        )
+    return stored
+
+
+def _store_rejected_of(
+    connection: duckdb.DuckDBPyConnection, table: Table, reading: Reading, pipe: Pipe
+) -> int:
+    pipe.finish()
+    columns = len(reading.given.header)
+    row = connection.execute(
+        f"""
+        INSERT INTO {table.name} BY NAME
+        SELECT ?::DATE AS run_date, ? AS _source, ? AS _run_id, now() AS _ingested_at,
+            CASE WHEN starts_with(text, '{MARK}')
+                THEN replace(marked, '{VISIBLE[CARRIAGE_RETURN]}', chr(13)) ELSE text
+            END AS _line,
+            'line ' || line || ': ' || problem AS _problem
+        FROM (
+            SELECT line, min(csv_line) AS text, split_part(text, '{MARK}', 3) AS part,
+                CASE WHEN ends_with(text, '{MARK}')
+                    THEN left(part, len(part) - {columns}) ELSE part END AS marked,
+                min(CASE
+                    WHEN starts_with(csv_line, '{MARK}') THEN split_part(csv_line, '{MARK}', 2)
                     WHEN error_type = 'INVALID ENCODING' THEN 'not UTF-8'
                     WHEN error_type = 'LINE SIZE OVER MAXIMUM' THEN 'too long'
                     WHEN error_type = 'TOO MANY COLUMNS' THEN 'more than {columns} columns'
                     WHEN error_type = 'MISSING COLUMNS' THEN 'fewer than {columns} columns'
-                    ELSE error_message END) AS _problem
+                    ELSE error_message END) AS problem
             FROM {REJECTS} JOIN {SCANS} USING (scan_id, file_id) WHERE file_path = ?
-            GROUP BY line""",
-            [file.day, file.source, given.run_id, str(file.path)],
-        ).fetchone()
-        stored += row[0] if row else 0
-    return stored
+            GROUP BY line
+        )""",
+        [pipe.file.day, pipe.file.source, reading.given.run_id, pipe.path],
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
-def repaired(given: TextFiles, folder: Path, files: ExitStack) -> TextFiles:
-    """Return the files with their carriage returns made visible, so that the engine can read them.
-
-    Such a line also gets one column more than it may have: the engine's reader then refuses it, and
-    it is stored like every other line that is wrong. The copies are removed with `files`.
-    """
-    copies = Path(files.enter_context(tempfile.TemporaryDirectory(dir=_made(folder))))
-    return replace(
-        given,
-        files=tuple(
-            replace(file, path=_without_returns(file.path, copies / f"{number}.gz"))
-            for number, file in enumerate(given.files)
-        ),
-    )
-
-
-def name_lines(
-    connection: duckdb.DuckDBPyConnection, quarantine: str, source: Table, landing: Path
-) -> None:
-    """Name refused rows by the number of their line, by looking for them in the files.
+def number_lines(connection: duckdb.DuckDBPyConnection, source: Table, landing: Path) -> None:
+    """Number the staged rows by their line, by looking for them in the files.
 
     The engine's reader does not number lines: numbering 12 million costs 17 s where none is wrong,
     reading the file once more 8 s where one is.
+
+    Args:
+        connection: an open transaction, in which suspicious rows of `source` are staged.
+        source: the table of the files.
+        landing: the folder in which they are.
     """
-    sources = connection.execute(f"SELECT DISTINCT _source FROM {source.name}").fetchall()
+    numbered = "'^line ([0-9]+): '"  # by the engine's reader
     connection.execute(
-        f"UPDATE {quarantine} SET row_id = regexp_extract(broken_rules, 'line [0-9]+') "
-        "WHERE regexp_matches(broken_rules, '^line [0-9]+:')"
+        f"UPDATE {STAGE} SET {LINE_NUMBER} = regexp_extract({UNPARSED}, {numbered}, 1)::BIGINT, "
+        f"{UNPARSED} = regexp_replace({UNPARSED}, {numbered}, '') "
+        f"WHERE regexp_matches({UNPARSED}, {numbered})"
     )
-    wanted = {
-        raw.encode()
-        for (raw,) in connection.execute(
-            f"SELECT DISTINCT raw FROM {quarantine} WHERE NOT starts_with(row_id, 'line ')"
-        ).fetchall()
-    }
-    found: dict[bytes, list[int]] = {}
-    for path in [landing / name for (name,) in sources]:
-        if wanted and path.exists():
-            _find(path, wanted, found)
-    for line, numbers in found.items():
-        _number_rows(connection, quarantine, line.decode(), numbers)
-
-
-def _number_rows(
-    connection: duckdb.DuckDBPyConnection, quarantine: str, line: str, numbers: Sequence[int]
-) -> None:
-    """Give equal lines their numbers; where one of them was kept, the others were refused."""
-    rows = connection.execute(
-        f"SELECT rowid FROM {quarantine} WHERE raw = ? AND NOT starts_with(row_id, 'line ')", [line]
+    suspects = connection.execute(
+        f"SELECT DISTINCT run_date, _source, {RAW} FROM {STAGE} JOIN "
+        f"(SELECT DISTINCT run_date, _source FROM {source.name}) USING (run_date) "
+        f"WHERE {LINE_NUMBER} IS NULL ORDER BY ALL"
     ).fetchall()
-    for (row,), number in zip(rows, numbers[-len(rows) :], strict=False):
-        connection.execute(
-            f"UPDATE {quarantine} SET row_id = ? WHERE rowid = ?", [f"line {number}", row]
-        )
+    found = [
+        (day, line, number)
+        for (day, name), rows in groupby(suspects, itemgetter(0, 1))
+        for line, number in _find(landing / name, {raw.encode(): raw for *_, raw in rows})
+    ]
+    if not found:
+        return
+    frame = pd.DataFrame(found, columns=["run_date", RAW, "number"])  # noqa: F841 (read by the SQL)
+    nth = f"row_number() OVER (PARTITION BY run_date, {RAW} ORDER BY"
+    connection.execute(
+        f"UPDATE {STAGE} SET {LINE_NUMBER} = number FROM "
+        f"(SELECT rowid AS row, run_date, {RAW}, {nth} rowid) AS nth FROM {STAGE} "
+        f"WHERE {LINE_NUMBER} IS NULL) JOIN "
+        f"(SELECT *, {nth} number) AS nth FROM frame) USING (run_date, {RAW}, nth) "
+        f"WHERE {STAGE}.rowid = row"
+    )
 
 
-def _find(path: Path, wanted: Iterable[bytes], found: dict[bytes, list[int]]) -> None:
+def _find(path: Path, wanted: Mapping[bytes, str]) -> list[tuple[str, int]]:
+    """Return lines that are looked for, and their numbers."""
+    if not path.exists():
+        return []
     with gzip.open(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            text = line.rstrip(b"\n")
-            if text in wanted:
-                found.setdefault(text, []).append(number)
+        return [
+            (wanted[text], number)
+            for number, line in enumerate(lines, start=1)
+            if (text := line.rstrip(b"\n")) in wanted
+        ]
 
 
-def _stands_already(connection: duckdb.DuckDBPyConnection, table: Table, file: TextFile) -> bool:
+def _stands_already(
+    connection: duckdb.DuckDBPyConnection, table: Table, given: TextFiles, file: TextFile
+) -> bool:
+    """Say whether a file's rows are in the table, and not among those that the run replaces."""
     return bool(
         connection.execute(
-            f"SELECT 1 FROM {table.name} WHERE _source = ? AND run_date <> ? LIMIT 1",
-            [file.source, file.day],
+            f"SELECT 1 FROM {table.name} WHERE _source = ? "
+            "AND run_date NOT BETWEEN ? AND ? LIMIT 1",
+            [file.source, min(given.days), max(given.days)],
         ).fetchone()
     )
 
 
-def _select_file(table: Table, file: TextFile, run_id: str) -> str:
+def _select_file(table: Table, pipe: Pipe, run_id: str) -> str:
     columns = columns_of(table.contract)
     names = ", ".join(f"'{name}': 'VARCHAR'" for name in columns)
-    source = (
-        f"read_csv({literal(str(file.path))}, {DIALECT}, nullstr = '{NULL}', columns = {{{names}}})"
-    )
+    source = f"read_csv('{pipe.path}', {DIALECT}, nullstr = '{NULL}', columns = {{{names}}})"
     misread = {
         name: f"{name} IS DISTINCT FROM TRY_CAST({name} AS {type_})::VARCHAR"
         for name, type_ in columns.items()
@@ -215,8 +359,8 @@ def _select_file(table: Table, file: TextFile, run_id: str) -> str:
         f"SELECT {', '.join(read)}, "
         f"CASE WHEN {is_wrong} THEN concat_ws('; ', {problems or 'NULL'}) END AS _problem, "
         f"CASE WHEN {is_wrong} THEN concat_ws(chr(9), {line}) END AS _line, "
-        f"DATE '{file.day}' AS run_date, now() AS _ingested_at, "
-        f"{literal(file.source)} AS _source, {literal(run_id)} AS _run_id FROM {source}"
+        f"DATE '{pipe.file.day}' AS run_date, now() AS _ingested_at, "
+        f"{literal(pipe.file.source)} AS _source, {literal(run_id)} AS _run_id FROM {source}"
     )
 
 
@@ -227,8 +371,11 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
             first = lines.readline(1_000_000)
     except FileNotFoundError:
         raise WarehouseError(f"{path} is missing: fetch it again") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise WarehouseError(f"{path} is no sound gzip file ({error}): fetch it again") from None
+    except UNSOUND as error:
+        raise WarehouseError(
+            f"{path}, line 1: expected the columns {expected!r}, but it is no sound gzip file "
+            f"({error}): fetch it again"
+        ) from None
     found = first.decode("utf-8", "replace").rstrip("\n")
     if found != expected:
         what = f"has {found[:300]!r}" if first else "is empty"
@@ -236,20 +383,3 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
             f"{path}, line 1: expected the columns {expected!r}, but the file {what}. Nothing was "
             "loaded. If the source has changed its format, change header and contract with it."
         )
-
-
-def _without_returns(path: Path, copy: Path) -> Path:
-    with gzip.open(path) as lines, gzip.open(copy, "wb", compresslevel=1) as out:
-        for line in lines:
-            out.write(
-                line.replace(CARRIAGE_RETURN, VISIBLE.encode()).rstrip(b"\n") + TOO_MANY
-                if CARRIAGE_RETURN in line
-                else line
-            )
-    shutil.copystat(path, copy)
-    return copy
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

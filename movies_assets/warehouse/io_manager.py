@@ -6,8 +6,9 @@ How a table is written belongs in `writer`, how the file is opened in `database`
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import dagster as dg
@@ -34,9 +35,19 @@ class StagingHandler(DbTypeHandler[Any]):
     # hold the database's lock; an expression reads the file, so it is staged after.
     reads_warehouse = False
 
-    def complete(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Any) -> int:  # noqa: ARG002
-        """Store what only shows while rows are written; return how many rows that were."""
-        return 0
+    def opened(self, obj: Any) -> AbstractContextManager[Any]:
+        """Return what is staged, to be closed afterwards."""
+        return nullcontext(obj)
+
+    def complete(
+        self,
+        connection: duckdb.DuckDBPyConnection,  # noqa: ARG002
+        table: Table,  # noqa: ARG002
+        obj: Any,  # noqa: ARG002
+        rows: int,
+    ) -> int:
+        """Store what only shows while rows are written; return how many rows there are then."""
+        return rows
 
     @abstractmethod
     def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Any) -> str | None:
@@ -99,17 +110,19 @@ class FilesHandler(StagingHandler):
 
     reads_warehouse = True
 
-    def stage(
-        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: files.TextFiles
-    ) -> str:
+    def opened(self, obj: files.TextFiles) -> files.Reading:
+        """Open the files."""
+        return files.Reading(obj)
+
+    def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: files.Reading) -> str:
         """Let the engine read the files."""
         return writer.stage_sql(connection, table, files.select(connection, table, obj))
 
     def complete(
-        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: files.TextFiles
+        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: files.Reading, rows: int
     ) -> int:
         """Store the lines that the engine could not read."""
-        return files.store_rejected(connection, table, obj)
+        return rows + files.store_rejected(connection, table, obj, rows)
 
     @property
     def supported_types(self) -> Sequence[type[object]]:
@@ -152,18 +165,10 @@ class WarehouseIOManager(DbIOManager):
         handler = cast("StagingHandler", self._resolve_handler(type(obj)))
         window = self._window(context)
         started = time.perf_counter()
-        with self._warehouse.session() as connection, ExitStack() as copies:
+        with self._warehouse.session() as connection, handler.opened(obj) as source:
             if not handler.reads_warehouse:
-                handler.stage(connection, table, obj)
-            try:
-                loaded, sql = self._store(connection, table, handler, obj, window, context.run_id)
-            except duckdb.InvalidInputException:
-                if not isinstance(obj, files.TextFiles):
-                    raise
-                context.log.warning("a file has carriage returns within lines: reading a copy")
-                folder = self._warehouse.path.parent / "spill"
-                obj = files.repaired(obj, folder, copies)
-                loaded, sql = self._store(connection, table, handler, obj, window, context.run_id)
+                handler.stage(connection, table, source)
+            loaded, sql = self._store(connection, table, handler, source, window, context.run_id)
         self._describe(context, table, loaded, sql, time.perf_counter() - started)
 
     def _store(
@@ -177,18 +182,19 @@ class WarehouseIOManager(DbIOManager):
     ) -> tuple[writer.Loaded, str | None]:
         """Do all of a write in one transaction."""
         source = self._tables[table.refines.source] if table.refines else None
+        number_lines = None
+        if source and issubclass(source.contract, FileContract):
+            number_lines = partial(files.number_lines, connection, source, self._settings.landing)
         sql = None
         with self._warehouse.transaction(connection):
             writer.ensure_table(connection, table.name, table.contract)
             if handler.reads_warehouse:
                 sql = handler.stage(connection, table, obj)
-            loaded = writer.write(connection, table, window, run_id, source)
-            loaded = replace(loaded, rows=loaded.rows + handler.complete(connection, table, obj))
-            if loaded.quarantined and source and issubclass(source.contract, FileContract):
-                files.name_lines(connection, table.quarantine, source, self._settings.landing)
+            loaded = writer.write(connection, table, window, run_id, source, number_lines)
+            rows = handler.complete(connection, table, obj, loaded.rows)
             if table.keep_partitions:
                 writer.prune(connection, table, table.keep_partitions(self._settings), window)
-        return loaded, sql
+        return replace(loaded, rows=rows), sql
 
     def load_input(self, context: dg.InputContext) -> object:
         """Load an upstream table: an unbound Ibis table of the run's partitions, or a frame.

@@ -4,7 +4,7 @@ Everything happens in the caller's transaction. What the rows are comes from the
 opening files and waiting for locks belongs in `database`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +24,8 @@ STAGE, DOUBLED = "stage", "doubled"
 SHOWN_ROWS, SAMPLE_ROWS = 10, 5
 # Columns that a refining function adds for quarantine and that no table stores.
 RAW, UNPARSED = "_raw", "_unparsed"
+# Column of the stage that numbers the rows of a file, where something is wrong with some.
+LINE_NUMBER = "_line_number"
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,7 @@ def write(
     window: Window,
     run_id: str,
     source: Table | None = None,
+    number_lines: Callable[[], None] | None = None,
 ) -> Loaded:
     """Move the rows of the stage into the table, in place of what the table replaces.
 
@@ -207,6 +210,8 @@ def write(
         window: the run's partitions.
         run_id: the run, as quarantine names it.
         source: the table that this one refines; without it broken rows are looked for in any case.
+        number_lines: sets the line number of staged rows that came from a file; quarantine names
+            them by it, and of an equal key the first one stays.
 
     Raises:
         WarehouseError: rows lie outside the window's partitions, or a value cannot be computed.
@@ -216,7 +221,7 @@ def write(
             _refuse_rows_outside(connection, table, window)
         if table.is_staged:
             return _write_staged(connection, table, window, run_id)
-        return _write_streamed(connection, table, window, run_id, source)
+        return _write_streamed(connection, table, window, run_id, source, number_lines)
 
 
 def _write_staged(
@@ -248,6 +253,7 @@ def _write_streamed(
     window: Window,
     run_id: str,
     source: Table | None,
+    number_lines: Callable[[], None] | None,
 ) -> Loaded:
     """Insert the rows as they are computed; rows that break a rule are looked for afterwards.
 
@@ -265,7 +271,7 @@ def _write_streamed(
         if source is None or rows < _number(
             connection, f"SELECT count(*) {read_of(table, source, window)}"
         ):
-            quarantined, kept = _sift(connection, table, run_id)
+            quarantined, kept = _sift(connection, table, run_id, number_lines)
             rows += kept
     return Loaded(
         rows=rows,
@@ -330,7 +336,12 @@ def _set_apart_doubled(connection: duckdb.DuckDBPyConnection, table: Table, wind
     )
 
 
-def _sift(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str) -> tuple[int, int]:
+def _sift(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    run_id: str,
+    number_lines: Callable[[], None] | None,
+) -> tuple[int, int]:
     """Compute the rows again that were not stored; quarantine the broken ones, store the rest.
 
     Returns:
@@ -344,13 +355,16 @@ def _sift(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str) -> t
     connection.execute(f"CREATE TEMP TABLE suspects AS {suspects}")
     connection.execute(f"DROP VIEW {STAGE}")
     connection.execute(f"ALTER TABLE suspects RENAME TO {STAGE}")
+    connection.execute(f"ALTER TABLE {STAGE} ADD COLUMN {LINE_NUMBER} BIGINT")
+    if number_lines:
+        number_lines()
     key = ", ".join(table.contract.key())
     connection.execute(
         f"UPDATE {STAGE} SET {UNPARSED} = 'key ({key}): unique' WHERE rowid IN (SELECT rowid FROM "
         f"{STAGE} WHERE {UNPARSED} = '' QUALIFY row_number() OVER "
-        f"(PARTITION BY {key} ORDER BY {RAW}) > 1)"
+        f"(PARTITION BY {key} ORDER BY {LINE_NUMBER}, {RAW}) > 1)"
     )
-    quarantined = _quarantine(connection, table, run_id)
+    quarantined = _quarantine(connection, table, run_id, numbered=True)
     kept = _number(
         connection, f"INSERT INTO {table.name} BY NAME SELECT {_columns(table)} FROM {STAGE}"
     )
@@ -366,9 +380,9 @@ def broken_rules(table: ir.Table, contract: type[Contract]) -> ir.StringColumn:
     return joined
 
 
-def _stage_of(table: Table) -> ir.Table:
+def _stage_of(table: Table, **columns: str) -> ir.Table:
     """Return the stage of a refining table as an unbound expression."""
-    hidden = {RAW: "string", UNPARSED: "string"}
+    hidden = {RAW: "string", UNPARSED: "string", **columns}
     return ibis.table({**table.contract.ibis_schema(), **hidden}, name=STAGE)
 
 
@@ -380,16 +394,21 @@ def _empty_quarantine(connection: duckdb.DuckDBPyConnection, table: Table, windo
     )
 
 
-def _quarantine(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str) -> int:
+def _quarantine(
+    connection: duckdb.DuckDBPyConnection, table: Table, run_id: str, *, numbered: bool = False
+) -> int:
     """Move staged rows that break a rule into the table's quarantine; return how many."""
     assert table.refines is not None  # noqa: S101 (the caller asks only then)
-    staged = _stage_of(table)
+    staged = _stage_of(table, **({LINE_NUMBER: "int64"} if numbered else {}))
+    row_id = staged[table.refines.row_id].cast("string").fill_null("unknown")
+    if numbered:
+        row_id = ibis.coalesce("line " + staged[LINE_NUMBER].cast("string"), row_id)
     marked = staged.select(
         stage_row=staged.rowid(),
         partition_key=staged[table.partition_column].cast("string")
         if table.partition_column
         else ibis.literal(""),
-        row_id=staged[table.refines.row_id].cast("string").fill_null("unknown"),
+        row_id=row_id,
         broken_rules=broken_rules(staged, table.contract),
         raw=staged[RAW],
     )

@@ -98,7 +98,7 @@ def _shown(dump: "Dump") -> Mapping[str, Any]:
 
 
 class BronzeImdbTitleBasics(FileContract):
-    """One row a line of title.basics: what describes a title."""
+    """One row a line about a title, as received in title.basics."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     title_type: str = column("Type of the title.", nullable=True, compression="dictionary")
@@ -112,7 +112,7 @@ class BronzeImdbTitleBasics(FileContract):
 
 
 class BronzeImdbTitleRatings(FileContract):
-    """One row a line of title.ratings: how a title is rated."""
+    """One row a line about a rated title, as received in title.ratings."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     average_rating: str = column("Weighted average of the ratings.", nullable=True)
@@ -120,7 +120,7 @@ class BronzeImdbTitleRatings(FileContract):
 
 
 class BronzeImdbTitleEpisode(FileContract):
-    """One row a line of title.episode: to which series an episode belongs."""
+    """One row a line about an episode, as received in title.episode."""
 
     tconst: str = column("IMDb id of the episode.", nullable=True, compression="fsst")
     parent_tconst: str = column("IMDb id of the series.", nullable=True, compression="fsst")
@@ -129,7 +129,7 @@ class BronzeImdbTitleEpisode(FileContract):
 
 
 class BronzeImdbTitleCrew(FileContract):
-    """One row a line of title.crew: who directed and wrote a title."""
+    """One row a line about who made a title, as received in title.crew."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     directors: str = column("IMDb ids of its directors.", nullable=True, compression="fsst")
@@ -137,7 +137,7 @@ class BronzeImdbTitleCrew(FileContract):
 
 
 class BronzeImdbTitlePrincipals(FileContract):
-    """One row a line of title.principals: a person's part in a title."""
+    """One row a line about a part in a title, as received in title.principals."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     ordering: int = column("Rank among the credits of the title.", nullable=True)
@@ -148,7 +148,7 @@ class BronzeImdbTitlePrincipals(FileContract):
 
 
 class BronzeImdbNameBasics(FileContract):
-    """One row a line of name.basics: who a person is."""
+    """One row a line about a person, as received in name.basics."""
 
     nconst: str = column("IMDb id of the person.", nullable=True, compression="fsst")
     primary_name: str = column("Name.", nullable=True, compression="fsst")
@@ -159,7 +159,7 @@ class BronzeImdbNameBasics(FileContract):
 
 
 class BronzeImdbTitleAkas(FileContract):
-    """One row a line of title.akas: a name of a title in some region."""
+    """One row a line about a name of a title, as received in title.akas."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     ordering: int = column("Number among the names of the title.", nullable=True)
@@ -203,6 +203,7 @@ def dump_table(file: str, contract: type[FileContract], *spelt: str) -> Table:
             files=tuple(
                 TextFile(path, str(Path(*path.parts[-4:])), day) for path, day in first_days.items()
             ),
+            days=days,
             run_id=context.run_id,
         )
 

@@ -17,8 +17,9 @@ from movies_assets.contracts import Contract, StringList, column
 from movies_assets.partitions import imdb_run_dates
 from movies_assets.table import Refinement, table
 
-TITLE = r"^tt[0-9]{7,9}$"
-PERSON = r"^nm[0-9]{7,9}$"
+# No two ids have the same digits: longer ones do not begin with 0.
+TITLE = r"^tt([0-9]{7}|[1-9][0-9]{7,8})$"
+PERSON = r"^nm([0-9]{7}|[1-9][0-9]{7,8})$"
 TITLE_TYPES = [
     "movie", "short", "tvEpisode", "tvMiniSeries", "tvMovie", "tvPilot", "tvSeries", "tvShort",
     "tvSpecial", "video", "videoGame",

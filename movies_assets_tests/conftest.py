@@ -101,7 +101,12 @@ def dump(file: str, rows: Rows = (), *, header: str | None = None) -> bytes:
 
 
 def land(
-    landing: Path, run_date: str, dumps: Mapping[str, Rows | bytes], *, packed: bool = True
+    landing: Path,
+    run_date: str,
+    dumps: Mapping[str, Rows | bytes],
+    *,
+    packed: bool = True,
+    anew: bool = False,
 ) -> None:
     """Lay dumps into the landing zone, as the client does on a run date.
 
@@ -113,13 +118,14 @@ def land(
         run_date: when they were fetched.
         dumps: rows, or the whole text, of each file.
         packed: whether the text is still to be compressed.
+        anew: whether they take the place of dumps of this run date.
     """
     for file in FILES:
         given = dumps.get(file, ())
         text = given if isinstance(given, bytes) else dump(file, given)
         content = gzip.compress(text, mtime=0) if packed else text
         folder = landing / "imdb" / file / f"run_date={run_date}"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=anew)
         path, state = folder / f"{file}.tsv.gz", "updated"
         for older in sorted(folder.parent.glob("run_date=*/manifest.json")):
             known = landing / json.loads(older.read_text())["path"]
@@ -144,12 +150,16 @@ def land(
 
 
 def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every table's rows, in order, without what says when and by which run."""
+    """Return every table's rows, in order, without what says when and by which run.
+
+    The profiles are left out: they are a history of the runs, of a range other than of its days.
+    """
     with warehouse.reading() as connection:
         tables = connection.execute(
             "SELECT schema_name || '.' || table_name, list(column_name) FROM duckdb_columns() "
             "WHERE database_name = 'warehouse' AND column_name NOT IN "
-            "('_ingested_at', '_run_id', 'run_id', 'quarantined_at', 'page') GROUP BY ALL"
+            "('_ingested_at', '_run_id', 'run_id', 'quarantined_at', 'page') "
+            "AND table_name <> 'data_quality_snapshot' GROUP BY ALL"
         ).fetchall()
         return {
             name: connection.execute(

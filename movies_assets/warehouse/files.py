@@ -110,7 +110,7 @@ class Pipe:
         self.close()
         if self._error:
             raise WarehouseError(
-                f"{self.file.path}, after line {self.lines}: expected the rest of a sound gzip "
+                f"{self.file.path}, after line {self.lines:,}: expected the rest of a sound gzip "
                 f"file with lines of at most {LONGEST_LINE:,} bytes, but: {self._error}. Nothing "
                 "was loaded; fetch the file again."
             ) from self._error

@@ -360,15 +360,22 @@ def _sift(
         number_lines()
     key = ", ".join(table.contract.key())
     connection.execute(
-        f"UPDATE {STAGE} SET {UNPARSED} = 'key ({key}): unique' WHERE rowid IN (SELECT rowid FROM "
-        f"{STAGE} WHERE {UNPARSED} = '' QUALIFY row_number() OVER "
-        f"(PARTITION BY {key} ORDER BY {LINE_NUMBER}, {RAW}) > 1)"
+        f"UPDATE {STAGE} SET {UNPARSED} = 'key ({key}): unique' "
+        f"WHERE rowid IN ({compile_sql(_repeated(table))})"
     )
     quarantined = _quarantine(connection, table, run_id, numbered=True)
     kept = _number(
         connection, f"INSERT INTO {table.name} BY NAME SELECT {_columns(table)} FROM {STAGE}"
     )
     return quarantined, kept
+
+
+def _repeated(table: Table) -> ir.Table:
+    """Return the staged rows that break no rule but have the key of one before them."""
+    staged = _stage_of(table, **{LINE_NUMBER: "int64"})
+    place = ibis.row_number().over(group_by=table.contract.key(), order_by=[LINE_NUMBER, RAW])
+    sound = staged.mutate(row=staged.rowid()).filter(broken_rules(staged, table.contract) == "")
+    return sound.mutate(place=place).filter(ibis._.place > 0).select("row")
 
 
 def broken_rules(table: ir.Table, contract: type[Contract]) -> ir.StringColumn:

@@ -1,0 +1,409 @@
+"""What a dump may hold: every line ends in silver or in quarantine, by the number it has.
+
+A file that cannot be read whole changes nothing; the error names it, the line, what was expected.
+"""
+
+import gzip
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from movies_assets.assets.bronze.imdb import imdb_title_ratings
+from movies_assets.warehouse import writer
+from movies_assets.warehouse.database import Warehouse, WarehouseError
+from movies_assets.warehouse.files import TextFile, TextFiles
+from movies_assets.warehouse.io_manager import FilesHandler
+from movies_assets_tests.conftest import IMDB_HEADERS, Platform, dump, land
+
+DAY, NEXT_DAY = "2025-10-29", "2025-10-30"
+RATINGS = ["bronze/imdb_title_ratings", "silver/imdb_ratings"]
+TITLES = [*RATINGS, "bronze/imdb_title_basics", "silver/imdb_titles"]
+COLUMNS = IMDB_HEADERS["title.ratings"].split()
+HEADER = "\t".join(COLUMNS).encode()
+# As many sound lines as keep the bad ones below the share that blocks.
+SOUND = [f"tt{number:07}\t5.0\t{number}".encode() for number in range(1, 1001)]
+BAD = "tt9999999"
+
+
+def text(lines: Sequence[bytes], header: bytes = HEADER) -> bytes:
+    return b"".join(line + b"\n" for line in [header, *lines])
+
+
+def numbered(lines: Mapping[int, bytes], among: Sequence[bytes] = SOUND) -> bytes:
+    """Put lines among sound ones, so that each is the line of its number."""
+    mixed = list(among)
+    for number, line in sorted(lines.items()):
+        mixed.insert(number - 2, line)
+    return text(mixed)
+
+
+@pytest.fixture
+def platform(settings, instance) -> Platform:
+    return Platform(settings, instance)
+
+
+def run(platform: Platform, *days: str, select: list[str] = RATINGS, **options):
+    return platform.run(*days, job="imdb_daily", select=select, **options)
+
+
+def quarantine(platform: Platform, table: str = "imdb_ratings") -> dict[str, tuple[str, str]]:
+    rows = platform.sql(
+        f"SELECT row_id, broken_rules, raw FROM quarantine.{table} ORDER BY length(row_id), row_id"
+    )
+    named = {row_id: (rules, raw) for row_id, rules, raw in rows}
+    assert len(named) == len(rows)
+    return named
+
+
+def conserved(result: dg.ExecuteInProcessResult, table: str = "silver/imdb_ratings") -> list[int]:
+    """Return how many rows were read, kept and quarantined, as the check has counted them."""
+    (found,) = [
+        item
+        for item in result.get_asset_check_evaluations()
+        if item.check_name == "conservation" and item.asset_key == dg.AssetKey(table.split("/"))
+    ]
+    assert found.passed
+    counts = [found.metadata[f"rows_{what}"].value for what in ("read", "kept", "quarantined")]
+    return [int(str(count)) for count in counts]
+
+
+def error_of(result: dg.ExecuteInProcessResult) -> str:
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    return str(failure.event_specific_data.error_display_string)
+
+
+LONG = b"x" * 3_000_000
+# What each line breaks; the column rules of a line that was not read at all are left out.
+BAD_LINES: dict[str, tuple[bytes, str]] = {
+    "too few columns": (f"{BAD}\t5.0".encode(), "fewer than 3 columns"),
+    "too few columns, the last one empty": (f"{BAD}\t".encode(), "fewer than 3 columns"),
+    "one column": (BAD.encode(), "fewer than 3 columns"),
+    "blanks": (b"  ", "fewer than 3 columns"),
+    "too many columns": (f"{BAD}\t5.0\t1\t1".encode(), "more than 3 columns"),
+    "far too many columns": (f"{BAD}\t5.0\t1\t1\t\t\t".encode(), "more than 3 columns"),
+    "nothing": (b"", "empty line"),
+    "rating too high": (f"{BAD}\t10.1\t1".encode(), "rating: less_than_or_equal_to(10)"),
+    "rating too low": (f"{BAD}\t0.9\t1".encode(), "rating: greater_than_or_equal_to(1)"),
+    "rating of another notation": (f"{BAD}\t1e0\t1".encode(), "average_rating: wrong type"),
+    "rating padded": (f"{BAD}\t 5.0\t1".encode(), "average_rating: wrong type"),
+    "rating empty": (f"{BAD}\t\t1".encode(), "average_rating: wrong type"),
+    "rating unknown": (f"{BAD}\t\\N\t1".encode(), "rating: required"),
+    "rating not a number": (f"{BAD}\tNaN\t1".encode(), "average_rating: wrong type"),
+    "votes negative": (f"{BAD}\t5.0\t-1".encode(), "votes: greater_than_or_equal_to(0)"),
+    "votes with fraction": (f"{BAD}\t5.0\t20.5".encode(), "num_votes: wrong type"),
+    "votes padded": (f"{BAD}\t5.0\t 12".encode(), "num_votes: wrong type"),
+    "votes padded behind": (f"{BAD}\t5.0\t12 ".encode(), "num_votes: wrong type"),
+    "votes of another notation": (f"{BAD}\t5.0\t1e3".encode(), "num_votes: wrong type"),
+    "votes grouped": (f"{BAD}\t5.0\t1,000".encode(), "num_votes: wrong type"),
+    "votes with leading zero": (f"{BAD}\t5.0\t012".encode(), "num_votes: wrong type"),
+    "votes beyond all numbers": (f"{BAD}\t5.0\t{10**19}".encode(), "num_votes: wrong type"),
+    "votes empty": (f"{BAD}\t5.0\t".encode(), "num_votes: wrong type"),
+    "votes unknown": (f"{BAD}\t5.0\t\\N".encode(), "votes: required"),
+    "id empty": (b"\t5.0\t1", "tconst: str_matches"),
+    "id unknown": (b"\\N\t5.0\t1", "tconst: required"),
+    "id of a person": (b"nm9999999\t5.0\t1", "tconst: str_matches"),
+    "id too long": (b"tt0000000001\t5.0\t1", "tconst: str_matches"),
+    "id with leading zero": (b"tt00000001\t5.0\t1", "tconst: str_matches"),
+    "id quoted": (f'"{BAD}"\t5.0\t1'.encode(), "tconst: str_matches"),
+    "quote that is not closed": (f'{BAD}\t"5.0\t1'.encode(), "average_rating: wrong type"),
+    "backslash": (f"{BAD}\t5.0\\\t1".encode(), "average_rating: wrong type"),
+    "invalid UTF-8": (f"{BAD}\t5.0".encode() + b"\xff\t1", "not UTF-8"),
+    "invalid UTF-8 at the end": (f"{BAD}\t5.0\t1".encode() + b"\xc3", "not UTF-8"),
+    "carriage return": (f"{BAD}\t5\r.0\t1".encode(), "carriage return"),
+    "carriage return at the end": (f"{BAD}\t5.0\t1\r".encode(), "carriage return"),
+    "carriage return behind a tab": (f"{BAD}\t5.0\t\r1".encode(), "carriage return"),
+    "carriage return before a sound line": (
+        f"{BAD}\t5.0\t1\rtt9999998\t5.0\t1".encode(),
+        "carriage return",
+    ),
+    "carriage returns alone": (b"\r\r", "carriage return"),
+    "carriage return and too few columns": (f"{BAD}\r\t5.0".encode(), "carriage return"),
+    "line of 3 MB": (f"{BAD}\t5.0\t".encode() + LONG, "too long"),
+    "line of 3 MB in one column": (LONG, "fewer than 3 columns"),
+    "line of 30 kB with NUL": (f"{BAD}\t5.0\0\t1".encode() + LONG[:30_000], "NUL character"),
+    "NUL": (f"{BAD}\t5\0.0\t1".encode(), "NUL character"),
+    "NUL alone": (b"\0", "NUL character"),
+}
+
+
+def shown(line: bytes) -> str:
+    """Return a line as quarantine keeps it: no database stores what is not UTF-8, few NUL."""
+    return line.decode("utf-8", "replace").replace("\ufffd", "?").replace("\0", "␀")
+
+
+def test_every_kind_of_bad_line_is_in_quarantine_by_its_number_and_no_other_is_lost(platform):
+    lines = {10 * n: line for n, (line, _) in enumerate(BAD_LINES.values(), 1)}
+    land(platform.settings.landing, DAY, {"title.ratings": numbered(lines)})
+    result = run(platform, DAY)
+    found = quarantine(platform)
+    assert [*found] == [f"line {number}" for number in lines]
+    for (kind, (line, rule)), (rules, raw) in zip(BAD_LINES.items(), found.values(), strict=True):
+        assert rule in rules, kind
+        # Of a line that was not read, about the first 10,000 bytes are kept.
+        assert raw == shown(line)[: max(9_900, len(raw))], kind
+    assert platform.sql(
+        "SELECT tconst || chr(9) || rating || chr(9) || votes FROM silver.imdb_ratings ORDER BY 1"
+    ) == [(line.decode(),) for line in SOUND]
+    assert conserved(result) == [len(SOUND) + len(lines), len(SOUND), len(lines)]
+
+
+def test_bad_titles_are_in_quarantine_by_their_number(platform):
+    sound = [[f"tt{n:07}", "movie", "A", "A", 0, 2000, None, 90, "Drama"] for n in range(1, 201)]
+    bad = {
+        "title_type: isin": [BAD, "tvShow", "A", "A", 0, 2000, None, 90, "Drama"],
+        "primary_title: required": [BAD, "movie", "", "A", 0, 2000, None, 90, "Drama"],
+        "is_adult: wrong type": [BAD, "movie", "A", "A", 2, 2000, None, 90, "Drama"],
+        "start_year: wrong type": [BAD, "movie", "A", "A", 0, "20.5", None, 90, "Drama"],
+        "start_year: greater": [BAD, "movie", "A", "A", 0, 1066, None, 90, "Drama"],
+        "end_year: is not before": [BAD, "movie", "A", "A", 0, 2000, 1999, 90, "Drama"],
+        "runtime_minutes: greater": [BAD, "movie", "A", "A", 0, 2000, None, -90, "Drama"],
+        "runtime_minutes: wrong type": [BAD, "movie", "A", "A", 0, 2000, None, "Drama", "90"],
+    }
+    land(platform.settings.landing, DAY, {"title.basics": [*sound, *bad.values()]})
+    result = run(platform, DAY, select=TITLES)
+    found = quarantine(platform, "imdb_titles")
+    assert [*found] == [f"line {number}" for number in range(202, 210)]
+    for (rule, row), (rules, raw) in zip(bad.items(), found.values(), strict=True):
+        assert rule in rules
+        assert raw.encode() == dump("title.basics", [row]).splitlines()[1]
+    assert conserved(result, "silver/imdb_titles") == [208, 200, 8]
+
+
+ODD = {
+    "quotes": '"A" "film',
+    "backslashes": 'A\\"film\\',
+    "null in words": r"A \N film",
+    "other separators": "A\x1c\x85\u2028\x0b\x0cfilm\x1e\x1e",
+    "right to left": "\u202e\u05e9\u05dc\u05d5\u05dd",
+    "emoji": "\U0001f3ac",
+    "pieces of SQL": "O'Hara'); DROP TABLE x; --",
+    "long": "x" * 1_000_000,
+    "padded": " A film  ",
+}
+
+
+def test_every_kind_of_odd_title_is_kept(platform):
+    rows = [
+        [f"tt{n:07}", "movie", title, None, 0, None, None, 0, ""]
+        for n, title in enumerate(ODD.values(), 1)
+    ]
+    # The last line has no end, and an empty column too many is passed over.
+    content = dump("title.basics", rows).rstrip(b"\n") + b"\t"
+    land(platform.settings.landing, DAY, {"title.basics": content})
+    run(platform, DAY, select=TITLES)
+    assert platform.sql(
+        "SELECT primary_title, runtime_minutes, genres FROM silver.imdb_titles ORDER BY tconst"
+    ) == [(title.strip(" "), None, None) for title in ODD.values()]
+
+
+class TestDuplicates:
+    """Of lines with the same id the first one stays, whatever they say."""
+
+    low, high = f"{BAD}\t1.0\t1".encode(), f"{BAD}\t9.0\t9".encode()
+
+    @pytest.mark.parametrize(
+        ("lines", "rating"),
+        [
+            ({17: low, 300: high}, 1.0),
+            ({17: high, 300: low}, 9.0),
+            ({17: high, 18: high}, 9.0),
+            ({9: f"{BAD}\t11.0\t1".encode(), 17: high, 18: low, 1001: high, 1002: low}, 9.0),
+        ],
+        ids=["low first", "high first", "identical", "many, the first of them bad"],
+    )
+    def test_the_first_one_stays_and_the_others_are_numbered(self, platform, lines, rating):
+        land(platform.settings.landing, DAY, {"title.ratings": numbered(lines)})
+        result = run(platform, DAY)
+        kept = platform.sql(f"SELECT rating FROM silver.imdb_ratings WHERE tconst = '{BAD}'")
+        assert kept == [(rating,)]
+        refused = {number: line for number, line in lines.items() if number != 17}
+        found = quarantine(platform)
+        assert {row: raw for row, (_, raw) in found.items()} == {
+            f"line {number}": line.decode() for number, line in refused.items()
+        }
+        assert {rules for row, (rules, _) in found.items() if row != "line 9"} == {
+            "key (tconst, run_date): unique"
+        }
+        assert conserved(result) == [len(SOUND) + len(lines), len(SOUND) + 1, len(refused)]
+
+    def test_a_dump_that_holds_every_line_twice_stops_the_run_and_loses_none(self, platform):
+        land(platform.settings.landing, DAY, {"title.ratings": text([*SOUND, *SOUND])})
+        result = run(platform, DAY, raise_on_error=False)
+        assert not result.success
+        assert platform.sql("SELECT count(*) FROM silver.imdb_ratings") == [(len(SOUND),)]
+        found = quarantine(platform)
+        assert [*found] == [f"line {number}" for number in range(1002, 2002)]
+        assert [raw.encode() for _, raw in found.values()] == SOUND
+
+
+class TestTwoRunDates:
+    def test_bad_lines_are_numbered_in_the_file_of_their_day(self, platform):
+        """The same line is another one on another day."""
+        line, other = f"{BAD}\t11\t1".encode(), f"{BAD}\t\t1".encode()
+        land(platform.settings.landing, DAY, {"title.ratings": numbered({17: line, 30: other})})
+        land(platform.settings.landing, NEXT_DAY, {"title.ratings": numbered({9: other, 99: line})})
+        numbers = "SELECT partition_key, row_id FROM quarantine.imdb_ratings ORDER BY ALL"
+        expected = [(DAY, "line 17"), (DAY, "line 30"), (NEXT_DAY, "line 9"), (NEXT_DAY, "line 99")]
+        result = run(platform, DAY, NEXT_DAY)
+        assert platform.sql(numbers) == expected
+        assert conserved(result) == [2 * len(SOUND) + 4, 2 * len(SOUND), 4]
+        run(platform, NEXT_DAY)
+        assert platform.sql(numbers) == expected
+
+    def test_a_mended_dump_empties_the_quarantine_of_its_day_alone(self, platform):
+        bad = numbered({17: f"{BAD}\t11\t1".encode()})
+        for day in (DAY, NEXT_DAY):
+            land(platform.settings.landing, day, {"title.ratings": bad + day.encode()})
+        run(platform, DAY, NEXT_DAY)
+        land(platform.settings.landing, DAY, {"title.ratings": text(SOUND)}, anew=True)
+        run(platform, DAY)
+        assert {
+            day for (day,) in platform.sql("SELECT partition_key FROM quarantine.imdb_ratings")
+        } == {NEXT_DAY}
+
+    def test_a_bad_second_file_leaves_all_as_it_was(self, platform):
+        landing = platform.settings.landing
+        land(landing, DAY, {"title.ratings": text(SOUND[:9])})
+        run(platform, DAY)
+        before = platform.contents()
+        land(landing, DAY, {"title.ratings": text(SOUND)}, anew=True)
+        land(landing, NEXT_DAY, {"title.ratings": gzip.compress(text(SOUND))[:-9]}, packed=False)
+        result = run(platform, DAY, NEXT_DAY, raise_on_error=False)
+        assert not result.success
+        assert f"run_date={NEXT_DAY}/title.ratings.tsv.gz, after line 0: expected" in error_of(
+            result
+        )
+        assert platform.contents() == before
+
+
+def test_a_dump_with_the_lines_of_another_system_stops_the_run(platform):
+    crlf = text([line + b"\r" for line in SOUND[:50]])
+    land(platform.settings.landing, DAY, {"title.ratings": crlf})
+    result = run(platform, DAY, raise_on_error=False)
+    assert not result.success
+    assert "quarantine" in error_of(result)
+    found = quarantine(platform)
+    assert len(found) == 50
+    assert found["line 51"][1] == SOUND[49].decode() + "\r"
+
+
+class TestFiles:
+    """Files read straight into bronze."""
+
+    table = imdb_title_ratings
+
+    def load(self, folder: Path, *contents: bytes) -> list[tuple[str, ...]]:
+        """Read packed files, a day each; return the lines as they are stored."""
+        paths = [folder / f"{number}.tsv.gz" for number in range(len(contents))]
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content)
+        days = [date(2025, 10, 1 + number) for number in range(len(paths))]
+        named = [TextFile(path, path.name, day) for path, day in zip(paths, days, strict=True)]
+        handler, warehouse = FilesHandler(), Warehouse(folder / "w.duckdb")
+        window = writer.Window(f"run_date <= '{days[-1]}'", str(days[0]), str(days[-1]))
+        with (
+            warehouse.session() as connection,
+            handler.opened(TextFiles(tuple(COLUMNS), tuple(named), days, "run")) as reading,
+            warehouse.transaction(connection),
+        ):
+            writer.ensure_table(connection, self.table.name, self.table.contract)
+            handler.stage(connection, self.table, reading)
+            loaded = writer.write(connection, self.table, window, "run")
+            rows = handler.complete(connection, self.table, reading, loaded.rows)
+            lines = connection.execute(
+                "SELECT coalesce(_line, concat_ws(chr(9), coalesce(tconst, '\\N'), "
+                "coalesce(average_rating, '\\N'), coalesce(num_votes::VARCHAR, '\\N'))) "
+                f"FROM {self.table.name} ORDER BY run_date, 1"
+            ).fetchall()
+        assert rows == len(lines)
+        return lines
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (gzip.compress(b""), "line 1: expected the columns .*, but the file is empty"),
+            (b"", "line 1: expected the columns .*, but the file is empty"),
+            (b"<html>", "line 1: expected the columns .* no sound gzip"),
+            (text(SOUND), "line 1: expected the columns .* no sound gzip"),
+            (gzip.compress(text(SOUND))[:40], "line 1: expected the columns .* no sound gzip"),
+            (gzip.compress(text(SOUND))[:-9], "after line .*: expected the rest of a sound gzip"),
+            (gzip.compress(text(SOUND))[:-1], "after line .*: expected the rest of a sound gzip"),
+            (
+                gzip.compress(text(SOUND))[:-8] + bytes(8),
+                "after line .*: expected the rest of a sound gzip.*CRC",
+            ),
+            (gzip.compress(text(SOUND)) + b"more", "after line .*: .*Not a gzipped file"),
+            (
+                gzip.compress(text([*SOUND, b"x" * 17_000_000])),
+                "after line 1,001: expected .* lines of at most 16,000,000 bytes",
+            ),
+            (gzip.compress(text(SOUND, b"tconst\tnumVotes\taverageRating")), "line 1: expected"),
+            (gzip.compress(text(SOUND, HEADER + b"\tisNew")), "line 1: expected"),
+            (gzip.compress(text(SOUND, b"tconst\taverageRating\tvotes")), "line 1: expected"),
+            (gzip.compress(text(SOUND, b"tconst\taverageRating")), "line 1: expected"),
+            (gzip.compress(text(SOUND, b"\xef\xbb\xbf" + HEADER)), "line 1: expected"),
+            (gzip.compress(text(SOUND, HEADER + b"\r")), "line 1: expected"),
+            (gzip.compress(b"\n".join(SOUND)), "line 1: expected the columns .* has 'tt0000001"),
+            (gzip.compress(text(SOUND).replace(b"\n", b"\r")), "line 1: expected"),
+            (gzip.compress(text(SOUND).decode().encode("utf-16")), "line 1: expected"),
+        ],
+        ids=[
+            "empty", "0 bytes", "HTML", "not packed", "cut off at its start",
+            "cut off before its checksum", "cut off in its length", "wrong checksum",
+            "garbage behind it", "endless line", "columns in another order", "another column",
+            "a renamed column", "a missing column", "byte order mark", "CRLF", "no header",
+            "old Macintosh", "UTF-16",
+        ],
+    )  # fmt: skip
+    def test_a_file_that_cannot_be_read_whole_is_named_with_line_and_expectation(
+        self, tmp_path, content, message
+    ):
+        with pytest.raises(WarehouseError, match=f"(?s)0.tsv.gz, {message}"):
+            self.load(tmp_path, content)
+
+    def test_a_missing_file_is_named(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(Path, "write_bytes", lambda *_: None)
+        with pytest.raises(WarehouseError, match=r"0\.tsv\.gz is missing: fetch it again"):
+            self.load(tmp_path, b"")
+
+    def test_a_header_alone_is_an_empty_day(self, tmp_path):
+        assert self.load(tmp_path, gzip.compress(HEADER + b"\n"), gzip.compress(HEADER)) == []
+
+    def test_a_file_in_several_gzip_members_is_one(self, tmp_path):
+        content = text(SOUND)
+        packed = gzip.compress(content[:777]) + gzip.compress(b"") + gzip.compress(content[777:])
+        assert self.load(tmp_path, packed) == [(line.decode(),) for line in SOUND]
+
+    line = st.lists(
+        st.sampled_from([b"\t", b"\t5.0\t1", b"tt1", b"\r", b"\0", b"\xff", b'"', b"\\N", b" "]),
+        max_size=5,
+    ).map(b"".join)
+
+    @given(st.lists(line, max_size=12), st.sampled_from([b"\n", b""]))
+    @settings(
+        max_examples=60,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    def test_whatever_the_lines_are_each_one_is_stored(self, tmp_path, lines, end):
+        content = b"\n".join([HEADER, *lines]) + end
+        expected = content.split(b"\n")[1 : None if content[-1:] != b"\n" else -1]
+        stored = self.load(tmp_path, gzip.compress(content))
+        # Empty columns too many are passed over.
+        assert sorted(line.rstrip("\t") for (line,) in stored) == sorted(
+            shown(line).rstrip("\t") for line in expected
+        )
+
+    @pytest.mark.parametrize("odd", [b"\r", b"", b"\0", b"x" * 5_000_000, b"\t\r1"])
+    def test_an_odd_line_is_found_wherever_it_stands_in_a_large_file(self, tmp_path, odd):
+        lines = [b"tt%07d\t5.0\t%d" % (n, n) for n in range(200_000)]
+        places = [0, 11_111, 99_999, 200_003]
+        for place in places:
+            lines.insert(place, odd)
+        stored = self.load(tmp_path, gzip.compress(text(lines), 1))
+        assert len(stored) == len(lines)

@@ -16,6 +16,7 @@ from movies_assets.warehouse import writer
 
 DAY, DAY_BEFORE, LONG_BEFORE = date(2025, 10, 30), date(2025, 10, 29), date(2025, 10, 1)
 SERIES = 100
+GOLD = [name for name in TABLES if name.startswith("gold.imdb_")]
 NOTHING = {
     "avg_rating": 0,
     "pilot_rating": 0,
@@ -58,15 +59,18 @@ def read_by(name: str) -> list[str]:
     return [parameter.replace("_", ".", 1) for parameter in parameters]
 
 
+def steps_to(name: str) -> list[str]:
+    """Return the gold tables that a gold table is made of, and itself, in order."""
+    before = [step for source in read_by(name) if source in GOLD for step in steps_to(source)]
+    return list(dict.fromkeys([*before, name]))
+
+
 class Lab:
-    """A database with silver tables to fill; gold tables are made of them when asked for."""
+    """A database with silver tables to fill; a gold table is made of them when it is asked for."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self.keys = count(SERIES + 1)
-        for name, table in TABLES.items():
-            if name.startswith("silver.imdb_"):
-                writer.ensure_table(connection, name, table.contract)
 
     def put(self, name: str, **values: Any) -> None:
         row = {"run_date": DAY, **values}
@@ -116,14 +120,10 @@ class Lab:
     def gold(self, table: str) -> list[Row]:
         """Make a table, and the gold tables that it reads, and return its rows by key."""
         name = f"gold.imdb_{table}"
-        contract = TABLES[name].contract
-        for source in read_by(name):
-            if source.startswith("gold."):
-                self.gold(source.removeprefix("gold.imdb_"))
-        self.connection.execute(f"DROP TABLE IF EXISTS {name}")
-        writer.ensure_table(self.connection, name, contract)
-        self.connection.execute(f"INSERT INTO {name} BY NAME {sql_of(name)}")
-        rows = self.connection.execute(f"FROM {name} ORDER BY {', '.join(contract.key())}")
+        for step in steps_to(name):
+            self.connection.execute(f"INSERT INTO {step} BY NAME {sql_of(step)}")
+        key = ", ".join(TABLES[name].contract.key())
+        rows = self.connection.execute(f"FROM {name} ORDER BY {key}")
         names = [column[0] for column in rows.description or ()]
         return [dict(zip(names, values, strict=True)) for values in rows.fetchall()]
 
@@ -140,10 +140,22 @@ class Lab:
         return row
 
 
-@pytest.fixture
-def lab() -> Iterator[Lab]:
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database with all tables, empty."""
     with duckdb.connect() as connection:
-        yield Lab(connection)
+        connection.execute("CREATE SCHEMA silver; CREATE SCHEMA gold")
+        for name, table in TABLES.items():
+            if name.startswith(("silver.imdb_", "gold.imdb_")):
+                connection.execute(f"CREATE TABLE {name} ({table.contract.ddl()})")
+        yield connection
+
+
+@pytest.fixture
+def lab(connection) -> Iterator[Lab]:
+    connection.execute("BEGIN")
+    yield Lab(connection)
+    connection.execute("ROLLBACK")
 
 
 # Figures of a series.

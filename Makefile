@@ -35,8 +35,8 @@ run summary dev: export DAGSTER_HOME := $(CURDIR)
 # Dagster warns of its own beta interfaces and of the command line to come, a screenful at a start.
 run summary dev: export PYTHONWARNINGS := ignore
 
-run: $(INSTALLED) ## materialize YTS for the last 30 days of the sample, then sum up
-	@$(BIN)/python -m movies_assets run --days 30 -- $(BIN)/dagster job execute -m $(MODULE) -j yts_daily
+run: $(INSTALLED) ## materialize the newest days of the sample's sources, then sum up
+	@$(BIN)/python -m movies_assets run --job yts_daily 30 --job imdb_daily 3 -- $(BIN)/dagster job execute -m $(MODULE)
 
 summary: $(INSTALLED) ## what the warehouse holds and how the newest run went
 	@$(BIN)/python -m movies_assets summary

@@ -29,31 +29,47 @@ def main() -> None:
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.option("--days", default=30, show_default=True, help="How many of the newest days to run.")
+@click.option(
+    "--job",
+    "jobs",
+    type=(str, int),
+    multiple=True,
+    required=True,
+    help="A job, and how many of its newest days to run; may be repeated.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(days: int, command: tuple[str, ...]) -> None:
-    """Run COMMAND, a `dagster job execute`, for the newest days as one range, and sum up."""
+def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
+    """Run COMMAND, a `dagster job execute`, for each job with its newest days, and sum up."""
     settings, console = _load(), Console(highlight=False)
-    first, last = newest_days(settings, days)
-    log = settings.data_dir / "logs" / "run.log"
-    console.print(
-        f"Materializing {first} to {last} as one range, log in {_short(log)}", soft_wrap=True
-    )
-    started = datetime.now(UTC)
-    # The summary's imports take 3 s and are needed when the run is over: let them come beside it.
+    # The summary's imports take 3 s and are needed when the runs are over: let them come beside.
     Thread(target=import_module, args=["movies_assets.summary"]).start()
-    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-    code = execute([*command, "--tags", json.dumps(tags)], log, console)
-    seconds = (datetime.now(UTC) - started).total_seconds()
+    for job, days in jobs:
+        _run_job(settings, console, job, days, command)
 
     from movies_assets import summary  # noqa: PLC0415 (heavy, see above)
 
+    summary.show(settings, summary.dagster_instance(), console)
+
+
+def _run_job(
+    settings: Settings, console: Console, job: str, days: int, command: Sequence[str]
+) -> None:
+    """Run a job for its newest days as one range; end the program where it fails."""
+    first, last = newest_days(settings, job, days)
+    log = settings.data_dir / "logs" / f"{job}.log"
+    console.print(
+        f"Running {job} for {first} to {last} as one range, log in {_short(log)}", soft_wrap=True
+    )
+    started = datetime.now(UTC)
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    code = execute([*command, "-j", job, "--tags", json.dumps(tags)], log, console)
+    seconds = (datetime.now(UTC) - started).total_seconds()
     if code:
-        console.print(f"The run failed after {seconds:.0f} s:", *_reasons(started, log), sep="\n\n")
+        reasons = _reasons(job, started, log)
+        console.print(f"The run failed after {seconds:.0f} s:", *reasons, sep="\n\n")
         console.print(f"\nThe whole log is in {_short(log)}", soft_wrap=True)
         sys.exit(code)
     console.print(f"Done in {seconds:.0f} s.")
-    summary.show(settings, summary.dagster_instance(), console)
 
 
 @main.command("summary")
@@ -77,11 +93,13 @@ def write_dictionary() -> None:
     click.echo(f"wrote {_short(dictionary.PATH)}")
 
 
-def newest_days(settings: Settings, days: int) -> tuple[str, str]:
-    """Return first and last of the newest partitions; the sample's end with its last day."""
-    from movies_assets.partitions import yts_days  # noqa: PLC0415 (heavy)
+def newest_days(settings: Settings, job: str, days: int) -> tuple[str, str]:
+    """Return first and last of a job's newest partitions; the sample's end with its last day."""
+    from movies_assets.automation.jobs import DAILY  # noqa: PLC0415 (heavy)
 
-    keys = yts_days(settings).get_partition_keys()[-days:]
+    if job not in DAILY:
+        raise click.ClickException(f"there is no job {job}; there are {', '.join(DAILY)}")
+    keys = DAILY[job](settings).get_partition_keys()[-days:]
     return keys[0], keys[-1]
 
 
@@ -107,13 +125,13 @@ def execute(command: Sequence[str], log: Path, console: Console) -> int:
     return process.returncode
 
 
-def _reasons(started: datetime, log: Path) -> list[Text]:
+def _reasons(job: str, started: datetime, log: Path) -> list[Text]:
     """Say why the run failed: what Dagster recorded, or else the end of the log."""
     from movies_assets import summary  # noqa: PLC0415 (heavy)
 
     recorded: list[str] = []
     if instance := summary.dagster_instance():
-        run = summary.newest_run(instance, since=started)
+        run = summary.newest_run(instance, job, since=started)
         recorded = summary.failures_of(instance, run.run_id) if run else []
     end = "\n".join(log.read_text(encoding="utf-8").splitlines()[-SHOWN_LINES:])
     return [Text(reason) for reason in recorded or [end]]

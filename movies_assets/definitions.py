@@ -10,6 +10,7 @@ from movies_assets import settings as settings_module
 from movies_assets.assets.bronze import imdb as bronze_imdb
 from movies_assets.assets.bronze import yts as bronze_yts
 from movies_assets.assets.gold import imdb as gold_imdb
+from movies_assets.assets.gold import quality
 from movies_assets.assets.gold import yts as gold_yts
 from movies_assets.assets.silver import imdb as silver_imdb
 from movies_assets.assets.silver import yts as silver_yts
@@ -29,9 +30,10 @@ MODULES: tuple[ModuleType, ...] = (
     silver_imdb,
     gold_imdb,
 )
-TABLES = by_name(
-    [item for module in MODULES for item in vars(module).values() if isinstance(item, Table)]
-)
+_OF_SOURCES = [
+    item for module in MODULES for item in vars(module).values() if isinstance(item, Table)
+]
+TABLES = by_name([*_OF_SOURCES, quality.data_quality_snapshot(_OF_SOURCES)])
 
 
 def open_warehouse(settings: Settings) -> Warehouse:

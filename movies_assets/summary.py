@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from movies_assets.automation.jobs import YTS_DAILY
+from movies_assets.automation.jobs import DAILY
 from movies_assets.definitions import open_warehouse
 from movies_assets.settings import Settings
 
@@ -40,6 +40,46 @@ GROUP BY movie_key, movie.title, year.year, rating.rating
 ORDER BY rating.rating DESC, movie.title, movie_key
 LIMIT 10
 """
+# A handful of votes is nobody's favourite.
+VOTES_NEEDED = 1_000
+SERIES = """
+SELECT series.series_label, series.episodes, round(kpis.avg_rating, 1), kpis.finale_rating,
+    printf('%+.2f', kpis.finale_delta)
+FROM gold.imdb_series_kpis AS kpis JOIN gold.imdb_dim_series AS series USING (series_key)
+WHERE kpis.popularity >= {votes} AND series.seasons > 0 AND kpis.avg_rating > 0
+ORDER BY {order}, series.series_key
+LIMIT 5
+"""
+SERIES_HEADERS = [">Episodes", ">Rating", ">Finale", ">Delta"]
+
+
+class List(NamedTuple):
+    """A list of the summary.
+
+    Attributes:
+        needs: the table without which there is nothing to list.
+        headers: of its columns; those of numbers begin with `>`.
+        query: its rows.
+    """
+
+    needs: str
+    headers: list[str]
+    query: str
+
+
+LISTS = [
+    List("gold.fact_movies", ["Ten best movies", ">Year", ">Rating", "Genres"], BEST_MOVIES),
+    List(
+        "gold.imdb_series_kpis",
+        ["Best series", *SERIES_HEADERS],
+        SERIES.format(votes=VOTES_NEEDED, order="kpis.avg_rating DESC"),
+    ),
+    List(
+        "gold.imdb_series_kpis",
+        ["Most disappointing finales", *SERIES_HEADERS],
+        SERIES.format(votes=VOTES_NEEDED, order="kpis.finale_delta"),
+    ),
+]
 
 
 class Check(NamedTuple):
@@ -69,12 +109,20 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
     """
     with open_warehouse(settings).reading() as connection:
         rows = row_counts(connection)
-        best = connection.execute(BEST_MOVIES).fetchall() if "gold.fact_movies" in rows else []
+        lists = [
+            (found.headers, connection.execute(found.query).fetchall())
+            for found in LISTS
+            if found.needs in rows
+        ]
     refused = sum(n for name, n in rows.items() if name.startswith("quarantine."))
-    console.print(_table(["Table", ">Rows"], [(name, f"{n:,}") for name, n in rows.items()]))
-    if best:
-        console.print()
-        console.print(_table(["Ten best movies", ">Year", ">Rating", "Genres"], best))
+    shown = [
+        (name, f"{n:,}") for name, n in rows.items() if n or not name.startswith("quarantine.")
+    ]
+    console.print(_table(["Table", ">Rows"], shown))
+    for headers, listed in lists:
+        if listed:
+            console.print()
+            console.print(_table(headers, listed))
     console.print()
     _show_checks(instance, console)
     console.print(f"Quarantine  {refused:,} rows")
@@ -93,9 +141,11 @@ def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {name: n for (name,), [(n,)] in zip(names, counts, strict=True)}
 
 
-def newest_run(instance: dg.DagsterInstance, since: datetime | None = None) -> dg.DagsterRun | None:
-    """Return the newest run of the daily job."""
-    filters = dg.RunsFilter(job_name=YTS_DAILY, created_after=since)
+def newest_run(
+    instance: dg.DagsterInstance, job: str, since: datetime | None = None
+) -> dg.DagsterRun | None:
+    """Return the newest run of a job."""
+    filters = dg.RunsFilter(job_name=job, created_after=since)
     return next(iter(instance.get_runs(filters, limit=1)), None)
 
 
@@ -140,17 +190,24 @@ def _step_failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
 
 
 def _show_checks(instance: dg.DagsterInstance | None, console: Console) -> None:
-    run = newest_run(instance) if instance else None
-    if instance is None or run is None:
+    runs = {job: newest_run(instance, job) for job in DAILY} if instance else {}
+    if not any(runs.values()):
         console.print(
             "Checks      no run is known (DAGSTER_HOME names the folder of Dagster's runs)"
         )
-        return
+    for job, run in runs.items():
+        if instance and run:
+            _show_checks_of(instance, job, run, console)
+
+
+def _show_checks_of(
+    instance: dg.DagsterInstance, job: str, run: dg.DagsterRun, console: Console
+) -> None:
     checks = checks_of(instance, run.run_id)
     count = Counter(check.verdict for check in checks)
     verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS)
     status = run.status.value.lower()
-    console.print(f"Checks      {verdicts} in the newest {YTS_DAILY} run ({status})")
+    console.print(f"Checks      {verdicts} in the newest {job} run ({status})")
     for check in checks:
         if check.verdict != "passed":
             line = Text(f"{check.verdict}: {check.name}: {check.description}")
@@ -168,7 +225,9 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for header in headers:
         justify: JustifyMethod = "right" if header[0] == ">" else "left"
-        table.add_column(header.lstrip(">"), justify=justify, no_wrap=True)
+        # The first column gives way where the page is narrow.
+        width = len(header) - 1 if header[0] == ">" else None
+        table.add_column(header.lstrip(">"), justify=justify, no_wrap=True, min_width=width)
     for row in rows:
         table.add_row(*("" if value is None else Text(str(value)) for value in row))
     return table

@@ -1,20 +1,22 @@
-"""Contract + function -> a Dagster asset and its checks.
+"""Contract + function -> a Dagster asset.
 
-`@table` describes a table; `Table.asset` and `Table.checks` build what Dagster runs, once the
-settings (and with them the partitions) are known. What the checks do belongs in `checks`, how rows
-are stored in `warehouse`.
+`@table` describes a table; `Table.asset` builds what Dagster runs, once the settings (and with them
+the partitions) are known. What is checked belongs in `checks`, how rows are stored in `warehouse`.
 """
 
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 
 from movies_assets.contracts import Contract
 from movies_assets.partitions import BACKFILL
 from movies_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from movies_assets.checks.base import Check
 
 LAYERS = ("bronze", "silver", "gold")
 OWNERS = ["team:movies"]
@@ -73,6 +75,7 @@ class Table:
         deps: assets that have to be there first, beyond inputs and referenced tables.
         volume_band: factor by which a day's rows may differ from the usual before a check warns.
         fresh_within_days: age of the newest partition from which a check warns.
+        checks: builders of checks beyond those that follow from what is declared here.
         options: passed through to `dagster.asset`.
     """
 
@@ -90,6 +93,7 @@ class Table:
     deps: tuple[dg.AssetKey, ...] = ()
     volume_band: float | None = None
     fresh_within_days: int | None = None
+    checks: tuple[Callable[["Table"], "Check"], ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -142,7 +146,7 @@ class Table:
             io_manager_key="io_manager",
             dagster_type=dg.Any,  # the IO manager knows which types it takes
             partitions_def=self.partitions(settings) if self.partitions else None,
-            backfill_policy=BACKFILL if self.partitions else None,
+            backfill_policy=BACKFILL,
             pool=WRITER_POOL,
             **self.options,
         )

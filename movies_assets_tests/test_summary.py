@@ -3,7 +3,7 @@
 import io
 import json
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -108,18 +108,38 @@ def test_a_wrong_setting_is_one_plain_line(monkeypatch):
 
 def test_the_newest_days_end_with_the_last_day_of_the_sample():
     settings = load(sample={"last_day": date(2024, 3, 1)})
-    assert newest_days(settings, 30) == ("2024-02-01", "2024-03-01")
-    assert newest_days(settings, 10**6) == (settings.yts.first_day.isoformat(), "2024-03-01")
-    first, last = newest_days(load(profile="live"), 2)
+    assert newest_days(settings, "yts_daily", 30) == ("2024-02-01", "2024-03-01")
+    assert newest_days(settings, "yts_daily", 10**6) == (
+        settings.yts.first_day.isoformat(),
+        "2024-03-01",
+    )
+    first, last = newest_days(load(profile="live"), "yts_daily", 2)
     assert date.fromisoformat(last) - date.fromisoformat(first) == timedelta(days=1)
 
 
-def test_a_run_covers_the_newest_days_as_one_range(elsewhere):
-    code = "import sys; print(*sys.argv[1:], sep='\\n'); sys.exit(7)"
-    result = CliRunner().invoke(main, ["run", "--days", "2", "--", sys.executable, "-c", code])
+def test_todays_dumps_of_imdb_are_the_newest():
+    assert (
+        newest_days(load(profile="live"), "imdb_daily", 1) == (str(datetime.now(UTC).date()),) * 2
+    )
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_job_that_does_not_exist_is_one_plain_line():
+    result = CliRunner().invoke(main, ["run", "--job", "yts_weekly", "2", "--", "true"])
+    assert result.exit_code == 1
+    assert "there is no job yts_weekly; there are yts_daily, imdb_daily" in result.output
+
+
+def test_a_run_covers_the_newest_days_of_each_job_as_one_range(elsewhere):
+    code = "import sys; print(*sys.argv[1:], sep='\\n'); sys.exit('imdb_daily' in sys.argv and 7)"
+    jobs = ["--job", "yts_daily", "2", "--job", "imdb_daily", "1"]
+    result = CliRunner().invoke(main, ["run", *jobs, "--", sys.executable, "-c", code])
     assert result.exit_code == 7
-    flag, tags = (elsewhere / "logs" / "run.log").read_text().splitlines()
-    assert flag == "--tags"
+    logs = {job: (elsewhere / "logs" / f"{job}.log").read_text() for job in jobs[1::3]}
+    assert [text.splitlines()[:3] for text in logs.values()] == [
+        ["-j", job, "--tags"] for job in logs
+    ]
+    tags = logs["yts_daily"].splitlines()[3]
     assert json.loads(tags) == {
         "dagster/asset_partition_range_start": "2025-10-30",
         "dagster/asset_partition_range_end": "2025-10-31",
@@ -128,11 +148,13 @@ def test_a_run_covers_the_newest_days_as_one_range(elsewhere):
 
 def test_a_failed_command_shows_the_end_of_its_log_and_where_the_rest_is(elsewhere):
     code = "print(*range(100), sep='\\n'); raise SystemExit(3)"
-    result = CliRunner().invoke(main, ["run", "--", sys.executable, "-c", code])
+    result = CliRunner().invoke(
+        main, ["run", "--job", "yts_daily", "1", "--", sys.executable, "-c", code]
+    )
     assert result.exit_code == 3
     assert "99" in result.output
     assert "\n50\n" not in result.output
-    assert str(elsewhere / "logs" / "run.log") in result.output
+    assert str(elsewhere / "logs" / "yts_daily.log") in result.output
 
 
 def test_a_terminal_is_told_the_step_that_runs(tmp_path):

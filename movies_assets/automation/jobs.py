@@ -1,5 +1,7 @@
 """Jobs: what is run together."""
 
+from collections.abc import Callable, Mapping
+
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
@@ -13,6 +15,14 @@ YTS_DAILY = "yts_daily"
 YTS_ASSETS = dg.AssetSelection.groups("yts")
 IMDB_DAILY = "imdb_daily"
 IMDB_ASSETS = dg.AssetSelection.groups("imdb")
+# The profile belongs to every source's run, and profiles there what that run has written.
+QUALITY = dg.AssetSelection.groups("quality")
+
+# The daily jobs, and the partitions of each.
+DAILY: Mapping[str, Callable[[Settings], dg.DailyPartitionsDefinition]] = {
+    YTS_DAILY: yts_days,
+    IMDB_DAILY: imdb_run_dates,
+}
 
 
 def build(settings: Settings) -> list[dg.JobDefinition | UnresolvedAssetJobDefinition]:
@@ -20,14 +30,14 @@ def build(settings: Settings) -> list[dg.JobDefinition | UnresolvedAssetJobDefin
     return [
         dg.define_asset_job(
             YTS_DAILY,
-            selection=YTS_ASSETS,
-            partitions_def=yts_days(settings),
+            selection=YTS_ASSETS | QUALITY,
+            partitions_def=DAILY[YTS_DAILY](settings),
             description="Materialize YTS from API to star schema for one day or a range of days.",
         ),
         dg.define_asset_job(
             IMDB_DAILY,
-            selection=IMDB_ASSETS,
-            partitions_def=imdb_run_dates(settings),
+            selection=IMDB_ASSETS | QUALITY,
+            partitions_def=DAILY[IMDB_DAILY](settings),
             description="Fetch IMDb's dumps and materialize them up to the series' figures; where "
             "no dump has changed, nothing below the landing zone is run.",
         ),

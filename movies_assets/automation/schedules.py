@@ -1,16 +1,19 @@
 """Schedules: when jobs run."""
 
+from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime
+from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
 from movies_assets.automation.completeness import complete_days
-from movies_assets.automation.jobs import YTS_ASSETS, YTS_DAILY
-from movies_assets.partitions import ONE_DAY, day_ranges, days_of, yts_days
+from movies_assets.automation.jobs import IMDB_ASSETS, IMDB_DAILY, YTS_ASSETS, YTS_DAILY
+from movies_assets.partitions import ONE_DAY, day_ranges, days_of, imdb_run_dates, yts_days
 from movies_assets.settings import Settings
 
 UNDER_WAY = [
@@ -23,6 +26,11 @@ UNDER_WAY = [
 
 def build(settings: Settings) -> list[dg.ScheduleDefinition]:
     """Build the schedules."""
+    return [_yts_daily(settings), _imdb_daily(settings)]
+
+
+def _yts_daily(settings: Settings) -> dg.ScheduleDefinition:
+    """Ask for yesterday, and for every day that was missed."""
     partitions = yts_days(settings)
 
     @dg.schedule(
@@ -39,13 +47,12 @@ def build(settings: Settings) -> list[dg.ScheduleDefinition]:
     ) -> list[dg.RunRequest] | dg.SkipReason:
         now = context.scheduled_execution_time
         keys = partitions.get_partition_keys(current_time=now)[-settings.catch_up_days :]
-        assert context.repository_def is not None  # noqa: S101 (Dagster sets it for every tick)
-        graph = context.repository_def.asset_graph
-        done = complete_days(context.instance, graph, YTS_ASSETS.resolve(graph), partitions)
+        tables = _tables(context, YTS_ASSETS)
+        done = complete_days(context.instance, _graph(context), tables, partitions)
         first_done = next((index for index, key in enumerate(keys) if key in done), len(keys) - 1)
         if any(key < keys[0] for key in done):  # begun before: all days within reach were missed
             first_done = 0
-        under_way = _under_way(context.instance)
+        under_way = _under_way(context.instance, YTS_DAILY, tables)
         missing = [
             key
             for key in keys[first_done:]
@@ -62,7 +69,50 @@ def build(settings: Settings) -> list[dg.ScheduleDefinition]:
             for first, last in _ranges(missing)
         ]
 
-    return [yts_daily_schedule]
+    return yts_daily_schedule
+
+
+def _imdb_daily(settings: Settings) -> dg.ScheduleDefinition:
+    """Ask for today's dumps; those of days that were missed cannot be had any more."""
+    partitions = imdb_run_dates(settings)
+
+    @dg.schedule(
+        name=f"{IMDB_DAILY}_schedule",
+        job_name=IMDB_DAILY,
+        # The dumps are refreshed once a day, at no hour that is promised.
+        cron_schedule=["30 3 * * *", "30 15 * * *"],
+        execution_timezone="UTC",
+        description="Fetch today's dumps; twice a day, in case the first run failed. What was "
+        "fetched is not fetched again.",
+    )
+    def imdb_daily_schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        now = context.scheduled_execution_time
+        keys = partitions.get_partition_keys(current_time=now)
+        if not keys:
+            return dg.SkipReason("the first run date is still to come")
+        today = keys[-1]
+        tables = _tables(context, IMDB_ASSETS)
+        day = date.fromisoformat(today)
+        if today in complete_days(context.instance, _graph(context), tables, partitions):
+            return dg.SkipReason(f"the dumps of {today} are there")
+        if any(a <= day <= b for a, b in _under_way(context.instance, IMDB_DAILY, tables)):
+            return dg.SkipReason(f"the dumps of {today} are under way")
+        return dg.RunRequest(run_key=f"{now:%Y-%m-%d %H}", partition_key=today)
+
+    return imdb_daily_schedule
+
+
+def _graph(context: dg.ScheduleEvaluationContext) -> BaseAssetGraph[Any]:
+    assert context.repository_def is not None  # noqa: S101 (Dagster sets it for every tick)
+    return context.repository_def.asset_graph
+
+
+def _tables(
+    context: dg.ScheduleEvaluationContext, selection: dg.AssetSelection
+) -> AbstractSet[dg.AssetKey]:
+    return selection.resolve(_graph(context))
 
 
 def _ranges(keys: list[str]) -> list[tuple[str, str]]:
@@ -70,11 +120,18 @@ def _ranges(keys: list[str]) -> list[tuple[str, str]]:
     return [(first.isoformat(), last.isoformat()) for first, last in day_ranges(days)]
 
 
-def _under_way(instance: dg.DagsterInstance) -> list[tuple[date, date]]:
-    """Return first and last day of the runs that wait or run.
+def _under_way(
+    instance: dg.DagsterInstance, job: str, tables: AbstractSet[dg.AssetKey]
+) -> list[tuple[date, date]]:
+    """Return first and last day of the runs of a source that wait or run.
 
     A run whose process was killed says forever that it runs; after a day it is not believed.
     """
     since = datetime.now(UTC) - ONE_DAY
     runs = instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY, created_after=since))
-    return [days for run in runs if (days := days_of(run.tags))]
+    return [
+        days
+        for run in runs
+        if run.job_name == job or tables & (run.asset_selection or set())
+        if (days := days_of(run.tags))
+    ]

@@ -34,4 +34,5 @@ def checks_of(
         checks.append(volume_check(table))
     if table.fresh_within_days is not None:
         checks.append(freshness_check(table, settings))
+    checks += [build(table) for build in table.checks]
     return warehouse_checks(table, checks)

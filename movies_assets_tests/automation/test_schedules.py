@@ -1,4 +1,4 @@
-"""The daily schedule asks for yesterday and for every day that was missed."""
+"""Schedules ask for what is missing: YTS for every missed day, IMDb for today's dumps."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 
-from movies_assets.automation.jobs import YTS_DAILY
+from movies_assets.automation.jobs import IMDB_DAILY, YTS_DAILY
 from movies_assets.definitions import build_defs
 from movies_assets.settings import load
 
@@ -132,3 +132,49 @@ def test_a_tick_of_the_next_day_asks_again_for_what_failed(instance, live):
     schedule = live.get_repository_def().get_schedule_def(f"{YTS_DAILY}_schedule")
     keys = [schedule.evaluate_tick(tick).run_requests[0].run_key for tick in context]
     assert len(set(keys)) == 2
+
+
+def test_a_run_of_another_source_does_not_count_as_under_way(instance, live):
+    materialize(instance, live, ["2025-11-08"])
+    instance.create_run_for_job(
+        live.resolve_job_def(IMDB_DAILY),
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"dagster/partition": "2025-11-09"},
+    )
+    assert requested(instance, live) == [("2025-11-09", "2025-11-09")]
+
+
+class TestImdb:
+    def tick(self, instance, live, hour: int = 3) -> dg.RunRequest | None:
+        context = dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=datetime(2025, 11, 10, hour, 30, tzinfo=UTC),
+            repository_def=live.get_repository_def(),
+        )
+        schedule = live.get_repository_def().get_schedule_def(f"{IMDB_DAILY}_schedule")
+        requests = schedule.evaluate_tick(context).run_requests
+        return requests[0] if requests else None
+
+    def test_todays_dumps_are_asked_for(self, instance, live):
+        assert self.tick(instance, live).partition_key == "2025-11-10"
+
+    def test_after_a_failure_the_second_tick_of_the_day_asks_again(self, instance, live):
+        keys = {self.tick(instance, live, hour).run_key for hour in (3, 15)}
+        assert len(keys) == 2
+
+    def test_what_is_there_is_not_asked_for(self, instance, live):
+        materialize(instance, live, ["2025-11-10"])
+        assert self.tick(instance, live) is None
+
+    def test_what_is_under_way_is_not_asked_for(self, instance, live):
+        instance.create_run_for_job(
+            live.resolve_job_def(IMDB_DAILY),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={"dagster/partition": "2025-11-10"},
+        )
+        assert self.tick(instance, live) is None
+
+    def test_before_the_first_run_date_nothing_is_asked_for(self, instance, tmp_path):
+        imdb = {"first_run_date": "2030-01-01"}
+        later = build_defs(load(data_dir=tmp_path, profile="live", imdb=imdb))
+        assert self.tick(instance, later) is None

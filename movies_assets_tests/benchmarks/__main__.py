@@ -23,6 +23,8 @@ from pathlib import Path
 import click
 import httpx
 
+from movies_assets_tests.benchmarks.imdb import imdb
+
 ROOT = Path(__file__).parents[2]
 OURS, EMPTY = "movies_assets.definitions", "movies_assets_tests.benchmarks.empty_job"
 MOVIES, PAGE, LATENCY, CONCURRENCY = 74_000, 50, 0.05, 8
@@ -37,6 +39,9 @@ def main() -> None:
         f"{os.cpu_count()} cores, Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in packages)
     )
+
+
+main.add_command(imdb)
 
 
 @main.command("import")

@@ -13,7 +13,7 @@ import dagster as dg
 import ibis
 import ibis.expr.types as ir
 
-from movies_assets.automation.jobs import YTS_ASSETS, YTS_DAILY
+from movies_assets.automation.jobs import QUALITY, YTS_ASSETS, YTS_DAILY
 from movies_assets.definitions import TABLES, build_defs
 from movies_assets.settings import Settings, load
 from movies_assets.table import Table
@@ -51,8 +51,11 @@ def _empty() -> dg.Definitions:
     return dg.Definitions(
         assets=[_empty_asset(table, settings) for table in TABLES.values()],
         asset_checks=[_empty_checks(check) for check in checks],
-        jobs=[dg.define_asset_job(YTS_DAILY, selection=YTS_ASSETS)],
-        resources={"io_manager": EmptyIOManager(), "yts": None},
+        jobs=[dg.define_asset_job(YTS_DAILY, selection=YTS_ASSETS | QUALITY)],
+        resources={
+            "io_manager": EmptyIOManager(),
+            **dict.fromkeys(["yts", "imdb", "imdb_landed", "warehouse"]),
+        },
         executor=dg.in_process_executor,
     )
 

@@ -1,0 +1,193 @@
+"""The profile of every silver and gold table: how its columns looked, partition after partition.
+
+What belongs here: which rows of a table are profiled, and the figures. Which figures are odd is
+said in `checks.bands`. A table of any source is profiled without being named here.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+
+import dagster as dg
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from movies_assets.checks.bands import bands_check
+from movies_assets.contracts import Contract, Instant, column
+from movies_assets.partitions import days_of
+from movies_assets.table import Table, Versions, table
+from movies_assets.warehouse.database import Warehouse, WarehouseError
+from movies_assets.warehouse.writer import stored_types
+
+PROFILED_LAYERS = ("silver", "gold")
+# Of a text, as much as tells what it is: a synopsis may have thousands of characters.
+SHOWN_CHARACTERS = 100
+
+
+class DataQualitySnapshot(Contract):
+    """One row a table, partition and column: its figures when it was profiled last."""
+
+    table_name: str = column("The table, as schema.table.", key=True, compression="dictionary")
+    partition: str = column(
+        "The days that were profiled: one, or the first and last of a range as first...last. Of a "
+        "table that mirrors the newest state its own day; of a table without days that of the run.",
+        key=True,
+        compression="dictionary",
+    )
+    column_name: str = column("The column.", key=True, compression="dictionary")
+    first_day: dt.Date = column("First day of the partition.")
+    last_day: dt.Date = column("Last day of the partition, which orders partitions.")
+    is_whole_table: bool = column("Whether all rows were profiled, not only those of the days.")
+    row_count: int = column("Number of rows.", ge=0)
+    null_count: int = column("Number of rows in which the column is unknown.", ge=0)
+    minimum: str = column(
+        "Least value as text, at most 100 characters of it; NULL for lists.", nullable=True
+    )
+    maximum: str = column(
+        "Greatest value as text, at most 100 characters of it; NULL for lists.", nullable=True
+    )
+    approximate_distinct: int = column(
+        "Number of different values, off by 13% on average where there are many (HyperLogLog); "
+        "exact for a key; NULL for lists and booleans.",
+        nullable=True,
+        ge=0,
+    )
+    profiled_at: Instant = column("When it was profiled (UTC); the same for all rows of a run.")
+
+
+def data_quality_snapshot(tables: Sequence[Table]) -> Table:
+    """Describe the table of profiles.
+
+    Args:
+        tables: every table; those of silver and gold are profiled.
+    """
+    profiled = {item.name: item for item in tables if item.key.path[0] in PROFILED_LAYERS}
+
+    # It has no partitions: those of YTS and IMDb differ, and an asset has one kind of them.
+    @table(
+        layer="gold",
+        group="quality",
+        name="data_quality_snapshot",
+        contract=DataQualitySnapshot,
+        replaces="keys",
+        # Profiled again, a partition's rows go as a whole, also those of columns that are no more.
+        versions=Versions(entity=("table_name", "partition"), order=("profiled_at",)),
+        deps=tuple(item.key for item in profiled.values()),
+        checks=(bands_check,),
+    )
+    def fill(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> ir.Table:
+        run = {".".join(key.path) for key in context.job_def.asset_layer.executable_asset_keys}
+        # A run of one source does not scan the others; materialized alone, all are profiled.
+        names = profiled.keys() & run or profiled.keys()
+        days = days_of(context.run.tags)
+        return snapshot(
+            [
+                profile(profiled[name], days, columns)
+                for name, columns in _stored(warehouse, sorted(names)).items()
+            ]
+        )
+
+    return fill
+
+
+def profile(table: Table, days: tuple[date, date] | None, columns: Collection[str]) -> ir.Table:
+    """Compute a table's figures in one scan: a row a column.
+
+    Args:
+        table: the table.
+        days: first and last day of the run, where it has days.
+        columns: those that are stored; a contract may have gained some since.
+    """
+    rows, day, key = table.contract.table(table.name), table.partition_column, table.contract.key()
+    window = days if day and table.replaces == "partitions" else None
+    if window:
+        rows = rows.filter(rows[day].between(*map(ibis.literal, window)))
+    figures = rows.aggregate(
+        row_count=rows.count(),
+        oldest=rows[day].min() if day else ibis.null("date"),
+        newest=rows[day].max() if day else ibis.null("date"),
+        profiles=ibis.array(
+            [
+                _figures(rows[name], is_key=key == (name,))
+                for name in rows.columns
+                if name in columns
+            ]
+        ),
+    )
+    # What is empty, or has no days of its own, is of the run's last day.
+    last_run = ibis.literal(days[1]) if days else ibis.today()
+    first_day = last_day = figures.newest.fill_null(last_run)
+    if table.replaces == "partitions":
+        first_day = figures.oldest.fill_null(last_run)
+    if window:
+        first_day, last_day = map(ibis.literal, window)
+    return figures.select(
+        "row_count",
+        table_name=ibis.literal(table.name),
+        first_day=first_day,
+        last_day=last_day,
+        is_whole_table=ibis.literal(not window),
+        profile=figures.profiles.unnest(),
+    )
+
+
+def snapshot(profiles: Sequence[ir.Table]) -> ir.Table:
+    """Put the profiles together."""
+    rows = ibis.union(*profiles).unpack("profile")
+    first, last = rows.first_day.cast("string"), rows.last_day.cast("string")
+    return rows.select(
+        "table_name",
+        "column_name",
+        "first_day",
+        "last_day",
+        "is_whole_table",
+        "row_count",
+        "approximate_distinct",
+        partition=ibis.ifelse(first == last, last, first + "..." + last),
+        null_count=rows.row_count - rows.known,
+        # Cut after the aggregate: a text is compared in its first bytes, cutting would copy each.
+        minimum=rows.minimum.left(SHOWN_CHARACTERS),
+        maximum=rows.maximum.left(SHOWN_CHARACTERS),
+        profiled_at=ibis.now(),
+    )
+
+
+def _figures(values: ir.Column, *, is_key: bool) -> ir.StructValue:
+    """Return a column's figures; named one by one, they would make four times as much SQL."""
+    is_list = values.type().is_array()
+    unknown = ibis.null("string")
+    return ibis.struct(
+        {
+            "column_name": values.get_name(),
+            "known": values.count(),
+            "minimum": unknown if is_list else _text(values.min()),
+            "maximum": unknown if is_list else _text(values.max()),
+            "approximate_distinct": _distinct(values, is_key=is_key),
+        }
+    )
+
+
+def _distinct(values: ir.Column, *, is_key: bool) -> ir.IntegerScalar:
+    """Estimate the different values where that is news; it is two thirds of what a profile costs.
+
+    A key is unique, which `contract` checks; of a boolean minimum and maximum tell as much.
+    """
+    if values.type().is_array() or values.type().is_boolean():
+        return ibis.null("int64")
+    return values.count() if is_key else values.approx_nunique()
+
+
+def _text(value: ir.Scalar) -> ir.StringScalar:
+    return value if value.type().is_string() else value.cast("string")
+
+
+def _stored(warehouse: Warehouse, names: Sequence[str]) -> Mapping[str, Collection[str]]:
+    """Return the columns of the tables that are there: a source may never have been loaded."""
+    with warehouse.reading() as connection:
+        stored = {name: stored_types(connection, name) for name in names}
+    found = {name: columns for name, columns in stored.items() if columns}
+    if not found:
+        raise WarehouseError(
+            f"there is nothing to profile in {warehouse.path}: materialize a source first"
+        )
+    return found

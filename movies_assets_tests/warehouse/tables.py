@@ -84,9 +84,8 @@ class Store:
     def manager(self, tables: Sequence[Table]) -> Any:
         if not self.is_ours:
             return DuckDBPandasIOManager(database=str(self.path), **self.options)
-        return WarehouseIOManager(
-            Warehouse(self.path, **self.options), by_name(tables), Settings(data_dir=self.path.parent)
-        )
+        warehouse = Warehouse(self.path, **self.options)
+        return WarehouseIOManager(warehouse, by_name(tables), Settings(data_dir=self.path.parent))
 
     def write(
         self, *tables: Table, days: tuple[str, ...] = (MONDAY,), **options: Any

@@ -160,7 +160,7 @@ WITH
             string_agg(primary_name, ', ' ORDER BY ordering) FILTER (role = 'writer') AS writers,
             string_agg(primary_name, ', ' ORDER BY ordering) FILTER (role = 'actor') AS top_actors,
             string_agg(nconst, ', ' ORDER BY ordering) FILTER (role = 'actor') AS top_actor_keys
-        FROM movie_credits LEFT JOIN people USING (person_key)
+        FROM movie_credits JOIN people USING (person_key)
         GROUP BY title_key
     ),
     oscars AS (

@@ -39,7 +39,7 @@ CARRIAGE_RETURN, NUL = b"\r", b"\0"
 MARK = "\x1e\x1e"
 # How characters are written there.
 VISIBLE = {CARRIAGE_RETURN: "␍", NUL: "␀"}
-LONGEST_LINE = 16_000_000
+LONGEST_LINE = 8_000_000
 CHUNK_BYTES = 1 << 18
 UNSOUND = (gzip.BadGzipFile, EOFError, zlib.error)
 # There is no quoting: a quote is a character like any other.

@@ -212,7 +212,8 @@ def test_pilot_rating(lab, episodes, rating):
         pytest.param([(2, 1, 5.0, None), (1, 1, 6.0)], 6.0, id="without-year-first"),
         pytest.param([(None, 9, 3.0), (1, 1, 6.0), (1, 2)], 6.0, id="special-first-within-a-year"),
         pytest.param([(1, None, 3.0), (1, 1, 6.0), (1, 2)], 6.0, id="without-number-first"),
-        pytest.param([(1, 1, 5.0), (1, 1, 6.0)], 6.0, id="highest-key-of-equal-ones"),
+        pytest.param([(1, 1, 5.0), (1, 1, 6.0)], 6.0, id="finale-of-equal-ones"),
+        pytest.param([(1, 1, 5.0), (1, 1, 6.0), (1, 2)], 6.0, id="highest-key-of-equal-ones"),
         pytest.param([(1, 1), (1, 2)], 0, id="else-0"),
     ],
 )

@@ -210,6 +210,43 @@ class TestConservation:
         assert [evaluation.metadata[f"rows_{fate}"].value for fate in fates] == [3, 1, 1, 1]
 
 
+DUMPED = {"imdb_people": "nconst", "imdb_akas": "tconst", "imdb_ratings": "tconst"}
+
+
+class TestConservationOfDumps:
+    @pytest.mark.parametrize(("table", "key"), DUMPED.items())
+    def test_a_lost_row_is_found_and_shown(self, stored, table, key):
+        first, newest = f"min({key})", "max(run_date)"
+        stored.sql(
+            f"DELETE FROM silver.{table} WHERE ({key}, run_date) = "
+            f"(SELECT ({first}, {newest}) FROM silver.{table})"
+        )
+        evaluation = stored.evaluate(f"silver/{table}", "conservation")
+        assert not evaluation.passed
+        assert evaluation.blocking
+        assert broken_rules(evaluation) == {"rows lost": 1}
+        counted = [evaluation.metadata[f"rows_{name}"].value for name in ("read", "kept")]
+        assert counted[0] - counted[1] == 1
+        assert "0000001" in str(evaluation.metadata["lost rows"].value)
+
+    def test_a_row_that_came_twice_is_found(self, stored):
+        stored.sql("INSERT INTO silver.imdb_people FROM silver.imdb_people LIMIT 1")
+        evaluation = stored.evaluate("silver/imdb_people", "conservation")
+        assert broken_rules(evaluation) == {"rows lost": 1}
+
+    def test_a_quarantined_row_is_not_lost(self, stored):
+        stored.sql(
+            "DELETE FROM silver.imdb_people WHERE nconst = 'nm0000001'; INSERT INTO "
+            f"quarantine.imdb_people VALUES ('{STORED_DAY}', 'line 2', 'x: rule', 'r', '', now())"
+        )
+        assert stored.evaluate("silver/imdb_people", "conservation").passed
+
+    def test_rows_of_other_run_dates_are_not_asked_for(self, stored):
+        stored.sql(f"DELETE FROM silver.imdb_ratings WHERE run_date < '{STORED_DAY}'")
+        assert stored.evaluate("silver/imdb_ratings", "conservation").passed
+        assert not stored.evaluate("silver/imdb_ratings", "conservation", "2025-10-29").passed
+
+
 class TestQuarantine:
     @pytest.mark.parametrize(
         ("sound", "severity"),

@@ -102,6 +102,7 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
     "votes grouped": (f"{BAD}\t5.0\t1,000".encode(), "num_votes: wrong type"),
     "votes with leading zero": (f"{BAD}\t5.0\t012".encode(), "num_votes: wrong type"),
     "votes beyond all numbers": (f"{BAD}\t5.0\t{10**19}".encode(), "num_votes: wrong type"),
+    "votes beyond all sums": (f"{BAD}\t5.0\t{10**18}".encode(), "votes: less_than_or_equal_to"),
     "votes empty": (f"{BAD}\t5.0\t".encode(), "num_votes: wrong type"),
     "votes unknown": (f"{BAD}\t5.0\t\\N".encode(), "votes: required"),
     "id empty": (b"\t5.0\t1", "tconst: str_matches"),
@@ -150,6 +151,24 @@ def test_every_kind_of_bad_line_is_in_quarantine_by_its_number_and_no_other_is_l
         "SELECT tconst || chr(9) || rating || chr(9) || votes FROM silver.imdb_ratings ORDER BY 1"
     ) == [(line.decode(),) for line in SOUND]
     assert conserved(result) == [len(SOUND) + len(lines), len(SOUND), len(lines)]
+
+
+def test_bad_episodes_are_in_quarantine_by_their_number(platform):
+    sound = [[f"tt{n:07}", "tt9000000", 1, n] for n in range(1, 201)]
+    bad = {
+        "series_tconst: required": [BAD, None, 1, 1],
+        "season_number: greater": [BAD, "tt9000000", -1, 1],
+        "season_number: wrong type": [BAD, "tt9000000", "1.5", 1],
+        "episode_number: wrong type": [BAD, "tt9000000", 1, "01"],
+        "episode_number: less": [BAD, "tt9000000", 1, 10**18],
+    }
+    land(platform.settings.landing, DAY, {"title.episode": [*sound, *bad.values()]})
+    steps = ["bronze/imdb_title_episode", "silver/imdb_episodes"]
+    result = run(platform, DAY, select=steps)
+    found = quarantine(platform, "imdb_episodes")
+    assert [*found] == [f"line {number}" for number in range(202, 207)]
+    assert all(rule in rules for rule, (rules, _) in zip(bad, found.values(), strict=True))
+    assert conserved(result, "silver/imdb_episodes") == [205, 200, 5]
 
 
 def test_bad_titles_are_in_quarantine_by_their_number(platform):

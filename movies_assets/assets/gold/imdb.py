@@ -230,22 +230,17 @@ class ImdbDimSeries(Contract):
 def imdb_dim_series(silver_imdb_titles: ir.Table, silver_imdb_episodes: ir.Table) -> ir.Table:
     """Collect the series, count their episodes, and give each a label of its own."""
     titles, episodes = silver_imdb_titles, silver_imdb_episodes
+    newest = ibis.coalesce(titles.run_date.max().as_scalar(), episodes.run_date.max().as_scalar())
     # Season by season first: counting different seasons in one go took five times as long.
-    episodes = episodes.select(
-        "season_number", "run_date", series_key=key_of(episodes.series_tconst)
-    )
-    seasons = episodes.group_by("series_key", "season_number").aggregate(
-        episodes=episodes.count(), seen=episodes.run_date.max()
-    )
+    episodes = episodes.select("season_number", series_key=key_of(episodes.series_tconst))
+    seasons = episodes.group_by("series_key", "season_number").aggregate(episodes=episodes.count())
     parents = seasons.group_by("series_key").aggregate(
-        episodes=seasons.episodes.sum(),
-        seasons=seasons.season_number.count(),
-        seen=seasons.seen.max(),
+        episodes=seasons.episodes.sum(), seasons=seasons.season_number.count()
     )
     titles = titles.mutate(series_key=key_of(titles.tconst))
     is_parent = titles.series_key.isin(parents.series_key)
     known = titles.filter(titles.title_type.isin(SERIES_TYPES) | is_parent).select(
-        "series_key", "primary_title", "start_year", "decade", "genres", "run_date"
+        "series_key", "primary_title", "start_year", "decade", "genres"
     )
     rows = known.outer_join(parents, "series_key", rname="parent_{name}").mutate(
         series_key=ibis.coalesce(ibis._.series_key, ibis._.parent_series_key)
@@ -261,7 +256,7 @@ def imdb_dim_series(silver_imdb_titles: ir.Table, silver_imdb_episodes: ir.Table
         genres=rows.genres.join(", "),
         episodes=rows.episodes.fill_null(0),
         seasons=rows.seasons.fill_null(0),
-        run_date=ibis.coalesce(rows.run_date, rows.seen),
+        run_date=newest,
     )
     is_first = labelled.series_key == labelled.series_key.min().over(group_by=labelled.label)
     key = " [" + labelled.series_key.cast("string") + "]"
@@ -310,12 +305,11 @@ def imdb_episode_facts(
         votes=silver_imdb_titles.votes,
     )
     series = gold_imdb_dim_series.select(
-        "series_key", "series_title", "series_start_year", "series_decade"
+        "series_key", "series_title", "series_start_year", "series_decade", "run_date"
     )
     episodes = silver_imdb_episodes.select(
         "season_number",
         "episode_number",
-        "run_date",
         episode_key=key_of(silver_imdb_episodes.tconst),
         series_key=key_of(silver_imdb_episodes.series_tconst),
     )
@@ -571,7 +565,7 @@ def imdb_trending_titles(silver_imdb_ratings: ir.Table, silver_imdb_titles: ir.T
         votes_gained=ibis._.votes - ibis._.votes_before,
         rating_change=(ibis._.rating - ibis._.rating_before).round(2),
     )
-    moved = moved.filter((moved.votes_gained != 0) | (moved.rating_change != 0))
+    moved = moved.filter((moved.votes_gained != 0) | (moved.rating != moved.rating_before))
     titles = silver_imdb_titles.select("tconst", "title_type", "primary_title", "start_year")
     rows = moved.inner_join(titles, "tconst").mutate(title_key=key_of(ibis._.tconst))
     ranked = rows.mutate(

@@ -24,6 +24,8 @@ TITLE_TYPES = [
     "movie", "short", "tvEpisode", "tvMiniSeries", "tvMovie", "tvPilot", "tvSeries", "tvShort",
     "tvSpecial", "video", "videoGame",
 ]  # fmt: skip
+# More than that is no number of votes or episode, and could not be added up or put in order.
+MOST_VOTES, LAST_EPISODE = 1_000_000_000, 100_000_000
 NULL = r"\N"
 YES, NO = 1, 0
 
@@ -74,7 +76,7 @@ class SilverImdbRatings(Contract):
     tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
     run_date: dt.Date = column("Run date of the ratings: the partition.", key=True)
     rating: float = column("Weighted average of the ratings, 1 to 10.", ge=1, le=10)
-    votes: int = column("Number of votes.", ge=0)
+    votes: int = column("Number of votes.", ge=0, le=MOST_VOTES)
 
 
 @of_run_date(
@@ -155,7 +157,9 @@ class SilverImdbEpisodes(Contract):
     tconst: str = column("IMDb id of the episode.", key=True, str_matches=TITLE, compression="fsst")
     series_tconst: str = column("IMDb id of the series.", str_matches=TITLE, compression="fsst")
     season_number: int = column("Season; sometimes a year.", nullable=True, ge=0)
-    episode_number: int = column("Number within the season; 0 exists.", nullable=True, ge=0)
+    episode_number: int = column(
+        "Number within the season; 0 exists.", nullable=True, ge=0, le=LAST_EPISODE
+    )
     run_date: dt.Date = column("Run date of the dump.")
 
 

@@ -114,13 +114,9 @@ def profile(table: Table, days: tuple[date, date] | None, columns: Collection[st
             ]
         ),
     )
-    # What is empty, or has no days of its own, is of the run's last day.
-    last_run = ibis.literal(days[1]) if days else ibis.today()
-    first_day = last_day = figures.newest.fill_null(last_run)
-    if table.replaces == "partitions":
-        first_day = figures.oldest.fill_null(last_run)
-    if window:
-        first_day, last_day = map(ibis.literal, window)
+    first_day, last_day = (
+        map(ibis.literal, window) if window else _days_stored(table, figures, days)
+    )
     return figures.select(
         "row_count",
         table_name=ibis.literal(table.name),
@@ -129,6 +125,16 @@ def profile(table: Table, days: tuple[date, date] | None, columns: Collection[st
         is_whole_table=ibis.literal(not window),
         profile=figures.profiles.unnest(),
     )
+
+
+def _days_stored(
+    table: Table, figures: ir.Table, days: tuple[date, date] | None
+) -> tuple[ir.DateValue, ir.DateValue]:
+    """Return first and last day of a table that is profiled whole."""
+    # What is empty, or has no days of its own, is of the run's last day.
+    of_run = ibis.literal(days[1]) if days else ibis.today()
+    oldest, newest = figures.oldest.fill_null(of_run), figures.newest.fill_null(of_run)
+    return (oldest if table.replaces == "partitions" else newest), newest
 
 
 def snapshot(profiles: Sequence[ir.Table]) -> ir.Table:

@@ -343,6 +343,15 @@ def test_an_episode_that_is_no_title_is_kept_without_one(lab):
     assert row["series_title"] == "Unknown series"
 
 
+def test_gold_has_the_date_of_the_titles_where_the_episodes_are_of_an_older_dump(lab):
+    lab.series(8)
+    for key, parent in ((6, 8), (7, 9)):
+        episode = {"tconst": title_id(key), "series_tconst": title_id(parent)}
+        lab.put("episodes", **episode, run_date=DAY_BEFORE)
+    for table in ("dim_series", "episode_facts", "series_season_summary", "series_kpis"):
+        assert lab.values(table, "run_date") == [DAY, DAY]
+
+
 def test_a_season_is_summed_up(lab):
     lab.series()
     lab.episodes(

@@ -349,7 +349,7 @@ def test_gold_has_the_date_of_the_titles_where_the_episodes_are_of_an_older_dump
         episode = {"tconst": title_id(key), "series_tconst": title_id(parent)}
         lab.put("episodes", **episode, run_date=DAY_BEFORE)
     for table in ("dim_series", "episode_facts", "series_season_summary", "series_kpis"):
-        assert lab.values(table, "run_date") == [DAY, DAY]
+        assert set(lab.values(table, "run_date")) == {DAY}
 
 
 def test_a_season_is_summed_up(lab):

@@ -68,7 +68,8 @@ def imdb(  # noqa: PLR0913, PLR0917 (options of a command)
         if imdb_sqlite:
             shutil.copytree(first, work / "cache")
             options = ["--db", str(work / "imdb.sqlite"), "--cache-dir", str(work / "cache")]
-            _timed("imdb-sqlite, loading only", [imdb_sqlite, *options], {})
+            only = ["--only", "titles,ratings,episodes"]
+            _timed("imdb-sqlite, loading only", [imdb_sqlite, *options, *only], {})
 
 
 def _bare(

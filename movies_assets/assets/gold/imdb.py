@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from movies_assets.assets.gold.yts import UNKNOWN
+from movies_assets.assets.gold.yts import UNKNOWN, decade_label, rating_band
 from movies_assets.contracts import Contract, column
 from movies_assets.partitions import imdb_run_dates
 from movies_assets.table import table
@@ -37,11 +37,6 @@ gold_table = partial(
 def key_of(imdb_id: ir.StringColumn) -> ir.IntegerColumn:
     """Return the key of a title or person: the digits of its id."""
     return imdb_id.substr(2).cast("int64")
-
-
-def decade_label(decade: ir.IntegerColumn) -> ir.StringColumn:
-    """Put a decade into words: '1990s', or 'Unknown'."""
-    return (decade.cast("string") + "s").fill_null("Unknown")
 
 
 def mean_of(ratings: ir.FloatingColumn) -> ir.FloatingScalar:
@@ -163,13 +158,7 @@ def imdb_movie_facts(
             (spread.votes >= 1_000, "1k–9k"),  # noqa: PLR2004, RUF001
             else_="<1k",
         ),
-        rating_band=ibis.cases(
-            (spread.rating.isnull(), "Unknown"),
-            (spread.rating >= 8, "Excellent"),  # noqa: PLR2004 (the bounds are in the description)
-            (spread.rating >= 7, "Great"),  # noqa: PLR2004
-            (spread.rating >= 6, "Good"),  # noqa: PLR2004
-            else_="OK",
-        ),
+        rating_band=rating_band(spread.rating),
     )
 
 

@@ -63,6 +63,22 @@ def genre_key(name: ir.StringColumn) -> ir.StringColumn:
     return name.lower().re_replace("[^a-z0-9]+", "-").re_replace("^-+|-+$", "")
 
 
+def decade_label(decade: ir.IntegerColumn) -> ir.StringColumn:
+    """Put a decade into words: '1990s', or 'Unknown'."""
+    return (decade.cast("string") + "s").fill_null("Unknown")
+
+
+def rating_band(rating: ir.FloatingColumn) -> ir.StringColumn:
+    """Sort a rating into its band."""
+    return ibis.cases(
+        (rating.isnull(), "Unknown"),
+        (rating >= 8, "Excellent"),  # noqa: PLR2004 (the bounds stand in the description)
+        (rating >= 7, "Great"),  # noqa: PLR2004
+        (rating >= 6, "Good"),  # noqa: PLR2004
+        else_="OK",
+    )
+
+
 def genres_of(movies: ir.Table) -> ir.Table:
     """Return a row a movie and genre; a movie without genres has the unknown one."""
     named = movies.mutate(genre_name=ibis.coalesce(movies.genres, ibis.array(["Unknown"])).unnest())
@@ -258,13 +274,7 @@ def dim_rating(silver_yts_movies: ir.Table) -> ir.Table:
     return found.select(
         rating_key=found.key,
         rating=rating,
-        rating_band=ibis.cases(
-            (rating.isnull(), "Unknown"),
-            (rating >= 8, "Excellent"),  # noqa: PLR2004 (the bounds stand in the description)
-            (rating >= 7, "Great"),  # noqa: PLR2004
-            (rating >= 6, "Good"),  # noqa: PLR2004
-            else_="OK",
-        ),
+        rating_band=rating_band(rating),
     )
 
 
@@ -287,7 +297,7 @@ def dim_released_year(silver_yts_movies: ir.Table) -> ir.Table:
         year_key=found.key,
         year=year,
         decade=decade,
-        decade_label=(decade.cast("string") + "s").fill_null("Unknown"),
+        decade_label=decade_label(decade),
     )
 
 

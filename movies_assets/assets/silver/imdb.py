@@ -54,6 +54,11 @@ def names_of(value: ir.StringColumn) -> ir.ArrayColumn:
     return value.nullif("").split(",")
 
 
+def flag(value: ir.IntegerColumn) -> ir.BooleanColumn:
+    """Read 1 and 0; anything else is NULL."""
+    return ibis.cases((value == YES, True), (value == NO, False))
+
+
 def accounted(rows: ir.Table, **read: tuple[ir.Value, ir.Value]) -> dict[str, ir.Value]:
     """Return the columns that tell quarantine how a line was received, and what is wrong with it.
 
@@ -132,7 +137,7 @@ class SilverImdbTitles(Contract):
 def imdb_titles(bronze_imdb_title_basics: ir.Table, silver_imdb_ratings: ir.Table) -> ir.Table:
     """Type the titles, and add how they are rated."""
     lines = newest(bronze_imdb_title_basics)
-    is_adult = ibis.cases((lines.is_adult == YES, True), (lines.is_adult == NO, False))
+    is_adult = flag(lines.is_adult)
     titles = lines.select(
         tconst=lines.tconst,
         title_type=lines.title_type,
@@ -278,10 +283,7 @@ class SilverImdbAkas(Contract):
 def imdb_akas(bronze_imdb_title_akas: ir.Table) -> ir.Table:
     """Type the names."""
     rows = newest(bronze_imdb_title_akas)
-    original = ibis.cases(
-        (rows.is_original_title == YES, True),
-        (rows.is_original_title == NO, False),
-    )
+    original = flag(rows.is_original_title)
     return rows.select(
         tconst=rows.tconst,
         ordering=rows.ordering,

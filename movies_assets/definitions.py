@@ -41,6 +41,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
     return Warehouse(
         path=settings.database,
         memory_limit=settings.warehouse.memory_limit,
+        spill_limit=settings.warehouse.spill_limit,
         threads=settings.warehouse.threads,
         lock_wait_seconds=settings.warehouse.lock_wait_seconds,
     )

@@ -31,7 +31,7 @@ def text() -> str:
 
 def _storage(table: Table) -> list[str]:
     if table.replaces == "keys":
-        return ["Partition: none; rows are merged by key and never removed."]
+        return ["Partition: none; rows are merged by key, in place of those that had it."]
     if table.replaces == "table" or not table.partition_column:
         return ["Partition: none; a run replaces the whole table."]
     return [f"Partition: the day in `{table.partition_column}`."]

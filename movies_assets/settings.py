@@ -46,6 +46,9 @@ class WarehouseSettings(Section):
     memory_limit: str = Field(
         "192MB", description="DuckDB's memory limit; more than that spills to disk"
     )
+    spill_limit: str = Field(
+        "20GB", description="most that DuckDB spills to disk at once; a run that needs more fails"
+    )
     threads: int = Field(2, ge=1, description="DuckDB's threads")
     lock_wait_seconds: Positive = Field(
         600, description="how long to wait while another process holds the database file"

@@ -153,6 +153,12 @@ def _explaining(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator
             f"{table.name}: the function cannot compute a value: {error}. Let it return NULL where "
             "a value does not fit, so that the contract's rules can name the row."
         ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise WarehouseError(
+            f"{table.name}: the rows need more than MOVIES_WAREHOUSE__MEMORY_LIMIT of memory and "
+            "MOVIES_WAREHOUSE__SPILL_LIMIT of disk. Nothing was written. Raise the one that the "
+            f"machine has more of. DuckDB says: {error}"
+        ) from error
 
 
 def missing_upstream(

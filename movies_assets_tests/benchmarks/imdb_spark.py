@@ -124,7 +124,7 @@ collected AS (
         array_sort(collect_list(struct(ordering, primary_name, nconst))) AS people
     FROM credits
     LEFT SEMI JOIN (SELECT tconst FROM imdb_titles WHERE title_type = 'movie') USING (tconst)
-    LEFT JOIN (SELECT nconst, primary_name FROM imdb_people) USING (nconst)
+    JOIN (SELECT nconst, primary_name FROM imdb_people) USING (nconst)
     GROUP BY tconst, role
 ),
 joined AS (

@@ -231,6 +231,19 @@ def test_a_value_that_an_expression_cannot_compute_is_a_clear_error(store):
     assert "Ada" in said
 
 
+@pytest.mark.parametrize("options", [{"memory_limit": "64MB", "spill_limit": "2MB"}])
+def test_rows_beyond_memory_and_spill_limit_are_refused_with_the_settings_to_raise(store):
+    def fill() -> ir.Table:
+        rows = ibis.range(0, 2_000_000).unnest().name("visit_id").as_table()
+        long = (rows.visit_id * 7919 % 2_000_003).cast("string").lpad(100, "0")
+        before = long.lag().over(order_by=long)
+        return rows.select("visit_id", day=ibis.date(MONDAY), guest=long, host=before)
+
+    said = store.try_to_write(visits(fill=fill))
+    assert "bronze.visits: the rows need more than MOVIES_WAREHOUSE__MEMORY_LIMIT" in said
+    assert "MOVIES_WAREHOUSE__SPILL_LIMIT" in said
+
+
 @pytest.mark.parametrize("annotation", ["table", "frame"])
 def test_a_missing_upstream_table_is_named_with_what_to_do(store, annotation):
     def fill(bronze_visits: ir.Table) -> ir.Table:

@@ -126,13 +126,47 @@ class ImdbSettings(Section):
     )
 
 
+class NetflixSettings(Section):
+    """Where Netflix's look-up files are, and where its titles arrive."""
+
+    base_url: SecretStr | None = Field(
+        None,
+        description="profile live: address of the look-up files, https://[user:password@]host/path",
+    )
+    titles_url: str | None = Field(
+        None,
+        description="folder in which titles arrive, as a path or any URL that fsspec knows "
+        "(file, s3, abfs, ...); default DATA_DIR/landing/netflix/titles",
+    )
+    first_day: date = Field(
+        date(2025, 10, 1), description="first partition: the first day on which titles may arrive"
+    )
+    lookup_files: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        {
+            "cast": "netflix_cast.csv",
+            "category": "netflix_category.csv",
+            "countries": "netflix_countries.csv",
+            "directors": "netflix_directors.csv",
+        },
+        description="JSON object of the look-up files: table, and name below the base URL; "
+        "what is not named keeps its default",
+    )
+    connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
+    read_timeout_seconds: Positive = Field(30, description="longest silence within a download")
+    retry_budget_seconds: Positive = Field(
+        120, description="time that may pass without progress before a download fails"
+    )
+
+
 class SampleSettings(Section):
     """The fictional data that profile `sample` serves."""
 
     imdb_scale: float = Field(
         0.0005, gt=0, le=1, description="size of the IMDb dumps; 1 is that of the real ones"
     )
-
+    netflix_titles: int = Field(
+        400, ge=100, le=1_000_000, description="titles of Netflix, which arrive within 30 days"
+    )
     movies: int = Field(2_000, ge=1, description="movies in the catalogue; about 20 a day")
     last_day: date = Field(
         date(2025, 10, 31), description="day of the newest upload; partitions end here"
@@ -164,6 +198,7 @@ class Settings(BaseSettings):
     warehouse: WarehouseSettings = WarehouseSettings()
     yts: YtsSettings = YtsSettings()
     imdb: ImdbSettings = ImdbSettings()
+    netflix: NetflixSettings = NetflixSettings()
     sample: SampleSettings = SampleSettings()
 
     @property

@@ -9,18 +9,16 @@ from datetime import date
 from pathlib import Path
 from threading import Lock
 
-import anyio
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from movies_assets.sample import imdb
 from movies_assets.sample.faults import TAMPERING, Fault, Faults, Tampered, deaf
-from movies_assets.sample.server import Traffic
+from movies_assets.sample.server import create_file_app
 
 BASE_PATH = "/imdb"
 """A client's base URL is the server's address, this path, and a run date."""
@@ -83,21 +81,10 @@ def _date(text: str) -> date:
 def _app(
     paths: Sequence[str], folder_of: Callable[[Request], Path], faults: Faults | None
 ) -> Starlette:
-    async def dump(request: Request) -> Response:
-        state, file = request.app.state, request.path_params["file"]
-        about = {"method": request.method, "path": request.url.path}
-        state.traffic.requests.append(about | dict(request.headers))
-        struck = state.faults.strike(file)
-        with state.traffic:
-            await anyio.sleep(sum(fault.seconds for fault in struck if fault.kind == "slow"))
-            broken = (fault.reply(b"") for fault in struck if fault.kind not in TAMPERING)
-            reply = next((reply for reply in broken if reply is not None), None)
-            return reply or await _file(request, await run_sync(folder_of, request), struck)
+    async def dump(request: Request, struck: Sequence[Fault]) -> Response:
+        return await _file(request, await run_sync(folder_of, request), struck)
 
-    app = Starlette(routes=[Route(path, dump) for path in paths])
-    app.state.faults = faults or Faults()
-    app.state.traffic = Traffic()
-    return app
+    return create_file_app(paths, dump, faults)
 
 
 async def _file(request: Request, folder: Path, struck: Sequence[Fault]) -> Response:

@@ -1,9 +1,9 @@
-"""A server that speaks the protocol of the YTS API over a list of movies.
+"""A server that speaks the protocol of the YTS API over a list of movies, and what servers share.
 
 Only the protocol belongs here: what goes wrong belongs into `faults`, TCP into `serving`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from json import dumps
@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from movies_assets.sample.catalogue import Movie, MovieList, Shifting
-from movies_assets.sample.faults import Fault, Faults
+from movies_assets.sample.faults import TAMPERING, Fault, Faults
 
 BASE_PATH = "/api/v2"
 """A client's base URL is the server's address and this path."""
@@ -65,6 +65,36 @@ def create_app(
     app.state.catalogue = catalogue
     app.state.faults = faults or Faults()
     app.state.latency_seconds = latency_seconds
+    app.state.traffic = Traffic()
+    return app
+
+
+def create_file_app(
+    paths: Sequence[str],
+    answer: Callable[[Request, Sequence[Fault]], Awaitable[Response]],
+    faults: Faults | None,
+) -> Starlette:
+    """Returns an ASGI app that serves files; its state has `.faults` and `.traffic`.
+
+    Args:
+        paths: Which paths it serves; what a path calls `{file}` is the name that faults know.
+        answer: Answers a request; it is given those faults that struck and tamper with a file.
+        faults: What goes wrong; the list may be changed later.
+    """
+
+    async def file(request: Request) -> Response:
+        state = request.app.state
+        about = {"method": request.method, "path": request.url.path}
+        state.traffic.requests.append(about | dict(request.headers))
+        struck = state.faults.strike(request.path_params["file"])
+        with state.traffic:
+            await anyio.sleep(sum(fault.seconds for fault in struck if fault.kind == "slow"))
+            broken = (fault.reply(b"") for fault in struck if fault.kind not in TAMPERING)
+            reply = next((reply for reply in broken if reply is not None), None)
+            return reply or await answer(request, struck)
+
+    app = Starlette(routes=[Route(path, file) for path in paths])
+    app.state.faults = faults or Faults()
     app.state.traffic = Traffic()
     return app
 

@@ -1,7 +1,8 @@
-"""Large gzip files from a source: resumed where they broke off, and checked to their last byte.
+"""Files from a source: resumed where they broke off, and checked before they are stored.
 
-One file, its versions and its way onto the disk belong here. Requests, retries and errors are in
-http.py; which files a source has, and where they are kept, belongs in the source's own module.
+One file, its versions and its way onto the disk belong here, and what gzip files have in common.
+Requests, retries and errors are in http.py; which files a source has, and where they are kept,
+belongs in the source's own module.
 """
 
 import errno
@@ -84,6 +85,35 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def locked(folder: Path, what: str, log: Callable[[str], None]) -> Iterator[None]:
+    """Keeps all other processes from storing in a folder; the lock dies with its process.
+
+    Args:
+        folder: Made if it is not there.
+        what: What the processes fetch, for messages.
+        log: Told where another process has to be waited for.
+
+    Raises:
+        PermanentSourceError: This system has no file locks.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 (Windows has none, and can still read what is stored)
+    except ModuleNotFoundError:
+        raise PermanentSourceError(
+            f"Fetching {what} needs file locks (fcntl), which this system does not have. "
+            "Run on Linux or macOS, or on Windows in WSL or a container."
+        ) from None
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log(f"Waiting for another process that is fetching {what} into {folder}.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """What a server says of a file, by which one version of it is told from another.
@@ -125,13 +155,57 @@ class Version:
         return {name: value for name, value in headers.items() if value}
 
 
-class _Check:
-    """Follows gzip data to its end; zlib compares checksum and length of each member."""
+class Content:
+    """What arrives of a file, and what can be told of its soundness. This is a file of any kind.
+
+    Attributes:
+        kind: What the file should be, for messages.
+        size: How many bytes it holds, decompressed where it is compressed.
+    """
+
+    kind = "a file"
 
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
+        self.size = 0
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next piece; raises zlib.error if it cannot follow what came before."""
+        self._sha256.update(data)
+        self.size += len(data)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what has arrived, in hexadecimal."""
+        return self._sha256.hexdigest()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether what has arrived may be the whole file."""
+        return True
+
+    @property
+    def head(self) -> bytes:
+        """The beginning, as far as a message may want to show it."""
+        return b""
+
+    def refuses(self, piece: bytes) -> str | None:  # noqa: ARG002 (any file may begin with anything)
+        """Returns what it is instead of `kind` if it begins with this piece; None if it may be."""
+        return None
+
+    def fault(self) -> str | None:
+        """Returns what is wrong with the complete file."""
+        return None
+
+
+class GzipContent(Content):
+    """A gzip file, followed to its end; zlib compares checksum and length of each member."""
+
+    kind = "gzip"
+
+    def __init__(self) -> None:
+        super().__init__()
         self._member = zlib.decompressobj(_GZIP)
-        self.content_bytes = 0
 
     def feed(self, data: bytes) -> None:
         """Takes the next piece; raises zlib.error if it cannot follow what came before."""
@@ -141,17 +215,20 @@ class _Check:
             if self._member.eof:
                 self._member = zlib.decompressobj(_GZIP)
             out = self._member.decompress(data, _ROOM_BYTES)
-            self.content_bytes += len(out)
+            self.size += len(out)
             data = self._member.unconsumed_tail or self._member.unused_data
             more = len(out) == _ROOM_BYTES and not self._member.eof
 
     @property
     def is_complete(self) -> bool:
+        """Whether a member has just ended."""
         return self._member.eof
 
-    @property
-    def sha256(self) -> str:
-        return self._sha256.hexdigest()
+    def refuses(self, piece: bytes) -> str | None:
+        """Returns what it is instead of gzip."""
+        if _MAGIC.startswith(piece[:2]):
+            return None
+        return "HTML" if piece.lstrip()[:1] == b"<" else "something else"
 
 
 class Partial:
@@ -162,15 +239,18 @@ class Partial:
 
     Args:
         target: The final place.
+        new_content: Makes what tells its soundness.
 
     Attributes:
         target: The final place.
         version: What it is a part of.
         size: How many bytes have arrived.
+        content: What is told of them.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, new_content: Callable[[], Content] = GzipContent) -> None:
         self.target = target
+        self._new_content = new_content
         self._part = target.with_name(f"{target.name}.part")
         self._note = target.with_name(f"{target.name}.part.json")
         self._forget()
@@ -178,12 +258,12 @@ class Partial:
     def _forget(self) -> None:
         self.version = Version()
         self.size = 0
-        self._check = _Check()
+        self.content = self._new_content()
 
     @property
     def sha256(self) -> str:
         """SHA-256 of what has arrived, in hexadecimal."""
-        return self._check.sha256
+        return self.content.sha256
 
     @property
     def missing(self) -> int:
@@ -193,12 +273,12 @@ class Partial:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is in it, be it compressed."""
-        return not self._check.content_bytes
+        return not self.content.size
 
     @property
     def is_complete(self) -> bool:
-        """Whether it ends where a gzip file ends, and where the server said."""
-        return self._check.is_complete and self.version.bytes in {None, self.size}
+        """Whether it ends where such a file may end, and where the server said."""
+        return self.content.is_complete and self.version.bytes in {None, self.size}
 
     def take_up(self) -> None:
         """Reads what an earlier process left; what is of no use is removed."""
@@ -228,7 +308,7 @@ class Partial:
 
     def _count(self, piece: bytes) -> None:
         self.size += len(piece)
-        self._check.feed(piece)
+        self.content.feed(piece)
 
     def store(self) -> None:
         """Puts the complete file in its place."""
@@ -260,11 +340,18 @@ class Downloader:
     Args:
         http: The client; each download takes one of its slots.
         log: Receives progress.
+        new_content: Makes what tells the soundness of a file.
     """
 
-    def __init__(self, http: HttpClient, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        http: HttpClient,
+        log: Callable[[str], None],
+        new_content: Callable[[], Content] = GzipContent,
+    ) -> None:
         self._http = http
         self._log = log
+        self._new_content = new_content
         self._under_way: set[Partial] = set()
 
     async def download(self, path: str, target: Path, known: Version | None) -> Partial:
@@ -280,10 +367,10 @@ class Downloader:
             server has no other version than the known one.
 
         Raises:
-            PermanentSourceError: The source refused, sends no sound gzip, or the disk is full.
+            PermanentSourceError: The source refused, sends no sound file, or the disk is full.
             TransientSourceError: The source was still failing when the time budget was spent.
         """
-        partial = Partial(target)
+        partial = Partial(target, self._new_content)
         with storing(target, lambda: self._needed):
             await run_sync(partial.take_up)
             # Without a length, the end of the first of several gzip members looks like the end.
@@ -392,12 +479,10 @@ class _Reading:
         self._log(f"{mask_url(response.url)}: going on after {self._partial.size:,} bytes.")
 
     async def _append(self, response: httpx.Response, piece: bytes) -> None:
-        if not self._partial.size and not _MAGIC.startswith(piece[:2]):
+        content = self._partial.content
+        if not self._partial.size and (other := content.refuses(piece)):
             self._partial.discard()
-            html = piece.lstrip()[:1] == b"<"
-            raise self._http.reply(response, piece).unusable(
-                f"{'HTML' if html else 'something else'} instead of gzip"
-            )
+            raise self._http.reply(response, piece).unusable(f"{other} instead of {content.kind}")
         try:
             await run_sync(self._partial.append, piece)
         except zlib.error as error:
@@ -415,12 +500,17 @@ class _Reading:
             raise self._http.reply(response, b"").unusable("an empty file")
         if not self._partial.is_complete:
             raise self._damage(response, "it does not end where it should")
+        if fault := self._partial.content.fault():
+            reply = self._http.reply(response, self._partial.content.head)
+            self._partial.discard()
+            raise reply.unusable(fault)
 
     def _damage(self, response: httpx.Response, what: str) -> SourceError:
         """Throws the file away, and returns the error by which it is fetched once more or not."""
         self._partial.discard()
         self._damages += 1
-        text = f"{mask_url(response.url)} is no sound gzip file: {what}. It was thrown away."
+        kind = self._partial.content.kind
+        text = f"{mask_url(response.url)} is no sound {kind} file: {what}. It was thrown away."
         if self._damages == 1:
             return TransientSourceError(text)
         return PermanentSourceError(

@@ -47,7 +47,7 @@ _PASSING = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolErro
 _ADVICE = {
     401: "Check the user name, password or key.",
     403: "The source refuses this address or these credentials: check both.",
-    404: "Check the base URL.",
+    404: "Check the base URL and the name below it.",
 }
 
 
@@ -126,6 +126,11 @@ def parse_base_url(base_url: str) -> httpx.URL:
         "The base URL of the source is no HTTP URL. Expected https://host/path; "
         "special characters in user and password must be percent-encoded."
     )
+
+
+def url_below(base: httpx.URL, path: str) -> httpx.URL:
+    """Returns the URL of a path below a base URL, whose parameters stay."""
+    return base.copy_with(path=f"{base.path.rstrip('/')}/{path}")
 
 
 class _MaskUrls(logging.Filter):

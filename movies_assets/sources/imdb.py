@@ -11,8 +11,8 @@ it nothing counts.
 import json
 import logging
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -23,7 +23,14 @@ import httpx
 from anyio.from_thread import start_blocking_portal
 from anyio.to_thread import run_sync
 
-from movies_assets.sources.download import Downloader, Partial, Version, storing, write_file
+from movies_assets.sources.download import (
+    Downloader,
+    Partial,
+    Version,
+    locked,
+    storing,
+    write_file,
+)
 from movies_assets.sources.http import (
     DEFAULT_OPTIONS,
     HttpClient,
@@ -33,6 +40,7 @@ from movies_assets.sources.http import (
     TransientSourceError,
     mask_url,
     parse_base_url,
+    url_below,
 )
 
 _logger = logging.getLogger(__name__)
@@ -171,11 +179,9 @@ class ImdbClient:
             known = await run_sync(shelf.prepare, run_date)
             version = known.version if known else None
             new = await downloader.download(target.name, target, version)
-            dump = await run_sync(shelf.finish, run_date, self._url(target.name), known, new)
+            url = mask_url(url_below(self._base, target.name))
+            dump = await run_sync(shelf.finish, run_date, url, known, new)
         self._log(f"{target.name} of {run_date}: {dump.state}, {dump.bytes:,} bytes.")
-
-    def _url(self, name: str) -> str:
-        return mask_url(self._base.copy_with(path=f"{self._base.path.rstrip('/')}/{name}"))
 
 
 def stored(landing: Path, run_date: date, files: Sequence[str]) -> list[Dump]:
@@ -317,24 +323,9 @@ class _Shelf:
                 shutil.rmtree(folder)
         return gone
 
-    @contextmanager
-    def locked(self, log: Callable[[str], None]) -> Iterator[None]:
-        """Keeps all other processes from changing the run dates; the lock dies with its process."""
-        try:
-            import fcntl  # noqa: PLC0415 (Windows has none, and can still read what is stored)
-        except ModuleNotFoundError:
-            raise PermanentSourceError(
-                "Fetching IMDb's files needs file locks (fcntl), which this system does not have. "
-                "Run on Linux or macOS, or on Windows in WSL or a container."
-            ) from None
-        self._root.mkdir(parents=True, exist_ok=True)
-        with (self._root / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                log(f"Waiting for another process that is fetching {self.file} into {self._root}.")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def locked(self, log: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Keeps all other processes from changing the run dates."""
+        return locked(self._root, self.file, log)
 
 
 def _shelves(landing: Path, files: Iterable[str]) -> list[_Shelf]:

@@ -165,7 +165,7 @@ class SampleSettings(Section):
         0.0005, gt=0, le=1, description="size of the IMDb dumps; 1 is that of the real ones"
     )
     netflix_titles: int = Field(
-        400, ge=100, le=1_000_000, description="titles of Netflix, which arrive within 30 days"
+        400, ge=200, le=1_000_000, description="titles of Netflix, which arrive within 30 days"
     )
     movies: int = Field(2_000, ge=1, description="movies in the catalogue; about 20 a day")
     last_day: date = Field(

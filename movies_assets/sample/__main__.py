@@ -1,6 +1,7 @@
 """Serves the fictional sources on this machine: `python -m movies_assets.sample`.
 
-Without a command it serves the movie catalogue; `imdb` writes dumps, `imdb-server` serves them.
+Without a command it serves the movie catalogue; `imdb` writes dumps, `imdb-server` serves them;
+`netflix` delivers titles, `netflix-server` serves the look-ups about them.
 Commands only: what is served and written belongs in the other modules.
 """
 
@@ -11,7 +12,7 @@ from pathlib import Path
 import click
 from starlette.types import ASGIApp
 
-from movies_assets.sample import imdb, serving
+from movies_assets.sample import imdb, netflix, netflix_server, serving
 from movies_assets.sample.catalogue import Catalogue
 from movies_assets.sample.imdb_server import create_folder_app
 from movies_assets.sample.server import BASE_PATH, create_app
@@ -28,6 +29,7 @@ def _files(_: click.Context, __: click.Parameter, value: str) -> list[str]:
 _DATE = click.DateTime(["%Y-%m-%d"])
 _SEED = click.option("--seed", default=1, help="Another seed is another world.")
 _HOST = click.option("--host", default="127.0.0.1", help="Address to listen on.")
+_TITLES = click.option("--titles", default=netflix.TITLES, help="How many.")
 _PORT = click.option("--port", default=0, help="0 takes a free one.")
 
 
@@ -94,6 +96,37 @@ def write_dumps(*, scale: float, run_date: date, folder: Path, files: list[str],
 def serve_dumps(*, folder: Path, host: str, port: int) -> None:
     """Serve the dumps in a folder until interrupted; the first line printed is the base URL."""
     _serve(lambda: create_folder_app(folder), "", host, port)
+
+
+@main.command("netflix")
+@click.option("--folder", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--last-day", type=_DATE, callback=_day, help="Last day of the 30 [default: yesterday]."
+)
+@_TITLES
+@_SEED
+def deliver_titles(*, folder: Path, last_day: date, titles: int, seed: int) -> None:
+    """Deliver fictional titles into a folder, as files of 30 days, and print each new file."""
+    try:
+        for path in netflix.deliver(folder, last_day=last_day, titles=titles, seed=seed):
+            click.echo(f"{path.relative_to(folder)}: {path.stat().st_size:,} bytes")
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("netflix-server")
+@_TITLES
+@_SEED
+@_HOST
+@_PORT
+def serve_lookups(*, titles: int, seed: int, host: str, port: int) -> None:
+    """Serve the look-ups about titles until interrupted; the first line is the base URL."""
+    _serve(
+        lambda: netflix_server.create_netflix_app(titles, seed),
+        netflix_server.BASE_PATH,
+        host,
+        port,
+    )
 
 
 def _serve(create: Callable[[], ASGIApp], path: str, host: str, port: int) -> None:

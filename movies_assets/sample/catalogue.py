@@ -134,7 +134,7 @@ class Catalogue:
         """Returns the movie at a position as JSON text."""
         number = int(self._numbers[position])
         return _compose(
-            _Draws(self._seed, number),
+            Draws(self._seed, number),
             movie_id=int(self.ids[position]),
             imdb_code=_imdb_code(number),
             first_unix=int(self._first_unix[position]),
@@ -278,7 +278,7 @@ class Shifting:
         self.revision += 1
 
 
-class _Draws:
+class Draws:
     """The random numbers of one movie: 16 bits each, in a fixed order."""
 
     __slots__ = ("_bytes", "_numbers")
@@ -291,9 +291,11 @@ class _Draws:
         self._bytes = BytesIO(digest[160:])
 
     def below(self, end: int) -> int:
+        """Draws a number from 0 to end - 1; `end` is far below 65,536."""
         return next(self._numbers) % end
 
     def pick(self, table: Sequence[T]) -> T:
+        """Picks an entry."""
         return table[next(self._numbers) % len(table)]
 
     def pick_two(self, table: Sequence[T]) -> tuple[T, T]:
@@ -302,10 +304,11 @@ class _Draws:
         return table[first], table[first - 1 - self.below(len(table) - 1)]
 
     def bytes(self, count: int) -> bytes:
+        """Draws bytes, 96 in all."""
         return self._bytes.read(count)
 
 
-def _table(weights: Mapping[T, int]) -> tuple[T, ...]:
+def weighted_table(weights: Mapping[T, int]) -> tuple[T, ...]:
     """Repeats each entry by its weight, so that a plain pick is a weighted one."""
     return tuple(chain.from_iterable(repeat(entry, weight) for entry, weight in weights.items()))
 
@@ -333,13 +336,13 @@ def _rating(drawn: float) -> float:
 
 
 _RATINGS = [_rating(drawn) for drawn in _normal_table(6.2, 1.2, entries=4096)]
-_RUNTIMES = [min(max(int(drawn), 15), 240) for drawn in _normal_table(98, 22, entries=1024)]
-_RUNTIMES[::17] = [15 + 3 * (entry % 9) for entry in range(len(_RUNTIMES[::17]))]  # short films
-_LANGUAGES = _table(words.LANGUAGE_WEIGHTS)
-_GENRES = _table(words.GENRE_WEIGHTS)
-_GENRE_COUNTS = _table(words.GENRE_COUNT_WEIGHTS)
-_MPA = _table(words.MPA_WEIGHTS)
-_QUALITIES = _table(words.QUALITY_WEIGHTS)
+RUNTIMES = [min(max(int(drawn), 15), 240) for drawn in _normal_table(98, 22, entries=1024)]
+RUNTIMES[::17] = [15 + 3 * (entry % 9) for entry in range(len(RUNTIMES[::17]))]  # short films
+_LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)
+_GENRES = weighted_table(words.GENRE_WEIGHTS)
+_GENRE_COUNTS = weighted_table(words.GENRE_COUNT_WEIGHTS)
+_MPA = weighted_table(words.MPA_WEIGHTS)
+_QUALITIES = weighted_table(words.QUALITY_WEIGHTS)
 _NO_SLUG = re.compile("[^a-z0-9]+")
 NOUN_FORMS = [  # singular, with article, plural
     (noun, ("an " if noun[0] in "AEIOU" or noun == "Hourglass" else "a ") + noun, _plural(noun))
@@ -350,7 +353,7 @@ _BYTES_PER_MINUTE = {"720p": 9_200_000, "1080p": 17_000_000, "2160p": 41_000_000
 
 
 def _compose(
-    draws: _Draws,
+    draws: Draws,
     *,
     movie_id: int,
     imdb_code: str,
@@ -365,13 +368,13 @@ def _compose(
     """
     year = _year(draws, first_unix)
     language = draws.pick(_LANGUAGES)
-    english_title = _english_title(draws)
-    title = _native_title(draws, language) or english_title
+    english_title = draw_english_title(draws)
+    title = draw_native_title(draws, language) or english_title
     slug = f"{_slug(english_title)}-{year}"
-    runtime = 0 if draws.below(20) == 0 else draws.pick(_RUNTIMES)
+    runtime = 0 if draws.below(20) == 0 else draws.pick(RUNTIMES)
     rating = 0 if draws.below(20) == 0 else draws.pick(_RATINGS)
     genres = _genres(draws)
-    story = _story(draws)
+    story = _quoted(draw_story(draws))
     trailer = "" if draws.below(5) < 2 else _trailer_code(draws)  # noqa: PLR2004
     mpa_rating = draws.pick(_MPA)
     torrents = _torrents(draws, runtime or 90, uploaded_unix)
@@ -412,7 +415,7 @@ def _local_hour(hours: int) -> str:
     return f"{datetime.fromtimestamp(hours * 3600, SERVER_ZONE):%Y-%m-%d %H}"
 
 
-def _year(draws: _Draws, first_unix: int) -> int:
+def _year(draws: Draws, first_unix: int) -> int:
     """Draws a year up to that of the upload, half of them from its last six years."""
     latest = datetime.fromtimestamp(first_unix, UTC).year
     return latest - int((latest - FIRST_YEAR + 1) * (draws.below(4096) / 4096) ** 4)
@@ -423,7 +426,8 @@ def _imdb_code(number: int) -> str:
     return f"tt{60_000_000 + number * 7_368_787 % 40_000_000}"
 
 
-def _english_title(draws: _Draws) -> str:
+def draw_english_title(draws: Draws) -> str:
+    """Combines words to an English title."""
     (noun, a_noun, _), (second, _, nouns) = draws.pick_two(NOUN_FORMS)
     parts = {
         "adjective": draws.pick(words.ADJECTIVES),
@@ -442,7 +446,7 @@ def _english_title(draws: _Draws) -> str:
     return f"{title} {draws.pick(words.EMOJI)}" if rare == 99 else title  # noqa: PLR2004
 
 
-def _native_title(draws: _Draws, language: str) -> str | None:
+def draw_native_title(draws: Draws, language: str) -> str | None:
     """Returns a title in the movie's own language for every second movie that has one."""
     if language not in words.NATIVE_TITLES or draws.below(2):
         return None
@@ -457,23 +461,23 @@ def _slug(title: str) -> str:
     return _NO_SLUG.sub("-", title.lower().replace("'", "")).strip("-")
 
 
-def _genres(draws: _Draws) -> str:
+def _genres(draws: Draws) -> str:
     if draws.below(64) == 0:
         return "null"
     genres = sorted({draws.pick(_GENRES) for _ in range(draws.pick(_GENRE_COUNTS))})
     return '["' + '","'.join(genres) + '"]'
 
 
-def _story(draws: _Draws) -> str:
+def draw_story(draws: Draws) -> str:
     """Composes three sentences about invented people; one movie in 40 has none."""
     if draws.below(40) == 0:
-        return '""'
+        return ""
     first, friend = draws.pick_two(words.NAMES)
     job, other_job = draws.pick_two(words.JOBS)
     sentences = " ".join(
         (draws.pick(words.OPENINGS), draws.pick(words.MIDDLES), draws.pick(words.ENDINGS))
     )
-    story = sentences.format_map(
+    return sentences.format_map(
         {
             "hero": f"{first} {draws.pick(words.SURNAMES)}",
             "first": first,
@@ -484,14 +488,13 @@ def _story(draws: _Draws) -> str:
             "thing": draws.pick(words.THINGS),
         }
     )
-    return _quoted(story)
 
 
-def _trailer_code(draws: _Draws) -> str:
+def _trailer_code(draws: Draws) -> str:
     return urlsafe_b64encode(draws.bytes(9)).decode()[:11]
 
 
-def _torrents(draws: _Draws, minutes: int, uploaded_unix: int) -> str:
+def _torrents(draws: Draws, minutes: int, uploaded_unix: int) -> str:
     """Returns one torrent a quality; the first is uploaded with the movie, the others follow."""
     source = draws.pick(_SOURCES)
     torrents, unix = [], uploaded_unix

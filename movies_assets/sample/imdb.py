@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time
+from datetime import date
 from hashlib import shake_128
 from pathlib import Path
 from string import Formatter
@@ -25,6 +25,7 @@ import duckdb
 
 from movies_assets.sample import words
 from movies_assets.sample.catalogue import NOUN_FORMS
+from movies_assets.sample.files import whole_file
 
 FILES = (
     "name.basics",
@@ -118,16 +119,8 @@ def generate_each(
 
 
 def _write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, run_date: date) -> int:
-    incomplete = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with incomplete.open("wb") as file:
-            rows = _copy_compressed(connection, select, file.fileno())
-        midnight = datetime.combine(run_date, time(), UTC).timestamp()
-        os.utime(incomplete, (midnight, midnight))
-        incomplete.replace(path)
-    finally:
-        incomplete.unlink(missing_ok=True)
-    return rows
+    with whole_file(path, run_date) as incomplete, incomplete.open("wb") as file:
+        return _copy_compressed(connection, select, file.fileno())
 
 
 def _copy_compressed(connection: duckdb.DuckDBPyConnection, select: str, descriptor: int) -> int:

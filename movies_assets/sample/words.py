@@ -252,3 +252,24 @@ ALTERNATIVE_ATTRIBUTES = (
     "transliterated title", "new title", "reissue title", "promotional abbreviation",
 )  # fmt: skip
 PRIZE_EDITIONS = ("Oscar Edition", "The Academy Award Cut", "OSCAR Night Version")
+
+# What a streaming service says of its movies and TV shows.
+STREAMING_RATING_WEIGHTS = {
+    "TV-MA": 2027, "TV-14": 1698, "TV-PG": 700, "R": 508, "PG-13": 286, "NR": 218, "PG": 184,
+    "TV-Y7": 169, "TV-G": 149, "TV-Y": 143, "TV-Y7-FV": 95, "G": 37, "": 13, "UR": 7, "NC-17": 2,
+}  # fmt: skip
+SEASON_WEIGHTS = {1: 1321, 2: 304, 3: 158, 4: 61, 5: 46, 6: 22, 7: 21, 8: 16, 9: 7, 10: 3, 12: 2}
+MOVIE_CATEGORIES = tuple(
+    "Dramas|Comedies|Documentaries|Thrillers|Independent Movies|Romantic Movies|Horror Movies|"
+    "Children & Family Movies|Action & Adventure|Sci-Fi & Fantasy|Music & Musicals|Sports Movies|"
+    "Classic Movies|Stand-Up Comedy|International Movies".split("|")
+)
+SHOW_CATEGORIES = tuple(
+    "TV Dramas|TV Comedies|Docuseries|Kids' TV|Crime TV Shows|Reality TV|Romantic TV Shows|"
+    "TV Sci-Fi & Fantasy|TV Mysteries|Science & Nature TV|International TV Shows".split("|")
+)
+COUNTRY_WEIGHTS = {
+    "United States": 80, "India": 24, "United Kingdom": 18, "Canada": 9, "France": 9, "Japan": 8,
+    "Spain": 6, "South Korea": 5, "Germany": 5, "Mexico": 4, "Australia": 4, "Turkey": 3,
+    "Egypt": 3, "Nigeria": 3, "Brazil": 3, "Poland": 2, "Sweden": 1, "Côte d'Ivoire": 1,
+}  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from movies_assets.settings import SampleSettings, Settings
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import httpx
 
     from movies_assets.sources.imdb import Dump, ImdbClient
+    from movies_assets.sources.netflix import NetflixClient
     from movies_assets.sources.yts import YtsClient
 
 SAMPLE_HOST = "http://sample.invalid"
@@ -86,6 +88,68 @@ def imdb_landed(settings: Settings, file: str, days: Sequence[date]) -> "list[Du
     if file not in settings.imdb.files:
         return []
     return [dump for day in days for dump in stored(settings.landing, day, [file])]
+
+
+def netflix_client(settings: Settings) -> "NetflixClient":
+    """Return a client of Netflix's look-up files: the real ones, or those of the sample.
+
+    Raises:
+        SettingsError: profile `live` without the files' address.
+    """
+    from movies_assets.sources.http import HttpOptions  # noqa: PLC0415 (only runs need it)
+    from movies_assets.sources.netflix import NetflixClient  # noqa: PLC0415
+
+    netflix = settings.netflix
+    options = HttpOptions(
+        concurrency=1,
+        connect_timeout_seconds=netflix.connect_timeout_seconds,
+        read_timeout_seconds=netflix.read_timeout_seconds,
+        retry_budget_seconds=netflix.retry_budget_seconds,
+    )
+    if settings.profile == "live":
+        return NetflixClient(settings.secret("netflix", "base_url"), options)
+    return NetflixClient(
+        f"{SAMPLE_HOST}/netflix", options, transport=_netflix_sample(settings.sample)
+    )
+
+
+def netflix_titles(settings: Settings) -> str:
+    """Return the URL of the folder in which Netflix's titles arrive, in a folder a day.
+
+    Where the settings name none, profile `sample` delivers its titles before the folder is first
+    used. What stands there already is never changed.
+    """
+    if settings.netflix.titles_url:
+        return settings.netflix.titles_url
+    folder = (settings.landing / "netflix" / "titles").resolve()
+    if settings.profile == "sample" and not folder.exists():
+        _deliver_titles(folder, settings.sample)
+    return f"file://{folder.as_posix()}"
+
+
+def _deliver_titles(folder: Path, sample: SampleSettings) -> None:
+    """Deliver the sample's titles all at once: a folder that is there is taken for complete."""
+    from movies_assets.sample.netflix import deliver  # noqa: PLC0415 (only the sample needs it)
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".titles-", dir=folder.parent) as parent:
+        delivered = Path(parent) / folder.name
+        deliver(delivered, last_day=sample.last_day, titles=sample.netflix_titles, seed=sample.seed)
+        try:
+            delivered.rename(folder)
+        except OSError:
+            # Where another process was faster, its folder is not empty, and stays.
+            if not folder.is_dir():
+                raise
+
+
+@cache
+def _netflix_sample(sample: SampleSettings) -> "httpx.AsyncBaseTransport":
+    import httpx  # noqa: PLC0415
+
+    from movies_assets.sample.netflix_server import create_netflix_app  # noqa: PLC0415
+
+    return httpx.ASGITransport(create_netflix_app(sample.netflix_titles, sample.seed))
 
 
 @cache

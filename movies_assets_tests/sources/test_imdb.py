@@ -12,10 +12,9 @@ import signal
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from movies_assets.sources.http import (
 )
 from movies_assets.sources.imdb import FILES, Dump, ImdbClient, prune, stored
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
+from movies_assets_tests.sources.conftest import FileServer
 
 RATINGS = "title.ratings"
 FIRST, SECOND, THIRD = date(2026, 2, 1), date(2026, 2, 2), date(2026, 2, 3)
@@ -51,130 +51,10 @@ def dump_of(size: int, seed: int = 0) -> bytes:
 SMALL, OTHER, LARGE = dump_of(1_000), dump_of(1_200, seed=1), dump_of(240_000)
 
 
-def checksum(body: bytes) -> str:
-    return f'"{zlib.crc32(body)}"'
-
-
-@dataclass
-class Server:
-    """A file server over TCP that can do all that IMDb's can, and fails where a test asks for it.
-
-    Attributes:
-        bodies: What each file holds; `default` is what all others hold.
-        etag: What makes the ETag of a body; None for a server without.
-        last_modified: The Last-Modified header; None for a server without.
-        ranges: Whether it honours Range.
-        conditions: Whether it honours If-None-Match and If-Modified-Since.
-        length: Whether it tells the length.
-        cut_after: How many bytes of a reply it sends before it disconnects, by request number.
-        held_after: How many bytes it sends before it waits for the gate, by request number.
-        piece_bytes, pause: How much it sends at once, and how long it waits after that.
-        fault: Returns the whole reply to a request in place of the file, by request number.
-    """
-
-    url: str = ""
-    default: bytes = SMALL
-    bodies: dict[str, bytes] = field(default_factory=dict)
-    etag: Callable[[bytes], str] | None = checksum
-    last_modified: str | None = "Sun, 01 Feb 2026 10:00:00 GMT"
-    ranges: bool = True
-    conditions: bool = True
-    length: bool = True
-    cut_after: dict[int, int] = field(default_factory=dict)
-    held_after: dict[int, int] = field(default_factory=dict)
-    is_gate_open: bool = False
-    piece_bytes: int = 1 << 16
-    pause: float = 0
-    fault: Callable[[Request, int], Response | None] | None = None
-    requests: list[Request] = field(default_factory=list)
-    under_way: int = 0
-    most_under_way: int = 0
-
-    def ranges_asked(self) -> list[str | None]:
-        return [request.headers.get("range") for request in self.requests]
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        request = Request(scope, receive)
-        self.requests.append(request)
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
-        try:
-            await self.answer(request, len(self.requests), send)
-        finally:
-            self.under_way -= 1
-
-    async def answer(self, request: Request, number: int, send: Any) -> None:
-        if self.fault and (response := self.fault(request, number)):
-            await response(request.scope, request.receive, send)
-            return
-        body = self.bodies.get(
-            request.url.path.split("/")[-1].removesuffix(".tsv.gz"), self.default
-        )
-        status, headers, body = self.reply(request.headers, body)
-        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": status, "headers": raw})
-        cut, held = self.cut_after.get(number), self.held_after.get(number)
-        for start in range(0, len(body), self.piece_bytes):
-            end = min(start + self.piece_bytes, len(body))
-            if cut is not None and end > cut:
-                await send(piece(body[start:cut], more=True))
-                return
-            if held is not None and end > held >= start:
-                await send(piece(body[start:held], more=True))
-                while not self.is_gate_open:  # noqa: ASYNC110 (a test opens it in its own thread)
-                    await asyncio.sleep(0.005)
-                start = held  # noqa: PLW2901
-            await send(piece(body[start:end], more=True))
-            await asyncio.sleep(self.pause)
-        await send(piece(b"", more=False))
-
-    def reply(self, asked: Any, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        headers = {}
-        if self.etag:
-            headers["etag"] = self.etag(body)
-        if self.last_modified:
-            headers["last-modified"] = self.last_modified
-        if self.conditions and (
-            asked.get("if-none-match", "-") == headers.get("etag")
-            or (
-                "if-none-match" not in asked
-                and asked.get("if-modified-since", "-") == self.last_modified
-            )
-        ):
-            return 304, headers, b""
-        status = 200
-        if self.ranges and "range" in asked and asked["if-range"] in headers.values():
-            start = int(asked["range"].removeprefix("bytes=").removesuffix("-"))
-            if start >= len(body):
-                return 416, {"content-range": f"bytes */{len(body)}"}, b""
-            headers["content-range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
-            status, body = 206, body[start:]
-        if self.length:
-            headers["content-length"] = str(len(body))
-        return status, headers, body
-
-
-def piece(body: bytes, *, more: bool) -> dict[str, Any]:
-    return {"type": "http.response.body", "body": body, "more_body": more}
-
-
-@pytest.fixture(scope="module")
-def _served() -> Iterator[tuple[str, dict[str, Server]]]:
-    current: dict[str, Server] = {}
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await current["server"](scope, receive, send)
-
-    with serve(app) as url:
-        yield f"{url}/dumps", current
-
-
 @pytest.fixture
-def server(_served: tuple[str, dict[str, Server]]) -> Iterator[Server]:
-    url, current = _served
-    current["server"] = Server(url)
-    yield current["server"]
-    current["server"].is_gate_open = True
+def server(file_server: FileServer) -> FileServer:
+    file_server.default = SMALL
+    return file_server
 
 
 @pytest.fixture
@@ -183,7 +63,7 @@ def landing(tmp_path: Path) -> Path:
 
 
 def fetch(
-    server: Server,
+    server: FileServer,
     landing: Path,
     run_date: date = FIRST,
     files: tuple[str, ...] = (RATINGS,),
@@ -479,7 +359,7 @@ def run_child(url: str, landing: Path, run_date: date, options: HttpOptions) -> 
     ImdbClient(url, options).fetch(landing, run_date, [RATINGS])
 
 
-def start_and_hold(server: Server, landing: Path) -> Any:
+def start_and_hold(server: FileServer, landing: Path) -> Any:
     """Starts a process and waits until it has 150,000 bytes and the server sends no more."""
     server.default, server.held_after = LARGE, {1: 150_000}
     patient = replace(FAST, read_timeout_seconds=30, retry_budget_seconds=30)
@@ -505,7 +385,7 @@ def test_a_killed_download_is_resumed(server, landing):
     assert server.ranges_asked() == [None, "bytes=150000-"]
 
 
-def leave_part(server: Server, landing: Path, run_date: date = FIRST) -> None:
+def leave_part(server: FileServer, landing: Path, run_date: date = FIRST) -> None:
     """Leaves on the disk what a killed download leaves, and forgets the requests."""
     server.default, server.cut_after = LARGE, {len(server.requests) + 1: 150_000}
     server.fault = lambda request, _: Response("", 403) if "range" in request.headers else None
@@ -568,7 +448,7 @@ def test_a_part_of_unknown_length_is_asked_for_its_rest(server, landing):
     server.default = SMALL + OTHER
     part(landing).write_bytes(SMALL)
     note = part(landing).with_name(f"{RATINGS}.tsv.gz.part.json")
-    version = {"etag": checksum(server.default), "last_modified": None, "bytes": None}
+    version = {"etag": server.etag(server.default), "last_modified": None, "bytes": None}
     note.write_text(json.dumps(version | {"last_modified": server.last_modified}))
     fetch(server, landing)
     assert_stored(landing, SMALL + OTHER)
@@ -937,7 +817,7 @@ def test_progress_of_a_quick_download_is_not_told(server, landing, caplog):
 # Pruning
 
 
-def fetch_days(server: Server, landing: Path, *bodies: bytes | None) -> list[date]:
+def fetch_days(server: FileServer, landing: Path, *bodies: bytes | None) -> list[date]:
     """Fetches a body a day; None is a day on which the download breaks off."""
     days = [date(2026, 1, 1 + n) for n in range(len(bodies))]
     for day, body in zip(days, bodies, strict=True):

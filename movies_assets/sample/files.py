@@ -1,0 +1,26 @@
+"""Sample files on disk: each is there as a whole, or not at all.
+
+What is in them belongs into the modules of the sources.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path, day: date) -> Iterator[Path]:
+    """Yields another name under which to write a file, which takes its place afterwards.
+
+    Its modification time is the start of the day (UTC), whenever it is written.
+    """
+    incomplete = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield incomplete
+        midnight = datetime.combine(day, time(), UTC).timestamp()
+        os.utime(incomplete, (midnight, midnight))
+        incomplete.replace(path)
+    finally:
+        incomplete.unlink(missing_ok=True)

@@ -1,0 +1,378 @@
+"""A fictional streaming catalogue in the format of Netflix's files, delivered day by day.
+
+A title is a pure function of the seed and its number, and so is every row about it. Half of the
+titles are the first delivery; the others follow, a few a day. The oddities of the real files are
+all there, in small numbers.
+
+Text belongs into `words`, HTTP into `netflix_server`.
+"""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+from movies_assets.sample import words
+from movies_assets.sample.catalogue import (
+    RUNTIMES,
+    Draws,
+    draw_english_title,
+    draw_native_title,
+    draw_story,
+    weighted_table,
+)
+from movies_assets.sample.files import whole_file
+
+COLUMNS = (
+    "duration_minutes",
+    "duration_seasons",
+    "type",
+    "title",
+    "date_added",
+    "release_year",
+    "rating",
+    "description",
+    "show_id",
+)
+NEW_COLUMN = "original_language"
+"""What the files of one day bring beside the other columns."""
+LACKING_COLUMN = "description"
+"""What the files of one day lack."""
+LOOKUPS = {
+    "cast": "cast",
+    "category": "listed_in",
+    "countries": "country",
+    "directors": "director",
+}
+"""The column of values in each look-up; the other one is `show_id`."""
+TITLES = 400
+FEWEST_TITLES, MOST_TITLES = 200, 1_000_000
+DAYS = 30
+"""Titles arrive within so many days, the last of which is the last day."""
+
+Row = dict[str, str]
+
+
+class _Delivery(NamedTuple):
+    """How the titles of a day arrive."""
+
+    names: Sequence[str] = ("titles.csv",)
+    days_late: int = 0
+    columns: Sequence[str] = COLUMNS
+    delimiter: str = ","
+    encoding: str = "utf-8-sig"
+
+    def content(self, rows: Iterable[Row]) -> bytes:
+        text = StringIO(newline="")
+        writer = csv.DictWriter(
+            text, self.columns, delimiter=self.delimiter, extrasaction="ignore", restval=""
+        )
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue().encode(self.encoding)
+
+    def can_hold(self, row: Row) -> bool:
+        try:
+            "".join(row.values()).encode(self.encoding)
+        except UnicodeEncodeError:
+            return False
+        return True
+
+
+# Days are counted from that of the first delivery.
+_QUIET_DAYS = {5, 11, 17, 24, 26}
+_CP1252_DAY = 14
+_DELIVERIES = {
+    7: _Delivery(names=("titles-1.csv", "titles-2.csv")),
+    9: _Delivery(names=("titles-late.csv",), days_late=3),
+    _CP1252_DAY: _Delivery(delimiter=";", encoding="cp1252"),
+    20: _Delivery(columns=(*COLUMNS[:-1], NEW_COLUMN, COLUMNS[-1])),
+    22: _Delivery(columns=[column for column in COLUMNS if column != LACKING_COLUMN]),
+}
+_USUAL = _Delivery()
+
+_EVERY = 200
+"""Of so many titles one has each oddity."""
+_FIRST_ID, _IDS = 90_000_000, 9_000_000  # far above those in use
+_ORPHANS = 5
+# Other numbers than those of the movies in `catalogue`.
+_TITLE_DRAWS, _LOOKUP_DRAWS = 1_000_000_000, 2_000_000_000
+
+_LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)
+_RATINGS = weighted_table(words.STREAMING_RATING_WEIGHTS)
+_SEASONS = weighted_table(words.SEASON_WEIGHTS)
+_COUNTRIES = weighted_table(words.COUNTRY_WEIGHTS)
+
+
+class Arrival(NamedTuple):
+    """A file that arrives.
+
+    Attributes:
+        day: The day that it belongs to.
+        name: Its name in the folder of that day.
+        arrived: The day on which it arrives: the same one, or a later one.
+        content: What is in it.
+    """
+
+    day: date
+    name: str
+    arrived: date
+    content: bytes
+
+
+def deliver(
+    landing: Path,
+    *,
+    last_day: date,
+    titles: int = TITLES,
+    seed: int = 1,
+    as_of: date | None = None,
+) -> list[Path]:
+    """Writes the files with titles that have arrived; those that are there are left as they are.
+
+    Args:
+        landing: Where titles arrive, in a folder a day; it is created if missing.
+        last_day: The last of the 30 days on which they do.
+        titles: How many there are in all files together.
+        seed: Another seed is another catalogue.
+        as_of: Leaves out what arrives after this day.
+
+    Returns:
+        The files that were written, in the order in which they arrive.
+
+    Raises:
+        ValueError: There cannot be so many or so few titles.
+    """
+    written = []
+    found = arrivals(last_day=last_day, titles=titles, seed=seed)
+    for arrival in sorted(found, key=lambda each: each.arrived):
+        path = landing / str(arrival.day) / arrival.name
+        if arrival.arrived > (as_of or last_day) or path.exists():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path, arrival.arrived) as incomplete:
+            incomplete.write_bytes(arrival.content)
+        written.append(path)
+    return written
+
+
+def arrivals(*, last_day: date, titles: int = TITLES, seed: int = 1) -> Iterator[Arrival]:
+    """Yields the files with titles, in the order of the days that they belong to; see `deliver`."""
+    first_day = last_day - timedelta(DAYS - 1)
+    left: list[Row] = []
+    for number, numbers in _numbers_by_day(titles).items():
+        day, delivery = first_day + timedelta(number), _DELIVERIES.get(number, _USUAL)
+        rows = left + _rows_of(numbers, number, day, seed, initial=titles // 2)
+        # What an encoding lacks has to wait for the next file.
+        left = [row for row in rows if not delivery.can_hold(row)]
+        rows = [row for row in rows if delivery.can_hold(row)] if left else rows
+        files = len(delivery.names)
+        for part, name in enumerate(delivery.names):
+            share = rows[len(rows) * part // files : len(rows) * (part + 1) // files]
+            arrived = day + timedelta(delivery.days_late)
+            yield Arrival(day, name, arrived, delivery.content(share))
+
+
+def lookup(name: str, *, titles: int = TITLES, seed: int = 1) -> bytes:
+    """Returns a look-up file about the titles that `deliver` writes: values, one a row.
+
+    Raises:
+        ValueError: It is not one of LOOKUPS, or there cannot be so many or so few titles.
+    """
+    if name not in LOOKUPS:
+        raise ValueError(f"no such look-up: {name}; there are {', '.join(LOOKUPS)}")
+    _check(titles)
+    column = LOOKUPS[name]
+    rows = [
+        {column: value, "show_id": show_id(number)}
+        for number in range(titles)
+        for value in _values(name, number, seed)
+    ]
+    nowhere = (str(_FIRST_ID + _IDS + number) for number in range(_ORPHANS))
+    orphans = [{column: rows[0][column], "show_id": nobody} for nobody in nowhere]
+    half = len(rows) // 2
+    return _Delivery(columns=(column, "show_id")).content(rows[:half] + orphans + rows[half:])
+
+
+def show_id(number: int) -> str:
+    """Returns the id of a title, from 0 on: eight digits in no order."""
+    return str(_FIRST_ID + number * 7_368_787 % _IDS)
+
+
+def _check(titles: int) -> None:
+    if not FEWEST_TITLES <= titles <= MOST_TITLES:
+        raise ValueError(
+            f"{titles} titles: from {FEWEST_TITLES} to {MOST_TITLES:,} are possible, for fewer "
+            "would not have all oddities"
+        )
+
+
+def _numbers_by_day(titles: int) -> Mapping[int, range]:
+    """Returns which titles arrive on which day: half of them at first, the others evenly."""
+    _check(titles)
+    initial = titles // 2
+    days = [day for day in range(1, DAYS) if day not in _QUIET_DAYS]
+    ends = [initial + (titles - initial) * (n + 1) // len(days) for n in range(len(days))]
+    starts = [initial, *ends[:-1]]
+    later = zip(days, map(range, starts, ends), strict=True)
+    return {0: range(initial), **dict(later)}
+
+
+def _rows_of(numbers: range, day_number: int, day: date, seed: int, *, initial: int) -> list[Row]:
+    """Returns the rows about the titles that arrive on a day."""
+    rows = []
+    for number in numbers:
+        row = _odd(_title(number, day, seed, initial=initial), number, seed)
+        if day_number == _CP1252_DAY and number == numbers[0]:
+            row = _with_cp1252(row)
+        broken = _BROKEN.get(number % _EVERY) if number < initial else None
+        rows += broken(row) if broken else [row]
+    return rows
+
+
+def _title(number: int, day: date, seed: int, *, initial: int) -> Row:
+    """Returns the row about a title as it should be."""
+    draws = Draws(seed, _TITLE_DRAWS + number)
+    language = draws.pick(_LANGUAGES)
+    english = draw_english_title(draws)
+    title = draw_native_title(draws, language) or english
+    # The first delivery holds what was added over ten years, a later one what was added just now.
+    added = day - timedelta(draws.below(3_650 if number < initial else 4))
+    is_movie = draws.below(100) < 68 or number % _EVERY in _OF_MOVIES  # noqa: PLR2004 - 68 %
+    return {
+        "duration_minutes": str(draws.pick(RUNTIMES)) if is_movie else "",
+        "duration_seasons": "" if is_movie else str(draws.pick(_SEASONS)),
+        "type": "Movie" if is_movie else "TV Show",
+        "title": title,
+        "date_added": f"{added.month}/{added.day}/{added.year}",
+        "release_year": str(added.year - int(60 * (draws.below(4096) / 4096) ** 4)),
+        "rating": draws.pick(_RATINGS),
+        "description": draw_story(draws),
+        "show_id": show_id(number),
+        NEW_COLUMN: language,
+    }
+
+
+def _in_words(row: Row) -> str:
+    month, day, year = row["date_added"].split("/")
+    return f"{words.MONTHS[int(month) - 1]} {day}, {year}"
+
+
+_ODDITIES: dict[int, Callable[[Row], Row]] = {
+    3: lambda row: {"description": row["description"].replace(". ", ".\n")},
+    6: lambda row: {"title": f"{row['title']}\N{NO-BREAK SPACE}"},
+    9: lambda row: {"title": f"\N{ZERO WIDTH SPACE}{row['title']}"},
+    12: lambda row: {"title": row["title"].replace(" ", "\N{NO-BREAK SPACE}", 1)},
+    15: lambda row: {"date_added": f" {row['date_added']}"},
+    18: lambda row: {"date_added": _in_words(row)},
+    21: lambda row: {"date_added": f" {_in_words(row)}"},
+    27: lambda _: {"date_added": ""},
+    30: lambda _: {"duration_minutes": "", "duration_seasons": ""},
+    33: lambda row: {"title": f'The "{row["title"].title()}" Tapes'},
+    36: lambda row: {"title": f"{row['title']}: Part 2"},
+    39: lambda _: {"rating": "TV-Y7-FV"},
+    42: lambda row: {"title": f"L'été, {row['title']}"},
+    45: lambda row: {"title": f"{row['title']}\nand What Came After"},
+}
+"""What differs in the row about a title with this number, counted within 200."""
+_TWIN = 24
+"""This one has the title of the one before it, in capitals."""
+_DURATION_AS_RATING = 51
+_TORN_TITLE, _TORN_DESCRIPTION = 63, 163
+_OF_MOVIES = {_DURATION_AS_RATING, _TORN_TITLE, _TORN_DESCRIPTION}
+
+
+def _odd(row: Row, number: int, seed: int) -> Row:
+    """Returns the row with the oddity of its number, if it has one."""
+    slot = number % _EVERY
+    if slot == _TWIN:
+        twin = Draws(seed, _TITLE_DRAWS + number - 1)
+        language = twin.pick(_LANGUAGES)
+        english = draw_english_title(twin)
+        return row | {"title": (draw_native_title(twin, language) or english).upper()}
+    return row | _ODDITIES[slot](row) if slot in _ODDITIES else row
+
+
+def _with_cp1252(row: Row) -> Row:
+    """Returns a row that reads otherwise in another encoding."""
+    return row | {
+        "title": "L\u2019été à 5 € \u2013 «Zoë»",
+        "description": "\u201eFaçade\u201c \u2026",
+    }
+
+
+def _with_duration_as_rating(row: Row) -> list[Row]:
+    return [row | {"duration_minutes": "", "rating": f"{row['duration_minutes']} min"}]
+
+
+def _torn_in(column: str) -> Callable[[Row], list[Row]]:
+    """Returns what makes two lines of a row: the second begins in the middle of a column."""
+
+    def tear(row: Row) -> list[Row]:
+        at = COLUMNS.index(column)
+        values = [row[name] for name in COLUMNS]
+        words_of = values[at].split(" ")
+        half = len(words_of) // 2
+        first, second = " ".join(words_of[:half]), " ".join(words_of[half:])
+        lines = [[*values[:at], first], [f'{second}"', *values[at + 1 :]]]
+        return [dict(zip(COLUMNS, line, strict=False)) for line in lines]
+
+    return tear
+
+
+# These rows are refused further on; a day with few titles would have too many of them.
+_BROKEN = {
+    _DURATION_AS_RATING: _with_duration_as_rating,
+    _TORN_TITLE: _torn_in("title"),
+    _TORN_DESCRIPTION: _torn_in("description"),
+}
+"""What becomes of the row about a title of the first delivery with this number within 200."""
+
+
+def _values(name: str, number: int, seed: int) -> list[str]:
+    """Returns what a look-up says of a title."""
+    draws = Draws(seed, _LOOKUP_DRAWS + number * len(LOOKUPS) + list(LOOKUPS).index(name))
+    slot = number % _EVERY
+    values = list(dict.fromkeys(_VALUES[name](draws, slot)))
+    # Now and then a row stands there twice.
+    return [*values, *values[:1]] if slot in {60, 160} else values
+
+
+def _cast(draws: Draws, slot: int) -> list[str]:
+    people = [_person(draws) for _ in range(draws.pick((0, 2, 3, 4, 4, 5, 6, 8)))]
+    return [*people, _nicknamed(draws)] if slot == 66 else people  # noqa: PLR2004 - the oddity's
+
+
+def _directors(draws: Draws, slot: int) -> list[str]:
+    people = [_person(draws) for _ in range(draws.pick((0, 0, 1, 1, 1, 2)))]
+    return [*people, _nicknamed(draws)] if slot == 69 else people  # noqa: PLR2004
+
+
+def _countries(draws: Draws, slot: int) -> list[str]:
+    countries = [draws.pick(_COUNTRIES) for _ in range(draws.pick((0, 1, 1, 1, 1, 1, 2, 3)))]
+    # The real files have a few that end in a comma.
+    return [*countries, "Poland,"] if slot == 72 else countries  # noqa: PLR2004
+
+
+def _categories(draws: Draws, _: int) -> list[str]:
+    table = draws.pick((words.MOVIE_CATEGORIES, words.MOVIE_CATEGORIES, words.SHOW_CATEGORIES))
+    return [draws.pick(table) for _ in range(draws.pick((1, 2, 2, 3)))]
+
+
+def _person(draws: Draws) -> str:
+    return f"{draws.pick(words.NAMES)} {draws.pick(words.SURNAMES)}"
+
+
+def _nicknamed(draws: Draws) -> str:
+    epithet = draws.pick(words.EPITHETS)
+    return f'{draws.pick(words.NAMES)} "{epithet}" {draws.pick(words.SURNAMES)}'
+
+
+_VALUES: dict[str, Callable[[Draws, int], list[str]]] = {
+    "cast": _cast,
+    "category": _categories,
+    "countries": _countries,
+    "directors": _directors,
+}

@@ -237,7 +237,8 @@ def _title(number: int, day: date, seed: int, *, initial: int) -> Row:
     draws = Draws(seed, _TITLE_DRAWS + number)
     language = draws.pick(_LANGUAGES)
     english = draw_english_title(draws)
-    title = draw_native_title(draws, language) or english
+    has_twin = number % _EVERY == _TWIN - 1  # some scripts know no capitals
+    title = english if has_twin else draw_native_title(draws, language) or english
     # The first delivery holds what was added over ten years, a later one what was added just now.
     added = day - timedelta(draws.below(3_650 if number < initial else 4))
     is_movie = draws.below(100) < 68 or number % _EVERY in _OF_MOVIES  # noqa: PLR2004 - 68 %
@@ -289,9 +290,8 @@ def _odd(row: Row, number: int, seed: int) -> Row:
     slot = number % _EVERY
     if slot == _TWIN:
         twin = Draws(seed, _TITLE_DRAWS + number - 1)
-        language = twin.pick(_LANGUAGES)
-        english = draw_english_title(twin)
-        return row | {"title": (draw_native_title(twin, language) or english).upper()}
+        twin.pick(_LANGUAGES)
+        return row | {"title": draw_english_title(twin).upper()}
     return row | _ODDITIES[slot](row) if slot in _ODDITIES else row
 
 

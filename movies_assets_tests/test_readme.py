@@ -40,6 +40,8 @@ def _fields(model: type[BaseModel], prefix: str = PREFIX) -> Iterator[tuple[str,
 def _default(value: Any) -> str:
     if isinstance(value, Path):
         value = value.relative_to(PROJECT_ROOT)
+    if isinstance(value, dict | tuple):
+        value = json.dumps(value)  # as it is set
     return "" if value is None else f"`{value}`"
 
 

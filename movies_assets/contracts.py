@@ -5,7 +5,7 @@ everything that has to know columns, types, units, keys or rules asks it. What a
 belongs in the layer's file, how rows are stored belongs in `warehouse`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, reduce
 from operator import and_
 from typing import Any, Literal, NamedTuple
@@ -21,6 +21,9 @@ from pandera.api.ibis.types import IbisData
 from pandera.backends.ibis import builtin_checks  # noqa: F401 (registers the checks)
 from pandera.dtypes import immutable
 from pandera.engines import ibis_engine
+
+# What is said of a column that the contract does not know.
+ARRIVED = "Brought by files that have arrived; the contract does not know it. Text."
 
 Compression = Literal["zstd", "fsst", "dictionary"]
 
@@ -104,6 +107,11 @@ class Contract(pa.DataFrameModel):
         return dict(sorted(columns.items(), key=lambda item: item[0].startswith("_")))
 
     @classmethod
+    def evolves(cls) -> bool:
+        """Say whether the table may have columns beyond these, because its files bring them."""
+        return False
+
+    @classmethod
     def grain(cls) -> str:
         """Say what a row is: the contract's docstring."""
         return " ".join((cls.__doc__ or "").split())
@@ -178,8 +186,12 @@ class Contract(pa.DataFrameModel):
         return checks
 
     @classmethod
-    def column_schema(cls) -> dg.TableSchema:
-        """Return the columns as Dagster shows them."""
+    def column_schema(cls, arrived: Iterable[str] = ()) -> dg.TableSchema:
+        """Return the columns as Dagster shows them.
+
+        Args:
+            arrived: columns beyond the contract's, which files have brought.
+        """
         descriptions, key, references = cls.descriptions(), cls.key(), cls.references()
         return dg.TableSchema(
             columns=[
@@ -195,6 +207,7 @@ class Contract(pa.DataFrameModel):
                 )
                 for name, type_ in cls.types().items()
             ]
+            + [dg.TableColumn(name, type="VARCHAR", description=ARRIVED) for name in arrived]
         )
 
 
@@ -245,7 +258,6 @@ class BronzeContract(Contract):
 class FileContract(BronzeContract):
     """What a bronze table of text files says of a row, beside the columns of the file."""
 
-    run_date: dt.Date = column("Run date on which the file was fetched: the partition.")
     problem: str = column(
         "What is wrong with a line that does not read as the columns; silver refuses it.",
         nullable=True,
@@ -255,6 +267,49 @@ class FileContract(BronzeContract):
     line: str = column(
         "Such a line, as received.", nullable=True, alias="_line", compression="dictionary"
     )
+
+
+class DumpContract(FileContract):
+    """What a bronze table of dumps says of a row, beside the columns of the dump."""
+
+    run_date: dt.Date = column("Run date on which the file was fetched: the partition.")
+
+
+class FileRows(FileContract):
+    """What a bronze table of files that arrive says of a row, beside the columns of the files.
+
+    The table gains the columns that files bring beyond the contract's, as text.
+    """
+
+    source_row: str = column("The record of a file: its path, # and its number.", key=True)
+    rescued_data: str = column(
+        "Values that do not fit their column's type, and fields beyond the header: a JSON object.",
+        nullable=True,
+        alias="_rescued_data",
+    )
+
+    @classmethod
+    def evolves(cls) -> bool:
+        """Say whether the table may have more columns."""
+        return True
+
+
+class LandedFile(Contract):
+    """One row a file that was read into the table: what it looked like."""
+
+    partition_key: str = column("Partition to which the file belongs; '' where there is none.")
+    source: str = column("The file.", key=True)
+    bytes: int = column("Its size.", ge=0)
+    checksum: str = column("BLAKE2b of its content, 16 bytes in hexadecimal.")
+    encoding: str = column("How its text is encoded, as found.")
+    separator: str = column("What separates its fields, as found.")
+    header: StringList = column("The names in its first line.")
+    rows: int = column("Records below the first line.", ge=0)
+    problems: int = column("Records among them that do not read as the columns.", ge=0)
+    unknown_columns: StringList = column("Columns that the contract does not know.")
+    missing_columns: StringList = column("Columns of the contract that the file does not have.")
+    run_id: str = column("The Dagster run that read it.")
+    read_at: Instant = column("When it was read (UTC).")
 
 
 class Quarantine(Contract):

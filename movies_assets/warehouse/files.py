@@ -26,7 +26,7 @@ from typing import Self
 import duckdb
 import pandas as pd
 
-from movies_assets.contracts import Contract, FileContract
+from movies_assets.contracts import Contract, DumpContract
 from movies_assets.table import Table
 from movies_assets.warehouse.database import WarehouseError, literal
 from movies_assets.warehouse.writer import LINE_NUMBER, RAW, STAGE, UNPARSED
@@ -191,7 +191,7 @@ class Reading:
 
 def columns_of(contract: type[Contract]) -> dict[str, str]:
     """Return the columns that come from the file, in its order, and their types."""
-    ours = FileContract.types()
+    ours = DumpContract.types()
     return {name: type_ for name, type_ in contract.types().items() if name not in ours}
 
 

@@ -19,10 +19,10 @@ import pandas as pd
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler
 from dagster_duckdb.io_manager import DuckDbClient
 
-from movies_assets.contracts import FileContract
+from movies_assets.contracts import DumpContract
 from movies_assets.settings import Settings
 from movies_assets.table import WHOLE, Table
-from movies_assets.warehouse import files, writer
+from movies_assets.warehouse import delimited, files, writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 
 SHOWN_CHARACTERS = 60
@@ -130,6 +130,23 @@ class FilesHandler(StagingHandler):
         return [files.TextFiles]
 
 
+class DelimitedHandler(StagingHandler):
+    """Delimited files that have arrived, whatever they look like."""
+
+    reads_warehouse = True
+
+    def stage(
+        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: delimited.DelimitedFiles
+    ) -> str:
+        """Read the files."""
+        return writer.stage_sql(connection, table, delimited.select(connection, table, obj))
+
+    @property
+    def supported_types(self) -> Sequence[type[object]]:
+        """Return delimited files."""
+        return [delimited.DelimitedFiles]
+
+
 class WarehouseIOManager(DbIOManager):
     """Stores each asset in the table of its contract, one transaction an output.
 
@@ -143,7 +160,13 @@ class WarehouseIOManager(DbIOManager):
         self, warehouse: Warehouse, tables: Mapping[str, Table], settings: Settings
     ) -> None:
         super().__init__(
-            type_handlers=[FrameHandler(), FramesHandler(), ExpressionHandler(), FilesHandler()],
+            type_handlers=[
+                FrameHandler(),
+                FramesHandler(),
+                ExpressionHandler(),
+                FilesHandler(),
+                DelimitedHandler(),
+            ],
             db_client=DuckDbClient(),
             database=str(warehouse.path),
             io_manager_name=type(self).__name__,
@@ -183,7 +206,7 @@ class WarehouseIOManager(DbIOManager):
         """Do all of a write in one transaction."""
         source = self._tables[table.refines.source] if table.refines else None
         number_lines = None
-        if source and issubclass(source.contract, FileContract):
+        if source and issubclass(source.contract, DumpContract):
             number_lines = partial(files.number_lines, connection, source, self._settings.landing)
         sql = None
         with self._warehouse.transaction(connection):
@@ -270,6 +293,9 @@ class WarehouseIOManager(DbIOManager):
             "seconds": round(seconds, 3),
             "sample": dg.MetadataValue.md(_markdown(loaded.sample)),
         }
+        if loaded.arrived_columns:
+            columns = table.contract.column_schema(loaded.arrived_columns)
+            explanation["dagster/column_schema"] = columns
         if sql:
             explanation["sql"] = dg.MetadataValue.md(f"```sql\n{sql}\n```")
         if not context.has_asset_partitions:

@@ -45,12 +45,21 @@ class Window:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a write did: rows stored, refused, and recognised as versions or copies of others."""
+    """What a write did: rows stored, refused, and recognised as versions or copies of others.
+
+    Attributes:
+        rows: rows stored.
+        quarantined: rows refused.
+        duplicates: rows recognised as versions or copies of others.
+        sample: a few of the rows stored.
+        arrived_columns: columns of the table that its contract does not know.
+    """
 
     rows: int
     quarantined: int
     duplicates: int
     sample: pd.DataFrame
+    arrived_columns: Sequence[str] = ()
 
 
 def compile_sql(expression: ir.Expr) -> str:
@@ -200,6 +209,14 @@ def stored_types(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, 
     return dict(rows)
 
 
+def arrived_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
+    """Return the columns that files have brought and that the contract does not know."""
+    if not table.contract.evolves():
+        return []
+    known = table.contract.types()
+    return [name for name in stored_types(connection, table.name) if name not in known]
+
+
 def write(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
@@ -286,6 +303,7 @@ def _write_streamed(
         sample=connection.execute(
             f"SELECT * FROM {table.name} WHERE {_replaced(table, window)} LIMIT {SAMPLE_ROWS}"
         ).df(),
+        arrived_columns=arrived_columns(connection, table),
     )
 
 
@@ -318,7 +336,7 @@ def _delete_replaced(connection: duckdb.DuckDBPyConnection, table: Table, window
 
 
 def _columns(table: Table) -> str:
-    return ", ".join(table.contract.types())
+    return "*" if table.contract.evolves() else ", ".join(table.contract.types())
 
 
 def _sound(table: Table) -> ir.Table:
@@ -520,9 +538,10 @@ def _migrate(
     contract: type[Contract],
 ) -> None:
     wanted = contract.ibis_schema()
-    _refuse_lost_columns(name, stored, wanted)
+    if not contract.evolves():
+        _refuse_lost_columns(name, stored, wanted)
     types = contract.types()
-    changed = [c for c in stored if not same_type(stored[c], wanted[c])]
+    changed = [c for c in stored if c in wanted and not same_type(stored[c], wanted[c])]
     if changed:
         fixes = "; ".join(f"ALTER TABLE {name} ALTER COLUMN {c} TYPE {types[c]}" for c in changed)
         raise WarehouseError(
@@ -555,7 +574,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, name: str, contract: type[C
         "current_database() AND schema_name || '.' || table_name = $name",
         {"name": name},
     ).fetchall()
-    if dict(stored) == wanted:
+    if wanted.items() <= dict(stored).items():
         return
     connection.execute(f"COMMENT ON TABLE {name} IS {literal(contract.grain())}")
     for column, description in contract.descriptions().items():

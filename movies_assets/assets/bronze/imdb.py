@@ -12,7 +12,7 @@ import dagster as dg
 
 from movies_assets.automation.completeness import complete_days
 from movies_assets.checks.base import markdown
-from movies_assets.contracts import FileContract, column
+from movies_assets.contracts import DumpContract, column
 from movies_assets.partitions import BACKFILL, days_within, imdb_run_dates
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS, Table, table
@@ -97,7 +97,7 @@ def _shown(dump: "Dump") -> Mapping[str, Any]:
     }
 
 
-class BronzeImdbTitleBasics(FileContract):
+class BronzeImdbTitleBasics(DumpContract):
     """One row a line about a title, as received in title.basics."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
@@ -111,7 +111,7 @@ class BronzeImdbTitleBasics(FileContract):
     genres: str = column("Up to three genres.", nullable=True, compression="dictionary")
 
 
-class BronzeImdbTitleRatings(FileContract):
+class BronzeImdbTitleRatings(DumpContract):
     """One row a line about a rated title, as received in title.ratings."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
@@ -119,7 +119,7 @@ class BronzeImdbTitleRatings(FileContract):
     num_votes: int = column("Number of votes.", nullable=True)
 
 
-class BronzeImdbTitleEpisode(FileContract):
+class BronzeImdbTitleEpisode(DumpContract):
     """One row a line about an episode, as received in title.episode."""
 
     tconst: str = column("IMDb id of the episode.", nullable=True, compression="fsst")
@@ -128,7 +128,7 @@ class BronzeImdbTitleEpisode(FileContract):
     episode_number: int = column("Number within the season; 0 exists.", nullable=True)
 
 
-class BronzeImdbTitleCrew(FileContract):
+class BronzeImdbTitleCrew(DumpContract):
     """One row a line about who made a title, as received in title.crew."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
@@ -136,7 +136,7 @@ class BronzeImdbTitleCrew(FileContract):
     writers: str = column("IMDb ids of its writers.", nullable=True, compression="fsst")
 
 
-class BronzeImdbTitlePrincipals(FileContract):
+class BronzeImdbTitlePrincipals(DumpContract):
     """One row a line about a part in a title, as received in title.principals."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
@@ -147,7 +147,7 @@ class BronzeImdbTitlePrincipals(FileContract):
     characters: str = column("Roles played, a JSON list.", nullable=True, compression="fsst")
 
 
-class BronzeImdbNameBasics(FileContract):
+class BronzeImdbNameBasics(DumpContract):
     """One row a line about a person, as received in name.basics."""
 
     nconst: str = column("IMDb id of the person.", nullable=True, compression="fsst")
@@ -158,7 +158,7 @@ class BronzeImdbNameBasics(FileContract):
     known_for_titles: str = column("IMDb ids of titles.", nullable=True, compression="fsst")
 
 
-class BronzeImdbTitleAkas(FileContract):
+class BronzeImdbTitleAkas(DumpContract):
     """One row a line about a name of a title, as received in title.akas."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
@@ -171,7 +171,7 @@ class BronzeImdbTitleAkas(FileContract):
     is_original_title: int = column("Whether it is the original title, 0 or 1.", nullable=True)
 
 
-def dump_table(file: str, contract: type[FileContract], *spelt: str) -> Table:
+def dump_table(file: str, contract: type[DumpContract], *spelt: str) -> Table:
     """Describe the bronze table of a dump.
 
     Args:

@@ -1,0 +1,138 @@
+"""The landing zone: which files have arrived, told by what they are and never by a clock.
+
+A file belongs to the day of the folder it lies in, `YYYY-MM-DD/name.csv`. The folder of those days
+is any URL that fsspec knows: a local path, `s3://`, `abfs://`, `gs://`. What the files say belongs
+in `warehouse.delimited`.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from movies_assets.sources.http import PermanentSourceError
+
+ARRIVED = re.compile(r"/(?P<path>(?P<day>\d{4}-\d{2}-\d{2})/(?P<name>[^/]+))")
+# What stores say of an object's content; whoever names none is read.
+CHECKSUMS = ("ETag", "etag", "md5Hash", "content_md5", "md5")
+EXTRAS = {"s3": "s3", "s3a": "s3", "abfs": "azure", "abfss": "azure", "az": "azure", "gs": "gcs",
+          "gcs": "gcs"}  # fmt: skip
+DIGEST_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Arrival:
+    """A file that has arrived.
+
+    Attributes:
+        day: the day it belongs to.
+        path: where it is, below the landing folder: `2025-10-31/titles.csv`.
+        bytes: its size.
+        checksum: of its content; the store's own where it has one.
+    """
+
+    day: date
+    path: str
+    bytes: int
+    checksum: str
+
+    @property
+    def digest(self) -> str:
+        """Return a short name of this state of this file."""
+        state = f"{self.path}\0{self.bytes}\0{self.checksum}".encode()
+        return hashlib.blake2b(state, digest_size=DIGEST_BYTES).hexdigest()
+
+
+class Landing:
+    """A folder in which files arrive.
+
+    Args:
+        url: the folder.
+        name: what rows say of their origin, in place of the URL: `netflix/titles`.
+        suffix: how names of files end; others are left alone, such as those still being written.
+        options: passed on to fsspec, such as credentials.
+
+    Raises:
+        PermanentSourceError: nobody here knows such a URL.
+    """
+
+    def __init__(
+        self,
+        url: str | Path,
+        name: str,
+        *,
+        suffix: str = ".csv",
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self._suffix = suffix
+        scheme = str(url).partition("://")[0] if "://" in str(url) else "file"
+        try:
+            self._files, self._root = fsspec.url_to_fs(str(url), **(options or {}))
+        except (ImportError, ValueError) as error:
+            extra = EXTRAS.get(scheme)
+            advice = f"pip install 'movies_assets[{extra}]'" if extra else "check the URL"
+            raise PermanentSourceError(
+                f"the landing folder of {name} cannot be reached: {error}. To mend it: {advice}."
+            ) from error
+
+    def arrivals(self, days: Collection[date] | None = None) -> list[Arrival]:
+        """Return the files that have arrived, by day and path.
+
+        Args:
+            days: only those of these days.
+        """
+        # A store may keep its listing; a file that has arrived since would not be seen.
+        self._files.invalidate_cache()
+        found = self._files.find(self._root, detail=True) if self._exists() else {}
+        return sorted(
+            Arrival(
+                day=day,
+                path=match["path"],
+                bytes=info["size"],
+                checksum=self._checksum(path, info),
+            )
+            for path, info in found.items()
+            if (match := ARRIVED.fullmatch(path.removeprefix(self._root)))
+            if match["name"].endswith(self._suffix) and not match["name"].startswith((".", "_"))
+            if (day := _day(match["day"])) and (days is None or day in days)
+        )
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file.
+
+        Raises:
+            PermanentSourceError: it is gone.
+        """
+        try:
+            return cast("BinaryIO", self._files.open(f"{self._root}/{path}", "rb"))
+        except FileNotFoundError:
+            raise PermanentSourceError(
+                f"{self.name}/{path} was there when the landing folder was listed, and is gone. "
+                "Run these days again."
+            ) from None
+
+    def _exists(self) -> bool:
+        return bool(self._files.exists(self._root))
+
+    def _checksum(self, path: str, info: Mapping[str, Any]) -> str:
+        """Return the store's checksum, or that of the content: a copy may keep the times."""
+        if not isinstance(self._files, LocalFileSystem):
+            for name in CHECKSUMS:
+                if value := info.get(name):
+                    return str(value).strip('"')
+        with self._files.open(path, "rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()[: 4 * DIGEST_BYTES]
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

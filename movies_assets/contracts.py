@@ -61,11 +61,12 @@ class Rule(NamedTuple):
     holds: Callable[[ir.Table], ir.BooleanColumn]
 
 
-def column(
+def column(  # noqa: PLR0913 (one thing that is said of a column each)
     description: str,
     *,
     key: bool = False,
     references: str | None = None,
+    orphans: Literal["block", "warn"] = "block",
     nullable: bool = False,
     compression: Compression | None = None,
     alias: str | None = None,
@@ -77,6 +78,8 @@ def column(
         description: what a value means, its unit, and where its formula comes from.
         key: whether the column belongs to the table's key.
         references: `schema.table` whose key this column points at.
+        orphans: what values that point at no row mean: they stop the run; or they are known of the
+            source, and are reported.
         nullable: whether unknown values (NULL) are allowed.
         compression: how DuckDB stores the column; None lets it try every way. zstd for long
             texts, fsst for short ones that differ, dictionary for texts of which there are few.
@@ -87,7 +90,12 @@ def column(
         description=description,
         nullable=nullable,
         alias=alias,
-        metadata={"key": key, "references": references, "compression": compression},
+        metadata={
+            "key": key,
+            "references": references,
+            "orphans": orphans,
+            "compression": compression,
+        },
         **rules,
     )
 
@@ -161,6 +169,12 @@ class Contract(pa.DataFrameModel):
             for name, spec in cls._columns().items()
             if spec.metadata["references"]
         }
+
+    @classmethod
+    def tolerated(cls) -> tuple[str, ...]:
+        """Return the columns whose orphans are reported and stop nothing."""
+        columns = cls._columns()
+        return tuple(n for n in cls.references() if columns[n].metadata["orphans"] == "warn")
 
     @classmethod
     def table(cls, qualified_name: str) -> ir.Table:

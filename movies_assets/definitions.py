@@ -8,11 +8,15 @@ import dagster as dg
 
 from movies_assets import settings as settings_module
 from movies_assets.assets.bronze import imdb as bronze_imdb
+from movies_assets.assets.bronze import netflix as bronze_netflix
 from movies_assets.assets.bronze import yts as bronze_yts
 from movies_assets.assets.gold import imdb as gold_imdb
+from movies_assets.assets.gold import netflix as gold_netflix
 from movies_assets.assets.gold import quality
+from movies_assets.assets.gold import shared as gold_shared
 from movies_assets.assets.gold import yts as gold_yts
 from movies_assets.assets.silver import imdb as silver_imdb
+from movies_assets.assets.silver import netflix as silver_netflix
 from movies_assets.assets.silver import yts as silver_yts
 from movies_assets.automation import jobs, schedules
 from movies_assets.checks.factory import checks_of
@@ -29,6 +33,10 @@ MODULES: tuple[ModuleType, ...] = (
     bronze_imdb,
     silver_imdb,
     gold_imdb,
+    bronze_netflix,
+    silver_netflix,
+    gold_netflix,
+    gold_shared,
 )
 _OF_SOURCES = [
     item for module in MODULES for item in vars(module).values() if isinstance(item, Table)

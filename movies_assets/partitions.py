@@ -40,9 +40,22 @@ def imdb_run_dates(settings: Settings) -> dg.DailyPartitionsDefinition:
     The service only has today's, so profile `live` has a partition for today. The sample's world
     ends with its last day.
     """
+    return _days_up_to_today(settings, settings.imdb.first_run_date)
+
+
+def netflix_days(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """Return the UTC days on which Netflix's files may arrive.
+
+    A file counts on the day it arrives, so profile `live` has a partition for today. The sample's
+    world ends with its last day.
+    """
+    return _days_up_to_today(settings, settings.netflix.first_day)
+
+
+def _days_up_to_today(settings: Settings, first: date) -> dg.DailyPartitionsDefinition:
     sample = settings.profile == "sample"
     return dg.DailyPartitionsDefinition(
-        start_date=settings.imdb.first_run_date.isoformat(),
+        start_date=first.isoformat(),
         end_date=(settings.sample.last_day + ONE_DAY).isoformat() if sample else None,
         end_offset=0 if sample else 1,
         timezone="UTC",

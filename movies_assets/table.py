@@ -5,7 +5,7 @@ the partitions) are known. What is checked belongs in `checks`, how rows are sto
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,11 +46,14 @@ class Refinement:
     Attributes:
         source: the bronze table, `schema.table`.
         row_id: the column, in both tables, that identifies a source row.
+        reads: which source rows are read: those of the run's partitions, those of the newest
+            partition that is stored, or all of them.
         allowed_share: the share of quarantined rows from which a run is stopped.
     """
 
     source: str
     row_id: str
+    reads: Literal["run", "newest", "all"] = "run"
     allowed_share: float = 0.05
 
 
@@ -71,6 +74,9 @@ class Table:
         versions: how versions of one entity are told apart across partitions.
         refines: the bronze table whose rows this one accounts for; broken rows go to quarantine.
         drop_duplicates: whether rows with an equal key are one row that was read twice.
+        inputs: parameters that are not named after their table, and the table of each.
+        optional: inputs that may never have been written, because their source was never run; they
+            are made, empty, before this table is.
         keep_partitions: how many of the newest partitions are kept; None: all of them.
         deps: assets that have to be there first, beyond inputs and referenced tables.
         volume_band: factor by which a day's rows may differ from the usual before a check warns.
@@ -89,6 +95,8 @@ class Table:
     versions: Versions | None = None
     refines: Refinement | None = None
     drop_duplicates: bool = False
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
     keep_partitions: Callable[[Settings], int] | None = None
     deps: tuple[dg.AssetKey, ...] = ()
     volume_band: float | None = None
@@ -110,6 +118,16 @@ class Table:
         """Return the name of the table that keeps this table's refused rows."""
         return f"quarantine.{self.key.path[-1]}"
 
+    def reads(self) -> dict[str, str]:
+        """Return the function's parameters that stand for tables, and those tables."""
+        named = {
+            parameter: f"{layer}.{name}"
+            for parameter in inspect.signature(self.function).parameters
+            for layer, _, name in [parameter.partition("_")]
+            if layer in LAYERS and name
+        }
+        return {**named, **self.inputs}
+
     @property
     def is_staged(self) -> bool:
         """Say whether rows are collected before they are stored, to be compared with each other.
@@ -121,8 +139,12 @@ class Table:
     def asset(self, settings: Settings) -> dg.AssetsDefinition:
         """Build the asset."""
         layer, table_name = self.key.path
-        # A table that mirrors the newest state reads its inputs whole, whatever partition is run.
-        inputs = upstream(self.function, whole=self.replaces == "table")
+        # A table that mirrors the newest state, or has no partitions, reads its inputs whole.
+        whole = self.replaces == "table" or self.partitions is None
+        inputs = {
+            parameter: dg.AssetIn(key=source.split("."), metadata={WHOLE: whole})
+            for parameter, source in self.reads().items()
+        }
         referenced = {dg.AssetKey(name.split(".")) for name in self.contract.references().values()}
         metadata: dict[str, Any] = {
             "dagster/column_schema": self.contract.column_schema(),
@@ -180,21 +202,6 @@ def table(
         )
 
     return describe
-
-
-def upstream(function: Callable[..., Any], *, whole: bool = False) -> dict[str, dg.AssetIn]:
-    """Map a function's parameters that are named after tables to those tables.
-
-    Args:
-        function: the function.
-        whole: whether it gets all rows of its inputs, not only those of the run's partitions.
-    """
-    return {
-        parameter: dg.AssetIn(key=[layer, name], metadata={WHOLE: whole})
-        for parameter in inspect.signature(function).parameters
-        for layer, _, name in [parameter.partition("_")]
-        if layer in LAYERS and name
-    }
 
 
 def by_name(tables: Sequence[Table]) -> dict[str, Table]:

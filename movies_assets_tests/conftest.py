@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 import pytest
 
-from movies_assets.definitions import build_defs, open_warehouse
+from movies_assets.definitions import TABLES, build_defs, open_warehouse
 from movies_assets.settings import ImdbSettings, Settings, load
 from movies_assets.sources.imdb import FILES
 from movies_assets.sources.yts import MovieRow
+from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse
 
 
@@ -169,6 +171,47 @@ def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
+# The tables below Netflix's bronze.
+NETFLIX = [
+    "/".join(table.key.path)
+    for table in TABLES.values()
+    if table.group in {"netflix", "shared"} and not table.name.startswith("bronze.")
+]
+
+
+def store_netflix(
+    warehouse: Warehouse, titles: Sequence[Mapping[str, Any]] = (), **lookups: Rows
+) -> None:
+    """Let bronze hold these titles and values, and nothing else, as if their files had arrived.
+
+    Args:
+        warehouse: where.
+        titles: what columns of a title say; the rest is that of a sound one.
+        lookups: `cast`, `category`, `countries`, `directors`: values and their titles.
+    """
+    sound = {"type": "Movie", "title": "Title", "date_added": "9/9/2019", "release_year": 2019}
+    sound |= {"duration_minutes": 90, "rating": "PG-13", "arrived_date": STORED_DAY}
+    rows = {"netflix_titles": [{"show_id": n, **sound, **row} for n, row in enumerate(titles, 1)]}
+    for name in ("cast", "category", "countries", "directors"):
+        values = lookups.get(name, ())
+        rows[f"netflix_{name}"] = [{"value": value, "show_id": show} for value, show in values]
+    with warehouse.session() as connection, warehouse.transaction(connection):
+        for name, received in rows.items():
+            table = TABLES[f"bronze.{name}"]
+            writer.ensure_table(connection, table.name, table.contract)
+            connection.execute(f"DELETE FROM {table.name}")
+            origin = {"_ingested_at": datetime.now(UTC), "_source": f"{name}.csv", "_run_id": "run"}
+            frame = pd.DataFrame(
+                [{"source_row": f"{name}.csv#{n:07}", **row} for n, row in enumerate(received, 1)],
+                columns=None if received else ["source_row"],
+            ).assign(**origin)
+            known = ", ".join(
+                f"CAST({column} AS {table.contract.types()[column]}) AS {column}"
+                for column in frame.columns
+            )
+            connection.execute(f"INSERT INTO {table.name} BY NAME SELECT {known} FROM frame")
+
+
 @dataclass
 class Platform:
     """The whole project on a temporary warehouse."""
@@ -270,6 +313,18 @@ SOUND_DUMPS: dict[str, Rows] = {
 }
 
 
+SOUND_NETFLIX: dict[str, Any] = {
+    "titles": [
+        {"title": "Black Mirror: Bandersnatch"},
+        {"type": "TV Show", "duration_minutes": None, "duration_seasons": 3, "rating": "TV-MA"},
+    ],
+    "cast": [("Ada", 1), ("Bob", 2)],
+    "category": [("Dramas", 1), ("Sci-Fi & Fantasy", 2)],
+    "countries": [("Poland", 1), ("United States", 2)],
+    "directors": [("Ada", 1), ("Cleo", 2)],
+}
+
+
 @pytest.fixture(scope="session")
 def stored_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with a day of sound rows in every table; copy it before changing it."""
@@ -284,4 +339,6 @@ def stored_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stored = Platform(settings, ephemeral, lambda: source)
         stored.run(STORED_DAY)
         stored.run("2025-10-29", STORED_DAY, job="imdb_daily")
+        store_netflix(stored.warehouse, **SOUND_NETFLIX)
+        stored.run(STORED_DAY, job="netflix_daily", select=[*NETFLIX, "gold/data_quality_snapshot"])
     return stored.warehouse.path

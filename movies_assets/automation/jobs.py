@@ -8,13 +8,17 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from movies_assets.automation.reconciliation import reconcile_job
-from movies_assets.partitions import imdb_run_dates, yts_days
+from movies_assets.partitions import imdb_run_dates, netflix_days, yts_days
 from movies_assets.settings import Settings
 
 YTS_DAILY = "yts_daily"
 YTS_ASSETS = dg.AssetSelection.groups("yts")
 IMDB_DAILY = "imdb_daily"
 IMDB_ASSETS = dg.AssetSelection.groups("imdb")
+NETFLIX_DAILY = "netflix_daily"
+NETFLIX_ASSETS = dg.AssetSelection.groups("netflix")
+# Dimensions that several sources fill belong to the run of each.
+SHARED = dg.AssetSelection.groups("shared")
 # The profile belongs to every source's run, and profiles there what that run has written.
 QUALITY = dg.AssetSelection.groups("quality")
 
@@ -22,6 +26,7 @@ QUALITY = dg.AssetSelection.groups("quality")
 DAILY: Mapping[str, Callable[[Settings], dg.DailyPartitionsDefinition]] = {
     YTS_DAILY: yts_days,
     IMDB_DAILY: imdb_run_dates,
+    NETFLIX_DAILY: netflix_days,
 }
 
 
@@ -30,7 +35,7 @@ def build(settings: Settings) -> list[dg.JobDefinition | UnresolvedAssetJobDefin
     return [
         dg.define_asset_job(
             YTS_DAILY,
-            selection=YTS_ASSETS | QUALITY,
+            selection=YTS_ASSETS | SHARED | QUALITY,
             partitions_def=DAILY[YTS_DAILY](settings),
             description="Materialize YTS from API to star schema for one day or a range of days.",
         ),
@@ -40,6 +45,13 @@ def build(settings: Settings) -> list[dg.JobDefinition | UnresolvedAssetJobDefin
             partitions_def=DAILY[IMDB_DAILY](settings),
             description="Fetch IMDb's dumps and materialize them up to the series' figures; where "
             "no dump has changed, nothing below the landing zone is run.",
+        ),
+        dg.define_asset_job(
+            NETFLIX_DAILY,
+            selection=NETFLIX_ASSETS | SHARED | QUALITY,
+            partitions_def=DAILY[NETFLIX_DAILY](settings),
+            description="Read the Netflix titles that arrived, fetch the look-ups, and materialize "
+            "both up to the star schema.",
         ),
         reconcile_job(settings),
     ]

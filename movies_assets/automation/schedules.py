@@ -12,9 +12,25 @@ from dagster._core.storage.tags import (
 )
 
 from movies_assets.automation.completeness import complete_days
-from movies_assets.automation.jobs import IMDB_ASSETS, IMDB_DAILY, YTS_ASSETS, YTS_DAILY
-from movies_assets.partitions import ONE_DAY, day_ranges, days_of, imdb_run_dates, yts_days
+from movies_assets.automation.jobs import (
+    IMDB_ASSETS,
+    IMDB_DAILY,
+    NETFLIX_ASSETS,
+    NETFLIX_DAILY,
+    YTS_ASSETS,
+    YTS_DAILY,
+)
+from movies_assets.partitions import (
+    ONE_DAY,
+    day_ranges,
+    days_of,
+    imdb_run_dates,
+    netflix_days,
+    yts_days,
+)
 from movies_assets.settings import Settings
+
+SUNDAY = 6
 
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -26,7 +42,7 @@ UNDER_WAY = [
 
 def build(settings: Settings) -> list[dg.ScheduleDefinition]:
     """Build the schedules."""
-    return [_yts_daily(settings), _imdb_daily(settings)]
+    return [_yts_daily(settings), _imdb_daily(settings), _netflix_daily(settings)]
 
 
 def _yts_daily(settings: Settings) -> dg.ScheduleDefinition:
@@ -64,7 +80,7 @@ def _yts_daily(settings: Settings) -> dg.ScheduleDefinition:
             dg.RunRequest(
                 # The day of the tick is part of it: a range that failed is asked for again.
                 run_key=f"{now:%Y-%m-%d} {first}...{last}",
-                tags={ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last},
+                tags=_range_tags(first, last),
             )
             for first, last in _ranges(missing)
         ]
@@ -102,6 +118,46 @@ def _imdb_daily(settings: Settings) -> dg.ScheduleDefinition:
         return dg.RunRequest(run_key=f"{now:%Y-%m-%d %H}", partition_key=today)
 
     return imdb_daily_schedule
+
+
+def _netflix_daily(settings: Settings) -> dg.ScheduleDefinition:
+    """Ask for the newest day, and on Sundays for all of them."""
+    partitions = netflix_days(settings)
+
+    @dg.schedule(
+        name=f"{NETFLIX_DAILY}_schedule",
+        job_name=NETFLIX_DAILY,
+        # After the other sources: DuckDB has one writer.
+        cron_schedule="30 4 * * *",
+        execution_timezone="UTC",
+        description="Fetch the look-ups and read the files of the newest day; on Sundays of every "
+        "day from the first one on, as one range, so that files that changed in silence count.",
+    )
+    def netflix_daily_schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        now = context.scheduled_execution_time
+        keys = partitions.get_partition_keys(current_time=now)
+        if not keys:
+            return dg.SkipReason("the first day is still to come")
+        first, newest = keys[0] if now.weekday() == SUNDAY else keys[-1], keys[-1]
+        start, end = date.fromisoformat(first), date.fromisoformat(newest)
+        tables = _tables(context, NETFLIX_ASSETS)
+        if any(
+            a <= start and end <= b for a, b in _under_way(context.instance, NETFLIX_DAILY, tables)
+        ):
+            return dg.SkipReason(f"{first} to {newest} is under way")
+        tags = _range_tags(first, newest) if first < newest else {}
+        return dg.RunRequest(
+            run_key=f"{now:%Y-%m-%d}", partition_key=None if tags else newest, tags=tags
+        )
+
+    return netflix_daily_schedule
+
+
+def _range_tags(first: str, last: str) -> dict[str, str]:
+    """Name a range of partitions as Dagster's runs do."""
+    return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
 
 
 def _graph(context: dg.ScheduleEvaluationContext) -> BaseAssetGraph[Any]:

@@ -16,6 +16,7 @@ def references_check(table: Table, tables: Mapping[str, Table]) -> Check:
         tables: every table, by name, to find the referenced ones.
     """
     references = table.contract.references()
+    tolerated = {f"{column} -> {references[column]}" for column in table.contract.tolerated()}
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
         orphans = {
@@ -23,18 +24,26 @@ def references_check(table: Table, tables: Mapping[str, Table]) -> Check:
             for column, target in references.items()
         }
         counts = {name: rows.count(query) for name, query in orphans.items()}
+        stops = any(count for name, count in counts.items() if name not in tolerated)
         return verdict(
             counts,
             samples=lambda: {
                 name: markdown(rows.sample(orphans[name])) for name, n in counts.items() if n
             },
-            advice="Materialize the named dimension for the same partitions, then this table.",
+            severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
+            advice="Materialize the named dimension for the same partitions, then this table."
+            if stops
+            else "The source has such rows: they are kept here, and left out where they are joined "
+            "with the named table.",
         )
 
     return Check(
         name="references",
         description="Every reference points at a row: "
-        + ", ".join(f"{column} -> {target}" for column, target in references.items()),
+        + ", ".join(
+            f"{column} -> {target}" + (" (warns)" if column in table.contract.tolerated() else "")
+            for column, target in references.items()
+        ),
         blocking=True,
         evaluate=evaluate,
     )

@@ -211,6 +211,8 @@ class WarehouseIOManager(DbIOManager):
         sql = None
         with self._warehouse.transaction(connection):
             writer.ensure_table(connection, table.name, table.contract)
+            for name in table.optional:
+                writer.ensure_input(connection, name, self._tables[name].contract)
             if handler.reads_warehouse:
                 sql = handler.stage(connection, table, obj)
             loaded = writer.write(connection, table, window, run_id, source, number_lines)

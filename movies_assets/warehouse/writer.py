@@ -217,6 +217,14 @@ def arrived_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list
     return [name for name in stored_types(connection, table.name) if name not in known]
 
 
+def ensure_input(
+    connection: duckdb.DuckDBPyConnection, name: str, contract: type[Contract]
+) -> None:
+    """Create the empty table of a source that was never run; one that is there stays untouched."""
+    if not stored_types(connection, name):
+        ensure_table(connection, name, contract)
+
+
 def write(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
@@ -319,9 +327,10 @@ def prune(connection: duckdb.DuckDBPyConnection, table: Table, keep: int, window
 def read_of(table: Table, source: Table, window: Window) -> str:
     """Return the clause FROM ... WHERE of the source rows that a run of a refining table reads."""
     day = source.partition_column
-    if day is None or not window.first:
+    reads = table.refines.reads if table.refines else "run"
+    if day is None or not window.first or reads == "all":
         return f"FROM {source.name}"
-    if table.replaces == "table":
+    if reads == "newest":
         return f"FROM {source.name} WHERE {day} = (SELECT max({day}) FROM {source.name})"
     return f"FROM {source.name} WHERE {day} BETWEEN '{window.first}' AND '{window.last}'"
 

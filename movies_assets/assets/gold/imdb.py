@@ -9,7 +9,8 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from movies_assets.assets.gold.yts import UNKNOWN, decade_label, rating_band
+from movies_assets.assets.gold.shared import UNKNOWN, decade_label
+from movies_assets.assets.gold.yts import rating_band
 from movies_assets.contracts import Contract, column
 from movies_assets.partitions import imdb_run_dates
 from movies_assets.table import table

@@ -1,7 +1,8 @@
 """The YTS star: the fact, its dimensions, and the junction of movies and genres.
 
 Movies, the junction and the fact follow their partition. Dimensions with few values are merged by
-key from the run's rows only, so that a day costs the day; what was once a member stays one.
+key from the run's rows only, so that a day costs the day; what was once a member stays one. Days
+and years of release are shared with other sources.
 """
 
 from functools import partial
@@ -10,18 +11,18 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from movies_assets.assets.gold.shared import (
+    UNKNOWN,
+    UNKNOWN_NAME,
+    date_key,
+    members,
+    slug,
+    year_key,
+)
 from movies_assets.contracts import Contract, Instant, column
 from movies_assets.languages import name_of
 from movies_assets.partitions import yts_days
 from movies_assets.table import Versions, table
-
-UNKNOWN = -1
-UNKNOWN_NAME = "unknown"
-MONTHS = [
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-]  # fmt: skip
-SATURDAY = 6
 
 gold_table = partial(table, layer="gold", group="yts", partitions=yts_days)
 dimension = partial(gold_table, replaces="keys")
@@ -48,26 +49,6 @@ def rating_key(movies: ir.Table) -> ir.IntegerColumn:
     return (movies.rating * 10).round(0).cast("int64").fill_null(UNKNOWN)
 
 
-def year_key(movies: ir.Table) -> ir.IntegerColumn:
-    """Return the key of a movie's year of release."""
-    return movies.year.fill_null(UNKNOWN)
-
-
-def date_key(day: ir.DateColumn) -> ir.IntegerColumn:
-    """Return the key of a day: yyyymmdd."""
-    return (day.year() * 10_000 + day.month() * 100 + day.day()).cast("int64")
-
-
-def genre_key(name: ir.StringColumn) -> ir.StringColumn:
-    """Return the key of a genre: its name as a slug."""
-    return name.lower().re_replace("[^a-z0-9]+", "-").re_replace("^-+|-+$", "")
-
-
-def decade_label(decade: ir.IntegerColumn) -> ir.StringColumn:
-    """Put a decade into words: '1990s', or 'Unknown'."""
-    return (decade.cast("string") + "s").fill_null("Unknown")
-
-
 def rating_band(rating: ir.FloatingColumn) -> ir.StringColumn:
     """Sort a rating into its band."""
     return ibis.cases(
@@ -82,16 +63,9 @@ def rating_band(rating: ir.FloatingColumn) -> ir.StringColumn:
 def genres_of(movies: ir.Table) -> ir.Table:
     """Return a row a movie and genre; a movie without genres has the unknown one."""
     named = movies.mutate(genre_name=ibis.coalesce(movies.genres, ibis.array(["Unknown"])).unnest())
-    keyed = named.mutate(genre_key=genre_key(named.genre_name).nullif("").fill_null(UNKNOWN_NAME))
+    keyed = named.mutate(genre_key=slug(named.genre_name).nullif("").fill_null(UNKNOWN_NAME))
     unknown = keyed.genre_key == UNKNOWN_NAME
     return keyed.mutate(genre_name=ibis.ifelse(unknown, "Unknown", keyed.genre_name))
-
-
-def members(keys: ir.Value, unknown: int | str) -> ir.Table:
-    """Return each key once, and the unknown one."""
-    found = keys.name("key").as_table().distinct()
-    nobody = ibis.array([unknown]).unnest().cast(keys.type()).name("key").as_table()
-    return found.union(nobody, distinct=True)
 
 
 class DimMovie(Contract):
@@ -157,58 +131,6 @@ def genre_junction(silver_yts_movies: ir.Table) -> ir.Table:
     return pairs.select("movie_key", "genre_key", "uploaded_date").distinct()
 
 
-class DimDate(Contract):
-    """One row a day, complete calendar years over the span of all facts."""
-
-    date_key: int = column("The day as yyyymmdd.", key=True)
-    date: dt.Date = column("The day.")
-    date_full: str = column("The day in words: 'April 2, 2025'.")
-    day_of_week: int = column("ISO day of the week: 1 Monday to 7 Sunday.", ge=1, le=7)
-    day_of_month: int = column("Day of the month, 1 to 31.", ge=1, le=31)
-    day_of_year: int = column("Day of the year, 1 to 366.", ge=1, le=366)
-    week_of_year: int = column("ISO week, 1 to 53.", ge=1, le=53)
-    month: int = column("Month, 1 to 12.", ge=1, le=12)
-    month_name: str = column("Name of the month.", isin=MONTHS)
-    quarter: int = column("Quarter, 1 to 4.", ge=1, le=4)
-    year: int = column("Year.")
-    is_weekend: bool = column("Saturday or Sunday.")
-
-
-@dimension(contract=DimDate)
-def dim_date(silver_yts_movies: ir.Table) -> ir.Table:
-    """Lay out the calendar, without gaps between the years seen before and those of the run."""
-    known = DimDate.table("gold.dim_date")
-    years = (
-        silver_yts_movies.select(year=silver_yts_movies.uploaded_date.year().cast("int64"))
-        .union(known.select("year"))
-        .aggregate(first=ibis._.year.min(), last=ibis._.year.max())
-    )
-    days = years.filter(years.first.notnull()).select(
-        date=ibis.range(
-            ibis.date(years.first, 1, 1).cast("timestamp"),
-            ibis.date(years.last + 1, 1, 1).cast("timestamp"),
-            ibis.interval(days=1),
-        ).unnest()
-    )
-    day = days.mutate(date=days.date.cast("date")).date
-    month_name = ibis.array(MONTHS)[day.month() - 1]
-    day_of_week = day.day_of_week.index() + 1
-    return day.as_table().select(
-        date_key=date_key(day),
-        date=day,
-        date_full=month_name + " " + day.day().cast("string") + ", " + day.year().cast("string"),
-        day_of_week=day_of_week,
-        day_of_month=day.day(),
-        day_of_year=day.day_of_year(),
-        week_of_year=day.week_of_year(),
-        month=day.month(),
-        month_name=month_name,
-        quarter=day.quarter(),
-        year=day.year(),
-        is_weekend=day_of_week >= SATURDAY,
-    )
-
-
 class DimLanguage(Contract):
     """One row a language."""
 
@@ -219,7 +141,7 @@ class DimLanguage(Contract):
 @dimension(contract=DimLanguage)
 def dim_language(silver_yts_movies: ir.Table) -> ir.Table:
     """Name the languages."""
-    found = members(language_key(silver_yts_movies), UNKNOWN_NAME)
+    found = members(UNKNOWN_NAME, language_key(silver_yts_movies))
     return found.select(
         language_key=found.key, language_name=name_of(found.key).fill_null("Unknown")
     )
@@ -239,7 +161,7 @@ class DimRuntime(Contract):
 @dimension(contract=DimRuntime)
 def dim_runtime(silver_yts_movies: ir.Table) -> ir.Table:
     """Sort running times into categories."""
-    found = members(runtime_key(silver_yts_movies), UNKNOWN)
+    found = members(UNKNOWN, runtime_key(silver_yts_movies))
     minutes = found.key.nullif(UNKNOWN)
     return found.select(
         runtime_key=found.key,
@@ -269,35 +191,12 @@ class DimRating(Contract):
 @dimension(contract=DimRating)
 def dim_rating(silver_yts_movies: ir.Table) -> ir.Table:
     """Sort ratings into bands."""
-    found = members(rating_key(silver_yts_movies), UNKNOWN)
+    found = members(UNKNOWN, rating_key(silver_yts_movies))
     rating = found.key.nullif(UNKNOWN) / 10
     return found.select(
         rating_key=found.key,
         rating=rating,
         rating_band=rating_band(rating),
-    )
-
-
-class DimReleasedYear(Contract):
-    """One row a year of release."""
-
-    year_key: int = column("The year; -1 where it is unknown.", key=True)
-    year: int = column("Year of release.", nullable=True)
-    decade: int = column("First year of the decade.", nullable=True)
-    decade_label: str = column("The decade in words: '1990s'; 'Unknown'.")
-
-
-@dimension(contract=DimReleasedYear)
-def dim_released_year(silver_yts_movies: ir.Table) -> ir.Table:
-    """Sort years into decades."""
-    found = members(year_key(silver_yts_movies), UNKNOWN)
-    year = found.key.nullif(UNKNOWN)
-    decade = year - year % 10
-    return found.select(
-        year_key=found.key,
-        year=year,
-        decade=decade,
-        decade_label=decade_label(decade),
     )
 
 
@@ -329,7 +228,7 @@ def fact_movies(silver_yts_movies: ir.Table) -> ir.Table:
         language_key=language_key(movies),
         runtime_key=runtime_key(movies),
         rating_key=rating_key(movies),
-        year_key=year_key(movies),
+        year_key=year_key(movies.year),
         rating=movies.rating,
         runtime_minutes=movies.runtime_minutes,
         genre_count=movies.genres.length().fill_null(0),

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
-from movies_assets.assets.silver.parsing import number, unparsed
+from movies_assets.assets.silver.parsing import accounted, number
 from movies_assets.contracts import Contract, StringList, column
 from movies_assets.partitions import imdb_run_dates
 from movies_assets.table import Refinement, table
@@ -26,13 +26,13 @@ TITLE_TYPES = [
 ]  # fmt: skip
 # More than that is no number of votes or episode, and could not be added up or put in order.
 MOST_VOTES, LAST_EPISODE = 1_000_000_000, 100_000_000
-NULL = r"\N"
 YES, NO = 1, 0
 
 of_run_date = partial(
     table, layer="silver", group="imdb", partitions=imdb_run_dates, partition_column="run_date"
 )
 newest_state = partial(of_run_date, replaces="table")
+of_newest = partial(Refinement, reads="newest")
 
 
 def newest(rows: ir.Table) -> ir.Table:
@@ -57,22 +57,6 @@ def names_of(value: ir.StringColumn) -> ir.ArrayColumn:
 def flag(value: ir.IntegerColumn) -> ir.BooleanColumn:
     """Read 1 and 0; anything else is NULL."""
     return ibis.cases((value == YES, True), (value == NO, False))
-
-
-def accounted(rows: ir.Table, **read: tuple[ir.Value, ir.Value]) -> dict[str, ir.Value]:
-    """Return the columns that tell quarantine how a line was received, and what is wrong with it.
-
-    Args:
-        rows: rows of a bronze table of files.
-        read: fields whose value may not be readable: what was received and what was read.
-    """
-    fields = [name for name in rows.columns if not name.startswith("_") and name != "run_date"]
-    received = [rows[name].cast("string").fill_null(NULL) for name in fields]
-    unread = unparsed(**read) if read else ibis.literal("")
-    return {
-        "_raw": ibis.coalesce(rows["_line"], ibis.array(received).join("\t")),
-        "_unparsed": ibis.coalesce(rows["_problem"], unread),
-    }
 
 
 class SilverImdbRatings(Contract):
@@ -131,7 +115,7 @@ class SilverImdbTitles(Contract):
 
 @newest_state(
     contract=SilverImdbTitles,
-    refines=Refinement(source="bronze.imdb_title_basics", row_id="tconst"),
+    refines=of_newest(source="bronze.imdb_title_basics", row_id="tconst"),
     fresh_within_days=2,
 )
 def imdb_titles(bronze_imdb_title_basics: ir.Table, silver_imdb_ratings: ir.Table) -> ir.Table:
@@ -170,7 +154,7 @@ class SilverImdbEpisodes(Contract):
 
 @newest_state(
     contract=SilverImdbEpisodes,
-    refines=Refinement(source="bronze.imdb_title_episode", row_id="tconst"),
+    refines=of_newest(source="bronze.imdb_title_episode", row_id="tconst"),
 )
 def imdb_episodes(bronze_imdb_title_episode: ir.Table) -> ir.Table:
     """Name the columns."""
@@ -199,7 +183,7 @@ class SilverImdbPeople(Contract):
 
 @newest_state(
     contract=SilverImdbPeople,
-    refines=Refinement(source="bronze.imdb_name_basics", row_id="nconst"),
+    refines=of_newest(source="bronze.imdb_name_basics", row_id="nconst"),
 )
 def imdb_people(bronze_imdb_name_basics: ir.Table) -> ir.Table:
     """Type the people."""
@@ -230,7 +214,7 @@ class SilverImdbCredits(Contract):
 
 @newest_state(
     contract=SilverImdbCredits,
-    refines=Refinement(source="bronze.imdb_title_principals", row_id="tconst"),
+    refines=of_newest(source="bronze.imdb_title_principals", row_id="tconst"),
 )
 def imdb_credits(bronze_imdb_title_principals: ir.Table) -> ir.Table:
     """Take over the credits."""
@@ -250,7 +234,7 @@ class SilverImdbCrew(Contract):
 
 @newest_state(
     contract=SilverImdbCrew,
-    refines=Refinement(source="bronze.imdb_title_crew", row_id="tconst"),
+    refines=of_newest(source="bronze.imdb_title_crew", row_id="tconst"),
 )
 def imdb_crew(bronze_imdb_title_crew: ir.Table) -> ir.Table:
     """Split the lists."""
@@ -278,7 +262,7 @@ class SilverImdbAkas(Contract):
 
 @newest_state(
     contract=SilverImdbAkas,
-    refines=Refinement(source="bronze.imdb_title_akas", row_id="tconst"),
+    refines=of_newest(source="bronze.imdb_title_akas", row_id="tconst"),
 )
 def imdb_akas(bronze_imdb_title_akas: ir.Table) -> ir.Table:
     """Type the names."""

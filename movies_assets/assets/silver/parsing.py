@@ -4,17 +4,83 @@
 matched first. Rules of single tables belong beside their function.
 """
 
+from functools import partial
+
 import ibis
 import ibis.expr.types as ir
 
 INTEGER = r"^-?[0-9]{1,18}$"
 PADDING = r"^\s+|\s+$|\x00"
 NUMBER = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
+MONTHS = [
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+]  # fmt: skip
+# What nobody sees: zero-width spaces and joiners of words, byte order and direction marks, NUL.
+# Joiners of letters stay: they change how Persian and Hindi are written.
+UNSEEN = r"[\x{200b}\x{200e}\x{200f}\x{2060}\x{feff}\x00]"
+# Engines take only ASCII's for white space.
+SPACES = r"[\s\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+"
+SPELLINGS_OF_DAYS = (
+    r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})$",
+    (
+        rf"^({'|'.join([*MONTHS, *(name[:3] for name in MONTHS), 'Sept']).lower()})\.? "
+        r"([0-9]{1,2})[,.]? ([0-9]{4})$"
+    ),
+    r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})$",
+)
+# How an unknown value of a row stands in quarantine.
+NULL = r"\N"
+# Columns that say where a row of a file came from, beside those that begin with an underscore.
+ORIGIN = {"run_date", "arrived_date", "source_row"}
 
 
 def clean(text: ir.StringColumn) -> ir.StringColumn:
     """Trim, drop NUL characters (no other database stores them), and read '' as unknown."""
     return text.re_replace(PADDING, "").nullif("")
+
+
+def tidy(text: ir.StringColumn) -> ir.StringColumn:
+    """Drop what nobody sees, make any white space one space, trim, and read '' as unknown."""
+    return text.re_replace(UNSEEN, "").re_replace(SPACES, " ").strip().nullif("")
+
+
+def day(text: ir.StringColumn) -> ir.DateColumn:
+    """Read days: '9/25/2021' (month first), 'September 25, 2021', 'April 5. 2018', '2021-09-25'.
+
+    Anything else, and a day that does not exist, is NULL.
+    """
+    said = tidy(text).lower()
+    # One of the patterns matches; what the others extract is empty.
+    slashes, words, dashes = (partial(said.re_extract, way) for way in SPELLINGS_OF_DAYS)
+    numbers = [(name[:3].lower(), f"{number:02}") for number, name in enumerate(MONTHS, 1)]
+    named = words(1).left(3).cases(*numbers, else_="")
+    year = slashes(3) + words(3) + dashes(1)
+    month = slashes(1) + named + dashes(2)
+    number = slashes(2) + words(2) + dashes(3)
+    # Engines agree on what '2021-02-30' is; of other spellings each has its own opinion.
+    return (year + "-" + _two_digits(month) + "-" + _two_digits(number)).try_cast("date")
+
+
+def _two_digits(text: ir.StringColumn) -> ir.StringColumn:
+    return ("0" + text).right(2)
+
+
+def whole(text: ir.StringColumn, behind: str = "") -> ir.IntegerColumn:
+    """Read whole numbers that are spelt in other ways: '2019.0', or '95 min'; else NULL.
+
+    Args:
+        text: the text.
+        behind: pattern, in lower case, of what stands behind the number.
+    """
+    found = text.strip().lower().re_extract(rf"^([0-9]{{1,9}})(?:\.0+)?{behind}$", 1)
+    return found.nullif("").cast("int64")
+
+
+def rescued(rows: ir.Table, name: str) -> ir.StringColumn:
+    """Return the text of a field that did not fit its type when the file was read."""
+    text: ir.StringColumn = rows["_rescued_data"].cast("json")[name].str
+    return text
 
 
 def integer(text: ir.StringColumn) -> ir.IntegerColumn:
@@ -40,3 +106,21 @@ def unparsed(**fields: tuple[ir.Value, ir.Value]) -> ir.StringColumn:
         ]
     )
     return found.join("; ").fill_null("")
+
+
+def accounted(rows: ir.Table, **read: tuple[ir.Value, ir.Value]) -> dict[str, ir.Value]:
+    """Return the columns that tell quarantine how a line was received, and what is wrong with it.
+
+    Args:
+        rows: rows of a bronze table of files.
+        read: fields whose value may not be readable: what was received and what was read.
+    """
+    fields = [name for name in rows.columns if not name.startswith("_") and name not in ORIGIN]
+    received = [rows[name].cast("string").fill_null(NULL) for name in fields]
+    if "_rescued_data" in rows.columns:
+        received.append(rows["_rescued_data"].fill_null(NULL))
+    unread = unparsed(**read) if read else ibis.literal("")
+    return {
+        "_raw": ibis.coalesce(rows["_line"], ibis.array(received).join("\t")),
+        "_unparsed": ibis.coalesce(rows["_problem"], unread),
+    }

@@ -35,6 +35,12 @@ BAD_ROWS = {
     "year: at most 5 years after the upload": {"year": 2031},
     "uploaded_date: is the UTC day of uploaded_at": {"uploaded_date": "2025-10-29"},
     "end_year: is not before start_year": {"start_year": 2020, "end_year": 2019},
+    "date_added: from 1997 to 366 days after the arrival": {"date_added": "1996-12-31"},
+    "release_year: at most 5 years after the arrival": {"release_year": 2031},
+    "date_key: of every day but -1 everything is known": {
+        "date_key": 20250101,
+        "week_of_year": None,
+    },
     "end_year: greater_than_or_equal_to(1850)": {"start_year": None, "end_year": 1849},
 }
 

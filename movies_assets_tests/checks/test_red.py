@@ -8,9 +8,13 @@ import dagster as dg
 import duckdb
 import pytest
 
+from movies_assets.checks.base import Rows
 from movies_assets.checks.factory import checks_of
+from movies_assets.checks.references import references_check
+from movies_assets.contracts import Contract, column
 from movies_assets.definitions import TABLES
 from movies_assets.settings import Settings
+from movies_assets.table import Table
 from movies_assets.warehouse.database import Warehouse
 from movies_assets_tests.conftest import STORED_DAY
 
@@ -180,9 +184,46 @@ class TestReferences:
         evaluation = stored.evaluate(table, "references")
         assert not evaluation.passed
         assert evaluation.blocking
+        is_tolerated = column in TABLES[name].contract.tolerated()
+        assert evaluation.severity.name == ("WARN" if is_tolerated else "ERROR")
         rule = f"{column} -> {target}"
         assert [*broken_rules(evaluation)] == [rule]
         assert rule in evaluation.metadata
+
+    @pytest.mark.parametrize(
+        ("child", "parent", "severity"),
+        [
+            (1, 1, None),
+            (2, 1, dg.AssetCheckSeverity.WARN),
+            (1, 2, dg.AssetCheckSeverity.ERROR),
+            (2, 2, dg.AssetCheckSeverity.ERROR),
+        ],
+    )
+    def test_only_orphans_that_are_known_of_the_source_warn(self, child, parent, severity):
+        class Whole(Contract):
+            """One row a whole."""
+
+            whole_key: int = column("Number.", key=True)
+
+        class Part(Contract):
+            """One row a part."""
+
+            child: int = column("May be missing.", references="gold.whole", orphans="warn")
+            parent: int = column("Never missing.", references="gold.whole")
+
+        def fill() -> None: ...
+
+        whole = Table(dg.AssetKey(["gold", "whole"]), "test", Whole, fill)
+        part = Table(dg.AssetKey(["gold", "part"]), "test", Part, fill)
+        with duckdb.connect() as connection:
+            connection.execute(
+                "CREATE SCHEMA gold; CREATE TABLE gold.whole AS SELECT 1 AS whole_key; "
+                f"CREATE TABLE gold.part AS SELECT {child} AS child, {parent} AS parent"
+            )
+            rows = Rows(part, None, connection)
+            found = references_check(part, {"gold.whole": whole}).evaluate(rows)
+        assert found.passed is (severity is None)
+        assert found.passed or found.severity == severity
 
 
 class TestConservation:
@@ -208,6 +249,29 @@ class TestConservation:
         assert evaluation.passed
         fates = ("read", "kept", "quarantined", "duplicate")
         assert [evaluation.metadata[f"rows_{fate}"].value for fate in fates] == [3, 1, 1, 1]
+
+
+class TestConservationOfTidiedKeys:
+    """A value that is spelt otherwise in bronze than in silver is compared as silver reads it."""
+
+    @pytest.fixture
+    def spaced(self, stored) -> Stored:
+        stored.sql(
+            "INSERT INTO bronze.netflix_cast SELECT * REPLACE (source_row || '.2' AS source_row, "
+            "' ' || value AS value) FROM bronze.netflix_cast WHERE show_id = 1"
+        )
+        return stored
+
+    def test_a_value_that_was_read_twice_is_a_duplicate(self, spaced):
+        evaluation = spaced.evaluate("silver/netflix_cast", "conservation")
+        assert evaluation.passed
+        assert evaluation.metadata["rows_duplicate"].value == 1
+
+    def test_a_lost_value_is_found_and_shown(self, spaced):
+        spaced.sql("DELETE FROM silver.netflix_cast WHERE show_id = 1")
+        evaluation = spaced.evaluate("silver/netflix_cast", "conservation")
+        assert broken_rules(evaluation) == {"rows lost": 2}
+        assert "Ada" in str(evaluation.metadata["lost rows"].value)
 
 
 DUMPED = {"imdb_people": "nconst", "imdb_akas": "tconst", "imdb_ratings": "tconst"}

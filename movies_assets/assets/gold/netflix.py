@@ -78,7 +78,9 @@ class NetflixDimTitle(Contract):
 
     show_key: int = column("Netflix's id of the title.", key=True)
     type: str = column("Movie or TV Show.")
-    type_flag: int = column("1 a movie, 2 a TV show, 0 anything else.", ge=0, le=2)
+    type_flag: int = column(
+        "The type as a number: 1 a movie, 2 a TV show, 0 anything else.", ge=0, le=2
+    )
     title: str = column("Title in full.", nullable=True)
     short_title: str = column("The title before its first colon.", nullable=True)
     rating: str = column("Rating in full, such as PG-13.", nullable=True)
@@ -188,7 +190,9 @@ class NetflixFactTitles(Contract):
     year_key: int = column(
         "Year of release; -1 where it is unknown.", references="gold.dim_released_year"
     )
-    type_flag: int = column("1 a movie, 2 a TV show, 0 anything else.", ge=0, le=2)
+    type_flag: int = column(
+        "The type as a number: 1 a movie, 2 a TV show, 0 anything else.", ge=0, le=2
+    )
     rating: str = column("Rating in full, such as PG-13.", nullable=True)
     duration_minutes: int = column("Running time in minutes; 0 where none is given.", ge=0)
     duration_seasons: int = column("Number of seasons; 1 where none is given.", ge=1)

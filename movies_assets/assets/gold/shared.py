@@ -82,7 +82,9 @@ class DimDate(Contract):
     @classmethod
     def _known_day(cls, data: IbisData) -> ir.BooleanColumn:
         rows = data.table
-        known = ibis.and_(*(rows[name].notnull() for name in cls.types()))
+        # Columns that are required of every day have rules of their own.
+        told = [name for name, spec in cls._columns().items() if spec.nullable]
+        known = ibis.and_(*(rows[name].notnull() for name in told))
         return (rows.date_key == UNKNOWN) | known
 
 

@@ -34,7 +34,9 @@ class SilverNetflixTitles(Contract):
 
     show_id: int = column("Netflix's id.", key=True, ge=1)
     type: str = column("Movie or TV Show.", compression="dictionary")
-    type_flag: int = column("1 a movie, 2 a TV show, 0 anything else.", ge=OTHER, le=TV_SHOW)
+    type_flag: int = column(
+        "The type as a number: 1 a movie, 2 a TV show, 0 anything else.", ge=OTHER, le=TV_SHOW
+    )
     title: str = column("Title in full.", nullable=True, compression="fsst")
     short_title: str = column(
         "The title before its first colon: of 'Black Mirror: Bandersnatch' 'Black Mirror'.",

@@ -18,10 +18,16 @@ from movies_assets.assets.gold import yts as gold_yts
 from movies_assets.assets.silver import imdb as silver_imdb
 from movies_assets.assets.silver import netflix as silver_netflix
 from movies_assets.assets.silver import yts as silver_yts
-from movies_assets.automation import jobs, schedules
+from movies_assets.automation import jobs, schedules, sensors
 from movies_assets.checks.factory import checks_of
 from movies_assets.settings import Settings
-from movies_assets.sources.profiles import imdb_client, imdb_landed, yts_client
+from movies_assets.sources.profiles import (
+    imdb_client,
+    imdb_landed,
+    netflix_landing,
+    netflix_lookup,
+    yts_client,
+)
 from movies_assets.table import Table, by_name
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.io_manager import WarehouseIOManager
@@ -71,12 +77,15 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
         asset_checks=[checks_of(table, TABLES, settings) for table in TABLES.values()],
         jobs=jobs.build(settings),
         schedules=schedules.build(settings),
+        sensors=sensors.build(settings),
         resources={
             "io_manager": WarehouseIOManager(warehouse, TABLES, settings),
             "warehouse": warehouse,
             "yts": partial(yts_client, settings),
             "imdb": partial(imdb_client, settings),
             "imdb_landed": partial(imdb_landed, settings),
+            "netflix_landing": partial(netflix_landing, settings),
+            "netflix_lookup": partial(netflix_lookup, settings),
             **resources,
         },
         # Measured on 2 cores: 20 small steps took 2 s in process, 110 s with a process each.

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import httpx
 
     from movies_assets.sources.imdb import Dump, ImdbClient
-    from movies_assets.sources.netflix import NetflixClient
+    from movies_assets.sources.landing import Landing
+    from movies_assets.sources.netflix import Lookup, NetflixClient
     from movies_assets.sources.yts import YtsClient
 
 SAMPLE_HOST = "http://sample.invalid"
@@ -125,6 +126,30 @@ def netflix_titles(settings: Settings) -> str:
     if settings.profile == "sample" and not folder.exists():
         _deliver_titles(folder, settings.sample)
     return f"file://{folder.as_posix()}"
+
+
+def netflix_landing(settings: Settings) -> "Landing":
+    """Return the folder in which Netflix's titles arrive."""
+    from movies_assets.sources.landing import Landing  # noqa: PLC0415
+
+    return Landing(netflix_titles(settings), "netflix/titles")
+
+
+def netflix_lookup(settings: Settings, name: str, header: Sequence[str]) -> "Lookup":
+    """Fetch a look-up into the landing zone.
+
+    Args:
+        settings: where it is.
+        name: which one.
+        header: the columns that it must have.
+
+    Raises:
+        SettingsError: profile `live` without the files' address.
+        SourceError: it cannot be had, or is not what it should be.
+    """
+    file = settings.netflix.lookup_files[name]
+    target = settings.landing / "netflix" / "lookups" / f"{name}.csv"
+    return netflix_client(settings).fetch(file, header, target)
 
 
 def _deliver_titles(folder: Path, sample: SampleSettings) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from io import RawIOBase
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, BinaryIO
 
@@ -62,7 +63,7 @@ class DelimitedFile:
     """
 
     source: str
-    open: Callable[[], BinaryIO]
+    open: Callable[[], BinaryIO | RawIOBase]
     day: date | None = None
 
 
@@ -195,7 +196,7 @@ def _collect(
 
 def _look(
     file: DelimitedFile,
-    opened: BinaryIO,
+    opened: BinaryIO | RawIOBase,
     spooled: IO[bytes],
     known: Mapping[str, str],
     names: Mapping[str, str],

@@ -1,25 +1,25 @@
-"""Netflix's files as received: the titles that arrived day by day, and the look-ups."""
+"""Netflix's files as received: the titles that arrived day by day, and the look-ups of today.
 
+What a row means belongs in silver; how files are read, whatever they look like, in
+`warehouse.delimited`.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from io import FileIO
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
 import ibis.expr.datatypes as dt
 
-from movies_assets.contracts import BronzeContract, column
-from movies_assets.partitions import netflix_days
+from movies_assets.checks.schema import schema_check
+from movies_assets.contracts import FileRows, column
+from movies_assets.partitions import days_within, netflix_days
 from movies_assets.table import Table, table
+from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, arrived
 
-
-class FileRows(BronzeContract):
-    """What a bronze table of CSV files says of a row, beside the columns of the file."""
-
-    source_row: str = column("File and number of the record in it: `path#number`.", key=True)
-    problem: str = column(
-        "What is wrong with a line that does not read as the columns; silver refuses it.",
-        nullable=True,
-        alias="_problem",
-    )
-    line: str = column("Such a line, as received.", nullable=True, alias="_line")
-    rescued_data: str = column(
-        "Values that did not fit their type, a JSON object.", nullable=True, alias="_rescued_data"
-    )
+if TYPE_CHECKING:
+    from movies_assets.sources.netflix import Lookup
 
 
 class BronzeNetflixTitles(FileRows):
@@ -34,14 +34,7 @@ class BronzeNetflixTitles(FileRows):
     rating: str = column("Rating such as TV-MA.", nullable=True)
     description: str = column("Description.", nullable=True)
     show_id: int = column("Netflix's id.", nullable=True)
-    arrived_date: dt.Date = column("Day on which the file arrived: the partition.")
-
-
-class BronzeNetflixLookup(FileRows):
-    """One row a record of a look-up: a value and its title."""
-
-    value: str = column("The value, such as a person's name.", nullable=True)
-    show_id: int = column("Netflix's id of the title.", nullable=True)
+    arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
 
 
 @table(
@@ -50,28 +43,52 @@ class BronzeNetflixLookup(FileRows):
     contract=BronzeNetflixTitles,
     partitions=netflix_days,
     partition_column="arrived_date",
+    checks=(schema_check,),
 )
-def netflix_titles() -> None:
-    """Read the files that arrived."""
-    raise NotImplementedError
+def netflix_titles(
+    context: dg.AssetExecutionContext, netflix_landing: dg.ResourceParam[Callable[[], Any]]
+) -> DelimitedFiles:
+    """Read the files of the run's days; what stood there of these days before is replaced."""
+    days = days_within(context.partition_time_window)
+    return arrived(netflix_landing(), days, context.run_id)
 
 
-def _lookup(name: str) -> Table:
+class BronzeNetflixLookup(FileRows):
+    """One row a record of a look-up: a value and the title that it belongs to."""
+
+    value: str = column("The value, such as a person's name.", nullable=True)
+    show_id: int = column("Netflix's id of the title.", nullable=True)
+
+
+def lookup_table(name: str, value: str) -> Table:
+    """Describe the bronze table of a look-up.
+
+    Args:
+        name: the look-up.
+        value: what the file calls its values; beside them it has `show_id`.
+    """
+
     @table(
         layer="bronze",
         group="netflix",
         name=f"netflix_{name}",
         contract=BronzeNetflixLookup,
         replaces="table",
+        checks=(schema_check,),
     )
-    def fetch() -> None:
-        """Fetch the look-up."""
-        raise NotImplementedError
+    def fetch(
+        context: dg.AssetExecutionContext,
+        netflix_lookup: dg.ResourceParam[Callable[[str, Sequence[str]], Any]],
+    ) -> DelimitedFiles:
+        """Fetch the look-up; a file that is not what it should be replaces nothing."""
+        lookup: Lookup = netflix_lookup(name, (value, "show_id"))
+        file = DelimitedFile(lookup.url, partial(FileIO, lookup.path))
+        return DelimitedFiles(files=[file], run_id=context.run_id, names={value: "value"})
 
     return fetch
 
 
-netflix_cast = _lookup("cast")
-netflix_category = _lookup("category")
-netflix_countries = _lookup("countries")
-netflix_directors = _lookup("directors")
+netflix_cast = lookup_table("cast", "cast")
+netflix_category = lookup_table("category", "listed_in")
+netflix_countries = lookup_table("countries", "country")
+netflix_directors = lookup_table("directors", "director")

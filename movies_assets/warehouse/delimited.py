@@ -181,14 +181,18 @@ def _collect(
     """Read all files into the temporary table, as text."""
     looks: list[Look] = []
     waiting: list[pa.Table] = []
+    waiting_bytes = 0
     for file in given.files:
         with file.open() as opened, SpooledTemporaryFile(SPOOLED_BYTES) as spooled:
             look = _look(file, opened, spooled, known, given.names)
             looks.append(look)
             if look.bytes:
                 waiting.append(_read(spooled, look))
-        if sum(rows.nbytes for rows in waiting) > BATCH_BYTES:
+        # Of the text, for asking 1,000 small tables for their own bytes each time took 90 s.
+        waiting_bytes += look.bytes
+        if waiting_bytes > BATCH_BYTES:
             _insert(connection, waiting)
+            waiting_bytes = 0
     if waiting:
         _insert(connection, waiting)
     return looks
@@ -398,7 +402,7 @@ def _table(look: Look, rows: Sequence[Mapping[str, str | None]]) -> pa.Table:
 
 def _insert(connection: duckdb.DuckDBPyConnection, waiting: list[pa.Table]) -> None:
     """Move what was read to the engine; columns that no file had before are added there."""
-    batch = pa.concat_tables(waiting, promote_options="default")
+    batch = pa.concat_tables(waiting, promote_options="default").combine_chunks()
     waiting.clear()
     there = {name for name, *_ in connection.execute(f"DESCRIBE {ARRIVED}").fetchall()}
     for name in batch.column_names:

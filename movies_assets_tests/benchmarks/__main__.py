@@ -24,6 +24,7 @@ import click
 import httpx
 
 from movies_assets_tests.benchmarks.imdb import imdb
+from movies_assets_tests.benchmarks.netflix import netflix
 
 ROOT = Path(__file__).parents[2]
 OURS, EMPTY = "movies_assets.definitions", "movies_assets_tests.benchmarks.empty_job"
@@ -42,6 +43,7 @@ def main() -> None:
 
 
 main.add_command(imdb)
+main.add_command(netflix)
 
 
 @main.command("import")

@@ -6,6 +6,8 @@ import gzip
 import hashlib
 import logging
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -328,8 +330,10 @@ def test_a_killed_process_leaves_the_target_and_no_trace_after_the_next(server, 
     process = FORKSERVER.Process(target=_fetch_in_child, args=(server.url, old))
     process.start()
     part = old.with_name(f"{FILE}.part")
+    end = time.monotonic() + 20
     while not (part.exists() and part.stat().st_size):
-        os.sched_yield()
+        assert time.monotonic() < end
+        time.sleep(0.005)
     process.kill()
     process.join()
     assert old.read_bytes() == OLD
@@ -337,6 +341,21 @@ def test_a_killed_process_leaves_the_target_and_no_trace_after_the_next(server, 
     fetch(server, old)
     assert old.read_bytes() == SOUND
     assert names(old) == {FILE}
+
+
+def test_of_two_at_once_one_waits(server, target, caplog):
+    caplog.set_level(logging.INFO)
+    server.default, server.held_after = LARGE, {1: 1_000}
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(fetch, server, target) for _ in range(2)]
+        while "Waiting for another process that is fetching netflix_cast.csv" not in caplog.text:
+            assert not any(each.done() for each in both)
+            time.sleep(0.005)
+        assert len(server.requests) <= 1
+        server.is_gate_open = True
+        assert both[0].result() == both[1].result()
+    assert target.read_bytes() == LARGE
+    assert names(target) == {FILE}
 
 
 def test_what_a_killed_process_left_complete_is_not_taken_for_new(server, old):
@@ -354,7 +373,7 @@ SECRETS = ("hunter2", "hunt%65r2", "s3cr", "dXNlcj")
 
 
 @pytest.mark.parametrize("kind", ["sound", "html", "missing", "down", "cut"])
-def test_no_secret_is_shown_in_messages_logs_or_files(server, old, caplog, kind):
+def test_no_secret_is_shown_in_messages_logs_or_files(server, old, caplog, capfd, kind):
     caplog.set_level(logging.DEBUG)
     echo = "hunter2 s3cr/et s3cr%2Fet"
     match kind:
@@ -377,9 +396,10 @@ def test_no_secret_is_shown_in_messages_logs_or_files(server, old, caplog, kind)
             cause = cause.__cause__ or cause.__context__
     assert server.requests[0].query_params["token"] == "s3cr/et"  # noqa: S105
     assert FILE in shown
+    printed = "".join(capfd.readouterr())
     left = b"".join(path.read_bytes() for path in old.parent.iterdir())
     for secret in SECRETS:
-        assert secret not in shown + caplog.text
+        assert secret not in shown + caplog.text + printed
         assert secret.encode() not in left
 
 

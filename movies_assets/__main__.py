@@ -85,10 +85,15 @@ def show_summary() -> None:
 
 
 @main.command("dictionary")
-def write_dictionary() -> None:
+@click.option("--stored", is_flag=True, help="Print it with the columns that files have brought.")
+def write_dictionary(*, stored: bool) -> None:
     """Write docs/data-dictionary.md from the contracts."""
     from movies_assets import dictionary  # noqa: PLC0415 (heavy)
+    from movies_assets.definitions import open_warehouse  # noqa: PLC0415
 
+    if stored:
+        click.echo(dictionary.text(dictionary.arrived_in(open_warehouse(_load()))))
+        return
     dictionary.PATH.write_text(dictionary.text(), encoding="utf-8")
     click.echo(f"wrote {_short(dictionary.PATH)}")
 

@@ -1,11 +1,14 @@
 """The data dictionary: every table, written from its contract, so that it cannot say otherwise."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from movies_assets.contracts import Contract, Quarantine
+from movies_assets.contracts import ARRIVED, Contract, LandedFile, Quarantine
 from movies_assets.definitions import TABLES
 from movies_assets.settings import PROJECT_ROOT
 from movies_assets.table import Table
+from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.delimited import landed
+from movies_assets.warehouse.writer import arrived_columns
 
 PATH = PROJECT_ROOT / "docs" / "data-dictionary.md"
 
@@ -18,15 +21,37 @@ column is known. Rows that break a rule on their way into a silver table stand i
 """
 
 
-def text() -> str:
-    """Return the dictionary as Markdown."""
-    sections = [_section(table.name, table.contract, _storage(table)) for table in TABLES.values()]
+def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Return the dictionary as Markdown.
+
+    Args:
+        arrived: for tables that have them, columns that files have brought.
+    """
+    sections = [
+        _section(table.name, table.contract, _storage(table), (arrived or {}).get(table.name, ()))
+        for table in TABLES.values()
+    ]
+    sections += [
+        _section(landed(table), LandedFile, [f"The files that `{table.name}` was read from."])
+        for table in TABLES.values()
+        if table.contract.evolves()
+    ]
     refining = [table for table in TABLES.values() if table.refines]
     sections += [
         _section(table.quarantine, Quarantine, [f"Rows refused by `{table.name}`."])
         for table in refining
     ]
     return "\n".join([INTRODUCTION, *sections])
+
+
+def arrived_in(warehouse: Warehouse) -> dict[str, list[str]]:
+    """Return, for each table, the columns that files have brought and no contract knows.
+
+    Raises:
+        WarehouseError: there is no warehouse yet, or it cannot be opened.
+    """
+    with warehouse.reading() as connection:
+        return {name: arrived_columns(connection, table) for name, table in TABLES.items()}
 
 
 def _storage(table: Table) -> list[str]:
@@ -37,7 +62,9 @@ def _storage(table: Table) -> list[str]:
     return [f"Partition: the day in `{table.partition_column}`."]
 
 
-def _section(name: str, contract: type[Contract], storage: Sequence[str]) -> str:
+def _section(
+    name: str, contract: type[Contract], storage: Sequence[str], arrived: Sequence[str] = ()
+) -> str:
     key = ", ".join(f"`{column}`" for column in contract.key())
     facts = [*([f"Key: {key}."] if key else []), *storage]
     rules = list(_rules(contract))
@@ -46,6 +73,7 @@ def _section(name: str, contract: type[Contract], storage: Sequence[str]) -> str
         "| column | type | required | meaning |",
         "|---|---|---|---|",
         *_columns(contract),
+        *(f"| `{column}` | VARCHAR |  | {ARRIVED} |" for column in arrived),
         "",
     ]
     lines += [*(["Rules:", "", *rules, ""] if rules else [])]

@@ -1,4 +1,4 @@
-"""Schedules ask for what is missing: YTS for every missed day, IMDb for today's dumps."""
+"""Schedules: YTS for every missed day, IMDb for today's dumps, Netflix for the newest day or all."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 
-from movies_assets.automation.jobs import IMDB_DAILY, YTS_DAILY
+from movies_assets.automation.jobs import DAILY, IMDB_DAILY, NETFLIX_DAILY, YTS_DAILY
 from movies_assets.definitions import build_defs
 from movies_assets.settings import load
 
@@ -182,3 +182,82 @@ class TestImdb:
         imdb = {"first_run_date": "2030-01-01"}
         later = build_defs(load(data_dir=tmp_path, profile="live", imdb=imdb))
         assert self.tick(instance, later) is None
+
+
+class TestNetflix:
+    sunday, monday = "2025-11-09", "2025-11-10"
+
+    def tick(self, instance, live, day: str) -> list[dg.RunRequest]:
+        context = dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=datetime.fromisoformat(f"{day}T04:30:00").replace(tzinfo=UTC),
+            repository_def=live.get_repository_def(),
+        )
+        schedule = live.get_repository_def().get_schedule_def(f"{NETFLIX_DAILY}_schedule")
+        return schedule.evaluate_tick(context).run_requests or []
+
+    def days(self, requests: list[dg.RunRequest]) -> list[tuple[str, ...]]:
+        """Return the day, or first and last day, of each request."""
+        names = ("partition", "asset_partition_range_start", "asset_partition_range_end")
+        return [
+            tuple(r.tags[f"dagster/{name}"] for name in names if f"dagster/{name}" in r.tags)
+            or (r.partition_key,)
+            for r in requests
+        ]
+
+    def test_the_newest_day_is_asked_for_on_other_days_than_sundays(self, instance, live):
+        week = [(datetime(2025, 11, 10) + timedelta(days=n)).date().isoformat() for n in range(6)]
+        assert [self.days(self.tick(instance, live, day)) for day in week] == [
+            [(day,)] for day in week
+        ]
+
+    def test_every_day_is_asked_for_as_a_range_on_sundays(self, instance, live):
+        assert self.days(self.tick(instance, live, self.sunday)) == [("2025-10-01", self.sunday)]
+
+    def test_it_is_asked_for_whether_or_not_it_is_there(self, instance, live):
+        """The look-ups may have changed since."""
+        materialize(instance, live, [self.monday], NETFLIX_DAILY)
+        assert self.days(self.tick(instance, live, self.monday)) == [(self.monday,)]
+
+    def test_a_sunday_that_is_the_first_day_is_one_day(self, instance, tmp_path):
+        netflix = {"first_day": self.sunday}
+        begun = build_defs(load(data_dir=tmp_path, profile="live", netflix=netflix))
+        assert self.days(self.tick(instance, begun, self.sunday)) == [(self.sunday,)]
+
+    def test_before_the_first_day_nothing_is_asked_for(self, instance, tmp_path):
+        netflix = {"first_day": "2030-01-01"}
+        later = build_defs(load(data_dir=tmp_path, profile="live", netflix=netflix))
+        assert self.tick(instance, later, self.monday) == []
+
+    @pytest.mark.parametrize(
+        ("first", "last", "asked"),
+        [
+            (monday, monday, False),
+            ("2025-10-01", monday, False),
+            ("2025-10-01", sunday, True),
+        ],
+    )
+    def test_what_is_under_way_is_not_asked_for_again(self, instance, live, first, last, asked):
+        tags = {
+            "dagster/asset_partition_range_start": first,
+            "dagster/asset_partition_range_end": last,
+        }
+        job = live.resolve_job_def(NETFLIX_DAILY)
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        assert bool(self.tick(instance, live, self.monday)) is asked
+
+    def test_a_single_day_under_way_does_not_stand_for_all_of_them(self, instance, live):
+        job, tags = live.resolve_job_def(NETFLIX_DAILY), {"dagster/partition": self.sunday}
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        assert self.tick(instance, live, self.sunday)
+
+    def test_the_samples_days_end_with_its_last_day(self, tmp_path):
+        settings = load(data_dir=tmp_path)
+        keys = DAILY[NETFLIX_DAILY](settings).get_partition_keys()
+        assert (keys[0], keys[-1]) == ("2025-10-01", settings.sample.last_day.isoformat())
+
+    def test_its_run_covers_the_dimensions_that_are_shared(self, live):
+        for name in (NETFLIX_DAILY, YTS_DAILY):
+            keys = live.resolve_job_def(name).asset_layer.executable_asset_keys
+            shared = {dg.AssetKey(["gold", n]) for n in ("dim_date", "dim_released_year")}
+            assert shared <= keys

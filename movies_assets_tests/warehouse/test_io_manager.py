@@ -4,12 +4,14 @@ import itertools
 import weakref
 from typing import Any
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 import pytest
 
 from movies_assets.contracts import Contract, column
+from movies_assets.table import Table
 from movies_assets_tests.warehouse.tables import (
     MONDAY,
     TUESDAY,
@@ -74,6 +76,70 @@ def test_an_expression_is_run_by_the_engine(store):
     assert store.sql("FROM silver.hosts") == [("Bob", 3)]
     (event,) = result.asset_materializations_for_node("silver__hosts")
     assert "GROUP BY" in event.metadata["sql"].value
+
+
+class TestInputs:
+    """What a table says of its inputs beyond their names."""
+
+    def hosts(self, **properties: Any) -> Table:
+        def count_visits(bronze_visits: ir.Table) -> ir.Table:
+            return bronze_visits.group_by("host").aggregate(visits=ibis._.count())
+
+        whole = {"partitions": None, "partition_column": None, "layer": "silver"}
+        given = {"fill": count_visits, **whole, **properties}
+        return visits(name="hosts", contract=Host, **given)
+
+    def test_a_table_without_partitions_reads_all_rows_whatever_day_is_run(self, store):
+        upper, lower = visits(THREE_DAYS), self.hosts()
+        store.write(upper, days=WEEK)
+        store.write(upper, lower, days=(TUESDAY,), selection=[lower.key])
+        assert store.sql("FROM silver.hosts") == [("Bob", 3)]
+
+    def test_a_parameter_may_be_named_otherwise_than_its_table(self, store):
+        def count_rows(rows: ir.Table) -> ir.Table:
+            return rows.group_by("host").aggregate(visits=ibis._.count())
+
+        upper, lower = (
+            visits(THREE_DAYS),
+            self.hosts(fill=count_rows, inputs={"rows": "bronze.visits"}),
+        )
+        assert lower.reads() == {"rows": "bronze.visits"}
+        store.write(upper, lower, days=WEEK)
+        assert store.sql("FROM silver.hosts") == [("Bob", 3)]
+
+    def test_an_optional_input_that_was_never_written_is_empty(self, store):
+        upper, lower = visits(THREE_DAYS), self.hosts(optional=("bronze.visits",))
+        store.write(upper, lower, selection=[lower.key])
+        assert store.sql("FROM silver.hosts") == []
+        assert store.rows() == []
+        store.write(upper, lower, days=WEEK)
+        assert store.sql("FROM silver.hosts") == [("Bob", 3)]
+
+    def test_an_optional_input_that_is_there_is_not_touched(self, store):
+        upper, lower = visits(THREE_DAYS), self.hosts(optional=("bronze.visits",))
+        store.write(upper, days=WEEK)
+        with duckdb.connect(str(store.path)) as connection:
+            connection.execute("COMMENT ON TABLE bronze.visits IS 'mine'")
+        store.write(upper, lower, selection=[lower.key])
+        comment = "SELECT comment FROM duckdb_tables() WHERE table_name = 'visits'"
+        assert store.sql(comment) == [("mine",)]
+        assert len(store.rows()) == 3
+
+    def test_any_other_input_that_was_never_written_is_an_error_that_says_so(self, store):
+        upper, lower = visits(THREE_DAYS), self.hosts()
+        message = store.try_to_write(upper, lower, selection=[lower.key])
+        assert "an upstream table is missing" in message
+
+    def test_an_optional_input_is_not_made_where_the_write_fails(self, store):
+        upper = visits(THREE_DAYS)
+
+        def fail(bronze_visits: ir.Table) -> ir.Table:
+            nobody = bronze_visits.host.as_table().mutate(visits=ibis.literal(1)).limit(0)
+            return nobody.union(ibis.table(nobody.schema(), name="missing"))
+
+        lower = self.hosts(fill=fail, optional=("bronze.visits",))
+        assert "missing" in store.try_to_write(upper, lower, selection=[lower.key])
+        assert store.sql("SELECT table_name FROM duckdb_tables()") == []
 
 
 @pytest.mark.parametrize(

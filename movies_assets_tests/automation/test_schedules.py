@@ -1,6 +1,6 @@
-"""Schedules: YTS for every missed day, IMDb for today's dumps, Netflix for the newest day or all."""
+"""Schedules ask: YTS for missed days, IMDb for today's dumps, Netflix for the newest day."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -206,7 +206,7 @@ class TestNetflix:
         ]
 
     def test_the_newest_day_is_asked_for_on_other_days_than_sundays(self, instance, live):
-        week = [(datetime(2025, 11, 10) + timedelta(days=n)).date().isoformat() for n in range(6)]
+        week = [(date(2025, 11, 10) + timedelta(days=n)).isoformat() for n in range(6)]
         assert [self.days(self.tick(instance, live, day)) for day in week] == [
             [(day,)] for day in week
         ]

@@ -390,3 +390,28 @@ def test_every_contract_can_be_stored_and_is_stored_as_it_says(table):
     wanted = table.contract.ibis_schema()
     assert [*stored] == [*wanted]
     assert all(writer.same_type(stored[name], wanted[name]) for name in wanted)
+
+
+@pytest.mark.parametrize(
+    ("reads", "days", "found"),
+    [
+        ("run", (MONDAY, TUESDAY), [1, 2]),
+        ("run", (), [1, 2, 3]),
+        ("newest", (MONDAY, TUESDAY), [3]),
+        ("newest", (), [1, 2, 3]),
+        ("all", (MONDAY, TUESDAY), [1, 2, 3]),
+        ("all", (), [1, 2, 3]),
+    ],
+)
+def test_a_refinement_says_which_source_rows_a_run_reads(reads, days, found):
+    source = visits()
+    refines = Refinement(source=source.name, row_id="visit_id", reads=reads)
+    table = visits(name="guests", layer="silver", replaces="table", refines=refines)
+    run = window(*days) if days else writer.Window("", "", "")
+    with duckdb.connect() as connection:
+        writer.ensure_table(connection, source.name, Visit)
+        values = ", ".join(f"({n}, '{day}')" for n, day in enumerate(DAYS, 1))
+        connection.execute(f"INSERT INTO {source.name} (visit_id, day) VALUES {values}")
+        clause = writer.read_of(table, source, run)
+        rows = connection.execute(f"SELECT visit_id {clause} ORDER BY 1").fetchall()
+    assert [visit_id for (visit_id,) in rows] == found

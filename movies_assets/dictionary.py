@@ -59,7 +59,8 @@ def _storage(table: Table) -> list[str]:
         return ["Partition: none; rows are merged by key, in place of those that had it."]
     if table.replaces == "table" or not table.partition_column:
         return ["Partition: none; a run replaces the whole table."]
-    return [f"Partition: the day in `{table.partition_column}`."]
+    is_day = table.contract.types()[table.partition_column] == "DATE"
+    return [f"Partition: the {'day' if is_day else 'year'} in `{table.partition_column}`."]
 
 
 def _section(

@@ -62,6 +62,22 @@ def _days_up_to_today(settings: Settings, first: date) -> dg.DailyPartitionsDefi
     )
 
 
+def omdb_years(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
+    """Return the years of release for which OMDb is searched, the current one included.
+
+    The sample's world ends with the year of its last day.
+    """
+    sample = settings.profile == "sample"
+    return dg.TimeWindowPartitionsDefinition(
+        start=str(settings.omdb.first_year),
+        end=str(settings.sample.last_day.year + 1) if sample else None,
+        end_offset=0 if sample else 1,
+        cron_schedule="0 0 1 1 *",
+        fmt="%Y",
+        timezone="UTC",
+    )
+
+
 def days_within(window: dg.TimeWindow) -> list[date]:
     """Return the days of a window in order."""
     first, days = window.start.date(), (window.end - window.start).days
@@ -75,9 +91,24 @@ def day_ranges(days: Iterable[date]) -> list[tuple[date, date]]:
     return [(run[0], run[-1]) for run in neighbours]
 
 
+def keys_of(tags: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return first and last partition of a run, both included, from its tags; None without any.
+
+    Keys are ISO days or years: as texts they stand in the order of time.
+    """
+    key = tags.get(PARTITION_NAME_TAG)
+    first = tags.get(ASSET_PARTITION_RANGE_START_TAG, key)
+    last = tags.get(ASSET_PARTITION_RANGE_END_TAG, key)
+    return (first, last) if first and last else None
+
+
 def days_of(tags: Mapping[str, str]) -> tuple[date, date] | None:
-    """Return first and last day of a run, both included, from its tags; None without any."""
-    day = tags.get(PARTITION_NAME_TAG)
-    first = tags.get(ASSET_PARTITION_RANGE_START_TAG, day)
-    last = tags.get(ASSET_PARTITION_RANGE_END_TAG, day)
-    return (date.fromisoformat(first), date.fromisoformat(last)) if first and last else None
+    """Return first and last day of a run like `keys_of`; a year's are its first and its last."""
+    if keys := keys_of(tags):
+        first, last = keys
+        # A year lacks month and day, a day lacks nothing.
+        return (
+            date.fromisoformat(first + "0000-01-01"[len(first) :]),
+            date.fromisoformat(last + "0000-12-31"[len(last) :]),
+        )
+    return None

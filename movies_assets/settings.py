@@ -158,6 +158,24 @@ class NetflixSettings(Section):
     )
 
 
+class OmdbSettings(Section):
+    """Where the OMDb API is, the key to it, and how much may be asked of it."""
+
+    base_url: SecretStr | None = Field(
+        None, description="profile live: address of the API, https://[user:password@]host"
+    )
+    api_key: SecretStr | None = Field(None, description="profile live: the key to the API")
+    first_year: int = Field(
+        1900, ge=1870, le=2100, description="first partition: the oldest year of release"
+    )
+    requests_a_run: int = Field(
+        1000, ge=1, description="requests after which a run stops; the next one goes on from there"
+    )
+    connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
+    read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
+    retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
+
+
 class SampleSettings(Section):
     """The fictional data that profile `sample` serves."""
 
@@ -199,6 +217,7 @@ class Settings(BaseSettings):
     yts: YtsSettings = YtsSettings()
     imdb: ImdbSettings = ImdbSettings()
     netflix: NetflixSettings = NetflixSettings()
+    omdb: OmdbSettings = OmdbSettings()
     sample: SampleSettings = SampleSettings()
 
     @property

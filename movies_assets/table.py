@@ -32,11 +32,14 @@ class Versions:
 
     Attributes:
         entity: the columns that name the entity, such as `movie_id`.
-        order: the columns that order its versions, the newest one greatest.
+        order: the columns that order its versions, the newest one greatest. Of equal ones that are
+            in different runs, the one that was written last stands.
+        first: the columns that order equally new versions of one run; the least one stands.
     """
 
     entity: tuple[str, ...]
     order: tuple[str, ...]
+    first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,14 @@ class Refinement:
         reads: which source rows are read: those of the run's partitions, those of the newest
             partition that is stored, or all of them.
         allowed_share: the share of quarantined rows from which a run is stopped.
+        where: SQL condition on the source rows: only those that meet it are taken over.
     """
 
     source: str
     row_id: str
     reads: Literal["run", "newest", "all"] = "run"
     allowed_share: float = 0.05
+    where: str = "true"
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ class Table:
         contract: what a row is.
         function: how the rows come about; the table can be called like it.
         partitions: the partitions definition, made from the settings; None: one whole table.
-        partition_column: the DATE column that says to which partition a row belongs.
+        partition_column: the column that says to which partition a row belongs: a DATE, or the
+            integer of a year.
         replaces: what a write takes the place of: the run's partitions; the whole table, which then
             mirrors the newest state whatever partition is run; or the rows of equal keys, so that
             none is ever removed (a small dimension).

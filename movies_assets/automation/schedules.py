@@ -23,8 +23,8 @@ from movies_assets.automation.jobs import (
 from movies_assets.partitions import (
     ONE_DAY,
     day_ranges,
-    days_of,
     imdb_run_dates,
+    keys_of,
     netflix_days,
     yts_days,
 )
@@ -72,7 +72,7 @@ def _yts_daily(settings: Settings) -> dg.ScheduleDefinition:
         missing = [
             key
             for key in keys[first_done:]
-            if key not in done and not any(a <= date.fromisoformat(key) <= b for a, b in under_way)
+            if key not in done and not any(a <= key <= b for a, b in under_way)
         ]
         if not missing:
             return dg.SkipReason("every day is there or under way")
@@ -110,10 +110,9 @@ def _imdb_daily(settings: Settings) -> dg.ScheduleDefinition:
             return dg.SkipReason("the first run date is still to come")
         today = keys[-1]
         tables = _tables(context, IMDB_ASSETS)
-        day = date.fromisoformat(today)
         if today in complete_days(context.instance, _graph(context), tables, partitions):
             return dg.SkipReason(f"the dumps of {today} are there")
-        if any(a <= day <= b for a, b in _under_way(context.instance, IMDB_DAILY, tables)):
+        if any(a <= today <= b for a, b in _under_way(context.instance, IMDB_DAILY, tables)):
             return dg.SkipReason(f"the dumps of {today} are under way")
         return dg.RunRequest(run_key=f"{now:%Y-%m-%d %H}", partition_key=today)
 
@@ -141,11 +140,9 @@ def _netflix_daily(settings: Settings) -> dg.ScheduleDefinition:
         if not keys:
             return dg.SkipReason("the first day is still to come")
         first, newest = keys[0] if now.weekday() == SUNDAY else keys[-1], keys[-1]
-        start, end = date.fromisoformat(first), date.fromisoformat(newest)
         tables = _tables(context, NETFLIX_ASSETS)
-        if any(
-            a <= start and end <= b for a, b in _under_way(context.instance, NETFLIX_DAILY, tables)
-        ):
+        under_way = _under_way(context.instance, NETFLIX_DAILY, tables)
+        if any(a <= first and newest <= b for a, b in under_way):
             return dg.SkipReason(f"{first} to {newest} is under way")
         tags = _range_tags(first, newest) if first < newest else {}
         return dg.RunRequest(
@@ -178,16 +175,16 @@ def _ranges(keys: list[str]) -> list[tuple[str, str]]:
 
 def _under_way(
     instance: dg.DagsterInstance, job: str, tables: AbstractSet[dg.AssetKey]
-) -> list[tuple[date, date]]:
-    """Return first and last day of the runs of a source that wait or run.
+) -> list[tuple[str, str]]:
+    """Return first and last partition of the runs of a source that wait or run.
 
     A run whose process was killed says forever that it runs; after a day it is not believed.
     """
     since = datetime.now(UTC) - ONE_DAY
     runs = instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY, created_after=since))
     return [
-        days
+        keys
         for run in runs
         if run.job_name == job or tables & (run.asset_selection or set())
-        if (days := days_of(run.tags))
+        if (keys := keys_of(run.tags))
     ]

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import dagster as dg
 import duckdb
 import pandas as pd
 
-from movies_assets.partitions import days_of
+from movies_assets.partitions import keys_of
 from movies_assets.table import Table
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.writer import SHOWN_ROWS, stored_types
@@ -22,36 +21,36 @@ class Rows:
 
     Attributes:
         table: the table that is checked.
-        days: first and last day of the run, both included; None where it has no partitions.
+        keys: first and last partition of the run, both included; None where it has none.
     """
 
     def __init__(
         self,
         table: Table,
-        days: tuple[date, date] | None,
+        keys: tuple[str, str] | None,
         connection: duckdb.DuckDBPyConnection,
     ) -> None:
         self.table = table
-        self.days = days
+        self.keys = keys
         self._connection = connection
 
-    def within_days(self, column: str | None) -> str:
-        """Return the SQL condition that restricts a table to the days of the run."""
-        if self.days is None or column is None:
+    def within(self, column: str | None) -> str:
+        """Return the SQL condition that restricts a table to the partitions of the run."""
+        if self.keys is None or column is None:
             return "true"
-        first, last = self.days
-        return f"{column} BETWEEN DATE '{first}' AND DATE '{last}'"
+        first, last = self.keys
+        return f"{column} BETWEEN '{first}' AND '{last}'"
 
     @property
     def is_all(self) -> bool:
         """Say whether the check looks at the whole table."""
         whole = self.table.replaces == "table"
-        return whole or self.days is None or self.table.partition_column is None
+        return whole or self.keys is None or self.table.partition_column is None
 
     @property
     def of_run(self) -> str:
         """Return the rows that the run wrote, as a subquery."""
-        condition = "true" if self.is_all else self.within_days(self.table.partition_column)
+        condition = "true" if self.is_all else self.within(self.table.partition_column)
         return f"(SELECT * FROM {self.table.name} WHERE {condition})"
 
     def fetch(self, query: str) -> list[dict[str, Any]]:
@@ -94,8 +93,8 @@ class Check:
 def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
     """Build the asset checks of a table: one step, which opens the warehouse once.
 
-    They have no partitions of their own, but take the days from the run's tags: Dagster 1.13 shows
-    a partitioned check that was evaluated for a range as "Skipped" for each of its days.
+    They have no partitions of their own, but take those of the run from its tags: Dagster 1.13
+    shows a partitioned check that was evaluated for a range as "Skipped" for each of them.
     """
 
     @dg.multi_asset_check(
@@ -116,7 +115,7 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
     ) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
         with warehouse.reading() as connection:
-            rows = Rows(table, days_of(context.run.tags), connection)
+            rows = Rows(table, keys_of(context.run.tags), connection)
             for check in checks:
                 if check.name in selected:
                     yield _result(check, rows, warehouse)

@@ -74,14 +74,12 @@ def _refinement(table: Table, tables: Mapping[str, Table]) -> tuple[Refinement, 
 
 
 def _read(rows: Rows, source: Table) -> str:
-    window = Window("", *(str(day) for day in rows.days)) if rows.days else Window("", "", "")
+    window = Window("", *rows.keys) if rows.keys else Window("", "", "")
     return f"SELECT * {read_of(rows.table, source, window)}"
 
 
 def _quarantined(rows: Rows) -> str:
-    condition = "true"
-    if rows.days is not None and not rows.is_all:
-        condition = "partition_key BETWEEN '{}' AND '{}'".format(*rows.days)
+    condition = "true" if rows.is_all else rows.within("partition_key")
     return f"SELECT * FROM {rows.table.quarantine} WHERE {condition}"
 
 

@@ -21,7 +21,8 @@ def schema_check(_table: Table) -> Check:
 
 
 def _evaluate(rows: Rows) -> dg.AssetCheckResult:
-    files = f"(SELECT * FROM {landed(rows.table)} WHERE {_within(rows)})"
+    within = "true" if rows.is_all else rows.within("partition_key")
+    files = f"(SELECT * FROM {landed(rows.table)} WHERE {within})"
     unknown, missing = _files_with(files, "unknown_columns"), _files_with(files, "missing_columns")
     rescued = f"SELECT source_row, _rescued_data FROM {rows.of_run} WHERE _rescued_data IS NOT NULL"
     unread = f"SELECT source_row, _problem, _line FROM {rows.of_run} WHERE _problem IS NOT NULL"
@@ -39,12 +40,6 @@ def _evaluate(rows: Rows) -> dg.AssetCheckResult:
         + "Nothing is lost: new columns stand in the table as text, missing ones are NULL, values "
         "that do not fit stand in _rescued_data. If the files stay like this, change the contract.",
     )
-
-
-def _within(rows: Rows) -> str:
-    if rows.is_all or rows.days is None:
-        return "true"
-    return "partition_key BETWEEN '{}' AND '{}'".format(*rows.days)
 
 
 def _files_with(files: str, columns: str) -> str:

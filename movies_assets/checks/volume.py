@@ -39,13 +39,13 @@ def _odd_days(rows: Rows, band: float) -> str:
     day = rows.table.partition_column
     if day is None:
         raise ValueError(f"{rows.table.name} has no days")
-    if rows.days is None:
+    if rows.keys is None:
         first, last = (
             f"(SELECT min({day}) FROM {rows.table.name})",
             f"(SELECT max({day}) FROM {rows.table.name})",
         )
     else:
-        first, last = (f"DATE '{edge}'" for edge in rows.days)
+        first, last = (f"DATE '{edge}'" for edge in rows.keys)
     return f"""
         WITH counts AS (
             SELECT {day} AS day, count(*) AS rows FROM {rows.table.name}

@@ -67,10 +67,10 @@ def write_file(path: Path, text: str) -> None:
     """Writes a small file that is there as a whole or, whatever happens, not at all."""
     new = path.with_name(f"{path.name}.tmp")
     new.write_text(text)
-    _move(new, path)
+    move(new, path)
 
 
-def _move(source: Path, target: Path) -> None:
+def move(source: Path, target: Path) -> None:
     """Renames a file so that even a power failure leaves all of the old one or all of the new."""
     _sync(source)
     source.replace(target)
@@ -312,7 +312,7 @@ class Partial:
 
     def store(self) -> None:
         """Puts the complete file in its place."""
-        _move(self._part, self.target)
+        move(self._part, self.target)
         self._note.unlink()
 
     def discard(self) -> None:

@@ -12,7 +12,7 @@ import math
 import re
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -204,9 +204,10 @@ async def _read(response: httpx.Response, limit: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A complete reply with status 2xx, not yet decoded: that can happen off the event loop."""
+    """A complete reply, not yet decoded: that can happen off the event loop."""
 
     url: httpx.URL
+    status: int
     body: bytes
     login: frozenset[str]
 
@@ -257,6 +258,9 @@ class HttpClient:
         transport: Replaces the network, such as httpx.ASGITransport for a server in process.
         log: Receives a line for each retry.
 
+    Attributes:
+        requests: How many requests were sent, all tries counted.
+
     Raises:
         PermanentSourceError: The base URL is no HTTP URL.
     """
@@ -276,6 +280,7 @@ class HttpClient:
         logging.getLogger("httpx").addFilter(_MASK_URLS)
         self._options = options
         self._log = log
+        self.requests = 0
         self._slots = anyio.Semaphore(options.concurrency, fast_acquire=True)
         rate = options.requests_per_second
         self._rate = AsyncLimiter(1, 1 / rate) if rate else None
@@ -320,8 +325,21 @@ class HttpClient:
         """Fetches a path and decodes its JSON object; raises what fetch and Reply.json raise."""
         return (await self.fetch(path, params)).json()
 
-    async def fetch(self, path: str, params: Params | None = None) -> Reply:
+    async def fetch(
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        statuses: Container[int] = (),
+        check: Callable[[Reply], None] = lambda _: None,
+    ) -> Reply:
         """Fetches a path below the base URL.
+
+        Args:
+            path: What to ask for.
+            params: Parameters of the URL.
+            statuses: Those whose reply is returned, beside those of success.
+            check: Raises TransientSourceError where a reply is to be asked for again.
 
         Raises:
             PermanentSourceError: The source refused, or its reply is too large.
@@ -330,15 +348,16 @@ class HttpClient:
         limit = self._options.max_response_bytes
 
         async def read(response: httpx.Response, _: Callable[[], None]) -> Reply:
-            if not response.is_success:
+            if not (response.is_success or response.status_code in statuses):
                 raise await self.refusal(response)
             reply = self.reply(response, await _read(response, limit))
-            if len(reply.body) <= limit:
-                return reply
-            raise PermanentSourceError(
-                f"{mask_url(response.url)} answered more than {limit:,} bytes. "
-                "Allow more (max_response_bytes) if that is expected."
-            )
+            if len(reply.body) > limit:
+                raise PermanentSourceError(
+                    f"{mask_url(response.url)} answered more than {limit:,} bytes. "
+                    "Allow more (max_response_bytes) if that is expected."
+                )
+            check(reply)
+            return reply
 
         return await self.stream(path, read, params=params)
 
@@ -404,6 +423,7 @@ class HttpClient:
     async def _reply_to(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
         """Sends the request and follows redirects on its host."""
         for _ in range(_MAX_REDIRECTS + 1):
+            self.requests += 1
             response = await self._client.send(request, stream=True)
             try:
                 if response.next_request is None:
@@ -424,7 +444,7 @@ class HttpClient:
 
     def reply(self, response: httpx.Response, body: bytes) -> Reply:
         """Returns a response and its body, or the beginning of it, as a reply."""
-        return Reply(response.url, body, self._login)
+        return Reply(response.url, response.status_code, body, self._login)
 
     async def refusal(self, response: httpx.Response) -> SourceError:
         """Returns the error that a response without success amounts to."""

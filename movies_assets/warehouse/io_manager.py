@@ -186,7 +186,7 @@ class WarehouseIOManager(DbIOManager):
         table = self._table(context.asset_key)
         self._check_supported_type(type(obj))  # type: ignore[no-untyped-call]
         handler = cast("StagingHandler", self._resolve_handler(type(obj)))
-        window = self._window(context)
+        window = _window(context, table)
         started = time.perf_counter()
         with self._warehouse.session() as connection, handler.opened(obj) as source:
             if not handler.reads_warehouse:
@@ -252,11 +252,9 @@ class WarehouseIOManager(DbIOManager):
         whole = (context.definition_metadata or {}).get(WHOLE)
         if whole or upstream.partition_column is None or not context.has_asset_partitions:
             return rows
-        days = context.asset_partitions_time_window
-        day = rows[upstream.partition_column]
-        return rows.filter(
-            day >= ibis.literal(days.start.date()), day < ibis.literal(days.end.date())
-        )
+        partition, keys = rows[upstream.partition_column], context.asset_partition_keys
+        first, last = (ibis.literal(key).cast(partition.type()) for key in (keys[0], keys[-1]))
+        return rows.filter(partition.between(first, last))
 
     def _table(self, key: dg.AssetKey) -> Table:
         name = ".".join(key.path)
@@ -266,14 +264,6 @@ class WarehouseIOManager(DbIOManager):
                 "with movies_assets.table.table, or give the asset another io_manager_key."
             )
         return self._tables[name]
-
-    def _window(self, context: dg.OutputContext) -> writer.Window:
-        if not context.has_asset_partitions:
-            return writer.Window()
-        table_slice = self._get_table_slice(context, context)
-        where = DuckDbClient.get_select_statement(table_slice).partition("WHERE\n")[2]
-        keys = context.asset_partition_keys
-        return writer.Window(where=where, first=keys[0], last=keys[-1])
 
     def _describe(
         self,
@@ -309,6 +299,17 @@ class WarehouseIOManager(DbIOManager):
         context.step_context.add_asset_metadata(
             explanation, asset_key=context.asset_key, partition_key=keys[-1]
         )
+
+
+def _window(context: dg.OutputContext, table: Table) -> writer.Window:
+    if not context.has_asset_partitions:
+        return writer.Window()
+    keys = context.asset_partition_keys
+    window = writer.Window(first=keys[0], last=keys[-1])
+    if table.partition_column is None:
+        return window
+    where = f"{table.partition_column} BETWEEN '{window.first}' AND '{window.last}'"
+    return replace(window, where=where)
 
 
 def _markdown(sample: pd.DataFrame) -> str:

@@ -326,13 +326,14 @@ def prune(connection: duckdb.DuckDBPyConnection, table: Table, keep: int, window
 
 def read_of(table: Table, source: Table, window: Window) -> str:
     """Return the clause FROM ... WHERE of the source rows that a run of a refining table reads."""
-    day = source.partition_column
+    partition, of_run = source.partition_column, "true"
     reads = table.refines.reads if table.refines else "run"
-    if day is None or not window.first or reads == "all":
-        return f"FROM {source.name}"
-    if reads == "newest":
-        return f"FROM {source.name} WHERE {day} = (SELECT max({day}) FROM {source.name})"
-    return f"FROM {source.name} WHERE {day} BETWEEN '{window.first}' AND '{window.last}'"
+    if partition and window.first and reads == "newest":
+        of_run = f"{partition} = (SELECT max({partition}) FROM {source.name})"
+    elif partition and window.first and reads == "run":
+        of_run = f"{partition} BETWEEN '{window.first}' AND '{window.last}'"
+    refined = table.refines.where if table.refines else "true"
+    return f"FROM {source.name} WHERE {of_run} AND ({refined})"
 
 
 def _replaced(table: Table, window: Window) -> str:
@@ -496,9 +497,9 @@ def _keep_newest_versions(connection: duckdb.DuckDBPyConnection, table: Table) -
     """Of an entity's versions, staged here or stored elsewhere, keep the newest one."""
     if table.versions is None:
         return 0
-    entity, order = table.versions.entity, table.versions.order
+    entity, order, first = table.versions.entity, table.versions.order, table.versions.first
     same_entity = " AND ".join(f"stored.{column} = staged.{column}" for column in entity)
-    newest_first = ", ".join(f"{column} DESC" for column in order)
+    newest_first = ", ".join([*(f"{column} DESC" for column in order), *first])
     stored_order = ", ".join(f"stored.{column}" for column in order)
     staged_order = ", ".join(f"staged.{column}" for column in order)
     dropped = _number(

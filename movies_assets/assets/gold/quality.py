@@ -63,7 +63,7 @@ def data_quality_snapshot(tables: Sequence[Table]) -> Table:
     """
     profiled = {item.name: item for item in tables if item.key.path[0] in PROFILED_LAYERS}
 
-    # It has no partitions: those of YTS and IMDb differ, and an asset has one kind of them.
+    # It has no partitions: those of the sources differ, and an asset has one kind of them.
     @table(
         layer="gold",
         group="quality",
@@ -101,11 +101,12 @@ def profile(table: Table, days: tuple[date, date] | None, columns: Collection[st
     rows, day, key = table.contract.table(table.name), table.partition_column, table.contract.key()
     window = days if day and table.replaces == "partitions" else None
     if window:
-        rows = rows.filter(rows[day].between(*map(ibis.literal, window)))
+        edges = (edge.year if rows[day].type().is_integer() else edge for edge in window)
+        rows = rows.filter(rows[day].between(*map(ibis.literal, edges)))
     figures = rows.aggregate(
         row_count=rows.count(),
-        oldest=rows[day].min() if day else ibis.null("date"),
-        newest=rows[day].max() if day else ibis.null("date"),
+        oldest=_day(rows[day].min(), month=1, day=1) if day else ibis.null("date"),
+        newest=_day(rows[day].max(), month=12, day=31) if day else ibis.null("date"),
         profiles=ibis.array(
             [
                 _figures(rows[name], is_key=key == (name,))
@@ -125,6 +126,13 @@ def profile(table: Table, days: tuple[date, date] | None, columns: Collection[st
         is_whole_table=ibis.literal(not window),
         profile=figures.profiles.unnest(),
     )
+
+
+def _day(partition: ir.Value, *, month: int, day: int) -> ir.DateValue:
+    """Return a day as it is, and of a year the given one."""
+    if not partition.type().is_integer():
+        return partition
+    return ibis.date(partition, month, day)
 
 
 def _days_stored(

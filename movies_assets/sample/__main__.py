@@ -1,7 +1,8 @@
 """Serves the fictional sources on this machine: `python -m movies_assets.sample`.
 
 Without a command it serves the movie catalogue; `imdb` writes dumps, `imdb-server` serves them;
-`netflix` delivers titles, `netflix-server` serves the look-ups about them.
+`netflix` delivers titles, `netflix-server` serves the look-ups about them, `omdb-server` OMDb's
+search.
 Commands only: what is served and written belongs in the other modules.
 """
 
@@ -15,6 +16,8 @@ from starlette.types import ASGIApp
 from movies_assets.sample import imdb, netflix, netflix_server, serving
 from movies_assets.sample.catalogue import Catalogue
 from movies_assets.sample.imdb_server import create_folder_app
+from movies_assets.sample.omdb import Titles
+from movies_assets.sample.omdb_server import QUOTA, SAMPLE_KEY, create_omdb_app
 from movies_assets.sample.server import BASE_PATH, create_app
 
 
@@ -124,6 +127,27 @@ def serve_lookups(*, titles: int, seed: int, host: str, port: int) -> None:
     _serve(
         lambda: netflix_server.create_netflix_app(titles, seed),
         netflix_server.BASE_PATH,
+        host,
+        port,
+    )
+
+
+@main.command("omdb-server")
+@click.option("--last-year", default=lambda: datetime.now(UTC).year, show_default="this year")
+@click.option("--key", default=SAMPLE_KEY, help="The key that is valid.")
+@click.option("--quota", default=QUOTA, help="Requests until it is spent.")
+@_SEED
+@_HOST
+@_PORT
+@click.option("--latency", default=0.0, help="Seconds that a reply takes.")
+def serve_searches(  # noqa: PLR0913 - one an option
+    *, last_year: int, key: str, quota: int, seed: int, host: str, port: int, latency: float
+) -> None:
+    """Serve OMDb's search until interrupted; the first line printed is the base URL."""
+    titles = Titles(last_year, seed)
+    _serve(
+        lambda: create_omdb_app(titles, key=key, quota=quota, latency_seconds=latency),
+        "",
         host,
         port,
     )

@@ -136,7 +136,7 @@ class Catalogue:
         return _compose(
             Draws(self._seed, number),
             movie_id=int(self.ids[position]),
-            imdb_code=_imdb_code(number),
+            imdb_code=imdb_code(number),
             first_unix=int(self._first_unix[position]),
             uploaded_unix=int(self.uploaded_unix[position]),
             english="English" if number < self._old_style_before and number % 2 else "en",
@@ -279,7 +279,12 @@ class Shifting:
 
 
 class Draws:
-    """The random numbers of one movie: 16 bits each, in a fixed order."""
+    """The random numbers of one movie: 16 bits each, in a fixed order.
+
+    Args:
+        seed: Another seed draws other numbers.
+        number: The movie's identity.
+    """
 
     __slots__ = ("_bytes", "_numbers")
 
@@ -421,14 +426,14 @@ def _year(draws: Draws, first_unix: int) -> int:
     return latest - int((latest - FIRST_YEAR + 1) * (draws.below(4096) / 4096) ** 4)
 
 
-def _imdb_code(number: int) -> str:
+def imdb_code(number: int) -> str:
     """Scatters the numbers one to one over codes far above those in use."""
     return f"tt{60_000_000 + number * 7_368_787 % 40_000_000}"
 
 
-def draw_english_title(draws: Draws) -> str:
-    """Combines words to an English title."""
-    (noun, a_noun, _), (second, _, nouns) = draws.pick_two(NOUN_FORMS)
+def draw_english_title(draws: Draws, forms: Sequence[tuple[str, str, str]] | None = None) -> str:
+    """Combines words to an English title; `forms` are the nouns to choose from."""
+    (noun, a_noun, _), (second, _, nouns) = draws.pick_two(forms or NOUN_FORMS)
     parts = {
         "adjective": draws.pick(words.ADJECTIVES),
         "noun": noun,

@@ -25,6 +25,7 @@ Kind = Literal[
     "error_envelope",
     "no_data",
     "huge",
+    "body",
     "truncated",
     "corrupt",
     "replaced",
@@ -34,8 +35,8 @@ Kind = Literal[
 """What happens. `publish` (a new movie appears, see `catalogue.Shifting`), `reupload` (its oldest
 movie moves to the front) and `slow` (waits `seconds`) come before the reply; the others are it:
 429, 503 in plain text, a web page (with status 200), a connection closed in mid body (over TCP
-only), half a JSON text, an envelope with status 'error', one without data, and `size_bytes` of
-body.
+only), half a JSON text, an envelope with status 'error', one without data, `size_bytes` of
+body, and `body` itself.
 
 Only files have the last five: half a file that claims to be a whole one, a file with a wrong byte
 in the middle, a connection closed in mid body after which another version of the file is served, a
@@ -64,6 +65,7 @@ class Fault:
         retry_after: The Retry-After header: seconds, or an instant that is sent as an HTTP date.
         seconds: How long `slow` waits.
         size_bytes: How big `huge` is.
+        body: What `body` answers.
     """
 
     kind: Kind
@@ -74,6 +76,7 @@ class Fault:
     retry_after: int | datetime | None = None
     seconds: float = 1.0
     size_bytes: int = 50_000_000
+    body: bytes = b""
     _seen: int = field(default=0, init=False, repr=False)
     _happened: int = field(default=0, init=False, repr=False)
 
@@ -109,6 +112,8 @@ class Fault:
                 return JSONResponse(
                     {"status": "ok", "status_message": "Query was successful"}, status
                 )
+            case "body":
+                return Response(self.body, status, media_type="application/json")
             case "huge":
                 return StreamingResponse(self._padded(body), status, media_type="application/json")
 

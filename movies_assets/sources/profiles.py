@@ -1,6 +1,6 @@
 """Which server a profile talks to; nothing else differs between profiles."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from movies_assets.sources.imdb import Dump, ImdbClient
     from movies_assets.sources.landing import Landing
     from movies_assets.sources.netflix import Lookup, NetflixClient
+    from movies_assets.sources.omdb import OmdbClient, Year
     from movies_assets.sources.yts import YtsClient
 
 SAMPLE_HOST = "http://sample.invalid"
@@ -175,6 +176,51 @@ def _netflix_sample(sample: SampleSettings) -> "httpx.AsyncBaseTransport":
     from movies_assets.sample.netflix_server import create_netflix_app  # noqa: PLC0415
 
     return httpx.ASGITransport(create_netflix_app(sample.netflix_titles, sample.seed))
+
+
+def omdb_client(settings: Settings) -> "OmdbClient":
+    """Return a client of OMDb: the real one, or the embedded sample in this process.
+
+    The sample has its own key: nobody needs one to try it out.
+
+    Raises:
+        SettingsError: profile `live` without the API's address or key.
+    """
+    from movies_assets.sources.http import HttpOptions  # noqa: PLC0415
+    from movies_assets.sources.omdb import OmdbClient  # noqa: PLC0415
+
+    omdb = settings.omdb
+    options = HttpOptions(
+        concurrency=1,
+        connect_timeout_seconds=omdb.connect_timeout_seconds,
+        read_timeout_seconds=omdb.read_timeout_seconds,
+        retry_budget_seconds=omdb.retry_budget_seconds,
+    )
+    if settings.profile == "live":
+        base_url, key = settings.secret("omdb", "base_url"), settings.secret("omdb", "api_key")
+        return OmdbClient(base_url, key, options, requests_a_run=omdb.requests_a_run)
+    transport, key = _omdb_sample(settings.sample)
+    return OmdbClient(
+        SAMPLE_HOST, key, options, transport=transport, requests_a_run=omdb.requests_a_run
+    )
+
+
+def omdb_landed(settings: Settings, years: Iterable[int]) -> "list[Year]":
+    """Return what was collected of some years."""
+    from movies_assets.sources.omdb import stored  # noqa: PLC0415
+
+    return stored(settings.landing, years)
+
+
+def _omdb_sample(sample: SampleSettings) -> "tuple[httpx.AsyncBaseTransport, str]":
+    """Return a server whose quota is unspent, and its key."""
+    import httpx  # noqa: PLC0415
+
+    from movies_assets.sample.omdb import Titles  # noqa: PLC0415
+    from movies_assets.sample.omdb_server import SAMPLE_KEY, create_omdb_app  # noqa: PLC0415
+
+    app = create_omdb_app(Titles(sample.last_day.year, sample.seed))
+    return httpx.ASGITransport(app), SAMPLE_KEY
 
 
 @cache

@@ -1,0 +1,102 @@
+"""Fictional titles in the wire format of OMDb's searches, computed when a year is asked for.
+
+A title is a pure function of the seed, its first year, and its number in that year. Text belongs
+into `words`, HTTP into `omdb_server`.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TypedDict
+
+from movies_assets.sample.catalogue import NOUN_FORMS, SITE, Draws, draw_english_title, imdb_code
+
+COMMON = ("summer", "island", "river", "shadow", "stranger", "garden", "mountain", "storm")
+"""Nouns that stand in every second title, so that a search for them has several pages."""
+FIRST_YEAR = 1900
+_COMMON_FORMS = [form for form in NOUN_FORMS if form[0].lower() in COMMON]
+_FEWEST, _MORE_EACH_YEAR = 12, 1.2
+_NUMBERS_A_YEAR = 10_000
+_LONGEST_RUN = 6
+_TYPES = ("movie",) * 14 + ("series",) * 3 + ("game",) * 2 + ("episode",)
+_PADDED = ("{} ", " {}", "\t{}", "{}\u00a0")
+
+
+class Title(TypedDict):
+    """A search result; years are `1999`, `1999–2001` or, of what goes on, `2011–`."""  # noqa: RUF002
+
+    Title: str
+    Year: str
+    imdbID: str
+    Type: str
+    Poster: str
+
+
+class Titles:
+    """All titles up to a last year, about 12 of 1900 and 160 of 2025.
+
+    Args:
+        last_year: The newest year.
+        seed: Another seed is another world.
+    """
+
+    def __init__(self, last_year: int, seed: int = 1) -> None:
+        self.last_year, self.seed = last_year, seed
+
+    def of(self, year: int) -> list[Title]:
+        """Returns the titles of a year: those that begin in it, then series that still run."""
+        before = range(max(year - _LONGEST_RUN, FIRST_YEAR), year)
+        older = [title for first in reversed(before) for title in self._begun(first)]
+        return [*self._begun(year), *(title for title in older if _runs_in(title, year))]
+
+    def search(self, term: str, year: int | None, kind: str) -> list[Title]:
+        """Returns the titles that hold all words of a term, in the order of OMDb's pages.
+
+        Args:
+            term: The words.
+            year: The year; None for all years, the newest first.
+            kind: The type; '' for any.
+        """
+        words = {word.casefold() for word in term.split()}
+        years = range(self.last_year, FIRST_YEAR - 1, -1) if year is None else [year]
+        found = {
+            title["imdbID"]: title
+            for each in years
+            for title in self.of(each)
+            if words <= _words_of(title["Title"]) and kind in {"", title["Type"]}
+        }
+        return list(found.values())
+
+    def _begun(self, year: int) -> Sequence[Title]:
+        is_in_world = FIRST_YEAR <= year <= self.last_year
+        return _begun(year, self.last_year, self.seed) if is_in_world else ()
+
+
+@cache
+def _begun(year: int, last_year: int, seed: int) -> Sequence[Title]:
+    """Returns the titles that begin in a year."""
+    count = _FEWEST + int(_MORE_EACH_YEAR * (year - FIRST_YEAR))
+    return [_title(year, number, last_year, seed) for number in range(count)]
+
+
+def _title(year: int, number: int, last_year: int, seed: int) -> Title:
+    identity = year * _NUMBERS_A_YEAR + number
+    draws = Draws(seed, identity)
+    name = draw_english_title(draws, NOUN_FORMS if draws.below(2) else _COMMON_FORMS)
+    if draws.below(25) == 0:
+        name = draws.pick(_PADDED).format(name)
+    kind = draws.pick(_TYPES)
+    poster = f"{SITE}/posters/{identity}.jpg" if draws.below(6) else "N/A"
+    years = str(year)
+    if kind == "series" and (length := draws.below(_LONGEST_RUN)):
+        years += "–" + (str(year + length) if year + length <= last_year else "")  # noqa: RUF001
+    return Title(Title=name, Year=years, imdbID=imdb_code(identity), Type=kind, Poster=poster)
+
+
+def _runs_in(title: Title, year: int) -> bool:
+    _, dash, last = title["Year"].partition("–")  # noqa: RUF001
+    return bool(dash) and (not last or year <= int(last))
+
+
+@cache
+def _words_of(title: str) -> frozenset[str]:
+    return frozenset(word.strip("\"':,.-").casefold() for word in title.split())

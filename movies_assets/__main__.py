@@ -35,16 +35,16 @@ def main() -> None:
     type=(str, int),
     multiple=True,
     required=True,
-    help="A job, and how many of its newest days to run; may be repeated.",
+    help="A job, and how many of its newest partitions to run; may be repeated.",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
-    """Run COMMAND, a `dagster job execute`, for each job with its newest days, and sum up."""
+    """Run COMMAND, a `dagster job execute`, for each job with its newest partitions, and sum up."""
     settings, console = _load(), Console(highlight=False)
     # The summary's imports take 3 s and are needed when the runs are over: let them come beside.
     Thread(target=import_module, args=["movies_assets.summary"]).start()
-    for job, days in jobs:
-        _run_job(settings, console, job, days, command)
+    for job, number in jobs:
+        _run_job(settings, console, job, number, command)
 
     from movies_assets import summary  # noqa: PLC0415 (heavy, see above)
 
@@ -52,10 +52,10 @@ def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
 
 
 def _run_job(
-    settings: Settings, console: Console, job: str, days: int, command: Sequence[str]
+    settings: Settings, console: Console, job: str, number: int, command: Sequence[str]
 ) -> None:
-    """Run a job for its newest days as one range; end the program where it fails."""
-    first, last = newest_days(settings, job, days)
+    """Run a job for its newest partitions as one range; end the program where it fails."""
+    first, last = newest_days(settings, job, number)
     log = settings.data_dir / "logs" / f"{job}.log"
     console.print(
         f"Running {job} for {first} to {last} as one range, log in {_short(log)}", soft_wrap=True
@@ -98,13 +98,13 @@ def write_dictionary(*, stored: bool) -> None:
     click.echo(f"wrote {_short(dictionary.PATH)}")
 
 
-def newest_days(settings: Settings, job: str, days: int) -> tuple[str, str]:
-    """Return first and last of a job's newest partitions; the sample's end with its last day."""
-    from movies_assets.automation.jobs import DAILY  # noqa: PLC0415 (heavy)
+def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
+    """Return first and last of a job's newest days or years; the sample's end with its last day."""
+    from movies_assets.automation.jobs import PARTITIONED  # noqa: PLC0415 (heavy)
 
-    if job not in DAILY:
-        raise click.ClickException(f"there is no job {job}; there are {', '.join(DAILY)}")
-    keys = DAILY[job](settings).get_partition_keys()[-days:]
+    if job not in PARTITIONED:
+        raise click.ClickException(f"there is no job {job}; there are {', '.join(PARTITIONED)}")
+    keys = PARTITIONED[job](settings).get_partition_keys()[-number:]
     return keys[0], keys[-1]
 
 

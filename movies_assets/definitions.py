@@ -9,14 +9,17 @@ import dagster as dg
 from movies_assets import settings as settings_module
 from movies_assets.assets.bronze import imdb as bronze_imdb
 from movies_assets.assets.bronze import netflix as bronze_netflix
+from movies_assets.assets.bronze import omdb as bronze_omdb
 from movies_assets.assets.bronze import yts as bronze_yts
 from movies_assets.assets.gold import imdb as gold_imdb
 from movies_assets.assets.gold import netflix as gold_netflix
+from movies_assets.assets.gold import omdb as gold_omdb
 from movies_assets.assets.gold import quality
 from movies_assets.assets.gold import shared as gold_shared
 from movies_assets.assets.gold import yts as gold_yts
 from movies_assets.assets.silver import imdb as silver_imdb
 from movies_assets.assets.silver import netflix as silver_netflix
+from movies_assets.assets.silver import omdb as silver_omdb
 from movies_assets.assets.silver import yts as silver_yts
 from movies_assets.automation import jobs, schedules, sensors
 from movies_assets.checks.factory import checks_of
@@ -26,6 +29,8 @@ from movies_assets.sources.profiles import (
     imdb_landed,
     netflix_landing,
     netflix_lookup,
+    omdb_client,
+    omdb_landed,
     yts_client,
 )
 from movies_assets.table import Table, by_name
@@ -43,6 +48,9 @@ MODULES: tuple[ModuleType, ...] = (
     silver_netflix,
     gold_netflix,
     gold_shared,
+    bronze_omdb,
+    silver_omdb,
+    gold_omdb,
 )
 _OF_SOURCES = [
     item for module in MODULES for item in vars(module).values() if isinstance(item, Table)
@@ -72,6 +80,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             bronze_imdb.landing_asset(settings),
+            bronze_omdb.landing_asset(settings),
             *(table.asset(settings) for table in TABLES.values()),
         ],
         asset_checks=[checks_of(table, TABLES, settings) for table in TABLES.values()],
@@ -86,6 +95,8 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
             "imdb_landed": partial(imdb_landed, settings),
             "netflix_landing": partial(netflix_landing, settings),
             "netflix_lookup": partial(netflix_lookup, settings),
+            "omdb": partial(omdb_client, settings),
+            "omdb_landed": partial(omdb_landed, settings),
             **resources,
         },
         # Measured on 2 cores: 20 small steps took 2 s in process, 110 s with a process each.

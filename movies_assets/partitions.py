@@ -112,3 +112,8 @@ def days_of(tags: Mapping[str, str]) -> tuple[date, date] | None:
             date.fromisoformat(last + "0000-12-31"[len(last) :]),
         )
     return None
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Name a range of partitions, both ends included, as Dagster's runs do."""
+    return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}

@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from movies_assets.automation.jobs import DAILY
+from movies_assets.automation.jobs import PARTITIONED
 from movies_assets.definitions import open_warehouse
 from movies_assets.settings import Settings
 
@@ -50,6 +50,12 @@ WHERE kpis.popularity >= {votes} AND series.seasons > 0 AND kpis.avg_rating > 0
 ORDER BY {order}, series.series_key
 LIMIT 5
 """
+RELEASES = """
+SELECT release_year, coalesce(sum(total_releases) FILTER (media_type = 'movie'), 0),
+    coalesce(sum(total_releases) FILTER (media_type = 'series'), 0),
+    coalesce(sum(total_releases) FILTER (media_type = 'game'), 0)
+FROM gold.omdb_releases GROUP BY release_year ORDER BY release_year DESC LIMIT 5
+"""
 SERIES_HEADERS = [">Episodes", ">Rating", ">Finale", ">Delta"]
 
 
@@ -78,6 +84,11 @@ LISTS = [
         "gold.imdb_series_kpis",
         ["Most disappointing finales", *SERIES_HEADERS],
         SERIES.format(votes=VOTES_NEEDED, order="kpis.finale_delta"),
+    ),
+    List(
+        "gold.omdb_releases",
+        ["Releases by year", ">Movies", ">Series", ">Games"],
+        RELEASES,
     ),
 ]
 
@@ -190,7 +201,7 @@ def _step_failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
 
 
 def _show_checks(instance: dg.DagsterInstance | None, console: Console) -> None:
-    runs = {job: newest_run(instance, job) for job in DAILY} if instance else {}
+    runs = {job: newest_run(instance, job) for job in PARTITIONED} if instance else {}
     if not any(runs.values()):
         console.print(
             "Checks      no run is known (DAGSTER_HOME names the folder of Dagster's runs)"

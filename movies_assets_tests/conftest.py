@@ -289,7 +289,7 @@ def sample_platform(settings: Settings, instance: dg.DagsterInstance) -> Platfor
     return Platform(settings, instance)
 
 
-STORED_DAY = "2025-10-30"
+STORED_DAY, STORED_YEAR = "2025-10-30", "2025"
 ALL_DUMPS = ImdbSettings(files=FILES)
 A_MOVIE, A_SERIES, EPISODES = "tt0000001", "tt0000002", ["tt0000003", "tt0000004"]
 SOUND_DUMPS: dict[str, Rows] = {
@@ -327,7 +327,7 @@ SOUND_NETFLIX: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def stored_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with a day of sound rows in every table; copy it before changing it."""
+    """A database with a day, or year, of sound rows in every table; copy it before changing it."""
     source = FakeYts([movie(n, f"{STORED_DAY}T12:00:00", language="fr") for n in range(1, 4)])
     settings = load(data_dir=tmp_path_factory.mktemp("day"), imdb=ALL_DUMPS)
     # What trends is told by two run dates.
@@ -341,4 +341,5 @@ def stored_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stored.run("2025-10-29", STORED_DAY, job="imdb_daily")
         store_netflix(stored.warehouse, **SOUND_NETFLIX)
         stored.run(STORED_DAY, job="netflix_daily", select=[*NETFLIX, "gold/data_quality_snapshot"])
+        stored.run(STORED_YEAR, job="omdb_yearly")
     return stored.warehouse.path

@@ -8,7 +8,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from movies_assets.automation.reconciliation import reconcile_job
-from movies_assets.partitions import imdb_run_dates, netflix_days, yts_days
+from movies_assets.partitions import imdb_run_dates, netflix_days, omdb_years, yts_days
 from movies_assets.settings import Settings
 
 YTS_DAILY = "yts_daily"
@@ -19,14 +19,17 @@ NETFLIX_DAILY = "netflix_daily"
 NETFLIX_ASSETS = dg.AssetSelection.groups("netflix")
 # Dimensions that several sources fill belong to the run of each.
 SHARED = dg.AssetSelection.groups("shared")
+OMDB_YEARLY = "omdb_yearly"
+OMDB_ASSETS = dg.AssetSelection.groups("omdb")
 # The profile belongs to every source's run, and profiles there what that run has written.
 QUALITY = dg.AssetSelection.groups("quality")
 
-# The daily jobs, and the partitions of each.
-DAILY: Mapping[str, Callable[[Settings], dg.DailyPartitionsDefinition]] = {
+# The jobs that materialize a source, and the partitions of each.
+PARTITIONED: Mapping[str, Callable[[Settings], dg.PartitionsDefinition]] = {
     YTS_DAILY: yts_days,
     IMDB_DAILY: imdb_run_dates,
     NETFLIX_DAILY: netflix_days,
+    OMDB_YEARLY: omdb_years,
 }
 
 
@@ -36,22 +39,29 @@ def build(settings: Settings) -> list[dg.JobDefinition | UnresolvedAssetJobDefin
         dg.define_asset_job(
             YTS_DAILY,
             selection=YTS_ASSETS | SHARED | QUALITY,
-            partitions_def=DAILY[YTS_DAILY](settings),
+            partitions_def=PARTITIONED[YTS_DAILY](settings),
             description="Materialize YTS from API to star schema for one day or a range of days.",
         ),
         dg.define_asset_job(
             IMDB_DAILY,
             selection=IMDB_ASSETS | QUALITY,
-            partitions_def=DAILY[IMDB_DAILY](settings),
+            partitions_def=PARTITIONED[IMDB_DAILY](settings),
             description="Fetch IMDb's dumps and materialize them up to the series' figures; where "
             "no dump has changed, nothing below the landing zone is run.",
         ),
         dg.define_asset_job(
             NETFLIX_DAILY,
             selection=NETFLIX_ASSETS | SHARED | QUALITY,
-            partitions_def=DAILY[NETFLIX_DAILY](settings),
+            partitions_def=PARTITIONED[NETFLIX_DAILY](settings),
             description="Read the Netflix titles that arrived, fetch the look-ups, and materialize "
             "both up to the star schema.",
+        ),
+        dg.define_asset_job(
+            OMDB_YEARLY,
+            selection=OMDB_ASSETS | QUALITY,
+            partitions_def=PARTITIONED[OMDB_YEARLY](settings),
+            description="Search OMDb for titles of one year or a range of years, and materialize "
+            "what was found; where the quota is spent, the next run goes on from there.",
         ),
         reconcile_job(settings),
     ]

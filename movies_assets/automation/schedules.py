@@ -6,17 +6,16 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
+from movies_assets.assets.bronze.omdb import LANDING as OMDB_PAGES
 from movies_assets.automation.completeness import complete_days
 from movies_assets.automation.jobs import (
     IMDB_ASSETS,
     IMDB_DAILY,
     NETFLIX_ASSETS,
     NETFLIX_DAILY,
+    OMDB_ASSETS,
+    OMDB_YEARLY,
     YTS_ASSETS,
     YTS_DAILY,
 )
@@ -26,6 +25,8 @@ from movies_assets.partitions import (
     imdb_run_dates,
     keys_of,
     netflix_days,
+    omdb_years,
+    range_tags,
     yts_days,
 )
 from movies_assets.settings import Settings
@@ -42,7 +43,12 @@ UNDER_WAY = [
 
 def build(settings: Settings) -> list[dg.ScheduleDefinition]:
     """Build the schedules."""
-    return [_yts_daily(settings), _imdb_daily(settings), _netflix_daily(settings)]
+    return [
+        _yts_daily(settings),
+        _imdb_daily(settings),
+        _netflix_daily(settings),
+        _omdb_yearly(settings),
+    ]
 
 
 def _yts_daily(settings: Settings) -> dg.ScheduleDefinition:
@@ -80,7 +86,7 @@ def _yts_daily(settings: Settings) -> dg.ScheduleDefinition:
             dg.RunRequest(
                 # The day of the tick is part of it: a range that failed is asked for again.
                 run_key=f"{now:%Y-%m-%d} {first}...{last}",
-                tags=_range_tags(first, last),
+                tags=range_tags(first, last),
             )
             for first, last in _ranges(missing)
         ]
@@ -144,7 +150,7 @@ def _netflix_daily(settings: Settings) -> dg.ScheduleDefinition:
         under_way = _under_way(context.instance, NETFLIX_DAILY, tables)
         if any(a <= first and newest <= b for a, b in under_way):
             return dg.SkipReason(f"{first} to {newest} is under way")
-        tags = _range_tags(first, newest) if first < newest else {}
+        tags = range_tags(first, newest) if first < newest else {}
         return dg.RunRequest(
             run_key=f"{now:%Y-%m-%d}", partition_key=None if tags else newest, tags=tags
         )
@@ -152,9 +158,35 @@ def _netflix_daily(settings: Settings) -> dg.ScheduleDefinition:
     return netflix_daily_schedule
 
 
-def _range_tags(first: str, last: str) -> dict[str, str]:
-    """Name a range of partitions as Dagster's runs do."""
-    return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
+def _omdb_yearly(settings: Settings) -> dg.ScheduleDefinition:
+    """Ask for the years in which titles still appear."""
+    partitions = omdb_years(settings)
+
+    @dg.schedule(
+        name=f"{OMDB_YEARLY}_schedule",
+        job_name=OMDB_YEARLY,
+        cron_schedule="30 5 * * *",
+        execution_timezone="UTC",
+        description="Collect the current and the previous year of release anew.",
+    )
+    def omdb_yearly_schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        now = context.scheduled_execution_time
+        keys = partitions.get_partition_keys(current_time=now)[-2:]
+        if not keys:
+            return dg.SkipReason("the first year is still to come")
+        first, last = keys[0], keys[-1]
+        under_way = _under_way(context.instance, OMDB_YEARLY, _tables(context, OMDB_ASSETS))
+        if any(a <= last and first <= b for a, b in under_way):
+            return dg.SkipReason(f"a run of {first} or {last} is under way")
+        return dg.RunRequest(
+            run_key=f"{now:%Y-%m-%d}",
+            run_config={"ops": {OMDB_PAGES.to_python_identifier(): {"config": {"refresh": True}}}},
+            tags=range_tags(first, last),
+        )
+
+    return omdb_yearly_schedule
 
 
 def _graph(context: dg.ScheduleEvaluationContext) -> BaseAssetGraph[Any]:

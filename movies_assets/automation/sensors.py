@@ -8,13 +8,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
 from movies_assets.automation.jobs import NETFLIX_DAILY
-from movies_assets.partitions import day_ranges, netflix_days
+from movies_assets.partitions import day_ranges, netflix_days, range_tags
 from movies_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,10 +92,7 @@ def _requests(news: Mapping[str, set[str]], asked: int) -> list[dg.RunRequest]:
         requests.append(
             dg.RunRequest(
                 run_key=f"{first}...{last} {asked} {state}",
-                tags={
-                    ASSET_PARTITION_RANGE_START_TAG: str(first),
-                    ASSET_PARTITION_RANGE_END_TAG: str(last),
-                },
+                tags=range_tags(str(first), str(last)),
             )
         )
     return requests

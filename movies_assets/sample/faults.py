@@ -94,9 +94,10 @@ class Fault:
         """Returns the broken reply in place of a sound one, None if this fault does not reply."""
         status = self.status or _STATUSES.get(self.kind, 200)
         match self.kind:
-            case "publish" | "reupload" | "slow":
-                return None
-            case "truncated" | "corrupt" | "replaced" | "ranges_ignored" | "no_etag":
+            case (
+                "publish" | "reupload" | "slow"
+                | "truncated" | "corrupt" | "replaced" | "ranges_ignored" | "no_etag"
+            ):  # fmt: skip
                 return None
             case "too_many_requests" | "server_error":
                 return Response("Try again later.", status, self._retry_after(), "text/plain")

@@ -73,7 +73,11 @@ class Query:
 
     def __post_init__(self) -> None:
         """Checks the query."""
-        if not self.terms or not all(self.terms) or set(map(str.strip, self.terms)) != {*self.terms}:
+        if (
+            not self.terms
+            or not all(self.terms)
+            or set(map(str.strip, self.terms)) != {*self.terms}
+        ):
             raise PermanentSourceError(
                 f"OMDb needs terms to search for, without blanks around them, not {self.terms}."
             )
@@ -132,7 +136,11 @@ class Answer(NamedTuple):
     def of(cls, data: object) -> "Answer":
         """Returns what decoded JSON says; raises ValueError if it is of an unknown shape."""
         match data:
-            case {"Response": "True", "Search": [dict(), *_] as results, "totalResults": str(total)}:
+            case {
+                "Response": "True",
+                "Search": [dict(), *_] as results,
+                "totalResults": str(total),
+            }:
                 if all(isinstance(result, dict) for result in results):
                     return cls(results, int(total), None)
             case {"Response": "False", "Error": str(error)}:
@@ -267,7 +275,7 @@ class OmdbClient:
         PermanentSourceError: The base URL is no HTTP URL.
     """
 
-    def __init__(  # noqa: PLR0913 (limits and what tests replace are keywords)
+    def __init__(
         self,
         base_url: str,
         api_key: str,
@@ -343,9 +351,9 @@ class OmdbClient:
             if answered[-1].answer.error == PASSING:
                 raise TransientSourceError(f"{mask_url(reply.url)} answered: {PASSING}")
 
-        params = {"s": search.term, "y": year, "type": search.type, "page": search.page}
-        if not search.type:
-            del params["type"]
+        params: dict[str, str | int] = {"s": search.term, "y": year, "page": search.page}
+        if search.type:
+            params["type"] = search.type
         try:
             await http.fetch("", params, statuses={httpx.codes.UNAUTHORIZED}, check=check)
         except TransientSourceError:

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 
-from movies_assets.automation.jobs import DAILY, IMDB_DAILY, NETFLIX_DAILY, YTS_DAILY
+from movies_assets.automation.jobs import IMDB_DAILY, NETFLIX_DAILY, PARTITIONED, YTS_DAILY
 from movies_assets.definitions import build_defs
 from movies_assets.settings import load
 
@@ -253,7 +253,7 @@ class TestNetflix:
 
     def test_the_samples_days_end_with_its_last_day(self, tmp_path):
         settings = load(data_dir=tmp_path)
-        keys = DAILY[NETFLIX_DAILY](settings).get_partition_keys()
+        keys = PARTITIONED[NETFLIX_DAILY](settings).get_partition_keys()
         assert (keys[0], keys[-1]) == ("2025-10-01", settings.sample.last_day.isoformat())
 
     def test_its_run_covers_the_dimensions_that_are_shared(self, live):

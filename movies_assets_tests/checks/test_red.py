@@ -16,11 +16,13 @@ from movies_assets.definitions import TABLES
 from movies_assets.settings import Settings
 from movies_assets.table import Table
 from movies_assets.warehouse.database import Warehouse
-from movies_assets_tests.conftest import STORED_DAY
+from movies_assets_tests.conftest import STORED_DAY, STORED_YEAR
 
 SETTINGS = Settings()
 ASSETS = [table.asset(SETTINGS) for table in TABLES.values()]
 CHECKS = [checks_of(table, TABLES, SETTINGS) for table in TABLES.values()]
+# Those whose partitions are years.
+YEARLY = [table.key for table in TABLES.values() if table.group == "omdb"]
 NEXT_DAY = "2025-10-31"
 SILVER = "silver/yts_movies"
 REFUSED = "'hash', 'x: rule', 'raw', 'run', now()"
@@ -59,7 +61,8 @@ class Stored:
                 "warehouse": Warehouse(self.path),
                 "io_manager": dg.InMemoryIOManager(),
                 **dict.fromkeys(
-                    ("yts", "imdb", "imdb_landed"), dg.ResourceDefinition.none_resource()
+                    ("yts", "imdb", "imdb_landed", "omdb_landed"),
+                    dg.ResourceDefinition.none_resource(),
                 ),
             },
             tags=tags,
@@ -78,8 +81,13 @@ def broken_rules(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
 
 
 def test_a_sound_day_is_green_everywhere_and_shows_zeros(stored_day):
-    result = Stored(stored_day).run(dg.AssetSelection.all_asset_checks())
-    evaluations = result.get_asset_check_evaluations()
+    everything, of_years = Stored(stored_day), dg.AssetSelection.assets(*YEARLY)
+    yearly = dg.AssetSelection.checks_for_assets(*YEARLY)
+    results = [
+        everything.run(dg.AssetSelection.all_asset_checks() - of_years - yearly),
+        everything.run(yearly, STORED_YEAR),
+    ]
+    evaluations = [found for result in results for found in result.get_asset_check_evaluations()]
     assert len(evaluations) == sum(len(checks.check_keys) for checks in CHECKS)
     for evaluation in evaluations:
         assert evaluation.passed, evaluation
@@ -387,6 +395,53 @@ class TestFreshness:
     def test_an_empty_table_is_not_fresh(self, stored):
         stored.sql("DELETE FROM silver.yts_movies")
         assert not stored.evaluate(SILVER, "freshness").passed
+
+
+class TestYears:
+    """Checks of tables that are partitioned by year look at the years of the run."""
+
+    bronze, silver = "bronze/omdb_releases", "silver/omdb_releases"
+
+    def test_a_broken_rule_is_found_in_the_years_of_the_run_only(self, stored):
+        stored.sql("UPDATE silver.omdb_releases SET media_type = 'x'")
+        assert not stored.evaluate(self.silver, "contract", STORED_YEAR).passed
+        assert stored.evaluate(self.silver, "contract", "1950", "2024").passed
+
+    def test_a_lost_result_is_found(self, stored):
+        stored.sql(
+            "DELETE FROM silver.omdb_releases WHERE imdb_id = "
+            "(SELECT min(imdb_id) FROM silver.omdb_releases)"
+        )
+        evaluation = stored.evaluate(self.silver, "conservation", STORED_YEAR)
+        assert [*broken_rules(evaluation)] == ["rows lost"]
+
+    def test_an_error_is_no_lost_row_and_counts_for_no_share(self, stored):
+        before = stored.evaluate(self.silver, "conservation", STORED_YEAR)
+        stored.sql(
+            "INSERT INTO bronze.omdb_releases SELECT * REPLACE ('x/' || result_id AS result_id, "
+            "'Movie not found!' AS error) FROM bronze.omdb_releases"
+        )
+        after = stored.evaluate(self.silver, "conservation", STORED_YEAR)
+        assert after.passed
+        assert after.metadata["rows_read"] == before.metadata["rows_read"]
+        shares = stored.evaluate(self.silver, "quarantine", STORED_YEAR)
+        assert shares.metadata["rows_read"] == before.metadata["rows_read"]
+
+    def test_quarantined_results_are_those_of_the_years_of_the_run(self, stored):
+        stored.sql(f"INSERT INTO quarantine.omdb_releases VALUES ('{STORED_YEAR}', {REFUSED})")
+        assert not stored.evaluate(self.silver, "quarantine", STORED_YEAR).passed
+        assert stored.evaluate(self.silver, "quarantine", "2024").passed
+
+    def test_years_of_which_nothing_or_not_all_was_collected_warn_and_are_named(self, stored):
+        assert stored.evaluate(self.bronze, "completeness", STORED_YEAR).passed
+        evaluation = stored.evaluate(self.bronze, "completeness", "2023", STORED_YEAR)
+        assert broken_rules(evaluation) == {"years that are not complete": 2}
+        assert "2023, 2024" in evaluation.description
+        stored.sql("UPDATE bronze.omdb_releases SET is_year_complete = false")
+        evaluation = stored.evaluate(self.bronze, "completeness", STORED_YEAR)
+        assert evaluation.severity == dg.AssetCheckSeverity.WARN
+        assert not evaluation.blocking
+        assert STORED_YEAR in str(evaluation.metadata["years"].value)
 
 
 def test_a_check_of_a_missing_table_says_what_to_do(stored):

@@ -5,12 +5,15 @@ matched first. Rules of single tables belong beside their function.
 """
 
 from functools import partial
+from typing import Any
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 INTEGER = r"^-?[0-9]{1,18}$"
-PADDING = r"^\s+|\s+$|\x00"
+# Blanks of every script, such as the no-break space.
+PADDING = r"^[\s\p{Z}]+|[\s\p{Z}]+$|\x00"
 NUMBER = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 MONTHS = [
     "January", "February", "March", "April", "May", "June",
@@ -33,6 +36,16 @@ SPELLINGS_OF_DAYS = (
 NULL = r"\N"
 # Columns that say where a row of a file came from, beside those that begin with an underscore.
 ORIGIN = {"run_date", "arrived_date", "source_row"}
+
+
+@ibis.udf.scalar.builtin(name="json_valid", signature=((dt.string,), dt.boolean))
+def json_valid(payload: Any) -> Any:
+    """Say whether a text is JSON."""
+
+
+@ibis.udf.scalar.builtin(name="json_extract_string", signature=((dt.string, dt.string), dt.string))
+def json_text(payload: Any, path: Any) -> Any:
+    """Return a field as text, whatever its type."""
 
 
 def clean(text: ir.StringColumn) -> ir.StringColumn:

@@ -9,7 +9,14 @@ import ibis.expr.types as ir
 import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
-from movies_assets.assets.silver.parsing import clean, integer, number, unparsed
+from movies_assets.assets.silver.parsing import (
+    clean,
+    integer,
+    json_text,
+    json_valid,
+    number,
+    unparsed,
+)
 from movies_assets.contracts import Contract, Instant, StringList, column
 from movies_assets.languages import code_of, is_code
 from movies_assets.partitions import yts_days
@@ -101,16 +108,6 @@ def _from_json(payload: Any, structure: Any) -> Any:
     """Read all fields in one pass; one json_extract a field read 74,000 movies 25 times."""
 
 
-@ibis.udf.scalar.builtin(name="json_valid", signature=((dt.string,), dt.boolean))
-def _json_valid(payload: Any) -> Any:
-    """Say whether a text is JSON."""
-
-
-@ibis.udf.scalar.builtin(name="json_extract_string", signature=((dt.string, dt.string), dt.string))
-def _json_text(payload: Any, path: Any) -> Any:
-    """Return a field as text, whatever its type."""
-
-
 @table(
     layer="silver",
     group="yts",
@@ -126,10 +123,10 @@ def yts_movies(bronze_yts_movies: ir.Table) -> ir.Table:
     payload = bronze_yts_movies.payload
     is_too_long = payload.length() > LONGEST_PAYLOAD
     # Python reads NaN in JSON, the engine fails on it: such a movie is empty, and quarantined.
-    readable = ibis.ifelse(~is_too_long & _json_valid(payload), payload, "{}")
+    readable = ibis.ifelse(~is_too_long & json_valid(payload), payload, "{}")
     rows = bronze_yts_movies.mutate(
         wire=_from_json(readable, STRUCTURE),
-        genres_text=_json_text(readable, "$.genres"),
+        genres_text=json_text(readable, "$.genres"),
         too_long=ibis.ifelse(is_too_long, "payload: too long to be read", ""),
     )
     rows = rows.select(

@@ -1,0 +1,80 @@
+"""Releases that OMDb's searches found, typed and cleaned: one row a title."""
+
+import ibis
+import ibis.expr.types as ir
+import pandera.ibis as pa
+from pandera.api.ibis.types import IbisData
+
+from movies_assets.assets.silver.imdb import TITLE
+from movies_assets.assets.silver.parsing import clean, integer, json_text, json_valid, unparsed
+from movies_assets.contracts import Contract, Instant, column
+from movies_assets.partitions import omdb_years
+from movies_assets.table import Refinement, Versions, table
+
+MEDIA_TYPES = ["movie", "series", "episode", "game"]
+FIRST_YEAR = 1850
+UNKNOWN = "N/A"
+# The year of release; of what ran for several, a dash and the last one, if it has ended.
+YEARS = r"^([0-9]{4})(?:[–-]([0-9]{4})?)?$"  # noqa: RUF001
+RELEASE, END = 1, 2
+
+
+class SilverOmdbReleases(Contract):
+    """One row a title: of all years under which it was found, the newest one.
+
+    Within a year that of the least `result_id` stands: the first one by term, type, page and
+    position.
+    """
+
+    imdb_id: str = column("IMDb id of the title.", key=True, str_matches=TITLE)
+    movie_title: str = column("Title.", str_length={"min_value": 1, "max_value": 500})
+    release_year: int = column("Year of release, of a series its first.", ge=FIRST_YEAR)
+    end_year: int = column("Last year of a series; NULL while it goes on.", nullable=True)
+    media_type: str = column("Type of the title.", isin=MEDIA_TYPES, compression="dictionary")
+    poster_url: str = column("URL of the poster.", nullable=True)
+    search_term: str = column("Words by which it was found.", compression="dictionary")
+    ingested_at: Instant = column("When it was found (UTC).")
+    searched_year: int = column("Year for which it was found: the partition.")
+    result_id: str = column("The bronze row that this row was read from.")
+
+    @pa.dataframe_check(name="end_year: is not before release_year")
+    @classmethod
+    def _ends_after_release(cls, data: IbisData) -> ir.BooleanColumn:
+        end = data.table.end_year
+        return end.isnull() | (end >= data.table.release_year)
+
+
+@table(
+    layer="silver",
+    group="omdb",
+    contract=SilverOmdbReleases,
+    partitions=omdb_years,
+    partition_column="searched_year",
+    versions=Versions(entity=("imdb_id",), order=("searched_year",), first=("result_id",)),
+    refines=Refinement(source="bronze.omdb_releases", row_id="result_id", where="error IS NULL"),
+)
+def omdb_releases(bronze_omdb_releases: ir.Table) -> ir.Table:
+    """Type and clean the results; errors are none."""
+    results = bronze_omdb_releases.filter(bronze_omdb_releases.error.isnull())
+    # Python reads NaN in JSON, the engine fails on it: such a result is empty, and quarantined.
+    readable = ibis.ifelse(json_valid(results.payload), results.payload, "{}")
+    fields = {
+        name: clean(json_text(readable, f"$.{name}")).nullif(UNKNOWN)
+        for name in ("Title", "Year", "Type", "Poster")
+    }
+    rows = results.mutate(**fields)
+    release_year = integer(rows.Year.re_extract(YEARS, RELEASE))
+    return rows.select(
+        imdb_id=rows.imdb_id,
+        movie_title=rows.Title,
+        release_year=release_year,
+        end_year=integer(rows.Year.re_extract(YEARS, END)),
+        media_type=rows.Type,
+        poster_url=rows.Poster,
+        search_term=rows.search_term,
+        ingested_at=rows["_ingested_at"],
+        searched_year=rows.release_year,
+        result_id=rows.result_id,
+        _raw=rows.payload,
+        _unparsed=unparsed(Year=(rows.Year, release_year)),
+    )

@@ -178,7 +178,7 @@ class TestPartition:
 PARTITIONS = f"SELECT DISTINCT table_name, partition, profiled_at FROM {SNAPSHOT.name} ORDER BY ALL"
 IS_IMDB = "split_part(table_name, '.', 2) LIKE 'imdb%'"
 # What a run of YTS does not write.
-OF_OTHERS = "regexp_matches(table_name, 'imdb|netflix')"
+OF_OTHERS = "regexp_matches(table_name, 'imdb|netflix|omdb')"
 ALONE = ["gold/data_quality_snapshot"]
 
 
@@ -241,7 +241,7 @@ class TestRuns:
         again = loaded.sql(PARTITIONS)
         found = rows_of(loaded, "column_name <> 'gone'")
         assert [row[:-1] for row in found] == [row[:-1] for row in before]
-        left = {row[1] for row in rows_of(loaded, f"column_name = 'gone' AND NOT {IS_IMDB}")}
+        left = {row[1] for row in rows_of(loaded, f"column_name = 'gone' AND NOT {IS_OTHER}")}
         assert left == {STORED_DAY}
         assert len({at for name, partition, at in again if partition.endswith("2025-10-31")}) == 1
 

@@ -1,4 +1,4 @@
-"""Schedules ask: YTS for missed days, IMDb for today's dumps, Netflix for the newest day."""
+"""Schedules ask: YTS for missed days, IMDb and Netflix for the newest, OMDb for two years."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -6,7 +6,13 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 
-from movies_assets.automation.jobs import IMDB_DAILY, NETFLIX_DAILY, PARTITIONED, YTS_DAILY
+from movies_assets.automation.jobs import (
+    IMDB_DAILY,
+    NETFLIX_DAILY,
+    OMDB_YEARLY,
+    PARTITIONED,
+    YTS_DAILY,
+)
 from movies_assets.definitions import build_defs
 from movies_assets.settings import load
 
@@ -261,3 +267,53 @@ class TestNetflix:
             keys = live.resolve_job_def(name).asset_layer.executable_asset_keys
             shared = {dg.AssetKey(["gold", n]) for n in ("dim_date", "dim_released_year")}
             assert shared <= keys
+
+
+class TestOmdb:
+    def tick(self, instance, live, day: int = 10) -> dg.RunRequest | None:
+        context = dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=datetime(2025, 11, day, 4, 30, tzinfo=UTC),
+            repository_def=live.get_repository_def(),
+        )
+        schedule = live.get_repository_def().get_schedule_def(f"{OMDB_YEARLY}_schedule")
+        requests = schedule.evaluate_tick(context).run_requests
+        return requests[0] if requests else None
+
+    def test_the_current_and_the_previous_year_are_collected_anew_as_one_range(
+        self, instance, live
+    ):
+        request = self.tick(instance, live)
+        assert request.tags["dagster/asset_partition_range_start"] == "2024"
+        assert request.tags["dagster/asset_partition_range_end"] == "2025"
+        assert request.run_config == {"ops": {"landing__omdb_pages": {"config": {"refresh": True}}}}
+        job = live.resolve_job_def(OMDB_YEARLY)
+        assert dg.validate_run_config(job, request.run_config)
+
+    def test_every_day_asks_again(self, instance, live):
+        assert len({self.tick(instance, live, day).run_key for day in (10, 11)}) == 2
+
+    @pytest.mark.parametrize(
+        ("tags", "asked"),
+        [
+            ({"dagster/partition": "2025"}, False),
+            ({"dagster/partition": "2023"}, True),
+            (
+                {
+                    "dagster/asset_partition_range_start": "1900",
+                    "dagster/asset_partition_range_end": "2024",
+                },
+                False,
+            ),
+        ],
+        ids=["the year", "another year", "a backfill"],
+    )
+    def test_what_is_under_way_is_not_asked_for(self, instance, live, tags, asked):
+        instance.create_run_for_job(
+            live.resolve_job_def(OMDB_YEARLY), status=dg.DagsterRunStatus.STARTED, tags=tags
+        )
+        assert bool(self.tick(instance, live)) is asked
+
+    def test_before_the_first_year_nothing_is_asked_for(self, instance, tmp_path):
+        later = build_defs(load(data_dir=tmp_path, profile="live", omdb={"first_year": 2030}))
+        assert self.tick(instance, later) is None

@@ -36,7 +36,7 @@ run summary dev: export DAGSTER_HOME := $(CURDIR)
 run summary dev: export PYTHONWARNINGS := ignore
 
 run: $(INSTALLED) ## materialize the newest days of the sample's sources, then sum up
-	@$(BIN)/python -m movies_assets run --job yts_daily 30 --job imdb_daily 3 --job omdb_yearly 3 -- $(BIN)/dagster job execute -m $(MODULE)
+	@$(BIN)/python -m movies_assets run --job yts_daily 30 --job imdb_daily 3 --job netflix_daily 30 --job omdb_yearly 3 -- $(BIN)/dagster job execute -m $(MODULE)
 
 summary: $(INSTALLED) ## what the warehouse holds and how the newest run went
 	@$(BIN)/python -m movies_assets summary

@@ -133,7 +133,13 @@ def serve_lookups(*, titles: int, seed: int, host: str, port: int) -> None:
 
 
 @main.command("omdb-server")
-@click.option("--last-year", default=lambda: datetime.now(UTC).year, show_default="this year")
+@click.option(
+    "--last-year",
+    type=int,
+    default=lambda: datetime.now(UTC).year,
+    show_default="this year",
+    help="Year of the newest titles.",
+)
 @click.option("--key", default=SAMPLE_KEY, help="The key that is valid.")
 @click.option("--quota", default=QUOTA, help="Requests until it is spent.")
 @_SEED

@@ -241,7 +241,7 @@ class TestRuns:
         again = loaded.sql(PARTITIONS)
         found = rows_of(loaded, "column_name <> 'gone'")
         assert [row[:-1] for row in found] == [row[:-1] for row in before]
-        left = {row[1] for row in rows_of(loaded, f"column_name = 'gone' AND NOT {IS_OTHER}")}
+        left = {row[1] for row in rows_of(loaded, f"column_name = 'gone' AND NOT {OF_OTHERS}")}
         assert left == {STORED_DAY}
         assert len({at for name, partition, at in again if partition.endswith("2025-10-31")}) == 1
 

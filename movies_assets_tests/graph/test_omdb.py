@@ -238,7 +238,7 @@ class TestReleases:
             ({"Type": "podcast"}, "media_type: isin"),
             ({"Title": "N/A storm", "imdbID": "nm0000001"}, "imdb_id: str_matches"),
             ({"imdbID": None}, "imdb_id: required"),
-            ({"Poster": float("nan")}, "movie_title: required"),
+            ({"Title": "half a surrogate \ud800"}, "movie_title: required"),
         ],
         ids=str,
     )

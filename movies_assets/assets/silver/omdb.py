@@ -56,7 +56,7 @@ class SilverOmdbReleases(Contract):
 def omdb_releases(bronze_omdb_releases: ir.Table) -> ir.Table:
     """Type and clean the results; errors are none."""
     results = bronze_omdb_releases.filter(bronze_omdb_releases.error.isnull())
-    # Python reads half a surrogate, the engine fails on it: such a result is empty; quarantine.
+    # Python reads half a surrogate, the engine fails on it: such a result is quarantined.
     readable = ibis.ifelse(json_valid(results.payload), results.payload, "{}")
     fields = {
         name: clean(json_text(readable, f"$.{name}")).nullif(UNKNOWN)

@@ -66,6 +66,18 @@ def test_the_best_movies_stand_in_an_order_that_does_not_depend_on_chance(platfo
     assert "Unrated" not in "".join(lines)
 
 
+def test_releases_are_counted_by_year_and_type_the_newest_first(sample_platform):
+    sample_platform.run("2024", "2025", job="omdb_yearly")
+    lines = shown(sample_platform).split("Releases by year")[1].splitlines()
+    assert lines[0].split() == ["Movies", "Series", "Games"]
+    counted = sample_platform.sql(
+        "PIVOT (SELECT release_year, media_type, total_releases FROM gold.omdb_releases) "
+        "ON media_type IN ('movie', 'series', 'game') USING sum(total_releases) "
+        "GROUP BY release_year ORDER BY release_year DESC LIMIT 2"
+    )
+    assert [tuple(map(int, line.split())) for line in lines[1:3]] == counted
+
+
 def test_the_summary_fits_a_narrow_page(platform, yts):
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00", title="A title " * 30)]
     platform.run("2025-10-30")

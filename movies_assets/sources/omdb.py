@@ -527,8 +527,8 @@ class _Shelf:
         try:
             with self.finished(query).open("rb") as file:
                 collected_at = json.loads(file.readline())["fetched_at"]
-        except FileNotFoundError:
-            collected_at = ""
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            collected_at = ""  # reading the year tells what is damaged
         # Of complete years nothing is asked, so they come first: a spent quota leaves none out.
         return (collected_at if refresh else "", not collected_at, -self.year)
 

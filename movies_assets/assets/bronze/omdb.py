@@ -157,7 +157,8 @@ def completeness_check(table: Table) -> Check:
 
 def _incomplete(rows: Rows) -> str:
     """List the run's years that have no row, or were loaded before they were complete."""
-    first, last = rows.keys or (f"(SELECT {f}(release_year) FROM {rows.table.name})" for f in EDGES)
+    stored = (f"(SELECT {edge}(release_year) FROM {rows.table.name})" for edge in ("min", "max"))
+    first, last = rows.keys or stored
     return f"""
         SELECT release_year, count(error) AS errors, count(imdb_id) AS results,
             max(error) FILTER (NOT error LIKE '% not found!') AS last_error
@@ -165,9 +166,6 @@ def _incomplete(rows: Rows) -> str:
         LEFT JOIN {rows.of_run} USING (release_year)
         GROUP BY release_year HAVING NOT coalesce(bool_and(is_year_complete), false)
         ORDER BY release_year"""
-
-
-EDGES = ("min", "max")
 
 
 @table(

@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import product
@@ -62,6 +62,7 @@ class Query:
         terms: Words of titles, one search each.
         types: Some of TYPES; '' is any type.
         page_limit: How many pages of ten results are read of each search at most.
+        host: The service, which the client fills in: what the sample said is no answer of OMDb.
 
     Raises:
         PermanentSourceError: There is no such query.
@@ -70,6 +71,7 @@ class Query:
     terms: tuple[str, ...]
     types: tuple[str, ...] = ("",)
     page_limit: int = 5
+    host: str = ""
 
     def __post_init__(self) -> None:
         """Checks the query."""
@@ -95,7 +97,7 @@ class Query:
     @cached_property
     def name(self) -> str:
         """What its files are called; the order of terms and types makes no other query."""
-        query = [sorted({*self.terms}), sorted({*self.types}), self.page_limit]
+        query = [sorted({*self.terms}), sorted({*self.types}), self.page_limit, self.host]
         text = json.dumps(query).encode()
         return hashlib.sha256(text).hexdigest()[:_NAME_CHARACTERS]
 
@@ -320,6 +322,7 @@ class OmdbClient:
             TransientSourceError: The source was still failing when the time budget was spent.
         """
         shelves = [_Shelf(landing, year) for year in years]
+        query = replace(query, host=self._base.host)
         client = HttpClient(
             str(self._base), self._options, transport=self._transport, log=self._log
         )
@@ -516,8 +519,7 @@ class _Shelf:
 
     def remember(self, query: Query) -> None:
         """Says that a query counts."""
-        asked = {"terms": query.terms, "types": query.types, "page_limit": query.page_limit}
-        text = json.dumps(asked | {"file": f"{query.name}.jsonl"}, indent=2) + "\n"
+        text = json.dumps(asdict(query) | {"file": f"{query.name}.jsonl"}, indent=2) + "\n"
         pointer = self._folder / _POINTER
         if not pointer.exists() or pointer.read_text() != text:
             write_file(pointer, text)

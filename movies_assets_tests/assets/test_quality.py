@@ -15,6 +15,7 @@ from movies_assets.assets.gold import quality
 from movies_assets.automation.jobs import IMDB_DAILY, NETFLIX_DAILY, YTS_DAILY
 from movies_assets.contracts import Contract, StringList, column
 from movies_assets.definitions import TABLES
+from movies_assets.partitions import days_of
 from movies_assets.settings import load
 from movies_assets.table import Table
 from movies_assets.warehouse import writer
@@ -24,6 +25,7 @@ SNAPSHOT = TABLES["gold.data_quality_snapshot"]
 PROFILED = {
     name for name in TABLES if name.startswith(("silver.", "gold.")) and name != SNAPSHOT.name
 }
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 FIRST, SECOND = date(2025, 10, 1), date(2025, 10, 2)
 FIGURES = "row_count, null_count, minimum, maximum, approximate_distinct"
 
@@ -173,6 +175,38 @@ class TestPartition:
     def test_of_a_merged_table_without_a_run_of_days_is_today(self, stored):
         select = "SELECT DISTINCT last_day = current_date FROM profile"
         assert stored.profile(select, None, replaces="keys", partition_column=None) == [(True,)]
+
+
+class Years(Contract):
+    """One row a film."""
+
+    film_id: int = column("Number.", key=True)
+    year: int = column("Year.")
+
+
+@pytest.mark.parametrize(
+    ("keys", "properties", "partition", "rows"),
+    [
+        (("1999", "1999"), {}, "1999-01-01...1999-12-31", 1),
+        (("1999", "2000"), {}, "1999-01-01...2000-12-31", 2),
+        (None, {}, "1999-01-01...2001-12-31", 3),
+        (("1999", "1999"), {"replaces": "table"}, "2001-12-31", 3),
+    ],
+    ids=["year", "range", "no years", "newest state"],
+)
+def test_years_are_profiled_from_their_first_to_their_last_day(keys, properties, partition, rows):
+    def fill() -> ir.Table: ...
+
+    key, given = dg.AssetKey(["gold", "years"]), {"partition_column": "year", **properties}
+    described = Table(key=key, group="films", contract=Years, function=fill, **given)
+    tags = dict(zip(RANGE, keys, strict=True)) if keys else {}
+    with duckdb.connect() as connection:
+        writer.ensure_table(connection, "gold.years", Years)
+        connection.execute("INSERT INTO gold.years VALUES (1, 1999), (2, 2000), (3, 2001)")
+        profile = quality.profile(described, days_of(tags), Years.types())
+        query = writer.compile_sql(quality.snapshot([profile]))
+        found = connection.execute(f"SELECT DISTINCT partition, row_count FROM ({query})")
+        assert found.fetchall() == [(partition, rows)]
 
 
 PARTITIONS = f"SELECT DISTINCT table_name, partition, profiled_at FROM {SNAPSHOT.name} ORDER BY ALL"

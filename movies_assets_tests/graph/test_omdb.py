@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from starlette.applications import Starlette
 
 from movies_assets.definitions import build_defs
+from movies_assets.partitions import omdb_years
 from movies_assets.sample.faults import Fault
 from movies_assets.sample.omdb import Title, Titles
 from movies_assets.sample.omdb_server import create_omdb_app
@@ -413,10 +415,6 @@ def test_a_wrong_key_fails_the_run_and_changes_nothing_below(sample):
 
 
 def test_the_current_year_is_a_partition_and_the_sample_ends_with_its_last_day():
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from movies_assets.partitions import omdb_years  # noqa: PLC0415
-
     sample = omdb_years(load()).get_partition_keys()
     assert (sample[0], sample[-1], len(sample)) == ("1900", "2025", 126)
     live = omdb_years(load(profile="live", omdb={"first_year": 1990})).get_partition_keys()

@@ -80,8 +80,9 @@ class Service:
     def forget(self) -> None:
         self.app.state.traffic.requests.clear()
 
-    def file(self, year: int = YEAR, query: Query = QUERY, suffix: str = "") -> Path:
-        return self.landing / f"omdb/release_year={year}/{query.name}.jsonl{suffix}"
+    def file(self, year: int = YEAR, suffix: str = "") -> Path:
+        name = replace(QUERY, host="127.0.0.1").name
+        return self.landing / f"omdb/release_year={year}/{name}.jsonl{suffix}"
 
     def part(self, year: int = YEAR) -> Path:
         return self.file(year, suffix=".part")
@@ -182,6 +183,13 @@ class TestPages:
         service.collect()
         assert service.asked == []
         assert {row.search_term for row in service.rows()} == {"storm", "river"}
+
+    def test_of_another_service_do_not_count(self, service):
+        service.collect()
+        service.forget()
+        service.url = service.url.replace("127.0.0.1", "localhost")
+        service.collect()
+        assert service.asked == pages_of(YEAR)
 
     def test_the_order_of_terms_makes_no_other_query(self):
         assert Query(("a", "b")).name == Query(("b", "a")).name
@@ -373,11 +381,11 @@ class TestFile:
     def test_is_renamed_when_every_page_is_there(self, service):
         service.collect(requests_a_run=1)
         assert [path.name for path in service.part().parent.glob("*.jsonl*")] == [
-            f"{QUERY.name}.jsonl.part"
+            service.part().name
         ]
         service.collect()
         assert [path.name for path in service.part().parent.glob("*.jsonl*")] == [
-            f"{QUERY.name}.jsonl"
+            service.file().name
         ]
 
     def test_holds_what_was_received(self, service):

@@ -13,7 +13,7 @@ import pytest
 from ibis.common.exceptions import IbisError
 from pandera.api.ibis.types import IbisData
 
-from movies_assets.contracts import BronzeContract, Contract, FileContract, Quarantine, Rule, column
+from movies_assets.contracts import BronzeContract, Contract, DumpContract, Quarantine, Rule, column
 from movies_assets.definitions import TABLES
 from movies_assets.table import Table
 from movies_assets.warehouse import writer
@@ -155,8 +155,8 @@ class TestEveryContract:
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 class TestEveryTable:
-    def test_has_a_key_of_its_columns_but_for_lines_as_received(self, table):
-        assert bool(table.contract.key()) != issubclass(table.contract, FileContract)
+    def test_has_a_key_of_its_columns_but_for_lines_of_dumps(self, table):
+        assert bool(table.contract.key()) != issubclass(table.contract, DumpContract)
 
     def test_refers_to_a_table_with_a_single_key_column_of_the_same_type(self, table):
         types = table.contract.types()

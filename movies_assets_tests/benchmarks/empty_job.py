@@ -13,8 +13,8 @@ import dagster as dg
 import ibis
 import ibis.expr.types as ir
 
-from movies_assets.automation.jobs import QUALITY, YTS_ASSETS, YTS_DAILY
-from movies_assets.definitions import TABLES, build_defs
+from movies_assets.automation.jobs import QUALITY, SHARED, YTS_ASSETS, YTS_DAILY
+from movies_assets.definitions import TABLES, build_defs, sources
 from movies_assets.settings import Settings, load
 from movies_assets.table import Table
 
@@ -51,10 +51,10 @@ def _empty() -> dg.Definitions:
     return dg.Definitions(
         assets=[_empty_asset(table, settings) for table in TABLES.values()],
         asset_checks=[_empty_checks(check) for check in checks],
-        jobs=[dg.define_asset_job(YTS_DAILY, selection=YTS_ASSETS | QUALITY)],
+        jobs=[dg.define_asset_job(YTS_DAILY, selection=YTS_ASSETS | SHARED | QUALITY)],
         resources={
             "io_manager": EmptyIOManager(),
-            **dict.fromkeys(["yts", "imdb", "imdb_landed", "warehouse"]),
+            **dict.fromkeys([*sources(settings), "warehouse"]),
         },
         executor=dg.in_process_executor,
     )

@@ -12,7 +12,7 @@ from movies_assets.checks.base import Rows
 from movies_assets.checks.factory import checks_of
 from movies_assets.checks.references import references_check
 from movies_assets.contracts import Contract, column
-from movies_assets.definitions import TABLES
+from movies_assets.definitions import TABLES, sources
 from movies_assets.settings import Settings
 from movies_assets.table import Table
 from movies_assets.warehouse.database import Warehouse
@@ -60,10 +60,7 @@ class Stored:
             resources={
                 "warehouse": Warehouse(self.path),
                 "io_manager": dg.InMemoryIOManager(),
-                **dict.fromkeys(
-                    ("yts", "imdb", "imdb_landed", "omdb_landed"),
-                    dg.ResourceDefinition.none_resource(),
-                ),
+                **dict.fromkeys(sources(SETTINGS), dg.ResourceDefinition.none_resource()),
             },
             tags=tags,
             raise_on_error=False,

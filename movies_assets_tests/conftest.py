@@ -1,11 +1,13 @@
-"""What tests share: a platform on a temporary warehouse, hand-made movies, hand-made dumps."""
+"""What tests share: a platform on a temporary warehouse, hand-made movies, dumps and files."""
 
+import csv
 import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pandas as pd
 import pytest
 
 from movies_assets.definitions import TABLES, build_defs, open_warehouse
+from movies_assets.sample.netflix import COLUMNS
 from movies_assets.settings import ImdbSettings, Settings, load
 from movies_assets.sources.imdb import FILES
 from movies_assets.sources.yts import MovieRow
@@ -171,6 +174,45 @@ def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
+def netflix_title(show_id: int, **changes: Any) -> dict[str, Any]:
+    """Return a sound title as a file has it."""
+    return {
+        "duration_minutes": 90,
+        "type": "Movie",
+        "title": f"Title {show_id}",
+        "date_added": "9/9/2019",
+        "release_year": 2019,
+        "rating": "PG-13",
+        "description": "A description.",
+        "show_id": show_id,
+        **changes,
+    }
+
+
+def arrive(
+    landing: Path,
+    path: str,
+    titles: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] = COLUMNS,
+) -> Path:
+    """Let a file of Netflix's titles arrive, or take the place of the one that is there.
+
+    Args:
+        landing: the landing zone.
+        path: its day and name: `2025-10-30/titles.csv`.
+        titles: what columns of its titles say.
+        columns: its header.
+    """
+    text = StringIO(newline="")
+    rows = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
+    rows.writeheader()
+    rows.writerows(titles)
+    file = landing / "netflix" / "titles" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text.getvalue(), encoding="utf-8")
+    return file
+
+
 # The tables below Netflix's bronze.
 NETFLIX = [
     "/".join(table.key.path)
@@ -219,9 +261,11 @@ class Platform:
     settings: Settings
     instance: dg.DagsterInstance
     yts: Callable[[], Any] | None = None
+    resources: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.defs = build_defs(self.settings, **({"yts": self.yts} if self.yts else {}))
+        own = {"yts": self.yts} if self.yts else {}
+        self.defs = build_defs(self.settings, **own, **self.resources)
         self.warehouse = open_warehouse(self.settings)
 
     def run(

@@ -485,9 +485,9 @@ def _typed(table: Table, known: Mapping[str, str], new: Sequence[str], run_id: s
     return (
         f"SELECT {', '.join([*values, *map(_quoted, new), *day])}, "
         f"CASE WHEN {misfit} THEN json_merge_patch({rescued})::VARCHAR END AS _rescued_data, "
+        # Of two records about one thing the later stands, so numbers have to sort as texts.
         f"{PROBLEM} AS _problem, {LINE} AS _line, "
-        # Padded, so that the records of a file sort as texts do.
-        f"{SOURCE} || format('#{{:07d}}', {RECORD}::BIGINT) AS source_row, "
+        f"{SOURCE} || '#' || printf('%07d', {RECORD}::BIGINT) AS source_row, "
         f"now() AS _ingested_at, {SOURCE} AS _source, {literal(run_id)} AS _run_id FROM {ARRIVED}"
     )
 

@@ -1,0 +1,330 @@
+"""Sensors ask for the days of files that are new, late or replaced: for each of them once."""
+
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.test_utils import create_test_daemon_workspace_context, freeze_time
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._daemon.sensor import execute_sensor_iteration
+
+from movies_assets.definitions import build_defs
+from movies_assets.settings import Settings, load
+from movies_assets.sources.profiles import netflix_landing
+from movies_assets_tests.faults.processes import FORKSERVER
+
+SENSOR = "netflix_arrivals"
+DATA_DIR = "MOVIES_DATA_DIR"
+FIRST, SECOND, THIRD, LAST = "2025-10-01", "2025-10-02", "2025-10-03", "2025-10-31"
+V1, V2 = "show_id,title\n1,Old\n", "show_id,title\n1,New\n"
+
+
+def range_of(tags: Mapping[str, str]) -> tuple[str, str]:
+    return (
+        tags["dagster/asset_partition_range_start"],
+        tags["dagster/asset_partition_range_end"],
+    )
+
+
+class Files:
+    """The landing zone of a test."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.folder = data_dir / "landing" / "netflix" / "titles"
+        self.folder.mkdir(parents=True)
+
+    def put(self, day: str, content: str = V1, name: str = "titles.csv") -> Path:
+        file = self.folder / day / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content)
+        return file
+
+
+class Ticks:
+    """A sensor whose ticks follow each other, each in a new context with the cursor of before."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.repository = build_defs(settings).get_repository_def()
+        self.resources = {"netflix_landing": partial(netflix_landing, settings)}
+        self.cursor: str | None = None
+
+    def look(self) -> Sequence[dg.RunRequest]:
+        """Look without keeping the cursor, as a daemon does that dies."""
+        return self._evaluate().run_requests or []
+
+    def tick(self) -> Sequence[dg.RunRequest]:
+        found = self._evaluate()
+        self.cursor = found.cursor
+        return found.run_requests or []
+
+    def ranges(self) -> list[tuple[str, str]]:
+        return [range_of(request.tags) for request in self.tick()]
+
+    def _evaluate(self) -> SensorExecutionData:
+        context = dg.build_sensor_context(
+            cursor=self.cursor, repository_def=self.repository, resources=self.resources
+        )
+        return self.repository.get_sensor_def(SENSOR).evaluate_tick(context)
+
+
+@pytest.fixture
+def files(tmp_path) -> Files:
+    return Files(tmp_path)
+
+
+@pytest.fixture
+def ticks(files, tmp_path) -> Ticks:  # noqa: ARG001 (the folder has to be there)
+    return Ticks(load(data_dir=tmp_path))
+
+
+def test_an_empty_landing_zone_requests_nothing(ticks):
+    assert ticks.ranges() == []
+
+
+def test_a_new_file_is_requested_once_however_often_the_sensor_ticks(ticks, files):
+    files.put(SECOND)
+    assert ticks.ranges() == [(SECOND, SECOND)]
+    assert [ticks.ranges() for _ in range(3)] == [[], [], []]
+
+
+def test_neighbouring_days_are_one_range(ticks, files):
+    for day in (FIRST, SECOND, THIRD, "2025-10-30", LAST, "2025-10-10"):
+        files.put(day)
+    assert ticks.ranges() == [
+        (FIRST, THIRD),
+        ("2025-10-10", "2025-10-10"),
+        ("2025-10-30", LAST),
+    ]
+
+
+def test_a_late_file_is_requested_for_its_own_day(ticks, files):
+    for day in (FIRST, SECOND, THIRD):
+        files.put(day)
+    ticks.tick()
+    files.put(SECOND, name="late.csv")
+    assert ticks.ranges() == [(SECOND, SECOND)]
+    assert ticks.ranges() == []
+
+
+def test_a_replaced_file_is_requested_even_if_size_and_times_are_those_of_the_old_one(ticks, files):
+    old = files.put(SECOND, V1)
+    times = (old.stat().st_atime, old.stat().st_mtime)
+    ticks.tick()
+    os.utime(files.put(SECOND, V2), times)
+    assert len(V1) == len(V2)
+    assert ticks.ranges() == [(SECOND, SECOND)]
+    assert ticks.ranges() == []
+
+
+def test_a_file_that_goes_back_to_an_older_state_is_requested_again(ticks, files):
+    keys = []
+    for content in (V1, V2, V1, V2):
+        files.put(SECOND, content)
+        (request,) = ticks.tick()
+        keys.append(request.run_key)
+    assert len(set(keys)) == 4
+
+
+def test_a_file_that_disappears_requests_nothing_and_counts_anew_when_it_returns(ticks, files):
+    files.put(FIRST)
+    file = files.put(SECOND)
+    ticks.tick()
+    file.unlink()
+    assert ticks.ranges() == []
+    files.put(SECOND)
+    assert ticks.ranges() == [(SECOND, SECOND)]
+
+
+def test_a_folder_that_disappears_requests_nothing(ticks, files):
+    files.put(FIRST)
+    ticks.tick()
+    shutil.rmtree(files.folder / FIRST)
+    assert ticks.ranges() == []
+
+
+def test_files_that_are_still_being_written_are_not_seen(ticks, files):
+    for name in (".titles.csv", "_titles.csv", "titles.csv.part"):
+        files.put(SECOND, name=name)
+    assert ticks.ranges() == []
+
+
+def test_a_daemon_that_dies_before_it_keeps_the_cursor_asks_under_the_same_key(ticks, files):
+    files.put(FIRST)
+    ticks.tick()
+    files.put(FIRST, V2)
+    files.put(THIRD)
+    dead = [request.run_key for request in ticks.look()]
+    alive = [request.run_key for request in ticks.tick()]
+    assert len(dead) == 2
+    assert dead == alive
+    assert ticks.tick() == []
+
+
+def test_two_requests_never_have_one_key(ticks, files):
+    keys = []
+    for number in range(4):
+        for day in (FIRST, THIRD):
+            files.put(day, name=f"{number}.csv")
+        keys += [request.run_key for request in ticks.tick()]
+    assert len(set(keys)) == len(keys) == 8
+
+
+def test_files_of_days_without_a_partition_are_warned_of_and_request_nothing(ticks, files, capfd):
+    for day in ("2025-09-30", SECOND, "2025-11-01"):
+        files.put(day)
+    assert ticks.ranges() == [(SECOND, SECOND)]
+    assert "files of days without a partition: 2025-09-30, 2025-11-01" in capfd.readouterr().err
+    assert ticks.ranges() == []
+
+
+@pytest.mark.parametrize("year", [2025, 2050])
+def test_the_clock_plays_no_part(ticks, files, year):
+    file = files.put(SECOND)
+    keys = {request.run_key for request in ticks.look()}
+    with freeze_time(datetime(year, 12, 1, tzinfo=UTC)):
+        os.utime(file, (0, year))
+        assert {request.run_key for request in ticks.tick()} == keys
+    os.utime(file)
+    assert ticks.ranges() == []
+
+
+def test_in_profile_live_a_file_of_a_day_to_come_waits_for_its_day(files, tmp_path):
+    ticks = Ticks(load(data_dir=tmp_path, profile="live"))
+    files.put("2025-11-02")
+    with freeze_time(datetime(2025, 11, 1, 23, 59, tzinfo=UTC)):
+        assert ticks.ranges() == []
+    with freeze_time(datetime(2025, 11, 2, tzinfo=UTC)):
+        assert ticks.ranges() == [("2025-11-02", "2025-11-02")]
+        assert ticks.ranges() == []
+
+
+def test_of_10_000_files_only_the_new_one_is_news(files, tmp_path):
+    first = date(2023, 1, 1)
+    days = [str(first + timedelta(number)) for number in range(1_000)]
+    ticks = Ticks(load(data_dir=tmp_path, netflix={"first_day": first}))
+    for day in days:
+        for number in range(10):
+            files.put(day, f"{day} {number}", f"{number}.csv")
+    assert ticks.ranges() == [(days[0], days[-1])]
+    assert ticks.ranges() == []
+    files.put(days[500], name="new.csv")
+    assert ticks.ranges() == [(days[500], days[500])]
+
+
+def definitions() -> dg.Definitions:
+    """Return what the daemon loads: the project on the folder that the environment names."""
+    return build_defs(load())
+
+
+# Runs are made and launched, but nothing is run.
+LAUNCHER = {
+    "run_launcher": {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"},
+    "run_coordinator": {
+        "module": "dagster._core.run_coordinator",
+        "class": "DefaultRunCoordinator",
+    },
+}
+
+
+def open_instance(folder: Path) -> dg.DagsterInstance:
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder), overrides=LAUNCHER))
+
+
+def iterate(data_dir: Path, now: datetime, killed_at: str | None = None) -> None:
+    """Start Dagster's sensor daemon, and let it look once; it may be killed on the way."""
+    os.environ[DATA_DIR] = str(data_dir)
+    origin = LoadableTargetOrigin(python_file=__file__, attribute="definitions")
+    target = InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(origin))
+    with (
+        freeze_time(now),
+        open_instance(data_dir) as instance,
+        create_test_daemon_workspace_context(target, instance) as workspace,
+    ):
+        (location,) = workspace.create_request_context().code_locations
+        (repository,) = location.get_repositories().values()
+        if not instance.all_instigator_state():
+            instance.start_sensor(repository.get_sensor(SENSOR))
+        deaths = {SENSOR: {killed_at: signal.SIGKILL}} if killed_at else None
+        looking = execute_sensor_iteration(
+            workspace, logging.getLogger(), None, None, debug_crash_flags=deaths
+        )
+        assert not [error for error in looking if error]
+
+
+class Daemon:
+    """Dagster's sensor daemon on an instance on disk, started anew each time."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.now = datetime(2031, 1, 1, tzinfo=UTC)
+
+    def look(self, killed_at: str | None = None) -> None:
+        """Look once, an hour after the last time."""
+        self.now += timedelta(hours=1)
+        if killed_at is None:
+            iterate(self.data_dir, self.now)
+            return
+        child = FORKSERVER.Process(target=iterate, args=(self.data_dir, self.now, killed_at))
+        child.start()
+        child.join()
+        assert child.exitcode == -signal.SIGKILL
+
+    def cursor(self) -> str | None:
+        with open_instance(self.data_dir) as instance:
+            (state,) = instance.all_instigator_state()
+            return state.instigator_data.cursor
+
+    def put_back(self, cursor: str) -> None:
+        """Let the cursor be the one of before, as if the daemon had died without keeping it."""
+        with open_instance(self.data_dir) as instance:
+            (state,) = instance.all_instigator_state()
+            data = state.instigator_data._replace(cursor=cursor)
+            instance.update_instigator_state(state.with_data(data))
+
+    def ranges(self) -> list[tuple[str, str]]:
+        """Return the ranges of all runs, in the order in which they were made."""
+        with open_instance(self.data_dir) as instance:
+            records = sorted(instance.get_run_records(), key=lambda record: record.storage_id)
+            assert all(r.dagster_run.status != dg.DagsterRunStatus.FAILURE for r in records)
+            return [range_of(record.dagster_run.tags) for record in records]
+
+
+@pytest.mark.slow
+class TestDaemon:
+    @pytest.fixture
+    def daemon(self, tmp_path, monkeypatch) -> Daemon:
+        monkeypatch.setenv(DATA_DIR, str(tmp_path))
+        return Daemon(tmp_path)
+
+    def test_each_state_of_a_file_is_one_run_even_if_the_cursor_was_not_kept(self, daemon, files):
+        files.put(FIRST)
+        daemon.look()
+        daemon.look()
+        assert daemon.ranges() == [(FIRST, FIRST)]
+        before = daemon.cursor()
+        files.put(FIRST, V2)
+        daemon.look()
+        daemon.put_back(before)
+        daemon.look()
+        assert daemon.ranges() == [(FIRST, FIRST)] * 2
+        assert daemon.cursor() != before
+
+    def test_a_daemon_that_is_killed_loses_no_file_and_asks_for_none_twice(self, daemon, files):
+        files.put(FIRST)
+        files.put(THIRD)
+        daemon.look(killed_at="RUN_CREATED")
+        assert len(daemon.ranges()) == 1
+        daemon.look()
+        daemon.look()
+        assert sorted(daemon.ranges()) == [(FIRST, FIRST), (THIRD, THIRD)]

@@ -163,7 +163,7 @@ def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
         tables = connection.execute(
             "SELECT schema_name || '.' || table_name, list(column_name) FROM duckdb_columns() "
             "WHERE database_name = 'warehouse' AND column_name NOT IN "
-            "('_ingested_at', '_run_id', 'run_id', 'quarantined_at', 'page') "
+            "('_ingested_at', '_run_id', 'run_id', 'quarantined_at', 'read_at', 'page') "
             "AND table_name <> 'data_quality_snapshot' GROUP BY ALL"
         ).fetchall()
         return {

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from movies_assets.definitions import TABLES, build_defs, open_warehouse
 from movies_assets.sample.netflix import COLUMNS
 from movies_assets.settings import ImdbSettings, Settings, load
 from movies_assets.sources.imdb import FILES
+from movies_assets.sources.netflix import Lookup
 from movies_assets.sources.yts import MovieRow
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse
@@ -357,16 +359,24 @@ SOUND_DUMPS: dict[str, Rows] = {
 }
 
 
-SOUND_NETFLIX: dict[str, Any] = {
-    "titles": [
-        {"title": "Black Mirror: Bandersnatch"},
-        {"type": "TV Show", "duration_minutes": None, "duration_seasons": 3, "rating": "TV-MA"},
-    ],
+def on_disk(folder: Path, name: str, header: Sequence[str], **values: Any) -> Lookup:
+    """Return a look-up of Netflix whose rows a test sets, and which has none otherwise."""
+    lines = [",".join(header), *(f"{value},{show}" for value, show in values.get(name, ()))]
+    path = folder / f"{name}.csv"
+    path.write_text("\n".join([*lines, ""]))
+    return Lookup(path, f"https://netflix.invalid/{name}.csv", path.stat().st_size, "")
+
+
+SOUND_LOOKUPS: dict[str, Any] = {
     "cast": [("Ada", 1), ("Bob", 2)],
     "category": [("Dramas", 1), ("Sci-Fi & Fantasy", 2)],
     "countries": [("Poland", 1), ("United States", 2)],
     "directors": [("Ada", 1), ("Cleo", 2)],
 }
+
+
+SHOW = {"type": "TV Show", "duration_minutes": None, "duration_seasons": 3, "rating": "TV-MA"}
+SOUND_TITLES = [netflix_title(1, title="Black Mirror: Bandersnatch"), netflix_title(2, **SHOW)]
 
 
 @pytest.fixture(scope="session")
@@ -380,10 +390,12 @@ def stored_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     land(settings.landing, "2025-10-29", {**SOUND_DUMPS, "title.ratings": before})
     land(settings.landing, STORED_DAY, SOUND_DUMPS)
     with dg.DagsterInstance.ephemeral() as ephemeral:
-        stored = Platform(settings, ephemeral, lambda: source)
+        lookups = partial(on_disk, settings.landing, **SOUND_LOOKUPS)
+        resources = {"netflix_lookup": lookups}
+        stored = Platform(settings, ephemeral, lambda: source, resources=resources)
         stored.run(STORED_DAY)
         stored.run("2025-10-29", STORED_DAY, job="imdb_daily")
-        store_netflix(stored.warehouse, **SOUND_NETFLIX)
-        stored.run(STORED_DAY, job="netflix_daily", select=[*NETFLIX, "gold/data_quality_snapshot"])
+        arrive(settings.landing, f"{STORED_DAY}/titles.csv", SOUND_TITLES)
+        stored.run(STORED_DAY, job="netflix_daily")
         stored.run(STORED_YEAR, job="omdb_yearly")
     return stored.warehouse.path

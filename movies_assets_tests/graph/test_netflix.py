@@ -13,7 +13,7 @@ import pytest
 
 from movies_assets.settings import load
 from movies_assets.sources.netflix import Lookup, NetflixClient
-from movies_assets_tests.conftest import STORED_DAY, Platform, arrive, netflix_title
+from movies_assets_tests.conftest import STORED_DAY, Platform, arrive, netflix_title, on_disk
 
 DAYS = ["2025-10-10", "2025-10-11", "2025-10-12", "2025-10-13"]
 BRONZE = ["bronze/netflix_titles"]
@@ -47,14 +47,6 @@ def checked(result: dg.ExecuteInProcessResult, table: str, check: str) -> dg.Ass
 def error_of(result: dg.ExecuteInProcessResult) -> str:
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     return str(failure.event_specific_data.error)
-
-
-def on_disk(folder: Path, name: str, header: Sequence[str], **values: Any) -> Lookup:
-    """Return a look-up whose rows a test sets, and which has none otherwise."""
-    lines = [",".join(header), *(f"{value},{show}" for value, show in values.get(name, ()))]
-    path = folder / f"{name}.csv"
-    path.write_text("\n".join([*lines, ""]))
-    return Lookup(path, f"https://netflix.invalid/{name}.csv", path.stat().st_size, "")
 
 
 @pytest.fixture

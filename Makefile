@@ -45,10 +45,10 @@ dev: $(INSTALLED) ## Dagster's UI, schedules and run queue on http://127.0.0.1:3
 	@$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 test: $(INSTALLED) ## the tests that take less than ten seconds each
-	@$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(PYTEST)
 
 test-all: $(INSTALLED) ## all tests
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST)
 
 lint: $(INSTALLED) ## ruff and mypy
 	@$(BIN)/ruff check

@@ -59,6 +59,18 @@ FROM gold.omdb_releases GROUP BY release_year ORDER BY release_year DESC LIMIT 5
 SERIES_HEADERS = [">Episodes", ">Rating", ">Finale", ">Delta"]
 
 
+CATEGORIES = """
+SELECT category_name, count(*) AS titles, count(*) FILTER (type_flag = 1) AS movies,
+    count(*) FILTER (type_flag = 2) AS shows
+FROM gold.netflix_title_category
+JOIN gold.netflix_dim_category USING (category_key)
+JOIN gold.netflix_dim_title USING (show_key)
+GROUP BY category_name
+ORDER BY titles DESC, category_name
+LIMIT 5
+"""
+
+
 class List(NamedTuple):
     """A list of the summary.
 
@@ -84,6 +96,11 @@ LISTS = [
         "gold.imdb_series_kpis",
         ["Most disappointing finales", *SERIES_HEADERS],
         SERIES.format(votes=VOTES_NEEDED, order="kpis.finale_delta"),
+    ),
+    List(
+        "gold.netflix_title_category",
+        ["Largest categories", ">Titles", ">Movies", ">Shows"],
+        CATEGORIES,
     ),
     List(
         "gold.omdb_releases",

@@ -120,11 +120,12 @@ def test_the_diagram_shows_every_reference():
     assert missing == []
 
 
-def test_every_check_job_and_schedule_is_explained(settings):
+def test_every_check_job_schedule_and_sensor_is_explained(settings):
     repository = build_defs(settings).get_repository_def()
     names = {key.name for key in repository.asset_graph.asset_check_keys}
     names |= {name for name in repository.job_names if not name.startswith("__")}
     names |= {schedule.name for schedule in repository.schedule_defs}
+    names |= {sensor.name for sensor in repository.sensor_defs}
     assert {name for name in names if f"`{name}`" not in _text()} == set()
 
 

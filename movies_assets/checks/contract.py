@@ -1,10 +1,11 @@
 """Does the stored table keep its contract: structure, key, and every row rule, in two scans."""
 
+from functools import cache
+
 import dagster as dg
-import ibis.expr.types as ir
 
 from movies_assets.checks.base import Check, Rows, markdown, verdict
-from movies_assets.contracts import duckdb_type
+from movies_assets.contracts import Contract, duckdb_type
 from movies_assets.table import Table
 from movies_assets.warehouse.writer import broken_rules, compile_sql, same_type
 
@@ -35,7 +36,7 @@ def _evaluate(rows: Rows) -> dg.AssetCheckResult:
             samples=lambda: {"expected and actual types": markdown(structure)},
             advice=ADVICE,
         )
-    counts = rows.fetch(_count_broken_rules(rows))[0]
+    counts = rows.fetch(_of_run(rows, _count_broken_rules(rows.table.contract)))[0]
     read = counts.pop("rows")
     broken = {rule: int(count or 0) for rule, count in counts.items()}
     duplicates = _duplicate_keys(rows)
@@ -66,21 +67,23 @@ def _structure(rows: Rows) -> list[dict[str, str]]:
     ]
 
 
-def _count_broken_rules(rows: Rows) -> str:
+@cache
+def _count_broken_rules(contract: type[Contract]) -> str:
     """Count the rows that break each rule, all rules in one scan."""
-    table = rows.table.contract.table(RUN)
-    broken = [(~rule.holds(table)).sum().name(rule.name) for rule in rows.table.contract.rules()]
-    return _of_run(rows, table.aggregate([table.count().name("rows"), *broken]))
+    table = contract.table(RUN)
+    broken = [(~rule.holds(table)).sum().name(rule.name) for rule in contract.rules()]
+    return compile_sql(table.aggregate([table.count().name("rows"), *broken]))
 
 
 def _broken_rows(rows: Rows) -> str:
     table = rows.table.contract.table(RUN)
     marked = table.mutate(broken_rules=broken_rules(table, rows.table.contract))
-    return _of_run(rows, marked.filter(marked.broken_rules != "").relocate("broken_rules"))
+    broken = marked.filter(marked.broken_rules != "").relocate("broken_rules")
+    return _of_run(rows, compile_sql(broken))
 
 
-def _of_run(rows: Rows, expression: ir.Table) -> str:
-    return f"WITH {RUN} AS {rows.of_run} SELECT * FROM ({compile_sql(expression)})"
+def _of_run(rows: Rows, query: str) -> str:
+    return f"WITH {RUN} AS {rows.of_run} SELECT * FROM ({query})"
 
 
 def _duplicate_keys(rows: Rows) -> str:

@@ -210,6 +210,7 @@ class TestRun:
         )
         assert platform.sql(joined) == [(1, date(2019, 9, 9), "2010s"), (2, None, "Unknown")]
 
+    @pytest.mark.slow
     def test_both_in_either_order_lead_to_the_same_warehouse(
         self, platform, yts, settings, instance, tmp_path
     ):
@@ -226,6 +227,7 @@ class TestRun:
         assert mine == others
         assert len({row[-2] for row in mine["gold.dim_date"]}) == 2025 - 2019 + 2
 
+    @pytest.mark.slow
     def test_running_again_changes_nothing(self, platform, yts):
         self.fill(platform, yts)
         self.netflix(platform)

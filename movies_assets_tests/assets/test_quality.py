@@ -261,6 +261,7 @@ class TestRuns:
         )
         assert newest == ["silver.yts_movies"]
 
+    @pytest.mark.slow
     def test_of_a_day_again_replace_its_profile_whole_and_keep_the_others(self, loaded):
         loaded.run("2025-10-29", "2025-10-31")
         before = rows_of(loaded)

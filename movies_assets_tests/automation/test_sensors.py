@@ -209,6 +209,7 @@ def test_in_profile_live_a_file_of_a_day_to_come_waits_for_its_day(files, tmp_pa
         assert ticks.ranges() == []
 
 
+@pytest.mark.slow
 def test_of_10_000_files_only_the_new_one_is_news(files, tmp_path):
     first = date(2023, 1, 1)
     days = [str(first + timedelta(number)) for number in range(1_000)]

@@ -82,6 +82,7 @@ def test_the_sample_goes_from_its_server_to_its_tables(tmp_path, instance):
     assert platform.sql("SELECT count(*) FROM quarantine.imdb_titles") == [(0,)]
 
 
+@pytest.mark.slow
 def test_running_again_changes_nothing(stored_day, tmp_path, instance):
     data = stored_day.parents[1]
     shutil.copytree(data, tmp_path / "data")

@@ -123,6 +123,7 @@ class TestReupload:
         conserved = check_results(result)["silver/yts_movies:conservation"].metadata
         assert (conserved["rows_read"].value, conserved["rows_duplicate"].value) == (2, 1)
 
+    @pytest.mark.slow
     def test_fetching_the_older_day_again_leaves_the_same_warehouse_as_never_having_seen_it(
         self, reuploaded, tmp_path, instance, yts
     ):
@@ -158,6 +159,7 @@ def test_a_blocking_check_that_fails_keeps_gold_as_it_was(platform, yts):
     assert platform.sql(FACT) == [(1, "2025-10-30")]
 
 
+@pytest.mark.parametrize("first_day", ["2016-01-01"])
 def test_calendar_years_are_complete_and_without_gaps_in_any_order(platform, yts):
     yts.movies_listed = [movie(1, "2019-06-01T00:00:00"), movie(2, "2016-06-01T00:00:00")]
     select = ["bronze/yts_movies", "silver/yts_movies", "gold/dim_date"]

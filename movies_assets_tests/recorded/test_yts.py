@@ -35,6 +35,11 @@ def client(movies: list[dict[str, Any]]) -> YtsClient:
     return YtsClient(f"http://yts.invalid{BASE_PATH}", transport=httpx.ASGITransport(app))
 
 
+@pytest.fixture
+def first_day() -> str:
+    return "2020-01-01"
+
+
 @pytest.fixture(params=PAGES)
 def listed(request) -> list[dict[str, Any]]:
     movies: list[dict[str, Any]] = recording(request.param)["data"]["movies"]

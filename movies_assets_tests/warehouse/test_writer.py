@@ -353,6 +353,7 @@ def write_visit(path: Path, visit_id: int, day: str) -> None:
     write(Warehouse(path), visits(), frame(visit(visit_id, day)), window(day))
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_all_end_up_stored(warehouse):
     days = pd.date_range(MONDAY, periods=3).strftime("%Y-%m-%d")
     processes = [

@@ -163,7 +163,7 @@ def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     names = connection.execute(
         "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
         "WHERE database_name = current_database() "
-        "ORDER BY list_position(['bronze', 'silver', 'gold'], schema_name), table_name"
+        "ORDER BY list_position(['bronze', 'silver', 'gold', 'landing'], schema_name), table_name"
     ).fetchall()
     counts = [connection.execute(f"SELECT count(*) FROM {name}").fetchall() for (name,) in names]
     return {name: n for (name,), [(n,)] in zip(names, counts, strict=True)}

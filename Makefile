@@ -2,6 +2,8 @@
 VENV ?= .venv
 PYTHON ?= python3
 PORT ?= 3000
+# Jobs, and how many of their newest partitions `make run` runs.
+JOBS ?= --job yts_daily 30 --job imdb_daily 3 --job netflix_daily 30 --job omdb_yearly 3
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 # `dagster job execute` takes no workspace in Dagster 1.13; workspace.yaml names the same module
@@ -18,12 +20,16 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 # The lock file is complete, so nothing has to be resolved (--no-deps): quick, and older versions
-# of pip stumble in hash mode over a requirement with extras. setuptools comes from the lock too.
+# of pip stumble in hash mode over a requirement with extras. setuptools comes from the lock too, and
+# so does uv, which installs the rest in 10 s where pip takes 90. pip knows mirrors that uv does not.
 $(INSTALLED): requirements.lock setup.cfg
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; choose one: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	@echo "Installing into $(VENV), one to two minutes ..."
+	@echo "Installing into $(VENV), up to a minute ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock >$(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps --compile-bytecode -r requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@$(BIN)/python -m pip check --disable-pip-version-check
 	@$(BIN)/python -m compileall -q movies_assets
@@ -36,7 +42,7 @@ run summary dev: export DAGSTER_HOME := $(CURDIR)
 run summary dev: export PYTHONWARNINGS := ignore
 
 run: $(INSTALLED) ## materialize the newest days of the sample's sources, then sum up
-	@$(BIN)/python -m movies_assets run --job yts_daily 30 --job imdb_daily 3 --job netflix_daily 30 --job omdb_yearly 3 -- $(BIN)/dagster job execute -m $(MODULE)
+	@$(BIN)/python -m movies_assets run $(JOBS) -- $(BIN)/dagster job execute -m $(MODULE)
 
 summary: $(INSTALLED) ## what the warehouse holds and how the newest run went
 	@$(BIN)/python -m movies_assets summary
@@ -63,7 +69,6 @@ docs: $(INSTALLED) ## write docs/data-dictionary.md from the contracts
 	@$(BIN)/python -W ignore -m movies_assets dictionary
 
 lock: $(INSTALLED) ## write requirements.lock from setup.cfg, with newer versions where they fit
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--extra dev setup.cfg --output-file requirements.lock --no-header
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -102,6 +103,21 @@ class Look:
     problems: int = 0
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is known of the columns before a file is opened.
+
+    Attributes:
+        known: columns of the contract that files have, and their types.
+        ours: columns that are not a file's to fill.
+        names: columns that are called otherwise in the files.
+    """
+
+    known: Mapping[str, str]
+    ours: AbstractSet[str]
+    names: Mapping[str, str]
+
+
 class _Inspection:
     """What one pass over a file's bytes tells about its text."""
 
@@ -144,7 +160,7 @@ def select(connection: duckdb.DuckDBPyConnection, table: Table, given: Delimited
         f"CREATE OR REPLACE TEMP TABLE {ARRIVED} "
         f"({', '.join(f'{_quoted(name)} VARCHAR' for name in [*known, *HIDDEN])})"
     )
-    looks = _collect(connection, known, given)
+    looks = _collect(connection, Wanted(known, _ours(table), given.names), given)
     _store_looks(connection, table, given, looks)
     arrived = [name for name, *_ in connection.execute(f"DESCRIBE {ARRIVED}").fetchall()]
     new = [name for name in arrived if name not in known and name not in HIDDEN]
@@ -166,8 +182,13 @@ def arrived(landing: "Landing", days: Collection[date], run_id: str) -> Delimite
 
 def columns_of(table: Table) -> dict[str, str]:
     """Return the columns of the contract that come from the files, and their types."""
-    ours = {*FileRows.types(), table.partition_column}
+    ours = _ours(table)
     return {name: type_ for name, type_ in table.contract.types().items() if name not in ours}
+
+
+def _ours(table: Table) -> set[str]:
+    """Return the columns of the contract that do not come from the files."""
+    return {*FileRows.types(), *([table.partition_column] if table.partition_column else [])}
 
 
 def landed(table: Table) -> str:
@@ -176,7 +197,7 @@ def landed(table: Table) -> str:
 
 
 def _collect(
-    connection: duckdb.DuckDBPyConnection, known: Mapping[str, str], given: DelimitedFiles
+    connection: duckdb.DuckDBPyConnection, wanted: Wanted, given: DelimitedFiles
 ) -> list[Look]:
     """Read all files into the temporary table, as text."""
     looks: list[Look] = []
@@ -184,7 +205,7 @@ def _collect(
     waiting_bytes = 0
     for file in given.files:
         with file.open() as opened, SpooledTemporaryFile(SPOOLED_BYTES) as spooled:
-            look = _look(file, opened, spooled, known, given.names)
+            look = _look(file, opened, spooled, wanted)
             looks.append(look)
             if look.bytes:
                 waiting.append(_read(spooled, look))
@@ -202,8 +223,7 @@ def _look(
     file: DelimitedFile,
     opened: BinaryIO | RawIOBase,
     spooled: IO[bytes],
-    known: Mapping[str, str],
-    names: Mapping[str, str],
+    wanted: Wanted,
 ) -> Look:
     """Copy a file to where it can be read again, and say what it looks like."""
     seen = _Inspection()
@@ -216,9 +236,9 @@ def _look(
     spooled.seek(0)
     encoding = seen.encoding
     first = spooled.readline(LONGEST_HEADER).removeprefix(codecs.BOM_UTF8)
-    header, separator = _header(first.decode(encoding, "replace").strip("\r\n"), known, names)
-    columns = _named(header, known, names)
-    is_ours = not known.keys().isdisjoint(columns)
+    header, separator = _header(first.decode(encoding, "replace").strip("\r\n"), wanted)
+    columns = _named(header, wanted)
+    is_ours = not wanted.known.keys().isdisjoint(columns)
     if encoding == WINDOWS and not _decodes(spooled, WINDOWS):
         encoding = LATIN
     spooled.seek(0)
@@ -230,7 +250,7 @@ def _look(
         encoding=encoding,
         separator=separator,
         header=header,
-        columns=columns if is_ours else list(known),
+        columns=columns if is_ours else list(wanted.known),
         is_ours=is_ours,
         is_sound=is_ours and seen.quotes % 2 == 0 and not (seen.damaged and encoding == UTF8),
     )
@@ -247,26 +267,27 @@ def _decodes(file: IO[bytes], encoding: str) -> bool:
     return True
 
 
-def _header(line: str, known: Mapping[str, str], names: Mapping[str, str]) -> tuple[list[str], str]:
+def _header(line: str, wanted: Wanted) -> tuple[list[str], str]:
     """Return the names in a file's first line, and the separator that gives most known ones."""
     split = {
         separator: next(csv.reader([line], delimiter=separator), []) for separator in SEPARATORS
     }
     separator = max(
         SEPARATORS,
-        key=lambda one: (len(known.keys() & _named(split[one], known, names)), len(split[one])),
+        key=lambda one: (len(wanted.known.keys() & _named(split[one], wanted)), len(split[one])),
     )
     return split[separator], separator
 
 
-def _named(header: Sequence[str], known: Mapping[str, str], names: Mapping[str, str]) -> list[str]:
+def _named(header: Sequence[str], wanted: Wanted) -> list[str]:
     """Return the columns that a header's names mean, each of them once."""
     columns: list[str] = []
     for number, spelt in enumerate(header, start=1):
         name = re.sub(r"[^a-z0-9]+", "_", spelt.strip().lower()).strip("_")
-        name = names.get(name, name) or f"column_{number}"
-        reserved = name in columns or (name not in known and name in FileRows.types())
-        columns.append(f"{name}_{number}" if reserved else name)
+        name = wanted.names.get(name, name) or f"column_{number}"
+        while name in columns or name in wanted.ours:
+            name = f"{name}_{number}"
+        columns.append(name)
     return columns
 
 

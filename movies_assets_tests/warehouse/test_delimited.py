@@ -169,6 +169,7 @@ def test_names_of_columns_may_be_spelt_and_ordered_otherwise(load):
         ('x"; DROP TABLE bronze.shows; --', "x_drop_table_bronze_shows"),
         ("_run_id", "run_id"),
         ("source_row", "source_row_4"),
+        ("arrived_date", "arrived_date_4"),
         ("title", "title_4"),
         ("", "column_4"),
         ("Ünïcode", "n_code"),
@@ -178,6 +179,11 @@ def test_hostile_and_doubled_names_become_columns_of_their_own(load, store, head
     quoted = '"' + header.replace('"', '""') + '"'
     assert load(f"title,release_year,show_id,{quoted}\nAda,2001,1,x\n") == [("Ada", 2001, 1)]
     assert store.sql(f"SELECT {column_name} FROM bronze.shows") == [("x",)]
+
+
+def test_columns_of_one_name_never_meet(load, store):
+    assert load("title,title,title_2,show_id,show_id\nA,B,C,1,2\n") == [("A", None, 1)]
+    assert store.sql("SELECT title_2, title_2_3, show_id_5 FROM bronze.shows") == [("B", "C", "2")]
 
 
 def test_a_quote_that_is_never_closed_costs_its_line_only(load):

@@ -245,6 +245,43 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+class Source:
+    """A source over HTTP: where it is, and how it may be asked. Every client is one.
+
+    Args:
+        base_url: Where the source is; user and password in it are sent as basic auth, its
+            parameters each time.
+        options: Limits of the HTTP client.
+        transport: Replaces the network, such as httpx.ASGITransport for a server in process.
+        log: Receives retries and progress; by default the logger of the client's module.
+
+    Raises:
+        PermanentSourceError: The base URL is no HTTP URL.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        options: HttpOptions = DEFAULT_OPTIONS,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        self._base = parse_base_url(base_url)
+        self._options = options
+        self._transport = transport
+        self._log = log or logging.getLogger(type(self).__module__).info
+
+    @property
+    def source_url(self) -> str:
+        """Where things come from, without secrets."""
+        return mask_url(self._base)
+
+    def _http(self) -> "HttpClient":
+        """Returns a connection to the source, to be opened."""
+        return HttpClient(str(self._base), self._options, transport=self._transport, log=self._log)
+
+
 class HttpClient:
     """An async client for one base URL; use it as an async context manager.
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Literal
 
 import anyio
-import httpx
 from anyio.from_thread import start_blocking_portal
 from anyio.to_thread import run_sync
 
@@ -32,14 +31,11 @@ from movies_assets.sources.download import (
     write_file,
 )
 from movies_assets.sources.http import (
-    DEFAULT_OPTIONS,
-    HttpClient,
-    HttpOptions,
     PermanentSourceError,
+    Source,
     SourceError,
     TransientSourceError,
     mask_url,
-    parse_base_url,
     url_below,
 )
 
@@ -91,36 +87,11 @@ class Dump:
         return Version(self.etag, self.last_modified, self.bytes)
 
 
-class ImdbClient:
+class ImdbClient(Source):
     """Fetches IMDb's dumps into the landing zone; may be killed at any time and run again.
 
-    Args:
-        base_url: Where the files are; user and password in it are sent as basic auth.
-        options: Limits of the HTTP client; its concurrency is the number of files at once.
-        transport: Replaces the network, such as httpx.ASGITransport for a server in process.
-        log: Receives retries and progress.
-
-    Raises:
-        PermanentSourceError: The base URL is no HTTP URL.
+    The concurrency among its options is the number of files at once.
     """
-
-    def __init__(
-        self,
-        base_url: str,
-        options: HttpOptions = DEFAULT_OPTIONS,
-        *,
-        transport: httpx.AsyncBaseTransport | None = None,
-        log: Callable[[str], None] = _logger.info,
-    ) -> None:
-        self._base = parse_base_url(base_url)
-        self._options = options
-        self._transport = transport
-        self._log = log
-
-    @property
-    def source_url(self) -> str:
-        """Where the files come from, without secrets."""
-        return mask_url(self._base)
 
     def fetch(self, landing: Path, run_date: date, files: Sequence[str]) -> list[Dump]:
         """Completes a run date; what is complete already is not asked for again.
@@ -163,10 +134,7 @@ class ImdbClient:
             except SourceError as error:
                 failures.append(error)
 
-        client = HttpClient(
-            str(self._base), self._options, transport=self._transport, log=self._log
-        )
-        async with client as http, anyio.create_task_group() as group:
+        async with self._http() as http, anyio.create_task_group() as group:
             downloader = Downloader(http, self._log)
             for shelf in shelves:
                 group.start_soon(fetch, shelf)

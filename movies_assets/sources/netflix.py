@@ -6,30 +6,23 @@ titles, which arrive as files. How a file gets onto the disk is in download.py.
 
 import csv
 import io
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import httpx
 from anyio.from_thread import start_blocking_portal
 from anyio.to_thread import run_sync
 
 from movies_assets.sources.download import Content, Downloader, Partial, locked, storing
 from movies_assets.sources.http import (
-    DEFAULT_OPTIONS,
-    HttpClient,
-    HttpOptions,
     PermanentSourceError,
+    Source,
     SourceError,
     TransientSourceError,
     mask_url,
-    parse_base_url,
     url_below,
 )
-
-_logger = logging.getLogger(__name__)
 
 _HEAD_BYTES = 1 << 16  # more than any header has
 _BOM = b"\xef\xbb\xbf"
@@ -54,37 +47,8 @@ class Lookup:
     checksum: str
 
 
-class NetflixClient:
-    """Fetches look-up files; may be killed at any time and run again.
-
-    Args:
-        base_url: Where the files are; user and password in it are sent as basic auth, its
-            parameters each time.
-        options: Limits of the HTTP client.
-        transport: Replaces the network, such as httpx.ASGITransport for a server in process.
-        log: Receives retries and progress.
-
-    Raises:
-        PermanentSourceError: The base URL is no HTTP URL.
-    """
-
-    def __init__(
-        self,
-        base_url: str,
-        options: HttpOptions = DEFAULT_OPTIONS,
-        transport: httpx.AsyncBaseTransport | None = None,
-        *,
-        log: Callable[[str], None] = _logger.info,
-    ) -> None:
-        self._base = parse_base_url(base_url)
-        self._options = options
-        self._transport = transport
-        self._log = log
-
-    @property
-    def source_url(self) -> str:
-        """Where the files come from, without secrets."""
-        return mask_url(self._base)
+class NetflixClient(Source):
+    """Fetches look-up files; may be killed at any time and run again."""
 
     def fetch(self, file: str, header: Sequence[str], target: Path) -> Lookup:
         """Fetches a file, and stores it if it is a CSV file with the columns that are expected.
@@ -114,11 +78,8 @@ class NetflixClient:
     async def _fetch(self, file: str, header: Sequence[str], target: Path) -> Lookup:
         # What a killed process left may be older than what the server has now.
         await run_sync(Partial(target).discard)
-        client = HttpClient(
-            str(self._base), self._options, transport=self._transport, log=self._log
-        )
         try:
-            async with client as http:
+            async with self._http() as http:
                 downloader = Downloader(http, self._log, partial(CsvContent, header))
                 new = await downloader.download(file, target, None)
             await run_sync(new.store)

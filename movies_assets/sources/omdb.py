@@ -11,7 +11,6 @@ query was asked last: that one counts.
 
 import hashlib
 import json
-import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,12 +33,10 @@ from movies_assets.sources.http import (
     HttpOptions,
     PermanentSourceError,
     Reply,
+    Source,
     TransientSourceError,
     mask_url,
-    parse_base_url,
 )
-
-_logger = logging.getLogger(__name__)
 
 TYPES = ("", "movie", "series", "episode", "game")
 RESULTS_A_PAGE, MOST_PAGES = 10, 100
@@ -260,7 +257,7 @@ class Collected(NamedTuple):
     stopped: str | None
 
 
-class OmdbClient:
+class OmdbClient(Source):
     """Collects searches in the landing zone; may be killed at any time and run again.
 
     Requests are made one after the other: their number is limited a day, not their rate.
@@ -285,14 +282,12 @@ class OmdbClient:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         requests_a_run: int = 1000,
-        log: Callable[[str], None] = _logger.info,
+        log: Callable[[str], None] | None = None,
     ) -> None:
+        super().__init__(base_url, options, transport=transport, log=log)
         # As a parameter of the base URL it goes along with each request, and is masked everywhere.
-        self._base = parse_base_url(base_url).copy_merge_params({"apikey": api_key})
-        self._options = options
-        self._transport = transport
+        self._base = self._base.copy_merge_params({"apikey": api_key})
         self._requests_a_run = requests_a_run
-        self._log = log
         spellings = {api_key, quote(api_key, safe="")} - {""}
         # Not within words: a key of digits would be found in ids.
         alternatives = "|".join(map(re.escape, spellings)) or "(?!)"
@@ -323,13 +318,10 @@ class OmdbClient:
         """
         shelves = [_Shelf(landing, year) for year in years]
         query = replace(query, host=self._base.host)
-        client = HttpClient(
-            str(self._base), self._options, transport=self._transport, log=self._log
-        )
         with (
             storing(landing),
             start_blocking_portal(name="omdb") as portal,
-            portal.wrap_async_context_manager(client) as http,
+            portal.wrap_async_context_manager(self._http()) as http,
         ):
             run = _Run(self, portal, http, self._log)
             for shelf in sorted(shelves, key=lambda shelf: shelf.urgency(query, refresh=refresh)):

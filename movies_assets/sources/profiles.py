@@ -1,17 +1,19 @@
 """Which server a profile talks to; nothing else differs between profiles."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from movies_assets.settings import SampleSettings, Settings
+from movies_assets.settings import SampleSettings, Section, Settings
 
 if TYPE_CHECKING:
     import httpx
 
+    from movies_assets.sources.http import HttpOptions
     from movies_assets.sources.imdb import Dump, ImdbClient
     from movies_assets.sources.landing import Landing
     from movies_assets.sources.netflix import Lookup, NetflixClient
@@ -22,24 +24,24 @@ SAMPLE_HOST = "http://sample.invalid"
 SAMPLE_URL = f"{SAMPLE_HOST}/api/v2"
 
 
+def _options(section: Section, **limits: int) -> "HttpOptions":
+    """Return the limits of an HTTP client: those that a section of the settings has, and these."""
+    from movies_assets.sources.http import HttpOptions  # noqa: PLC0415 (only runs need it)
+
+    named = {field.name for field in fields(HttpOptions)} & type(section).model_fields.keys()
+    return HttpOptions(**{name: getattr(section, name) for name in named}, **limits)
+
+
 def yts_client(settings: Settings) -> "YtsClient":
     """Return a client of the YTS API: the real one, or the embedded sample in this process.
 
     Raises:
         SettingsError: profile `live` without the API's address.
     """
-    from movies_assets.sources.http import HttpOptions  # noqa: PLC0415 (only runs need it)
     from movies_assets.sources.yts import YtsClient  # noqa: PLC0415
 
     yts = settings.yts
-    options = HttpOptions(
-        concurrency=yts.concurrency,
-        requests_per_second=yts.requests_per_second,
-        connect_timeout_seconds=yts.connect_timeout_seconds,
-        read_timeout_seconds=yts.read_timeout_seconds,
-        max_response_bytes=yts.max_response_bytes,
-        retry_budget_seconds=yts.retry_budget_seconds,
-    )
+    options = _options(yts)
     live = settings.profile == "live"
     return YtsClient(
         settings.secret("yts", "base_url") if live else SAMPLE_URL,
@@ -57,16 +59,10 @@ def imdb_client(settings: Settings, run_date: date) -> "ImdbClient":
         SettingsError: profile `live` without the dumps' address.
         PermanentSourceError: profile `live` and another day than today.
     """
-    from movies_assets.sources.http import HttpOptions, PermanentSourceError  # noqa: PLC0415
+    from movies_assets.sources.http import PermanentSourceError  # noqa: PLC0415
     from movies_assets.sources.imdb import ImdbClient  # noqa: PLC0415
 
-    imdb = settings.imdb
-    options = HttpOptions(
-        concurrency=imdb.concurrency,
-        connect_timeout_seconds=imdb.connect_timeout_seconds,
-        read_timeout_seconds=imdb.read_timeout_seconds,
-        retry_budget_seconds=imdb.retry_budget_seconds,
-    )
+    options = _options(settings.imdb)
     if settings.profile == "sample":
         transport = _imdb_sample(settings.data_dir, settings.sample)
         return ImdbClient(f"{SAMPLE_HOST}/imdb/{run_date}", options, transport=transport)
@@ -98,16 +94,9 @@ def netflix_client(settings: Settings) -> "NetflixClient":
     Raises:
         SettingsError: profile `live` without the files' address.
     """
-    from movies_assets.sources.http import HttpOptions  # noqa: PLC0415 (only runs need it)
     from movies_assets.sources.netflix import NetflixClient  # noqa: PLC0415
 
-    netflix = settings.netflix
-    options = HttpOptions(
-        concurrency=1,
-        connect_timeout_seconds=netflix.connect_timeout_seconds,
-        read_timeout_seconds=netflix.read_timeout_seconds,
-        retry_budget_seconds=netflix.retry_budget_seconds,
-    )
+    options = _options(settings.netflix, concurrency=1)
     if settings.profile == "live":
         return NetflixClient(settings.secret("netflix", "base_url"), options)
     return NetflixClient(
@@ -186,16 +175,10 @@ def omdb_client(settings: Settings) -> "OmdbClient":
     Raises:
         SettingsError: profile `live` without the API's address or key.
     """
-    from movies_assets.sources.http import HttpOptions  # noqa: PLC0415
     from movies_assets.sources.omdb import OmdbClient  # noqa: PLC0415
 
     omdb = settings.omdb
-    options = HttpOptions(
-        concurrency=1,
-        connect_timeout_seconds=omdb.connect_timeout_seconds,
-        read_timeout_seconds=omdb.read_timeout_seconds,
-        retry_budget_seconds=omdb.retry_budget_seconds,
-    )
+    options = _options(omdb, concurrency=1)
     if settings.profile == "live":
         base_url, key = settings.secret("omdb", "base_url"), settings.secret("omdb", "api_key")
         return OmdbClient(base_url, key, options, requests_a_run=omdb.requests_a_run)

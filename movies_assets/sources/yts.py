@@ -7,7 +7,6 @@ of the rows is the business of the bronze asset.
 import asyncio
 import hashlib
 import json
-import logging
 import re
 import time
 from bisect import bisect_left, bisect_right
@@ -29,12 +28,11 @@ from movies_assets.sources.http import (
     HttpOptions,
     PermanentSourceError,
     Reply,
+    Source,
     TransientSourceError,
     mask_url,
-    parse_base_url,
+    url_below,
 )
-
-_logger = logging.getLogger(__name__)
 
 _PATH = "list_movies.json"
 _DAY_SECONDS = 86_400
@@ -333,7 +331,7 @@ class _Reading:
         )
 
 
-class YtsClient:
+class YtsClient(Source):
     """Reads the YTS catalogue, oldest upload first, several pages at once.
 
     The catalogue is only known by page number, and its pages shift while one reads: a re-upload
@@ -374,11 +372,9 @@ class YtsClient:
         page_size: int = 50,
         margin_pages: int = 2,
         crawl_share: float = 0.2,
-        log: Callable[[str], None] | logging.Logger = _logger,
+        log: Callable[[str], None] | None = None,
     ) -> None:
-        self._base = parse_base_url(base_url)
-        self._options = options
-        self._transport = transport
+        super().__init__(base_url, options, transport=transport, log=log)
         self._params: dict[str, str | int] = {
             "limit": page_size,
             "sort_by": "date_added",
@@ -386,14 +382,11 @@ class YtsClient:
         }
         self._margin = margin_pages
         self._crawl_share = crawl_share
-        self._log = log.info if isinstance(log, logging.Logger) else log
 
     @property
     def source_url(self) -> str:
         """Where the rows come from: the URL without page number and secrets."""
-        path = f"{self._base.path.rstrip('/')}/{_PATH}"
-        params = self._base.params.merge(self._params)
-        return mask_url(self._base.copy_with(path=path, params=params))
+        return mask_url(url_below(self._base, _PATH).copy_merge_params(self._params))
 
     def movies(self, first_day: date, last_day: date) -> Iterator[list[MovieRow]]:
         """Yields the movies uploaded on these UTC days, both included, at most a page at a time.
@@ -412,13 +405,10 @@ class YtsClient:
         return self._read(None)
 
     def _read(self, window: _Window | None) -> Iterator[list[MovieRow]]:
-        client = HttpClient(
-            str(self._base), self._options, transport=self._transport, log=self._log
-        )
         ahead = 2 * self._options.concurrency
         with (
             start_blocking_portal(name="yts") as portal,
-            portal.wrap_async_context_manager(client) as http,
+            portal.wrap_async_context_manager(self._http()) as http,
         ):
             loop = portal.call(asyncio.get_running_loop)
             for _ in range(1 + _REREADS):

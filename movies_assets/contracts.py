@@ -25,6 +25,9 @@ from pandera.engines import ibis_engine
 # What is said of a column that the contract does not know.
 ARRIVED = "Brought by files that have arrived; the contract does not know it. Text."
 
+# What texts of a type look like; more digits fit no type.
+PATTERNS = {"BIGINT": "-?[0-9]{1,18}", "DOUBLE": r"-?[0-9]{1,15}(\.[0-9]{1,15})?"}
+
 Compression = Literal["zstd", "fsst", "dictionary"]
 
 

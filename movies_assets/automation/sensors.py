@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,7 @@ def arrivals_sensor(
     return look
 
 
-def _digests(arrivals: Any) -> Mapping[str, set[str]]:
+def _digests(arrivals: Iterable["Arrival"]) -> Mapping[str, set[str]]:
     days: defaultdict[str, set[str]] = defaultdict(set)
     for arrival in arrivals:
         days[str(arrival.day)].add(arrival.digest)

@@ -7,7 +7,7 @@ in `warehouse.delimited`.
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -88,21 +88,14 @@ class Landing:
         Args:
             days: only those of these days.
         """
-        # A store may keep its listing; a file that has arrived since would not be seen.
-        self._files.invalidate_cache()
-        found = self._files.find(self._root, detail=True) if self._exists() else {}
         return sorted(
-            Arrival(
-                day=day,
-                path=match["path"],
-                bytes=info["size"],
-                checksum=self._checksum(path, info),
-            )
-            for path, info in found.items()
-            if (match := ARRIVED.fullmatch(path.removeprefix(self._root)))
-            if match["name"].endswith(self._suffix) and not match["name"].startswith((".", "_"))
-            if (day := _day(match["day"])) and (days is None or day in days)
+            Arrival(day, path, info["size"], self._checksum(f"{self._root}/{path}", info))
+            for day, path, info in self._listed(days)
         )
+
+    def paths(self, days: Collection[date]) -> list[tuple[date, str]]:
+        """Return day and path of the files that have arrived for some days, without reading any."""
+        return sorted((day, path) for day, path, _ in self._listed(days))
 
     def open(self, path: str) -> BinaryIO:
         """Open a file.
@@ -118,8 +111,20 @@ class Landing:
                 "Run these days again."
             ) from None
 
-    def _exists(self) -> bool:
-        return bool(self._files.exists(self._root))
+    def _listed(
+        self, days: Collection[date] | None
+    ) -> Iterator[tuple[date, str, Mapping[str, Any]]]:
+        """Yield day, path and what the store says of each file."""
+        # A store may keep its listing; a file that has arrived since would not be seen.
+        self._files.invalidate_cache()
+        found = self._files.find(self._root, detail=True) if self._files.exists(self._root) else {}
+        for path, info in found.items():
+            match = ARRIVED.fullmatch(path.removeprefix(self._root))
+            if not match or not match["name"].endswith(self._suffix):
+                continue
+            day = _day(match["day"])
+            if day and not match["name"].startswith((".", "_")) and (days is None or day in days):
+                yield day, match["path"], info
 
     def _checksum(self, path: str, info: Mapping[str, Any]) -> str:
         """Return the store's checksum, or that of the content: a copy may keep the times."""

@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from movies_assets.contracts import ARRIVED as ARRIVED_COLUMN
-from movies_assets.contracts import FileRows, LandedFile
+from movies_assets.contracts import PATTERNS, FileRows, LandedFile
 from movies_assets.table import Table
 from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.writer import ensure_table, stored_types
@@ -49,8 +49,6 @@ LARGEST_BLOCK = 1 << 30
 RECORD, EXTRA, PROBLEM, LINE = "_record", "_extra", "_problem", "_line"
 SOURCE, DAY = "_source", "_day"
 HIDDEN = (RECORD, EXTRA, PROBLEM, LINE, SOURCE, DAY)
-# What texts of a type look like; more digits fit no type.
-PATTERNS = {"BIGINT": "-?[0-9]{1,18}", "DOUBLE": r"-?[0-9]{1,15}([.][0-9]{1,15})?"}
 
 
 @dataclass(frozen=True)
@@ -172,8 +170,8 @@ def arrived(landing: "Landing", days: Collection[date], run_id: str) -> Delimite
     """Return the files that have arrived for some days."""
     return DelimitedFiles(
         files=[
-            DelimitedFile(f"{landing.name}/{file.path}", partial(landing.open, file.path), file.day)
-            for file in landing.arrivals(days)
+            DelimitedFile(f"{landing.name}/{path}", partial(landing.open, path), day)
+            for day, path in landing.paths(days)
         ],
         run_id=run_id,
         days=days,

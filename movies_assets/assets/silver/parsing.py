@@ -11,10 +11,12 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-INTEGER = r"^-?[0-9]{1,18}$"
+from movies_assets.contracts import PATTERNS
+
+INTEGER = f"^{PATTERNS['BIGINT']}$"
 # Blanks of every script, such as the no-break space.
 PADDING = r"^[\s\p{Z}]+|[\s\p{Z}]+$|\x00"
-NUMBER = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
+NUMBER = f"^{PATTERNS['DOUBLE']}$"
 MONTHS = [
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",

@@ -57,8 +57,6 @@ SELECT release_year, coalesce(sum(total_releases) FILTER (media_type = 'movie'),
 FROM gold.omdb_releases GROUP BY release_year ORDER BY release_year DESC LIMIT 5
 """
 SERIES_HEADERS = [">Episodes", ">Rating", ">Finale", ">Delta"]
-
-
 CATEGORIES = """
 SELECT category_name, count(*) AS titles, count(*) FILTER (type_flag = 1) AS movies,
     count(*) FILTER (type_flag = 2) AS shows

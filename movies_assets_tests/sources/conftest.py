@@ -2,6 +2,7 @@ import asyncio
 import json
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,22 +65,29 @@ class Catalogue:
         return Response(body, media_type="application/json")
 
 
+@contextmanager
+def switchable(current: dict[str, Any]) -> Iterator[str]:
+    """Serve over TCP whatever `current["app"]` is when a request comes."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await current["app"](scope, receive, send)
+
+    with serve(app) as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
 def _server() -> Iterator[tuple[str, dict[str, Catalogue]]]:
     current: dict[str, Catalogue] = {}
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await current["catalogue"](scope, receive, send)
-
-    with serve(app) as url:
+    with switchable(current) as url:
         yield f"{url}/api/v2", current
 
 
 @pytest.fixture
 def catalogue(_server: tuple[str, dict[str, Catalogue]]) -> Catalogue:
     url, current = _server
-    current["catalogue"] = Catalogue(url=url)
-    return current["catalogue"]
+    current["app"] = Catalogue(url=url)
+    return current["app"]
 
 
 def checksum(body: bytes) -> str:
@@ -192,17 +200,13 @@ def piece(body: bytes, *, more: bool) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def _file_server() -> Iterator[tuple[str, dict[str, FileServer]]]:
     current: dict[str, FileServer] = {}
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await current["server"](scope, receive, send)
-
-    with serve(app) as url:
+    with switchable(current) as url:
         yield f"{url}/dumps", current
 
 
 @pytest.fixture
 def file_server(_file_server: tuple[str, dict[str, FileServer]]) -> Iterator[FileServer]:
     url, current = _file_server
-    current["server"] = FileServer(url)
-    yield current["server"]
-    current["server"].is_gate_open = True
+    current["app"] = FileServer(url)
+    yield current["app"]
+    current["app"].is_gate_open = True

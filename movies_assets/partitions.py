@@ -52,6 +52,15 @@ def netflix_days(settings: Settings) -> dg.DailyPartitionsDefinition:
     return _days_up_to_today(settings, settings.netflix.first_day)
 
 
+def ott_days(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """Return the UTC days on which the streaming service's files and users may arrive.
+
+    The users API only knows today, so profile `live` has a partition for today. The sample's world
+    ends with its last day.
+    """
+    return _days_up_to_today(settings, settings.ott.first_day)
+
+
 def _days_up_to_today(settings: Settings, first: date) -> dg.DailyPartitionsDefinition:
     sample = settings.profile == "sample"
     return dg.DailyPartitionsDefinition(

@@ -176,8 +176,48 @@ class OmdbSettings(Section):
     retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
 
 
+class OttSettings(Section):
+    """Where the streaming service's users are asked for, and where its files arrive."""
+
+    base_url: SecretStr | None = Field(
+        None,
+        description="profile live: address of the users API, https://[user:password@]host/path",
+    )
+    user_key_secret: SecretStr | None = Field(
+        None,
+        description="profile live: secret of the keyed hash by which gold knows users; "
+        "another secret, other keys",
+    )
+    titles_url: str | None = Field(
+        None,
+        description="folder in which the catalogue arrives, as a path or any URL that fsspec "
+        "knows; default DATA_DIR/landing/ott/titles",
+    )
+    views_url: str | None = Field(
+        None,
+        description="folder in which watch events arrive; default DATA_DIR/landing/ott/views",
+    )
+    first_day: date = Field(
+        date(2025, 10, 1), description="first partition: the first day on which files may arrive"
+    )
+    keep_user_days: int = Field(
+        7, ge=1, description="newest days of users kept in bronze; older ones are removed"
+    )
+    page_size: int = Field(100, ge=1, le=1000, description="users a page")
+    concurrency: int = Field(4, ge=1, le=64, description="requests under way at once")
+    connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
+    read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
+    retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
+
+
 class SampleSettings(Section):
     """The fictional data that profile `sample` serves."""
+
+    ott_users: int = Field(300, ge=50, le=1_000_000, description="users of the streaming service")
+    ott_titles: int = Field(240, ge=40, le=100_000, description="titles of the streaming service")
+    ott_views: int = Field(
+        9_000, ge=100, le=100_000_000, description="watch events, which arrive within 30 days"
+    )
 
     imdb_scale: float = Field(
         0.0005, gt=0, le=1, description="size of the IMDb dumps; 1 is that of the real ones"
@@ -218,6 +258,7 @@ class Settings(BaseSettings):
     imdb: ImdbSettings = ImdbSettings()
     netflix: NetflixSettings = NetflixSettings()
     omdb: OmdbSettings = OmdbSettings()
+    ott: OttSettings = OttSettings()
     sample: SampleSettings = SampleSettings()
 
     @property

@@ -28,6 +28,11 @@ ARRIVED = "Brought by files that have arrived; the contract does not know it. Te
 # What texts of a type look like; more digits fit no type.
 PATTERNS = {"BIGINT": "-?[0-9]{1,18}", "DOUBLE": r"-?[0-9]{1,15}(\.[0-9]{1,15})?"}
 
+# Columns, here and in quarantine, that hold parts of a row as it was received.
+AS_RECEIVED = {"raw", "_line", "_rescued_data"}
+# What is shown in place of a value that tells of a person.
+WITHHELD = "(personal)"
+
 Compression = Literal["zstd", "fsst", "dictionary"]
 
 
@@ -73,6 +78,7 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
     nullable: bool = False,
     compression: Compression | None = None,
     alias: str | None = None,
+    personal: bool = False,
     **rules: Any,
 ) -> Any:
     """Declare a column of a contract.
@@ -87,6 +93,7 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
         compression: how DuckDB stores the column; None lets it try every way. zstd for long
             texts, fsst for short ones that differ, dictionary for texts of which there are few.
         alias: the column's name where Python or Pandera reserve it (a leading underscore).
+        personal: whether values tell of a person: no metadata, message or profile shows them.
         rules: Pandera's own checks, such as `ge=0`, `isin=[...]`, `str_length={...}`.
     """
     return pa.Field(
@@ -98,6 +105,7 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
             "references": references,
             "orphans": orphans,
             "compression": compression,
+            "personal": personal,
         },
         **rules,
     )
@@ -178,6 +186,16 @@ class Contract(pa.DataFrameModel):
         """Return the columns whose orphans are reported and stop nothing."""
         columns = cls._columns()
         return tuple(n for n in cls.references() if columns[n].metadata["orphans"] == "warn")
+
+    @classmethod
+    @cache
+    def personal(cls) -> frozenset[str]:
+        """Return the columns that tell of persons, and those that hold rows as received with them.
+
+        Empty where no column is declared as personal.
+        """
+        told = {name for name, spec in cls._columns().items() if spec.metadata["personal"]}
+        return frozenset(told | AS_RECEIVED if told else ())
 
     @classmethod
     def table(cls, qualified_name: str) -> ir.Table:

@@ -11,16 +11,19 @@ from movies_assets import settings as settings_module
 from movies_assets.assets.bronze import imdb as bronze_imdb
 from movies_assets.assets.bronze import netflix as bronze_netflix
 from movies_assets.assets.bronze import omdb as bronze_omdb
+from movies_assets.assets.bronze import ott as bronze_ott
 from movies_assets.assets.bronze import yts as bronze_yts
 from movies_assets.assets.gold import imdb as gold_imdb
 from movies_assets.assets.gold import netflix as gold_netflix
 from movies_assets.assets.gold import omdb as gold_omdb
+from movies_assets.assets.gold import ott as gold_ott
 from movies_assets.assets.gold import quality
 from movies_assets.assets.gold import shared as gold_shared
 from movies_assets.assets.gold import yts as gold_yts
 from movies_assets.assets.silver import imdb as silver_imdb
 from movies_assets.assets.silver import netflix as silver_netflix
 from movies_assets.assets.silver import omdb as silver_omdb
+from movies_assets.assets.silver import ott as silver_ott
 from movies_assets.assets.silver import yts as silver_yts
 from movies_assets.automation import jobs, schedules, sensors
 from movies_assets.checks.factory import checks_of
@@ -32,10 +35,13 @@ from movies_assets.sources.profiles import (
     netflix_lookup,
     omdb_client,
     omdb_landed,
+    ott_landing,
+    ott_users,
+    user_key,
     yts_client,
 )
 from movies_assets.table import Table, by_name
-from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.database import Function, Warehouse
 from movies_assets.warehouse.io_manager import WarehouseIOManager
 
 MODULES: tuple[ModuleType, ...] = (
@@ -52,6 +58,9 @@ MODULES: tuple[ModuleType, ...] = (
     bronze_omdb,
     silver_omdb,
     gold_omdb,
+    bronze_ott,
+    silver_ott,
+    gold_ott,
 )
 _OF_SOURCES = [
     item for module in MODULES for item in vars(module).values() if isinstance(item, Table)
@@ -67,6 +76,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
         spill_limit=settings.warehouse.spill_limit,
         threads=settings.warehouse.threads,
         lock_wait_seconds=settings.warehouse.lock_wait_seconds,
+        functions=(Function("ott_user_key", user_key(settings)),),
     )
 
 
@@ -80,6 +90,8 @@ def sources(settings: Settings) -> dict[str, Callable[..., Any]]:
         "netflix_lookup": partial(netflix_lookup, settings),
         "omdb": partial(omdb_client, settings),
         "omdb_landed": partial(omdb_landed, settings),
+        "ott_landing": partial(ott_landing, settings),
+        "ott_users": partial(ott_users, settings),
     }
 
 
@@ -95,6 +107,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
         assets=[
             bronze_imdb.landing_asset(settings),
             bronze_omdb.landing_asset(settings),
+            bronze_ott.landing_asset(settings),
             *(table.asset(settings) for table in TABLES.values()),
         ],
         asset_checks=[checks_of(table, TABLES, settings) for table in TABLES.values()],

@@ -7,8 +7,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
+from movies_assets.assets.bronze.ott import LANDING as OTT_USERS
 from movies_assets.automation.reconciliation import reconcile_job
-from movies_assets.partitions import imdb_run_dates, netflix_days, omdb_years, yts_days
+from movies_assets.partitions import imdb_run_dates, netflix_days, omdb_years, ott_days, yts_days
 from movies_assets.settings import Settings
 
 YTS_DAILY = "yts_daily"
@@ -21,6 +22,10 @@ NETFLIX_ASSETS = dg.AssetSelection.groups("netflix")
 SHARED = dg.AssetSelection.groups("shared")
 OMDB_YEARLY = "omdb_yearly"
 OMDB_ASSETS = dg.AssetSelection.groups("omdb")
+OTT_DAILY, OTT_FILES = "ott_daily", "ott_files"
+OTT_ASSETS = dg.AssetSelection.groups("ott")
+# What asks the users API, or needs its answer of the run's days.
+OTT_USERS_OF_DAY = dg.AssetSelection.assets(OTT_USERS, ["bronze", "ott_users"])
 # The profile belongs to every source's run, and profiles there what that run has written.
 QUALITY = dg.AssetSelection.groups("quality")
 
@@ -30,6 +35,8 @@ PARTITIONED: Mapping[str, Callable[[Settings], dg.PartitionsDefinition]] = {
     IMDB_DAILY: imdb_run_dates,
     NETFLIX_DAILY: netflix_days,
     OMDB_YEARLY: omdb_years,
+    OTT_DAILY: ott_days,
+    OTT_FILES: ott_days,
 }
 
 
@@ -62,6 +69,20 @@ def build(settings: Settings) -> list[dg.JobDefinition | UnresolvedAssetJobDefin
             partitions_def=PARTITIONED[OMDB_YEARLY](settings),
             description="Search OMDb for titles of one year or a range of years, and materialize "
             "what was found; where the quota is spent, the next run goes on from there.",
+        ),
+        dg.define_asset_job(
+            OTT_DAILY,
+            selection=OTT_ASSETS | QUALITY,
+            partitions_def=PARTITIONED[OTT_DAILY](settings),
+            description="Fetch the streaming service's users, read the catalogue and the watch "
+            "events that arrived, and materialize them up to the recommendations.",
+        ),
+        dg.define_asset_job(
+            OTT_FILES,
+            selection=(OTT_ASSETS - OTT_USERS_OF_DAY) | QUALITY,
+            partitions_def=PARTITIONED[OTT_FILES](settings),
+            description="The same without asking for users: for files of days whose users may "
+            "never have been fetched. The newest users that were stored count.",
         ),
         reconcile_job(settings),
     ]

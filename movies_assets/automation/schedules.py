@@ -1,7 +1,9 @@
 """Schedules: when jobs run."""
 
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 import dagster as dg
@@ -16,16 +18,18 @@ from movies_assets.automation.jobs import (
     NETFLIX_DAILY,
     OMDB_ASSETS,
     OMDB_YEARLY,
+    OTT_ASSETS,
+    OTT_DAILY,
     YTS_ASSETS,
     YTS_DAILY,
 )
 from movies_assets.partitions import (
     ONE_DAY,
-    day_ranges,
     imdb_run_dates,
     keys_of,
     netflix_days,
     omdb_years,
+    ott_days,
     range_tags,
     yts_days,
 )
@@ -48,6 +52,7 @@ def build(settings: Settings) -> list[dg.ScheduleDefinition]:
         _imdb_daily(settings),
         _netflix_daily(settings),
         _omdb_yearly(settings),
+        _ott_daily(settings),
     ]
 
 
@@ -74,22 +79,8 @@ def _yts_daily(settings: Settings) -> dg.ScheduleDefinition:
         first_done = next((index for index, key in enumerate(keys) if key in done), len(keys) - 1)
         if any(key < keys[0] for key in done):  # begun before: all days within reach were missed
             first_done = 0
-        under_way = _under_way(context.instance, YTS_DAILY, tables)
-        missing = [
-            key
-            for key in keys[first_done:]
-            if key not in done and not any(a <= key <= b for a, b in under_way)
-        ]
-        if not missing:
-            return dg.SkipReason("every day is there or under way")
-        return [
-            dg.RunRequest(
-                # The day of the tick is part of it: a range that failed is asked for again.
-                run_key=f"{now:%Y-%m-%d} {first}...{last}",
-                tags=range_tags(first, last),
-            )
-            for first, last in _ranges(missing)
-        ]
+        missing = [key for key in keys[first_done:] if key not in done]
+        return _requests(context, YTS_DAILY, tables, keys, missing)
 
     return yts_daily_schedule
 
@@ -126,67 +117,84 @@ def _imdb_daily(settings: Settings) -> dg.ScheduleDefinition:
 
 
 def _netflix_daily(settings: Settings) -> dg.ScheduleDefinition:
-    """Ask for the newest day, and on Sundays for all of them."""
-    partitions = netflix_days(settings)
-
-    @dg.schedule(
-        name=f"{NETFLIX_DAILY}_schedule",
-        job_name=NETFLIX_DAILY,
+    return _regularly(
+        NETFLIX_DAILY,
+        NETFLIX_ASSETS,
+        netflix_days(settings),
         # After the other sources: DuckDB has one writer.
-        cron_schedule="30 4 * * *",
-        execution_timezone="UTC",
+        cron="30 4 * * *",
+        choose=lambda keys, now: keys if now.weekday() == SUNDAY else keys[-1:],
         description="Fetch the look-ups and read the files of the newest day; on Sundays of every "
         "day from the first one on, as one range, so that files that changed in silence count.",
     )
-    def netflix_daily_schedule(
-        context: dg.ScheduleEvaluationContext,
-    ) -> dg.RunRequest | dg.SkipReason:
-        now = context.scheduled_execution_time
-        keys = partitions.get_partition_keys(current_time=now)
-        if not keys:
-            return dg.SkipReason("the first day is still to come")
-        first, newest = keys[0] if now.weekday() == SUNDAY else keys[-1], keys[-1]
-        tables = _tables(context, NETFLIX_ASSETS)
-        under_way = _under_way(context.instance, NETFLIX_DAILY, tables)
-        if any(a <= first and newest <= b for a, b in under_way):
-            return dg.SkipReason(f"{first} to {newest} is under way")
-        tags = range_tags(first, newest) if first < newest else {}
-        return dg.RunRequest(
-            run_key=f"{now:%Y-%m-%d}", partition_key=None if tags else newest, tags=tags
-        )
-
-    return netflix_daily_schedule
 
 
 def _omdb_yearly(settings: Settings) -> dg.ScheduleDefinition:
     """Ask for the years in which titles still appear."""
-    partitions = omdb_years(settings)
-
-    @dg.schedule(
-        name=f"{OMDB_YEARLY}_schedule",
-        job_name=OMDB_YEARLY,
-        cron_schedule="30 5 * * *",
-        execution_timezone="UTC",
+    return _regularly(
+        OMDB_YEARLY,
+        OMDB_ASSETS,
+        omdb_years(settings),
+        cron="30 5 * * *",
+        choose=lambda keys, _: keys[-2:],
+        run_config={"ops": {OMDB_PAGES.to_python_identifier(): {"config": {"refresh": True}}}},
         description="Collect the current and the previous year of release anew.",
     )
-    def omdb_yearly_schedule(
-        context: dg.ScheduleEvaluationContext,
-    ) -> dg.RunRequest | dg.SkipReason:
-        now = context.scheduled_execution_time
-        keys = partitions.get_partition_keys(current_time=now)[-2:]
-        if not keys:
-            return dg.SkipReason("the first year is still to come")
-        first, last = keys[0], keys[-1]
-        under_way = _under_way(context.instance, OMDB_YEARLY, _tables(context, OMDB_ASSETS))
-        if any(a <= last and first <= b for a, b in under_way):
-            return dg.SkipReason(f"a run of {first} or {last} is under way")
-        return dg.RunRequest(
-            run_key=f"{now:%Y-%m-%d}",
-            run_config={"ops": {OMDB_PAGES.to_python_identifier(): {"config": {"refresh": True}}}},
-            tags=range_tags(first, last),
-        )
 
-    return omdb_yearly_schedule
+
+def _ott_daily(settings: Settings) -> dg.ScheduleDefinition:
+    """Ask for today's users; those of days that were missed cannot be had any more."""
+    return _regularly(
+        OTT_DAILY,
+        OTT_ASSETS,
+        ott_days(settings),
+        # In the evening, because the users of a day are those at its end.
+        cron=["30 6 * * *", "30 22 * * *"],
+        choose=lambda keys, _: keys[-1:],
+        description="Fetch today's users and read the files of today; twice a day, in case one "
+        "run fails: users of a day that was missed are lost.",
+    )
+
+
+def _regularly(  # noqa: PLR0913 (what schedules differ in)
+    job: str,
+    assets: dg.AssetSelection,
+    partitions: dg.TimeWindowPartitionsDefinition,
+    *,
+    cron: str | list[str],
+    choose: Callable[[list[str], datetime], list[str]],
+    description: str,
+    run_config: Mapping[str, Any] | None = None,
+) -> dg.ScheduleDefinition:
+    """Build a schedule that asks for some of the partitions at each tick, done before or not.
+
+    Args:
+        job: what is run.
+        assets: those of the source.
+        partitions: the partitions of the job.
+        cron: when.
+        choose: returns neighbouring ones of the partitions that there are at a time.
+        description: for the UI.
+        run_config: of the runs.
+    """
+
+    @dg.schedule(
+        name=f"{job}_schedule",
+        job_name=job,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        description=description,
+    )
+    def schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        now = context.scheduled_execution_time
+        keys = choose(partitions.get_partition_keys(current_time=now), now)
+        if not keys:
+            return dg.SkipReason("the first partition is still to come")
+        return _requests(context, job, _tables(context, assets), keys, keys, run_config)
+
+    return schedule
 
 
 def _graph(context: dg.ScheduleEvaluationContext) -> BaseAssetGraph[Any]:
@@ -200,9 +208,47 @@ def _tables(
     return selection.resolve(_graph(context))
 
 
-def _ranges(keys: list[str]) -> list[tuple[str, str]]:
-    days = map(date.fromisoformat, keys)
-    return [(first.isoformat(), last.isoformat()) for first, last in day_ranges(days)]
+def _requests(
+    context: dg.ScheduleEvaluationContext,
+    job: str,
+    tables: AbstractSet[dg.AssetKey],
+    keys: list[str],
+    wanted: list[str],
+    run_config: Mapping[str, Any] | None = None,
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Ask for partitions that are not under way, neighbours as one range.
+
+    Args:
+        context: the tick; its hour is part of a request's key: what failed is asked for again.
+        job: what is run.
+        tables: those of the source.
+        keys: the partitions in their order.
+        wanted: those of them that are asked for.
+        run_config: of the runs.
+    """
+    under_way = _under_way(context.instance, job, tables)
+    positions = [
+        position
+        for position, key in enumerate(keys)
+        if key in wanted and not any(a <= key <= b for a, b in under_way)
+    ]
+    if not positions:
+        return dg.SkipReason("every partition is there or under way")
+    return [
+        dg.RunRequest(
+            run_key=f"{context.scheduled_execution_time:%Y-%m-%d %H} {first}...{last}",
+            tags=range_tags(first, last),
+            run_config=run_config,
+        )
+        for first, last in _ranges(keys, positions)
+    ]
+
+
+def _ranges(keys: list[str], positions: list[int]) -> list[tuple[str, str]]:
+    """Join neighbours into ranges: first and last partition, both included."""
+    runs = groupby(enumerate(positions), key=lambda item: item[1] - item[0])
+    neighbours = [[position for _, position in run] for _, run in runs]
+    return [(keys[run[0]], keys[run[-1]]) for run in neighbours]
 
 
 def _under_way(

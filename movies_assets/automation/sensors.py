@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from movies_assets.automation.jobs import NETFLIX_DAILY
-from movies_assets.partitions import day_ranges, netflix_days, range_tags
+from movies_assets.automation.jobs import NETFLIX_DAILY, OTT_FILES
+from movies_assets.partitions import day_ranges, netflix_days, ott_days, range_tags
 from movies_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,12 +25,19 @@ def build(settings: Settings) -> list[dg.SensorDefinition]:
     return [
         arrivals_sensor(
             "netflix_arrivals", NETFLIX_DAILY, "netflix_landing", netflix_days(settings)
-        )
+        ),
+        arrivals_sensor(
+            "ott_arrivals", OTT_FILES, "ott_landing", ott_days(settings), ["titles", "views"]
+        ),
     ]
 
 
 def arrivals_sensor(
-    name: str, job: str, landing: str, partitions: dg.DailyPartitionsDefinition
+    name: str,
+    job: str,
+    landing: str,
+    partitions: dg.DailyPartitionsDefinition,
+    folders: Sequence[str] = (),
 ) -> dg.SensorDefinition:
     """Build the sensor that asks for the days to which new, late and replaced files belong.
 
@@ -42,6 +49,7 @@ def arrivals_sensor(
         job: what is run.
         landing: the resource that returns the landing folder.
         partitions: the partitions of the job.
+        folders: which folders the resource is asked for, where it has several.
     """
 
     @dg.sensor(
@@ -54,8 +62,9 @@ def arrivals_sensor(
         "go away are nobody's news.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        open_landing: Callable[[], Any] = getattr(context.resources, landing)
-        arrivals: Sequence[Arrival] = open_landing().arrivals()
+        open_landing: Callable[..., Any] = getattr(context.resources, landing)
+        zones = [open_landing(folder) for folder in folders] or [open_landing()]
+        arrivals: Sequence[Arrival] = [found for zone in zones for found in zone.arrivals()]
         keys = set(partitions.get_partition_keys())
         seen = _digests(arrival for arrival in arrivals if str(arrival.day) in keys)
         if outside := sorted({str(arrival.day) for arrival in arrivals} - keys):

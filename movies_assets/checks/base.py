@@ -8,6 +8,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
+from movies_assets.contracts import WITHHELD
 from movies_assets.partitions import keys_of
 from movies_assets.table import Table
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -64,9 +65,15 @@ class Rows:
         return int(self.fetch(f"SELECT count(*) AS n FROM ({query})")[0]["n"])
 
     def sample(self, query: str) -> list[dict[str, Any]]:
-        """Return the first rows that a red check shows, long values cut."""
-        rows = self.fetch(f"SELECT * FROM ({query}) LIMIT {SHOWN_ROWS}")
-        return [{name: str(value)[:SHOWN_CHARACTERS] for name, value in r.items()} for r in rows]
+        """Return the first rows that a red check shows: long values cut, personal ones withheld."""
+        withheld = self.table.contract.personal()
+        return [
+            {
+                name: WITHHELD if name in withheld else str(value)[:SHOWN_CHARACTERS]
+                for name, value in row.items()
+            }
+            for row in self.fetch(f"SELECT * FROM ({query}) LIMIT {SHOWN_ROWS}")
+        ]
 
     def stored_types(self) -> dict[str, str]:
         """Return the columns and types of the table as it is stored."""

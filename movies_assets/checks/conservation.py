@@ -108,7 +108,9 @@ def _fates(rows: Rows, source: Table, refines: Refinement) -> tuple[dict[str, in
     counts: dict[str, int] = {}
     # A key may have been spelt otherwise in the source: what seems lost by the key as received is
     # looked for by the key as read. That computes the rows again, so it is the exception.
-    for read in (_read(rows, source), _read_with_keys(rows, source, refines)):
+    key = set(rows.table.contract.key())
+    as_received = [_read(rows, source)] if key <= source.contract.types().keys() else []
+    for read in (*as_received, _read_with_keys(rows, source, refines)):
         fate = _fate(rows, read, source, refines)
         by_fate = rows.fetch(f"SELECT fate, count(*) AS n FROM ({fate}) GROUP BY fate")
         counts = {row["fate"]: row["n"] for row in by_fate}
@@ -120,11 +122,12 @@ def _fates(rows: Rows, source: Table, refines: Refinement) -> tuple[dict[str, in
 def _read_with_keys(rows: Rows, source: Table, refines: Refinement) -> str:
     """Return the rows read, with the keys that the table's function gives them."""
     key = rows.table.contract.key()
-    refined = rows.table(source.contract.table(source.name)).select(*key, refines.row_id)
+    refined = rows.table(source.contract.table("read")).select(*key, refines.row_id)
+    received = [name for name in source.contract.types() if name not in key]
     return (
-        f"SELECT read.* EXCLUDE ({', '.join(key)}), refined.* EXCLUDE ({refines.row_id}) "
-        f"FROM ({_read(rows, source)}) AS read LEFT JOIN ({compile_sql(refined)}) AS refined "
-        f"USING ({refines.row_id})"
+        f"WITH read AS ({_read(rows, source)}) "
+        f"SELECT {', '.join(received)}, refined.* EXCLUDE ({refines.row_id}) "
+        f"FROM read LEFT JOIN ({compile_sql(refined)}) AS refined USING ({refines.row_id})"
     )
 
 

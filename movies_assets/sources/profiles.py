@@ -225,3 +225,30 @@ def _sample_transport(sample: SampleSettings) -> "httpx.AsyncBaseTransport":
 
     catalogue = Catalogue(movies=sample.movies, last_day=sample.last_day, seed=sample.seed)
     return httpx.ASGITransport(create_app(catalogue))
+
+
+def ott_landing(settings, folder):
+    from movies_assets.sources.landing import Landing
+
+    return Landing(settings.landing / "ott" / folder, f"ott/{folder}")
+
+
+def ott_users(settings, days):
+    return []
+
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class _Key:
+    secret: str
+
+    def __call__(self, user_id):
+        import hmac
+
+        return hmac.digest(self.secret.encode(), str(user_id).encode(), "sha256").hex()[:32]
+
+
+def user_key(settings):
+    return _Key("sample")

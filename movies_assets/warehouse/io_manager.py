@@ -19,7 +19,7 @@ import pandas as pd
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler
 from dagster_duckdb.io_manager import DuckDbClient
 
-from movies_assets.contracts import DumpContract
+from movies_assets.contracts import WITHHELD, DumpContract
 from movies_assets.settings import Settings
 from movies_assets.table import WHOLE, Table
 from movies_assets.warehouse import delimited, files, writer
@@ -283,7 +283,7 @@ class WarehouseIOManager(DbIOManager):
             "rows_quarantined": loaded.quarantined,
             "rows_duplicate": loaded.duplicates,
             "seconds": round(seconds, 3),
-            "sample": dg.MetadataValue.md(_markdown(loaded.sample)),
+            "sample": dg.MetadataValue.md(_markdown(_public(table, loaded))),
         }
         if loaded.arrived_columns:
             columns = table.contract.column_schema(loaded.arrived_columns)
@@ -310,6 +310,15 @@ def _window(context: dg.OutputContext, table: Table) -> writer.Window:
         return window
     where = f"{table.partition_column} BETWEEN '{window.first}' AND '{window.last}'"
     return replace(window, where=where)
+
+
+def _public(table: Table, loaded: writer.Loaded) -> pd.DataFrame:
+    """Return the sample without personal data; columns that files brought may hold some, too."""
+    personal = table.contract.personal()
+    withheld = {*personal, *loaded.arrived_columns} if personal else personal
+    return loaded.sample.assign(
+        **{name: WITHHELD for name in loaded.sample.columns if name in withheld}
+    )
 
 
 def _markdown(sample: pd.DataFrame) -> str:

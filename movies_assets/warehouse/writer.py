@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis.backends.sql.datatypes import DuckDBType
 
-from movies_assets.contracts import Contract, Quarantine, duckdb_type
+from movies_assets.contracts import WITHHELD, Contract, Quarantine, duckdb_type
 from movies_assets.table import Table
 from movies_assets.warehouse.database import WarehouseError, literal
 
@@ -105,9 +105,10 @@ def _refuse_misfits(
         # Pandas makes floats of whole numbers with gaps.
         whole = found.is_floating() and types[name].is_integer() and (values % 1 == 0).all()
         if len(values) and not whole and not found.castable(types[name]):
+            shown = WITHHELD if name in table.contract.personal() else repr(values.iloc[-1])
             raise WarehouseError(
                 f"{table.name}: column {name} does not fit the contract's type "
-                f"{duckdb_type(types[name])}; it is {stored}, such as {values.iloc[-1]!r}"
+                f"{duckdb_type(types[name])}; it is {stored}, such as {shown}"
             )
 
 
@@ -135,7 +136,9 @@ def stage_expression(
             f"{table.name}: the function's columns are not the contract's: {differences}. Cast in "
             "the function, where it says what becomes of values that do not fit."
         )
-    cast = expression.cast({name: t for name, t in types.items() if expression[name].type() != t})
+    # In the order in which the stage is known below: of a union, columns are told by position.
+    ordered = expression.select(*types, *([RAW, UNPARSED] if table.refines else []))
+    cast = ordered.cast({name: t for name, t in types.items() if ordered[name].type() != t})
     return stage_sql(connection, table, compile_sql(cast))
 
 
@@ -158,10 +161,16 @@ def _explaining(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator
     except duckdb.CatalogException as error:
         raise missing_upstream(connection, table.name, error) from error
     except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+        # The engine's message quotes the value.
+        is_personal = bool(table.contract.personal())
         raise WarehouseError(
-            f"{table.name}: the function cannot compute a value: {error}. Let it return NULL where "
+            f"{table.name}: the function cannot compute a value: "
+            f"{WITHHELD if is_personal else error}. Let it return NULL where "
             "a value does not fit, so that the contract's rules can name the row."
-        ) from error
+        ) from (None if is_personal else error)
+    except duckdb.InvalidInputException as error:
+        # What a function of ours has raised arrives as text.
+        raise WarehouseError(f"{table.name}: {error}") from None
     except duckdb.OutOfMemoryException as error:
         raise WarehouseError(
             f"{table.name}: the rows need more than MOVIES_WAREHOUSE__MEMORY_LIMIT of memory and "
@@ -475,6 +484,8 @@ def _refuse_rows_outside(
         f"FROM {STAGE} WHERE ({window.where}) IS NOT TRUE LIMIT {SHOWN_ROWS}"
     ).df()
     if len(outside):
+        personal = table.contract.personal() & set(outside.columns)
+        outside = outside.assign(**dict.fromkeys(personal, WITHHELD))
         raise WarehouseError(
             f"{table.name}: rows lie outside the run's partitions ({window.first} to "
             f"{window.last}); stored, they would double on the next run. The first ones:\n"

@@ -14,6 +14,7 @@ from movies_assets.automation.jobs import (
     YTS_DAILY,
 )
 from movies_assets.definitions import build_defs
+from movies_assets.partitions import keys_of, range_tags
 from movies_assets.settings import load
 
 
@@ -196,19 +197,14 @@ class TestNetflix:
         schedule = live.get_repository_def().get_schedule_def(f"{NETFLIX_DAILY}_schedule")
         return schedule.evaluate_tick(context).run_requests or []
 
-    def days(self, requests: list[dg.RunRequest]) -> list[tuple[str, ...]]:
-        """Return the day, or first and last day, of each request."""
-        names = ("partition", "asset_partition_range_start", "asset_partition_range_end")
-        return [
-            tuple(r.tags[f"dagster/{name}"] for name in names if f"dagster/{name}" in r.tags)
-            or (r.partition_key,)
-            for r in requests
-        ]
+    def days(self, requests: list[dg.RunRequest]) -> list[tuple[str, str] | None]:
+        """Return first and last day of each request."""
+        return [keys_of(request.tags) for request in requests]
 
     def test_the_newest_day_is_asked_for_on_other_days_than_sundays(self, instance, live):
         week = [(date(2025, 11, 10) + timedelta(days=n)).isoformat() for n in range(6)]
         assert [self.days(self.tick(instance, live, day)) for day in week] == [
-            [(day,)] for day in week
+            [(day, day)] for day in week
         ]
 
     def test_every_day_is_asked_for_as_a_range_on_sundays(self, instance, live):
@@ -217,12 +213,12 @@ class TestNetflix:
     def test_it_is_asked_for_whether_or_not_it_is_there(self, instance, live):
         """The look-ups may have changed since."""
         materialize(instance, live, [self.monday], NETFLIX_DAILY)
-        assert self.days(self.tick(instance, live, self.monday)) == [(self.monday,)]
+        assert self.days(self.tick(instance, live, self.monday)) == [(self.monday, self.monday)]
 
     def test_a_sunday_that_is_the_first_day_is_one_day(self, instance, tmp_path):
         netflix = {"first_day": self.sunday}
         begun = build_defs(load(data_dir=tmp_path, profile="live", netflix=netflix))
-        assert self.days(self.tick(instance, begun, self.sunday)) == [(self.sunday,)]
+        assert self.days(self.tick(instance, begun, self.sunday)) == [(self.sunday, self.sunday)]
 
     def test_before_the_first_day_nothing_is_asked_for(self, instance, tmp_path):
         netflix = {"first_day": "2030-01-01"}
@@ -238,16 +234,13 @@ class TestNetflix:
         ],
     )
     def test_what_is_under_way_is_not_asked_for_again(self, instance, live, first, last, asked):
-        tags = {
-            "dagster/asset_partition_range_start": first,
-            "dagster/asset_partition_range_end": last,
-        }
-        start(instance, NETFLIX_DAILY, tags)
+        start(instance, NETFLIX_DAILY, range_tags(first, last))
         assert bool(self.tick(instance, live, self.monday)) is asked
 
     def test_a_single_day_under_way_does_not_stand_for_all_of_them(self, instance, live):
-        start(instance, NETFLIX_DAILY, {"dagster/partition": self.sunday})
-        assert self.tick(instance, live, self.sunday)
+        start(instance, NETFLIX_DAILY, {"dagster/partition": "2025-11-08"})
+        days = self.days(self.tick(instance, live, self.sunday))
+        assert days == [("2025-10-01", "2025-11-07"), (self.sunday, self.sunday)]
 
     def test_the_samples_days_end_with_its_last_day(self, tmp_path):
         settings = load(data_dir=tmp_path)
@@ -288,21 +281,17 @@ class TestOmdb:
     @pytest.mark.parametrize(
         ("tags", "asked"),
         [
-            ({"dagster/partition": "2025"}, False),
-            ({"dagster/partition": "2023"}, True),
-            (
-                {
-                    "dagster/asset_partition_range_start": "1900",
-                    "dagster/asset_partition_range_end": "2024",
-                },
-                False,
-            ),
+            ({"dagster/partition": "2025"}, ("2024", "2024")),
+            ({"dagster/partition": "2023"}, ("2024", "2025")),
+            (range_tags("1900", "2024"), ("2025", "2025")),
+            (range_tags("2024", "2025"), None),
         ],
-        ids=["the year", "another year", "a backfill"],
+        ids=["a year", "another year", "a backfill", "both years"],
     )
     def test_what_is_under_way_is_not_asked_for(self, instance, live, tags, asked):
         start(instance, OMDB_YEARLY, tags)
-        assert bool(self.tick(instance, live)) is asked
+        request = self.tick(instance, live)
+        assert (keys_of(request.tags) if request else None) == asked
 
     def test_before_the_first_year_nothing_is_asked_for(self, instance, tmp_path):
         later = build_defs(load(data_dir=tmp_path, profile="live", omdb={"first_year": 2030}))

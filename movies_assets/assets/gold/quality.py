@@ -41,10 +41,12 @@ class DataQualitySnapshot(Contract):
     row_count: int = column("Number of rows.", ge=0)
     null_count: int = column("Number of rows in which the column is unknown.", ge=0)
     minimum: str = column(
-        "Least value as text, at most 100 characters of it; NULL for lists.", nullable=True
+        "Least value as text, at most 100 characters of it; NULL for lists and personal data.",
+        nullable=True,
     )
     maximum: str = column(
-        "Greatest value as text, at most 100 characters of it; NULL for lists.", nullable=True
+        "Greatest value as text, at most 100 characters of it; NULL for lists and personal data.",
+        nullable=True,
     )
     approximate_distinct: int = column(
         "Number of different values, off by 13% on average where there are many (HyperLogLog); "
@@ -99,6 +101,7 @@ def profile(table: Table, days: tuple[date, date] | None, columns: Collection[st
         columns: those that are stored; a contract may have gained some since.
     """
     rows, day, key = table.contract.table(table.name), table.partition_column, table.contract.key()
+    personal = table.contract.personal()
     window = days if day and table.replaces == "partitions" else None
     if window:
         edges = (edge.year if rows[day].type().is_integer() else edge for edge in window)
@@ -109,7 +112,7 @@ def profile(table: Table, days: tuple[date, date] | None, columns: Collection[st
         newest=_day(rows[day].max(), month=12, day=31) if day else ibis.null("date"),
         profiles=ibis.array(
             [
-                _figures(rows[name], is_key=key == (name,))
+                _figures(rows[name], is_key=key == (name,), is_personal=name in personal)
                 for name in rows.columns
                 if name in columns
             ]
@@ -166,16 +169,19 @@ def snapshot(profiles: Sequence[ir.Table]) -> ir.Table:
     )
 
 
-def _figures(values: ir.Column, *, is_key: bool) -> ir.StructValue:
-    """Return a column's figures; named one by one, they would make four times as much SQL."""
-    is_list = values.type().is_array()
+def _figures(values: ir.Column, *, is_key: bool, is_personal: bool) -> ir.StructValue:
+    """Return a column's figures; named one by one, they would make four times as much SQL.
+
+    The least and the greatest name are names of persons, too.
+    """
+    is_withheld = values.type().is_array() or is_personal
     unknown = ibis.null("string")
     return ibis.struct(
         {
             "column_name": values.get_name(),
             "known": values.count(),
-            "minimum": unknown if is_list else _text(values.min()),
-            "maximum": unknown if is_list else _text(values.max()),
+            "minimum": unknown if is_withheld else _text(values.min()),
+            "maximum": unknown if is_withheld else _text(values.max()),
             "approximate_distinct": _distinct(values, is_key=is_key),
         }
     )

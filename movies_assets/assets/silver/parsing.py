@@ -34,6 +34,10 @@ SPELLINGS_OF_DAYS = (
     ),
     r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})$",
 )
+ISO_INSTANT = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?"
+    r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$"
+)
 # How an unknown value of a row stands in quarantine.
 NULL = r"\N"
 # Columns that say where a row of a file came from, beside those that begin with an underscore.
@@ -75,6 +79,12 @@ def day(text: ir.StringColumn) -> ir.DateColumn:
     number = slashes(2) + words(2) + dashes(3)
     # Engines agree on what '2021-02-30' is; of other spellings each has its own opinion.
     return (year + "-" + _two_digits(month) + "-" + _two_digits(number)).try_cast("date")
+
+
+def instant(text: ir.StringColumn) -> ir.TimestampColumn:
+    """Read instants as ISO 8601 writes them, with `T` or a space; without a zone they are UTC."""
+    said = ibis.ifelse(text.strip().re_search(ISO_INSTANT), text.strip(), ibis.null("string"))
+    return said.try_cast(dt.Timestamp(timezone="UTC", scale=6))
 
 
 def _two_digits(text: ir.StringColumn) -> ir.StringColumn:

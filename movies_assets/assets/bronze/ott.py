@@ -1,0 +1,146 @@
+"""The streaming service as received: its catalogue, what was watched, and who its users are.
+
+Days on which files arrive partition them. What a row means belongs in silver; how files are read,
+whatever they look like, in `warehouse.delimited`.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import ibis.expr.datatypes as dt
+
+from movies_assets.checks.base import markdown
+from movies_assets.checks.schema import schema_check
+from movies_assets.contracts import FileRows, column
+from movies_assets.partitions import BACKFILL, days_within, ott_days
+from movies_assets.settings import Settings
+from movies_assets.table import OWNERS, Table, table
+from movies_assets.warehouse.delimited import DelimitedFiles, arrived
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from movies_assets.sources.ott import UsersOfDay
+
+LANDING = dg.AssetKey(["landing", "ott_users"])
+
+
+def landing_asset(settings: Settings) -> dg.AssetsDefinition:
+    """Build the asset of the users' files."""
+
+    @dg.asset(
+        key=LANDING,
+        group_name="ott",
+        owners=OWNERS,
+        kinds={"file"},
+        tags={"source": "ott"},
+        description="What the users API said of a day, a CSV file a day. It only knows today's "
+        "users: those of a past day are in the file that was kept, or lost, and the run fails.",
+        partitions_def=ott_days(settings),
+        backfill_policy=BACKFILL,
+    )
+    def ott_users(
+        context: dg.AssetExecutionContext,
+        ott_users: dg.ResourceParam[Callable[[Collection[Any]], Any]],
+    ) -> dg.MaterializeResult[None]:
+        found: Sequence[UsersOfDay] = ott_users(days_within(context.partition_time_window))
+        return dg.MaterializeResult(
+            metadata={
+                "files": markdown([_shown(users) for users in found]),
+                "days fetched": sum(users.is_fetched for users in found),
+            }
+        )
+
+    return ott_users
+
+
+def _shown(found: "UsersOfDay") -> dict[str, Any]:
+    return {
+        "day": str(found.day),
+        "state": "fetched" if found.is_fetched else "kept",
+        "file": found.path.name,
+        "bytes": found.path.stat().st_size,
+    }
+
+
+as_received = partial(
+    table,
+    layer="bronze",
+    group="ott",
+    partitions=ott_days,
+    partition_column="arrived_date",
+    checks=(schema_check,),
+)
+
+
+def files_of(folder: str, contract: type[FileRows], **properties: Any) -> Table:
+    """Describe the bronze table of a folder's files.
+
+    Args:
+        folder: below the landing zone of the service.
+        contract: what a row is.
+        properties: of the table.
+    """
+
+    @as_received(name=f"ott_{folder}", contract=contract, **properties)
+    def read(
+        context: dg.AssetExecutionContext, ott_landing: dg.ResourceParam[Callable[[str], Any]]
+    ) -> DelimitedFiles:
+        """Read the files of the run's days; what stood there of these days before is replaced."""
+        days: list[date] = days_within(context.partition_time_window)
+        return arrived(ott_landing(folder), days, context.run_id)
+
+    return read
+
+
+class BronzeOttTitles(FileRows):
+    """One row a record of a title, as it arrived."""
+
+    title: str = column("Title.", nullable=True)
+    genre: str = column("Its genres, joined by slashes.", nullable=True)
+    premiere: str = column("Day of its premiere, as received.", nullable=True)
+    added_date: str = column("Day on which it was added, as received.", nullable=True)
+    runtime: int = column("Running time in minutes.", nullable=True)
+    imdb_score: float = column("Score on IMDb.", nullable=True)
+    views: int = column("Views so far, as the service counts them.", nullable=True)
+    language: str = column("Language.", nullable=True)
+    arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
+
+
+ott_titles = files_of("titles", BronzeOttTitles)
+
+
+class BronzeOttViews(FileRows):
+    """One row a watch event, as it arrived."""
+
+    user_id: int = column("The service's id of the user.", nullable=True, personal=True)
+    title: str = column("Title that was watched.", nullable=True, compression="dictionary")
+    watched_at: str = column("When, as received.", nullable=True)
+    minutes: float = column("How many minutes of it.", nullable=True)
+    arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
+
+
+ott_views = files_of("views", BronzeOttViews)
+
+
+class BronzeOttUsers(FileRows):
+    """One row a user and day, as the service described the user on that day."""
+
+    user_id: int = column("The service's id of the user.", nullable=True, personal=True)
+    full_name: str = column("Name of the person.", nullable=True, personal=True)
+    email: str = column("E-mail address.", nullable=True, personal=True)
+    signup_date: str = column("Day of the registration, as received.", nullable=True)
+    preferred_genres: str = column("Genres liked best, joined by bars.", nullable=True)
+    country: str = column("Country.", nullable=True)
+    arrived_date: dt.Date = column("Day on which the service said so: the partition.")
+
+
+ott_users = files_of(
+    "users",
+    BronzeOttUsers,
+    deps=(LANDING,),
+    # Personal data is kept no longer than it is of use: past days are in the landing zone.
+    keep_partitions=lambda settings: settings.ott.keep_user_days,
+)

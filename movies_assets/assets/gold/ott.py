@@ -1,0 +1,310 @@
+"""The streaming service's figures: top lists, engagement, popularity and recommendations.
+
+Users are known by their keyed hash. Every table mirrors silver, read whole; each step is done by
+the engine, for all users at once.
+"""
+
+from functools import partial
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from movies_assets.assets.gold.shared import UNKNOWN_NAME
+from movies_assets.assets.silver.ott import matched
+from movies_assets.contracts import Contract, StringList, column
+from movies_assets.table import table
+
+# A title counts as known from as many views as six of ten titles have at most.
+KNOWN_QUANTILE = 0.6
+RECOMMENDED = 10
+OVERALL = "overall"
+
+mirror = partial(table, layer="gold", group="ott", replaces="table")
+
+
+class OttDimUser(Contract):
+    """One row a user."""
+
+    user_key: str = column("Keyed hash of the user.", key=True, personal=True)
+    signup_date: dt.Date = column("Day of the registration.", nullable=True)
+    country: str = column("Country.", nullable=True, compression="dictionary")
+    preferred_genres: StringList = column("Genres liked best; none where none is said.")
+
+
+@mirror(contract=OttDimUser)
+def ott_dim_user(silver_ott_users: ir.Table) -> ir.Table:
+    """Describe the users without saying who they are."""
+    return silver_ott_users.select(*OttDimUser.types())
+
+
+class OttDimTitle(Contract):
+    """One row a title of the catalogue."""
+
+    title_key: str = column("Name and premiere of the title.", key=True)
+    title: str = column("Title.")
+    genres: StringList = column("Genres, in lower case; none where none is known.")
+    premiere: dt.Date = column("Day of the premiere.", nullable=True)
+    added_date: dt.Date = column("Day on which it was added to the offer.", nullable=True)
+    runtime_minutes: int = column("Running time in minutes.", nullable=True)
+    imdb_score: float = column("Score on IMDb, 1 to 10.", nullable=True)
+    language: str = column("Language, or several.", nullable=True)
+
+
+@mirror(contract=OttDimTitle)
+def ott_dim_title(silver_ott_titles: ir.Table) -> ir.Table:
+    """Describe the titles."""
+    return silver_ott_titles.select(*OttDimTitle.types())
+
+
+def genres_of(titles: ir.Table) -> ir.Table:
+    """Return a row a title and genre; a title without genres has the unknown one."""
+    known = ibis.ifelse(titles.genres.length() > 0, titles.genres, ibis.array([UNKNOWN_NAME]))
+    return titles.mutate(genre=known.unnest()).drop("genres")
+
+
+def weighted(titles: ir.Table) -> ir.Table:
+    """Add the weighted score to titles with `imdb_score` and `views`, and leave out unscored ones.
+
+    It is (v/(v+m))*R + (m/(v+m))*C: v the views, R the score, C the mean score and m the 60th
+    percentile of views of all scored titles. The fewer views, the closer to the mean.
+    """
+    scored = titles.filter(titles.imdb_score.notnull())
+    of_all = scored.aggregate(
+        mean=scored.imdb_score.mean(), known=scored.views.quantile(KNOWN_QUANTILE)
+    )
+    rows = scored.cross_join(of_all)
+    seen = rows.views + rows.known
+    # Where most titles have no views, the mean has no weight.
+    share = ibis.ifelse(seen > 0, rows.views / seen, 1.0)
+    # Rounded: sums of floats differ in the last digits with the order of their rows.
+    score = (share * rows.imdb_score + (1 - share) * rows.mean).round(6)
+    return rows.mutate(weighted_score=score).drop("mean", "known")
+
+
+def ranked(titles: ir.Table) -> ir.Table:
+    """Rank weighted titles within their genre, the best first; of equal ones by their key."""
+    rows = genres_of(titles)
+    best = [rows.weighted_score.desc(), rows.views.desc(), rows.title_key]
+    place = ibis.row_number().over(group_by=rows.genre, order_by=best)
+    return rows.mutate(rank=place + 1)
+
+
+def with_views(titles: ir.Table, watched: ir.Table) -> ir.Table:
+    """Say how often each title was viewed: as the service says, else as events were counted."""
+    counted = watched.group_by("title_key").aggregate(counted=watched.views.sum())
+    rows = titles.left_join(counted, "title_key").drop("title_key_right")
+    return rows.mutate(views=ibis.coalesce(rows.views, rows.counted, 0)).drop("counted")
+
+
+class OttTopMoviesByGenre(Contract):
+    """One row a genre and title with a score."""
+
+    genre: str = column("Genre in lower case; 'unknown' for none.", key=True)
+    title_key: str = column("The title.", key=True, references="gold.ott_dim_title")
+    rank: int = column("Place in the genre, 1 the best.", ge=1)
+    weighted_score: float = column(
+        "(v/(v+m))*R + (m/(v+m))*C: v views, R score, C the mean score, m the 60th percentile of "
+        "views.",
+        ge=1,
+        le=10,
+    )
+    imdb_score: float = column("Score on IMDb, 1 to 10.", ge=1, le=10)
+    views: int = column(
+        "Views as the service counts them; where it does not, events that were counted.", ge=0
+    )
+
+
+@mirror(contract=OttTopMoviesByGenre)
+def ott_top_movies_by_genre(silver_ott_titles: ir.Table, silver_ott_watched: ir.Table) -> ir.Table:
+    """Rank the titles of each genre by their weighted score."""
+    titles = with_views(silver_ott_titles, silver_ott_watched)
+    return ranked(weighted(titles)).select(*OttTopMoviesByGenre.types())
+
+
+class OttGenreEngagement(Contract):
+    """One row a genre that a title has or a user prefers."""
+
+    genre: str = column("Genre in lower case; 'unknown' for titles without.", key=True)
+    users_preferring: int = column("Users who say they like it best.", ge=0)
+    viewers: int = column("Users who watched one of its titles.", ge=0)
+    views: int = column("Watch events of its titles; one of two genres counts in both.", ge=0)
+    minutes: float = column("Minutes watched of its titles.", ge=0)
+    average_score: float = column("Mean IMDb score of its titles.", nullable=True)
+
+
+@mirror(contract=OttGenreEngagement)
+def ott_genre_engagement(
+    silver_ott_titles: ir.Table, silver_ott_watched: ir.Table, silver_ott_users: ir.Table
+) -> ir.Table:
+    """Compare what users say they like with what they watch."""
+    titles = genres_of(silver_ott_titles).select("title_key", "genre", "imdb_score")
+    scores = titles.group_by("genre").aggregate(average_score=titles.imdb_score.mean().round(6))
+    said = silver_ott_users.select(genre=silver_ott_users.preferred_genres.unnest())
+    said = said.group_by("genre").aggregate(users_preferring=said.count())
+    seen = silver_ott_watched.inner_join(titles, "title_key")
+    seen = seen.group_by("genre").aggregate(
+        viewers=seen.user_id.nunique(), views=seen.views.sum(), minutes=seen.minutes.sum().round(3)
+    )
+    genres = ibis.union(scores.select("genre"), said.select("genre"), distinct=True)
+    rows = genres
+    for found in (scores, said, seen):
+        rows = rows.left_join(found, "genre").drop("genre_right")
+    return rows.mutate(
+        users_preferring=rows.users_preferring.fill_null(0),
+        viewers=rows.viewers.fill_null(0),
+        views=rows.views.fill_null(0),
+        minutes=rows.minutes.fill_null(0.0),
+    )
+
+
+class OttPopularMovies(Contract):
+    """One row a title and day on which it was watched; and one a title over all days."""
+
+    period: str = column("The day as YYYY-MM-DD, or 'overall'.", key=True, compression="dictionary")
+    title_key: str = column("The title.", key=True, references="gold.ott_dim_title")
+    watched_date: dt.Date = column("The day (UTC); NULL over all days.", nullable=True)
+    views: int = column("Watch events.", ge=1)
+    viewers: int = column("Users who watched it.", ge=1)
+    imdb_score: float = column("Score on IMDb, 1 to 10.", nullable=True)
+    rank: int = column("Place in the period: by viewers, then views, 1 the first.", ge=1)
+
+
+@mirror(contract=OttPopularMovies)
+def ott_popular_movies(
+    silver_ott_views: ir.Table, silver_ott_titles: ir.Table, silver_ott_watched: ir.Table
+) -> ir.Table:
+    """Count views and viewers of each title, by day and overall."""
+    events = matched(silver_ott_views, silver_ott_titles)
+    by_day = (
+        events.filter(events.title_key.notnull())
+        .group_by("title_key", "watched_date")
+        .aggregate(views=ibis._.count(), viewers=ibis._.user_id.nunique())
+    )
+    overall = silver_ott_watched.group_by("title_key").aggregate(
+        watched_date=ibis.null("date"), views=ibis._.views.sum(), viewers=ibis._.count()
+    )
+    rows = by_day.union(overall.select(*by_day.columns))
+    scores = silver_ott_titles.select("title_key", "imdb_score")
+    rows = rows.inner_join(scores, "title_key")
+    most = [rows.viewers.desc(), rows.views.desc(), rows.title_key]
+    place = ibis.row_number().over(group_by=rows.watched_date, order_by=most)
+    return rows.mutate(period=rows.watched_date.cast("string").fill_null(OVERALL), rank=place + 1)
+
+
+def first_unseen(wanted: ir.Table, lists: ir.Table, seen: ir.Table) -> ir.Table:
+    """Give each user the first ten titles not seen yet, taking from the lists in turn.
+
+    Of the first unseen titles of each list, of the second ones and so on, those with the better
+    score come first. A title that is on several lists counts on the one where it comes first.
+
+    Which place the k-th unseen title of a list has follows from the places of those seen: before
+    the seen one that is the j-th of them and has place p there are p - j unseen ones, so the k-th
+    unseen one has place k plus the number of seen ones with p - j < k. So only what was seen is put
+    in order, and no user is compared with all titles: 25 million pairs instead of billions.
+
+    Args:
+        wanted: `user_id`, `list`: which lists a user chooses from.
+        lists: `list`, `place` (1 the first), `title_key`, `score`.
+        seen: `user_id`, `title_key`.
+
+    Returns:
+        `user_id`, `rank` (from 1), `title_key`, `score`, `list`, `place`.
+    """
+    places = lists.select("list", "place", "title_key")
+    passed = seen.select("user_id", "title_key").inner_join(places, "title_key")
+    passed = passed.semi_join(wanted, ["user_id", "list"])
+    number = ibis.row_number().over(
+        group_by=[passed.user_id, passed["list"]], order_by=passed.place
+    )
+    passed = passed.select("user_id", "list", before=passed.place - number - 1)
+    passed = passed.filter(passed.before < RECOMMENDED)
+    skipped = passed.group_by("user_id", "list").aggregate(
+        places=ibis.array(
+            [turn + (passed.before < turn).sum() for turn in range(1, RECOMMENDED + 1)]
+        )
+    )
+    rows = wanted.left_join(skipped, ["user_id", "list"])
+    rows = rows.mutate(turn=ibis.range(1, RECOMMENDED + 1).unnest())
+    rows = rows.mutate(place=ibis.coalesce(rows.places[rows.turn - 1], rows.turn))
+    rows = rows.select("user_id", "list", "turn", "place").inner_join(lists, ["list", "place"])
+    choice = ibis.struct({"turn": rows.turn, "list": rows["list"], "place": rows.place})
+    best = rows.group_by("user_id", "title_key").aggregate(
+        score=rows.score.max(), choice=choice.min()
+    )
+    order = [best.choice["turn"], best.score.desc(), best.title_key]
+    rank = ibis.row_number().over(group_by=best.user_id, order_by=order) + 1
+    chosen = best.mutate(rank=rank).filter(ibis._.rank <= RECOMMENDED)
+    return chosen.select(
+        "user_id",
+        "rank",
+        "title_key",
+        "score",
+        list=chosen.choice["list"],
+        place=chosen.choice["place"],
+    )
+
+
+def lists_of(top: ir.Table) -> ir.Table:
+    """Return the lists to choose from: each genre's, and all titles in one.
+
+    Args:
+        top: `gold.ott_top_movies_by_genre`.
+    """
+    titles = top.select("title_key", "weighted_score", "views").distinct()
+    best = [titles.weighted_score.desc(), titles.views.desc(), titles.title_key]
+    overall = titles.select(
+        "title_key",
+        list=ibis.literal(OVERALL),
+        place=ibis.row_number().over(order_by=best) + 1,
+        score=titles.weighted_score,
+    )
+    by_genre = top.select("title_key", list=top.genre, place=top["rank"], score=top.weighted_score)
+    return by_genre.union(overall.select(*by_genre.columns))
+
+
+def lists_wanted(users: ir.Table, lists: ir.Table) -> ir.Table:
+    """Say which lists a user chooses from: the preferred genres', without any the one of all.
+
+    Args:
+        users: `user_id`, `preferred_genres`.
+        lists: see `lists_of`.
+    """
+    said = users.select("user_id", list=users.preferred_genres.unnest())
+    by_taste = said.semi_join(lists.select("list").distinct(), "list")
+    others = users.select("user_id").anti_join(by_taste, "user_id")
+    return by_taste.union(others.mutate(list=ibis.literal(OVERALL)))
+
+
+class OttRecommendations(Contract):
+    """One row a user and recommended title that the user has not watched."""
+
+    user_key: str = column("The user.", key=True, references="gold.ott_dim_user", personal=True)
+    rank: int = column("Place among the user's, 1 the first.", key=True, ge=1, le=RECOMMENDED)
+    title_key: str = column("The title.", references="gold.ott_dim_title", compression="dictionary")
+    genre: str = column(
+        "The preferred genre that it was chosen from; 'overall' for users without any.",
+        compression="dictionary",
+    )
+    score: float = column("Its weighted score, 1 to 10.", ge=1, le=10)
+    reason: str = column("Why it is recommended.", compression="dictionary")
+
+
+@mirror(contract=OttRecommendations)
+def ott_recommendations(
+    silver_ott_users: ir.Table, silver_ott_watched: ir.Table, gold_ott_top_movies_by_genre: ir.Table
+) -> ir.Table:
+    """Recommend to each user the best unseen titles of the preferred genres, taken in turn."""
+    lists = lists_of(gold_ott_top_movies_by_genre)
+    wanted = lists_wanted(silver_ott_users, lists)
+    rows = first_unseen(wanted, lists, silver_ott_watched)
+    number = "number " + rows.place.cast("string")
+    reason = ibis.ifelse(
+        rows["list"] == OVERALL, number + " overall", "you like " + rows["list"] + ": " + number
+    )
+    keys = silver_ott_users.select("user_id", "user_key")
+    return (
+        rows.mutate(genre=rows["list"], reason=reason)
+        .inner_join(keys, "user_id")
+        .select(*OttRecommendations.types())
+    )

@@ -85,6 +85,8 @@ class FakeYts:
 
 
 # The first line of each of IMDb's dumps.
+STORED_DAY, STORED_YEAR = "2025-10-30", "2025"
+
 IMDB_HEADERS = {
     "name.basics": "nconst primaryName birthYear deathYear primaryProfession knownForTitles",
     "title.akas": ("titleId ordering title region language types attributes isOriginalTitle"),
@@ -196,6 +198,7 @@ def arrive(
     path: str,
     titles: Sequence[Mapping[str, Any]],
     columns: Sequence[str] = COLUMNS,
+    folder: str = "netflix/titles",
 ) -> Path:
     """Let a file of Netflix's titles arrive, or take the place of the one that is there.
 
@@ -204,15 +207,80 @@ def arrive(
         path: its day and name: `2025-10-30/titles.csv`.
         titles: what columns of its titles say.
         columns: its header.
+        folder: where else than among Netflix's titles.
     """
     text = StringIO(newline="")
     rows = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
     rows.writeheader()
     rows.writerows(titles)
-    file = landing / "netflix" / "titles" / path
+    file = landing / folder / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text.getvalue(), encoding="utf-8")
     return file
+
+
+OTT_COLUMNS = {
+    "titles": [
+        "Title", "Genre", "Premiere", "Added Date", "Runtime", "IMDb Score", "Views", "Language"
+    ],
+    "views": ["user_id", "title", "watched_at", "minutes"],
+    "users": ["user_id", "full_name", "email", "signup_date", "preferred_genres", "country"],
+}  # fmt: skip
+
+
+def ott_title(title: str, **changes: Any) -> dict[str, Any]:
+    """Return a sound title of the streaming service as a file has it."""
+    return {
+        "Title": title,
+        "Genre": "Drama",
+        "Premiere": "August 5, 2019",
+        "Added Date": "2020-01-31",
+        "Runtime": 90,
+        "IMDb Score": 7.1,
+        "Views": 100,
+        "Language": "English",
+        **changes,
+    }
+
+
+def ott_view(user_id: Any, title: str, **changes: Any) -> dict[str, Any]:
+    """Return a sound watch event as a file has it."""
+    sound = {"watched_at": f"{STORED_DAY}T20:15:00Z", "minutes": 45}
+    return {"user_id": user_id, "title": title, **sound, **changes}
+
+
+def ott_user(user_id: Any, **changes: Any) -> dict[str, Any]:
+    """Return a sound user as our file has it."""
+    return {
+        "user_id": user_id,
+        "full_name": f"Person {user_id}",
+        "email": f"person{user_id}@mail.example",
+        "signup_date": "2024-02-29",
+        "preferred_genres": "Drama",
+        "country": "Poland",
+        **changes,
+    }
+
+
+def arrive_ott(landing: Path, day: str, **rows: Sequence[Mapping[str, Any]]) -> None:
+    """Let files of the streaming service arrive: `titles`, `views`, `users`."""
+    for folder, found in rows.items():
+        path = f"{day}/{folder}.csv"
+        arrive(landing, path, found, OTT_COLUMNS[folder], f"ott/{folder}")
+
+
+SOUND_OTT: dict[str, list[dict[str, Any]]] = {
+    "titles": [
+        ott_title("Seen by all"),
+        ott_title("Seen by none", Genre="Drama/Science fiction", Views=10),
+    ],
+    "views": [
+        *(ott_view(1 + n % 2, "Seen by all", minutes=n) for n in range(2)),
+        *(ott_view(n, "Seen by all") for n in range(3, 30)),
+        ott_view(1, "Not in the catalogue"),
+    ],
+    "users": [ott_user(n) for n in range(1, 30)],
+}
 
 
 # The tables below Netflix's bronze.
@@ -342,7 +410,6 @@ def sample_platform(settings: Settings, instance: dg.DagsterInstance) -> Platfor
     return Platform(settings, instance)
 
 
-STORED_DAY, STORED_YEAR = "2025-10-30", "2025"
 ALL_DUMPS = ImdbSettings(files=FILES)
 A_MOVIE, A_SERIES, EPISODES = "tt0000001", "tt0000002", ["tt0000003", "tt0000004"]
 SOUND_DUMPS: dict[str, Rows] = {
@@ -398,11 +465,13 @@ def stored_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     land(settings.landing, STORED_DAY, SOUND_DUMPS)
     with dg.DagsterInstance.ephemeral() as ephemeral:
         lookups = partial(on_disk, settings.landing, **SOUND_LOOKUPS)
-        resources = {"netflix_lookup": lookups}
+        resources = {"netflix_lookup": lookups, "ott_users": lambda _: []}
         stored = Platform(settings, ephemeral, lambda: source, resources=resources)
         stored.run(STORED_DAY)
         stored.run("2025-10-29", STORED_DAY, job="imdb_daily")
         arrive(settings.landing, f"{STORED_DAY}/titles.csv", SOUND_TITLES)
         stored.run(STORED_DAY, job="netflix_daily")
         stored.run(STORED_YEAR, job="omdb_yearly")
+        arrive_ott(settings.landing, STORED_DAY, **SOUND_OTT)
+        stored.run(STORED_DAY, job="ott_daily")
     return stored.warehouse.path

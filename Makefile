@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 PORT ?= 3000
 # Jobs, and how many of their newest partitions `make run` runs.
-JOBS ?= --job yts_daily 30 --job imdb_daily 3 --job netflix_daily 30 --job omdb_yearly 3
+JOBS ?= --job yts_daily 30 --job imdb_daily 3 --job netflix_daily 30 --job omdb_yearly 3 --job ott_daily 30
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 # `dagster job execute` takes no workspace in Dagster 1.13; workspace.yaml names the same module

@@ -67,6 +67,19 @@ GROUP BY category_name
 ORDER BY titles DESC, category_name
 LIMIT 5
 """
+POPULAR = """
+SELECT title.title, popular.viewers, popular.views, popular.imdb_score
+FROM gold.ott_popular_movies AS popular JOIN gold.ott_dim_title AS title USING (title_key)
+WHERE popular.period = 'overall'
+ORDER BY popular.rank
+LIMIT 5
+"""
+GENRES = """
+SELECT genre, users_preferring, viewers, views, round(average_score, 2)
+FROM gold.ott_genre_engagement
+ORDER BY viewers DESC, genre
+LIMIT 5
+"""
 
 
 class List(NamedTuple):
@@ -104,6 +117,16 @@ LISTS = [
         "gold.omdb_releases",
         ["Releases by year", ">Movies", ">Series", ">Games"],
         RELEASES,
+    ),
+    List(
+        "gold.ott_popular_movies",
+        ["Most watched titles", ">Viewers", ">Views", ">Score"],
+        POPULAR,
+    ),
+    List(
+        "gold.ott_genre_engagement",
+        ["Genres watched most", ">Users liking", ">Viewers", ">Views", ">Score"],
+        GENRES,
     ),
 ]
 

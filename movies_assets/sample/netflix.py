@@ -7,10 +7,8 @@ all there, in small numbers.
 Text belongs into `words`, HTTP into `netflix_server`.
 """
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +21,7 @@ from movies_assets.sample.catalogue import (
     draw_story,
     weighted_table,
 )
+from movies_assets.sample.deliveries import DAYS, CsvFormat, Row, check_size, numbers_by_day
 from movies_assets.sample.files import whole_file
 
 COLUMNS = (
@@ -49,36 +48,14 @@ LOOKUPS = {
 """The column of values in each look-up; the other one is `show_id`."""
 TITLES = 400
 FEWEST_TITLES, MOST_TITLES = 200, 1_000_000
-DAYS = 30
-"""Titles arrive within so many days, the last of which is the last day."""
-
-Row = dict[str, str]
 
 
 class _Delivery(NamedTuple):
     """How the titles of a day arrive."""
 
+    format: CsvFormat = CsvFormat(COLUMNS)
     names: Sequence[str] = ("titles.csv",)
     days_late: int = 0
-    columns: Sequence[str] = COLUMNS
-    delimiter: str = ","
-    encoding: str = "utf-8-sig"
-
-    def content(self, rows: Iterable[Row]) -> bytes:
-        text = StringIO(newline="")
-        writer = csv.DictWriter(
-            text, self.columns, delimiter=self.delimiter, extrasaction="ignore", restval=""
-        )
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue().encode(self.encoding)
-
-    def can_hold(self, row: Row) -> bool:
-        try:
-            "".join(row.values()).encode(self.encoding)
-        except UnicodeEncodeError:
-            return False
-        return True
 
 
 # Days are counted from that of the first delivery.
@@ -87,9 +64,9 @@ _CP1252_DAY = 14
 _DELIVERIES = {
     7: _Delivery(names=("titles-1.csv", "titles-2.csv")),
     9: _Delivery(names=("titles-late.csv",), days_late=3),
-    _CP1252_DAY: _Delivery(delimiter=";", encoding="cp1252"),
-    20: _Delivery(columns=(*COLUMNS[:-1], NEW_COLUMN, COLUMNS[-1])),
-    22: _Delivery(columns=[column for column in COLUMNS if column != LACKING_COLUMN]),
+    _CP1252_DAY: _Delivery(CsvFormat(COLUMNS, delimiter=";", encoding="cp1252")),
+    20: _Delivery(CsvFormat((*COLUMNS[:-1], NEW_COLUMN, COLUMNS[-1]))),
+    22: _Delivery(CsvFormat([column for column in COLUMNS if column != LACKING_COLUMN])),
 }
 _USUAL = _Delivery()
 
@@ -166,13 +143,13 @@ def arrivals(*, last_day: date, titles: int = TITLES, seed: int = 1) -> Iterator
         day, delivery = first_day + timedelta(number), _DELIVERIES.get(number, _USUAL)
         rows = left + _rows_of(numbers, number, day, seed, initial=titles // 2)
         # What an encoding lacks has to wait for the next file.
-        left = [row for row in rows if not delivery.can_hold(row)]
-        rows = [row for row in rows if delivery.can_hold(row)] if left else rows
+        left = [row for row in rows if not delivery.format.can_hold(row)]
+        rows = [row for row in rows if delivery.format.can_hold(row)] if left else rows
         files = len(delivery.names)
         for part, name in enumerate(delivery.names):
             share = rows[len(rows) * part // files : len(rows) * (part + 1) // files]
             arrived = day + timedelta(delivery.days_late)
-            yield Arrival(day, name, arrived, delivery.content(share))
+            yield Arrival(day, name, arrived, delivery.format.content(share))
 
 
 def lookup(name: str, *, titles: int = TITLES, seed: int = 1) -> bytes:
@@ -193,7 +170,7 @@ def lookup(name: str, *, titles: int = TITLES, seed: int = 1) -> bytes:
     nowhere = (str(_FIRST_ID + _IDS + number) for number in range(_ORPHANS))
     orphans = [{column: rows[0][column], "show_id": nobody} for nobody in nowhere]
     half = len(rows) // 2
-    return _Delivery(columns=(column, "show_id")).content(rows[:half] + orphans + rows[half:])
+    return CsvFormat((column, "show_id")).content(rows[:half] + orphans + rows[half:])
 
 
 def show_id(number: int) -> str:
@@ -202,22 +179,13 @@ def show_id(number: int) -> str:
 
 
 def _check(titles: int) -> None:
-    if not FEWEST_TITLES <= titles <= MOST_TITLES:
-        raise ValueError(
-            f"{titles} titles: from {FEWEST_TITLES} to {MOST_TITLES:,} are possible, for fewer "
-            "would not have all oddities"
-        )
+    check_size("titles", titles, FEWEST_TITLES, MOST_TITLES)
 
 
 def _numbers_by_day(titles: int) -> Mapping[int, range]:
-    """Returns which titles arrive on which day: half of them at first, the others evenly."""
+    """Returns which titles arrive on which day."""
     _check(titles)
-    initial = titles // 2
-    days = [day for day in range(1, DAYS) if day not in _QUIET_DAYS]
-    ends = [initial + (titles - initial) * (n + 1) // len(days) for n in range(len(days))]
-    starts = [initial, *ends[:-1]]
-    later = zip(days, map(range, starts, ends), strict=True)
-    return {0: range(initial), **dict(later)}
+    return numbers_by_day(titles, _QUIET_DAYS)
 
 
 def _rows_of(numbers: range, day_number: int, day: date, seed: int, *, initial: int) -> list[Row]:

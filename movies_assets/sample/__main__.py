@@ -2,7 +2,7 @@
 
 Without a command it serves the movie catalogue; `imdb` writes dumps, `imdb-server` serves them;
 `netflix` delivers titles, `netflix-server` serves the look-ups about them, `omdb-server` OMDb's
-search.
+search; `ott` delivers what a streaming service does, `ott-server` serves its users.
 Commands only: what is served and written belongs in the other modules.
 """
 
@@ -13,11 +13,14 @@ from pathlib import Path
 import click
 from starlette.types import ASGIApp
 
-from movies_assets.sample import imdb, netflix, netflix_server, serving
+from movies_assets.sample import imdb, netflix, netflix_server, ott, ott_server, serving
 from movies_assets.sample.catalogue import Catalogue
 from movies_assets.sample.imdb_server import create_folder_app
 from movies_assets.sample.omdb import Titles
 from movies_assets.sample.omdb_server import QUOTA, SAMPLE_KEY, create_omdb_app
+from movies_assets.sample.ott_titles import TITLES
+from movies_assets.sample.ott_users import USERS
+from movies_assets.sample.ott_views import VIEWS
 from movies_assets.sample.server import BASE_PATH, create_app
 
 
@@ -33,6 +36,7 @@ _DATE = click.DateTime(["%Y-%m-%d"])
 _SEED = click.option("--seed", default=1, help="Another seed is another world.")
 _HOST = click.option("--host", default="127.0.0.1", help="Address to listen on.")
 _TITLES = click.option("--titles", default=netflix.TITLES, help="How many.")
+_USERS = click.option("--users", default=USERS, help="How many ever sign up.")
 _PORT = click.option("--port", default=0, help="0 takes a free one.")
 
 
@@ -154,6 +158,51 @@ def serve_searches(  # noqa: PLR0913 - one an option
     _serve(
         lambda: create_omdb_app(titles, key=key, quota=quota, latency_seconds=latency),
         "",
+        host,
+        port,
+    )
+
+
+@main.command("ott")
+@click.option("--folder", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--last-day", type=_DATE, callback=_day, help="Last day of the 30 [default: yesterday]."
+)
+@_USERS
+@click.option("--titles", default=TITLES, help="How many.")
+@click.option("--views", default=VIEWS, help="How many are watched.")
+@_SEED
+def deliver_service(
+    *, folder: Path, last_day: date, users: int, titles: int, views: int, seed: int
+) -> None:
+    """Deliver a fictional streaming service into titles, views and users below a folder.
+
+    What arrives are files of 30 days; each new one is printed.
+    """
+    sizes = {"users": users, "titles": titles, "views": views}
+    try:
+        for path in ott.deliver_all(folder, last_day=last_day, seed=seed, **sizes):
+            click.echo(f"{path.relative_to(folder)}: {path.stat().st_size:,} bytes")
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("ott-server")
+@_USERS
+@click.option("--last-day", type=_DATE, callback=_day, help="The day it is [default: yesterday].")
+@_SEED
+@_HOST
+@_PORT
+@click.option("--latency", default=0.0, help="Seconds that a reply takes.")
+def serve_users(
+    *, users: int, last_day: date, seed: int, host: str, port: int, latency: float
+) -> None:
+    """Serve the users of the service until interrupted; the first line is the base URL."""
+    _serve(
+        lambda: ott_server.create_ott_app(
+            users, last_day=last_day, seed=seed, latency_seconds=latency
+        ),
+        ott_server.BASE_PATH,
         host,
         port,
     )

@@ -16,6 +16,9 @@ from starlette.types import Message, Receive, Scope, Send
 Kind = Literal[
     "publish",
     "reupload",
+    "sign_up",
+    "leave",
+    "overstate",
     "slow",
     "too_many_requests",
     "server_error",
@@ -37,6 +40,10 @@ movie moves to the front) and `slow` (waits `seconds`) come before the reply; th
 429, 503 in plain text, a web page (with status 200), a connection closed in mid body (over TCP
 only), half a JSON text, an envelope with status 'error', one without data, `size_bytes` of
 body, and `body` itself.
+
+Only lists of users have `overstate` (the total is three too high) and, behind the reply, `sign_up` (a
+user comes in front of all others, so that one stands on two pages) and `leave` (the first one goes,
+so that one stands on none).
 
 Only files have the last five: half a file that claims to be a whole one, a file with a wrong byte
 in the middle, a connection closed in mid body after which another version of the file is served, a
@@ -95,7 +102,7 @@ class Fault:
         status = self.status or _STATUSES.get(self.kind, 200)
         match self.kind:
             case (
-                "publish" | "reupload" | "slow"
+                "publish" | "reupload" | "sign_up" | "leave" | "overstate" | "slow"
                 | "truncated" | "corrupt" | "replaced" | "ranges_ignored" | "no_etag"
             ):  # fmt: skip
                 return None

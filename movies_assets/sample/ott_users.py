@@ -1,0 +1,292 @@
+"""The fictional users of a streaming service, as its API tells of them and as they are kept.
+
+A user is a pure function of the seed and a number; users sign up in the order of their numbers, and
+a few leave. All people, addresses and telephone numbers are made up. HTTP belongs into
+`ott_server`.
+"""
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from movies_assets.sample import words
+from movies_assets.sample.catalogue import weighted_table
+from movies_assets.sample.deliveries import DAYS, check_size
+from movies_assets.sample.draws import Flags, Integers, below, draw
+
+USERS = 300
+FEWEST_USERS, MOST_USERS = 50, 1_000_000
+GENRES = tuple(words.GENRE_WEIGHTS)[:14]
+MOST_TASTES = 4
+"""Users prefer from one to so many genres."""
+
+FIRST_ID = 1001
+"""The id of the user with number 0."""
+_ESTABLISHED_PERCENT, _OLDEST_DAYS = 85, 1500
+_LEAVES, _LEAVERS = 17, 30
+"""Of so many users the one with this number leaves."""
+_SILENT_PERCENT = 10
+"""So many say nothing of what they prefer, though they do prefer something."""
+
+_TASTES = np.array(
+    weighted_table({number: words.GENRE_WEIGHTS[genre] for number, genre in enumerate(GENRES)})
+)
+_COUNTRIES = weighted_table(words.COUNTRY_WEIGHTS)
+_MAIL_HOSTS = ("post.example", "inbox.example", "letters.example")
+
+Row = tuple[int, str, str, str, str, str]
+"""What is kept of a user: see `COLUMNS`."""
+COLUMNS = ("user_id", "full_name", "email", "signup_date", "preferred_genres", "country")
+
+
+class User(NamedTuple):
+    """A user; what is unknown is empty.
+
+    Attributes:
+        number: The place in the order of signing up, from 0.
+        first_name: Given name.
+        last_name: Surname, with what may follow it.
+        email: Address; a few have none or one that cannot be.
+        signup_date: The day.
+        genres: What the user says to prefer; none for those who do not say.
+        country: Name of the country.
+    """
+
+    number: int
+    first_name: str
+    last_name: str
+    email: str
+    signup_date: date
+    genres: Sequence[str]
+    country: str
+
+    @property
+    def user_id(self) -> int:
+        """The id that the service uses."""
+        return FIRST_ID + self.number
+
+    @property
+    def full_name(self) -> str:
+        """Both names."""
+        return f"{self.first_name} {self.last_name}"
+
+
+class Users:
+    """All users who ever sign up until a last day.
+
+    Args:
+        users: How many.
+        last_day: The last of 30 days, counted from 0, on which they watch.
+        seed: Another seed is other people.
+
+    Attributes:
+        signed_up: The number of the day on which each signs up; negative before the first one.
+        left: The number of the day from which each is gone; 30 for those who stay.
+
+    Raises:
+        ValueError: There cannot be so many or so few users.
+    """
+
+    def __init__(self, users: int, last_day: date, seed: int = 1) -> None:
+        check_size("users", users, FEWEST_USERS, MOST_USERS)
+        self.first_day = last_day - timedelta(DAYS - 1)
+        self.seed, self._count = seed, users
+        numbers = np.arange(users)
+        self.signed_up = self._signup_days(numbers)
+        leaving = below(draw(seed, "leaving", numbers), DAYS)
+        leaves = (numbers % _LEAVERS == _LEAVES) & (leaving > self.signed_up)
+        self.left = np.where(leaves, leaving, DAYS)
+
+    def __len__(self) -> int:
+        """Returns how many ever sign up."""
+        return self._count
+
+    def present(self, day: int) -> Flags:
+        """Returns of each user whether the service knows them on a day, by its number."""
+        known: Flags = (self.signed_up <= day) & (day < self.left)
+        return known
+
+    def tastes(self) -> tuple[Integers, Integers]:
+        """Returns what users like to see, whether they say so or not.
+
+        Returns:
+            Of each user the numbers of up to `MOST_TASTES` genres, and how many of them hold.
+        """
+        return _tastes(self.seed, np.arange(self._count))
+
+    def people(self, numbers: Integers) -> list[User]:
+        """Returns the users with some numbers; negative ones have signed up lately as well."""
+        seed = self.seed
+
+        def picked(what: str, table: Sequence[str]) -> list[str]:
+            places = below(draw(seed, what, numbers), len(table)).tolist()
+            return [table[place] for place in places]
+
+        tastes, counts = _tastes(seed, numbers)
+        silent = below(draw(seed, "silent", numbers), 100) < _SILENT_PERCENT
+        known = np.where(silent, 0, counts).tolist()
+        columns = zip(
+            numbers.tolist(),
+            picked("first name", words.NAMES),
+            picked("surname", words.SURNAMES),
+            picked("mail host", _MAIL_HOSTS),
+            self._signup_days(numbers).tolist(),
+            (dict.fromkeys(row[:n]) for row, n in zip(tastes.tolist(), known, strict=True)),
+            picked("country", _COUNTRIES),
+            strict=True,
+        )
+        return [
+            _odd(
+                User(
+                    number=number,
+                    first_name=first,
+                    last_name=last,
+                    email=f"{_ascii(first)}.{_ascii(last)}.{FIRST_ID + number}@{host}",
+                    signup_date=self.first_day + timedelta(day),
+                    genres=[GENRES[genre] for genre in genres],
+                    country=country,
+                )
+            )
+            for number, first, last, host, day, genres, country in columns
+        ]
+
+    def _signup_days(self, numbers: Integers) -> Integers:
+        established = self._count * _ESTABLISHED_PERCENT // 100
+        before = -1 - _OLDEST_DAYS * (established - 1 - numbers) // established
+        since = (numbers - established) * DAYS // (self._count - established)
+        days = np.where(numbers < established, before, since)
+        return np.where(numbers < 0, DAYS - 1, days).astype(np.int64)
+
+
+class Service:
+    """Who the service knows now; users may sign up and leave while someone pages.
+
+    Args:
+        users: How many ever sign up until the last day.
+        last_day: The day that it is.
+        seed: Another seed is other people.
+
+    Raises:
+        ValueError: There cannot be so many or so few users.
+    """
+
+    def __init__(self, users: int, last_day: date, seed: int = 1) -> None:
+        self._users = Users(users, last_day, seed)
+        self._numbers = np.flatnonzero(self._users.present(DAYS - 1))
+
+    def __len__(self) -> int:
+        """Returns how many users there are."""
+        return len(self._numbers)
+
+    def page(self, skip: int, limit: int) -> list[dict[str, Any]]:
+        """Returns users in the order of their ids, as the API tells of them.
+
+        Args:
+            skip: How many to leave out.
+            limit: How many to return at most.
+        """
+        return [as_told(user) for user in self._users.people(self._numbers[skip : skip + limit])]
+
+    def sign_up(self) -> None:
+        """Adds a user whose id comes before all others."""
+        first = min(int(self._numbers[0]), 0) if len(self) else 0
+        self._numbers = np.concatenate([np.array([first - 1]), self._numbers])
+
+    def leave(self) -> None:
+        """Removes the user with the first id."""
+        self._numbers = self._numbers[1:]
+
+
+def as_told(user: User) -> dict[str, Any]:
+    """Returns what the API says of a user: far more than anyone needs, and in several ways."""
+    number = user.number
+    told: dict[str, Any] = {
+        "id": user.user_id,
+        "fullName": user.full_name,
+        "email": user.email or None,
+        "phone": f"+00 555-{number * 7919 % 10_000:04d}",
+        "birthDate": str(date(1950, 1, 1) + timedelta(number * 7919 % 20_000)),
+        "signupDate": str(user.signup_date),
+        "preferredGenres": list(user.genres),
+        "country": user.country or None,
+        "address": {"street": f"{number % 99 + 1} Sample Road", "city": words.PLACES[number % 60]},
+    }
+    if number % 20 in _TOLD_OTHERWISE:
+        _TOLD_OTHERWISE[number % 20](told, user)
+    if not user.genres:
+        _SILENCE[number % len(_SILENCE)](told)
+    return told
+
+
+def as_kept(user: User) -> Row:
+    """Returns what is kept of a user, in the order of `COLUMNS`."""
+    return (
+        user.user_id,
+        user.full_name,
+        user.email,
+        str(user.signup_date),
+        "|".join(user.genres),
+        user.country,
+    )
+
+
+def _tastes(seed: int, numbers: Integers) -> tuple[Integers, Integers]:
+    drawn = [below(draw(seed, f"taste {n}", numbers), len(_TASTES)) for n in range(MOST_TASTES)]
+    counts = 1 + below(draw(seed, "tastes", numbers), MOST_TASTES)
+    return np.stack([_TASTES[each] for each in drawn], axis=1), counts
+
+
+def _ascii(name: str) -> str:
+    if name.isascii():
+        return name.lower().replace("'", "")
+    return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+
+
+_ODDITIES: Mapping[int, Callable[[User], dict[str, str]]] = {
+    5: lambda _: {"email": ""},
+    15: lambda user: {"email": user.email.replace("@", " at ")},
+    25: lambda _: {"country": ""},
+    35: lambda user: {"last_name": f"O'{user.last_name}"},
+    40: lambda _: {"first_name": "Zoë", "last_name": "Kovač"},
+    45: lambda user: {"last_name": f"{user.last_name}, Jr."},
+}
+"""What differs in the user with this number, counted within 100."""
+
+
+def _odd(user: User) -> User:
+    oddity = _ODDITIES.get(user.number % 100)
+    return user._replace(**oddity(user)) if oddity else user  # type: ignore[arg-type]
+
+
+def _in_two_names(told: dict[str, Any], user: User) -> None:
+    del told["fullName"]
+    told |= {"firstName": user.first_name, "lastName": user.last_name}
+
+
+def _with_country_in_address(told: dict[str, Any], _: User) -> None:
+    told["address"]["country"] = told.pop("country")
+
+
+def _with_genres_as_text(separator: str) -> Callable[[dict[str, Any], User], None]:
+    def join(told: dict[str, Any], user: User) -> None:
+        told["preferredGenres"] = separator.join(user.genres)
+
+    return join
+
+
+_TOLD_OTHERWISE: Mapping[int, Callable[[dict[str, Any], User], None]] = {
+    3: _in_two_names,
+    7: _with_country_in_address,
+    11: _with_genres_as_text("|"),
+    12: _with_genres_as_text(","),
+}
+"""How the API tells of the user with this number, counted within 20."""
+_SILENCE: Sequence[Callable[[dict[str, Any]], Any]] = (
+    lambda told: told.update(preferredGenres=[]),
+    lambda told: told.update(preferredGenres=None),
+    lambda told: told.pop("preferredGenres"),
+)
+"""How the API says that a user has said nothing."""

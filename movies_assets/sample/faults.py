@@ -41,9 +41,9 @@ movie moves to the front) and `slow` (waits `seconds`) come before the reply; th
 only), half a JSON text, an envelope with status 'error', one without data, `size_bytes` of
 body, and `body` itself.
 
-Only lists of users have `overstate` (the total is three too high) and, behind the reply, `sign_up` (a
-user comes in front of all others, so that one stands on two pages) and `leave` (the first one goes,
-so that one stands on none).
+Only lists of users have `overstate` (the total is three too high) and, behind the reply, `sign_up`
+(a user comes in front of all others, so that one stands on two pages) and `leave` (the first one
+goes, so that one stands on none).
 
 Only files have the last five: half a file that claims to be a whole one, a file with a wrong byte
 in the middle, a connection closed in mid body after which another version of the file is served, a

@@ -357,8 +357,8 @@ class _Script:
     """Writes events as lines.
 
     Lines are put together from tables of texts: of all titles in three spellings (their own,
-    another one, torn in two) and those that are not listed, of days and times of day in two formats,
-    and of minutes.
+    another one, torn in two) and those that are not listed, of days and times in two formats, and
+    of minutes.
     """
 
     def __init__(

@@ -48,7 +48,7 @@ _UNLISTED = 5
 _LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)
 _GENRES = weighted_table({genre: words.GENRE_WEIGHTS[genre] for genre in GENRES})
 _NORMAL = NormalDist()
-_MEAN_SCORE, _LOWEST_SCORE, _HIGHEST_SCORE = 63, 15, 95
+_MEAN_SCORE, _LOWEST_SCORE, _HIGHEST_SCORE = 63, 15, 98
 _OLDEST_DAYS, _ADDED_WITHIN = 12_000, 1_800
 _REMADE_AFTER, _REMADE_BEFORE = timedelta(9_000), timedelta(30)
 
@@ -154,7 +154,7 @@ def _score(rank: int, luck: int, titles: int) -> int:
     """Returns a score that is higher the more a title is watched, give or take some tenths."""
     popularity = _NORMAL.inv_cdf(1 - (rank + 0.5) / titles)
     deviation = _NORMAL.inv_cdf((luck % 4096 + 0.5) / 4096)
-    score = round(_MEAN_SCORE + 10 * popularity + 3 * deviation)
+    score = round(_MEAN_SCORE + 10 * popularity + 2 * deviation)
     return min(max(score, _LOWEST_SCORE), _HIGHEST_SCORE)
 
 

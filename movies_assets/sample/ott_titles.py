@@ -4,6 +4,7 @@ A title is a pure function of the seed, its number and how many titles there are
 the files say of it, and in which odd ways, belongs into `ott`.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ COMING = {16, 66}
 
 _TITLE_DRAWS, _UNLISTED_DRAWS = 3_000_000_000, 4_000_000_000  # other numbers than elsewhere
 _UNLISTED = 5
+_NO_WORD = re.compile(r"[\W_]+")
 _LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)
 _GENRES = weighted_table({genre: words.GENRE_WEIGHTS[genre] for genre in GENRES})
 _NORMAL = NormalDist()
@@ -124,9 +126,11 @@ def unlisted(titles: Sequence[Title], seed: int = 1) -> list[str]:
 
 def normalised(name: str) -> str:
     """Returns a name without what spellings of it differ in: case, accents, signs and spaces."""
-    letters = unicodedata.normalize("NFKD", name.casefold())
-    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return " ".join("".join(each if each.isalnum() else " " for each in plain).split())
+    folded = name.casefold()
+    if not folded.isascii():
+        letters = unicodedata.normalize("NFKD", folded)
+        folded = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return _NO_WORD.sub(" ", folded).strip()
 
 
 def is_refused(title: Title) -> bool:
@@ -188,7 +192,6 @@ def _in_cp1252(english: str) -> str:
 
 def _unique(name: str, taken: Counter[str]) -> str:
     """Returns the name, with a number where another title has it."""
-    taken[normalised(name)] += 1
-    if (times := taken[normalised(name)]) == 1:
-        return name
-    return _unique(f"{name} {times}", taken)
+    normal = normalised(name)
+    taken[normal] += 1
+    return name if taken[normal] == 1 else _unique(f"{name} {taken[normal]}", taken)

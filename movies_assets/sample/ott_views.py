@@ -26,7 +26,7 @@ SLOTS = len(VIEW_DAYS)
 
 CHUNK = 1 << 19
 """So many events are computed at once."""
-_SAMPLES = 8
+_SAMPLES, _SAMPLE_SIZE = 8, 1 << 18
 
 _EVERYTHING = len(GENRES)
 """The shelf that has all titles; those before it have a genre each."""
@@ -99,7 +99,7 @@ class Audience:
 
     def popularity(self) -> Integers:
         """Returns how often each title is watched; where there are many events, about so often."""
-        size = min(-(-self.views // _SAMPLES), CHUNK)
+        size = min(-(-self.views // _SAMPLES), _SAMPLE_SIZE)
         counts = np.zeros(self._titles, np.int64)
         for sample in range(_SAMPLES):
             start = (self.views - size) * sample // (_SAMPLES - 1)

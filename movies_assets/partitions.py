@@ -1,8 +1,7 @@
 """Every partitions definition and backfill policy, each with its reason."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
-from itertools import groupby
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -91,13 +90,6 @@ def days_within(window: dg.TimeWindow) -> list[date]:
     """Return the days of a window in order."""
     first, days = window.start.date(), (window.end - window.start).days
     return [first + ONE_DAY * number for number in range(days)]
-
-
-def day_ranges(days: Iterable[date]) -> list[tuple[date, date]]:
-    """Join neighbouring days, given in order, into ranges: first and last day, both included."""
-    runs = groupby(enumerate(days), key=lambda item: item[1].toordinal() - item[0])
-    neighbours = [[day for _, day in run] for _, run in runs]
-    return [(run[0], run[-1]) for run in neighbours]
 
 
 def keys_of(tags: Mapping[str, str]) -> tuple[str, str] | None:

@@ -12,7 +12,8 @@ import duckdb
 import pandas as pd
 
 from movies_assets.checks.base import markdown
-from movies_assets.partitions import day_ranges, yts_days
+from movies_assets.days import day_ranges
+from movies_assets.partitions import yts_days
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import Warehouse
 

@@ -23,6 +23,7 @@ from movies_assets.automation.jobs import (
     YTS_ASSETS,
     YTS_DAILY,
 )
+from movies_assets.days import day_ranges
 from movies_assets.partitions import (
     ONE_DAY,
     imdb_run_dates,

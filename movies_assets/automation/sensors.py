@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from movies_assets.automation.jobs import NETFLIX_DAILY, OTT_FILES
-from movies_assets.partitions import day_ranges, netflix_days, ott_days, range_tags
+from movies_assets.days import day_ranges
+from movies_assets.partitions import netflix_days, ott_days, range_tags
 from movies_assets.settings import Settings
 
 if TYPE_CHECKING:

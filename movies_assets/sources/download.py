@@ -57,8 +57,9 @@ def storing(path: Path, needed: Callable[[], int] = lambda: 0) -> Iterator[None]
 
 def _no_room(path: Path, needed: int) -> PermanentSourceError:
     need = f"{needed:,} bytes more" if needed else "more room"
+    folder = next(folder for folder in path.parents if folder.exists())
     return PermanentSourceError(
-        f"The disk is too full for {path}: {need} needed, {shutil.disk_usage(path.parent).free:,} "
+        f"The disk is too full for {path}: {need} needed, {shutil.disk_usage(folder).free:,} "
         "bytes free. Free some space, or keep the data on a larger disk, then run again."
     )
 

@@ -36,6 +36,7 @@ Reader = Callable[[httpx.Response, Callable[[], None]], Awaitable[_T]]
 _logger = logging.getLogger(__name__)
 
 _MASK = "***"
+_ASKED = "asked"  # the URL before redirects, which goes along with a request
 _MAX_REDIRECTS = 5
 _ERROR_BODY_BYTES = 4096  # enough to recognise an error page
 _EXCERPT_CHARACTERS = 200
@@ -44,6 +45,9 @@ _SERVER_ERROR = 500
 _SECRET_NAME = re.compile("key|token|secret|passw|auth|signature|credential", re.IGNORECASE)
 # A cut-off body arrives as RemoteProtocolError or as ReadError, which is a NetworkError.
 _PASSING = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
+# What errors say that quote nothing of a reply; h11 quotes a line that it cannot read.
+_QUOTELESS = (httpx.TimeoutException, httpx.NetworkError, zlib.error)
+_QUOTELESS_TEXTS = ("peer closed connection", "Server disconnected")
 _ADVICE = {
     401: "Check the user name, password or key.",
     403: "The source refuses this address or these credentials: check both.",
@@ -82,6 +86,10 @@ DEFAULT_OPTIONS = HttpOptions()
 class SourceError(Exception):
     """A source could not be read. The message names cause, place and remedy, and no secret."""
 
+    def adding(self, text: str) -> Self:
+        """Returns the same error, whose message ends with another sentence."""
+        return type(self)(f"{self} {text}")
+
 
 class PermanentSourceError(SourceError):
     """Trying again would not help."""
@@ -97,6 +105,10 @@ class TransientSourceError(SourceError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+    def adding(self, text: str) -> Self:
+        """Returns the same error, whose message ends with another sentence."""
+        return type(self)(f"{self} {text}", self.retry_after)
 
 
 def mask_url(url: httpx.URL | str) -> str:
@@ -167,6 +179,13 @@ def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
     return " ".join(printable.split())[:_EXCERPT_CHARACTERS]
 
 
+def _shown(body: bytes, secrets: Iterable[str], *, private: bool) -> str:
+    """Returns the sentence of an error message that shows a body, or says why it does not."""
+    if private:
+        return "The body is not shown: it may hold personal data."
+    return f"The body begins: {_excerpt(body, secrets)!r}."
+
+
 def _instant(header: str) -> datetime | None:
     try:
         return parsedate_to_datetime(header).astimezone(UTC)
@@ -210,6 +229,7 @@ class Reply:
     status: int
     body: bytes
     login: frozenset[str]
+    is_private: bool = False
 
     def json(self, loads: Callable[[bytes], Any] = json.loads) -> dict[str, Any]:
         """Decodes the body.
@@ -232,9 +252,9 @@ class Reply:
 
     def unusable(self, what: str) -> PermanentSourceError:
         """Returns the error that says what is wrong with this reply."""
+        shown = _shown(self.body, self.login | _secrets(self.url), private=self.is_private)
         return PermanentSourceError(
-            f"{mask_url(self.url)} answered {what}. "
-            f"The body begins: {_excerpt(self.body, self.login | _secrets(self.url))!r}. "
+            f"{mask_url(self.url)} answered {what}. {shown} "
             "Check the base URL, and whether the source has an outage or changed its format."
         )
 
@@ -255,9 +275,14 @@ class Source:
         transport: Replaces the network, such as httpx.ASGITransport for a server in process.
         log: Receives retries and progress; by default the logger of the client's module.
 
+    Attributes:
+        is_private: Whether replies hold personal data; then no message quotes them.
+
     Raises:
         PermanentSourceError: The base URL is no HTTP URL.
     """
+
+    is_private = False
 
     def __init__(
         self,
@@ -279,7 +304,13 @@ class Source:
 
     def _http(self) -> "HttpClient":
         """Returns a connection to the source, to be opened."""
-        return HttpClient(str(self._base), self._options, transport=self._transport, log=self._log)
+        return HttpClient(
+            str(self._base),
+            self._options,
+            transport=self._transport,
+            log=self._log,
+            private=self.is_private,
+        )
 
 
 class HttpClient:
@@ -294,6 +325,8 @@ class HttpClient:
         options: Limits.
         transport: Replaces the network, such as httpx.ASGITransport for a server in process.
         log: Receives a line for each retry.
+        private: Whether replies hold personal data: neither their bodies nor where they redirect to
+            is shown.
 
     Attributes:
         requests: How many requests were sent, all tries counted.
@@ -309,6 +342,7 @@ class HttpClient:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         log: Callable[[str], None] = _logger.info,
+        private: bool = False,
     ) -> None:
         self._base = parse_base_url(base_url)
         root = self._base.copy_with(userinfo=b"", query=None, fragment=None)
@@ -317,6 +351,7 @@ class HttpClient:
         logging.getLogger("httpx").addFilter(_MASK_URLS)
         self._options = options
         self._log = log
+        self._private = private
         self.requests = 0
         self._slots = anyio.Semaphore(options.concurrency, fast_acquire=True)
         rate = options.requests_per_second
@@ -390,7 +425,7 @@ class HttpClient:
             reply = self.reply(response, await _read(response, limit))
             if len(reply.body) > limit:
                 raise PermanentSourceError(
-                    f"{mask_url(response.url)} answered more than {limit:,} bytes. "
+                    f"{mask_url(reply.url)} answered more than {limit:,} bytes. "
                     "Allow more (max_response_bytes) if that is expected."
                 )
             check(reply)
@@ -427,23 +462,39 @@ class HttpClient:
         # Without arguments, for stamina would log them: the URL has secrets.
         async def attempt() -> _T:
             async with self._turn(tries):
-                request = self._client.build_request("GET", url, headers=headers())
+                request = self._client.build_request(
+                    "GET", url, headers=headers(), extensions={_ASKED: url}
+                )
                 try:
                     async with self._reply_to(request) as response:
                         return await read(response, tries.renew)
-                except _PASSING as error:
-                    raise TransientSourceError(
-                        f"{mask_url(url)} failed: {type(error).__name__} {error}".rstrip() + "."
-                    ) from error
                 except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
-                    raise PermanentSourceError(
-                        f"{mask_url(url)} cannot be read: {type(error).__name__} {error}."
-                    ) from error
+                    failure, cause = self._failure(url, error)
+                # Not where it is caught, or what may be private would go along as its context.
+                raise failure from cause
 
         # Not fail_after: it knows a spent deadline by the clock, but _turn may just have lifted it.
         with tries.scope, suppress(TransientSourceError):
             return await self._retrying(tries.wait, attempt)
         raise tries.given_up() from tries.cause()
+
+    def _failure(self, url: httpx.URL, error: Exception) -> tuple[SourceError, Exception | None]:
+        """Returns the error for one of httpx, and its cause where that quotes nothing private."""
+        what, cause = type(error).__name__, None
+        if (
+            not self._private
+            or isinstance(error, _QUOTELESS)
+            or str(error).startswith(_QUOTELESS_TEXTS)
+        ):
+            what, cause = f"{what} {error}".rstrip(), error
+        if isinstance(error, _PASSING):
+            return TransientSourceError(f"{mask_url(url)} failed: {what}."), cause
+        return PermanentSourceError(f"{mask_url(url)} cannot be read: {what}."), cause
+
+    def _place(self, request: httpx.Request) -> httpx.URL:
+        """Returns the URL by which messages name a request: a redirect may name a person."""
+        asked: httpx.URL = request.extensions[_ASKED]
+        return asked if self._private else request.url
 
     @asynccontextmanager
     async def _turn(self, tries: "_Tries") -> AsyncIterator[None]:
@@ -470,25 +521,30 @@ class HttpClient:
                 await response.aclose()
             target = response.next_request.url
             if target.host != self._base.host or target.scheme not in {self._base.scheme, "https"}:
+                if self._private:
+                    target = target.copy_with(path="/", query=None, fragment=None)
                 raise PermanentSourceError(
-                    f"{mask_url(request.url)} redirects to another host or away from https: "
-                    f"{mask_url(target)}. Set the base URL to the new place if it is trusted."
+                    f"{mask_url(self._place(request))} redirects to another host or away from "
+                    f"https: {mask_url(target)}. Set the base URL to the new place if it is "
+                    "trusted."
                 )
             request = response.next_request
         raise PermanentSourceError(
-            f"{mask_url(request.url)}: more than {_MAX_REDIRECTS} redirects. Check the base URL."
+            f"{mask_url(self._place(request))}: more than {_MAX_REDIRECTS} redirects. "
+            "Check the base URL."
         )
 
     def reply(self, response: httpx.Response, body: bytes) -> Reply:
         """Returns a response and its body, or the beginning of it, as a reply."""
-        return Reply(response.url, response.status_code, body, self._login)
+        url = self._place(response.request)
+        return Reply(url, response.status_code, body, self._login, self._private)
 
     async def refusal(self, response: httpx.Response) -> SourceError:
         """Returns the error that a response without success amounts to."""
         body = await _read(response, _ERROR_BODY_BYTES)
-        excerpt = _excerpt(body, self._login | _secrets(response.url))
-        status = response.status_code
-        text = f"{mask_url(response.url)} answered HTTP {status}. The body begins: {excerpt!r}."
+        url, status = self._place(response.request), response.status_code
+        shown = _shown(body, self._login | _secrets(response.url), private=self._private)
+        text = f"{mask_url(url)} answered HTTP {status}. {shown}"
         if status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR:
             return TransientSourceError(text, _retry_after(response))
         return PermanentSourceError(f"{text} {_ADVICE.get(status, 'Check URL and parameters.')}")

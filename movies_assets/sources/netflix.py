@@ -16,10 +16,8 @@ from anyio.to_thread import run_sync
 
 from movies_assets.sources.download import Content, Downloader, Partial, locked, storing
 from movies_assets.sources.http import (
-    PermanentSourceError,
     Source,
     SourceError,
-    TransientSourceError,
     mask_url,
     url_below,
 )
@@ -73,7 +71,7 @@ class NetflixClient(Source):
             ):
                 return portal.call(self._fetch, file, header, target)
         except SourceError as error:
-            raise _untouched(error, target) from error
+            raise error.adding(f"{target} was not touched.") from error
 
     async def _fetch(self, file: str, header: Sequence[str], target: Path) -> Lookup:
         # What a killed process left may be older than what the server has now.
@@ -139,11 +137,3 @@ class CsvContent(Content):
         first = next(csv.reader(text, delimiter=delimiter, skipinitialspace=True), [])
         named = {name.strip(" \t\"'").casefold() for name in first}
         return [name for name in self._header if name.casefold() not in named]
-
-
-def _untouched(error: SourceError, target: Path) -> SourceError:
-    """Returns the error, and says that nothing was replaced."""
-    text = f"{error} {target} was not touched."
-    if isinstance(error, TransientSourceError):
-        return TransientSourceError(text, error.retry_after)
-    return PermanentSourceError(text)

@@ -1,12 +1,13 @@
 """Which server a profile talks to; nothing else differs between profiles."""
 
-from collections.abc import Iterable, Sequence
+import hmac
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from movies_assets.settings import SampleSettings, Section, Settings
 
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from movies_assets.sources.landing import Landing
     from movies_assets.sources.netflix import Lookup, NetflixClient
     from movies_assets.sources.omdb import OmdbClient, Year
+    from movies_assets.sources.ott import Fetched, OttClient, UserDay
     from movies_assets.sources.yts import YtsClient
 
 SAMPLE_HOST = "http://sample.invalid"
 SAMPLE_URL = f"{SAMPLE_HOST}/api/v2"
+SAMPLE_USER_KEY_SECRET = "the sample's users are nobody"  # noqa: S105 (nobody is to be protected)
+USER_KEY_CHARACTERS = 32
 
 
 def _options(section: Section, **limits: int) -> "HttpOptions":
@@ -110,12 +114,9 @@ def netflix_titles(settings: Settings) -> str:
     Where the settings name none, profile `sample` delivers its titles before the folder is first
     used. What stands there already is never changed.
     """
-    if settings.netflix.titles_url:
-        return settings.netflix.titles_url
-    folder = (settings.landing / "netflix" / "titles").resolve()
-    if settings.profile == "sample" and not folder.exists():
-        _deliver_titles(folder, settings.sample)
-    return f"file://{folder.as_posix()}"
+    return _arrivals_url(
+        settings, "netflix/titles", settings.netflix.titles_url, _deliver_netflix_titles
+    )
 
 
 def netflix_landing(settings: Settings) -> "Landing":
@@ -142,14 +143,38 @@ def netflix_lookup(settings: Settings, name: str, header: Sequence[str]) -> "Loo
     return netflix_client(settings).fetch(file, header, target)
 
 
-def _deliver_titles(folder: Path, sample: SampleSettings) -> None:
-    """Deliver the sample's titles all at once: a folder that is there is taken for complete."""
+def _arrivals_url(
+    settings: Settings, name: str, url: str | None, deliver: Callable[[Path, SampleSettings], None]
+) -> str:
+    """Return the URL of a folder in which files arrive, in a folder a day.
+
+    Args:
+        settings: where the landing zone is.
+        name: the folder's place in it.
+        url: the folder that the settings name in place of that; into it the sample delivers
+            nothing.
+        deliver: writes the files of a sample into a folder.
+    """
+    if url:
+        return url
+    folder = (settings.landing / name).resolve()
+    if settings.profile == "sample" and not folder.exists():
+        _deliver_whole(folder, lambda new: deliver(new, settings.sample))
+    return f"file://{folder.as_posix()}"
+
+
+def _deliver_netflix_titles(folder: Path, sample: SampleSettings) -> None:
     from movies_assets.sample.netflix import deliver  # noqa: PLC0415 (only the sample needs it)
 
+    deliver(folder, last_day=sample.last_day, titles=sample.netflix_titles, seed=sample.seed)
+
+
+def _deliver_whole(folder: Path, deliver: Callable[[Path], None]) -> None:
+    """Deliver a folder all at once: one that is there is taken for complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".titles-", dir=folder.parent) as parent:
+    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as parent:
         delivered = Path(parent) / folder.name
-        deliver(delivered, last_day=sample.last_day, titles=sample.netflix_titles, seed=sample.seed)
+        deliver(delivered)
         try:
             delivered.rename(folder)
         except OSError:
@@ -165,6 +190,109 @@ def _netflix_sample(sample: SampleSettings) -> "httpx.AsyncBaseTransport":
     from movies_assets.sample.netflix_server import create_netflix_app  # noqa: PLC0415
 
     return httpx.ASGITransport(create_netflix_app(sample.netflix_titles, sample.seed))
+
+
+def ott_client(settings: Settings) -> "OttClient":
+    """Return a client of the users API: the real one, or the embedded sample in this process.
+
+    Raises:
+        SettingsError: profile `live` without the API's address.
+    """
+    from movies_assets.sources.ott import OttClient  # noqa: PLC0415
+
+    live = settings.profile == "live"
+    return OttClient(
+        settings.secret("ott", "base_url") if live else f"{SAMPLE_HOST}/ott",
+        _options(settings.ott),
+        transport=None if live else _ott_sample(settings.sample),
+        page_size=settings.ott.page_size,
+        today=partial(_ott_today, settings),
+    )
+
+
+def ott_landing(settings: Settings, folder: Literal["titles", "views", "users"]) -> "Landing":
+    """Return a folder in which files of the streaming service arrive.
+
+    Where the settings name no other, profile `sample` delivers its files before the folder is first
+    used. Users are always kept in our own landing zone: nobody else writes them.
+    """
+    from movies_assets.sources.landing import Landing  # noqa: PLC0415
+
+    named = {"titles": settings.ott.titles_url, "views": settings.ott.views_url, "users": None}
+    name = f"ott/{folder}"
+    return Landing(
+        _arrivals_url(settings, name, named[folder], partial(_deliver_ott, folder)), name
+    )
+
+
+def _deliver_ott(
+    what: Literal["titles", "views", "users"], folder: Path, sample: SampleSettings
+) -> None:
+    from movies_assets.sample import ott  # noqa: PLC0415 (only the sample needs it)
+
+    day, seed = sample.last_day, sample.seed
+    users, titles, views = sample.ott_users, sample.ott_titles, sample.ott_views
+    match what:
+        case "titles":
+            ott.deliver_titles(folder, last_day=day, titles=titles, seed=seed)
+        case "views":
+            ott.deliver_views(
+                folder, last_day=day, users=users, titles=titles, views=views, seed=seed
+            )
+        case "users":
+            ott.deliver_users(folder, last_day=day, users=users, seed=seed)
+
+
+def ott_users(settings: Settings, days: Collection[date]) -> "list[UserDay]":
+    """Fetch the users of today if they are among some days; those of other days must be there.
+
+    Raises:
+        SettingsError: profile `live` without the API's address, and today's users are wanted.
+        PermanentSourceError: other days were never fetched, or the service refused.
+        TransientSourceError: the service was still failing when the time budget was spent.
+    """
+    from movies_assets.sources.ott import settle  # noqa: PLC0415
+
+    def fetch(landing: Path, day: date) -> "Fetched":
+        return ott_client(settings).fetch(landing, day)
+
+    ott_landing(settings, "users")  # the sample's past days, before a first one stands there
+    return settle(settings.landing, days, _ott_today(settings), fetch)
+
+
+def user_key(settings: Settings) -> Callable[[int], str]:
+    """Return the keyed hash by which gold knows users: 32 hexadecimal characters.
+
+    The sample has a secret of its own where the settings name none.
+
+    Raises:
+        SettingsError: profile `live` without a secret.
+    """
+    if settings.profile == "sample" and not settings.ott.user_key_secret:
+        secret = SAMPLE_USER_KEY_SECRET
+    else:
+        secret = settings.secret("ott", "user_key_secret")
+    key = secret.encode()
+
+    def hashed(user_id: int) -> str:
+        return hmac.digest(key, str(user_id).encode(), "sha256").hex()[:USER_KEY_CHARACTERS]
+
+    return hashed
+
+
+def _ott_today(settings: Settings) -> date:
+    """Return the day that the users API knows."""
+    return datetime.now(UTC).date() if settings.profile == "live" else settings.sample.last_day
+
+
+@cache
+def _ott_sample(sample: SampleSettings) -> "httpx.AsyncBaseTransport":
+    import httpx  # noqa: PLC0415
+
+    from movies_assets.sample.ott_server import create_ott_app  # noqa: PLC0415
+
+    app = create_ott_app(users=sample.ott_users, last_day=sample.last_day, seed=sample.seed)
+    return httpx.ASGITransport(app)
 
 
 def omdb_client(settings: Settings) -> "OmdbClient":

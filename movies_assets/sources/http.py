@@ -14,6 +14,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -47,6 +48,7 @@ _SECRET_NAME = re.compile("key|token|secret|passw|auth|signature|credential", re
 _PASSING = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 # What errors say that quote nothing of a reply; h11 quotes a line that it cannot read.
 _QUOTELESS = (httpx.TimeoutException, httpx.NetworkError, zlib.error)
+_QUOTED = re.compile(" (return_value|exception)=.*", re.DOTALL)
 _QUOTELESS_TEXTS = ("peer closed connection", "Server disconnected")
 _ADVICE = {
     401: "Check the user name, password or key.",
@@ -146,7 +148,7 @@ def url_below(base: httpx.URL, path: str) -> httpx.URL:
 
 
 class _MaskUrls(logging.Filter):
-    """Masks the URLs in httpx's own log lines.
+    """Masks the URLs in httpx's own log lines, which name where a private source redirects to.
 
     httpx logs every URL at INFO. The filter rewrites only what a line shows, so it changes no level
     and silences nobody; it is attached when the first client is made, not by importing this module.
@@ -155,12 +157,23 @@ class _MaskUrls(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(
-                mask_url(arg) if isinstance(arg, httpx.URL) else arg for arg in record.args
+                mask_url(_NAMED.get() or arg) if isinstance(arg, httpx.URL) else arg
+                for arg in record.args
             )
         return True
 
 
+class _QuoteNothing(logging.Filter):
+    """Cuts headers, and lines that are none, out of httpcore's log lines, which stand at DEBUG."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = _QUOTED.sub("", str(record.msg))
+        return True
+
+
 _MASK_URLS = _MaskUrls()
+_QUOTE_NOTHING = _QuoteNothing()
+_NAMED: ContextVar[httpx.URL | None] = ContextVar("the name of a request", default=None)
 
 
 def _secrets(url: httpx.URL) -> frozenset[str]:
@@ -241,11 +254,13 @@ class Reply:
             PermanentSourceError: The body is no JSON object.
         """
         try:
-            data = loads(self.body)
+            data, fault = loads(self.body), None
         except (ValueError, RecursionError) as error:
             html = self.body.lstrip()[:1] == b"<"
-            reason = f"invalid JSON ({error!s:.200})"
-            raise self.unusable("HTML instead of JSON" if html else reason) from None
+            fault = "HTML instead of JSON" if html else f"invalid JSON ({error!s:.200})"
+        # Not where it is caught: the context would have the whole body.
+        if fault:
+            raise self.unusable(fault)
         if not isinstance(data, dict):
             raise self.unusable(f"a JSON {type(data).__name__} instead of an object")
         return data
@@ -349,6 +364,8 @@ class HttpClient:
         self._root = str(root).rstrip("/")
         self._login = _secrets(self._base)
         logging.getLogger("httpx").addFilter(_MASK_URLS)
+        if private:
+            logging.getLogger("httpcore.http11").addFilter(_QUOTE_NOTHING)
         self._options = options
         self._log = log
         self._private = private
@@ -511,8 +528,7 @@ class HttpClient:
     async def _reply_to(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
         """Sends the request and follows redirects on its host."""
         for _ in range(_MAX_REDIRECTS + 1):
-            self.requests += 1
-            response = await self._client.send(request, stream=True)
+            response = await self._send(request)
             try:
                 if response.next_request is None:
                     yield response
@@ -521,18 +537,24 @@ class HttpClient:
                 await response.aclose()
             target = response.next_request.url
             if target.host != self._base.host or target.scheme not in {self._base.scheme, "https"}:
-                if self._private:
-                    target = target.copy_with(path="/", query=None, fragment=None)
+                place = "a place that is not shown" if self._private else mask_url(target)
                 raise PermanentSourceError(
                     f"{mask_url(self._place(request))} redirects to another host or away from "
-                    f"https: {mask_url(target)}. Set the base URL to the new place if it is "
-                    "trusted."
+                    f"https: {place}. Set the base URL to the new place if it is trusted."
                 )
             request = response.next_request
         raise PermanentSourceError(
             f"{mask_url(self._place(request))}: more than {_MAX_REDIRECTS} redirects. "
             "Check the base URL."
         )
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        named = _NAMED.set(self._place(request))
+        try:
+            return await self._client.send(request, stream=True)
+        finally:
+            _NAMED.reset(named)
 
     def reply(self, response: httpx.Response, body: bytes) -> Reply:
         """Returns a response and its body, or the beginning of it, as a reply."""

@@ -1,8 +1,12 @@
 """Child processes that start within milliseconds, with everything imported already."""
 
 import multiprocessing
+import os
+import signal
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 # A child forked from the test process itself would inherit the locks of its threads; the fork
@@ -17,3 +21,28 @@ def in_child(function: Callable[..., Any], *args: Any) -> Any:
     """Call a function in a process of its own; what it raises is raised here."""
     with ProcessPoolExecutor(1, mp_context=FORKSERVER) as pool:
         return pool.submit(function, *args).result()
+
+
+def dies_at(access: int, folder: Path, work: Callable[[], object]) -> bool:
+    """Do some work in a fork that kills itself before its n-th access to a folder.
+
+    Returns:
+        Whether it came so far. To be called in a process without threads, such as by `in_child`.
+    """
+    accesses = 0
+
+    def count(name: str, args: tuple[Any, ...]) -> None:
+        nonlocal accesses
+        if name in {"open", "os.rename", "os.remove", "os.mkdir"} and str(folder) in str(args[0]):
+            accesses += 1
+            if accesses == access:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1] == signal.SIGKILL
+    sys.addaudithook(count)
+    try:
+        work()
+    finally:
+        os._exit(0)

@@ -1,9 +1,11 @@
 import asyncio
 import json
+import socket
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -74,6 +76,26 @@ def switchable(current: dict[str, Any]) -> Iterator[str]:
 
     with serve(app) as url:
         yield url
+
+
+@contextmanager
+def raw_server(reply: bytes) -> Iterator[str]:
+    """Answers each connection with these bytes and closes it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(reply)
+
+        Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -24,6 +21,7 @@ from movies_assets.sources.http import (
     TransientSourceError,
     mask_url,
 )
+from movies_assets_tests.sources.conftest import raw_server
 
 FAST = HttpOptions(
     retry_wait_max_seconds=0.02,
@@ -44,26 +42,6 @@ def get(url: str, options: HttpOptions = FAST, **params: str | int) -> dict[str,
 
 def first(response: Response, times: int = 1) -> Any:
     return lambda _, number: response if number <= times else None
-
-
-@contextmanager
-def raw_server(reply: bytes) -> Iterator[str]:
-    """Answers each connection with these bytes and closes it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(reply)
-
-        Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from movies_assets.sources.http import (
     TransientSourceError,
 )
 from movies_assets.sources.imdb import FILES, Dump, ImdbClient, prune, stored
-from movies_assets_tests.faults.processes import FORKSERVER, in_child
+from movies_assets_tests.faults.processes import FORKSERVER, dies_at, in_child
 from movies_assets_tests.sources.conftest import FileServer
 
 RATINGS = "title.ratings"
@@ -482,25 +483,6 @@ def test_another_server_is_understood_too(tmp_path, landing):
         assert requests[-1].headers["range"] == "bytes=150000-"
 
 
-def die_at(event: int, landing: Path, url: str, run_date: date) -> bool:
-    """Fetches in a process that kills itself before its n-th access; returns whether it did."""
-    accesses = 0
-
-    def count(name: str, args: tuple[Any, ...]) -> None:
-        nonlocal accesses
-        if name in {"open", "os.rename", "os.remove", "os.mkdir"} and str(landing) in str(args[0]):
-            accesses += 1
-            if accesses == event:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    child = os.fork()
-    if child:
-        return os.waitpid(child, 0)[1] == signal.SIGKILL
-    sys.addaudithook(count)
-    run_child(url, landing, run_date, FAST)
-    os._exit(0)
-
-
 def complete(landing: Path, run_date: date) -> list[Dump]:
     try:
         return stored(landing, run_date, [RATINGS])
@@ -513,7 +495,7 @@ def die_everywhere(scratch: Path, url: str, run_date: date, body: bytes) -> int:
     for event in itertools.count(1):
         landing = scratch / str(event)
         shutil.copytree(scratch / "before", landing)
-        died = die_at(event, landing, url, run_date)
+        died = dies_at(event, landing, partial(run_child, url, landing, run_date, FAST))
         for dump in complete(landing, run_date):
             assert dump.path.read_bytes() == body
         run_child(url, landing, run_date, FAST)

@@ -336,7 +336,9 @@ def _parse(reply: Reply, skip: int) -> tuple[list[Any], int]:
         PermanentSourceError: The reply is no page of users, or not the one that was asked for.
     """
     data = reply.json()
-    users, total, found = data.get("users"), data.get("total"), data.get("skip")
+    users: Any = data.get("users")
+    total: Any = data.get("total")
+    found = data.get("skip")
     fault = None
     if not isinstance(users, list):
         fault = f"`users` is {_kind(data, 'users')} instead of a list"

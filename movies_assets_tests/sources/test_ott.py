@@ -258,7 +258,7 @@ class TestPages:
         assert rows(landing) == []
 
     def test_of_a_million_users_need_less_than_300_mb(self, tmp_path):
-        number = 20_000
+        number = 5_000
         with (tmp_path / "users").open("w+b") as file:
             tracemalloc.start()
             users = ott._Users(file)
@@ -548,9 +548,8 @@ class TestUsers:
         assert {tuple(each.values()) for each in rows(landing)} >= {("",) * 6}
 
     @pytest.mark.recorded
+    @pytest.mark.skipif(not RECORDED.exists(), reason="recorded: ../shared/recorded is not there")
     def test_as_recorded_are_stored(self, service, landing):
-        if not RECORDED.exists():
-            pytest.skip("recorded: ../shared/recorded is not there")
         page = json.loads(RECORDED.read_bytes())
         service.users[:] = page["users"]
         assert fetch(service, landing).users == len(page["users"]) > 0

@@ -1,6 +1,6 @@
 """Schedules: when jobs run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from itertools import groupby
@@ -23,7 +23,6 @@ from movies_assets.automation.jobs import (
     YTS_ASSETS,
     YTS_DAILY,
 )
-from movies_assets.days import day_ranges
 from movies_assets.partitions import (
     ONE_DAY,
     imdb_run_dates,
@@ -163,7 +162,7 @@ def _regularly(  # noqa: PLR0913 (what schedules differ in)
     partitions: dg.TimeWindowPartitionsDefinition,
     *,
     cron: str | list[str],
-    choose: Callable[[list[str], datetime], list[str]],
+    choose: Callable[[Sequence[str], datetime], Sequence[str]],
     description: str,
     run_config: Mapping[str, Any] | None = None,
 ) -> dg.ScheduleDefinition:
@@ -213,8 +212,8 @@ def _requests(
     context: dg.ScheduleEvaluationContext,
     job: str,
     tables: AbstractSet[dg.AssetKey],
-    keys: list[str],
-    wanted: list[str],
+    keys: Sequence[str],
+    wanted: Sequence[str],
     run_config: Mapping[str, Any] | None = None,
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for partitions that are not under way, neighbours as one range.
@@ -245,7 +244,7 @@ def _requests(
     ]
 
 
-def _ranges(keys: list[str], positions: list[int]) -> list[tuple[str, str]]:
+def _ranges(keys: Sequence[str], positions: list[int]) -> list[tuple[str, str]]:
     """Join neighbours into ranges: first and last partition, both included."""
     runs = groupby(enumerate(positions), key=lambda item: item[1] - item[0])
     neighbours = [[position for _, position in run] for _, run in runs]

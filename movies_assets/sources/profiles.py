@@ -2,14 +2,14 @@
 
 import hmac
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from movies_assets.settings import SampleSettings, Section, Settings
+from movies_assets.settings import SampleSettings, Section, Settings, SettingsError
 
 if TYPE_CHECKING:
     import httpx
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SAMPLE_HOST = "http://sample.invalid"
 SAMPLE_URL = f"{SAMPLE_HOST}/api/v2"
 SAMPLE_USER_KEY_SECRET = "the sample's users are nobody"  # noqa: S105 (nobody is to be protected)
-USER_KEY_CHARACTERS = 32
+USER_KEY_BYTES = 16
 
 
 def _options(section: Section, **limits: int) -> "HttpOptions":
@@ -234,7 +234,9 @@ def _deliver_ott(
     users, titles, views = sample.ott_users, sample.ott_titles, sample.ott_views
     match what:
         case "titles":
-            ott.deliver_titles(folder, last_day=day, titles=titles, seed=seed)
+            ott.deliver_titles(
+                folder, last_day=day, users=users, titles=titles, views=views, seed=seed
+            )
         case "views":
             ott.deliver_views(
                 folder, last_day=day, users=users, titles=titles, views=views, seed=seed
@@ -260,24 +262,42 @@ def ott_users(settings: Settings, days: Collection[date]) -> "list[UserDay]":
     return settle(settings.landing, days, _ott_today(settings), fetch)
 
 
-def user_key(settings: Settings) -> Callable[[int], str]:
-    """Return the keyed hash by which gold knows users: 32 hexadecimal characters.
+@dataclass(frozen=True)
+class UserKey:
+    """The keyed hash by which gold knows users: HMAC-SHA256 of the id, its first 16 bytes.
+
+    Attributes:
+        secret: its key.
+        problem: what to say where it is called without a secret.
+    """
+
+    secret: str | None = field(repr=False)
+    problem: str = ""
+
+    def __call__(self, user_id: int) -> str:
+        """Return the key of a user, 32 hexadecimal characters.
+
+        Raises:
+            SettingsError: there is no secret.
+        """
+        if self.secret is None:
+            raise SettingsError(self.problem)
+        digest = hmac.digest(self.secret.encode(), str(user_id).encode(), "sha256")
+        return digest[:USER_KEY_BYTES].hex()
+
+
+def user_key(settings: Settings) -> UserKey:
+    """Return the keyed hash of users; without a secret in profile `live` one that explains itself.
 
     The sample has a secret of its own where the settings name none.
-
-    Raises:
-        SettingsError: profile `live` without a secret.
     """
     if settings.profile == "sample" and not settings.ott.user_key_secret:
-        secret = SAMPLE_USER_KEY_SECRET
-    else:
-        secret = settings.secret("ott", "user_key_secret")
-    key = secret.encode()
-
-    def hashed(user_id: int) -> str:
-        return hmac.digest(key, str(user_id).encode(), "sha256").hex()[:USER_KEY_CHARACTERS]
-
-    return hashed
+        return UserKey(SAMPLE_USER_KEY_SECRET)
+    try:
+        return UserKey(settings.secret("ott", "user_key_secret"))
+    except SettingsError as error:
+        # Everything but the streaming service works without it.
+        return UserKey(None, str(error))
 
 
 def _ott_today(settings: Settings) -> date:
@@ -353,30 +373,3 @@ def _sample_transport(sample: SampleSettings) -> "httpx.AsyncBaseTransport":
 
     catalogue = Catalogue(movies=sample.movies, last_day=sample.last_day, seed=sample.seed)
     return httpx.ASGITransport(create_app(catalogue))
-
-
-def ott_landing(settings, folder):
-    from movies_assets.sources.landing import Landing
-
-    return Landing(settings.landing / "ott" / folder, f"ott/{folder}")
-
-
-def ott_users(settings, days):
-    return []
-
-
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class _Key:
-    secret: str
-
-    def __call__(self, user_id):
-        import hmac
-
-        return hmac.digest(self.secret.encode(), str(user_id).encode(), "sha256").hex()[:32]
-
-
-def user_key(settings):
-    return _Key("sample")

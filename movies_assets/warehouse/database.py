@@ -183,7 +183,7 @@ class Warehouse:
 
 
 @cache
-def _engine(  # noqa: PLR0913 (what makes an engine another one)
+def _engine(
     pid: int,
     memory_limit: str,
     spill_limit: str,

@@ -408,7 +408,7 @@ def _refused(look: Look, record: int, text: str, problem: str) -> dict[str, str 
         **dict.fromkeys(look.columns),
         RECORD: str(record),
         EXTRA: None,
-        PROBLEM: f"record {record}: {problem}",
+        PROBLEM: problem,
         LINE: text,
     }
 

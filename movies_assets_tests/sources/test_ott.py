@@ -925,4 +925,4 @@ class TestProfiles:
     def test_sample_has_a_secret_of_its_own_and_live_has_none(self, landing):
         assert re.fullmatch("[0-9a-f]{32}", user_key(load())(1))
         with pytest.raises(SettingsError, match="MOVIES_OTT__USER_KEY_SECRET is not set"):
-            user_key(self.live(landing))
+            user_key(self.live(landing))(1)

@@ -115,7 +115,7 @@ def test_a_record_with_too_few_fields_is_kept_as_it_is(load, torn):
     fields = torn.count(",") + 1
     assert found == [
         (1, None, None),
-        (None, f"record 3: {fields} of 3 fields", torn),
+        (None, f"{fields} of 3 fields", torn),
         (2, None, None),
     ]
 
@@ -190,7 +190,7 @@ def test_a_quote_that_is_never_closed_costs_its_line_only(load):
     text = f'{HEADER}Ada,2001,1\n"Bob,2002,2\nCy,2003,3\n"D\nE",2004,4\n'
     assert load(text, "title, show_id, _problem, _line") == [
         ("Ada", 1, None, None),
-        (None, None, "record 3: quotes do not match", '"Bob,2002,2'),
+        (None, None, "quotes do not match", '"Bob,2002,2'),
         ("Cy", 3, None, None),
         ("D\nE", 4, None, None),
     ]
@@ -201,7 +201,7 @@ def test_a_bad_byte_costs_its_line_only(load):
     assert load(text, "title, show_id, _problem, _line") == [
         ("Amélie é", 1, None, None),
         ("Bob é é é", 2, None, None),
-        (None, None, "record 4: not utf-8", "C\\xff,2003,3"),
+        (None, None, "not utf-8", "C\\xff,2003,3"),
     ]
 
 
@@ -220,7 +220,7 @@ def test_a_file_without_records_has_no_rows_and_is_recorded(load, store, content
 
 def test_of_a_file_with_another_first_line_every_record_is_kept(load, store):
     found = load("<html>\n<body>Not found</body>\n", "show_id, _problem, _line")
-    problem = "record 2: the file's first line names none of the columns"
+    problem = "the file's first line names none of the columns"
     assert found == [(None, problem, "<body>Not found</body>")]
     assert look(store, "header") == [(["<html>"],)]
 

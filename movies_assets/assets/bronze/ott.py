@@ -22,7 +22,7 @@ from movies_assets.warehouse.delimited import DelimitedFiles, arrived
 if TYPE_CHECKING:
     from datetime import date
 
-    from movies_assets.sources.ott import UsersOfDay
+    from movies_assets.sources.ott import UserDay
 
 LANDING = dg.AssetKey(["landing", "ott_users"])
 
@@ -45,24 +45,11 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         ott_users: dg.ResourceParam[Callable[[Collection[Any]], Any]],
     ) -> dg.MaterializeResult[None]:
-        found: Sequence[UsersOfDay] = ott_users(days_within(context.partition_time_window))
-        return dg.MaterializeResult(
-            metadata={
-                "files": markdown([_shown(users) for users in found]),
-                "days fetched": sum(users.is_fetched for users in found),
-            }
-        )
+        found: Sequence[UserDay] = ott_users(days_within(context.partition_time_window))
+        shown = [{"day": str(f.day), "state": f.state, "users": f.users} for f in found]
+        return dg.MaterializeResult(metadata={"days": markdown(shown)})
 
     return ott_users
-
-
-def _shown(found: "UsersOfDay") -> dict[str, Any]:
-    return {
-        "day": str(found.day),
-        "state": "fetched" if found.is_fetched else "kept",
-        "file": found.path.name,
-        "bytes": found.path.stat().st_size,
-    }
 
 
 as_received = partial(

@@ -1,0 +1,304 @@
+"""The streaming service as it is run: again, as a range, late, replaced, empty, and for no users."""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from movies_assets.definitions import TABLES
+from movies_assets.settings import Settings, load
+from movies_assets.sources.http import PermanentSourceError
+from movies_assets.sources.profiles import ott_users
+from movies_assets_tests.conftest import (
+    Platform,
+    arrive_ott,
+    ott_title,
+    ott_user,
+    ott_view,
+)
+
+FIRST, SECOND = "2025-10-29", "2025-10-30"
+DAILY, FILES = "ott_daily", "ott_files"
+PERSONAL = ("person1@mail.example", "Person 1")
+
+
+@pytest.fixture
+def service(tmp_path: Path, instance: dg.DagsterInstance) -> Platform:
+    """A service of which nothing has arrived; its API is never asked."""
+    settings = load(data_dir=tmp_path, ott={"first_day": "2025-10-01"})
+    for folder in ("titles", "views", "users"):
+        (settings.landing / "ott" / folder).mkdir(parents=True)
+    return Platform(settings, instance, resources={"ott_users": lambda _: []})
+
+
+@pytest.fixture
+def landing(service: Platform) -> Path:
+    return service.settings.landing
+
+
+def evaluations(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], Any]:
+    return {
+        ("/".join(found.asset_key.path), found.check_name): found
+        for found in result.get_asset_check_evaluations()
+    }
+
+
+def views_of(day: str, *names: str, users: range = range(1, 4)) -> list[dict[str, Any]]:
+    return [
+        ott_view(number, name, watched_at=f"{day}T2{number}:00:00Z")
+        for number in users
+        for name in names
+    ]
+
+
+def two_days(landing: Path) -> None:
+    titles = [ott_title(name, **{"IMDb Score": score}) for name, score in zip("ABC", (8, 7, 6))]
+    users = [ott_user(number) for number in range(1, 4)]
+    arrive_ott(landing, FIRST, titles=titles, views=views_of(FIRST, "A"), users=users)
+    arrive_ott(
+        landing,
+        SECOND,
+        titles=[ott_title("C", **{"IMDb Score": 9})],
+        views=views_of(SECOND, "A", "B", users=range(1, 2)),
+        users=users[:2],
+    )
+
+
+def test_days_in_any_order_again_or_as_a_range_lead_to_the_same_warehouse(
+    service, landing, tmp_path, instance
+):
+    two_days(landing)
+    service.run(FIRST, SECOND, job=DAILY)
+    expected = service.contents()
+    service.run(FIRST, job=DAILY)
+    assert service.contents() == expected
+    other = Platform(
+        load(data_dir=tmp_path / "other", ott={"first_day": "2025-10-01"}),
+        instance,
+        resources={"ott_users": lambda _: []},
+    )
+    two_days(other.settings.landing)
+    for day in (SECOND, FIRST, SECOND):
+        other.run(day, job=DAILY)
+    assert other.contents() == expected
+
+
+def test_the_newest_state_of_titles_and_users_counts(service, landing):
+    two_days(landing)
+    service.run(FIRST, SECOND, job=DAILY)
+    assert service.sql("SELECT imdb_score FROM silver.ott_titles WHERE title = 'C'") == [(9.0,)]
+    assert service.sql("SELECT count(*) FROM gold.ott_dim_user") == [(2,)]
+    # Who has left is known no more, but what was watched was watched.
+    assert service.sql("SELECT viewers FROM gold.ott_genre_engagement") == [(3,)]
+
+
+def test_an_event_that_is_delivered_again_on_another_day_counts_once(service, landing):
+    two_days(landing)
+    arrive_ott(landing, SECOND, views=views_of(FIRST, "A"))
+    result = service.run(FIRST, SECOND, job=DAILY)
+    assert service.sql("SELECT count(*) FROM silver.ott_views") == [(3,)]
+    conservation = evaluations(result)["silver/ott_views", "conservation"]
+    counts = [conservation.metadata[f"rows_{n}"].value for n in ("read", "kept", "duplicate")]
+    assert counts == [6, 3, 3]
+
+
+def test_a_late_file_and_a_file_that_was_replaced_count_when_their_day_is_run(service, landing):
+    two_days(landing)
+    service.run(FIRST, SECOND, job=DAILY)
+    arrive_ott(landing, FIRST, titles=[ott_title("D")], views=views_of(FIRST, "B", "D"))
+    service.run(FIRST, job=FILES)
+    titles = {title for (title,) in service.sql("SELECT title FROM gold.ott_dim_title")}
+    assert titles == {"C", "D"}  # A and B were in the file that was replaced
+    watched = service.sql("SELECT title_key, views FROM silver.ott_watched ORDER BY ALL")
+    assert {key for key, _ in watched} == {"d-2019-08-05"}
+
+
+def test_a_day_without_files_is_a_normal_day(service, landing):
+    two_days(landing)
+    service.run(FIRST, SECOND, job=DAILY)
+    before = service.contents()
+    arrive_ott(landing, "2025-10-31", users=[ott_user(1), ott_user(2)], views=[])
+    assert service.run("2025-10-31", job=DAILY).success
+    changed = {name for name, rows in service.contents().items() if rows != before[name]}
+    assert changed == {
+        "bronze.ott_users",
+        "silver.ott_users",
+        "landing.ott_users",
+        "landing.ott_views",
+    }
+
+
+def test_a_service_of_which_nothing_has_arrived_has_empty_tables(service):
+    result = service.run(SECOND, job=DAILY)
+    assert result.success
+    tables = [name for name in TABLES if ".ott_" in name]
+    assert {service.sql(f"SELECT count(*) FROM {name}")[0] for name in tables} == {(0,)}
+
+
+def test_a_new_column_and_a_missing_one_are_reported_and_nothing_is_lost(service, landing):
+    folder = landing / "ott" / "views" / SECOND
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text(f"user_id;title;watched_at;device\n1;A;{SECOND}T10:00:00Z;tv\n")
+    two_days_titles = [ott_title("A")]
+    arrive_ott(landing, SECOND, titles=two_days_titles, users=[ott_user(1)])
+    found = evaluations(service.run(SECOND, job=DAILY))["bronze/ott_views", "schema"]
+    assert not found.passed
+    assert "device, minutes" in found.description
+    assert service.sql("SELECT device, minutes FROM bronze.ott_views") == [("tv", None)]
+    looks = "SELECT encoding, separator, unknown_columns FROM landing.ott_views"
+    assert service.sql(looks) == [("utf-8", ";", ["device"])]
+
+
+def test_files_are_loaded_without_users_of_their_day(service, landing):
+    """The sensor's job: users of a late file's day may never have been fetched."""
+    arrive_ott(landing, FIRST, titles=[ott_title("A")], views=views_of(FIRST, "A"))
+    result = service.run(FIRST, job=FILES)
+    assert result.success
+    ran = {"/".join(key.path) for key in result.job_def.asset_layer.executable_asset_keys}
+    assert ran.isdisjoint({"landing/ott_users", "bronze/ott_users"})
+    assert service.sql("SELECT viewers FROM gold.ott_popular_movies WHERE period = 'overall'") == [
+        (3,)
+    ]
+
+
+@pytest.mark.parametrize("select", [["landing/ott_users"], ["bronze/ott_users"]])
+def test_users_of_a_past_day_that_was_never_fetched_fail_and_say_so(tmp_path, instance, select):
+    settings = load(data_dir=tmp_path, ott={"first_day": "2025-09-01"})
+    platform = Platform(settings, instance)
+    result = platform.run("2025-09-15", job=DAILY, select=select, raise_on_error=False)
+    assert not result.success
+    (failure,) = [e for e in result.all_events if e.is_step_failure]
+    text = str(failure.event_specific_data.error)
+    assert "users of 2025-09-15 were never fetched" in text
+
+
+def test_todays_users_are_never_stored_under_another_day(tmp_path):
+    settings = load(data_dir=tmp_path)
+    with pytest.raises(PermanentSourceError, match="2025-11-01"):
+        ott_users(settings, [date(2025, 11, 1)])
+    assert not list((settings.landing / "ott" / "users").glob("2025-11-01/*.csv"))
+
+
+def test_only_the_newest_days_of_users_are_kept_in_bronze(tmp_path, instance):
+    settings = load(data_dir=tmp_path, ott={"keep_user_days": 2})
+    platform = Platform(settings, instance, resources={"ott_users": lambda _: []})
+    for day in range(1, 5):
+        arrive_ott(settings.landing, f"2025-10-0{day}", users=[ott_user(1)])
+    for day in range(1, 5):
+        platform.run(f"2025-10-0{day}", job=DAILY, select=["bronze/ott_users"])
+    kept = platform.sql("SELECT arrived_date::VARCHAR FROM bronze.ott_users ORDER BY ALL")
+    assert kept == [("2025-10-03",), ("2025-10-04",)]
+
+
+def test_two_runs_give_the_same_recommendations_in_the_same_order(service, landing):
+    titles = [ott_title(f"T{n}", **{"IMDb Score": 5 + n % 3}) for n in range(30)]
+    users = [ott_user(n, preferred_genres="" if n % 3 else "Drama") for n in range(1, 30)]
+    views = [ott_view(n, f"T{n % 7}") for n in range(1, 30)]
+    arrive_ott(landing, SECOND, titles=titles, users=users, views=views)
+    query = "SELECT user_key, rank, title_key, score, reason FROM gold.ott_recommendations"
+    found = []
+    for _ in range(2):
+        service.run(SECOND, job=DAILY)
+        found.append(service.sql(f"{query} ORDER BY user_key, rank"))
+    assert found[0] == found[1]
+    assert len(found[0]) == 29 * 10
+
+
+def test_more_than_a_few_events_of_unknown_titles_warn(service, landing):
+    arrive_ott(
+        landing,
+        SECOND,
+        titles=[ott_title("A")],
+        users=[ott_user(1)],
+        views=views_of(SECOND, "A", "Elsewhere"),
+    )
+    found = evaluations(service.run(SECOND, job=DAILY))["silver/ott_watched", "matched"]
+    assert not found.passed
+    assert found.severity == dg.AssetCheckSeverity.WARN
+    assert found.metadata["unmatched"].value == 3
+    assert "Elsewhere" in str(found.metadata["titles watched most"].value)
+
+
+class TestPrivacy:
+    """What is known of persons stays where it is needed."""
+
+    @pytest.fixture
+    def bad_and_good(self, service, landing) -> dg.ExecuteInProcessResult:
+        """A run in which every kind of red check and quarantined row tells of persons."""
+        sound = [ott_user(n) for n in range(2, 90)]
+        broken = [
+            ott_user(1, signup_date="never"),
+            ott_user("x1", full_name="Person 1"),
+            ott_user(1, email="person1@mail.example"),
+        ]
+        arrive_ott(
+            landing,
+            SECOND,
+            titles=[ott_title("A")],
+            users=[*sound, *broken],
+            views=[ott_view(1, "A"), ott_view(90_001, "A", minutes=-1), *views_of(SECOND, "A")],
+        )
+        with (landing / "ott" / "users" / SECOND / "users.csv").open("a") as file:
+            file.write("1,Person 1,person1@mail.example\n")
+        return service.run(SECOND, job=DAILY, raise_on_error=False)
+
+    def test_names_and_addresses_are_in_no_table_of_gold_and_no_record_of_landing(
+        self, bad_and_good, service
+    ):
+        assert bad_and_good.success
+        for schema in ("gold", "landing"):
+            tables = [
+                name
+                for (name,) in service.sql(
+                    f"SELECT table_name FROM duckdb_tables() WHERE schema_name = '{schema}'"
+                )
+            ]
+            assert tables
+            for name in tables:
+                rows = str(service.sql(f"FROM {schema}.{name}"))
+                assert "@mail.example" not in rows
+                assert not re.search(r"Person \d", rows)
+
+    def test_they_are_in_no_event_log_or_metadata(self, bad_and_good, instance, capfd):
+        entries = instance.all_logs(bad_and_good.run_id)
+        events = "\n".join(entry.to_json() for entry in entries)
+        assert "quarantine" in events
+        assert "(personal)" in events
+        captured = capfd.readouterr()
+        for text in (events, captured.out, captured.err):
+            assert "@mail.example" not in text
+            assert not re.search(r"Person \d", text)
+
+    def test_keys_of_users_are_in_no_event_log(self, bad_and_good, instance, service):
+        events = "\n".join(e.to_json() for e in instance.all_logs(bad_and_good.run_id))
+        keys = [key for (key,) in service.sql("SELECT user_key FROM gold.ott_dim_user")]
+        assert keys
+        assert not [key for key in keys if key in events]
+
+    def test_the_secret_is_nowhere(self, landing, service, instance, tmp_path):
+        secret = "hush-hush-hush"  # noqa: S105 (what is looked for)
+        settings: Settings = service.settings.model_copy(
+            update={"ott": service.settings.ott.model_copy(update={"user_key_secret": secret})}
+        )
+        settings = load(data_dir=tmp_path, ott={"user_key_secret": secret})
+        platform = Platform(settings, instance, resources={"ott_users": lambda _: []})
+        arrive_ott(landing, SECOND, users=[ott_user(1)])
+        run = platform.run(SECOND, job=DAILY)
+        assert secret not in "\n".join(e.to_json() for e in instance.all_logs(run.run_id))
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert files
+        assert not [path for path in files if secret.encode() in path.read_bytes()]
+
+    def test_without_a_secret_a_live_run_says_how_to_set_it(self, tmp_path, instance):
+        settings = load(data_dir=tmp_path, profile="live", ott={"first_day": FIRST})
+        arrive_ott(settings.landing, SECOND, users=[ott_user(1)])
+        platform = Platform(settings, instance, resources={"ott_users": lambda _: []})
+        users = ["bronze/ott_users", "silver/ott_users"]
+        result = platform.run(SECOND, job=DAILY, select=users, raise_on_error=False)
+        (failure,) = [e for e in result.all_events if e.is_step_failure]
+        text = str(failure.event_specific_data.error)
+        assert "MOVIES_OTT__USER_KEY_SECRET is not set" in text
+        assert "Person" not in text

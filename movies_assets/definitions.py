@@ -35,6 +35,7 @@ from movies_assets.sources.profiles import (
     netflix_lookup,
     omdb_client,
     omdb_landed,
+    ott_landed,
     ott_landing,
     ott_users,
     user_key,
@@ -91,6 +92,7 @@ def sources(settings: Settings) -> dict[str, Callable[..., Any]]:
         "omdb": partial(omdb_client, settings),
         "omdb_landed": partial(omdb_landed, settings),
         "ott_landing": partial(ott_landing, settings),
+        "ott_landed": partial(ott_landed, settings),
         "ott_users": partial(ott_users, settings),
     }
 

@@ -470,11 +470,12 @@ def _kept(landing: Path, day: date) -> UserDay:
     """Returns what was kept of a day; counts lines, for a line is a user."""
     path, end = _path(landing, day), b""
     with path.open("rb") as file:
-        lines = 0 if file.readline() == _HEADER else -1
+        is_ours = file.readline().rstrip() == _HEADER.rstrip()
+        lines = 0
         for piece in iter(partial(file.read, _PIECE_BYTES), b""):
             lines += piece.count(b"\n")
             end = piece[-1:]
-    if lines < 0 or end not in {b"", b"\n"}:
+    if not is_ours or end not in {b"", b"\n"}:
         raise PermanentSourceError(
             f"{path} is damaged: it does not begin with the columns {', '.join(COLUMNS)}, or ends "
             "within a line. Replace it by a sound copy, or leave the day out."

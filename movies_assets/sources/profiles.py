@@ -262,6 +262,17 @@ def ott_users(settings: Settings, days: Collection[date]) -> "list[UserDay]":
     return settle(settings.landing, days, _ott_today(settings), fetch)
 
 
+def ott_landed(settings: Settings, days: Collection[date]) -> "list[UserDay]":
+    """Return the users of some days as they were fetched.
+
+    Raises:
+        PermanentSourceError: they were never fetched on one of them.
+    """
+    from movies_assets.sources.ott import stored  # noqa: PLC0415
+
+    return stored(settings.landing, days)
+
+
 @dataclass(frozen=True)
 class UserKey:
     """The keyed hash by which gold knows users: HMAC-SHA256 of the id, its first 16 bytes.

@@ -1,15 +1,16 @@
-"""The streaming service as it is run: again, as a range, late, replaced, empty, and for no users."""
+"""The streaming service as it is run: again, as a range, late, replaced, empty, without users."""
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import pytest
 
 from movies_assets.definitions import TABLES
-from movies_assets.settings import Settings, load
+from movies_assets.settings import load
 from movies_assets.sources.http import PermanentSourceError
 from movies_assets.sources.profiles import ott_users
 from movies_assets_tests.conftest import (
@@ -22,7 +23,6 @@ from movies_assets_tests.conftest import (
 
 FIRST, SECOND = "2025-10-29", "2025-10-30"
 DAILY, FILES = "ott_daily", "ott_files"
-PERSONAL = ("person1@mail.example", "Person 1")
 
 
 @pytest.fixture
@@ -55,7 +55,8 @@ def views_of(day: str, *names: str, users: range = range(1, 4)) -> list[dict[str
 
 
 def two_days(landing: Path) -> None:
-    titles = [ott_title(name, **{"IMDb Score": score}) for name, score in zip("ABC", (8, 7, 6))]
+    scores = {"A": 8, "B": 7, "C": 6}
+    titles = [ott_title(name, **{"IMDb Score": score}) for name, score in scores.items()]
     users = [ott_user(number) for number in range(1, 4)]
     arrive_ott(landing, FIRST, titles=titles, views=views_of(FIRST, "A"), users=users)
     arrive_ott(
@@ -131,7 +132,8 @@ def test_a_day_without_files_is_a_normal_day(service, landing):
     }
 
 
-def test_a_service_of_which_nothing_has_arrived_has_empty_tables(service):
+def test_a_service_without_titles_views_and_users_has_empty_tables(service, landing):
+    arrive_ott(landing, SECOND, users=[])
     result = service.run(SECOND, job=DAILY)
     assert result.success
     tables = [name for name in TABLES if ".ott_" in name]
@@ -222,71 +224,70 @@ def test_more_than_a_few_events_of_unknown_titles_warn(service, landing):
     assert "Elsewhere" in str(found.metadata["titles watched most"].value)
 
 
+class Told(NamedTuple):
+    """What a run left behind of which red checks and quarantine tell of persons."""
+
+    result: dg.ExecuteInProcessResult
+    platform: Platform
+    events: str
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    settings = load(data_dir=tmp_path_factory.mktemp("told"))
+    broken = [
+        ott_user(1, signup_date="never"),
+        ott_user("x1", full_name="Person 1"),
+        ott_user(1, email="person1@mail.example"),
+    ]
+    arrive_ott(
+        settings.landing,
+        SECOND,
+        titles=[ott_title("A")],
+        users=[*(ott_user(n) for n in range(2, 90)), *broken],
+        views=[*(ott_view(n, "A") for n in range(1, 40)), ott_view(90_001, "A", minutes=-1)],
+    )
+    with (settings.landing / "ott" / "users" / SECOND / "users.csv").open("a") as file:
+        file.write("1,Person 1,person1@mail.example\n")
+    with dg.DagsterInstance.ephemeral() as instance:
+        platform = Platform(settings, instance, resources={"ott_users": lambda _: []})
+        result = platform.run(SECOND, job=DAILY)
+        events = "\n".join(entry.to_json() for entry in instance.all_logs(result.run_id))
+        yield Told(result, platform, events)
+
+
 class TestPrivacy:
     """What is known of persons stays where it is needed."""
 
-    @pytest.fixture
-    def bad_and_good(self, service, landing) -> dg.ExecuteInProcessResult:
-        """A run in which every kind of red check and quarantined row tells of persons."""
-        sound = [ott_user(n) for n in range(2, 90)]
-        broken = [
-            ott_user(1, signup_date="never"),
-            ott_user("x1", full_name="Person 1"),
-            ott_user(1, email="person1@mail.example"),
-        ]
-        arrive_ott(
-            landing,
-            SECOND,
-            titles=[ott_title("A")],
-            users=[*sound, *broken],
-            views=[ott_view(1, "A"), ott_view(90_001, "A", minutes=-1), *views_of(SECOND, "A")],
+    @pytest.mark.parametrize("schema", ["gold", "landing"])
+    def test_names_and_addresses_are_in_no_table_but_those_of_users(self, told, schema):
+        tables = told.platform.sql(
+            f"SELECT table_name FROM duckdb_tables() WHERE schema_name = '{schema}'"
         )
-        with (landing / "ott" / "users" / SECOND / "users.csv").open("a") as file:
-            file.write("1,Person 1,person1@mail.example\n")
-        return service.run(SECOND, job=DAILY, raise_on_error=False)
+        assert tables
+        for (name,) in tables:
+            rows = str(told.platform.sql(f"FROM {schema}.{name}"))
+            assert "@mail.example" not in rows
+            assert not re.search(r"Person \d", rows)
 
-    def test_names_and_addresses_are_in_no_table_of_gold_and_no_record_of_landing(
-        self, bad_and_good, service
-    ):
-        assert bad_and_good.success
-        for schema in ("gold", "landing"):
-            tables = [
-                name
-                for (name,) in service.sql(
-                    f"SELECT table_name FROM duckdb_tables() WHERE schema_name = '{schema}'"
-                )
-            ]
-            assert tables
-            for name in tables:
-                rows = str(service.sql(f"FROM {schema}.{name}"))
-                assert "@mail.example" not in rows
-                assert not re.search(r"Person \d", rows)
+    def test_they_are_in_no_event_log_and_no_metadata(self, told):
+        assert "quarantined rows" in told.events
+        assert "(personal)" in told.events
+        assert "@mail.example" not in told.events
+        assert not re.search(r"Person \d", told.events)
 
-    def test_they_are_in_no_event_log_or_metadata(self, bad_and_good, instance, capfd):
-        entries = instance.all_logs(bad_and_good.run_id)
-        events = "\n".join(entry.to_json() for entry in entries)
-        assert "quarantine" in events
-        assert "(personal)" in events
-        captured = capfd.readouterr()
-        for text in (events, captured.out, captured.err):
-            assert "@mail.example" not in text
-            assert not re.search(r"Person \d", text)
-
-    def test_keys_of_users_are_in_no_event_log(self, bad_and_good, instance, service):
-        events = "\n".join(e.to_json() for e in instance.all_logs(bad_and_good.run_id))
-        keys = [key for (key,) in service.sql("SELECT user_key FROM gold.ott_dim_user")]
+    def test_neither_are_the_keys_of_users(self, told):
+        keys = [key for (key,) in told.platform.sql("SELECT user_key FROM gold.ott_dim_user")]
         assert keys
-        assert not [key for key in keys if key in events]
+        assert not [key for key in keys if key in told.events]
 
-    def test_the_secret_is_nowhere(self, landing, service, instance, tmp_path):
+    def test_the_secret_is_nowhere(self, instance, tmp_path):
         secret = "hush-hush-hush"  # noqa: S105 (what is looked for)
-        settings: Settings = service.settings.model_copy(
-            update={"ott": service.settings.ott.model_copy(update={"user_key_secret": secret})}
-        )
         settings = load(data_dir=tmp_path, ott={"user_key_secret": secret})
         platform = Platform(settings, instance, resources={"ott_users": lambda _: []})
-        arrive_ott(landing, SECOND, users=[ott_user(1)])
-        run = platform.run(SECOND, job=DAILY)
+        arrive_ott(settings.landing, SECOND, users=[ott_user(1)])
+        users = ["bronze/ott_users", "silver/ott_users", "gold/ott_dim_user"]
+        run = platform.run(SECOND, job=DAILY, select=users)
         assert secret not in "\n".join(e.to_json() for e in instance.all_logs(run.run_id))
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert files

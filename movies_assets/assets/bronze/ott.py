@@ -16,12 +16,11 @@ from movies_assets.checks.schema import schema_check
 from movies_assets.contracts import FileRows, column
 from movies_assets.partitions import BACKFILL, days_within, ott_days
 from movies_assets.settings import Settings
-from movies_assets.table import OWNERS, Table, table
+from movies_assets.table import OWNERS, table
 from movies_assets.warehouse.delimited import DelimitedFiles, arrived
 
 if TYPE_CHECKING:
-    from datetime import date
-
+    from movies_assets.sources.landing import Landing
     from movies_assets.sources.ott import UserDay
 
 LANDING = dg.AssetKey(["landing", "ott_users"])
@@ -62,24 +61,9 @@ as_received = partial(
 )
 
 
-def files_of(folder: str, contract: type[FileRows], **properties: Any) -> Table:
-    """Describe the bronze table of a folder's files.
-
-    Args:
-        folder: below the landing zone of the service.
-        contract: what a row is.
-        properties: of the table.
-    """
-
-    @as_received(name=f"ott_{folder}", contract=contract, **properties)
-    def read(
-        context: dg.AssetExecutionContext, ott_landing: dg.ResourceParam[Callable[[str], Any]]
-    ) -> DelimitedFiles:
-        """Read the files of the run's days; what stood there of these days before is replaced."""
-        days: list[date] = days_within(context.partition_time_window)
-        return arrived(ott_landing(folder), days, context.run_id)
-
-    return read
+def read(context: dg.AssetExecutionContext, landing: "Landing") -> DelimitedFiles:
+    """Read the files of the run's days; what stood there of these days before is replaced."""
+    return arrived(landing, days_within(context.partition_time_window), context.run_id)
 
 
 class BronzeOttTitles(FileRows):
@@ -96,7 +80,12 @@ class BronzeOttTitles(FileRows):
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
 
 
-ott_titles = files_of("titles", BronzeOttTitles)
+@as_received(contract=BronzeOttTitles)
+def ott_titles(
+    context: dg.AssetExecutionContext, ott_landing: dg.ResourceParam[Callable[[str], Any]]
+) -> DelimitedFiles:
+    """Read the catalogue."""
+    return read(context, ott_landing("titles"))
 
 
 class BronzeOttViews(FileRows):
@@ -109,7 +98,12 @@ class BronzeOttViews(FileRows):
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
 
 
-ott_views = files_of("views", BronzeOttViews)
+@as_received(contract=BronzeOttViews)
+def ott_views(
+    context: dg.AssetExecutionContext, ott_landing: dg.ResourceParam[Callable[[str], Any]]
+) -> DelimitedFiles:
+    """Read the watch events."""
+    return read(context, ott_landing("views"))
 
 
 class BronzeOttUsers(FileRows):
@@ -124,10 +118,17 @@ class BronzeOttUsers(FileRows):
     arrived_date: dt.Date = column("Day on which the service said so: the partition.")
 
 
-ott_users = files_of(
-    "users",
-    BronzeOttUsers,
+@as_received(
+    contract=BronzeOttUsers,
     deps=(LANDING,),
     # Personal data is kept no longer than it is of use: past days are in the landing zone.
     keep_partitions=lambda settings: settings.ott.keep_user_days,
 )
+def ott_users(
+    context: dg.AssetExecutionContext,
+    ott_landing: dg.ResourceParam[Callable[[str], Any]],
+    ott_landed: dg.ResourceParam[Callable[[Collection[Any]], Any]],
+) -> DelimitedFiles:
+    """Read the users; a day of which they were never fetched is an error, not an empty day."""
+    ott_landed(days_within(context.partition_time_window))
+    return read(context, ott_landing("users"))

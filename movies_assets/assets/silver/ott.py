@@ -269,6 +269,8 @@ class SilverOttUsers(Contract):
 @mirror(
     contract=SilverOttUsers,
     refines=of_row(source="bronze.ott_users", reads="newest"),
+    # Files that arrive are read also before users were ever fetched.
+    optional=("bronze.ott_users",),
     fresh_within_days=2,
 )
 def ott_users(bronze_ott_users: ir.Table) -> ir.Table:

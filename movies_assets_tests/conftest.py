@@ -24,6 +24,7 @@ from movies_assets.sources.netflix import Lookup
 from movies_assets.sources.yts import MovieRow
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse
+from movies_assets_tests.once import folder_of_all_workers, made_once
 
 
 def movie(movie_id: int, uploaded: str, **changes: Any) -> dict[str, Any]:
@@ -375,6 +376,12 @@ class Platform:
         return contents_of(self.warehouse)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _made_once() -> Iterator[None]:
+    with made_once():
+        yield
+
+
 @pytest.fixture
 def first_day() -> str:
     """First partition of YTS; a test of older days says so by a parameter of this name."""
@@ -456,8 +463,14 @@ SOUND_TITLES = [netflix_title(1, title="Black Mirror: Bandersnatch"), netflix_ti
 @pytest.fixture(scope="session")
 def stored_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with a day, or year, of sound rows in every table; copy it before changing it."""
+    folder = folder_of_all_workers(tmp_path_factory, "stored_day", store_day)
+    return load(data_dir=folder).database
+
+
+def store_day(folder: Path) -> None:
+    """Fill every table of a data directory."""
     source = FakeYts([movie(n, f"{STORED_DAY}T12:00:00", language="fr") for n in range(1, 4)])
-    settings = load(data_dir=tmp_path_factory.mktemp("day"), imdb=ALL_DUMPS)
+    settings = load(data_dir=folder, imdb=ALL_DUMPS)
     # What trends is told by two run dates.
     ratings = SOUND_DUMPS["title.ratings"]
     before = [[tconst, rating, votes - 10] for tconst, rating, votes in ratings]
@@ -474,4 +487,3 @@ def stored_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stored.run(STORED_YEAR, job="omdb_yearly")
         arrive_ott(settings.landing, STORED_DAY, **SOUND_OTT)
         stored.run(STORED_DAY, job="ott_daily")
-    return stored.warehouse.path

@@ -13,7 +13,6 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from movies_assets.definitions import build_defs
 from movies_assets.partitions import omdb_years
 from movies_assets.sample.faults import Fault
 from movies_assets.sample.omdb import Title, Titles
@@ -96,7 +95,6 @@ def make(tmp_path, instance) -> Callable[..., Omdb]:
     def build(titles: Any, name: str = "one", quota: int = 1000, **settings: Any) -> Omdb:
         app = create_omdb_app(titles, key=KEY, quota=quota)
         known = load(data_dir=tmp_path / name, omdb=settings)
-        platform = Platform(known, instance)
 
         def client() -> OmdbClient:
             transport = httpx.ASGITransport(app)
@@ -105,8 +103,7 @@ def make(tmp_path, instance) -> Callable[..., Omdb]:
                 "http://omdb.invalid", KEY, OPTIONS, transport=transport, requests_a_run=limit
             )
 
-        platform.defs = build_defs(known, omdb=client)
-        return Omdb(app, platform)
+        return Omdb(app, Platform(known, instance, resources={"omdb": client}))
 
     return build
 

@@ -132,7 +132,8 @@ class Store:
         return "\n".join(errors)
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
-        gc.collect()  # the stock manager leaves connections open after errors
+        if not self.is_ours:
+            gc.collect()  # the stock manager leaves connections open after errors
         with duckdb.connect(str(self.path), read_only=True) as connection:
             return connection.execute(query).fetchall()
 

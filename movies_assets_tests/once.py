@@ -1,0 +1,86 @@
+"""What costs most of a test's time and is always the same, so that tests share it."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import ibis
+import ibis.expr.types as ir
+import pytest
+from dagster._core.storage.event_log import in_memory as events_in_memory
+from dagster._core.storage.runs import in_memory as runs_in_memory
+
+from movies_assets import definitions
+from movies_assets.definitions import TABLES
+from movies_assets.settings import Settings
+from movies_assets.table import Table
+
+
+def folder_of_all_workers(
+    factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], None]
+) -> Path:
+    """Return a folder that one process of a test run fills for all of them.
+
+    Args:
+        factory: where the test run has its folders.
+        name: of the folder.
+        fill: puts everything into it.
+    """
+    own = factory.getbasetemp()
+    # The folders of parallel workers lie in one of the run; that of a lone process lies among runs.
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    is_filled = folder / "filled"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_filled.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what a worker left that failed
+            folder.mkdir()
+            fill(folder)
+            is_filled.touch()
+    return folder
+
+
+@contextmanager
+def made_once() -> Iterator[None]:
+    """Make what does not differ between tests once a process, instead of once a platform or run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ibis, "to_sql", _once_an_expression(ibis.to_sql))
+        patch.setattr(Table, "asset", _once_for_equal_partitions(Table.asset))
+        patch.setattr(definitions, "checks_of", _once_for_equal_partitions(definitions.checks_of))
+        # To note its version, a storage in memory loads all migrations that it never needs.
+        for module in (events_in_memory, runs_in_memory):
+            patch.setattr(module, "stamp_alembic_rev", lambda *_: None)
+        yield
+
+
+def _once_an_expression(compile_: Callable[..., Any]) -> Callable[..., Any]:
+    compiled: dict[Any, Any] = {}
+
+    def reuse(expression: ir.Expr, dialect: str) -> Any:
+        key = (expression.op(), dialect)
+        if key not in compiled:
+            compiled[key] = compile_(expression, dialect=dialect)
+        return compiled[key]
+
+    return reuse
+
+
+def _once_for_equal_partitions(build: Callable[..., Any]) -> Callable[..., Any]:
+    """Reuse what is built of a table of the project; of the settings only its partitions count."""
+    built: dict[tuple[str, dg.PartitionsDefinition | None], Any] = {}
+
+    def reuse(table: Table, *more: Any) -> Any:
+        settings: Settings = more[-1]
+        if table is not TABLES.get(table.name):
+            return build(table, *more)
+        key = (table.name, table.partitions(settings) if table.partitions else None)
+        if key not in built:
+            built[key] = build(table, *more)
+        return built[key]
+
+    return reuse

@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 import pytest
 from dagster._core.storage.event_log import in_memory as events_in_memory
 from dagster._core.storage.runs import in_memory as runs_in_memory
+from sqlalchemy.pool import SingletonThreadPool
 
 from movies_assets import definitions
 from movies_assets.definitions import TABLES
@@ -52,9 +53,11 @@ def made_once() -> Iterator[None]:
         patch.setattr(ibis, "to_sql", _once_an_expression(ibis.to_sql))
         patch.setattr(Table, "asset", _once_for_equal_partitions(Table.asset))
         patch.setattr(definitions, "checks_of", _once_for_equal_partitions(definitions.checks_of))
-        # To note its version, a storage in memory loads all migrations that it never needs.
+        # To note its version, a storage in memory loads all migrations that it never needs, and it
+        # connects to itself some 1,000 times a run.
         for module in (events_in_memory, runs_in_memory):
             patch.setattr(module, "stamp_alembic_rev", lambda *_: None)
+            patch.setattr(module, "NullPool", SingletonThreadPool)
         yield
 
 

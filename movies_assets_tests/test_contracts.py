@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -88,11 +89,15 @@ def store(
         )
 
 
+@cache
+def broken_sql(contract: type[Contract]) -> str:
+    rows = contract.table("rows")
+    return writer.compile_sql(rows.select(names=writer.broken_rules(rows, contract)))
+
+
 def broken(connection: duckdb.DuckDBPyConnection, table: Table) -> set[str]:
     """Return the rules that rows of table `rows` break, as quarantine names them."""
-    rows = table.contract.table("rows")
-    names = rows.select(names=writer.broken_rules(rows, table.contract))
-    found = connection.execute(writer.compile_sql(names)).fetchall()
+    found = connection.execute(broken_sql(table.contract)).fetchall()
     return {name for (names,) in found for name in names.split("; ") if name}
 
 

@@ -13,6 +13,7 @@ from movies_assets.checks.factory import checks_of
 from movies_assets.checks.references import references_check
 from movies_assets.contracts import Contract, column
 from movies_assets.definitions import TABLES, sources
+from movies_assets.partitions import range_tags
 from movies_assets.settings import Settings
 from movies_assets.table import Table
 from movies_assets.warehouse.database import Warehouse
@@ -21,6 +22,16 @@ from movies_assets_tests.conftest import STORED_DAY, STORED_YEAR
 SETTINGS = Settings()
 ASSETS = [table.asset(SETTINGS) for table in TABLES.values()]
 CHECKS = [checks_of(table, TABLES, SETTINGS) for table in TABLES.values()]
+JOB = dg.Definitions(
+    assets=ASSETS,
+    asset_checks=CHECKS,
+    jobs=[dg.define_asset_job("checks", dg.AssetSelection.all_asset_checks())],
+    resources={
+        "warehouse": dg.ResourceDefinition.none_resource(),
+        "io_manager": dg.InMemoryIOManager(),
+        **dict.fromkeys(sources(SETTINGS), dg.ResourceDefinition.none_resource()),
+    },
+).resolve_job_def("checks")
 # Those whose partitions are years.
 YEARLY = [table.key for table in TABLES.values() if table.group == "omdb"]
 NEXT_DAY = "2025-10-31"
@@ -50,19 +61,10 @@ class Stored:
         self, checks: dg.AssetSelection, first: str = STORED_DAY, last: str | None = None
     ) -> dg.ExecuteInProcessResult:
         """Run checks without their assets, as a run of the given days does."""
-        tags = {
-            "dagster/asset_partition_range_start": first,
-            "dagster/asset_partition_range_end": last or first,
-        }
-        return dg.materialize(
-            [*ASSETS, *CHECKS],
-            selection=checks,
-            resources={
-                "warehouse": Warehouse(self.path),
-                "io_manager": dg.InMemoryIOManager(),
-                **dict.fromkeys(sources(SETTINGS), dg.ResourceDefinition.none_resource()),
-            },
-            tags=tags,
+        keys = checks.resolve_checks(JOB.asset_layer.asset_graph)
+        return JOB.get_subset(asset_check_selection=keys).execute_in_process(
+            resources={"warehouse": Warehouse(self.path)},
+            tags=range_tags(first, last or first),
             raise_on_error=False,
         )
 

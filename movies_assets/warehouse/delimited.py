@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from movies_assets.contracts import ARRIVED as ARRIVED_COLUMN
-from movies_assets.contracts import PATTERNS, FileRows, LandedFile
+from movies_assets.contracts import PATTERNS, WITHHELD, FileRows, LandedFile
 from movies_assets.table import Table
 from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.writer import ensure_table, stored_types
@@ -443,7 +443,7 @@ def _store_looks(
     within = [str(day) for day in given.days]
     where = f"partition_key BETWEEN '{min(within)}' AND '{max(within)}'" if within else "true"
     connection.execute(f"DELETE FROM {landed(table)} WHERE {where}")
-    known = columns_of(table)
+    known, is_personal = columns_of(table), bool(table.contract.personal())
     rows = [
         {
             "partition_key": "" if look.day is None else str(look.day),
@@ -452,7 +452,8 @@ def _store_looks(
             "checksum": look.checksum,
             "encoding": look.encoding,
             "separator": look.separator,
-            "header": look.header,
+            # A first line that names no column is a record.
+            "header": look.header if look.is_ours or not is_personal else [WITHHELD],
             "rows": look.rows,
             "problems": look.problems,
             "unknown_columns": [name for name in look.columns if name not in known],

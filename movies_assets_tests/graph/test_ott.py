@@ -249,6 +249,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     )
     with (settings.landing / "ott" / "users" / SECOND / "users.csv").open("a") as file:
         file.write("1,Person 1,person1@mail.example\n")
+    # A file without a header.
+    headless = settings.landing / "ott" / "users" / SECOND / "more.csv"
+    headless.write_text("1,Person 1,person1@mail.example,,,\n")
     with dg.DagsterInstance.ephemeral() as instance:
         platform = Platform(settings, instance, resources={"ott_users": lambda _: []})
         result = platform.run(SECOND, job=DAILY)

@@ -1,6 +1,6 @@
 """Is every row that was read accounted for: kept, quarantined, or a counted duplicate."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import dagster as dg
@@ -109,9 +109,10 @@ def _fates(rows: Rows, source: Table, refines: Refinement) -> tuple[dict[str, in
     counts: dict[str, int] = {}
     # A key may have been spelt otherwise in the source: what seems lost by the key as received is
     # looked for by the key as read. That computes the rows again, so it is the exception.
-    key = set(rows.table.contract.key())
-    as_received = [_read] if key <= source.contract.types().keys() else []
-    for read in (*as_received, partial(_read_with_keys, refines=refines)):
+    ways: list[Callable[[Rows, Table], str]] = [partial(_read_with_keys, refines=refines)]
+    if set(rows.table.contract.key()) <= source.contract.types().keys():
+        ways.insert(0, _read)
+    for read in ways:
         fate = _fate(rows, read(rows, source), source, refines)
         by_fate = rows.fetch(f"SELECT fate, count(*) AS n FROM ({fate}) GROUP BY fate")
         counts = {row["fate"]: row["n"] for row in by_fate}

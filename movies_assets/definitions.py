@@ -17,7 +17,7 @@ from movies_assets.assets.gold import imdb as gold_imdb
 from movies_assets.assets.gold import netflix as gold_netflix
 from movies_assets.assets.gold import omdb as gold_omdb
 from movies_assets.assets.gold import ott as gold_ott
-from movies_assets.assets.gold import quality
+from movies_assets.assets.gold import ott_evaluation, quality
 from movies_assets.assets.gold import shared as gold_shared
 from movies_assets.assets.gold import yts as gold_yts
 from movies_assets.assets.silver import imdb as silver_imdb
@@ -62,6 +62,7 @@ MODULES: tuple[ModuleType, ...] = (
     bronze_ott,
     silver_ott,
     gold_ott,
+    ott_evaluation,
 )
 _OF_SOURCES = [
     item for module in MODULES for item in vars(module).values() if isinstance(item, Table)

@@ -23,7 +23,10 @@ SHARED = dg.AssetSelection.groups("shared")
 OMDB_YEARLY = "omdb_yearly"
 OMDB_ASSETS = dg.AssetSelection.groups("omdb")
 OTT_DAILY, OTT_FILES = "ott_daily", "ott_files"
-OTT_ASSETS = dg.AssetSelection.groups("ott")
+# Measures all that is recommended, by three strategies: on demand, not with every delivery.
+EVALUATE_RECOMMENDATIONS = "evaluate_recommendations"
+OTT_EVALUATION = dg.AssetSelection.assets(["gold", "ott_recommendation_quality"])
+OTT_ASSETS = dg.AssetSelection.groups("ott") - OTT_EVALUATION
 # What asks the users API, or needs its answer of the run's days.
 OTT_USERS_OF_DAY = dg.AssetSelection.assets(OTT_USERS, ["bronze", "ott_users"])
 # The profile belongs to every source's run, and profiles there what that run has written.
@@ -83,6 +86,13 @@ def build(settings: Settings) -> list[dg.JobDefinition | UnresolvedAssetJobDefin
             partitions_def=PARTITIONED[OTT_FILES](settings),
             description="The same without asking for users: for files of days whose users may "
             "never have been fetched. The newest users that were stored count.",
+        ),
+        dg.define_asset_job(
+            EVALUATE_RECOMMENDATIONS,
+            selection=OTT_EVALUATION | QUALITY,
+            description="Recommend to the streaming service's users as of some days ago, and "
+            "compare it with what they watched since: precision, recall, NDCG and coverage, beside "
+            "those of the most viewed titles and of titles by chance.",
         ),
         reconcile_job(settings),
     ]

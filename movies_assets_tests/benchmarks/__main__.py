@@ -25,6 +25,7 @@ import httpx
 
 from movies_assets_tests.benchmarks.imdb import imdb
 from movies_assets_tests.benchmarks.netflix import netflix
+from movies_assets_tests.benchmarks.ott import ott
 
 ROOT = Path(__file__).parents[2]
 OURS, EMPTY = "movies_assets.definitions", "movies_assets_tests.benchmarks.empty_job"
@@ -44,6 +45,7 @@ def main() -> None:
 
 main.add_command(imdb)
 main.add_command(netflix)
+main.add_command(ott)
 
 
 @main.command("import")

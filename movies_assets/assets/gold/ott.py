@@ -18,6 +18,8 @@ from movies_assets.table import table
 # A title counts as known from as many views as six of ten titles have at most.
 KNOWN_QUANTILE = 0.6
 RECOMMENDED = 10
+# Sums of decimals are exact; those of floats depend on the order of their rows.
+EXACT = "decimal(18, 6)"
 OVERALL = "overall"
 
 mirror = partial(table, layer="gold", group="ott", replaces="table")
@@ -63,6 +65,16 @@ def genres_of(titles: ir.Table) -> ir.Table:
     return titles.mutate(genre=known.unnest()).drop("genres")
 
 
+def mean_score(titles: ir.Table) -> ir.FloatingScalar:
+    """Return the mean IMDb score, the same in any order of the rows.
+
+    The last digits of another mean are enough to round a score to another one: of 64 scores with
+    one decimal the mean may end with the digit 5 that is rounded.
+    """
+    scores = titles.imdb_score
+    return scores.cast(EXACT).sum().cast("float64") / scores.count()
+
+
 def weighted(titles: ir.Table) -> ir.Table:
     """Add the weighted score to titles with `imdb_score` and `views`, and leave out unscored ones.
 
@@ -70,14 +82,11 @@ def weighted(titles: ir.Table) -> ir.Table:
     percentile of views of all scored titles. The fewer views, the closer to the mean.
     """
     scored = titles.filter(titles.imdb_score.notnull())
-    of_all = scored.aggregate(
-        mean=scored.imdb_score.mean(), known=scored.views.quantile(KNOWN_QUANTILE)
-    )
+    of_all = scored.aggregate(mean=mean_score(scored), known=scored.views.quantile(KNOWN_QUANTILE))
     rows = scored.cross_join(of_all)
     seen = rows.views + rows.known
     # Where most titles have no views, the mean has no weight.
     share = ibis.ifelse(seen > 0, rows.views / seen, 1.0)
-    # Rounded: sums of floats differ in the last digits with the order of their rows.
     score = (share * rows.imdb_score + (1 - share) * rows.mean).round(6)
     return rows.mutate(weighted_score=score).drop("mean", "known")
 
@@ -139,7 +148,7 @@ def ott_genre_engagement(
 ) -> ir.Table:
     """Compare what users say they like with what they watch."""
     titles = genres_of(silver_ott_titles).select("title_key", "genre", "imdb_score")
-    scores = titles.group_by("genre").aggregate(average_score=titles.imdb_score.mean().round(6))
+    scores = titles.group_by("genre").aggregate(average_score=mean_score(titles).round(6))
     said = silver_ott_users.select(genre=silver_ott_users.preferred_genres.unnest())
     said = said.group_by("genre").aggregate(users_preferring=said.count())
     seen = silver_ott_watched.inner_join(titles, "title_key")

@@ -215,13 +215,15 @@ def first_unseen(wanted: ir.Table, lists: ir.Table, seen: ir.Table) -> ir.Table:
     Args:
         wanted: `user_id`, `list`: which lists a user chooses from.
         lists: `list`, `place` (1 the first), `title_key`, `score`.
-        seen: `user_id`, `title_key`.
+        seen: `user_id`, `title_key`; and `list`, where there are many lists and a user chooses from
+            one, so that what was seen is not looked for in all of them.
 
     Returns:
         `user_id`, `rank` (from 1), `title_key`, `score`, `list`, `place`.
     """
     places = lists.select("list", "place", "title_key")
-    passed = seen.select("user_id", "title_key").inner_join(places, "title_key")
+    same = [name for name in ("list", "title_key") if name in seen.columns]
+    passed = seen.select("user_id", *same).inner_join(places, same)
     passed = passed.semi_join(wanted, ["user_id", "list"])
     number = ibis.row_number().over(
         group_by=[passed.user_id, passed["list"]], order_by=passed.place

@@ -22,6 +22,7 @@ from movies_assets.assets.gold.ott import (
     with_views,
 )
 from movies_assets.assets.silver.ott import matched
+from movies_assets.assets.silver.parsing import microseconds
 from movies_assets.checks.baselines import beats
 from movies_assets.contracts import Contract, Instant, column
 
@@ -32,22 +33,24 @@ RANDOM_LISTS = 97
 # What a hit at each place counts, and what so many hits count at most.
 GAINS = [1 / log2(rank + 1) for rank in range(1, RECOMMENDED + 1)]
 IDEALS = list(accumulate(GAINS))
+MINUTE = 60_000_000
 # Sums of floats differ in the last digits with the order of their rows.
 DIGITS = 9
 
 
 def split_of(events: ir.Table) -> ir.Table:
-    """Return the minute with which the test begins, `split_at`, in one row; NULL without events.
+    """Return the event with which the test begins, `split_at`, in one row; NULL without events.
 
-    It is the one in which the share of training is exceeded: of 50 million instants themselves the
-    quantile would hold each in memory.
+    It is the first one of the minute in which the share of training is exceeded: a quantile of the
+    instants would hold 50 million of them in memory.
     """
-    minutes = events.group_by(minute=events.watched_at.truncate("m")).aggregate(
-        events=ibis._.count()
+    instant = events.watched_at
+    minutes = events.group_by(minute=microseconds(instant) // MINUTE).aggregate(
+        events=events.count(), first=instant.min()
     )
     so_far = minutes.events.cumsum(order_by=minutes.minute)
     rows = minutes.mutate(share=so_far / minutes.events.sum().over())
-    return rows.filter(rows.share > TRAINING_SHARE).aggregate(split_at=ibis._.minute.min())
+    return rows.filter(rows.share > TRAINING_SHARE).aggregate(split_at=ibis._["first"].min())
 
 
 def most_viewed(titles: ir.Table) -> ir.Table:
@@ -83,23 +86,33 @@ def recommended_by_each(titles: ir.Table, users: ir.Table, seen: ir.Table) -> ir
         seen: `user_id`, `title_key`.
     """
     by_genre = lists_of(ranked(weighted(titles)))
-    drawn = (users.user_id % RANDOM_LISTS).cast("string")
-    choices: Mapping[str, tuple[ir.Table, ir.Table]] = {
-        PRODUCTION: (lists_wanted(users, by_genre), by_genre),
+    choices: Mapping[str, tuple[ir.Table, ir.Table, ir.Table]] = {
+        PRODUCTION: (lists_wanted(users, by_genre), by_genre, seen),
         POPULARITY: (
             users.select("user_id", list=ibis.literal(POPULARITY)),
             most_viewed(titles),
+            seen,
         ),
-        RANDOM: (users.select("user_id", list=drawn), shuffled(titles)),
+        RANDOM: (
+            users.select("user_id", list=_drawn(users.user_id)),
+            shuffled(titles),
+            seen.mutate(list=_drawn(seen.user_id)),
+        ),
     }
     return ibis.union(
         *(
-            first_unseen(wanted, lists, seen).select(
+            first_unseen(*chosen).select(
                 "user_id", "rank", "title_key", strategy=ibis.literal(strategy)
             )
-            for strategy, (wanted, lists) in choices.items()
+            for strategy, chosen in choices.items()
         )
     )
+
+
+def _drawn(user_id: ir.IntegerColumn) -> ir.StringColumn:
+    """Return which of the random lists a user has."""
+    name: ir.StringColumn = (user_id % RANDOM_LISTS).cast("string")
+    return name
 
 
 def measured(recommended: ir.Table, relevant: ir.Table) -> ir.Table:
@@ -182,8 +195,8 @@ class OttRecommendationQuality(Contract):
     titles_recommended: int = column("Different titles that are recommended.", ge=0)
     relevant_pairs: int = column("Relevant titles of all users.", ge=0)
     split_at: Instant = column(
-        "The test begins: the minute with which training has its 80% of events, in order of time "
-        "(UTC).",
+        "When the test begins (UTC): what was watched before, the first 80% of the events in order "
+        "of time, is training.",
         nullable=True,
     )
 

@@ -20,6 +20,7 @@ from movies_assets.assets.silver.parsing import (
     number,
     rescued,
     tidy,
+    utc_day,
     whole,
 )
 from movies_assets.checks.base import Check, Rows, markdown, verdict
@@ -202,7 +203,7 @@ class SilverOttViews(Contract):
     @classmethod
     def _watched_before_arrival(cls, data: IbisData) -> ir.BooleanColumn:
         latest = data.table.arrived_date + ibis.interval(days=DAYS_AHEAD)
-        return data.table.watched_at.date() <= latest
+        return utc_day(data.table.watched_at) <= latest
 
 
 @of_service(
@@ -313,7 +314,7 @@ def matched(views: ir.Table, titles: ir.Table) -> ir.Table:
     offered = titles.select(
         "title_key", name=titles.title_name, begins=begins, ends=following.fill_null(NEVER)
     )
-    watched_date = views.watched_at.date()
+    watched_date = utc_day(views.watched_at)
     return views.mutate(watched_date=watched_date).left_join(
         offered,
         [

@@ -87,6 +87,25 @@ def instant(text: ir.StringColumn) -> ir.TimestampColumn:
     return said.try_cast(dt.Timestamp(timezone="UTC", scale=6))
 
 
+@ibis.udf.scalar.builtin(name="epoch_us", signature=((dt.Timestamp(timezone="UTC"),), dt.int64))
+def microseconds(instant: Any) -> Any:
+    """Return the microseconds since 1970."""
+
+
+@ibis.udf.scalar.builtin(name="make_timestamp", signature=((dt.int64,), dt.timestamp))
+def _clock(microseconds: Any) -> Any:
+    """Return what a clock in UTC shows, given the microseconds since 1970."""
+
+
+def utc_day(instant: ir.TimestampColumn) -> ir.DateColumn:
+    """Return the day in UTC.
+
+    A cast asks for the session's time zone: of 2.5 million instants it took 0.7 s, this 0.05 s.
+    """
+    day: ir.DateColumn = _clock(microseconds(instant)).date()
+    return day
+
+
 def _two_digits(text: ir.StringColumn) -> ir.StringColumn:
     return ("0" + text).right(2)
 

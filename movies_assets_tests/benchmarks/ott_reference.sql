@@ -114,9 +114,13 @@ FROM scores FULL JOIN said USING (genre) LEFT JOIN seen USING (genre)
 CREATE TABLE gold.ott_popular_movies AS
 WITH counted AS (
     SELECT
-        title_key, watched_date, count(*) AS views, count(DISTINCT user_id) AS viewers
-    FROM events JOIN offered USING (title_name)
-    WHERE watched_date >= begins AND watched_date < ends
+        title_key, watched_date, sum(views) AS views, count(*) AS viewers
+    FROM (
+        SELECT title_key, watched_date, user_id, count(*) AS views
+        FROM events JOIN offered USING (title_name)
+        WHERE watched_date >= begins AND watched_date < ends
+        GROUP BY ALL
+    )
     GROUP BY ALL
     UNION ALL
     SELECT title_key, NULL, sum(views), count(*) FROM silver.ott_watched GROUP BY ALL
@@ -154,7 +158,7 @@ WITH
     ),
     passed AS (
         SELECT user_id, list, place
-        FROM silver.ott_watched JOIN lists USING (title_key) JOIN wanted USING (user_id, list)
+        FROM silver.ott_watched JOIN lists USING (title_key) SEMI JOIN wanted USING (user_id, list)
     ),
     counted AS (SELECT user_id, list, count(*) AS seen FROM passed GROUP BY ALL),
     within_reach AS (

@@ -185,10 +185,14 @@ def ott_popular_movies(
 ) -> ir.Table:
     """Count views and viewers of each title, by day and overall."""
     events = matched(silver_ott_views, silver_ott_titles)
-    by_day = (
+    # In two steps, which may spill; sets of different users within a group may not.
+    by_viewer = (
         events.filter(events.title_key.notnull())
-        .group_by("title_key", "watched_date")
-        .aggregate(views=ibis._.count(), viewers=ibis._.user_id.nunique())
+        .group_by("title_key", "watched_date", "user_id")
+        .aggregate(views=ibis._.count())
+    )
+    by_day = by_viewer.group_by("title_key", "watched_date").aggregate(
+        views=ibis._.views.sum(), viewers=ibis._.count()
     )
     overall = silver_ott_watched.group_by("title_key").aggregate(
         watched_date=ibis.null("date"), views=ibis._.views.sum(), viewers=ibis._.count()

@@ -19,7 +19,16 @@ import duckdb
 import stamina
 from duckdb.sqltypes import BIGINT, VARCHAR
 
-ALIAS = "warehouse"
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows, where an open file cannot be replaced anyway
+    fcntl = None  # type: ignore[assignment]
+
+ALIAS, RENEWED = "warehouse", "renewed"
+# The first version of the file format that has zstd, readable by DuckDB 1.2 and later.
+STORAGE = "STORAGE_VERSION 'v1.2.0'"
+# A process that is killed within a write leaves a log; so many in a row are no accident.
+MOST_LOGS = 5
 
 
 class WarehouseError(Exception):
@@ -97,12 +106,15 @@ class Warehouse:
     @contextmanager
     def attached_read_only(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """Attach the file to a session for reading; raises like `reading`."""
+        self._require_file()
+        with self._attached(connection, "READ_ONLY"):
+            yield
+
+    def _require_file(self) -> None:
         if not self.path.exists():
             raise WarehouseError(
                 f"there is no warehouse at {self.path} yet: materialize something first (make run)"
             )
-        with self._attached(connection, "READ_ONLY"):
-            yield
 
     @contextmanager
     def transaction(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -132,6 +144,84 @@ class Warehouse:
                 f"and run again. DuckDB says: {error}"
             ) from error
 
+    def require_room(self) -> None:
+        """Make sure that `renew` has room for a second file.
+
+        Raises:
+            WarehouseError: it has not.
+        """
+        needed, free = self._file.stat().st_size, shutil.disk_usage(self._file.parent).free
+        if free < needed:
+            raise WarehouseError(
+                f"cannot rewrite {self._file}: that takes as much space again, {needed:,} bytes, "
+                f"and {free:,} are free: {needed - free:,} are missing. Free them, then run again."
+            )
+
+    def renew(self) -> None:
+        """Write the file anew and let it take the old one's place: what was deleted is gone.
+
+        DuckDB leaves deleted rows in the blocks of its file. Killed at any moment, this leaves the
+        old file or the new one, whole, and the next call goes through. Meanwhile nobody writes, and
+        who waits goes on with the new file.
+
+        Raises:
+            WarehouseError: there is no warehouse, no room, or the file cannot be written or stayed
+                locked; the old one is then still there.
+        """
+        new = self._file.with_name(f".{self._file.name}.new")
+        try:
+            with self.session() as connection, self._without_log(connection):
+                self.require_room()
+                try:
+                    _remove(new)
+                    _copy(connection, new)
+                    self._take_place(new)
+                finally:
+                    _remove(new)
+        except (duckdb.Error, OSError) as error:
+            raise WarehouseError(
+                f"cannot rewrite {self._file}: is the disk full or read-only? The file is as it "
+                "was; rows that were deleted may still be in its blocks. Mend that and run again. "
+                f"The reason: {error}"
+            ) from error
+
+    @property
+    def _file(self) -> Path:
+        """The database file itself, where the path is a link to it."""
+        return self.path.resolve()
+
+    @contextmanager
+    def _without_log(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Attach the file for reading when all of it is in the file, and nothing in a log beside.
+
+        A log belongs to whatever file has the name, so none may be there when that is replaced.
+        Reading locks writers out, and touches nothing when it ends; writing would remove the log of
+        who opens the new file before the old one is closed.
+        """
+        for _ in range(MOST_LOGS):
+            self._require_file()
+            with self._attached(connection, "READ_WRITE"):
+                connection.execute(f"CHECKPOINT {ALIAS}")
+            with self.attached_read_only(connection):
+                if any(_log_of(path).exists() for path in {self.path, self._file}):
+                    continue
+                yield
+                return
+        raise WarehouseError(
+            f"cannot rewrite {self._file}: another program writes to it again and again and does "
+            "not close it properly. End that program, then run again."
+        )
+
+    def _take_place(self, new: Path) -> None:
+        """Give a new file the name of the old one, which may not be opened here: closing it again
+        would end DuckDB's lock.
+        """
+        shutil.copymode(self._file, new)
+        _sync(new)
+        with _folder_locked(self._file.parent, exclusive=True):
+            new.replace(self._file)
+        _sync(self._file.parent)
+
     def _make_folder(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,9 +250,7 @@ class Warehouse:
         )
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, mode: str) -> None:
-        # The first version of the file format that has zstd, readable by DuckDB 1.2 and later.
-        options = f"{mode}, STORAGE_VERSION 'v1.2.0'"
-        statement = f"ATTACH {literal(str(self.path))} AS {ALIAS} ({options})"
+        statement = f"ATTACH {literal(str(self.path))} AS {ALIAS} ({mode}, {STORAGE})"
         log = getLogger(__name__)
         try:
             for attempt in stamina.retry_context(
@@ -175,7 +263,10 @@ class Warehouse:
                 with attempt:
                     if attempt.num == 3:  # noqa: PLR2004 (short waits are everyday, keep quiet)
                         _tell_who_holds(self.path, log)
-                    _attach_once(connection, statement)
+                    # DuckDB opens a file and locks it then: in between, the file must stay the one
+                    # of that name, or what is written into it would be lost.
+                    with _folder_locked(self._file.parent, exclusive=False):
+                        _attach_once(connection, statement)
         except _LockedError as error:
             raise self._in_use(str(error)) from None
         except duckdb.Error as error:
@@ -246,6 +337,79 @@ def _attach_once(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
             raise
         holder = re.search(r"held in (.+?)(?:\. |\.?$|\. See)", str(error), re.MULTILINE)
         raise _LockedError(holder.group(1) if holder else "another process") from error
+
+
+@contextmanager
+def _folder_locked(folder: Path, *, exclusive: bool) -> Iterator[None]:
+    """Keep the files of a folder from being replaced; or, exclusively, from being opened.
+
+    Only sessions of this project know of it. Systems without such locks go without.
+    """
+    if fcntl is None:
+        yield
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # what follows says so in plain words
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        yield
+    finally:
+        # By itself, for a process that was forked meanwhile has the descriptor, too.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, new: Path) -> None:
+    """Copy all that the attached file holds into a new one."""
+    connection.execute(f"ATTACH {literal(str(new))} AS {RENEWED} ({STORAGE})")
+    try:
+        connection.execute(f"COPY FROM DATABASE {ALIAS} TO {RENEWED}")
+        connection.execute(f"CHECKPOINT {RENEWED}")
+        is_whole = _counts(connection, ALIAS) == _counts(connection, RENEWED)
+    finally:
+        connection.execute(f"DETACH {RENEWED}")
+    if not is_whole or _log_of(new).exists():
+        raise WarehouseError(
+            f"cannot rewrite the warehouse: its copy in {new} does not hold the same rows. It was "
+            "removed, and the old file stays. Check the disk, then run again."
+        )
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, database: str) -> list[tuple[str, str, int]]:
+    """Return how many rows each table has."""
+    tables = connection.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ? ORDER BY ALL",
+        [database],
+    ).fetchall()
+    counted = [
+        connection.execute(f'SELECT count(*) FROM {database}."{schema}"."{name}"').fetchall()
+        for schema, name in tables
+    ]
+    return [(*table, rows) for table, [(rows,)] in zip(tables, counted, strict=True)]
+
+
+def _log_of(path: Path) -> Path:
+    """Return the log in which DuckDB keeps what is not yet in a file."""
+    return path.with_name(f"{path.name}.wal")
+
+
+def _remove(new: Path) -> None:
+    for path in (new, _log_of(new)):
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Make sure that a file, or a folder's names, survive a power failure."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _tell_who_holds(path: Path, log: Logger) -> None:

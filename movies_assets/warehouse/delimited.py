@@ -17,7 +17,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from io import RawIOBase
+from io import BytesIO, RawIOBase
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, BinaryIO
 
@@ -29,7 +29,7 @@ import pyarrow.csv as pa_csv
 from movies_assets.contracts import ARRIVED as ARRIVED_COLUMN
 from movies_assets.contracts import PATTERNS, WITHHELD, FileRows, LandedFile
 from movies_assets.table import Table
-from movies_assets.warehouse.database import literal
+from movies_assets.warehouse.database import WarehouseError, literal
 from movies_assets.warehouse.writer import ensure_table, stored_types
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ MOST_JOINED_LINES = 50
 LARGEST_BLOCK = 1 << 30
 RECORD, EXTRA, PROBLEM, LINE = "_record", "_extra", "_problem", "_line"
 SOURCE, DAY = "_source", "_day"
+FIRST_LINE = re.compile(rb"[^\r\n]*+(?:\r\n|[\r\n]|\Z)")
 HIDDEN = (RECORD, EXTRA, PROBLEM, LINE, SOURCE, DAY)
 
 
@@ -166,6 +167,74 @@ def select(connection: duckdb.DuckDBPyConnection, table: Table, given: Delimited
     return _typed(table, known, new, given.run_id)
 
 
+@dataclass(frozen=True)
+class Records:
+    """The records of a file, as its table reads them, and where each of them stands in the file.
+
+    Attributes:
+        look: what the file looks like.
+        content: its bytes.
+        rows: the records below the first line, as text: the file's columns, and of each record its
+            number (RECORD), what stands beyond the columns (EXTRA), and, where it does not read as
+            the columns, why (PROBLEM) and its text (LINE).
+    """
+
+    look: Look
+    content: bytes
+    rows: pa.Table
+
+    @property
+    def first_line(self) -> str:
+        """Return the first line, whatever it is."""
+        return self.content[: next(self.lengths(), 0)].decode(self.look.encoding, "replace")
+
+    def lengths(self) -> Iterator[int]:
+        """Yield how many bytes each record takes with what ends it, the first line first.
+
+        Empty lines belong to the record before them, so that the numbers are those in `rows`.
+        """
+        taken = 0
+        for number, (length, is_empty) in enumerate(self._pieces()):
+            if number and not is_empty:
+                yield taken
+                taken = 0
+            taken += length
+        yield taken
+
+    def _pieces(self) -> Iterator[tuple[int, bool]]:
+        """Yield the length of each record and empty line, and whether it is one."""
+        if not self.look.is_sound:
+            for length, text in _joined_lines(BytesIO(self.content).readlines(), self.look):
+                yield length, not text
+            return
+        first = FIRST_LINE.match(self.content)
+        begin = first.end() if first else 0
+        yield begin, False
+        for found in _record_pattern(self.look.separator).finditer(self.content, begin):
+            if found[0]:
+                yield len(found[0]), not found[0].strip(b"\r\n")
+
+
+def read(file: DelimitedFile, table: Table) -> Records | None:
+    """Read a file as its table would; None where it is empty.
+
+    Raises:
+        WarehouseError: where its records begin cannot be told.
+    """
+    with file.open() as opened, SpooledTemporaryFile(SPOOLED_BYTES) as spooled:
+        look = _look(file, opened, spooled, Wanted(columns_of(table), _ours(table), {}))
+        if not look.bytes:
+            return None
+        rows = _read(spooled, look)
+        spooled.seek(0)
+        records = Records(look, spooled.read(look.bytes), rows)
+    if sum(1 for _ in records.lengths()) != 1 + rows.num_rows:
+        raise WarehouseError(
+            f"{file.source}: where its records begin cannot be told. Mend the file by hand."
+        )
+    return records
+
+
 def arrived(landing: "Landing", days: Collection[date], run_id: str) -> DelimitedFiles:
     """Return the files that have arrived for some days."""
     return DelimitedFiles(
@@ -252,6 +321,14 @@ def _look(
         is_ours=is_ours,
         is_sound=is_ours and seen.quotes % 2 == 0 and not (seen.damaged and encoding == UTF8),
     )
+
+
+def _record_pattern(separator: str) -> re.Pattern[bytes]:
+    """Return what a record of a sound file is: quotes count where a field begins with one."""
+    end = rb"(?:\r\n|[\r\n]|\Z)"
+    by = re.escape(separator.encode())
+    field_ = rb'(?:"(?:[^"]++|"")*+(?:"|\Z))?+[^%b\r\n]*+' % by
+    return re.compile(rb'[^"\r\n]*+%b|%b(?:%b%b)*+%b' % (end, field_, by, field_, end))
 
 
 def _decodes(file: IO[bytes], encoding: str) -> bool:
@@ -344,21 +421,34 @@ def _read_sound(file: IO[bytes], look: Look) -> pa.Table:
 def _read_damaged(file: IO[bytes], look: Look) -> Iterator[dict[str, str | None]]:
     """Read a file by lines: a quote that is never closed, or a bad byte, costs its line only."""
     file.seek(0)
-    lines = [line.rstrip(b"\r\n") for line in file][1:]
-    at, record = 0, 1
+    records = [text for _, text in _joined_lines(file.readlines(), look)][1:]
+    for record, text in enumerate(filter(None, records), start=2):
+        try:
+            decoded = text.decode(look.encoding)
+        except UnicodeDecodeError:
+            bad = text.decode(look.encoding, "backslashreplace")
+            yield _refused(look, record, bad, f"not {look.encoding}")
+        else:
+            yield _row(look, record, decoded)
+
+
+def _joined_lines(lines: Sequence[bytes], look: Look) -> Iterator[tuple[int, bytes]]:
+    """Yield the records of a file that is read by lines, the first line first.
+
+    Args:
+        lines: its lines with what ends them.
+        look: what the file looks like.
+
+    Yields:
+        How many bytes a record takes, and its text without what ends its lines; of an empty line
+        that is nothing.
+    """
+    texts = [line.rstrip(b"\r\n") for line in lines]
+    at = 0
     while at < len(lines):
-        taken = _lines_of_record(lines, at, look)
-        text = b"\n".join(lines[at : at + taken])
+        taken = _lines_of_record(texts, at, look) if at else 1
+        yield sum(map(len, lines[at : at + taken])), b"\n".join(texts[at : at + taken])
         at += taken
-        if text:
-            record += 1
-            try:
-                decoded = text.decode(look.encoding)
-            except UnicodeDecodeError:
-                bad = text.decode(look.encoding, "backslashreplace")
-                yield _refused(look, record, bad, f"not {look.encoding}")
-            else:
-                yield _row(look, record, decoded)
 
 
 def _lines_of_record(lines: Sequence[bytes], at: int, look: Look) -> int:

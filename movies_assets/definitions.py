@@ -114,7 +114,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
             *(table.asset(settings) for table in TABLES.values()),
         ],
         asset_checks=[checks_of(table, TABLES, settings) for table in TABLES.values()],
-        jobs=jobs.build(settings),
+        jobs=jobs.build(settings, TABLES.values()),
         schedules=schedules.build(settings),
         sensors=sensors.build(settings),
         resources={

@@ -1,6 +1,6 @@
 """Jobs: what is run together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -8,9 +8,11 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from movies_assets.assets.bronze.ott import LANDING as OTT_USERS
+from movies_assets.automation.forgetting import forget_job
 from movies_assets.automation.reconciliation import reconcile_job
 from movies_assets.partitions import imdb_run_dates, netflix_days, omdb_years, ott_days, yts_days
 from movies_assets.settings import Settings
+from movies_assets.table import Table
 
 YTS_DAILY = "yts_daily"
 YTS_ASSETS = dg.AssetSelection.groups("yts")
@@ -43,8 +45,15 @@ PARTITIONED: Mapping[str, Callable[[Settings], dg.PartitionsDefinition]] = {
 }
 
 
-def build(settings: Settings) -> list[dg.JobDefinition | UnresolvedAssetJobDefinition]:
-    """Build the jobs."""
+def build(
+    settings: Settings, tables: Collection[Table]
+) -> list[dg.JobDefinition | UnresolvedAssetJobDefinition]:
+    """Build the jobs.
+
+    Args:
+        settings: what to build for.
+        tables: all tables.
+    """
     return [
         dg.define_asset_job(
             YTS_DAILY,
@@ -95,4 +104,5 @@ def build(settings: Settings) -> list[dg.JobDefinition | UnresolvedAssetJobDefin
             "those of the most viewed titles and of titles by chance.",
         ),
         reconcile_job(settings),
+        forget_job(settings, tables),
     ]

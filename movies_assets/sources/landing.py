@@ -7,15 +7,19 @@ in `warehouse.delimited`.
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from movies_assets.sources.download import move, storing
 from movies_assets.sources.http import PermanentSourceError
 
 ARRIVED = re.compile(r"/(?P<path>(?P<day>\d{4}-\d{2}-\d{2})/(?P<name>[^/]+))")
@@ -24,6 +28,8 @@ CHECKSUMS = ("ETag", "etag", "md5Hash", "content_md5", "md5")
 EXTRAS = {"s3": "s3", "s3a": "s3", "abfs": "azure", "abfss": "azure", "az": "azure", "gs": "gcs",
           "gcs": "gcs"}  # fmt: skip
 DIGEST_BYTES = 8
+# What ends the name of a file that is still being written in place of another one.
+PART = ".anew"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -111,6 +117,43 @@ class Landing:
                 "Run these days again."
             ) from None
 
+    def everything(self) -> list[str]:
+        """Return the paths of all files below the folder, whatever their names and folders.
+
+        What a killed process has left of `replace` is removed.
+        """
+        self._files.invalidate_cache()
+        if not self._files.exists(self._root):
+            return []
+        found = sorted(self._files.find(self._root))
+        for path in filter(_remains, found):
+            self._files.rm_file(path)
+        return [path.removeprefix(f"{self._root}/") for path in found if not _remains(path)]
+
+    def replace(self, path: str, pieces: Iterable[bytes]) -> None:
+        """Write a file anew: whoever reads it finds all of the old one or all of the new.
+
+        Raises:
+            PermanentSourceError: it cannot be written.
+        """
+        target = Path(f"{self._root}/{path}")
+        is_local = isinstance(self._files, LocalFileSystem)
+        with ExitStack() as stack:
+            stack.enter_context(storing(target))
+            if not is_local:
+                # A store shows an object when all of it is there.
+                new = Path(stack.enter_context(TemporaryDirectory())) / target.name
+            else:
+                new = target.with_name(f".{target.name}{PART}")
+                stack.callback(new.unlink, missing_ok=True)
+            with new.open("wb") as file:
+                file.writelines(pieces)
+            if is_local:
+                shutil.copymode(target, new)
+                move(new, target)
+            else:
+                self._files.put_file(str(new), f"{self._root}/{path}")
+
     def _listed(
         self, days: Collection[date] | None
     ) -> Iterator[tuple[date, str, Mapping[str, Any]]]:
@@ -134,6 +177,12 @@ class Landing:
                     return str(value).strip('"')
         with self._files.open(path, "rb") as file:
             return hashlib.file_digest(file, "blake2b").hexdigest()[: 4 * DIGEST_BYTES]
+
+
+def _remains(path: str) -> bool:
+    """Say whether a file is what a killed process has left of writing another one anew."""
+    name = path.rpartition("/")[2]
+    return name.startswith(".") and name.endswith(PART)
 
 
 def _day(text: str) -> date | None:

@@ -8,6 +8,7 @@ import platform
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ ALIAS, RENEWED = "warehouse", "renewed"
 STORAGE = "STORAGE_VERSION 'v1.2.0'"
 # A process that is killed within a write leaves a log; so many in a row are no accident.
 MOST_LOGS = 5
+ABANDONED_SECONDS = 86_400
 
 
 class WarehouseError(Exception):
@@ -144,6 +146,10 @@ class Warehouse:
                 f"and run again. DuckDB says: {error}"
             ) from error
 
+    def remove_spilled(self) -> None:
+        """Remove what killed processes have spilled to the disk and left there."""
+        _remove_spilled(self.path.parent / "spill", platform.node())
+
     def require_room(self) -> None:
         """Make sure that `renew` has room for a second file.
 
@@ -213,9 +219,8 @@ class Warehouse:
         )
 
     def _take_place(self, new: Path) -> None:
-        """Give a new file the name of the old one, which may not be opened here: closing it again
-        would end DuckDB's lock.
-        """
+        """Give a new file the name of the old one."""
+        # The old one may not be opened here: closing it again would end DuckDB's lock.
         shutil.copymode(self._file, new)
         _sync(new)
         with _folder_locked(self._file.parent, exclusive=True):
@@ -319,14 +324,28 @@ def _engine(
 
 
 def _remove_spilled(spill: Path, host: str) -> None:
-    """Remove what processes of this host left behind when they were killed."""
-    for folder in spill.glob(f"{host}-*"):
+    """Remove what processes of this host left behind when they were killed.
+
+    Whether one of another host lives cannot be told: what nobody wrote to for a day goes as well.
+    Containers have another host name each time.
+    """
+    for folder in spill.glob("*-*"):
+        owner, _, pid = folder.name.rpartition("-")
         try:
-            os.kill(int(folder.name.rpartition("-")[2]), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except (PermissionError, ValueError):
+            if owner == host:
+                os.kill(int(pid), 0)
+            if owner == host or time.time() - _written(folder) < ABANDONED_SECONDS:
+                continue
+        except (PermissionError, ValueError, FileNotFoundError):
             continue
+        except ProcessLookupError:
+            pass
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _written(folder: Path) -> float:
+    """Return when a folder or one of its files was written to."""
+    return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
 
 
 def _attach_once(connection: duckdb.DuckDBPyConnection, statement: str) -> None:

@@ -1,0 +1,186 @@
+"""Forgetting persons: what tells of them is erased wherever this project has put it.
+
+What is erased from tables and files, and how, belongs in `warehouse.erasure` and `sources.erasure`;
+here is in which order that happens, and what is said about it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from movies_assets.checks.base import markdown
+from movies_assets.settings import Settings
+from movies_assets.table import WRITER_POOL, Table
+from movies_assets.traces import Traces
+from movies_assets.warehouse import erasure as in_tables
+from movies_assets.warehouse.database import Warehouse
+
+if TYPE_CHECKING:
+    from movies_assets.sources.landing import Landing
+
+AUDIT = dg.AssetKey(in_tables.AUDIT.split("."))
+GROUP = "ott"
+KEY_OF = "ott_user_key"
+NOTHING_FOUND = "Nothing found: neither tables nor files of the landing zone tell of them."
+FOLLOWS = (
+    "Figures that were summed up over users hold nothing personal; they follow with the next run "
+    "of ott_daily."
+)
+
+
+class Forget(dg.Config):
+    """Whom to forget.
+
+    Dagster keeps a run's config: the ids stay in its history until the run is deleted there
+    (`dagster run delete RUN_ID`).
+    """
+
+    user_ids: list[int] = Field(
+        min_length=1, description="ids that the streaming service knows the persons by"
+    )
+
+
+def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinition:
+    """Build the job `forget_user`.
+
+    Args:
+        settings: where the landing zone is.
+        tables: all tables.
+    """
+    users = settings.landing / GROUP / "users"
+
+    # Of the writer's pool: it waits for runs under way, which may hold rows of the persons.
+    @dg.op(pool=WRITER_POOL)
+    def erase_users(
+        context: dg.OpExecutionContext,
+        config: Forget,
+        warehouse: dg.ResourceParam[Warehouse],
+        ott_landing: dg.ResourceParam[Callable[[str], Any]],
+    ) -> None:
+        from movies_assets.sources.download import locked  # noqa: PLC0415 (only runs need it)
+
+        folders = [
+            (ott_landing(folder), table) for folder, table in folders_of_persons(tables).items()
+        ]
+        # A fetch of users that is under way would bring its own file in place of ours.
+        fetches = locked(users, "users", context.log.info) if users.exists() else nullcontext()
+        with fetches:
+            erased = forget(
+                warehouse, tables, folders, ids=frozenset(config.user_ids), run_id=context.run_id
+            )
+        found = describe(erased)
+        context.log.info(found["summary"].value)
+        context.log_event(dg.AssetObservation(AUDIT, metadata=found))
+
+    @dg.job(
+        name="forget_user",
+        description="Erase persons from every table, partition and file: their rows, their records "
+        "in the landing zone, and what the database file still holds of deleted rows; the file is "
+        "rewritten for that and takes as much space again meanwhile. Remove them from the service "
+        "first: the next fetch brings back whom it still lists. Config: user_ids; Dagster keeps it "
+        "with the run until that is deleted (dagster run delete). What was erased, and not of "
+        "whom, stands in audit.erasures.",
+    )
+    def forget_user() -> None:
+        erase_users()
+
+    return forget_user
+
+
+def folders_of_persons(tables: Iterable[Table]) -> dict[str, Table]:
+    """Return the landing folders whose files tell of persons, and the table that reads each."""
+    return {
+        table.key.path[-1].removeprefix(f"{GROUP}_"): table
+        for table in tables
+        if table.group == GROUP and table.contract.evolves() and table.contract.personal()
+    }
+
+
+def forget(
+    warehouse: Warehouse,
+    tables: Collection[Table],
+    folders: "Sequence[tuple[Landing, Table]]",
+    *,
+    ids: frozenset[int],
+    run_id: str,
+) -> dict[str, int]:
+    """Erase persons from tables and files, and return how many rows or records of which place.
+
+    Killed at any moment, it can be run again to the end. So what is found by a name or an address
+    goes before the records from which these are known; and the database file is rewritten also
+    where nothing was found. Only how many records of files went may be missing then in the audit.
+
+    Args:
+        warehouse: the warehouse.
+        tables: all tables.
+        folders: landing folders whose files tell of persons, each with the table that reads it.
+        ids: whom to forget.
+        run_id: the run, for the audit.
+
+    Raises:
+        WarehouseError: there is no warehouse, no room to rewrite it, or it cannot be written.
+        PermanentSourceError: a file cannot be read or written.
+    """
+    from movies_assets.sources.erasure import learn  # noqa: PLC0415 (only runs need it)
+
+    traces = Traces(ids)
+    with warehouse.reading() as connection:
+        in_tables.learn(connection, tables, traces, KEY_OF)
+    warehouse.require_room()
+    warehouse.remove_spilled()
+    for landing, table in folders:
+        learn(landing, table, traces)
+    records: Counter[str] = Counter()
+    try:
+        _erase_files(folders, traces, records, only_unidentified=True)
+        rows = _erase_tables(warehouse, tables, traces, run_id)
+        _erase_files(folders, traces, records, only_unidentified=False)
+    finally:
+        if records:
+            with warehouse.session() as connection, warehouse.transaction(connection):
+                in_tables.record(connection, run_id, records)
+    warehouse.renew()
+    return {**rows, **records}
+
+
+def _erase_tables(
+    warehouse: Warehouse, tables: Collection[Table], traces: Traces, run_id: str
+) -> dict[str, int]:
+    with warehouse.session() as connection, warehouse.transaction(connection):
+        rows = in_tables.erase(connection, tables, traces)
+        in_tables.record(connection, run_id, rows)
+    return rows
+
+
+def _erase_files(
+    folders: "Sequence[tuple[Landing, Table]]",
+    traces: Traces,
+    records: Counter[str],
+    *,
+    only_unidentified: bool,
+) -> None:
+    """Erase records from files, and count them by their folder as far as it gets."""
+    from movies_assets.sources.erasure import erase  # noqa: PLC0415 (only runs need it)
+
+    for landing, table in folders:
+        for number in erase(landing, table, traces, only_unidentified=only_unidentified):
+            records[f"landing/{landing.name}"] += number
+
+
+def describe(erased: Mapping[str, int]) -> dict[str, Any]:
+    """Return what the UI is told: places and figures, and nothing of the persons.
+
+    Args:
+        erased: how many rows or records of which place.
+    """
+    found = [{"place": place, "rows": rows} for place, rows in sorted(erased.items())]
+    summary = f"{sum(erased.values())} rows and records erased in {len(erased)} places. {FOLLOWS}"
+    return {
+        "summary": dg.MetadataValue.text(summary if found else NOTHING_FOUND),
+        "rows": sum(erased.values()),
+        **({"places": markdown(found)} if found else {}),
+    }

@@ -1,0 +1,182 @@
+"""Of a file the records of a person go, whatever it looks like, and every other byte stays."""
+
+import os
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from movies_assets.definitions import TABLES
+from movies_assets.sources.erasure import erase, learn
+from movies_assets.sources.http import PermanentSourceError
+from movies_assets.sources.landing import Landing
+from movies_assets.traces import Traces
+
+ADA, EMAIL, NAME = 7, "ada@x.example", "Adé Lovelace"
+USERS, VIEWS = TABLES["bronze.ott_users"], TABLES["bronze.ott_views"]
+HEADER = "user_id,full_name,email,country\n"
+HERS, BOBS, EVES = f"7,{NAME},{EMAIL},UK\n", "8,Bob,bob@x.example,US\n", "9,Eve,eve@x.example,FR\n"
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Landing:
+    return Landing(tmp_path, "ott/users")
+
+
+def put(folder: Path, path: str, content: bytes | str) -> Path:
+    file = folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return file
+
+
+def traces() -> Traces:
+    known = Traces(frozenset([ADA]))
+    known.add(ADA, NAME, EMAIL)
+    return known
+
+
+def cleared(landing: Landing, file: Path, **kwargs: bool) -> str:
+    """Erase Ada, and return what is left of a file."""
+    list(erase(landing, USERS, traces(), **kwargs))
+    return file.read_bytes().decode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize(
+    ("before", "hers", "after"),
+    [
+        pytest.param(HEADER, HERS, BOBS, id="first"),
+        pytest.param(HEADER + BOBS, HERS, "", id="last"),
+        pytest.param(HEADER + BOBS, HERS.strip(), "", id="last without a line end"),
+        pytest.param(HEADER, HERS + "\n" + HERS, EVES, id="twice, with an empty line"),
+        pytest.param(HEADER + "\n\n" + BOBS, HERS, EVES.strip(), id="below empty lines"),
+        pytest.param(HEADER, f'"7","{NAME}","{EMAIL}","U,\n\nK"\n', EVES, id="quoted breaks"),
+        pytest.param(HEADER + '8,"B ""7,\n7,x",b@x.example,US\n', HERS, EVES, id="others' breaks"),
+        pytest.param(HEADER + '8,5" B,b@x.example,US\n', HERS, '9,E "x",e,FR"\n', id="odd quotes"),
+        pytest.param(HEADER + '8,"Bob\n', HERS, EVES, id="a quote that is never closed"),
+        pytest.param("\ufeff" + HEADER + BOBS, HERS, EVES, id="byte order mark"),
+        pytest.param(HEADER, " 007 ,x,y,z\n", BOBS, id="id with zeros"),
+        pytest.param(HEADER, "7.0,x,y,z\n", "7.5,x,y,z\n77,x,y,z\n-7,x,y,z\n", id="id as decimal"),
+        pytest.param("country,email,user_id\n", f"UK,{EMAIL},7\n", "7,b@x.example,8\n", id="order"),
+        pytest.param(HEADER, HERS.strip() + f",{EMAIL},more\n", BOBS, id="more fields"),
+        pytest.param(HEADER, f"8,Bob,bob@x.example,US,see {EMAIL}\n", BOBS, id="more of others"),
+        pytest.param(HEADER, f"7,{NAME}\n", BOBS, id="torn, with the id"),
+        pytest.param(HEADER, '"7\n', BOBS, id="torn within the quotes"),
+        pytest.param(HEADER, f"ace,{EMAIL.upper()},UK\n", BOBS, id="torn, with the address"),
+        pytest.param(HEADER, f"{NAME} (7)\n", BOBS, id="torn, with name and id"),
+        pytest.param(HEADER, f",{NAME},{EMAIL},UK\n", BOBS, id="without an id"),
+        pytest.param(HEADER, "", f"8,{NAME},b@x.example,UK\n", id="a namesake"),
+        pytest.param(HEADER, "", f"8,{NAME},7\n{NAME}\n", id="a torn namesake, and the name alone"),
+        pytest.param(HEADER, "", f"8,B,not.{EMAIL},UK\n8,B,{EMAIL}.org,UK\n", id="longer address"),
+        pytest.param("", HERS, BOBS + EVES, id="no header"),
+        pytest.param(BOBS, HERS, EVES, id="no header, in the middle"),
+        pytest.param("x,y\n", f"{EMAIL},1\n7,2\n", "5,7\n", id="another file altogether"),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_persons_records_go_and_all_other_bytes_stay(landing, tmp_path, before, hers, after, newline):
+    file = put(tmp_path, "2025-10-30/users.csv", (before + hers + after).replace("\n", newline))
+    assert cleared(landing, file) == (before + after).replace("\n", newline)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_encoding_and_separator_are_told_by_the_file(landing, tmp_path, separator, encoding):
+    whole = [HEADER, "8,Zoë,zoe@x.example,US\n", HERS, EVES]
+    texts = [text.replace(",", separator).encode(encoding) for text in whole]
+    file = put(tmp_path, "2025-10-30/users.csv", b"".join(texts))
+    list(erase(landing, USERS, traces()))
+    assert file.read_bytes() == b"".join([*texts[:2], *texts[3:]])
+
+
+def test_damaged_bytes_of_others_stay_and_those_of_the_person_go(landing, tmp_path):
+    bad = [b"8,B\xffb,bob@x.example,\xc3\xa9\n", b"7,A\xffa,x,\xc3\xa9\n", "9,Zoë,é,ü\n".encode()]
+    file = put(tmp_path, "2025-10-30/users.csv", b"".join([HEADER.encode(), *bad]))
+    list(erase(landing, USERS, traces()))
+    assert file.read_bytes() == b"".join([HEADER.encode(), bad[0], bad[2]])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["2020-01-01/late.csv", "2025-10-30/.users.csv.part", "2025-10-30/users.txt", "users.csv",
+     "old/2025-10-30/deeper/users.csv", "2025-99-99/users.csv"],
+)  # fmt: skip
+def test_a_file_of_whatever_name_and_folder_is_looked_through(landing, tmp_path, path):
+    file = put(tmp_path, path, HEADER + HERS + BOBS)
+    assert cleared(landing, file) == HEADER + BOBS
+
+
+def test_a_file_without_the_person_is_not_touched(landing, tmp_path):
+    file = put(tmp_path, "2025-10-30/users.csv", HEADER + BOBS)
+    empty = put(tmp_path, "2025-10-30/empty.csv", "")
+    before = [path.stat() for path in (file, empty)]
+    assert list(erase(landing, USERS, traces())) == []
+    assert [path.stat()[:9] for path in (file, empty)] == [state[:9] for state in before]
+    assert [path.stat().st_mtime_ns for path in (file, empty)] == [s.st_mtime_ns for s in before]
+
+
+def test_a_file_is_replaced_at_once_and_keeps_its_permissions(landing, tmp_path):
+    file = put(tmp_path, "2025-10-30/users.csv", HEADER + HERS + BOBS)
+    file.chmod(0o640)
+    with file.open("rb") as reader:
+        assert list(erase(landing, USERS, traces())) == [1]
+        assert reader.read().decode() == HEADER + HERS + BOBS
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(file.parent) == ["users.csv"]
+
+
+def test_what_a_killed_process_left_of_replacing_a_file_is_removed(landing, tmp_path):
+    left = put(tmp_path, "2025-10-30/.users.csv.anew", HEADER + HERS)
+    list(erase(landing, USERS, traces()))
+    assert not left.exists()
+
+
+def test_names_and_addresses_are_learned_from_any_file(landing, tmp_path):
+    put(tmp_path, "2020-01-01/users.csv", f"{HEADER}7,A. L.,old@x.example,UK\n")
+    put(tmp_path, "2025-10-30/users.csv", f"{HEADER}7.0,{NAME},n/a,UK\n{BOBS}7,-\n")
+    known = Traces(frozenset([ADA]))
+    learn(landing, USERS, known)
+    assert (known.emails, known.names) == ({"old@x.example"}, {ADA: {NAME, "A. L."}})
+
+
+def test_what_is_found_by_an_address_goes_before_the_records_that_tell_it(landing, tmp_path):
+    """Killed in between, the next run still knows the address."""
+    file = put(tmp_path, "2025-10-30/users.csv", HEADER + HERS + f"torn,{EMAIL}\n" + BOBS + "7,A\n")
+    assert cleared(landing, file, only_unidentified=True) == HEADER + HERS + BOBS + "7,A\n"
+    assert cleared(landing, file) == HEADER + BOBS
+
+
+def test_events_of_a_person_go_by_the_id_alone(tmp_path):
+    header, others = "user_id,title,watched_at,minutes\n", "8,Seven,2025-10-07,7\n77,7,2025-10-30,7\n"
+    file = put(tmp_path, "2025-10-30/views.csv", header + "7,Seven,2025-10-30,5\n" + others)
+    assert list(erase(Landing(tmp_path, "ott/views"), VIEWS, traces())) == [1]
+    assert file.read_text() == header + others
+
+
+def test_a_store_behind_a_url_is_cleared_too():
+    store = fsspec.filesystem("memory")
+    store.pipe({"/ott/users/2025-10-30/users.csv": (HEADER + HERS + BOBS).encode()})
+    try:
+        assert list(erase(Landing("memory://ott/users", "ott/users"), USERS, traces())) == [1]
+        assert store.cat("/ott/users/2025-10-30/users.csv").decode() == HEADER + BOBS
+        assert store.find("/ott") == ["/ott/users/2025-10-30/users.csv"]
+    finally:
+        store.rm("/ott", recursive=True)
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(landing, tmp_path, monkeypatch):
+    file = put(tmp_path, "2025-10-30/users.csv", HEADER + HERS + BOBS)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("movies_assets.sources.landing.move", full)
+    with pytest.raises(PermanentSourceError, match="The disk is too full for"):
+        list(erase(landing, USERS, traces()))
+    assert file.read_text() == HEADER + HERS + BOBS
+    assert os.listdir(file.parent) == ["users.csv"]
+
+
+def test_traces_are_never_shown():
+    assert EMAIL not in repr(traces())
+    assert NAME not in repr(traces())

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,8 +33,7 @@ from movies_assets.warehouse.erasure import AUDIT, Erasures
 from movies_assets.warehouse.io_manager import WarehouseIOManager
 from movies_assets.warehouse.writer import broken_rules, compile_sql, stored_types
 from movies_assets_tests.conftest import Platform
-from movies_assets_tests.faults.processes import in_child
-from movies_assets_tests.faults.test_disk import as_nobody
+from movies_assets_tests.faults.test_disk import NOBODY
 
 FIRST, LAST = "2025-10-30", "2025-10-31"
 ADA, BOB, CAROL, NAMESAKE, OTHER_NAMESAKE = 7, 8, 9, 77, 78
@@ -428,31 +428,38 @@ def test_without_room_for_a_second_file_nothing_is_touched(platform, monkeypatch
     assert (platform.contents(), landing_state(platform)) == (before, files)
 
 
-def failure_as_nobody(data: Path) -> str:
-    with dg.DagsterInstance.ephemeral() as instance:
-        return as_nobody(failure, Platform(load(data_dir=data), instance))
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Be a user who owns nothing; to root no file is read-only."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
-@pytest.mark.parametrize("of", ["file", "folder"])
+@pytest.mark.parametrize(
+    ("blocked", "mode", "told"),
+    [
+        (f"{LAST}/users.csv", 0o000, f"ott/users/{LAST}/users.csv cannot be read: Permission"),
+        (LAST, 0o555, f"ott/users/{LAST}/.refused.csv.anew cannot be written or read: Permission"),
+    ],
+)
 def test_a_file_that_cannot_be_read_or_replaced_is_named_and_the_next_run_goes_through(
-    platform, of
+    platform, blocked, mode, told
 ):
     data = platform.settings.data_dir
     with tempfile.TemporaryDirectory() as reachable:
         copy = Path(shutil.copytree(data, Path(reachable) / "data"))
         for path in (Path(reachable), copy, *copy.rglob("*")):
             path.chmod(0o777)
-        file = copy / f"landing/ott/users/{LAST}/users.csv"
-        blocked = file if of == "file" else file.parent
-        blocked.chmod(0o000 if of == "file" else 0o555)
-        told = in_child(failure_as_nobody, copy)
-        if of == "file":
-            assert f"ott/users/{LAST}/users.csv cannot be read: Permission denied" in told
-        else:
-            assert f"users/{LAST}/.users.csv.anew cannot be written or read: Permission" in told
-        assert EMAIL in file.read_text()
-        blocked.chmod(0o777)
-        with dg.DagsterInstance.ephemeral() as instance:
-            again = Platform(load(data_dir=copy), instance)
-            forget(again, ADA)
-            assert found_in_bytes(copy, secrets(again)[:3]) == set()
+        others_platform = Platform(load(data_dir=copy), platform.instance)
+        (copy / "landing/ott/users" / blocked).chmod(mode)
+        with nobody():
+            assert told in failure(others_platform)
+        assert EMAIL in (copy / f"landing/ott/users/{LAST}/users.csv").read_text()
+        (copy / "landing/ott/users" / blocked).chmod(0o777)
+        forget(others_platform, ADA)
+        assert found_in_bytes(copy, secrets(platform)[:3]) == set()

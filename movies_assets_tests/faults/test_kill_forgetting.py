@@ -1,0 +1,151 @@
+"""Killed at any moment, forgetting leaves a warehouse that opens, and can be run again to the end."""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from movies_assets.automation.forgetting import folders_of_persons, forget
+from movies_assets.definitions import TABLES, open_warehouse
+from movies_assets.settings import Settings, load
+from movies_assets.sources.landing import Landing
+from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.writer import ensure_table
+from movies_assets_tests.faults.processes import FORKSERVER, in_child
+
+ADA, EMAIL, NAME = 7, "ada@x.example", "Ada Lovelace"
+HEADER = "user_id,full_name,email,signup_date,preferred_genres,country\n"
+HERS, OTHERS = f"7,{NAME},{EMAIL},2020-01-01,drama,UK\n", "8,Bob,bob@x.example,2020-01-01,drama,US\n"
+# What is asked of the system or the engine: a step is the moment before one of them.
+SYSTEM = {"posix": {"chmod", "close", "fsync", "open", "replace", "unlink"}, "fcntl": {"flock"}}
+METHODS = {"execute", "writelines"}
+
+
+def store(data: Path) -> Settings:
+    """Store Ada and Bob in two tables and two files, of which one names her by her address only."""
+    settings = load(data_dir=data)
+    warehouse = open_warehouse(settings)
+    table = TABLES["bronze.ott_users"]
+    rows = pd.DataFrame(
+        {
+            "user_id": [ADA, 8],
+            "full_name": [NAME, "Bob"],
+            "email": [EMAIL, "bob@x.example"],
+            "arrived_date": date(2025, 10, 30),
+            "source_row": ["a", "b"],
+        }
+    )
+    with warehouse.session() as session, warehouse.transaction(session):
+        session.execute("SET force_compression = 'uncompressed'")
+        ensure_table(session, table.name, table.contract)
+        session.register("rows", rows)
+        session.execute(f"INSERT INTO {table.name} BY NAME SELECT * FROM rows")
+    for day, text in (("2025-10-01", HEADER + HERS + OTHERS), ("2025-10-02", f"torn,{EMAIL}\n")):
+        file = settings.landing / "ott" / "users" / day / "users.csv"
+        file.parent.mkdir(parents=True)
+        file.write_text(HEADER + OTHERS + text.removeprefix(HEADER))
+    return settings
+
+
+def forget_ada(data: Path) -> None:
+    settings = load(data_dir=data)
+    folders = [
+        (Landing(settings.landing / "ott" / folder, f"ott/{folder}"), table)
+        for folder, table in folders_of_persons(TABLES.values()).items()
+    ]
+    warehouse = open_warehouse(settings)
+    forget(warehouse, TABLES.values(), folders, ids=frozenset([ADA]), run_id="run")
+
+
+def at_each_step(do: Callable[[str, int], None]) -> None:
+    """Call a function before each step of this process, with the step and its number."""
+    number = 0
+
+    def notice(_: Any, event: str, called: Any) -> None:
+        nonlocal number
+        if event == "c_call":
+            owner = getattr(called.__self__, "__name__", "")
+            if called.__name__ in METHODS | SYSTEM.get(owner, set()):
+                number += 1
+                do(called.__name__, number)
+
+    sys.setprofile(notice)
+
+
+def steps_of_forgetting(data: Path) -> list[str]:
+    steps: list[str] = []
+    at_each_step(lambda name, _: steps.append(name))
+    forget_ada(data)
+    sys.setprofile(None)
+    return steps
+
+
+def forget_and_die(data: Path, at: int) -> None:
+    def die(_: str, number: int) -> None:
+        if number == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    at_each_step(die)
+    forget_ada(data)
+
+
+def names_her(data: Path) -> list[str]:
+    return [
+        path.name
+        for path in data.rglob("*")
+        if path.is_file() and (EMAIL.encode() in path.read_bytes())
+    ]
+
+
+def bobs(data: Path) -> list[Any]:
+    with Warehouse(load(data_dir=data).database).reading() as session:
+        return session.execute("SELECT user_id FROM bronze.ott_users WHERE user_id <> 7").fetchall()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kill") / "data"
+    in_child(store, folder)
+    assert sorted(names_her(folder)) == ["movies.duckdb", "users.csv", "users.csv"]
+    return folder
+
+
+def check_killed_at(data: Path, copy: Path, at: int) -> None:
+    shutil.copytree(data, copy)
+    process = FORKSERVER.Process(target=forget_and_die, args=(copy, at))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL, f"step {at}"
+    assert bobs(copy) == [(8,)], f"killed before step {at}, the warehouse has lost rows"
+    in_child(forget_ada, copy)
+    assert names_her(copy) == [], f"killed before step {at}, the next run has not erased all"
+    assert bobs(copy) == [(8,)]
+    assert sorted(path.name for path in copy.rglob("*") if path.is_file()) == [
+        "movies.duckdb",
+        "users.csv",
+        "users.csv",
+    ]
+    shutil.rmtree(copy)
+
+
+def test_killed_around_the_replacing_of_files_it_can_be_run_again(data, tmp_path):
+    steps = in_child(steps_of_forgetting, Path(shutil.copytree(data, tmp_path / "whole")))
+    replaced = [number for number, name in enumerate(steps, 1) if name == "replace"]
+    assert len(replaced) == 3, "a damaged file, a sound one, the database"
+    assert {"execute", "fsync", "flock", "unlink"} <= set(steps)
+    for at in (*replaced, replaced[-1] + 1):
+        check_killed_at(data, tmp_path / str(at), at)
+
+
+@pytest.mark.slow
+def test_killed_before_any_step_it_can_be_run_again(data, tmp_path):
+    steps = in_child(steps_of_forgetting, Path(shutil.copytree(data, tmp_path / "whole")))
+    for at in range(1, len(steps) + 1):
+        check_killed_at(data, tmp_path / str(at), at)

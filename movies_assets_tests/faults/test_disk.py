@@ -45,6 +45,28 @@ def store_on_limited_files(path: Path, rows: int, room: int) -> tuple[str, int, 
     return message, before, count(path)
 
 
+def renew_on_limited_files(path: Path) -> tuple[str, list[str]]:
+    """Write the file anew while no file may become as large as it is."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2, UNLIMITED))
+    try:
+        Warehouse(path).renew()
+        message = ""
+    except WarehouseError as error:
+        message = str(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (UNLIMITED, UNLIMITED))
+    return message, [found.name for found in path.parent.iterdir() if found.is_file()]
+
+
+def test_a_copy_for_which_there_is_no_room_is_removed_and_the_file_stays(path):
+    store(path, 300_000)
+    message, files = in_child(renew_on_limited_files, path)
+    assert f"cannot rewrite {path}: is the disk full or read-only? The file is as it was" in message
+    assert files == [path.name]
+    assert count(path) == 301_000
+    Warehouse(path).renew()
+    assert count(path) == 301_000
+
+
 @pytest.fixture
 def path(tmp_path) -> Path:
     path = tmp_path / "w.duckdb"
@@ -126,6 +148,19 @@ def test_a_read_only_file_is_a_clear_error_and_can_still_be_read(others_path):
         with pytest.raises(WarehouseError, match=f"cannot open {others_path}.*you may write"):
             in_child(as_nobody, store, others_path, 1)
         assert in_child(as_nobody, count, others_path) == 1_000
+
+
+def test_a_file_in_a_read_only_folder_is_not_rewritten_and_that_is_said(others_path):
+    others_path.chmod(0o666)
+    others_path.parent.chmod(0o555)
+    with pytest.raises(WarehouseError, match=f"cannot (open|rewrite) {others_path}"):
+        in_child(as_nobody, renew, others_path)
+    others_path.parent.chmod(0o755)
+    assert count(others_path) == 1_000
+
+
+def renew(path: Path) -> None:
+    Warehouse(path).renew()
 
 
 def test_a_read_only_folder_for_a_new_warehouse_is_a_clear_error(others_path):

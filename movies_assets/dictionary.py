@@ -8,6 +8,7 @@ from movies_assets.settings import PROJECT_ROOT
 from movies_assets.table import Table
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import landed
+from movies_assets.warehouse.erasure import AUDIT, Erasures
 from movies_assets.warehouse.writer import arrived_columns
 
 PATH = PROJECT_ROOT / "docs" / "data-dictionary.md"
@@ -41,6 +42,8 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
         _section(table.quarantine, Quarantine, [f"Rows refused by `{table.name}`."])
         for table in refining
     ]
+    said = "Written by the job `forget_user`; no run changes or removes a row."
+    sections.append(_section(AUDIT, Erasures, [said]))
     return "\n".join([INTRODUCTION, *sections])
 
 

@@ -1,4 +1,4 @@
-"""Killed at any moment, forgetting leaves a warehouse that opens, and can be run again to the end."""
+"""Killed at any moment, forgetting leaves a warehouse that opens; the next run goes to the end."""
 
 import os
 import shutil
@@ -22,7 +22,10 @@ from movies_assets_tests.faults.processes import FORKSERVER, in_child
 
 ADA, EMAIL, NAME = 7, "ada@x.example", "Ada Lovelace"
 HEADER = "user_id,full_name,email,signup_date,preferred_genres,country\n"
-HERS, OTHERS = f"7,{NAME},{EMAIL},2020-01-01,drama,UK\n", "8,Bob,bob@x.example,2020-01-01,drama,US\n"
+HERS, OTHERS = (
+    f"7,{NAME},{EMAIL},2020-01-01,drama,UK\n",
+    "8,Bob,bob@x.example,2020-01-01,drama,US\n",
+)
 # What is asked of the system or the engine: a step is the moment before one of them.
 SYSTEM = {"posix": {"chmod", "close", "fsync", "open", "replace", "unlink"}, "fcntl": {"flock"}}
 METHODS = {"execute", "writelines"}

@@ -201,7 +201,9 @@ class OttSettings(Section):
         date(2025, 10, 1), description="first partition: the first day on which files may arrive"
     )
     keep_user_days: int = Field(
-        7, ge=1, description="newest days of users kept in bronze; older ones are removed"
+        7,
+        ge=1,
+        description="newest days of users kept in bronze; older ones are removed by the next run",
     )
     page_size: int = Field(100, ge=1, le=1000, description="users a page")
     concurrency: int = Field(4, ge=1, le=64, description="requests under way at once")

@@ -24,6 +24,7 @@ STAGE, DOUBLED = "stage", "doubled"
 SHOWN_ROWS, SAMPLE_ROWS = 10, 5
 # Columns that a refining function adds for quarantine and that no table stores.
 RAW, UNPARSED = "_raw", "_unparsed"
+RAISED_BY_OURS = "while executing the UDF: "
 # Column of the stage that numbers the rows of a file, where something is wrong with some.
 LINE_NUMBER = "_line_number"
 
@@ -169,8 +170,8 @@ def _explaining(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator
             "a value does not fit, so that the contract's rules can name the row."
         ) from (None if is_personal else error)
     except duckdb.InvalidInputException as error:
-        # What a function of ours has raised arrives as text.
-        raise WarehouseError(f"{table.name}: {error}") from None
+        # What a function of ours has raised arrives as text behind the engine's own.
+        raise WarehouseError(f"{table.name}: {str(error).rpartition(RAISED_BY_OURS)[2]}") from None
     except duckdb.OutOfMemoryException as error:
         raise WarehouseError(
             f"{table.name}: the rows need more than MOVIES_WAREHOUSE__MEMORY_LIMIT of memory and "

@@ -274,13 +274,16 @@ SOUND_OTT: dict[str, list[dict[str, Any]]] = {
     "titles": [
         ott_title("Seen by all"),
         ott_title("Seen by none", Genre="Drama/Science fiction", Views=10),
+        # What one user watched first; the others, who like drama, then watch drama.
+        *(ott_title(f"Thriller {n}", Genre="Thriller", Views="") for n in range(40)),
     ],
     "views": [
         *(ott_view(1 + n % 2, "Seen by all", minutes=n) for n in range(2)),
         *(ott_view(n, "Seen by all") for n in range(3, 30)),
         ott_view(1, "Not in the catalogue"),
+        *(ott_view(30, f"Thriller {n}", watched_at=f"{STORED_DAY}T10:00:00Z") for n in range(40)),
     ],
-    "users": [ott_user(n) for n in range(1, 30)],
+    "users": [ott_user(n) for n in range(1, 31)],
 }
 
 
@@ -487,3 +490,6 @@ def store_day(folder: Path) -> None:
         stored.run(STORED_YEAR, job="omdb_yearly")
         arrive_ott(settings.landing, STORED_DAY, **SOUND_OTT)
         stored.run(STORED_DAY, job="ott_daily")
+        stored.defs.resolve_job_def("evaluate_recommendations").execute_in_process(
+            instance=ephemeral
+        )

@@ -136,7 +136,7 @@ def test_a_service_without_titles_views_and_users_has_empty_tables(service, land
     arrive_ott(landing, SECOND, users=[])
     result = service.run(SECOND, job=DAILY)
     assert result.success
-    tables = [name for name in TABLES if ".ott_" in name]
+    tables = [name for name in TABLES if ".ott_" in name and not name.endswith("_quality")]
     assert {service.sql(f"SELECT count(*) FROM {name}")[0] for name in tables} == {(0,)}
 
 
@@ -222,6 +222,22 @@ def test_more_than_a_few_events_of_unknown_titles_warn(service, landing):
     assert found.severity == dg.AssetCheckSeverity.WARN
     assert found.metadata["unmatched"].value == 3
     assert "Elsewhere" in str(found.metadata["titles watched most"].value)
+
+
+def test_on_the_sample_tastes_recommend_better_than_popularity(tmp_path, instance):
+    platform = Platform(load(data_dir=tmp_path), instance)
+    select = [
+        *(f"silver/ott_{name}" for name in ("titles", "views", "users", "unmatched", "watched")),
+        *(f"bronze/ott_{name}" for name in ("titles", "views", "users")),
+        "landing/ott_users",
+    ]
+    platform.run("2025-10-02", "2025-10-31", job=DAILY, select=select)
+    evaluate = platform.defs.resolve_job_def("evaluate_recommendations")
+    table = dg.AssetKey(["gold", "ott_recommendation_quality"])
+    result = evaluate.execute_in_process(instance=instance, asset_selection=[table])
+    assert evaluations(result)["/".join(table.path), "beats_popularity"].passed
+    found = dict(platform.sql(f"SELECT strategy, ndcg_at_10 FROM {'.'.join(table.path)}"))
+    assert found["preferred_genres"] > 2 * found["popularity"] > 2 * found["random"] > 0
 
 
 class Told(NamedTuple):

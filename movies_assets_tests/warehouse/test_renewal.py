@@ -164,7 +164,7 @@ def test_who_waits_for_the_lock_while_the_file_is_replaced_writes_into_the_new_o
         writers.append(writer)
         # Before, it finds the file locked, and asks again and again; after, the lock is the old
         # file's and nobody's concern.
-        writer.join(2 if moment == "before" else 60)
+        writer.join(1 if moment == "before" else 60)
         assert writer.is_alive() == (moment == "before")
 
     def replace(self: Warehouse, new: Path) -> None:
@@ -189,7 +189,7 @@ def test_nobody_opens_the_file_while_it_gets_its_name(warehouse):
     with database._folder_locked(warehouse.path.parent, exclusive=True):
         writer = FORKSERVER.Process(target=add, args=(warehouse.path, 2))
         writer.start()
-        writer.join(2)
+        writer.join(1)
         assert writer.is_alive()
         copy = Path(f"{warehouse.path}.copy")
         copy.write_bytes(warehouse.path.read_bytes())

@@ -4,6 +4,7 @@ How a file is read is told by `warehouse.delimited`, so that what is erased here
 would have read; what tells of a person belongs in `traces`.
 """
 
+import csv
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, TypeAlias
@@ -88,6 +89,11 @@ def _read(landing: Landing, path: str, table: Table) -> Records | None:
             f"{source} cannot be read: {error.strerror or error}. Check its permissions and its "
             "disk, then run again."
         ) from error
+    except csv.Error:
+        raise PermanentSourceError(
+            f"{source} cannot be read: its lines end with carriage returns alone. Give it "
+            "other line ends, or erase the persons from it by hand, then run again."
+        ) from None
 
 
 def _without(records: Records, gone: np.ndarray) -> Iterator[bytes]:

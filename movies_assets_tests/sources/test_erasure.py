@@ -181,6 +181,12 @@ def test_a_full_disk_leaves_the_file_as_it_was(landing, tmp_path, monkeypatch):
     assert list(file.parent.iterdir()) == [file]
 
 
+def test_a_file_that_cannot_be_read_as_lines_is_named(landing, tmp_path):
+    put(tmp_path, "2025-10-30/users.csv", (HEADER + HERS).replace("\n", "\r"))
+    with pytest.raises(PermanentSourceError, match=r"2025-10-30/users\.csv cannot be read"):
+        list(erase(landing, USERS, traces()))
+
+
 def test_traces_are_never_shown():
     assert EMAIL not in repr(traces())
     assert NAME not in repr(traces())

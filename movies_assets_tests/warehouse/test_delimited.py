@@ -1,20 +1,22 @@
 """Files that arrive are read whatever they look like, and no byte of them is lost."""
 
+import csv
 from datetime import date
 from functools import partial
 from io import BytesIO
+from itertools import accumulate, pairwise
 from typing import Any
 
 import duckdb
 import ibis.expr.datatypes as dt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from movies_assets.contracts import FileRows, column
 from movies_assets.partitions import yts_days
 from movies_assets.table import Table, table
-from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles
+from movies_assets.warehouse.delimited import LINE, RECORD, DelimitedFile, DelimitedFiles, read
 from movies_assets.warehouse.io_manager import DelimitedHandler
 from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.warehouse.tables import MONDAY, TUESDAY, WEDNESDAY
@@ -275,3 +277,43 @@ def test_any_bytes_are_read_and_no_word_of_them_is_lost(content):
     words = [word for word in everything.split()[1:] if word.isalnum() and word.isascii()]
     assert encoding
     assert all(word.decode().lstrip("0") in kept for word in words if not word.isdigit())
+
+
+PIECES = [
+    b"7", b"Ada", b'"', b'""', b",", b";", b" ", b"\n",
+    b"\r\n", b"\n\n", b"\r", b"\xe9", b"\xc3\xa9",
+    b'"a,\nb"', b"Bob,2001,8\n", b'"q""q",x,y\n',
+]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    start=st.sampled_from([HEADER.encode(), b"\xef\xbb\xbf" + HEADER.encode(), b""]),
+    pieces=st.lists(st.sampled_from(PIECES), max_size=25),
+)
+def test_it_is_told_where_each_record_stands_in_a_file(start, pieces):
+    """Whatever the file looks like: the bytes of a record hold its fields, and nothing but them."""
+    content = start + b"".join(pieces)
+    try:
+        found = read(DelimitedFile("f.csv", partial(BytesIO, content)), shows({}))
+    except csv.Error:  # of a header that ends with a carriage return alone
+        reject()
+    lengths = list(found.lengths()) if found else []
+    assert sum(lengths) == len(content)
+    if not found:
+        return
+    rows = {int(row[RECORD]): row for row in found.rows.to_pylist()}
+    assert sorted(rows) == list(range(2, 1 + len(lengths)))
+    ends = list(accumulate(lengths))
+    for number, (begin, end) in enumerate(pairwise(ends), start=2):
+        text = content[begin:end].decode(found.look.encoding, "backslashreplace").rstrip("\r\n")
+        row = rows[number]
+        said, stored = [text], [row[LINE]]
+        if row[LINE] is None:
+            stored = [row[name] or "" for name in found.look.columns]
+            said = next(csv.reader([text], delimiter=found.look.separator))[: len(stored)]
+        assert list(map(without_ends, said)) == list(map(without_ends, stored))
+
+
+def without_ends(text: str) -> str:
+    return text.replace("\r", "").replace("\n", "")

@@ -1,8 +1,11 @@
 """The streaming service as it is run: again, as a range, late, replaced, empty, without users."""
 
+import logging
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -246,6 +249,21 @@ class Told(NamedTuple):
     result: dg.ExecuteInProcessResult
     platform: Platform
     events: str
+    logs: str
+
+
+@contextmanager
+def logged() -> Iterator[StringIO]:
+    """Collect what any logger says, at every level."""
+    text, root = StringIO(), logging.getLogger()
+    handler, level = logging.StreamHandler(text), root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield text
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="module")
@@ -270,9 +288,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     headless.write_text("1,Person 1,person1@mail.example,,,\n")
     with dg.DagsterInstance.ephemeral() as instance:
         platform = Platform(settings, instance, resources={"ott_users": lambda _: []})
-        result = platform.run(SECOND, job=DAILY)
+        with logged() as logs:
+            result = platform.run(SECOND, job=DAILY)
         events = "\n".join(entry.to_json() for entry in instance.all_logs(result.run_id))
-        yield Told(result, platform, events)
+        yield Told(result, platform, events, logs.getvalue())
 
 
 class TestPrivacy:
@@ -289,16 +308,18 @@ class TestPrivacy:
             assert "@mail.example" not in rows
             assert not re.search(r"Person \d", rows)
 
-    def test_they_are_in_no_event_log_and_no_metadata(self, told):
+    def test_they_are_in_no_event_and_no_metadata_and_no_log(self, told):
         assert "quarantined rows" in told.events
         assert "(personal)" in told.events
-        assert "@mail.example" not in told.events
-        assert not re.search(r"Person \d", told.events)
+        assert "STEP_SUCCESS" in told.logs
+        for text in (told.events, told.logs):
+            assert "@mail.example" not in text
+            assert not re.search(r"Person \d", text)
 
     def test_neither_are_the_keys_of_users(self, told):
         keys = [key for (key,) in told.platform.sql("SELECT user_key FROM gold.ott_dim_user")]
         assert keys
-        assert not [key for key in keys if key in told.events]
+        assert not [key for key in keys if key in told.events + told.logs]
 
     def test_the_secret_is_nowhere(self, instance, tmp_path):
         secret = "hush-hush-hush"  # noqa: S105 (what is looked for)

@@ -5,8 +5,9 @@ here is in which order that happens, and what is said about it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 AUDIT = dg.AssetKey(in_tables.AUDIT.split("."))
 GROUP = "ott"
 KEY_OF = "ott_user_key"
+MOST_IDS = 500
 NOTHING_FOUND = "Nothing found: neither tables nor files of the landing zone tell of them."
 FOLLOWS = (
     "Figures that were summed up over users hold nothing personal; they follow with the next run "
@@ -39,8 +41,11 @@ class Forget(dg.Config):
     (`dagster run delete RUN_ID`).
     """
 
+    # What is looked for is one pattern; the engines take those of two thousand names.
     user_ids: list[int] = Field(
-        min_length=1, description="ids that the streaming service knows the persons by"
+        min_length=1,
+        max_length=MOST_IDS,
+        description=f"ids that the service knows the persons by, at most {MOST_IDS} a run",
     )
 
 
@@ -53,7 +58,8 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
     """
     users = settings.landing / GROUP / "users"
 
-    # Of the writer's pool: it waits for runs under way, which may hold rows of the persons.
+    # Of the writer's pool: Dagster's queue lets it wait for runs under way. Runs that are started
+    # past the queue only meet it at the database file.
     @dg.op(pool=WRITER_POOL)
     def erase_users(
         context: dg.OpExecutionContext,
@@ -64,7 +70,9 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
         from movies_assets.sources.download import locked  # noqa: PLC0415 (only runs need it)
 
         folders = [
-            (ott_landing(folder), table) for folder, table in folders_of_persons(tables).items()
+            (landing, table)
+            for folder, table in folders_of_persons(tables).items()
+            for landing in _landings(ott_landing(folder), settings.landing / GROUP / folder)
         ]
         # A fetch of users that is under way would bring its own file in place of ours.
         fetches = locked(users, "users", context.log.info) if users.exists() else nullcontext()
@@ -89,6 +97,15 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
         erase_users()
 
     return forget_user
+
+
+def _landings(configured: "Landing", own: Path) -> "Iterator[Landing]":
+    """Yield the folder that the settings name, and our own, where files arrived before that."""
+    from movies_assets.sources.landing import Landing  # noqa: PLC0415 (only runs need it)
+
+    yield configured
+    if own.is_dir() and not configured.is_at(own):
+        yield Landing(own, configured.name)
 
 
 def folders_of_persons(tables: Iterable[Table]) -> dict[str, Table]:
@@ -139,6 +156,8 @@ def forget(
         _erase_files(folders, traces, records, only_unidentified=True)
         rows = _erase_tables(warehouse, tables, traces, run_id)
         _erase_files(folders, traces, records, only_unidentified=False)
+        # A run that waited for the file meanwhile has read the records that went after the tables.
+        rows = Counter(rows) + Counter(_erase_tables(warehouse, tables, traces, run_id))
     finally:
         if records:
             with warehouse.session() as connection, warehouse.transaction(connection):

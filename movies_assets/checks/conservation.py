@@ -108,7 +108,8 @@ def _fates(rows: Rows, source: Table, refines: Refinement) -> tuple[dict[str, in
     """Count what became of the rows read; return the counts, and a query for lost rows."""
     counts: dict[str, int] = {}
     # A key may have been spelt otherwise in the source: what seems lost by the key as received is
-    # looked for by the key as read. That computes the rows again, so it is the exception.
+    # looked for by the key as read. That computes the rows again, so it is the exception, but for
+    # keys of which the source knows nothing.
     ways: list[Callable[[Rows, Table], str]] = [partial(_read_with_keys, refines=refines)]
     if set(rows.table.contract.key()) <= source.contract.types().keys():
         ways.insert(0, _read)

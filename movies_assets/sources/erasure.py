@@ -4,7 +4,6 @@ How a file is read is told by `warehouse.delimited`, so that what is erased here
 would have read; what tells of a person belongs in `traces`.
 """
 
-import csv
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, TypeAlias
@@ -89,17 +88,21 @@ def _read(landing: Landing, path: str, table: Table) -> Records | None:
             f"{source} cannot be read: {error.strerror or error}. Check its permissions and its "
             "disk, then run again."
         ) from error
-    except csv.Error:
-        raise PermanentSourceError(
-            f"{source} cannot be read: its lines end with carriage returns alone. Give it "
-            "other line ends, or erase the persons from it by hand, then run again."
-        ) from None
 
 
 def _without(records: Records, gone: np.ndarray) -> Iterator[bytes]:
-    """Yield the content of a file without some of its records."""
-    at = 0
-    for length, is_gone in zip(records.lengths(), gone, strict=True):
+    """Yield the content of a file without some of its records.
+
+    Raises:
+        PermanentSourceError: where its records begin cannot be told.
+    """
+    at, lengths = 0, [*records.lengths()]
+    if len(lengths) != len(gone):
+        raise PermanentSourceError(
+            f"{records.look.source}: where its records begin cannot be told. Erase the persons "
+            "from it by hand, then run again."
+        )
+    for length, is_gone in zip(lengths, gone, strict=True):
         if not is_gone:
             yield records.content[at : at + length]
         at += length

@@ -103,6 +103,11 @@ class Landing:
         """Return day and path of the files that have arrived for some days, without reading any."""
         return sorted((day, path) for day, path, _ in self._listed(days))
 
+    def is_at(self, folder: Path) -> bool:
+        """Say whether this is a folder of this machine."""
+        local = isinstance(self._files, LocalFileSystem)
+        return local and Path(self._root).resolve() == folder.resolve()
+
     def open(self, path: str) -> BinaryIO:
         """Open a file.
 

@@ -29,7 +29,7 @@ import pyarrow.csv as pa_csv
 from movies_assets.contracts import ARRIVED as ARRIVED_COLUMN
 from movies_assets.contracts import PATTERNS, WITHHELD, FileRows, LandedFile
 from movies_assets.table import Table
-from movies_assets.warehouse.database import WarehouseError, literal
+from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.writer import ensure_table, stored_types
 
 if TYPE_CHECKING:
@@ -216,23 +216,14 @@ class Records:
 
 
 def read(file: DelimitedFile, table: Table) -> Records | None:
-    """Read a file as its table would; None where it is empty.
-
-    Raises:
-        WarehouseError: where its records begin cannot be told.
-    """
+    """Read a file as its table would; None where it is empty."""
     with file.open() as opened, SpooledTemporaryFile(SPOOLED_BYTES) as spooled:
         look = _look(file, opened, spooled, Wanted(columns_of(table), _ours(table), {}))
         if not look.bytes:
             return None
         rows = _read(spooled, look)
         spooled.seek(0)
-        records = Records(look, spooled.read(look.bytes), rows)
-    if sum(1 for _ in records.lengths()) != 1 + rows.num_rows:
-        raise WarehouseError(
-            f"{file.source}: where its records begin cannot be told. Mend the file by hand."
-        )
-    return records
+        return Records(look, spooled.read(look.bytes), rows)
 
 
 def arrived(landing: "Landing", days: Collection[date], run_id: str) -> DelimitedFiles:
@@ -302,8 +293,9 @@ def _look(
         spooled.write(b"\n")
     spooled.seek(0)
     encoding = seen.encoding
-    first = spooled.readline(LONGEST_HEADER).removeprefix(codecs.BOM_UTF8)
-    header, separator = _header(first.decode(encoding, "replace").strip("\r\n"), wanted)
+    line = FIRST_LINE.match(spooled.readline(LONGEST_HEADER).removeprefix(codecs.BOM_UTF8))
+    first = line[0].decode(encoding, "replace").strip("\r\n") if line else ""
+    header, separator = _header(first, wanted)
     columns = _named(header, wanted)
     is_ours = not wanted.known.keys().isdisjoint(columns)
     if encoding == WINDOWS and not _decodes(spooled, WINDOWS):

@@ -13,8 +13,9 @@ from movies_assets.assets.silver.parsing import ORIGIN
 from movies_assets.contracts import AS_RECEIVED, Contract, Instant, column
 from movies_assets.table import Table
 from movies_assets.traces import ANY_ID, ANY_RESCUED, EMAIL, NAME, USER_ID, USER_KEY, Traces
+from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.delimited import landed
-from movies_assets.warehouse.writer import ensure_table, stored_types
+from movies_assets.warehouse.writer import RAISED_BY_OURS, ensure_table, stored_types
 
 AUDIT = "audit.erasures"
 # Columns whose texts begin as the record did: quarantine, a damaged line, a file's first line.
@@ -88,10 +89,13 @@ def learn(
         key_of: the engine's function that returns the key of an id.
     """
     ids = sorted(traces.ids)
-    keyed = connection.execute(
-        f"SELECT {key_of}(id) FROM (SELECT unnest(?::BIGINT[]) AS id)", [ids]
-    )
-    traces.keys.update(key for (key,) in keyed.fetchall())
+    keyed = f"SELECT {key_of}(id) FROM (SELECT unnest(?::BIGINT[]) AS id)"
+    try:
+        traces.keys.update(key for (key,) in connection.execute(keyed, [ids]).fetchall())
+    except duckdb.InvalidInputException as error:
+        raise WarehouseError(
+            f"the keys of the persons cannot be told: {str(error).rpartition(RAISED_BY_OURS)[2]}"
+        ) from None
     for place in places(connection, tables):
         if USER_ID not in place.types:
             continue

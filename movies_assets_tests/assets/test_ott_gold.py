@@ -301,6 +301,17 @@ def test_a_user_without_preferences_gets_the_overall_top(computed, ask, genres):
     ]
 
 
+def test_a_genre_may_be_called_like_the_list_of_all_titles(computed, ask):
+    titles = [*scored("ab", "overall", 7.0), *scored("xy", "drama", 9.0)]
+    computed(titles=titles, users=[user(1)], views=[view(1, "x")])
+    assert [row[0] for row in ask(RECOMMENDATIONS)] == ["y", "a", "b"]
+
+
+def test_nobody_prefers_titles_of_which_no_genre_is_known(computed, ask):
+    computed(titles=[title("none", []), title("a")], users=[user(1, "drama", "unknown")])
+    assert [row[0] for row in ask(RECOMMENDATIONS)] == ["a"]
+
+
 def test_who_has_seen_everything_gets_nothing(computed, ask):
     views = [view(n, name) for name in "abc" for n in (1, 2)]
     users = [user(1, "drama"), user(2)]

@@ -151,6 +151,8 @@ def test_genres_stand_once_each_in_order_and_lower_case(one, text, genres):
         ({"_rescued_data": rescue(imdb_score="7,5")}, "imdb_score", 7.5),
         ({"_rescued_data": rescue(imdb_score="n/a")}, "imdb_score", None),
         ({"_rescued_data": rescue(views="1,234,567")}, "views", 1_234_567),
+        ({"_rescued_data": rescue(views="1.234")}, "views", 1_234),
+        ({"_rescued_data": rescue(views="1234.0")}, "views", 1_234),
     ],
 )
 def test_numbers_are_read_in_each_spelling(one, columns, column, value):

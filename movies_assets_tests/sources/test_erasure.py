@@ -1,5 +1,6 @@
 """Of a file the records of a person go, whatever it looks like, and every other byte stays."""
 
+import gzip
 from pathlib import Path
 
 import fsspec
@@ -181,10 +182,35 @@ def test_a_full_disk_leaves_the_file_as_it_was(landing, tmp_path, monkeypatch):
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_file_that_cannot_be_read_as_lines_is_named(landing, tmp_path):
-    put(tmp_path, "2025-10-30/users.csv", (HEADER + HERS).replace("\n", "\r"))
-    with pytest.raises(PermanentSourceError, match=r"2025-10-30/users\.csv cannot be read"):
-        list(erase(landing, USERS, traces()))
+def test_lines_may_end_with_carriage_returns_alone(landing, tmp_path):
+    whole = (HEADER + BOBS + HERS + EVES).replace("\n", "\r")
+    file = put(tmp_path, "2025-10-30/users.csv", whole)
+    list(erase(landing, USERS, traces()))
+    assert file.read_bytes().decode() == (HEADER + BOBS + EVES).replace("\n", "\r")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_file_that_is_no_text_stops_nothing(landing, tmp_path, seed):
+    packed = gzip.compress(f"{HEADER}{seed},Bob,bob@x.example,US\n".encode(), mtime=0)
+    other = tmp_path / "2025-10-29" / "users.csv.gz"
+    other.parent.mkdir()
+    other.write_bytes(packed)
+    file = put(tmp_path, "2025-10-30/users.csv", HEADER + HERS + BOBS)
+    assert cleared(landing, file) == HEADER + BOBS
+    assert other.read_bytes() == packed
+
+
+@pytest.mark.parametrize("before", ["o'", "!", "é", "#", "x.", "-"])
+def test_an_address_that_ends_with_the_persons_is_another_one(landing, tmp_path, before):
+    others = f"8,Bob,{before}{EMAIL}\n9,Eve {before}{EMAIL}\n"
+    file = put(tmp_path, "2025-10-30/users.csv", HEADER + others + HERS)
+    assert cleared(landing, file) == HEADER + others
+
+
+@pytest.mark.parametrize("mark", ["<{}>", "({})", '"{}"', "'{}'", "mailto:{}", " {}"])
+def test_an_address_is_found_in_whatever_stands_around_it(landing, tmp_path, mark):
+    file = put(tmp_path, "2025-10-30/users.csv", f"{HEADER}torn,{mark.format(EMAIL)}\n{BOBS}")
+    assert cleared(landing, file) == HEADER + BOBS
 
 
 def test_traces_are_never_shown():

@@ -11,16 +11,16 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from movies_assets.assets.gold.shared import UNKNOWN_NAME
-from movies_assets.assets.silver.ott import matched
+from movies_assets.assets.silver.ott import EXACT, matched
 from movies_assets.contracts import Contract, StringList, column
 from movies_assets.table import table
 
 # A title counts as known from as many views as six of ten titles have at most.
 KNOWN_QUANTILE = 0.6
 RECOMMENDED = 10
-# Sums of decimals are exact; those of floats depend on the order of their rows.
-EXACT = "decimal(18, 6)"
 OVERALL = "overall"
+# The list of all titles is called as no genre can be.
+ALL_TITLES = ""
 
 mirror = partial(table, layer="gold", group="ott", replaces="table")
 
@@ -270,7 +270,7 @@ def lists_of(top: ir.Table) -> ir.Table:
     best = [titles.weighted_score.desc(), titles.views.desc(), titles.title_key]
     overall = titles.select(
         "title_key",
-        list=ibis.literal(OVERALL),
+        list=ibis.literal(ALL_TITLES),
         place=ibis.row_number().over(order_by=best) + 1,
         score=titles.weighted_score,
     )
@@ -286,9 +286,10 @@ def lists_wanted(users: ir.Table, lists: ir.Table) -> ir.Table:
         lists: see `lists_of`.
     """
     said = users.select("user_id", list=users.preferred_genres.unnest())
+    said = said.filter(said["list"] != UNKNOWN_NAME)
     by_taste = said.semi_join(lists.select("list").distinct(), "list")
     others = users.select("user_id").anti_join(by_taste, "user_id")
-    return by_taste.union(others.mutate(list=ibis.literal(OVERALL)))
+    return by_taste.union(others.mutate(list=ibis.literal(ALL_TITLES)))
 
 
 class OttRecommendations(Contract):
@@ -314,12 +315,11 @@ def ott_recommendations(
     wanted = lists_wanted(silver_ott_users, lists)
     rows = first_unseen(wanted, lists, silver_ott_watched)
     number = "number " + rows.place.cast("string")
-    reason = ibis.ifelse(
-        rows["list"] == OVERALL, number + " overall", "you like " + rows["list"] + ": " + number
-    )
+    is_of_all = rows["list"] == ALL_TITLES
+    reason = ibis.ifelse(is_of_all, number + " overall", "you like " + rows["list"] + ": " + number)
     keys = silver_ott_users.select("user_id", "user_key")
     return (
-        rows.mutate(genre=rows["list"], reason=reason)
+        rows.mutate(genre=ibis.ifelse(is_of_all, OVERALL, rows["list"]), reason=reason)
         .inner_join(keys, "user_id")
         .select(*OttRecommendations.types())
     )

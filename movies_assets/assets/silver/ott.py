@@ -37,6 +37,9 @@ ALWAYS, NEVER = ibis.date("0001-01-01"), ibis.date("9999-12-31")
 MINUTES_OF_DAY = 1440
 # Of real services a few titles are always missing.
 UNMATCHED_SHARE = 0.05
+# Sums of decimals are exact; those of floats depend on the order of their rows.
+EXACT = "decimal(18, 6)"
+GROUPS_OF_DIGITS = r"^[0-9]{1,3}([,.' ][0-9]{3})+$"
 NUMBERS = ("runtime", "imdb_score", "views")
 # Clocks differ, and a day ends at another hour elsewhere.
 DAYS_AHEAD = 1
@@ -78,6 +81,12 @@ def stated(text: ir.StringColumn) -> ir.StringColumn:
 def decimal(text: ir.StringColumn) -> ir.FloatingColumn:
     """Read decimal numbers, also with a comma."""
     return number(text.replace(",", "."))
+
+
+def grouped(text: ir.StringColumn) -> ir.IntegerColumn:
+    """Read whole numbers whose digits stand in groups of three: '1,234,567'; else NULL."""
+    said = ibis.ifelse(text.re_search(GROUPS_OF_DIGITS), text, ibis.null("string"))
+    return whole(said.re_replace("[,.' ]", ""))
 
 
 def title_name(title: ir.StringColumn) -> ir.StringColumn:
@@ -157,7 +166,7 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
         _added_day=day(rows["_added_date"]),
         _minutes=ibis.coalesce(rows.runtime, whole(rows["_runtime"], "(?: ?min(?:utes|s)?)?")),
         _score=ibis.coalesce(rows.imdb_score, decimal(rows["_imdb_score"])),
-        _total=ibis.coalesce(rows.views, whole(rows["_views"].re_replace("[,.' ]", ""))),
+        _total=ibis.coalesce(rows.views, grouped(rows["_views"]), whole(rows["_views"])),
     )
     undated = rows["_premiere_day"].cast("string").fill_null("undated")
     return rows.select(
@@ -386,7 +395,7 @@ def ott_watched(silver_ott_views: ir.Table, silver_ott_titles: ir.Table) -> ir.T
     events = events.filter(events.title_key.notnull())
     return events.group_by("user_id", "title_key").aggregate(
         views=events.count(),
-        minutes=events.minutes.sum().fill_null(0.0),
+        minutes=events.minutes.cast(EXACT).sum().cast("float64").fill_null(0.0),
         first_watched_at=events.watched_at.min(),
         last_watched_at=events.watched_at.max(),
     )

@@ -175,19 +175,17 @@ WITH
         FROM within_reach QUALIFY turn <= 10
     ),
     once AS (
-        SELECT
-            user_id, title_key, max(score) AS score,
-            min({'turn': turn, 'list': list, 'place': place}) AS choice
-        FROM in_turn GROUP BY ALL
+        FROM in_turn
+        QUALIFY row_number() OVER (PARTITION BY user_id, title_key ORDER BY turn, list) = 1
     ),
     chosen AS (
         SELECT
             *, row_number() OVER (
-                PARTITION BY user_id ORDER BY choice.turn, score DESC, title_key) AS rank
+                PARTITION BY user_id ORDER BY turn, score DESC, title_key) AS rank
         FROM once QUALIFY rank <= 10
     )
 SELECT
-    user_key, rank, title_key, choice.list AS genre, score,
-    CASE WHEN choice.list = 'overall' THEN 'number ' || choice.place || ' overall'
-        ELSE 'you like ' || choice.list || ': number ' || choice.place END AS reason
+    user_key, rank, title_key, list AS genre, score,
+    CASE WHEN list = 'overall' THEN 'number ' || place || ' overall'
+        ELSE 'you like ' || list || ': number ' || place END AS reason
 FROM chosen JOIN stored.silver.ott_users USING (user_id)

@@ -21,6 +21,8 @@ RECOMMENDED = 10
 OVERALL = "overall"
 # The list of all titles is called as no genre can be.
 ALL_TITLES = ""
+# A choice as a number: the turn, then the number of the list, then the place on it.
+PLACE_BITS, TURN_BITS = 32, 56
 
 mirror = partial(table, layer="gold", group="ott", replaces="table")
 
@@ -225,39 +227,49 @@ def first_unseen(wanted: ir.Table, lists: ir.Table, seen: ir.Table) -> ir.Table:
     Returns:
         `user_id`, `rank` (from 1), `title_key`, `score`, `list`, `place`.
     """
-    places = lists.select("list", "place", "title_key")
+    # In numbers: of 47 million pairs seen, texts did not fit into 8 GB.
+    names, titles = numbered(lists, "list"), numbered(lists, "title_key")
+    places = lists.inner_join(names, "list").inner_join(titles, "title_key")
+    wanted = wanted.inner_join(names, "list").select("user_id", "list_number")
     same = [name for name in ("list", "title_key") if name in seen.columns]
     passed = seen.select("user_id", *same).inner_join(places, same)
-    passed = passed.semi_join(wanted, ["user_id", "list"])
+    passed = passed.select("user_id", "list_number", "place")
+    passed = passed.semi_join(wanted, ["user_id", "list_number"])
     number = ibis.row_number().over(
-        group_by=[passed.user_id, passed["list"]], order_by=passed.place
+        group_by=[passed.user_id, passed.list_number], order_by=passed.place
     )
-    passed = passed.select("user_id", "list", before=passed.place - number - 1)
+    passed = passed.select("user_id", "list_number", before=passed.place - number - 1)
     passed = passed.filter(passed.before < RECOMMENDED)
-    skipped = passed.group_by("user_id", "list").aggregate(
+    skipped = passed.group_by("user_id", "list_number").aggregate(
         places=ibis.array(
             [turn + (passed.before < turn).sum() for turn in range(1, RECOMMENDED + 1)]
         )
     )
-    rows = wanted.left_join(skipped, ["user_id", "list"])
-    rows = rows.mutate(turn=ibis.range(1, RECOMMENDED + 1).unnest())
+    rows = wanted.left_join(skipped, ["user_id", "list_number"])
+    rows = rows.mutate(turn=ibis.range(1, RECOMMENDED + 1).unnest().cast("int64"))
     rows = rows.mutate(place=ibis.coalesce(rows.places[rows.turn - 1], rows.turn))
-    rows = rows.select("user_id", "list", "turn", "place").inner_join(lists, ["list", "place"])
-    choice = ibis.struct({"turn": rows.turn, "list": rows["list"], "place": rows.place})
-    best = rows.group_by("user_id", "title_key").aggregate(
-        score=rows.score.max(), choice=choice.min()
-    )
-    order = [best.choice["turn"], best.score.desc(), best.title_key]
+    rows = rows.select("user_id", "list_number", "turn", "place")
+    rows = rows.inner_join(places, ["list_number", "place"])
+    # The least of them is that of the least turn, of equal ones that of the first list.
+    choice = (rows.turn << TURN_BITS) + (rows.list_number << PLACE_BITS) + rows.place
+    best = rows.mutate(choice=choice).group_by("user_id", "title_number")
+    best = best.aggregate(score=ibis._.score.max(), choice=ibis._.choice.min())
+    order = [best.choice >> TURN_BITS, best.score.desc(), best.title_number]
     rank = ibis.row_number().over(group_by=best.user_id, order_by=order) + 1
     chosen = best.mutate(rank=rank).filter(ibis._.rank <= RECOMMENDED)
-    return chosen.select(
-        "user_id",
-        "rank",
-        "title_key",
-        "score",
-        list=chosen.choice["list"],
-        place=chosen.choice["place"],
+    chosen = chosen.mutate(
+        list_number=(chosen.choice >> PLACE_BITS) & ((1 << TURN_BITS - PLACE_BITS) - 1),
+        place=chosen.choice & ((1 << PLACE_BITS) - 1),
     )
+    chosen = chosen.inner_join(names, "list_number").inner_join(titles, "title_number")
+    return chosen.select("user_id", "rank", "title_key", "score", "list", "place")
+
+
+def numbered(rows: ir.Table, name: str) -> ir.Table:
+    """Return the different values of a column and their numbers, in the order of the values."""
+    values = rows.select(name).distinct()
+    number = ibis.row_number().over(order_by=values[name]) + 1
+    return values.mutate(**{f"{name.removesuffix('_key')}_number": number})
 
 
 def lists_of(top: ir.Table) -> ir.Table:

@@ -408,6 +408,27 @@ def test_the_next_run_does_not_bring_the_person_back(platform):
     assert platform.sql(preferring) == [(before - 1,)]
 
 
+def test_what_a_waiting_run_stores_between_tables_and_files_goes_too(platform, monkeypatch):
+    """It gets the database file when the tables are cleared, and reads files that are not yet."""
+    erase_files = forgetting._erase_files
+
+    def interrupted(*args: Any, only_unidentified: bool) -> None:
+        if not only_unidentified:
+            warehouse = platform.warehouse
+            with warehouse.session() as connection, warehouse.transaction(connection):
+                connection.execute(
+                    "INSERT INTO bronze.ott_users BY NAME SELECT "
+                    f"{ADA} AS user_id, ? AS full_name, ? AS email, 'row' AS source_row, "
+                    "now() AS _ingested_at, 'file' AS _source, 'run' AS _run_id",
+                    [NAME, EMAIL],
+                )
+        erase_files(*args, only_unidentified=only_unidentified)
+
+    monkeypatch.setattr(forgetting, "_erase_files", interrupted)
+    forget(platform, ADA)
+    assert platform.sql(f"FROM bronze.ott_users WHERE user_id = {ADA}") == []
+
+
 def failure(platform: Platform) -> str:
     """Run the job, which fails, and return all that is told of that."""
     job = platform.defs.resolve_job_def("forget_user")

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -254,13 +254,15 @@ class Told(NamedTuple):
 
 @contextmanager
 def logged() -> Iterator[StringIO]:
-    """Collect what any logger says, at every level."""
+    """Collect what any logger says, at every level, and what is printed."""
     text, root = StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(text), root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     try:
-        yield text
+        # Dagster's own logger is none that Python's logging knows.
+        with redirect_stderr(text), redirect_stdout(text):
+            yield text
     finally:
         root.setLevel(level)
         root.removeHandler(handler)

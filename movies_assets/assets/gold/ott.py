@@ -115,8 +115,8 @@ class OttTopMoviesByGenre(Contract):
     title_key: str = column("The title.", key=True, references="gold.ott_dim_title")
     rank: int = column("Place in the genre, 1 the best.", ge=1)
     weighted_score: float = column(
-        "(v/(v+m))*R + (m/(v+m))*C: v views, R score, C the mean score, m the 60th percentile of "
-        "views.",
+        "The score (v/(v+m))*R + (m/(v+m))*C: v views, R score, C the mean score, m the 60th "
+        "percentile of views.",
         ge=1,
         le=10,
     )

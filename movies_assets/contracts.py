@@ -237,7 +237,10 @@ class Contract(pa.DataFrameModel):
                     constraints=dg.TableColumnConstraints(
                         nullable=cls._columns()[name].nullable,
                         unique=key == (name,),
-                        other=[f"references {references[name]}"] if name in references else [],
+                        other=[
+                            *([f"references {references[name]}"] if name in references else []),
+                            *(["personal"] if cls._columns()[name].metadata["personal"] else []),
+                        ],
                     ),
                 )
                 for name, type_ in cls.types().items()

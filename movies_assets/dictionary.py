@@ -89,7 +89,8 @@ def _columns(contract: type[Contract]) -> Iterator[str]:
     descriptions, references = contract.descriptions(), contract.references()
     for name, type_ in contract.types().items():
         target = f" → {_link(references[name])}" if name in references else ""
-        meaning = descriptions[name].replace("|", "\\|") + target
+        personal = " *Personal.*" if name in contract.personal() else ""
+        meaning = descriptions[name].replace("|", "\\|") + target + personal
         yield f"| `{name}` | {type_} | {'yes' if name in required else ''} | {meaning} |"
 
 

@@ -14,7 +14,15 @@ import pytest
 from ibis.common.exceptions import IbisError
 from pandera.api.ibis.types import IbisData
 
-from movies_assets.contracts import BronzeContract, Contract, DumpContract, Quarantine, Rule, column
+from movies_assets.contracts import (
+    AS_RECEIVED,
+    BronzeContract,
+    Contract,
+    DumpContract,
+    Quarantine,
+    Rule,
+    column,
+)
 from movies_assets.definitions import TABLES
 from movies_assets.table import Table
 from movies_assets.warehouse import writer
@@ -242,3 +250,15 @@ class TestWhatWeRelyOn:
 
     def test_re_replace_replaces_all(self, backend):
         assert backend.execute(ibis.literal("a-b-c").re_replace("-", "+")) == "a+b+c"
+
+
+def test_columns_that_tell_of_persons_say_so_in_the_ui():
+    schema = TABLES["gold.ott_recommendations"].contract.column_schema()
+    said = {column.name for column in schema.columns if "personal" in column.constraints.other}
+    assert said == {"user_key"}
+
+
+def test_of_a_contract_with_personal_columns_rows_as_received_are_personal_too():
+    personal = {name: table.contract.personal() for name, table in TABLES.items()}
+    assert personal["bronze.ott_users"] == {"user_id", "full_name", "email", *AS_RECEIVED}
+    assert personal["bronze.netflix_titles"] == set()

@@ -164,6 +164,12 @@ class OttClient(Source):
         with TemporaryFile(dir=new.parent) as file:
             async with self._http() as http:
                 users = await self._read(http, file)
+            if not len(users):
+                # The users of the day before would count on: a day without any looks like no day.
+                raise PermanentSourceError(
+                    f"{self.source_url} lists nobody at all. Check the base URL, and what the "
+                    "service says of it."
+                )
             if self._today and (today := self._today()) != day:
                 raise TransientSourceError(
                     f"{day} ended while the users were read from {self.source_url}: they are those "

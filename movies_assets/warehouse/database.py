@@ -186,8 +186,8 @@ class Warehouse:
                     _remove(new)
         except (duckdb.Error, OSError) as error:
             raise WarehouseError(
-                f"cannot rewrite {self._file}: is the disk full or read-only? The file is as it "
-                "was; rows that were deleted may still be in its blocks. Mend that and run again. "
+                f"cannot rewrite {self._file}: is the disk full or read-only? The file is "
+                "whole; rows that were deleted may still be in it. Mend that and run again. "
                 f"The reason: {error}"
             ) from error
 

@@ -60,7 +60,7 @@ def renew_on_limited_files(path: Path) -> tuple[str, list[str]]:
 def test_a_copy_for_which_there_is_no_room_is_removed_and_the_file_stays(path):
     store(path, 300_000)
     message, files = in_child(renew_on_limited_files, path)
-    assert f"cannot rewrite {path}: is the disk full or read-only? The file is as it was" in message
+    assert f"cannot rewrite {path}: is the disk full or read-only? The file is whole" in message
     assert files == [path.name]
     assert count(path) == 301_000
     Warehouse(path).renew()

@@ -216,12 +216,12 @@ class TestPages:
         assert found == Fetched(path(landing), 25, 3, f"{service.url}/users")
         assert rows(landing) == [row(number) for number in range(1, 26)]
 
-    @pytest.mark.parametrize("number", [0, 1, 9, 10, 11, 20])
+    @pytest.mark.parametrize("number", [1, 9, 10, 11, 20])
     def test_of_any_number_of_users_are_whole(self, service, landing, number):
         del service.users[number:]
         assert fetch(service, landing).users == number
         assert len(rows(landing)) == number
-        assert len(service.requests) == max(-(-number // 10), 1)
+        assert len(service.requests) == -(-number // 10)
 
     def test_are_asked_for_several_at_once_and_no_more_than_allowed(self, service, landing):
         service.latency = 0.05
@@ -251,11 +251,6 @@ class TestPages:
         service.page = lambda _: {"users": service.users, "total": 25}
         assert fetch(service, landing).users == 25
         assert len(service.requests) == 1
-
-    def test_hold_no_user_of_a_service_without_any(self, service, landing):
-        service.users.clear()
-        assert fetch(service, landing).users == 0
-        assert rows(landing) == []
 
     def test_of_a_million_users_need_less_than_300_mb(self, tmp_path):
         number = 5_000
@@ -379,6 +374,12 @@ class TestUnsoundReplies:
             + f".*{re.escape(fault)}.*Check the base URL, and whether the source.*changed its"
         )
         assert len(service.requests) == 1
+
+    def test_that_list_nobody_at_all_are_refused(self, service, old, landing):
+        service.changes = lambda page: {**page, "users": [], "total": 0}
+        with untouched(old) as raised:
+            fetch(service, landing)
+        assert raised.match("lists nobody at all")
 
     @pytest.mark.parametrize("name", ["users", "total"])
     def test_without_what_they_need_say_so(self, service, old, landing, name):

@@ -5,17 +5,15 @@ Only HTTP belongs here: the titles belong into `omdb`, what goes wrong into `fau
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import anyio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from movies_assets.sample.faults import Faults
+from movies_assets.sample.faults import Fault, Faults
 from movies_assets.sample.omdb import Title, Titles
-from movies_assets.sample.server import Traffic
+from movies_assets.sample.server import create_page_app, number
 
 SAMPLE_KEY = "5a3b1e00"
 """The one key that the server knows unless it is told another one."""
@@ -46,25 +44,20 @@ def create_omdb_app(
         faults: What goes wrong; the list may be changed later.
         latency_seconds: How long each reply takes at least.
     """
-    app = Starlette(routes=[Route("/", _search)])
+    app = create_page_app(
+        "/",
+        lambda asked: number(asked, "page", 1) or 1,
+        _search,
+        faults=faults,
+        latency_seconds=latency_seconds,
+    )
     app.state.titles, app.state.key, app.state.quota = titles, key, quota
     app.state.used = Counter()
-    app.state.faults = faults or Faults()
-    app.state.latency_seconds = latency_seconds
-    app.state.traffic = Traffic()
     return app
 
 
-async def _search(request: Request) -> Response:
-    state, asked = request.app.state, request.query_params
-    state.traffic.requests.append(dict(asked))
-    with state.traffic:
-        struck = state.faults.strike(_number(asked, "page") or 1)
-        slow = sum(fault.seconds for fault in struck if fault.kind == "slow")
-        await anyio.sleep(state.latency_seconds + slow)
-        sound = _refusal(request) or _found(state.titles, asked)
-        broken = (fault.reply(bytes(sound.body)) for fault in struck)
-        return next((reply for reply in broken if reply is not None), sound)
+async def _search(request: Request, _: Sequence[Fault]) -> Response:
+    return _refusal(request) or _found(request.app.state.titles, request.query_params)
 
 
 def _refusal(request: Request) -> Response | None:
@@ -79,14 +72,14 @@ def _refusal(request: Request) -> Response | None:
 
 
 def _found(titles: Titles, asked: Mapping[str, str]) -> Response:
-    term, kind, page = asked.get("s", "").strip(), asked.get("type", ""), _number(asked, "page")
+    term, kind, page = asked.get("s", "").strip(), asked.get("type", ""), number(asked, "page", 1)
     if not term:
         return _error("Incorrect IMDb ID.")
     if len(term) < _SHORTEST_TERM:
         return _error("Too many results.")
-    page = 1 if page is None else page
     kind = kind if kind in _TYPES else ""
-    found = titles.search(term, _number(asked, "y"), kind)
+    year = asked.get("y", "")
+    found = titles.search(term, int(year) if year.isdecimal() else None, kind)
     shown: list[Title] = []
     if 1 <= page <= MOST_PAGES:
         shown = found[(page - 1) * RESULTS_A_PAGE : page * RESULTS_A_PAGE]
@@ -97,8 +90,3 @@ def _found(titles: Titles, asked: Mapping[str, str]) -> Response:
 
 def _error(text: str, status: int = 200) -> Response:
     return JSONResponse({"Response": "False", "Error": text}, status)
-
-
-def _number(asked: Mapping[str, str], name: str) -> int | None:
-    text = asked.get(name, "")
-    return int(text) if text.isdecimal() else None

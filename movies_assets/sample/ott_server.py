@@ -7,16 +7,14 @@ TCP into `serving`.
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-import anyio
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from movies_assets.sample.faults import Fault, Faults
 from movies_assets.sample.ott_users import USERS, Service
-from movies_assets.sample.server import Traffic
+from movies_assets.sample.server import create_page_app, number
 
 BASE_PATH = "/ott"
 """A client's base URL is the server's address and this path."""
@@ -48,26 +46,23 @@ def create_ott_app(
     Raises:
         ValueError: There cannot be so many or so few users.
     """
-    app = Starlette(routes=[Route(f"{BASE_PATH}/users", _users)])
+    app = create_page_app(
+        f"{BASE_PATH}/users", _skipped, _users, faults=faults, latency_seconds=latency_seconds
+    )
     app.state.service = Service(users, last_day, seed)
-    app.state.faults = faults or Faults()
-    app.state.latency_seconds = latency_seconds
-    app.state.traffic = Traffic()
     return app
 
 
-async def _users(request: Request) -> Response:
-    state, asked = request.app.state, request.query_params
-    state.traffic.requests.append(dict(asked))
-    with state.traffic:
-        skip, limit = _number(asked, "skip", 0), _number(asked, "limit", LIMIT_DEFAULT)
-        struck = state.faults.strike(skip)
-        slow = sum(fault.seconds for fault in struck if fault.kind == "slow")
-        await anyio.sleep(state.latency_seconds + slow)
-        sound = await run_sync(_page, state.service, skip, min(limit, LIMIT_MOST), struck)
-        _shift(state.service, struck)
-        broken = (fault.reply(bytes(sound.body)) for fault in struck)
-        return next((reply for reply in broken if reply is not None), sound)
+def _skipped(asked: Mapping[str, str]) -> int:
+    return number(asked, "skip", 0)
+
+
+async def _users(request: Request, struck: Sequence[Fault]) -> Response:
+    service, asked = request.app.state.service, request.query_params
+    limit = min(number(asked, "limit", LIMIT_DEFAULT), LIMIT_MOST)
+    sound = await run_sync(_page, service, _skipped(asked), limit, struck)
+    _shift(service, struck)
+    return sound
 
 
 def _page(service: Service, skip: int, limit: int, struck: Sequence[Fault]) -> Response:
@@ -83,8 +78,3 @@ def _shift(service: Service, struck: Sequence[Fault]) -> None:
             service.sign_up()
         elif fault.kind == "leave":
             service.leave()
-
-
-def _number(asked: Mapping[str, str], name: str, default: int) -> int:
-    text = asked.get(name, "")
-    return int(text) if text.isdecimal() else default

@@ -61,12 +61,59 @@ def create_app(
         faults: What goes wrong; the list may be changed later.
         latency_seconds: How long each reply takes at least.
     """
-    app = Starlette(routes=[Route(f"{BASE_PATH}/list_movies.json", _list_movies)])
+    app = create_page_app(
+        f"{BASE_PATH}/list_movies.json",
+        lambda asked: max(number(asked, "page", 1), 1),
+        _list_movies,
+        faults=faults,
+        latency_seconds=latency_seconds,
+    )
     app.state.catalogue = catalogue
+    return app
+
+
+def create_page_app(
+    path: str,
+    page_of: Callable[[Mapping[str, str]], int],
+    answer: Callable[[Request, Sequence[Fault]], Awaitable[Response]],
+    *,
+    faults: Faults | None,
+    latency_seconds: float,
+) -> Starlette:
+    """Returns an ASGI app that serves pages.
+
+    Its state may be changed while it runs: `.faults`, `.latency_seconds` and `.traffic`.
+
+    Args:
+        path: Where they are.
+        page_of: Returns the page by which faults know a request, of the parameters of its URL.
+        answer: Returns the sound reply, given the request and the faults that strike it.
+        faults: What goes wrong; the list may be changed later.
+        latency_seconds: How long each reply takes at least.
+    """
+
+    async def page(request: Request) -> Response:
+        state, asked = request.app.state, request.query_params
+        state.traffic.requests.append(dict(asked))
+        with state.traffic:
+            struck = state.faults.strike(page_of(asked))
+            slow = sum(fault.seconds for fault in struck if fault.kind == "slow")
+            await anyio.sleep(state.latency_seconds + slow)
+            sound = await answer(request, struck)
+            broken = (fault.reply(bytes(sound.body)) for fault in struck)
+            return next((reply for reply in broken if reply is not None), sound)
+
+    app = Starlette(routes=[Route(path, page)])
     app.state.faults = faults or Faults()
     app.state.latency_seconds = latency_seconds
     app.state.traffic = Traffic()
     return app
+
+
+def number(parameters: Mapping[str, str], name: str, default: int) -> int:
+    """Returns a parameter that is a whole number; what is none is the default."""
+    text = parameters.get(name, "")
+    return int(text) if text.isdecimal() else default
 
 
 def create_file_app(
@@ -99,20 +146,11 @@ def create_file_app(
     return app
 
 
-async def _list_movies(request: Request) -> Response:
-    state = request.app.state
-    state.traffic.requests.append(dict(request.query_params))
-    with state.traffic:
-        query, page, limit = _parse(request.query_params)
-        struck = state.faults.strike(page)
-        await anyio.sleep(
-            state.latency_seconds + sum(f.seconds for f in struck if f.kind == "slow")
-        )
-        body = _body(state.catalogue, query, page, limit)
-        _shift(state.catalogue, struck)
-        broken = (fault.reply(body) for fault in struck)
-        sound = Response(body, media_type="application/json")
-        return next((reply for reply in broken if reply is not None), sound)
+async def _list_movies(request: Request, struck: Sequence[Fault]) -> Response:
+    catalogue = request.app.state.catalogue
+    body = _body(catalogue, *_parse(request.query_params))
+    _shift(catalogue, struck)
+    return Response(body, media_type="application/json")
 
 
 def _shift(catalogue: MovieList, struck: Sequence[Fault]) -> None:
@@ -153,21 +191,16 @@ class _Query(NamedTuple):
 
 def _parse(parameters: Mapping[str, str]) -> tuple[_Query, int, int]:
     """Returns the query, the page from 1 and the page's size; what cannot be is the default."""
-
-    def number(name: str, default: int) -> int:
-        text = parameters.get(name, "")
-        return int(text) if text.isdecimal() else default
-
     query = _Query(
         sort_by=parameters.get("sort_by", "date_added"),
         order_by=parameters.get("order_by", "desc"),
-        minimum_rating=number("minimum_rating", 0),
+        minimum_rating=number(parameters, "minimum_rating", 0),
         query_term=parameters.get("query_term", "").strip(),
         genre=parameters.get("genre", "").lower().replace("all", ""),
         quality=parameters.get("quality", "").replace("all", ""),
     )
-    limit = number("limit", LIMIT_DEFAULT) or LIMIT_DEFAULT
-    return query, max(number("page", 1), 1), min(limit, LIMIT_MOST)
+    limit = number(parameters, "limit", LIMIT_DEFAULT) or LIMIT_DEFAULT
+    return query, max(number(parameters, "page", 1), 1), min(limit, LIMIT_MOST)
 
 
 def _body(movies: MovieList, query: _Query, page: int, limit: int) -> bytes:

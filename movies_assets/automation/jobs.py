@@ -1,6 +1,7 @@
 """Jobs: what is run together."""
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -54,46 +55,41 @@ def build(
         settings: what to build for.
         tables: all tables.
     """
+    partitioned = partial(_partitioned, settings)
     return [
-        dg.define_asset_job(
+        partitioned(
             YTS_DAILY,
-            selection=YTS_ASSETS | SHARED | QUALITY,
-            partitions_def=PARTITIONED[YTS_DAILY](settings),
-            description="Materialize YTS from API to star schema for one day or a range of days.",
+            YTS_ASSETS | SHARED,
+            "Materialize YTS from API to star schema for one day or a range of days.",
         ),
-        dg.define_asset_job(
+        partitioned(
             IMDB_DAILY,
-            selection=IMDB_ASSETS | QUALITY,
-            partitions_def=PARTITIONED[IMDB_DAILY](settings),
-            description="Fetch IMDb's dumps and materialize them up to the series' figures; where "
+            IMDB_ASSETS,
+            "Fetch IMDb's dumps and materialize them up to the series' figures; where "
             "no dump has changed, nothing below the landing zone is run.",
         ),
-        dg.define_asset_job(
+        partitioned(
             NETFLIX_DAILY,
-            selection=NETFLIX_ASSETS | SHARED | QUALITY,
-            partitions_def=PARTITIONED[NETFLIX_DAILY](settings),
-            description="Read the Netflix titles that arrived, fetch the look-ups, and materialize "
+            NETFLIX_ASSETS | SHARED,
+            "Read the Netflix titles that arrived, fetch the look-ups, and materialize "
             "both up to the star schema.",
         ),
-        dg.define_asset_job(
+        partitioned(
             OMDB_YEARLY,
-            selection=OMDB_ASSETS | QUALITY,
-            partitions_def=PARTITIONED[OMDB_YEARLY](settings),
-            description="Search OMDb for titles of one year or a range of years, and materialize "
+            OMDB_ASSETS,
+            "Search OMDb for titles of one year or a range of years, and materialize "
             "what was found; where the quota is spent, the next run goes on from there.",
         ),
-        dg.define_asset_job(
+        partitioned(
             OTT_DAILY,
-            selection=OTT_ASSETS | QUALITY,
-            partitions_def=PARTITIONED[OTT_DAILY](settings),
-            description="Fetch the streaming service's users, read the catalogue and the watch "
+            OTT_ASSETS,
+            "Fetch the streaming service's users, read the catalogue and the watch "
             "events that arrived, and materialize them up to the recommendations.",
         ),
-        dg.define_asset_job(
+        partitioned(
             OTT_FILES,
-            selection=(OTT_ASSETS - OTT_USERS_OF_DAY) | QUALITY,
-            partitions_def=PARTITIONED[OTT_FILES](settings),
-            description="The same without asking for users: for files of days whose users may "
+            OTT_ASSETS - OTT_USERS_OF_DAY,
+            "The same without asking for users: for files of days whose users may "
             "never have been fetched. The newest users that were stored count.",
         ),
         dg.define_asset_job(
@@ -106,3 +102,15 @@ def build(
         reconcile_job(settings),
         forget_job(settings, tables),
     ]
+
+
+def _partitioned(
+    settings: Settings, name: str, assets: dg.AssetSelection, description: str
+) -> UnresolvedAssetJobDefinition:
+    """Build a job that materializes assets of a source, and their profile, for its partitions."""
+    return dg.define_asset_job(
+        name,
+        selection=assets | QUALITY,
+        partitions_def=PARTITIONED[name](settings),
+        description=description,
+    )

@@ -9,7 +9,6 @@ import errno
 import hashlib
 import json
 import math
-import os
 import re
 import shutil
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 import httpx
 from anyio.to_thread import run_sync
 
+from movies_assets.durable import synced
 from movies_assets.sources.http import (
     HttpClient,
     PermanentSourceError,
@@ -73,17 +73,9 @@ def write_file(path: Path, text: str) -> None:
 
 def move(source: Path, target: Path) -> None:
     """Renames a file so that even a power failure leaves all of the old one or all of the new."""
-    _sync(source)
+    synced(source)
     source.replace(target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    synced(target.parent)
 
 
 @contextmanager

@@ -112,13 +112,13 @@ def _gone(records: Records, table: Table, traces: Traces, *, only_unidentified: 
     """Say of each record, the first line first, whether it is to be removed."""
     rows, first = records.rows, pa.array([records.first_line])
     found = _unidentified(rows, table, traces)
-    header = _or(_matches(first, traces.email), _names(first, traces))
+    header = pc.or_(_matches(first, traces.email), _names(first, traces))
     if not only_unidentified:
-        begins = _or(_matches(rows[LINE], traces.begins), _matches(rows[EXTRA], traces.rescued))
-        found = _or(found, _or(_is_theirs(rows, traces), begins))
+        begins = pc.or_(_matches(rows[LINE], traces.begins), _matches(rows[EXTRA], traces.rescued))
+        found = pc.or_(found, pc.or_(_is_theirs(rows, traces), begins))
         # Of a file without a header the first line is a record, too.
         if not records.look.is_ours:
-            header = _or(header, _matches(first, traces.begins))
+            header = pc.or_(header, _matches(first, traces.begins))
     numbers = pc.cast(rows[RECORD], pa.int64()).to_numpy()
     gone = np.zeros(1 + rows.num_rows, dtype=bool)
     gone[0] = header[0].as_py()
@@ -135,16 +135,16 @@ def _unidentified(rows: pa.Table, table: Table, traces: Traces) -> Found:
     known = columns_of(table)
     told = [name for name in rows.column_names if name not in known and not name.startswith("_")]
     found = _matches(rows[LINE], traces.email)
-    found = _or(found, _names(rows[LINE], traces))
+    found = pc.or_(found, _names(rows[LINE], traces))
     for name in (EXTRA, *told):
-        found = _or(found, _matches(rows[name], traces.email))
+        found = pc.or_(found, _matches(rows[name], traces.email))
     texts = [rows[n] for n in rows.column_names if n in known or n in told]
     whole = pc.binary_join_element_wise(
         *(pc.fill_null(text, "") for text in texts), "\t", null_handling="skip"
     )
-    says_who = _or(_is_an_id(rows), pc.is_valid(rows[LINE]))
-    nobodys = _or(_matches(whole, traces.email), _matches(whole, traces.named))
-    found = _or(found, pc.and_not(nobodys, says_who))
+    says_who = pc.or_(_is_an_id(rows), pc.is_valid(rows[LINE]))
+    nobodys = pc.or_(_matches(whole, traces.email), _matches(whole, traces.named))
+    found = pc.or_(found, pc.and_not(nobodys, says_who))
     return pc.and_not(found, _is_theirs(rows, traces))
 
 
@@ -167,7 +167,3 @@ def _names(texts: Found, traces: Traces) -> Found:
 
 def _matches(texts: Found, pattern: str) -> Found:
     return pc.fill_null(pc.match_substring_regex(texts, pattern), fill_value=False)
-
-
-def _or(one: Found, other: Found) -> Found:
-    return pc.or_(one, other)

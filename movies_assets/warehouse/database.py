@@ -20,6 +20,8 @@ import duckdb
 import stamina
 from duckdb.sqltypes import BIGINT, VARCHAR
 
+from movies_assets.durable import synced
+
 try:
     import fcntl
 except ModuleNotFoundError:  # Windows, where an open file cannot be replaced anyway
@@ -222,10 +224,10 @@ class Warehouse:
         """Give a new file the name of the old one."""
         # The old one may not be opened here: closing it again would end DuckDB's lock.
         shutil.copymode(self._file, new)
-        _sync(new)
+        synced(new)
         with _folder_locked(self._file.parent, exclusive=True):
             new.replace(self._file)
-        _sync(self._file.parent)
+        synced(self._file.parent)
 
     def _make_folder(self) -> None:
         try:
@@ -420,15 +422,6 @@ def _log_of(path: Path) -> Path:
 def _remove(new: Path) -> None:
     for path in (new, _log_of(new)):
         path.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    """Make sure that a file, or a folder's names, survive a power failure."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _tell_who_holds(path: Path, log: Logger) -> None:

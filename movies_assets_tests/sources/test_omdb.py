@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from movies_assets.sample.faults import Fault, Faults
+from movies_assets.sample.faults import Fault
 from movies_assets.sample.omdb import COMMON, Titles
 from movies_assets.sample.omdb_server import create_omdb_app
-from movies_assets.sample.serving import serve
 from movies_assets.sources import omdb
 from movies_assets.sources.http import HttpOptions, PermanentSourceError, TransientSourceError
 from movies_assets.sources.omdb import Collected, OmdbClient, Query, stored
 from movies_assets_tests.faults.processes import FORKSERVER
+from movies_assets_tests.sources.conftest import switchable
 
 KEY = "c0ffee11"
 YEAR, BEFORE = 2025, 2024
@@ -100,19 +100,18 @@ class Service:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[tuple[str, Starlette]]:
-    app = create_omdb_app(TITLES, key=KEY)
-    with serve(app) as url:
-        yield url, app
+def server() -> Iterator[tuple[str, dict[str, Any]]]:
+    current: dict[str, Any] = {}
+    with switchable(current) as url:
+        yield url, current
 
 
 @pytest.fixture
 def service(server, tmp_path) -> Service:
-    url, app = server
-    app.state.used.clear()
-    app.state.traffic.requests.clear()
-    app.state.faults, app.state.quota = Faults(), 1000
-    return Service(url, app, tmp_path)
+    url, current = server
+    # Its own app: a slow request that the test before gave up would still count in the quota.
+    current["app"] = create_omdb_app(TITLES, key=KEY)
+    return Service(url, current["app"], tmp_path)
 
 
 def pages_of(year: int, query: Query = QUERY) -> list[tuple[str, str, str]]:

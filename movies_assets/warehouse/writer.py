@@ -281,7 +281,7 @@ def _write_staged(
     else:
         connection.execute(f"INSERT INTO {table.name} BY NAME {insert}")
     return Loaded(
-        rows=_number(connection, f"SELECT count(*) FROM {STAGE}"),
+        rows=number(connection, f"SELECT count(*) FROM {STAGE}"),
         quarantined=quarantined,
         duplicates=duplicates,
         sample=connection.execute(f"{insert} LIMIT {SAMPLE_ROWS}").df(),
@@ -305,11 +305,11 @@ def _write_streamed(
     if table.refines:
         _empty_quarantine(connection, table, window)
         sound = compile_sql(_sound(table))
-    rows = _number(connection, f"INSERT INTO {table.name} BY NAME {sound}")
+    rows = number(connection, f"INSERT INTO {table.name} BY NAME {sound}")
     quarantined = 0
     if table.refines:
         rows -= _set_apart_doubled(connection, table, window)
-        if source is None or rows < _number(
+        if source is None or rows < number(
             connection, f"SELECT count(*) {read_of(table, source, window)}"
         ):
             quarantined, kept = _sift(connection, table, run_id, number_lines)
@@ -373,7 +373,7 @@ def _set_apart_doubled(connection: duckdb.DuckDBPyConnection, table: Table, wind
         f"CREATE TEMP TABLE {DOUBLED} AS SELECT {key} FROM {table.name} "
         f"WHERE {_replaced(table, window)} GROUP BY ALL HAVING count(*) > 1"
     )
-    return _number(
+    return number(
         connection,
         f"DELETE FROM {table.name} WHERE {_replaced(table, window)} AND ({key}) IN "
         f"(SELECT {'' if len(table.contract.key()) == 1 else 'row'}({key}) FROM {DOUBLED})",
@@ -408,7 +408,7 @@ def _sift(
         f"WHERE rowid IN ({compile_sql(_repeated(table))})"
     )
     quarantined = _quarantine(connection, table, run_id, numbered=True)
-    kept = _number(
+    kept = number(
         connection, f"INSERT INTO {table.name} BY NAME SELECT {_columns(table)} FROM {STAGE}"
     )
     return quarantined, kept
@@ -470,9 +470,7 @@ def _quarantine(
         "? AS run_id, now() AS quarantined_at FROM refused",
         [run_id],
     )
-    return _number(
-        connection, f"DELETE FROM {STAGE} WHERE rowid IN (SELECT stage_row FROM refused)"
-    )
+    return number(connection, f"DELETE FROM {STAGE} WHERE rowid IN (SELECT stage_row FROM refused)")
 
 
 def _refuse_rows_outside(
@@ -499,7 +497,7 @@ def _drop_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> int
     if not table.drop_duplicates:
         return 0
     key = ", ".join(table.contract.key())
-    return _number(
+    return number(
         connection,
         f"DELETE FROM {STAGE} WHERE rowid NOT IN (SELECT min(rowid) FROM {STAGE} GROUP BY {key})",
     )
@@ -514,12 +512,12 @@ def _keep_newest_versions(connection: duckdb.DuckDBPyConnection, table: Table) -
     newest_first = ", ".join([*(f"{column} DESC" for column in order), *first])
     stored_order = ", ".join(f"stored.{column}" for column in order)
     staged_order = ", ".join(f"staged.{column}" for column in order)
-    dropped = _number(
+    dropped = number(
         connection,
         f"DELETE FROM {STAGE} WHERE rowid IN (SELECT rowid FROM {STAGE} QUALIFY rank() OVER "
         f"(PARTITION BY {', '.join(entity)} ORDER BY {newest_first}) > 1)",
     )
-    dropped += _number(
+    dropped += number(
         connection,
         f"DELETE FROM {STAGE} AS staged USING {table.name} AS stored "
         f"WHERE {same_entity} AND row({stored_order}) > row({staged_order})",
@@ -603,8 +601,8 @@ def _describe(connection: duckdb.DuckDBPyConnection, name: str, contract: type[C
         connection.execute(f"COMMENT ON COLUMN {name}.{column} IS {literal(description)}")
 
 
-def _number(
-    connection: duckdb.DuckDBPyConnection, statement: str, parameters: Sequence[str] = ()
+def number(
+    connection: duckdb.DuckDBPyConnection, statement: str, parameters: Sequence[object] = ()
 ) -> int:
     """Run a statement and return its number: a count, or how many rows it changed."""
     row = connection.execute(statement, list(parameters)).fetchone()

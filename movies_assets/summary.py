@@ -20,6 +20,7 @@ from rich.text import Text
 from movies_assets.automation.jobs import PARTITIONED
 from movies_assets.definitions import open_warehouse
 from movies_assets.settings import Settings
+from movies_assets.warehouse.published import NothingPublishedError, Published
 
 UI = "http://127.0.0.1:3000"
 VERDICTS = ("passed", "warned", "failed")
@@ -176,7 +177,16 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
     _show_checks(instance, console)
     console.print(f"Quarantine  {refused:,} rows")
     console.print(f"Database    {settings.database}", soft_wrap=True)
+    console.print(f"Published   {_published(settings)}", soft_wrap=True)
     console.print(f"UI          make dev, then open {UI}")
+
+
+def _published(settings: Settings) -> str:
+    """Name the newest snapshot, or say that there is none."""
+    try:
+        return str(Published(settings.published_folder).current())
+    except NothingPublishedError:
+        return "nothing yet"
 
 
 def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

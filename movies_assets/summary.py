@@ -18,11 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from movies_assets.automation.jobs import PARTITIONED
-from movies_assets.definitions import open_warehouse
+from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.settings import Settings
+from movies_assets.warehouse import ledger
 from movies_assets.warehouse.published import NothingPublishedError, Published
 
 UI = "http://127.0.0.1:3000"
+LEDGER = ledger.UNAUDITED.rpartition(".")[2]
 VERDICTS = ("passed", "warned", "failed")
 # Where the text stands that follows the words on the left.
 INDENT = 12
@@ -159,6 +161,7 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
     """
     with open_warehouse(settings).reading() as connection:
         rows = row_counts(connection)
+        unaudited = ledger.unaudited(connection, TABLES)
         lists = [
             (found.headers, connection.execute(found.query).fetchall())
             for found in LISTS
@@ -178,6 +181,8 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
     console.print(f"Quarantine  {refused:,} rows")
     console.print(f"Database    {settings.database}", soft_wrap=True)
     console.print(f"Published   {_published(settings)}", soft_wrap=True)
+    if unaudited:
+        console.print(f"            Not published before its checks have passed: {unaudited[0]}")
     console.print(f"UI          make dev, then open {UI}")
 
 
@@ -193,7 +198,7 @@ def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Count the rows of every table, in the order of the layers."""
     names = connection.execute(
         "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
-        "WHERE database_name = current_database() "
+        f"WHERE database_name = current_database() AND table_name <> '{LEDGER}' "
         "ORDER BY list_position(['bronze', 'silver', 'gold', 'landing'], schema_name), table_name"
     ).fetchall()
     counts = [connection.execute(f"SELECT count(*) FROM {name}").fetchall() for (name,) in names]

@@ -13,6 +13,8 @@ from movies_assets import summary
 from movies_assets.__main__ import execute, main, newest_days
 from movies_assets.settings import load
 from movies_assets.warehouse.database import WarehouseError
+from movies_assets.assets.serving.published import LATER
+from movies_assets.warehouse.published import Published
 from movies_assets_tests.conftest import movie
 
 
@@ -42,7 +44,17 @@ def test_the_summary_counts_tables_and_checks_and_says_where_to_go_on(platform, 
     )
     assert "Quarantine 1 rows" in words
     assert str(platform.settings.database) in text
+    assert "Published nothing yet" in words
+    assert "Not published before its checks have passed: silver.yts_movies 2025-10-30" in words
     assert summary.UI in text
+
+
+def test_the_summary_names_what_is_published(platform, yts):
+    yts.movies_listed = [movie(1, "2025-10-30T12:00:00")]
+    platform.run("2025-10-30", publish=True)
+    text = shown(platform)
+    assert str(Published(platform.settings.published_folder).current()) in text
+    assert "Not published" not in text
 
 
 def test_the_best_movies_stand_in_an_order_that_does_not_depend_on_chance(platform, yts):
@@ -155,7 +167,9 @@ def test_a_run_covers_the_newest_days_of_each_job_as_one_range(elsewhere):
     assert json.loads(tags) == {
         "dagster/asset_partition_range_start": "2025-10-30",
         "dagster/asset_partition_range_end": "2025-10-31",
+        **LATER,
     }
+    assert LATER.keys().isdisjoint(json.loads(logs["imdb_daily"].splitlines()[3])), "the last one"
 
 
 def test_a_failed_command_shows_the_end_of_its_log_and_where_the_rest_is(elsewhere):

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from movies_assets import summary
 from movies_assets.__main__ import execute, main, newest_days
+from movies_assets.assets.serving.published import LATER
 from movies_assets.settings import load
 from movies_assets.warehouse.database import WarehouseError
-from movies_assets.assets.serving.published import LATER
 from movies_assets.warehouse.published import Published
 from movies_assets_tests.conftest import movie
 

@@ -266,6 +266,24 @@ class Settings(BaseSettings):
     )
     secrets_dir: Path | None = Field(None, description="directory of secret files, one a setting")
     key_vault_url: str | None = Field(None, description="Azure key vault that holds secrets")
+    postgres_url: SecretStr | None = Field(
+        None,
+        description="database into which published tables are loaded, "
+        "postgresql://user:password@host:port/database; unset: none",
+    )
+    postgres_schema: str = Field(
+        "movies",
+        pattern=r"^[a-z_][a-z0-9_]{0,47}$",
+        description="its schema, all of which every load replaces",
+    )
+    postgres_reader_password: SecretStr | None = Field(
+        None,
+        description="lets the read-only role movies_reader log in; unset: others are made its "
+        "members",
+    )
+    postgres_wait_seconds: Positive = Field(
+        600, description="how long a load waits for another one, or for readers' transactions"
+    )
     warehouse: WarehouseSettings = WarehouseSettings()
     yts: YtsSettings = YtsSettings()
     imdb: ImdbSettings = ImdbSettings()

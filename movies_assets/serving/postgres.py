@@ -6,9 +6,10 @@ What a table is there follows from its contract (`postgres_ddl`); nothing here k
 Renaming a schema alone would not do. A transaction that has read an old table and then asks for
 another would find the new one; and one that is REPEATABLE READ, and older than the load, would find
 it empty. So the swap waits until no transaction is under way that is older than the load or has
-read an old table, and holds up those that come meanwhile for less than two seconds at a time.
+read an old table, and holds up those that come meanwhile for less than a second at a time.
 """
 
+import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -36,9 +37,9 @@ READER = "movies_reader"
 MARK = "Written by movies_assets; a load replaces all of it."
 # Rows that are under way at once: some megabytes.
 BATCH_ROWS = 10_000
-# How long the swap may hold up readers at a time. Who waits for a lock looks for a deadlock after
-# Postgres's deadlock_timeout, of one second; below two, it is never a reader that is ended by that.
-SHORT_PATIENCE, LONGEST_PATIENCE = 0.1, 1.8
+# How long the swap may hold up readers at a time, and the most as a share of Postgres's
+# deadlock_timeout: who waits for longer looks for a deadlock, and may be ended by it.
+SHORT_PATIENCE_SECONDS, LONGEST_PATIENCE = 0.1, 0.8
 PERMISSION, DUPLICATE = "42501", "42710"
 # Cancelled by a time-out; lock not available; deadlock.
 HELD_UP = {"57014", "55P03", "40P01"}
@@ -76,7 +77,7 @@ class Loaded:
 
 
 class _BusyError(Exception):
-    """Readers are under way for whom the swap would not be a moment."""
+    """Others are under way: another load, or readers for whom the swap would not be a moment."""
 
 
 def load(
@@ -120,22 +121,29 @@ def load(
 def _alone(session: Session, target: Target) -> Iterator[None]:
     """Keep other loads of the same schema waiting; the server ends this with the connection."""
     key = f"hashtextextended({literal(f'movies_assets {target.schema}')}, 0)"
-    session.execute(f"SET lock_timeout = {round(target.wait_seconds * 1000)}")
     try:
-        session.rows(f"SELECT pg_advisory_lock({key})::text")
-    except PostgresError as error:
-        if error.code not in HELD_UP:
-            raise
+        for attempt in stamina.retry_context(
+            on=_BusyError, attempts=None, timeout=target.wait_seconds, wait_initial=0.1, wait_max=2
+        ):
+            with attempt:
+                # Asking whether it is free, not waiting for it: the swap of the load that has it
+                # would wait for a statement that is under way.
+                _require(session.value(f"SELECT pg_try_advisory_lock({key})"))
+    except _BusyError:
         raise PostgresError(
             f"another load into schema {target.schema} is still under way after "
             f"{target.wait_seconds:g} s. Wait for its end, then run again."
         ) from None
-    session.execute("SET lock_timeout = 0")
     try:
         yield
     finally:
         with suppress(PostgresError):
             session.rows(f"SELECT pg_advisory_unlock({key})")
+
+
+def _require(condition: bool) -> None:  # noqa: FBT001 (it has no other meaning)
+    if not condition:
+        raise _BusyError
 
 
 def _prepare(session: Session, target: Target) -> None:
@@ -264,17 +272,21 @@ def _refer(session: Session, contracts: Mapping[str, type[Contract]], staging: s
 def _swap(session: Session, target: Target) -> None:
     """Let the staging schema be the one that readers know; see the module's words."""
     older = _transactions(session)
+    longest = LONGEST_PATIENCE * session.value(
+        "SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'deadlock_timeout'"
+    )
     try:
         for attempt in stamina.retry_context(
             on=_BusyError,
             attempts=None,
             timeout=target.wait_seconds,
             wait_initial=0.05,
-            wait_max=5,
+            wait_max=2,
+            wait_jitter=0.1,
         ):
             with attempt:
-                _require_ended(session, older)
-                patience = min(SHORT_PATIENCE * 2 ** (attempt.num - 1), LONGEST_PATIENCE)
+                _require(not older & _transactions(session))
+                patience = min(SHORT_PATIENCE_SECONDS * 2 ** (attempt.num - 1), longest)
                 _swap_once(session, target, patience)
     except _BusyError:
         raise PostgresError(
@@ -282,11 +294,6 @@ def _swap(session: Session, target: Target) -> None:
             f"{target.wait_seconds:g} s, so the old ones stay: {_readers(session, target, older)}. "
             "Let their transactions end, then run again."
         ) from None
-
-
-def _require_ended(session: Session, older: set[tuple[str, int]]) -> None:
-    if older & _transactions(session):
-        raise _BusyError
 
 
 def _transactions(session: Session) -> set[tuple[str, int]]:
@@ -304,9 +311,11 @@ def _swap_once(session: Session, target: Target, patience: float) -> None:
     tables = session.rows(
         "SELECT relname::text FROM pg_class WHERE relnamespace = "
         "(SELECT oid FROM pg_namespace WHERE nspname = $1) AND relkind = 'r' "
-        "AND pg_has_role(relowner, 'USAGE') ORDER BY relname",
+        "AND pg_has_role(relowner, 'USAGE')",
         [old],
     )
+    # In another order each time: one in which readers do not hold up what they wait for themselves.
+    random.shuffle(tables)
     named = ", ".join(qualified(old, name) for (name,) in tables)
     with session.transaction():
         if named:

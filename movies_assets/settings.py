@@ -223,6 +223,20 @@ class PublishedSettings(Section):
     )
 
 
+class PowerbiSettings(Section):
+    """The dataset in Power BI's service that is refreshed, and the service principal that asks."""
+
+    tenant_id: str | None = Field(None, description="tenant of the service principal")
+    client_id: str | None = Field(None, description="its application (client) id")
+    client_secret: SecretStr | None = Field(None, description="its secret")
+    workspace_id: str | None = Field(None, description="workspace (group) of the dataset")
+    dataset_id: str | None = Field(
+        None, description="dataset to refresh after each load into Postgres; unset: none"
+    )
+    poll_seconds: int = Field(5, ge=0, description="time between looks at a refresh under way")
+    timeout_seconds: int = Field(1800, ge=1, description="longest that a refresh is waited for")
+
+
 class SampleSettings(Section):
     """The fictional data that profile `sample` serves."""
 
@@ -291,6 +305,7 @@ class Settings(BaseSettings):
     omdb: OmdbSettings = OmdbSettings()
     ott: OttSettings = OttSettings()
     published: PublishedSettings = PublishedSettings()
+    powerbi: PowerbiSettings = PowerbiSettings()
     sample: SampleSettings = SampleSettings()
 
     @property

@@ -216,7 +216,7 @@ def test_the_role_of_readers_reads_and_cannot_write(database):
         "CREATE TABLE movies.mine (a int)",
         "CREATE SCHEMA mine",
     ):
-        with pytest.raises(Exception, match="permission denied|must be owner"):
+        with pytest.raises(Exception, match=r"permission denied|must be owner"):
             database.tell(forbidden, role="alice")
 
 

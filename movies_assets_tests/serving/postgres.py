@@ -30,9 +30,10 @@ LOADER = "loader"
 
 def binaries() -> Path | None:
     """Return the folder of PostgreSQL's programs; Debian does not put them on the path."""
-    if found := shutil.which("initdb"):
-        return Path(found).parent
-    return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+    if installed := sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        return installed[-1].parent
+    found = shutil.which("initdb")
+    return Path(found).resolve().parent if found else None
 
 
 @dataclass(frozen=True)

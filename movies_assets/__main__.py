@@ -122,6 +122,17 @@ def write_dictionary(*, stored: bool) -> None:
     click.echo(f"wrote {_short(dictionary.PATH)}")
 
 
+@main.command("powerbi")
+def write_powerbi() -> None:
+    """Write the Power BI project in the folder powerbi from the contracts."""
+    from movies_assets.assets.serving.published import shared_tables  # noqa: PLC0415 (heavy)
+    from movies_assets.definitions import TABLES  # noqa: PLC0415
+    from movies_assets.serving import powerbi  # noqa: PLC0415
+
+    powerbi.write({name: table.contract for name, table in shared_tables(TABLES).items()})
+    click.echo(f"wrote {_short(powerbi.FOLDER)}")
+
+
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     """Return first and last of a job's newest days or years; the sample's end with its last day."""
     from movies_assets.automation.jobs import PARTITIONED  # noqa: PLC0415 (heavy)

@@ -20,6 +20,8 @@ from movies_assets.assets.gold import ott as gold_ott
 from movies_assets.assets.gold import ott_evaluation, quality
 from movies_assets.assets.gold import shared as gold_shared
 from movies_assets.assets.gold import yts as gold_yts
+from movies_assets.assets.serving.postgres import postgres_assets
+from movies_assets.assets.serving.powerbi import powerbi_assets
 from movies_assets.assets.serving.published import published_asset
 from movies_assets.assets.silver import imdb as silver_imdb
 from movies_assets.assets.silver import netflix as silver_netflix
@@ -115,6 +117,8 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
             bronze_ott.landing_asset(settings),
             *(table.asset(settings) for table in TABLES.values()),
             published_asset(settings, TABLES, checks),
+            *postgres_assets(settings, TABLES),
+            *powerbi_assets(settings, TABLES),
         ],
         asset_checks=checks,
         jobs=jobs.build(settings, TABLES.values()),

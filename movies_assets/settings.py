@@ -223,6 +223,20 @@ class PublishedSettings(Section):
     )
 
 
+class PowerbiSettings(Section):
+    """The dataset in Power BI's service that is refreshed, and the service principal that asks."""
+
+    tenant_id: str | None = Field(None, description="tenant of the service principal")
+    client_id: str | None = Field(None, description="its application (client) id")
+    client_secret: SecretStr | None = Field(None, description="its secret")
+    workspace_id: str | None = Field(None, description="workspace (group) of the dataset")
+    dataset_id: str | None = Field(
+        None, description="dataset to refresh after each load into Postgres; unset: none"
+    )
+    poll_seconds: int = Field(5, ge=0, description="time between looks at a refresh under way")
+    timeout_seconds: int = Field(1800, ge=1, description="longest that a refresh is waited for")
+
+
 class SampleSettings(Section):
     """The fictional data that profile `sample` serves."""
 
@@ -266,6 +280,24 @@ class Settings(BaseSettings):
     )
     secrets_dir: Path | None = Field(None, description="directory of secret files, one a setting")
     key_vault_url: str | None = Field(None, description="Azure key vault that holds secrets")
+    postgres_url: SecretStr | None = Field(
+        None,
+        description="database into which published tables are loaded, "
+        "postgresql://user:password@host:port/database; unset: none",
+    )
+    postgres_schema: str = Field(
+        "movies",
+        pattern=r"^[a-z_][a-z0-9_]{0,47}$",
+        description="its schema, all of which every load replaces",
+    )
+    postgres_reader_password: SecretStr | None = Field(
+        None,
+        description="lets the read-only role movies_reader log in; unset: others are made its "
+        "members",
+    )
+    postgres_wait_seconds: Positive = Field(
+        600, description="how long a load waits for another one, or for readers' transactions"
+    )
     warehouse: WarehouseSettings = WarehouseSettings()
     yts: YtsSettings = YtsSettings()
     imdb: ImdbSettings = ImdbSettings()
@@ -273,6 +305,7 @@ class Settings(BaseSettings):
     omdb: OmdbSettings = OmdbSettings()
     ott: OttSettings = OttSettings()
     published: PublishedSettings = PublishedSettings()
+    powerbi: PowerbiSettings = PowerbiSettings()
     sample: SampleSettings = SampleSettings()
 
     @property

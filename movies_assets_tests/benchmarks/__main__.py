@@ -26,6 +26,7 @@ import httpx
 from movies_assets_tests.benchmarks.imdb import imdb
 from movies_assets_tests.benchmarks.netflix import netflix
 from movies_assets_tests.benchmarks.ott import ott
+from movies_assets_tests.benchmarks.postgres import postgres
 
 ROOT = Path(__file__).parents[2]
 OURS, EMPTY = "movies_assets.definitions", "movies_assets_tests.benchmarks.empty_job"
@@ -46,6 +47,7 @@ def main() -> None:
 main.add_command(imdb)
 main.add_command(netflix)
 main.add_command(ott)
+main.add_command(postgres)
 
 
 @main.command("import")

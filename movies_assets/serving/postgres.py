@@ -1,0 +1,369 @@
+"""The published tables in Postgres: loaded beside the old ones, which they replace in a moment.
+
+A load fills a staging schema, which no reader may use, and then takes its place in one transaction.
+What a table is there follows from its contract (`postgres_ddl`); nothing here knows of Dagster.
+
+Renaming a schema alone would not do. A transaction that has read an old table and then asks for
+another would find the new one; and one that is REPEATABLE READ, and older than the load, would find
+it empty. So the swap waits until no transaction is under way that is older than the load or has
+read an old table, and holds up those that come meanwhile for less than a second at a time.
+"""
+
+import random
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import duckdb
+import stamina
+from pydantic import SecretStr
+
+from movies_assets.contracts import Contract
+from movies_assets.serving.postgres_ddl import (
+    after_loading,
+    create,
+    foreign_keys,
+    qualified,
+    quoted,
+    select,
+    table_of,
+)
+from movies_assets.serving.postgres_server import PostgresError, Session, connected, scram_verifier
+from movies_assets.warehouse.database import literal
+from movies_assets.warehouse.published import Published
+
+READER = "movies_reader"
+MARK = "Written by movies_assets; a load replaces all of it."
+# Rows that are under way at once: some megabytes.
+BATCH_ROWS = 10_000
+# How long the swap may hold up readers at a time, and the most as a share of Postgres's
+# deadlock_timeout: who waits for longer looks for a deadlock, and may be ended by it.
+SHORT_PATIENCE_SECONDS, LONGEST_PATIENCE = 0.1, 0.8
+PERMISSION, DUPLICATE = "42501", "42710"
+# Cancelled by a time-out; lock not available; deadlock.
+HELD_UP = {"57014", "55P03", "40P01"}
+BROKEN_REFERENCE, DEPENDENT = "23503", "2BP01"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where tables are loaded to.
+
+    Attributes:
+        url: address of the database, with user and password.
+        schema: the schema that is replaced; the one beside it has `_staging` appended.
+        reader_password: lets the role `movies_reader` log in; without one, roles are made members.
+        wait_seconds: how long to wait for another load, or for readers, before giving up.
+    """
+
+    url: SecretStr
+    schema: str = "movies"
+    reader_password: SecretStr | None = None
+    wait_seconds: float = 600
+
+    @property
+    def staging(self) -> str:
+        """Return the schema that is filled."""
+        return f"{self.schema}_staging"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of a table: its rows, and the seconds until it was ready to be swapped in."""
+
+    rows: int
+    seconds: float
+
+
+class _BusyError(Exception):
+    """Others are under way: another load, or readers for whom the swap would not be a moment."""
+
+
+def load(
+    published: Published, contracts: Mapping[str, type[Contract]], target: Target
+) -> tuple[str, dict[str, Loaded]]:
+    """Replace the tables in Postgres by those of the newest snapshot.
+
+    Until this returns, readers have the tables of the load before, all of them; it is the same
+    where it fails, or is killed at any moment.
+
+    Args:
+        published: the snapshots.
+        contracts: the tables, by their names in the snapshot.
+        target: where to.
+
+    Returns:
+        The snapshot's name, and what became of each table.
+
+    Raises:
+        PostgresError: the server is away, refuses, or readers are in the way for too long.
+        NothingPublishedError: there is no snapshot.
+    """
+    with connected(target.url) as session, _alone(session, target):
+        _prepare(session, target)
+        try:
+            _make_staging(session, target)
+            # Opened when it is our turn: a load that waited must not bring an older one back.
+            with published.reading() as snapshot:
+                ((name,),) = snapshot.execute("SELECT snapshot_id FROM meta.snapshot").fetchall()
+                loaded = _fill(session, snapshot, contracts, target)
+            _swap(session, target)
+        except BaseException:
+            # Where this fails too, the next load does it.
+            with suppress(PostgresError):
+                _drop_staging(session, target)
+            raise
+        return name, loaded
+
+
+@contextmanager
+def _alone(session: Session, target: Target) -> Iterator[None]:
+    """Keep other loads of the same schema waiting; the server ends this with the connection."""
+    key = f"hashtextextended({literal(f'movies_assets {target.schema}')}, 0)"
+    try:
+        for attempt in stamina.retry_context(
+            on=_BusyError, attempts=None, timeout=target.wait_seconds, wait_initial=0.1, wait_max=2
+        ):
+            with attempt:
+                # Asking whether it is free, not waiting for it: the swap of the load that has it
+                # would wait for a statement that is under way.
+                _require(session.value(f"SELECT pg_try_advisory_lock({key})"))
+    except _BusyError:
+        raise PostgresError(
+            f"another load into schema {target.schema} is still under way after "
+            f"{target.wait_seconds:g} s. Wait for its end, then run again."
+        ) from None
+    try:
+        yield
+    finally:
+        with suppress(PostgresError):
+            session.rows(f"SELECT pg_advisory_unlock({key})")
+
+
+def _require(condition: bool) -> None:  # noqa: FBT001 (it has no other meaning)
+    if not condition:
+        raise _BusyError
+
+
+def _prepare(session: Session, target: Target) -> None:
+    """Make sure, before anything is loaded, that the end will not fail for what is known now."""
+    session.execute("SET statement_timeout = 0")
+    session.execute("SET standard_conforming_strings = on")
+    # What is lost in a crash of the server before the swap is loaded anew.
+    session.execute("SET synchronous_commit = off")
+    if (encoding := session.value("SELECT current_setting('server_encoding')")) != "UTF8":
+        raise PostgresError(
+            f"the database stores texts as {encoding}, which has no place for all of them. Make "
+            "one for them: CREATE DATABASE movies ENCODING 'UTF8' TEMPLATE template0"
+        )
+    for schema in (target.schema, target.staging):
+        _require_ours(session, schema)
+    _ensure_reader(session, target)
+
+
+def _require_ours(session: Session, schema: str) -> None:
+    """Refuse a schema that no load has made: a swap would remove what is in it."""
+    found = session.rows(
+        "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = $1", [schema]
+    )
+    if found not in ([], [(MARK,)]):
+        raise PostgresError(
+            f"schema {schema} was not made by movies_assets, and a load replaces all of a schema. "
+            "Choose another name with MOVIES_POSTGRES_SCHEMA, or drop that schema."
+        )
+
+
+def _ensure_reader(session: Session, target: Target) -> None:
+    """Make the role of readers where it is missing, and let it log in where it has a password."""
+    exists = session.rows("SELECT 1 FROM pg_roles WHERE rolname = $1", [READER])
+    path = f"ALTER ROLE {READER} IN DATABASE {{}} SET search_path = {quoted(target.schema)}"
+    try:
+        if not exists:
+            with _unless(DUPLICATE):  # another load made it, of another schema
+                session.execute(f"CREATE ROLE {READER} NOLOGIN")
+            database = quoted(session.value("SELECT current_database()::text"))
+            session.execute(path.format(database))
+        if target.reader_password:
+            verifier = scram_verifier(target.reader_password)
+            session.execute(f"ALTER ROLE {READER} LOGIN PASSWORD {literal(verifier)}")
+    except PostgresError as error:
+        if error.code != PERMISSION:
+            raise
+        what = "set the password of" if exists else "make"
+        raise PostgresError(
+            f"the role of MOVIES_POSTGRES_URL may not {what} the role {READER}. Let an "
+            f"administrator do it: CREATE ROLE {READER} NOLOGIN; leave "
+            "MOVIES_POSTGRES_READER_PASSWORD unset then."
+        ) from None
+
+
+@contextmanager
+def _unless(code: str) -> Iterator[None]:
+    """Go on after an error of this code."""
+    try:
+        yield
+    except PostgresError as error:
+        if error.code != code:
+            raise
+
+
+def _make_staging(session: Session, target: Target) -> None:
+    """Make an empty staging schema; one that is there was left by a load that was killed."""
+    _drop_staging(session, target)
+    staging = quoted(target.staging)
+    try:
+        with session.transaction():
+            session.execute(f"CREATE SCHEMA {staging}")
+            session.execute(f"COMMENT ON SCHEMA {staging} IS {literal(MARK)}")
+    except PostgresError as error:
+        if error.code != PERMISSION:
+            raise
+        raise PostgresError(
+            f"the role of MOVIES_POSTGRES_URL may not make schemas ({error}). Let an administrator "
+            "allow it: GRANT CREATE ON DATABASE ... TO ..."
+        ) from None
+
+
+def _drop_staging(session: Session, target: Target) -> None:
+    session.execute(f"DROP SCHEMA IF EXISTS {quoted(target.staging)} CASCADE")
+
+
+def _fill(
+    session: Session,
+    snapshot: duckdb.DuckDBPyConnection,
+    contracts: Mapping[str, type[Contract]],
+    target: Target,
+) -> dict[str, Loaded]:
+    """Fill the staging schema, and let readers have it from the moment of the swap."""
+    staging, loaded = target.staging, {}
+    for name, contract in contracts.items():
+        started = time.perf_counter()
+        session.execute(create(staging, name, contract))
+        batches = snapshot.execute(select(name, contract)).to_arrow_reader(BATCH_ROWS)
+        rows = session.append(staging, table_of(name), batches)
+        for statement in after_loading(staging, name, contract):
+            session.execute(statement)
+        loaded[name] = Loaded(rows, time.perf_counter() - started)
+    _refer(session, contracts, staging)
+    for name in contracts:
+        # Marks rows as seen by all, which the first reader would have to do otherwise.
+        session.execute(f"VACUUM (FREEZE, ANALYZE) {qualified(staging, name)}")
+    session.execute(f"GRANT USAGE ON SCHEMA {quoted(staging)} TO {READER}")
+    session.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {quoted(staging)} TO {READER}")
+    return loaded
+
+
+def _refer(session: Session, contracts: Mapping[str, type[Contract]], staging: str) -> None:
+    for name in contracts:
+        for column, statement in foreign_keys(staging, name, contracts):
+            try:
+                session.execute(statement)
+            except PostgresError as error:
+                if error.code != BROKEN_REFERENCE:
+                    raise
+                raise PostgresError(
+                    f"rows of {name} have a {column} that the table it points at has not, so none "
+                    f"of the snapshot was loaded: {error}",
+                    error.code,
+                ) from None
+
+
+def _swap(session: Session, target: Target) -> None:
+    """Let the staging schema be the one that readers know; see the module's words."""
+    older = _transactions(session)
+    longest = LONGEST_PATIENCE * session.value(
+        "SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'deadlock_timeout'"
+    )
+    try:
+        for attempt in stamina.retry_context(
+            on=_BusyError,
+            attempts=None,
+            timeout=target.wait_seconds,
+            wait_initial=0.05,
+            wait_max=2,
+            wait_jitter=0.1,
+        ):
+            with attempt:
+                _require(not older & _transactions(session))
+                patience = min(SHORT_PATIENCE_SECONDS * 2 ** (attempt.num - 1), longest)
+                _swap_once(session, target, patience)
+    except _BusyError:
+        raise PostgresError(
+            f"readers are in the way of new tables in schema {target.schema} since "
+            f"{target.wait_seconds:g} s, so the old ones stay: {_readers(session, target, older)}. "
+            "Let their transactions end, then run again."
+        ) from None
+
+
+def _transactions(session: Session) -> set[tuple[str, int]]:
+    """Return the transactions under way in this database that look at it as of some moment."""
+    rows = session.rows(
+        "SELECT DISTINCT virtualxid, pid FROM pg_locks JOIN pg_stat_activity USING (pid) "
+        "WHERE locktype = 'virtualxid' AND granted AND pid <> pg_backend_pid() "
+        "AND datname = current_database() AND backend_xmin IS NOT NULL AND usesysid IS NOT NULL"
+    )
+    return {(virtual, pid) for virtual, pid in rows}
+
+
+def _swap_once(session: Session, target: Target, patience: float) -> None:
+    old, new = target.schema, target.staging
+    tables = session.rows(
+        "SELECT relname::text FROM pg_class WHERE relnamespace = "
+        "(SELECT oid FROM pg_namespace WHERE nspname = $1) AND relkind = 'r' "
+        "AND pg_has_role(relowner, 'USAGE')",
+        [old],
+    )
+    # In another order each time: one in which readers do not hold up what they wait for themselves.
+    random.shuffle(tables)
+    named = ", ".join(qualified(old, name) for (name,) in tables)
+    with session.transaction():
+        if named:
+            _lock(session, named, patience)
+            _drop(session, f"TABLE {named}", old)
+        _drop(session, f"SCHEMA IF EXISTS {quoted(old)}", old)
+        session.execute(f"ALTER SCHEMA {quoted(new)} RENAME TO {quoted(old)}")
+        session.execute("SET LOCAL synchronous_commit = on")
+
+
+def _lock(session: Session, tables: str, patience: float) -> None:
+    """Wait until nobody reads the old tables; nobody begins to until the transaction ends."""
+    session.execute(f"SET LOCAL statement_timeout = {round(patience * 1000)}")
+    try:
+        session.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+    except PostgresError as error:
+        if error.code in HELD_UP:
+            raise _BusyError from None
+        raise
+    session.execute("SET LOCAL statement_timeout = 0")
+
+
+def _drop(session: Session, what: str, schema: str) -> None:
+    try:
+        session.execute(f"DROP {what}")
+    except PostgresError as error:
+        if error.code != DEPENDENT:
+            raise
+        raise PostgresError(
+            f"something that no load has made is in schema {schema} or depends on its tables, and "
+            f"would be lost with them, so they stay as they were: {error}. Drop it, and let it be "
+            "made anew after each load, from a schema of its own.",
+            error.code,
+        ) from None
+
+
+def _readers(session: Session, target: Target, older: set[tuple[str, int]]) -> str:
+    """Say whose transactions are in the way."""
+    readers = session.rows(
+        "SELECT DISTINCT pid FROM pg_locks JOIN pg_class AS c ON c.oid = relation "
+        "JOIN pg_namespace AS n ON n.oid = relnamespace "
+        "WHERE nspname = $1 AND pid <> pg_backend_pid()",
+        [target.schema],
+    )
+    pids = {pid for (pid,) in readers} | {pid for _, pid in older & _transactions(session)}
+    found = session.rows(
+        "SELECT pid, usename::text, application_name FROM pg_stat_activity "
+        f"WHERE pid IN ({', '.join(map(str, pids)) or 'NULL'}) ORDER BY pid"
+    )
+    said = [f"process {pid} of {role} ({name or 'no name'})" for pid, role, name in found]
+    return ", ".join(said) or "they have just ended"

@@ -1,0 +1,99 @@
+"""Postgres's tables as the contracts declare them: types, comments, keys, references.
+
+Statements only; who executes them, and when, is `postgres`'s business. Names come from contracts
+and from a schema name that was validated, and are quoted all the same.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from movies_assets.contracts import Contract
+from movies_assets.warehouse.database import literal
+
+TYPES = {
+    "BIGINT": "bigint",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "DOUBLE": "double precision",
+    "TIMESTAMPTZ": "timestamptz",
+    "VARCHAR": "text",
+    "VARCHAR[]": "text[]",
+}
+# Text in Postgres cannot hold the character NUL; Unicode's character for what cannot be shown can
+# stand in its place, so that texts that differ still differ.
+NUL, REPLACEMENT = "chr(0)", "chr(65533)"
+
+
+def quoted(name: str) -> str:
+    """Quote a name for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def table_of(name: str) -> str:
+    """Return the table in Postgres of `gold.fact_movies`: `fact_movies`."""
+    return name.rpartition(".")[2]
+
+
+def qualified(schema: str, name: str) -> str:
+    """Return a table's name with its schema, quoted."""
+    return f"{quoted(schema)}.{quoted(table_of(name))}"
+
+
+def create(schema: str, name: str, contract: type[Contract]) -> str:
+    """Return the statement that makes a table, without its keys."""
+    required = {
+        column.name
+        for column in contract.column_schema().columns
+        if not column.constraints.nullable
+    }
+    columns = ", ".join(
+        f"{quoted(column)} {TYPES[type_]}{' NOT NULL' if column in required else ''}"
+        for column, type_ in contract.types().items()
+    )
+    return f"CREATE TABLE {qualified(schema, name)} ({columns})"
+
+
+def after_loading(schema: str, name: str, contract: type[Contract]) -> Iterator[str]:
+    """Yield the statements that add a table's key, and say what a row and a column are."""
+    table = qualified(schema, name)
+    if key := ", ".join(map(quoted, contract.key())):
+        yield f"ALTER TABLE {table} ADD PRIMARY KEY ({key})"
+    yield f"COMMENT ON TABLE {table} IS {literal(contract.grain())}"
+    for column, description in contract.descriptions().items():
+        yield f"COMMENT ON COLUMN {table}.{quoted(column)} IS {literal(description)}"
+
+
+def foreign_keys(
+    schema: str, name: str, contracts: Mapping[str, type[Contract]]
+) -> Iterator[tuple[str, str]]:
+    """Yield the columns that point at other tables of Postgres, and the statements that say so.
+
+    A reference whose orphans are tolerated becomes a key that is NOT VALID: programs that look for
+    joins find it, and no row is held against it, because a load writes its rows before its keys.
+    """
+    contract = contracts[name]
+    for column, target in contract.references().items():
+        if target not in contracts:
+            continue
+        (key,) = contracts[target].key()
+        statement = (
+            f"ALTER TABLE {qualified(schema, name)} ADD FOREIGN KEY ({quoted(column)}) "
+            f"REFERENCES {qualified(schema, target)} ({quoted(key)})"
+        )
+        yield column, statement + (" NOT VALID" if column in contract.tolerated() else "")
+
+
+def select(name: str, contract: type[Contract]) -> str:
+    """Return the query, in DuckDB's words, of the rows as Postgres can take them."""
+    columns = ", ".join(
+        f"{_without_nul(quoted(column), type_)} AS {quoted(column)}"
+        for column, type_ in contract.types().items()
+    )
+    return f"SELECT {columns} FROM {name}"
+
+
+def _without_nul(column: str, type_: str) -> str:
+    if type_ == "VARCHAR":
+        return f"replace({column}, {NUL}, {REPLACEMENT})"
+    if type_ == "VARCHAR[]":
+        return f"[replace(value, {NUL}, {REPLACEMENT}) FOR value IN {column}]"
+    return column

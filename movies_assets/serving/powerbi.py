@@ -1,0 +1,440 @@
+"""A Power BI project over the tables in Postgres, as text: semantic model, report and theme.
+
+Tables, columns, types, descriptions, keys and relationships are those of the contracts; measures
+and pages are written here. `python -m movies_assets powerbi` writes the folder `powerbi`, which
+Power BI Desktop opens (File, Open, movies.pbip). No data and no credentials are in it.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from movies_assets.contracts import Contract
+from movies_assets.serving.postgres_ddl import table_of
+from movies_assets.settings import PROJECT_ROOT
+
+FOLDER = PROJECT_ROOT / "powerbi"
+SCHEMAS = "https://developer.microsoft.com/json-schemas/fabric"
+MODEL, REPORT, THEME = "movies.SemanticModel", "movies.Report", "movies.json"
+PARAMETERS = {
+    "Server": ("localhost", "Host of the Postgres server, and its port where it is not 5432."),
+    "Database": ("movies", "The database."),
+    "Schema": ("movies", "What MOVIES_POSTGRES_SCHEMA says."),
+}
+# A list of texts has no type in a semantic model: such columns are left out.
+TYPES = {
+    "BIGINT": "int64",
+    "BOOLEAN": "boolean",
+    "DATE": "dateTime",
+    "DOUBLE": "double",
+    "TIMESTAMPTZ": "dateTime",
+    "VARCHAR": "string",
+}
+FORMATS = {"BIGINT": "0", "DATE": "yyyy-mm-dd", "TIMESTAMPTZ": "yyyy-mm-dd hh:nn:ss"}
+WHOLE, ONE_DIGIT, TWO_DIGITS = "#,0", "0.0", "0.00"
+BLACK, PANEL, LINE, WHITE, GREY, RED = (
+    "#0B0B0F", "#16161D", "#2A2A33", "#F2F2F2", "#9A9AA5", "#E50914",
+)  # fmt: skip
+
+
+class Measure(NamedTuple):
+    """A figure that is computed for whatever is selected; 0 where there is nothing.
+
+    Attributes:
+        table: the table that shows it.
+        name: unique in the model.
+        dax: its formula.
+        format: how it is written.
+        description: what it says.
+    """
+
+    table: str
+    name: str
+    dax: str
+    format: str
+    description: str
+
+
+def _mean(table: str, column: str) -> str:
+    return f"COALESCE(AVERAGE('{table}'[{column}]), 0)"
+
+
+def _sum(table: str, column: str) -> str:
+    return f"COALESCE(SUM('{table}'[{column}]), 0)"
+
+
+def _kpi(name: str, column: str, description: str) -> Measure:
+    table = "imdb_series_kpis"
+    return Measure(table, name, _mean(table, column), TWO_DIGITS, description)
+
+
+def _of_movies(function: str, column: str) -> str:
+    """Return a figure of movies: in the table, a movie has a row for each of its genres."""
+    table = "imdb_movie_facts"
+    movies = f"SUMMARIZE('{table}', '{table}'[movie_key], '{table}'[{column}])"
+    return f"COALESCE({function}({movies}, '{table}'[{column}]), 0)"
+
+
+MEASURES = (
+    Measure(
+        "fact_movies", "Movies", "COALESCE(COUNTROWS('fact_movies'), 0)", WHOLE, "Movies of YTS."
+    ),
+    Measure(
+        "fact_movies", "Average rating", _mean("fact_movies", "rating"), ONE_DIGIT,
+        "Mean rating of the movies that have one, 0 to 10.",
+    ),
+    Measure(
+        "fact_movies", "Average runtime", _mean("fact_movies", "runtime_minutes"), "0",
+        "Mean running time in minutes, of the movies that have one.",
+    ),
+    Measure(
+        "imdb_movie_facts", "IMDb movies",
+        "COALESCE(DISTINCTCOUNT('imdb_movie_facts'[movie_key]), 0)", WHOLE,
+        "Movies of IMDb; one with several genres counts once.",
+    ),
+    Measure(
+        "imdb_movie_facts", "IMDb rating", _of_movies("AVERAGEX", "rating"), TWO_DIGITS,
+        "Mean rating of the movies that have one, each counted once.",
+    ),
+    Measure(
+        "imdb_movie_facts", "IMDb votes", _of_movies("SUMX", "votes"), WHOLE,
+        "Votes for movies, each movie counted once.",
+    ),
+    Measure(
+        "imdb_episode_facts", "Episodes", "COALESCE(COUNTROWS('imdb_episode_facts'), 0)", WHOLE,
+        "Episodes of series.",
+    ),
+    Measure(
+        "imdb_episode_facts", "Episode rating", _mean("imdb_episode_facts", "rating"), TWO_DIGITS,
+        "Mean rating of the episodes that have one.",
+    ),
+    Measure(
+        "imdb_episode_facts", "Episode votes", _sum("imdb_episode_facts", "votes"), WHOLE,
+        "Votes for episodes.",
+    ),
+    _kpi("Avg", "avg_rating", "Mean rating of a series' episodes; of several series, their mean."),
+    _kpi("Pilot", "pilot_rating", "Rating of the pilot."),
+    _kpi("Finale", "finale_rating", "Rating of the finale."),
+    _kpi("Finale delta", "finale_delta", "Rating of the finale less the mean of all episodes."),
+    _kpi("Best season", "best_season_rating", "Mean rating of the best season."),
+    _kpi("Binge score", "binge_score", "Mean rating times the decimal logarithm of the episodes."),
+    Measure(
+        "imdb_series_kpis", "Series votes", _sum("imdb_series_kpis", "popularity"), WHOLE,
+        "Votes for a series' episodes.",
+    ),
+    Measure(
+        "netflix_fact_titles", "Netflix titles", "COALESCE(COUNTROWS('netflix_fact_titles'), 0)",
+        WHOLE, "Movies and series of Netflix.",
+    ),
+    Measure(
+        "omdb_releases", "OMDb releases", _sum("omdb_releases", "total_releases"), WHOLE,
+        "Titles that OMDb lists.",
+    ),
+)  # fmt: skip
+
+
+class Visual(NamedTuple):
+    """What a page shows, where: columns and measures by role, as `table.column` or a measure."""
+
+    name: str
+    kind: str
+    fields: Mapping[str, Sequence[str]]
+    place: tuple[int, int, int, int]
+
+
+def _cards(names: Sequence[str]) -> list[Visual]:
+    width = (1280 - 20) // len(names)
+    return [
+        Visual(f"card_{n}", "card", {"Values": [name]}, (20 + n * width, 20, width - 20, 120))
+        for n, name in enumerate(names)
+    ]
+
+
+LEFT, RIGHT = (20, 160, 610, 540), (650, 160, 610, 540)
+PAGES: Mapping[str, Sequence[Visual]] = {
+    "Movies": (
+        *_cards(["Movies", "Average rating", "Average runtime"]),
+        Visual(
+            "decades",
+            "columnChart",
+            {"Category": ["dim_released_year.decade_label"], "Y": ["Movies"]},
+            LEFT,
+        ),
+        Visual(
+            "languages",
+            "tableEx",
+            {"Values": ["dim_language.language_name", "Movies", "Average rating"]},
+            RIGHT,
+        ),
+    ),
+    "Series": (
+        *_cards(["Avg", "Pilot", "Finale", "Finale delta", "Best season", "Binge score"]),
+        Visual("series", "slicer", {"Values": ["imdb_dim_series.series_label"]}, LEFT),
+        Visual(
+            "seasons",
+            "columnChart",
+            {"Category": ["imdb_episode_facts.season_number"], "Y": ["Episode rating"]},
+            RIGHT,
+        ),
+    ),
+    "Catalogues": (
+        *_cards(["IMDb movies", "IMDb rating", "IMDb votes", "Netflix titles", "OMDb releases"]),
+        Visual(
+            "genres",
+            "barChart",
+            {"Category": ["imdb_movie_facts.genre"], "Y": ["IMDb movies"]},
+            LEFT,
+        ),
+        Visual(
+            "ratings",
+            "columnChart",
+            {"Category": ["netflix_dim_title.rating_group"], "Y": ["Netflix titles"]},
+            RIGHT,
+        ),
+    ),
+}
+
+
+def write(contracts: Mapping[str, type[Contract]], folder: Path = FOLDER) -> None:
+    """Write the project in place of what is in the folder.
+
+    Args:
+        contracts: the tables in Postgres, by their names in the snapshot.
+        folder: where to.
+    """
+    for item in (MODEL, REPORT):
+        shutil.rmtree(folder / item, ignore_errors=True)
+    for path, text in files(contracts).items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+
+def files(contracts: Mapping[str, type[Contract]]) -> dict[str, str]:
+    """Return the project's files: their paths, and what is in them."""
+    return {**_project(), **_model(contracts), **_report()}
+
+
+def _project() -> dict[str, str]:
+    return {
+        "movies.pbip": _json(
+            "pbip/pbipProperties/1.0.0",
+            version="1.0",
+            artifacts=[{"report": {"path": REPORT}}],
+            settings={"enableAutoRecovery": True},
+        )
+    }
+
+
+def _json(schema: str, **content: Any) -> str:
+    said = {"$schema": f"{SCHEMAS}/{schema}/schema.json", **content}
+    return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
+
+
+def _model(contracts: Mapping[str, type[Contract]]) -> dict[str, str]:
+    names = [table_of(name) for name in contracts]
+    definition = f"{MODEL}/definition"
+    header = [
+        "model Model",
+        "\tculture: en-US",
+        "\tdefaultPowerBIDataSourceVersion: powerBI_V3",
+        "\tdiscourageImplicitMeasures",
+        "\tsourceQueryCulture: en-US",
+        "",
+    ]
+    return {
+        f"{MODEL}/definition.pbism": _json(
+            "item/semanticModel/definitionProperties/1.0.0", version="4.2", settings={}
+        ),
+        f"{definition}/database.tmdl": "database\n\tcompatibilityLevel: 1600\n",
+        f"{definition}/model.tmdl": _lines([*header, *(f"ref table {name}" for name in names)]),
+        f"{definition}/expressions.tmdl": _lines(_parameters()),
+        f"{definition}/relationships.tmdl": _lines(_relationships(contracts)),
+        **{
+            f"{definition}/tables/{table_of(name)}.tmdl": _lines(_table(table_of(name), contract))
+            for name, contract in contracts.items()
+        },
+    }
+
+
+def _lines(lines: Sequence[str] | Iterator[str]) -> str:
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _parameters() -> Iterator[str]:
+    kind = 'meta [IsParameterQuery=true, Type="Text", IsParameterQueryRequired=true]'
+    for name, (value, description) in PARAMETERS.items():
+        yield f"/// {description}"
+        yield f'expression {name} = "{value}" {kind}'
+        yield ""
+
+
+def _relationships(contracts: Mapping[str, type[Contract]]) -> Iterator[str]:
+    for name, contract in contracts.items():
+        for column, target in contract.references().items():
+            if target in contracts:
+                (key,) = contracts[target].key()
+                yield f"relationship {table_of(name)}_{column}"
+                yield f"\tfromColumn: {table_of(name)}.{column}"
+                yield f"\ttoColumn: {table_of(target)}.{key}"
+                yield ""
+
+
+def _table(name: str, contract: type[Contract]) -> Iterator[str]:
+    columns = {column: type_ for column, type_ in contract.types().items() if type_ in TYPES}
+    yield f"/// {contract.grain()}"
+    yield f"table {name}"
+    yield ""
+    for measure in MEASURES:
+        if measure.table == name:
+            yield f"\t/// {measure.description}"
+            yield f"\tmeasure '{measure.name}' = {measure.dax}"
+            yield f"\t\tformatString: {measure.format}"
+            yield ""
+    for column, type_ in columns.items():
+        yield f"\t/// {contract.descriptions()[column]}"
+        yield f"\tcolumn {column}"
+        yield f"\t\tdataType: {TYPES[type_]}"
+        if contract.key() == (column,):
+            yield "\t\tisKey"
+        if type_ in FORMATS:
+            yield f"\t\tformatString: {FORMATS[type_]}"
+        yield "\t\tsummarizeBy: none"
+        yield f"\t\tsourceColumn: {column}"
+        yield ""
+    yield f"\tpartition {name} = m"
+    yield "\t\tmode: import"
+    yield "\t\tsource ="
+    listed = ", ".join(f'"{column}"' for column in columns)
+    yield "\t\t\t\tlet"
+    yield "\t\t\t\t    Source = PostgreSQL.Database(Server, Database),"
+    yield f'\t\t\t\t    Rows = Source{{[Schema = Schema, Item = "{name}"]}}[Data],'
+    yield f"\t\t\t\t    Known = Table.SelectColumns(Rows, {{{listed}}})"
+    yield "\t\t\t\tin"
+    yield "\t\t\t\t    Known"
+
+
+def _report() -> dict[str, str]:
+    definition = f"{REPORT}/definition"
+    versions = {"visual": "2.0.0", "page": "2.0.0", "report": "3.0.0"}
+    custom = {
+        "name": THEME,
+        "reportVersionAtImport": versions,
+        "type": "RegisteredResources",
+    }
+    registered = {"name": THEME, "path": THEME, "type": "CustomTheme"}
+    package = {"name": "RegisteredResources", "type": "RegisteredResources", "items": [registered]}
+    named = {page: page.lower() for page in PAGES}
+    found = {
+        f"{REPORT}/definition.pbir": _json(
+            "item/report/definitionProperties/2.0.0",
+            version="4.0",
+            datasetReference={"byPath": {"path": f"../{MODEL}"}},
+        ),
+        f"{definition}/version.json": _json(
+            "item/report/definition/versionMetadata/1.0.0", version="2.0.0"
+        ),
+        f"{definition}/report.json": _json(
+            "item/report/definition/report/3.0.0",
+            themeCollection={"customTheme": custom},
+            resourcePackages=[package],
+        ),
+        f"{definition}/pages/pages.json": _json(
+            "item/report/definition/pagesMetadata/1.0.0",
+            pageOrder=[*named.values()],
+            activePageName=next(iter(named.values())),
+        ),
+        f"{REPORT}/StaticResources/RegisteredResources/{THEME}": json.dumps(THEMED, indent=2)
+        + "\n",
+    }
+    for page, visuals in PAGES.items():
+        folder = f"{definition}/pages/{named[page]}"
+        found[f"{folder}/page.json"] = _json(
+            "item/report/definition/page/2.0.0",
+            name=named[page],
+            displayName=page,
+            displayOption="FitToPage",
+            height=720,
+            width=1280,
+        )
+        for order, visual in enumerate(visuals):
+            name = f"{named[page]}_{visual.name}"
+            found[f"{folder}/visuals/{name}/visual.json"] = _visual(name, visual, order)
+    return found
+
+
+def _visual(name: str, visual: Visual, order: int) -> str:
+    x, y, width, height = visual.place
+    roles = {
+        role: {"projections": [_projection(field) for field in fields]}
+        for role, fields in visual.fields.items()
+    }
+    return _json(
+        "item/report/definition/visualContainer/2.0.0",
+        name=name,
+        position={"x": x, "y": y, "z": order, "height": height, "width": width, "tabOrder": order},
+        visual={
+            "visualType": visual.kind,
+            "query": {"queryState": roles},
+            "drillFilterOtherVisuals": True,
+        },
+    )
+
+
+def _projection(field: str) -> dict[str, Any]:
+    table, _, name = field.rpartition(".")
+    kind = "Column" if table else "Measure"
+    table = table or next(measure.table for measure in MEASURES if measure.name == name)
+    said = {"Expression": {"SourceRef": {"Entity": table}}, "Property": name}
+    return {"field": {kind: said}, "queryRef": f"{table}.{name}", "nativeQueryRef": name}
+
+
+def _solid(color: str) -> dict[str, Any]:
+    return {"solid": {"color": color}}
+
+
+THEMED: Mapping[str, Any] = {
+    "name": "Movies",
+    "dataColors": [
+        RED,
+        "#B20710",
+        "#F5777D",
+        "#9A9AA5",
+        "#5C5C66",
+        "#F2B8BB",
+        "#7A0A10",
+        "#D9D9DE",
+    ],
+    "foreground": WHITE,
+    "foregroundNeutralSecondary": GREY,
+    "foregroundNeutralTertiary": LINE,
+    "background": BLACK,
+    "backgroundLight": PANEL,
+    "backgroundNeutral": LINE,
+    "tableAccent": RED,
+    "good": "#3FB950",
+    "neutral": GREY,
+    "bad": RED,
+    "textClasses": {
+        "callout": {"color": WHITE, "fontSize": 32, "fontFace": "Segoe UI Semibold"},
+        "title": {"color": WHITE, "fontSize": 12, "fontFace": "Segoe UI Semibold"},
+        "header": {"color": WHITE, "fontSize": 12, "fontFace": "Segoe UI Semibold"},
+        "label": {"color": GREY, "fontSize": 10, "fontFace": "Segoe UI"},
+    },
+    "visualStyles": {
+        "page": {
+            "*": {
+                "background": [{"color": _solid(BLACK), "transparency": 0}],
+                "outspace": [{"color": _solid(BLACK), "transparency": 0}],
+            }
+        },
+        "*": {
+            "*": {
+                "background": [{"show": True, "color": _solid(PANEL), "transparency": 0}],
+                "border": [{"show": True, "color": _solid(LINE), "radius": 8}],
+            }
+        },
+    },
+}

@@ -1,0 +1,263 @@
+"""The Power BI project: the files are those that the contracts say, and fit each other.
+
+Power BI itself is not here to open them. What its published JSON schemas demand of the files that
+are written is asked below; TMDL has no schema, so it is parsed.
+"""
+
+import json
+import re
+from itertools import pairwise
+
+import pytest
+
+from movies_assets.assets.serving.published import shared_tables
+from movies_assets.definitions import TABLES
+from movies_assets.serving import powerbi
+from movies_assets.serving.powerbi import FOLDER, MEASURES, MODEL, REPORT, SCHEMAS, THEME, files
+
+SHARED = {name: table.contract for name, table in shared_tables(TABLES).items()}
+FILES = files(SHARED)
+TMDL = {path: text for path, text in FILES.items() if path.endswith(".tmdl")}
+JSON = {path: json.loads(text) for path, text in FILES.items() if not path.endswith(".tmdl")}
+COLUMN = re.compile(r"'(\w+)'\[(\w+)\]")
+
+
+def test_the_committed_project_is_the_one_that_the_contracts_say():
+    committed = {
+        path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8")
+        for path in FOLDER.rglob("*")
+        if path.is_file()
+    }
+    assert committed == FILES, "the project is stale: python -m movies_assets powerbi"
+
+
+def test_writing_replaces_what_is_there_and_no_table_of_old_stays(tmp_path):
+    stale = tmp_path / MODEL / "definition" / "tables" / "gone.tmdl"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("table gone")
+    powerbi.write(SHARED, tmp_path)
+    assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()} == {
+        *FILES
+    }
+
+
+def objects(path):
+    """Return what a TMDL file declares: the line, its depth, and the properties right below it."""
+    found, properties = [], None
+    for line in TMDL[path].splitlines():
+        text = line.lstrip("\t")
+        depth = len(line) - len(text)
+        if re.match(
+            r"(table|column|measure|partition|relationship|expression|model|database)\b", text
+        ):
+            properties = {}
+            found.append((depth, text, properties))
+        elif text and not text.startswith("///") and properties is not None:
+            name, _, value = text.partition(": ")
+            properties.setdefault(name, value)
+    return found
+
+
+def declared(kind):
+    """Return the tables, and what of a kind each declares: its properties by its name."""
+    return {
+        path.rpartition("/")[2].removesuffix(".tmdl"): {
+            re.match(rf"{kind} '?(.+?)'?(?: =|$)", text)[1]: properties
+            for _, text, properties in objects(path)
+            if text.startswith(f"{kind} ")
+        }
+        for path in TMDL
+        if "/tables/" in path
+    }
+
+
+@pytest.mark.parametrize("path", TMDL)
+def test_tmdl_is_indented_by_tabs_and_one_level_at_a_time(path):
+    depths = []
+    for line in TMDL[path].splitlines():
+        text = line.lstrip("\t")
+        assert text == text.rstrip()
+        assert line == "" or text
+        if text:
+            depths.append(len(line) - len(text))
+    assert depths[0] == 0
+    # An expression that takes several lines stands two levels below its property.
+    assert all(below - above <= 2 for above, below in pairwise(depths))
+
+
+def test_every_table_declares_the_columns_of_its_contract():
+    columns = declared("column")
+    assert {f"gold.{name}" for name in columns} == {*SHARED}
+    for name, contract in SHARED.items():
+        known = {c: t for c, t in contract.types().items() if t != "VARCHAR[]"}
+        assert [*columns[name.split(".")[1]]] == [*known]
+        for column, type_ in known.items():
+            said = columns[name.split(".")[1]][column]
+            assert said["dataType"] == powerbi.TYPES[type_]
+            assert said["sourceColumn"] == column
+            assert ("isKey" in said) == (contract.key() == (column,))
+
+
+def test_every_table_is_read_from_its_own_in_postgres_by_parameters():
+    expressions = TMDL[f"{MODEL}/definition/expressions.tmdl"]
+    assert re.findall(r"^expression (\w+) = \"\w+\" meta", expressions, re.MULTILINE) == [
+        "Server",
+        "Database",
+        "Schema",
+    ]
+    for name in declared("column"):
+        text = TMDL[f"{MODEL}/definition/tables/{name}.tmdl"]
+        assert "PostgreSQL.Database(Server, Database)" in text
+        assert f'[Schema = Schema, Item = "{name}"]' in text
+
+
+def test_the_model_lists_its_tables():
+    model = TMDL[f"{MODEL}/definition/model.tmdl"]
+    assert set(re.findall(r"^ref table (\w+)$", model, re.MULTILINE)) == {*declared("column")}
+
+
+def relationships():
+    path = f"{MODEL}/definition/relationships.tmdl"
+    return [(text, p["fromColumn"], p["toColumn"]) for _, text, p in objects(path)]
+
+
+def test_every_relationship_points_from_a_column_to_the_key_of_a_table():
+    columns = declared("column")
+    found = relationships()
+    assert len(found) == len({name for name, *_ in found})
+    for _, many, one in found:
+        table, column = many.split(".")
+        assert column in columns[table]
+        table, column = one.split(".")
+        assert "isKey" in columns[table][column]
+    assert len(found) == sum(t in SHARED for c in SHARED.values() for t in c.references().values())
+
+
+def test_filters_have_one_way_only_from_a_table_to_another():
+    # Power BI refuses relationships by which a filter could take two ways.
+    ways = {}
+    for _, many, one in relationships():
+        ways.setdefault(one.split(".")[0], []).append(many.split(".")[0])
+
+    def reached(table):
+        return [far for near in ways.get(table, []) for far in [near, *reached(near)]]
+
+    for table in ways:
+        assert len(reached(table)) == len({*reached(table)}), table
+
+
+def test_measures_refer_to_columns_that_are_there_and_fall_back_to_zero():
+    columns, measures = declared("column"), declared("measure")
+    assert len({measure.name for measure in MEASURES}) == len(MEASURES)
+    for measure in MEASURES:
+        assert measure.name in measures[measure.table]
+        assert measure.name not in columns[measure.table]
+        assert re.fullmatch(r"COALESCE\(.+, 0\)", measure.dax)
+        assert measure.dax.count("(") == measure.dax.count(")")
+        for table, column in COLUMN.findall(measure.dax):
+            assert column in columns[table]
+        assert set(re.findall(r"'(\w+)'", measure.dax)) <= {*columns}
+    named = {"Avg", "Pilot", "Finale", "Finale delta", "Best season", "Binge score"}
+    assert named <= {measure.name for measure in MEASURES}
+
+
+def test_pages_show_columns_and_measures_that_are_there():
+    columns, measures = declared("column"), declared("measure")
+    shown = [content for path, content in JSON.items() if path.endswith("visual.json")]
+    assert shown
+    for content in shown:
+        for role in content["visual"]["query"]["queryState"].values():
+            for projection in role["projections"]:
+                ((kind, said),) = projection["field"].items()
+                table = said["Expression"]["SourceRef"]["Entity"]
+                among = columns if kind == "Column" else measures
+                assert said["Property"] in among[table]
+                assert projection["queryRef"] == f"{table}.{said['Property']}"
+
+
+# Of Microsoft's schemas (github.com/microsoft/json-schemas, fabric): what has to be there, and what
+# may be there besides.
+DEMANDED = {
+    "pbip/pbipProperties": ({"version", "artifacts"}, {"settings"}),
+    "item/semanticModel/definitionProperties": ({"version"}, {"settings"}),
+    "item/report/definitionProperties": ({"version", "datasetReference"}, set()),
+    "item/report/definition/versionMetadata": ({"version"}, set()),
+    "item/report/definition/pagesMetadata": (set(), {"pageOrder", "activePageName"}),
+    "item/report/definition/report": ({"themeCollection"}, {"resourcePackages"}),
+    "item/report/definition/page": (
+        {"name", "displayName", "displayOption"},
+        {"height", "width"},
+    ),
+    "item/report/definition/visualContainer": ({"name", "position", "visual"}, set()),
+}
+
+
+@pytest.mark.parametrize("path", [path for path in JSON if not path.endswith(THEME)])
+def test_a_file_has_what_its_schema_demands_and_nothing_else(path):
+    content = JSON[path]
+    schema = content.pop("$schema")
+    try:
+        name, version, file = schema.removeprefix(f"{SCHEMAS}/").rsplit("/", 2)
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+        assert file == "schema.json"
+        required, allowed = DEMANDED[name]
+        assert required <= {*content} <= required | allowed
+        if "name" in content:
+            assert len(content["name"]) <= 50
+            assert content["name"] in path
+    finally:
+        content["$schema"] = schema
+
+
+def test_files_that_name_each_other_are_there():
+    assert JSON["movies.pbip"]["artifacts"] == [{"report": {"path": REPORT}}]
+    path = JSON[f"{REPORT}/definition.pbir"]["datasetReference"]["byPath"]["path"]
+    assert path == f"../{MODEL}"
+    report = JSON[f"{REPORT}/definition/report.json"]
+    (package,) = report["resourcePackages"]
+    (item,) = package["items"]
+    assert f"{REPORT}/StaticResources/{package['name']}/{item['path']}" in FILES
+    assert report["themeCollection"]["customTheme"]["name"] == item["name"]
+    pages = JSON[f"{REPORT}/definition/pages/pages.json"]
+    folders = {p.split("/")[3] for p in JSON if p.endswith("page.json")}
+    assert {*pages["pageOrder"]} == folders
+    assert pages["activePageName"] in folders
+
+
+def test_visuals_lie_within_their_page_and_not_upon_each_other():
+    for page in {path.rpartition("/")[0] for path in JSON if path.endswith("page.json")}:
+        places = [
+            content["position"]
+            for path, content in JSON.items()
+            if path.startswith(f"{page}/visuals")
+        ]
+        size = JSON[f"{page}/page.json"]
+        for n, a in enumerate(places):
+            assert a["x"] >= 0
+            assert a["y"] >= 0
+            assert a["x"] + a["width"] <= size["width"]
+            assert a["y"] + a["height"] <= size["height"]
+            for b in places[n + 1 :]:
+                beside = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
+                assert beside or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
+
+
+def test_the_theme_is_of_colors():
+    def colors(value, name=""):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                yield from colors(inner, key)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from colors(inner, name)
+        elif isinstance(value, str) and name not in {"name", "fontFace"}:
+            yield value
+
+    found = [*colors(JSON[f"{REPORT}/StaticResources/RegisteredResources/{THEME}"])]
+    assert found
+    assert all(re.fullmatch("#[0-9A-Fa-f]{6}", color) for color in found)
+
+
+def test_no_credentials_are_in_the_project():
+    everything = "\n".join(FILES.values()).lower()
+    assert not re.search(r"password|secret|token|user id|postgresql://", everything)

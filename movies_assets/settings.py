@@ -223,6 +223,26 @@ class PublishedSettings(Section):
     )
 
 
+class ExportsSettings(Section):
+    """Where published tables are written to as files for other systems; what is unset is not."""
+
+    parquet_url: SecretStr | None = Field(
+        None,
+        description="folder of the Parquet files, as a path or any URL that fsspec knows "
+        "(file, s3, abfs, ...); unset: none are written",
+    )
+    delta_url: SecretStr | None = Field(
+        None,
+        description="folder of the Delta tables, as a path or a URL (s3, abfs, gs, ...); unset: "
+        "none are written",
+    )
+    delta_retention_hours: int = Field(
+        168,
+        ge=1,
+        description="how long files stay that a newer version of a Delta table no longer has",
+    )
+
+
 class SampleSettings(Section):
     """The fictional data that profile `sample` serves."""
 
@@ -273,6 +293,7 @@ class Settings(BaseSettings):
     omdb: OmdbSettings = OmdbSettings()
     ott: OttSettings = OttSettings()
     published: PublishedSettings = PublishedSettings()
+    exports: ExportsSettings = ExportsSettings()
     sample: SampleSettings = SampleSettings()
 
     @property

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import httpx
 import pandas as pd
 import pytest
 
@@ -418,6 +419,26 @@ def platform(settings: Settings, instance: dg.DagsterInstance, yts: FakeYts) -> 
 def sample_platform(settings: Settings, instance: dg.DagsterInstance) -> Platform:
     """A platform on the embedded sample, through the real client."""
     return Platform(settings, instance)
+
+
+@pytest.fixture
+def _s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serve S3's protocol on loopback, without any bucket."""
+    moto_server = pytest.importorskip("moto.server", reason="needs moto[server]")
+    s3fs = pytest.importorskip("s3fs", reason="needs s3fs: pip install 'movies_assets[s3]'")
+    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    # All servers of a process have the same buckets.
+    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    # A client that was made before goes on asking its own server.
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield
+    server.stop()
 
 
 ALL_DUMPS = ImdbSettings(files=FILES)

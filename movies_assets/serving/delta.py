@@ -94,6 +94,11 @@ def write(
         ExportError: it could not be written, or the table that is there does not fit.
     """
     require_library()
+    if scheme_of(url) == "file" and "%" in url:
+        raise ExportError(
+            f"{url} cannot hold Delta tables: deltalake 1.6 takes the sign of percent for the "
+            "beginning of another one. Choose a path without signs of percent."
+        )
     from deltalake.exceptions import CommitFailedError  # noqa: PLC0415
 
     with in_plain_words(url):
@@ -223,8 +228,10 @@ def _require_fit(export: Export, table: "DeltaTable", schema: Any, place: str) -
     """
     from deltalake import Schema  # noqa: PLC0415
 
-    there = {field.name: field.type for field in table.schema().fields}
-    now = {field.name: field.type for field in Schema.from_arrow(schema).fields}
+    there = {field.name: field.type.to_json().strip('"') for field in table.schema().fields}
+    now = {
+        field.name: field.type.to_json().strip('"') for field in Schema.from_arrow(schema).fields
+    }
     wrong = [
         f"{name} was {there[name]} and is now {now.get(name, 'gone')}"
         for name in there

@@ -4,10 +4,14 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dagster as dg
 import duckdb
 import pytest
 
-from movies_assets.settings import PROJECT_ROOT
+from movies_assets.settings import PROJECT_ROOT, load
+from movies_assets.warehouse.published import Published
+from movies_assets_tests.conftest import Platform
+from movies_assets_tests.once import folder_of_all_workers
 
 COOKBOOK = PROJECT_ROOT / "docs" / "query-cookbook.md"
 QUESTION = re.compile(
@@ -31,6 +35,24 @@ RECIPES = [
     Recipe(int(found["number"]), found["sql"], set(NAME.findall(found["after"])))
     for found in QUESTION.finditer(TEXT)
 ]
+
+
+@pytest.fixture(scope="session")
+def sample_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A snapshot of some days of the embedded sample, of each source."""
+    folder = folder_of_all_workers(tmp_path_factory, "sample_snapshot", run_sample)
+    return Published(load(data_dir=folder).published_folder).current()
+
+
+def run_sample(folder: Path) -> None:
+    """Run some newest partitions of each source as `make run` does, and publish."""
+    first, last = "2025-10-27", "2025-10-31"
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        platform = Platform(load(data_dir=folder, yts={"first_day": first}), ephemeral)
+        for job in ("yts_daily", "netflix_daily", "ott_daily"):
+            platform.run(first, last, job=job)
+        platform.run("2024", "2025", job="omdb_yearly")
+        platform.run("2025-10-30", last, job="imdb_daily", publish=True)
 
 
 @pytest.fixture(scope="session")

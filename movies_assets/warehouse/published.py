@@ -24,7 +24,7 @@ from movies_assets.warehouse.database import (
     folder_locked,
     literal,
 )
-from movies_assets.warehouse.writer import ensure_table, number, stored_types
+from movies_assets.warehouse.writer import all_stored_types, create_table, number
 
 POINTER = "CURRENT"
 SNAPSHOTS = "movies_*.duckdb"
@@ -173,18 +173,23 @@ def write_snapshot(
     Returns:
         How many rows each of the tables has.
     """
-    present = {name: stored_types(connection, name) for name in tables}
+    present = all_stored_types(connection)
     connection.execute(f"ATTACH {literal(str(path))} AS {COPY} ({STORAGE})")
     connection.execute(f"USE {COPY}")
     try:
+        contracts = {**tables, **{f"meta.{name}": each for name, each in described.items()}}
+        # Each comment on a column would be a transaction of its own: 0.8 s instead of 0.1.
+        connection.execute("BEGIN")
+        for name, contract in contracts.items():
+            create_table(connection, name, contract)
+        connection.execute("COMMIT")
         rows = {
-            name: _fill(connection, name, contract, f"{ALIAS}.{name}", present[name])
+            name: _insert(connection, name, contract, f"{ALIAS}.{name}", present.get(name, ()))
             for name, contract in tables.items()
         }
         for name, contract in described.items():
-            frame = told[name]
-            connection.register("told", frame)
-            _fill(connection, f"meta.{name}", contract, "told", frame.columns)
+            connection.register("told", told[name])
+            _insert(connection, f"meta.{name}", contract, "told", told[name].columns)
             connection.unregister("told")
         connection.execute(f"CHECKPOINT {COPY}")
     finally:
@@ -193,15 +198,14 @@ def write_snapshot(
     return rows
 
 
-def _fill(
+def _insert(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     contract: type[Contract],
     source: str,
     columns: Iterable[str],
 ) -> int:
-    """Make a table and fill it with the columns that its source has; return how many rows."""
-    ensure_table(connection, name, contract)
+    """Fill a table with the columns that its source has; return how many rows."""
     known = ", ".join(column for column in contract.types() if column in {*columns})
     if not known:
         return 0

@@ -17,7 +17,6 @@ from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.serving.exports import Export, reading
 from movies_assets.settings import load
 from movies_assets.table import Table
-from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.writer import ensure_table
 
@@ -83,16 +82,9 @@ def rows_in(export: Export) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="session")
-def stored_snapshot(stored_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stored_snapshot(published_day: Published) -> Path:
     """A snapshot of a day of sound rows in every table."""
-    folder = tmp_path_factory.mktemp("published")
-    path = folder / "movies_of_a_day.duckdb"
-    with duckdb.connect(path) as connection:
-        connection.execute(f"ATTACH {literal(str(stored_day))} AS stored (READ_ONLY)")
-        for table in SHARED.values():
-            ensure_table(connection, table.name, table.contract)
-            connection.execute(f"INSERT INTO {table.name} BY NAME FROM stored.{table.name}")
-    return path
+    return published_day.current()
 
 
 def publish(folder: Path, tables: Mapping[str, Rows]) -> Path:

@@ -17,7 +17,7 @@ from movies_assets import __version__
 from movies_assets.contracts import Contract, Instant, column
 from movies_assets.partitions import keys_of
 from movies_assets.table import Table
-from movies_assets.warehouse.writer import number, stored_types
+from movies_assets.warehouse.writer import all_stored_types
 
 RUNS = 100
 # A finding is a sentence; what a check shows beyond it stays with Dagster.
@@ -157,6 +157,7 @@ def tables_of(
         ".".join(record.asset_entry.asset_key.path): record.asset_entry.last_materialization_record
         for record in instance.get_asset_records([table.key for table in tables.values()])
     }
+    extents = _extents(connection, tables)
     return _frame(
         Tables,
         [
@@ -169,25 +170,27 @@ def tables_of(
                 "materialized_at": _instant(record.timestamp)
                 if (record := written.get(name))
                 else None,
-                **_extent(connection, table),
+                **extents.get(name, {}),
             }
             for name, table in tables.items()
         ],
     )
 
 
-def _extent(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, Any]:
-    """Return how many rows a table has, and its newest partition."""
-    stored = stored_types(connection, table.name)
-    if not stored:
-        return {"rows": None, "newest_partition": None}
-    newest = None
-    if table.partition_column in stored:
-        (newest,) = connection.execute(
-            f"SELECT max({table.partition_column})::VARCHAR FROM {table.name}"
-        ).fetchone() or (None,)
-    rows = number(connection, f"SELECT count(*) FROM {table.name}")
-    return {"rows": rows, "newest_partition": newest}
+def _extents(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]
+) -> dict[str, dict[str, Any]]:
+    """Return how many rows each stored table has, and its newest partition."""
+    stored = all_stored_types(connection)
+    looks = [
+        f"SELECT '{name}', count(*), "
+        + (f"max({table.partition_column})::VARCHAR" if table.partition_column else "NULL")
+        + f" FROM {name}"
+        for name, table in tables.items()
+        if name in stored
+    ]
+    found = connection.execute(" UNION ALL ".join(looks)).fetchall() if looks else []
+    return {name: {"rows": rows, "newest_partition": newest} for name, rows, newest in found}
 
 
 def columns_of(tables: Mapping[str, Table]) -> pd.DataFrame:
@@ -280,11 +283,12 @@ def quarantine_of(
     connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]
 ) -> pd.DataFrame:
     """Return how many rows each table has refused, and why."""
+    stored = all_stored_types(connection)
     found = [
         f"SELECT '{table.name}' AS table_name, partition_key, broken_rules, count(*) AS rows, "
         f"max(quarantined_at) AS newest_at FROM {table.quarantine} GROUP BY ALL"
         for table in tables.values()
-        if table.refines and stored_types(connection, table.quarantine)
+        if table.refines and table.quarantine in stored
     ]
     if not found:
         return _frame(Refused, [])

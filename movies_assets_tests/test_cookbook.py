@@ -148,7 +148,8 @@ def test_the_parts_of_a_row_add_up(sample_snapshot):
 def test_a_pair_of_genres_is_counted_as_python_counts_it(sample_snapshot):
     _, pairs = ask(
         sample_snapshot,
-        "SELECT movie_key, genre_name FROM gold.genre_junction JOIN gold.dim_genre USING (genre_key)",
+        "SELECT movie_key, genre_name FROM gold.genre_junction "
+        "JOIN gold.dim_genre USING (genre_key)",
     )
     genres: dict[int, set[str]] = {}
     for movie, genre in pairs:

@@ -228,7 +228,10 @@ def killed_at(access: int, snapshot: Path, root: Path) -> bool:
     return dies_at(access, root, lambda: write_snapshot(snapshot, root))
 
 
-def test_killed_at_any_moment_a_folder_is_old_or_new_and_the_next_run_completes_it(tmp_path):
+@pytest.mark.parametrize(
+    "step", [pytest.param(4, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+)
+def test_killed_at_any_moment_a_folder_is_old_or_new_and_the_next_run_completes_it(tmp_path, step):
     old, new = snapshots(tmp_path / "snapshots")
     root = tmp_path / "exports"
     expected = []
@@ -237,7 +240,7 @@ def test_killed_at_any_moment_a_folder_is_old_or_new_and_the_next_run_completes_
         expected.append(read(root / "fact_movies"))
     seen, access = set(), 0
     while True:
-        access += 1
+        access += step
         write_snapshot(old, root)
         died = in_child(killed_at, access, new, root)
         found = read(root / "fact_movies")

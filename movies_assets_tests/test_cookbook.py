@@ -46,13 +46,15 @@ def sample_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_sample(folder: Path) -> None:
     """Run some newest partitions of each source as `make run` does, and publish."""
-    first, last = "2025-10-27", "2025-10-31"
+    first, last = "2025-10-30", "2025-10-31"
+    dumps = ["title.basics", "title.ratings", "title.episode"]
+    settings = load(data_dir=folder, yts={"first_day": first}, imdb={"files": dumps})
     with dg.DagsterInstance.ephemeral() as ephemeral:
-        platform = Platform(load(data_dir=folder, yts={"first_day": first}), ephemeral)
+        platform = Platform(settings, ephemeral)
         for job in ("yts_daily", "netflix_daily", "ott_daily"):
             platform.run(first, last, job=job)
-        platform.run("2024", "2025", job="omdb_yearly")
-        platform.run("2025-10-30", last, job="imdb_daily", publish=True)
+        platform.run("2025", job="omdb_yearly")
+        platform.run(first, last, job="imdb_daily", publish=True)
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,9 @@ MARKS = "movies_assets.divisions"
 HOUSEKEEPING = {"VACUUM START", "VACUUM END", "OPTIMIZE"}
 LOOKED_BACK = 20
 ATTEMPTS = 4
-ROWS_A_BATCH = 50_000
+ROWS_A_BATCH = 20_000
+# A group is held in memory until it is full; deltalake's own are of 1,048,576 rows.
+ROWS_A_GROUP = 122_880
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def _write_changes(
     export: Export, target: _Target, divisions: Mapping[str, Division]
 ) -> tuple[int, tuple[str, ...], int] | None:
     """Return version, divisions and rows of what was written, or None."""
-    from deltalake import CommitProperties, write_deltalake  # noqa: PLC0415
+    from deltalake import CommitProperties, WriterProperties, write_deltalake  # noqa: PLC0415
 
     table = target.open()
     known = _marks(table) if table else None
@@ -186,6 +188,7 @@ def _write_changes(
         name=export.table.name,
         description=export.table.contract.grain(),
         storage_options=target.options,
+        writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROWS_A_GROUP),
         commit_properties=CommitProperties(
             custom_metadata={MARKS: json.dumps(marks), "movies_assets.snapshot": export.snapshot}
         ),

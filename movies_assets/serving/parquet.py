@@ -41,6 +41,10 @@ INCOMING, VERSIONS = "_incoming", "_versions"
 STAMP = "%Y%m%dT%H%M%S%fZ"
 # So long a version stays in a store at least, and an upload may take.
 KEPT = timedelta(days=1)
+# So many rows DuckDB holds back until it writes them into their folders. With its own 524,288, and
+# rows in any order, 500,000 rows in 400 folders did not fit into 192 MB; sorted they do, and are
+# written in half the time, for few folders are open at once.
+ROWS_HELD = 20_000
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 Manifest = dict[str, Any]
@@ -272,18 +276,20 @@ def _empty(path: Path) -> None:
 
 def _copy_rows(export: Export, staged: Path, prefix: str, *, is_empty: bool) -> None:
     """Let DuckDB write the files; a table without rows is a file without rows."""
-    columns = export.layout.columns
+    columns, query = export.layout.columns, export.query
     _refuse_unknown_folder(export)
     options = "FORMAT parquet, COMPRESSION zstd"
     if columns and not is_empty:
         target = staged
+        query += f" ORDER BY {', '.join(columns)}"
+        export.connection.execute(f"SET partitioned_write_flush_threshold = {ROWS_HELD}")
         options += (
             f", PARTITION_BY ({', '.join(columns)}), WRITE_PARTITION_COLUMNS true, "
             f"FILENAME_PATTERN {literal(prefix + '_{i}')}, OVERWRITE_OR_IGNORE true"
         )
     else:
         target = staged / f"{prefix}_0.parquet"
-    export.connection.execute(f"COPY ({export.query}) TO {literal(str(target))} ({options})")
+    export.connection.execute(f"COPY ({query}) TO {literal(str(target))} ({options})")
 
 
 def _refuse_unknown_folder(export: Export) -> None:

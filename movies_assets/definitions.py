@@ -20,6 +20,8 @@ from movies_assets.assets.gold import ott as gold_ott
 from movies_assets.assets.gold import ott_evaluation, quality
 from movies_assets.assets.gold import shared as gold_shared
 from movies_assets.assets.gold import yts as gold_yts
+from movies_assets.assets.serving.delta import delta_assets
+from movies_assets.assets.serving.parquet import parquet_assets
 from movies_assets.assets.serving.postgres import postgres_assets
 from movies_assets.assets.serving.powerbi import powerbi_assets
 from movies_assets.assets.serving.published import published_asset
@@ -117,6 +119,8 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
             bronze_ott.landing_asset(settings),
             *(table.asset(settings) for table in TABLES.values()),
             published_asset(settings, TABLES, checks),
+            parquet_assets(settings, TABLES),
+            delta_assets(settings, TABLES),
             *postgres_assets(settings, TABLES),
             *powerbi_assets(settings, TABLES),
         ],

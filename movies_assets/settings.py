@@ -237,6 +237,26 @@ class PowerbiSettings(Section):
     timeout_seconds: int = Field(1800, ge=1, description="longest that a refresh is waited for")
 
 
+class ExportsSettings(Section):
+    """Where published tables are written to as files for other systems; what is unset is not."""
+
+    parquet_url: SecretStr | None = Field(
+        None,
+        description="folder of the Parquet files, as a path or any URL that fsspec knows "
+        "(file, s3, abfs, ...); unset: none are written",
+    )
+    delta_url: SecretStr | None = Field(
+        None,
+        description="folder of the Delta tables, as a path or a URL (s3, abfs, gs, ...); unset: "
+        "none are written",
+    )
+    delta_retention_hours: int = Field(
+        168,
+        ge=1,
+        description="how long files stay that a newer version of a Delta table no longer has",
+    )
+
+
 class SampleSettings(Section):
     """The fictional data that profile `sample` serves."""
 
@@ -306,6 +326,7 @@ class Settings(BaseSettings):
     ott: OttSettings = OttSettings()
     published: PublishedSettings = PublishedSettings()
     powerbi: PowerbiSettings = PowerbiSettings()
+    exports: ExportsSettings = ExportsSettings()
     sample: SampleSettings = SampleSettings()
 
     @property

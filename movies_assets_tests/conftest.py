@@ -3,16 +3,21 @@
 import csv
 import gzip
 import hashlib
+import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 from io import StringIO
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import fsspec
+import httpx
 import pandas as pd
 import pytest
 
@@ -26,6 +31,7 @@ from movies_assets.sources.yts import MovieRow
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
+from movies_assets_tests.faults.processes import FORKSERVER
 from movies_assets_tests.once import folder_of_all_workers, made_once
 
 
@@ -426,6 +432,45 @@ def platform(settings: Settings, instance: dg.DagsterInstance, yts: FakeYts) -> 
 def sample_platform(settings: Settings, instance: dg.DagsterInstance) -> Platform:
     """A platform on the embedded sample, through the real client."""
     return Platform(settings, instance)
+
+
+def _serve_s3(parent: Connection) -> None:
+    moto_server = importlib.import_module("moto.server")
+    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    parent.send(f"http://{host}:{port}")
+    with suppress(EOFError):
+        parent.recv()
+
+
+@pytest.fixture(scope="session")
+def _s3_server() -> Iterator[str]:
+    """Serve S3's protocol on loopback.
+
+    In a process of its own: deltalake keeps Python's lock while it waits for some answers.
+    """
+    pytest.importorskip("moto.server", reason="needs moto[server]")
+    pytest.importorskip("s3fs", reason="needs s3fs: pip install 'movies_assets[s3]'")
+    ours, its = FORKSERVER.Pipe()
+    process = FORKSERVER.Process(target=_serve_s3, args=(its,), daemon=True)
+    process.start()
+    its.close()
+    yield ours.recv()
+    process.kill()
+    process.join()
+
+
+@pytest.fixture
+def _s3(_s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let S3's variables name a server without any bucket."""
+    httpx.post(f"{_s3_server}/moto-api/reset").raise_for_status()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", _s3_server)
+    # A client keeps its listings.
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
 ALL_DUMPS = ImdbSettings(files=FILES)

@@ -1,17 +1,105 @@
-"""What tests of serving share: a PostgreSQL server of their own, where it is installed."""
+"""Snapshots made by hand, tables of them on their way out, and a PostgreSQL server."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+import duckdb
+import pandas as pd
 import pytest
 
+from movies_assets.assets.serving.published import shared_tables
+from movies_assets.contracts import Contract
+from movies_assets.definitions import TABLES, open_warehouse
+from movies_assets.serving.exports import Export, reading
 from movies_assets.serving.postgres import READER
+from movies_assets.settings import load
+from movies_assets.table import Table
 from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.serving.postgres import LOADER, MISSING, Database, Server, binaries
 from movies_assets_tests.serving.postgres import running_server as run_server
 
 NUMBERS = count()
+Rows = Sequence[Mapping[str, Any]]
+SHARED = shared_tables(TABLES)
+
+
+def snapshot_of(path: Path, tables: Mapping[str, tuple[type[Contract], Rows]]) -> Path:
+    """Write a snapshot with these tables; what a row does not say is NULL."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(path) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for name, (contract, rows) in tables.items():
+            ensure_table(connection, name, contract)
+            if rows:
+                frame = pd.DataFrame([*rows], dtype=object)
+                columns = ", ".join(
+                    f"{column}::{contract.types()[column]} AS {column}" for column in frame.columns
+                )
+                connection.execute(f"INSERT INTO {name} BY NAME SELECT {columns} FROM frame")
+    return path
+
+
+@contextmanager
+def export(path: Path, name: str, contract: type[Contract] | None = None) -> Iterator[Export]:
+    """Open a table of a snapshot."""
+    table: Table = replace(SHARED[name], contract=contract) if contract else SHARED[name]
+    warehouse = open_warehouse(load(data_dir=path.parent / "data"))
+    with reading(warehouse, path) as connection:
+        yield Export(table, connection, path.stem)
+
+
+Make = Callable[..., AbstractContextManager[Export]]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Make a snapshot of one table, and open the table."""
+    numbers = iter(range(1_000))
+
+    @contextmanager
+    def opened(name: str, rows: Rows, contract: type[Contract] | None = None) -> Iterator[Export]:
+        path = tmp_path / "snapshots" / f"movies_{next(numbers)}.duckdb"
+        snapshot_of(path, {name: (contract or SHARED[name].contract, rows)})
+        with export(path, name, contract) as found:
+            yield found
+
+    return opened
+
+
+def facts(days: Mapping[str, int]) -> Rows:
+    """Return rows of `gold.fact_movies`: of each day so many."""
+    return [
+        {"movie_key": 1_000 * place + number, "rating": 7.5, "uploaded_date": day}
+        for place, (day, count) in enumerate(days.items())
+        for number in range(count)
+    ]
+
+
+def rows_in(export: Export) -> list[tuple[Any, ...]]:
+    """Return the rows that leave, the added month included, in order."""
+    return export.connection.execute(f"FROM ({export.query}) ORDER BY ALL").fetchall()
+
+
+@pytest.fixture(scope="session")
+def stored_snapshot(published_day: Published) -> Path:
+    """A snapshot of a day of sound rows in every table."""
+    return published_day.current()
+
+
+def publish(folder: Path, tables: Mapping[str, Rows]) -> Path:
+    """Publish a snapshot with these rows, and with all other tables empty."""
+    published = Published(folder)
+    path = published.unfinished(datetime.now(UTC), "run")
+    snapshot_of(
+        path, {name: (table.contract, tables.get(name, ())) for name, table in SHARED.items()}
+    )
+    return published.put(path)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """What has arrived is told by path, size and content, and by nothing else."""
 
 import os
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -110,22 +109,6 @@ def test_any_file_system_of_fsspec_will_do():
     assert (file.day, file.path, file.bytes) == (NEXT_DAY, "2025-10-31/a.csv", 4)
     with landing.open(file.path) as opened:
         assert opened.read() == b"a,b\n"
-
-
-@pytest.fixture
-def _s3(monkeypatch) -> Iterator[None]:
-    """Serve S3's protocol on loopback."""
-    moto_server = pytest.importorskip("moto.server", reason="needs moto[server]")
-    pytest.importorskip("s3fs", reason="needs s3fs: pip install 'movies_assets[s3]'")
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    yield
-    server.stop()
 
 
 @pytest.mark.usefixtures("_s3")

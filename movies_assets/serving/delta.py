@@ -1,0 +1,253 @@
+"""Published tables as Delta tables, of which only what has changed is written.
+
+A commit to Delta's log decides what a reader sees: a write that was killed before it left files
+that nobody reads, and that are removed when they are older than the retention.
+
+Types are those that protocol version 1 (reader) and 2 (writer) knows: no time without zone, no
+deletion vectors, no column mapping, no generated columns. So Power BI, Synapse serverless and older
+Spark read the tables.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import stamina
+
+from movies_assets.serving.exports import (
+    NO_DATE,
+    Division,
+    Export,
+    ExportError,
+    in_plain_words,
+    rows_of,
+    scheme_of,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+MARKS = "movies_assets.divisions"
+# Commits that leave a table's rows as they are.
+HOUSEKEEPING = {"VACUUM START", "VACUUM END", "OPTIMIZE"}
+LOOKED_BACK = 20
+ATTEMPTS = 4
+ROWS_A_BATCH = 20_000
+# A group is held in memory until it is full; deltalake's own are of 1,048,576 rows.
+ROWS_A_GROUP = 122_880
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write has done.
+
+    Attributes:
+        version: the table's version in Delta.
+        divisions: the values of the first column of which rows were written, or removed.
+        rows: how many rows were written.
+        files_removed: how many files were removed that no version in the retention needs.
+    """
+
+    version: int
+    divisions: tuple[str, ...]
+    rows: int
+    files_removed: int
+
+
+def require_library() -> None:
+    """Make sure that deltalake is there.
+
+    Raises:
+        ExportError: it is not.
+    """
+    try:
+        import deltalake  # noqa: F401, PLC0415 (only runs that write Delta need it)
+    except ImportError as error:
+        raise ExportError(
+            "Delta tables are asked for (MOVIES_EXPORTS__DELTA_URL), but deltalake is missing: "
+            "pip install 'movies_assets[delta]'"
+        ) from error
+
+
+def write(
+    export: Export,
+    url: str,
+    retention_hours: int,
+    log: Callable[[str], None] = lambda _: None,
+) -> Written | None:
+    """Write what has changed of a table, in one commit.
+
+    Two writers at once: Delta refuses the second commit; that writer then looks again at what is
+    there, and mostly finds nothing left to do.
+
+    Args:
+        export: the table.
+        url: the folder of all tables: a path, or a URL that deltalake knows.
+        retention_hours: how long files stay that a newer version no longer has.
+        log: told what is done.
+
+    Returns:
+        What was written; None where nothing has changed.
+
+    Raises:
+        ExportError: it could not be written, or the table that is there does not fit.
+    """
+    require_library()
+    if scheme_of(url) == "file" and "%" in url:
+        raise ExportError(
+            f"{url} cannot hold Delta tables: deltalake 1.6 takes the sign of percent for the "
+            "beginning of another one. Choose a path without signs of percent."
+        )
+    from deltalake.exceptions import CommitFailedError  # noqa: PLC0415
+
+    with in_plain_words(url):
+        target = _Target(f"{url.rstrip('/')}/{export.name}")
+        attempt = stamina.retry_context(on=CommitFailedError, attempts=ATTEMPTS, timeout=None)
+        for number in attempt:
+            with number:
+                divisions = export.divisions()
+                written = _write_changes(export, target, divisions)
+        if written is None:
+            log(f"{export.name}: unchanged")
+            return None
+        return Written(*written, files_removed=target.vacuum(retention_hours))
+
+
+class _Target:
+    """A Delta table that may not be there yet."""
+
+    def __init__(self, url: str) -> None:
+        # A path stays a path: as a URL its blanks and signs of percent would mean something else.
+        self.url = url.removeprefix("file://") if scheme_of(url) == "file" else url
+        # The object store of deltalake reads the same variables as other tools (AWS_..., AZURE_...,
+        # GOOGLE_...), but asks beforehand whether an endpoint without TLS is meant: whoever has set
+        # AWS_ENDPOINT_URL to one means it.
+        self.options = {} if scheme_of(url) == "file" else {"allow_http": "true"}
+
+    def open(self) -> "DeltaTable | None":
+        from deltalake import DeltaTable  # noqa: PLC0415
+        from deltalake.exceptions import TableNotFoundError  # noqa: PLC0415
+
+        if not self.options and not Path(self.url).exists():
+            return None
+        try:
+            return DeltaTable(self.url, storage_options=self.options)
+        except TableNotFoundError:
+            return None
+
+    def vacuum(self, retention_hours: int) -> int:
+        """Remove files that no version in the retention has, also those of killed writes."""
+        table = self.open()
+        if table is None:
+            return 0
+        hours: dict[str, Any] = {
+            "retention_hours": retention_hours,
+            "enforce_retention_duration": False,
+            "full": True,
+        }
+        # It commits to the log, also where there is nothing to remove.
+        if not table.vacuum(**hours):
+            return 0
+        return len(table.vacuum(**hours, dry_run=False))
+
+
+def _write_changes(
+    export: Export, target: _Target, divisions: Mapping[str, Division]
+) -> tuple[int, tuple[str, ...], int] | None:
+    """Return version, divisions and rows of what was written, or None."""
+    from deltalake import CommitProperties, WriterProperties, write_deltalake  # noqa: PLC0415
+
+    table = target.open()
+    known = _marks(table) if table else None
+    marks = {value: division.mark for value, division in divisions.items()}
+    if known == marks:
+        return None
+    column = export.layout.columns[0] if export.layout.columns else None
+    changed = sorted(
+        value for value in {*marks, *(known or {})} if marks.get(value) != (known or {}).get(value)
+    )
+    condition = None
+    # Without knowing what is there, or where nothing of it stays, the table is written whole.
+    if column and known and any(value not in changed for value in known):
+        condition = _condition(column, changed)
+    reader = export.connection.execute(
+        f"SELECT * FROM ({export.query}) WHERE {condition or 'true'}"
+    ).to_arrow_reader(ROWS_A_BATCH)
+    if table:
+        _require_fit(export, table, reader.schema, shown(target.url))
+    write_deltalake(
+        target.url if table is None else table,
+        reader,
+        mode="overwrite",
+        predicate=condition,
+        partition_by=[column] if column else None,
+        schema_mode="merge",
+        name=export.table.name,
+        description=export.table.contract.grain(),
+        storage_options=target.options,
+        writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROWS_A_GROUP),
+        commit_properties=CommitProperties(
+            custom_metadata={MARKS: json.dumps(marks), "movies_assets.snapshot": export.snapshot}
+        ),
+    )
+    written = {value: divisions[value] for value in changed if value in divisions}
+    opened = target.open()
+    return (
+        opened.version() if opened else 0,
+        tuple(changed),
+        rows_of(written if condition else divisions),
+    )
+
+
+def _marks(table: "DeltaTable") -> dict[str, str] | None:
+    """Return what our newest commit says of the divisions; None where somebody else wrote since."""
+    for commit in table.history(LOOKED_BACK):
+        if commit.get("operation") not in HOUSEKEEPING:
+            try:
+                marks: dict[str, str] = json.loads(commit[MARKS])
+            except (KeyError, ValueError):
+                return None
+            return marks
+    return None
+
+
+def _condition(column: str, values: Iterable[str]) -> str:
+    """Return SQL, the same for DuckDB and Delta, that finds some dates and perhaps no date."""
+    dates = [value for value in values if value != NO_DATE]
+    found = [f"{column} = DATE '{value}'" for value in dates]
+    if NO_DATE in values:
+        found.append(f"{column} IS NULL")
+    return " OR ".join(found)
+
+
+def _require_fit(export: Export, table: "DeltaTable", schema: Any, place: str) -> None:
+    """Refuse what readers of the table that is there would stumble over; deltalake casts silently.
+
+    Raises:
+        ExportError: a column is gone or has another type, or rows are divided differently.
+    """
+    from deltalake import Schema  # noqa: PLC0415
+
+    there = {field.name: field.type.to_json().strip('"') for field in table.schema().fields}
+    now = {
+        field.name: field.type.to_json().strip('"') for field in Schema.from_arrow(schema).fields
+    }
+    wrong = [
+        f"{name} was {there[name]} and is now {now.get(name, 'gone')}"
+        for name in there
+        if there[name] != now.get(name)
+    ]
+    divided, wanted = table.metadata().partition_columns, [*export.layout.columns[:1]]
+    if divided != wanted:
+        wrong.append(
+            f"it was divided by {divided or 'nothing'} and is now by {wanted or 'nothing'}"
+        )
+    if wrong:
+        raise ExportError(
+            f"the Delta table {place} does not fit {export.table.name}: {'; '.join(wrong)}. Only "
+            "new columns can be added to it. Tell its readers, move or remove that folder, and run "
+            "again: it is then written anew, as a whole."
+        )

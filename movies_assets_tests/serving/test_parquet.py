@@ -1,0 +1,557 @@
+"""Parquet files hold what the snapshot holds, and a reader never finds half a table."""
+
+import ctypes
+import json
+import resource
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import dagster as dg
+import duckdb
+import fsspec
+import pyarrow.dataset
+import pyarrow.parquet
+import pytest
+
+from movies_assets.assets.serving.parquet import parquet_assets
+from movies_assets.definitions import TABLES, open_warehouse
+from movies_assets.serving import parquet
+from movies_assets.serving.exports import ExportError, Layout, layout_of, shown
+from movies_assets.settings import load
+from movies_assets_tests.faults.processes import dies_at, in_child
+from movies_assets_tests.serving.conftest import (
+    SHARED,
+    export,
+    facts,
+    publish,
+    rows_in,
+    snapshot_of,
+)
+
+FACTS, MOVIES = "gold.fact_movies", "gold.imdb_movie_facts"
+OLD, NEW = {"2025-09-30": 2, "2025-10-01": 3}, {"2025-10-01": 3, "2025-11-05": 4}
+
+
+def write(found, root: Path) -> dict[str, Any] | None:
+    url = str(root)
+    return parquet.write(found, parquet.folder(url, root / "scratch"), url)
+
+
+def read(path: Path | str, *, hive: bool = True) -> list[tuple[Any, ...]]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.execute(
+            f"FROM read_parquet('{path}/**/*.parquet', hive_partitioning = {hive}) ORDER BY ALL"
+        ).fetchall()
+
+
+def files(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*.parquet")}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_every_table_is_read_back_as_it_is_in_the_snapshot(stored_snapshot, tmp_path, name):
+    with export(stored_snapshot, name) as found:
+        written = write(found, tmp_path)
+        expected, columns = rows_in(found), [c[0] for c in found.connection.description]
+        path = tmp_path / found.name
+        assert written is not None
+        assert written["rows"] == len(expected)
+        assert read(path) == expected
+        assert read(path, hive=False) == expected, "the columns of the folders are in the files"
+        arrow = pyarrow.parquet.read_table(path, partitioning=None)
+        assert arrow.column_names == columns
+        assert duckdb.from_arrow(arrow).order("ALL").fetchall() == expected
+        dataset = pyarrow.dataset.dataset(path, format="parquet")
+        assert dataset.count_rows() == len(expected)
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_types_are_those_of_the_contract_and_text_is_compressed_with_zstd(
+    stored_snapshot, tmp_path, name
+):
+    with export(stored_snapshot, name) as found:
+        write(found, tmp_path)
+        path = tmp_path / found.name
+        with duckdb.connect() as connection:
+            rows = connection.execute(
+                f"DESCRIBE FROM read_parquet('{path}/**/*.parquet', hive_partitioning = false)"
+            ).fetchall()
+            codecs = connection.execute(
+                f"SELECT DISTINCT compression FROM parquet_metadata('{path}/**/*.parquet')"
+            ).fetchall()
+        spelled = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
+        types = {row[0]: spelled.get(row[1], row[1]) for row in rows}
+        assert {c: types[c] for c in found.table.contract.types()} == found.table.contract.types()
+        assert {*types} - {*found.table.contract.types()} <= {*found.layout.columns}
+        assert codecs in ([("ZSTD",)], []), "an empty file has no chunks"
+
+
+def test_imdb_is_divided_as_dashboards_filter_and_other_facts_by_months():
+    layouts = {name: layout_of(table) for name, table in SHARED.items()}
+    assert layouts[MOVIES].columns == ("run_date", "decade", "genre")
+    assert layouts["gold.imdb_episode_facts"].columns == ("run_date", "series_decade")
+    assert layouts["gold.imdb_series_kpis"] == Layout(("run_date",))
+    assert layouts[FACTS] == Layout(("uploaded_month",), "uploaded_date")
+    assert layouts["gold.dim_genre"] == Layout()
+
+
+def test_folders_are_named_after_the_values_and_months_after_their_first_day(make, tmp_path):
+    with make(FACTS, facts(OLD)) as found:
+        write(found, tmp_path)
+    folders = {path.name for path in (tmp_path / "fact_movies").iterdir() if path.is_dir()}
+    assert folders == {"uploaded_month=2025-09-01", "uploaded_month=2025-10-01"}
+
+
+def test_an_unchanged_table_is_not_written_again_whatever_the_snapshot(make, tmp_path):
+    with make(FACTS, facts(OLD)) as found:
+        assert write(found, tmp_path)
+        before = files(tmp_path)
+        assert write(found, tmp_path) is None
+    with make(FACTS, [*reversed(facts(OLD))]) as later:
+        assert write(later, tmp_path) is None
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("damage", ["a file is gone", "a file is cut", "no manifest"])
+def test_a_folder_that_somebody_damaged_is_written_again(make, tmp_path, damage):
+    with make(FACTS, facts(OLD)) as found:
+        write(found, tmp_path)
+        victim = next((tmp_path / "fact_movies").rglob("*.parquet"))
+        if damage == "a file is gone":
+            victim.unlink()
+        elif damage == "a file is cut":
+            victim.write_bytes(victim.read_bytes()[:-9])
+        else:
+            (tmp_path / "fact_movies" / parquet.MANIFEST).unlink()
+        assert write(found, tmp_path)
+        assert read(tmp_path / "fact_movies") == rows_in(found)
+
+
+def test_changed_rows_are_written_and_months_that_vanished_go(make, tmp_path):
+    with make(FACTS, facts(OLD)) as found:
+        write(found, tmp_path)
+    with make(FACTS, facts(NEW)) as found:
+        assert write(found, tmp_path)
+        assert read(tmp_path / "fact_movies") == rows_in(found)
+    assert not (tmp_path / "fact_movies" / "uploaded_month=2025-09-01").exists()
+
+
+def test_of_two_states_no_files_have_the_same_name(make, tmp_path):
+    seen = []
+    for changed in (7.0, 8.0):
+        with make(FACTS, [{**row, "rating": changed} for row in facts(OLD)]) as found:
+            write(found, tmp_path)
+        seen.append(files(tmp_path))
+    assert not seen[0] & seen[1], "a reader who listed the old ones gets an error, and no mixture"
+
+
+HOSTILE = ["Sci-Fi/Fantasy", "two words", "a=b&c%20", "Ünï ☃ 映画", None, "", "..", "/etc", "it's",
+           "a\nb", 'x"y:*?\\', "2", "genre=Drama", ".hidden", "_hidden", "*"]  # fmt: skip
+
+
+def hostile_rows(values: list[str | None]) -> list[dict[str, Any]]:
+    return [
+        {"movie_key": n, "genre": v, "decade": 1990 if n % 2 else None, "run_date": "2025-10-30"}
+        for n, v in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["disk", "store"])
+def test_whatever_a_genre_is_called_its_rows_come_back(make, tmp_path, kind):
+    with make(MOVIES, hostile_rows(HOSTILE)) as found:
+        if kind == "disk":
+            write(found, tmp_path)
+            there = tmp_path / found.name
+        else:
+            url = f"memory://{tmp_path.name}"
+            parquet.write(found, parquet.folder(url, tmp_path / "scratch"), url)
+            there = tmp_path / "fetched"
+            fsspec.filesystem("memory").get(
+                f"/{tmp_path.name}/{found.name}", str(there), recursive=True
+            )
+        assert read(there) == rows_in(found)
+        assert read(there, hive=False) == rows_in(found)
+
+
+def test_a_genre_spelled_null_is_in_the_files_as_it_is(make, tmp_path):
+    # DuckDB reads a folder `genre=NULL` as unknown; the column in the file says what it is.
+    with make(MOVIES, hostile_rows(["NULL", None])) as found:
+        write(found, tmp_path)
+        assert read(tmp_path / found.name, hive=False) == rows_in(found)
+
+
+def test_a_genre_spelled_as_the_folder_of_none_is_refused_and_what_was_there_stays(make, tmp_path):
+    with make(MOVIES, hostile_rows(["Drama"])) as found:
+        write(found, tmp_path)
+        before = rows_in(found)
+    with (
+        make(MOVIES, hostile_rows(["__HIVE_DEFAULT_PARTITION__", None])) as found,
+        pytest.raises(ExportError, match="1 rows have the genre '__HIVE_DEFAULT_PARTITION__'"),
+    ):
+        write(found, tmp_path)
+    assert read(tmp_path / "imdb_movie_facts") == before
+
+
+@pytest.mark.parametrize("name", [FACTS, "gold.dim_genre"])
+def test_a_table_without_rows_is_a_file_without_rows(make, tmp_path, name):
+    with make(name, []) as found:
+        assert write(found, tmp_path)["rows"] == 0
+        assert write(found, tmp_path) is None
+        assert read(tmp_path / found.name) == []
+        arrow = pyarrow.parquet.read_table(tmp_path / found.name, partitioning=None)
+        assert [*found.table.contract.types()] == arrow.column_names[
+            : len(found.table.contract.types())
+        ]
+
+
+# Killed, and read meanwhile.
+
+
+def snapshots(folder: Path) -> tuple[Path, Path]:
+    contract = SHARED[FACTS].contract
+    return (
+        snapshot_of(folder / "old.duckdb", {FACTS: (contract, facts({"2025-09-30": 2}))}),
+        snapshot_of(folder / "new.duckdb", {FACTS: (contract, facts({"2025-11-05": 4}))}),
+    )
+
+
+def write_snapshot(snapshot: Path, root: Path) -> None:
+    with export(snapshot, FACTS) as found:
+        write(found, root)
+
+
+def killed_at(access: int, snapshot: Path, root: Path) -> bool:
+    return dies_at(access, root, lambda: write_snapshot(snapshot, root))
+
+
+@pytest.mark.parametrize(
+    "step", [pytest.param(4, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+)
+def test_killed_at_any_moment_a_folder_is_old_or_new_and_the_next_run_completes_it(tmp_path, step):
+    old, new = snapshots(tmp_path / "snapshots")
+    root = tmp_path / "exports"
+    expected = []
+    for snapshot in (old, new):
+        write_snapshot(snapshot, root)
+        expected.append(read(root / "fact_movies"))
+    seen, access = set(), 0
+    while True:
+        access += step
+        write_snapshot(old, root)
+        died = in_child(killed_at, access, new, root)
+        found = read(root / "fact_movies")
+        assert found in expected, f"torn at access {access}"
+        seen.add(expected.index(found))
+        write_snapshot(new, root)
+        assert read(root / "fact_movies") == expected[1]
+        left = [path for path in (root / parquet.INCOMING).rglob("*") if path.is_file()]
+        assert left == [], "what the killed run left is gone"
+        if not died:
+            break
+    assert seen == {0, 1}
+    assert access > 10
+
+
+def test_a_reader_finds_one_state_or_an_error_while_others_take_its_place(tmp_path):
+    old, new = snapshots(tmp_path / "snapshots")
+    root = tmp_path / "exports"
+    expected = []
+    for snapshot in (old, new):
+        write_snapshot(snapshot, root)
+        expected.append(read(root / "fact_movies"))
+    writer = Thread(target=lambda: [write_snapshot(s, root) for _ in range(15) for s in (old, new)])
+    writer.start()
+    found = 0
+    while writer.is_alive():
+        try:
+            rows = read(root / "fact_movies")
+        except duckdb.Error:
+            continue
+        assert rows in expected
+        found += 1
+    writer.join()
+    assert found
+
+
+def test_where_the_system_cannot_swap_folders_they_are_renamed_one_after_the_other(
+    make, tmp_path, monkeypatch
+):
+    def none(*_: Any, **__: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr(ctypes, "CDLL", none)
+    for days in (OLD, NEW):
+        with make(FACTS, facts(days)) as found:
+            write(found, tmp_path)
+            assert read(tmp_path / found.name) == rows_in(found)
+    assert not any((tmp_path / parquet.INCOMING / "fact_movies").iterdir())
+
+
+# Stores.
+
+
+@pytest.fixture
+def bucket(_s3, tmp_path) -> tuple[str, Any]:
+    """The URL of a folder in a bucket, and the store."""
+    files = fsspec.filesystem("s3")
+    files.mkdir("movies")
+    return f"s3://movies/{tmp_path.name}", files
+
+
+@pytest.fixture
+def memory(tmp_path) -> tuple[str, Any]:
+    return f"memory://{tmp_path.name}", fsspec.filesystem("memory")
+
+
+@pytest.fixture(params=["memory", "bucket"])
+def store(request) -> tuple[str, Any]:
+    return request.getfixturevalue(request.param)
+
+
+def fetched(files: Any, url: str, to: Path) -> Path:
+    files.invalidate_cache()
+    root = files._strip_protocol(url)
+    for path in files.find(root):
+        target = to / path.removeprefix(f"{root}/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(files.cat_file(path))
+    return to
+
+
+def current(files: Any, url: str, to: Path) -> Path:
+    """Fetch a table as a reader does that goes by the pointer."""
+    files.invalidate_cache()
+    versions = f"{url}/{parquet.VERSIONS}/fact_movies"
+    return fetched(files, f"{versions}/{files.cat_file(f'{versions}/CURRENT').decode()}", to)
+
+
+def test_in_a_store_the_plain_folder_and_the_named_version_have_the_same_rows(
+    make, tmp_path, store
+):
+    url, files = store
+    for n, days in enumerate((OLD, NEW)):
+        with make(FACTS, facts(days)) as found:
+            target = parquet.folder(url, tmp_path / "scratch")
+            assert parquet.write(found, target, url)
+            assert parquet.write(found, target, url) is None
+            assert read(fetched(files, f"{url}/fact_movies", tmp_path / f"p{n}")) == rows_in(found)
+            assert read(current(files, url, tmp_path / f"v{n}")) == rows_in(found)
+    assert [p for p in (tmp_path / "scratch").rglob("*") if p.is_file()] == []
+
+
+class LostError(Exception):
+    """The connection to a store is gone."""
+
+
+class Fuse:
+    """A store that goes away before its n-th change."""
+
+    CHANGES = ("put", "pipe_file", "copy", "cp_file", "rm_file", "rm")
+
+    def __init__(self, files: Any, burns_at: int) -> None:
+        self.files, self.changes, self.burns_at = files, 0, burns_at
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.CHANGES:
+            self.changes += 1
+            if self.changes >= self.burns_at:
+                raise LostError("connection lost")
+        return getattr(self.files, name)
+
+
+def test_wherever_a_store_goes_away_the_named_version_is_whole_and_a_marked_folder_too(
+    make, tmp_path, memory
+):
+    url, files = memory
+    expected, outcomes, step = {}, set(), 0
+    while True:
+        step += 1
+        for label, days in (("old", OLD), ("new", NEW)):
+            with make(FACTS, facts(days)) as found:
+                target = parquet.folder(url, tmp_path / "scratch")
+                expected[label] = rows_in(found)
+                if label == "old":
+                    parquet.write(found, target, url)
+                    continue
+                target.files = Fuse(files, step)
+                done = False
+                with suppress(ExportError):
+                    parquet.write(found, target, url)
+                    done = True
+        named = read(current(files, url, tmp_path / f"v{step}"))
+        assert named in expected.values()
+        plain = fetched(files, f"{url}/fact_movies", tmp_path / f"p{step}")
+        if (plain / parquet.MANIFEST).exists():
+            assert read(plain) in expected.values()
+            assert json.loads((plain / parquet.MANIFEST).read_text())["rows"] == len(read(plain))
+        outcomes.add((named == expected["new"], (plain / parquet.MANIFEST).exists()))
+        with make(FACTS, facts(NEW)) as found:
+            parquet.write(found, parquet.folder(url, tmp_path / "scratch"), url)
+        after = fetched(files, f"{url}/fact_movies", tmp_path / f"a{step}")
+        assert read(after) == expected["new"], "the next run completes it"
+        if done:
+            break
+    assert outcomes == {(False, True), (True, True), (True, False)}
+
+
+def test_versions_go_after_a_day_but_neither_the_named_one_nor_the_one_before(
+    make, tmp_path, memory
+):
+    url, files = memory
+    versions = f"/{tmp_path.name}/{parquet.VERSIONS}/fact_movies"
+    with make(FACTS, facts(OLD)) as found:
+        parquet.write(found, parquet.folder(url, tmp_path / "scratch"), url)
+    first = files.cat_file(f"{versions}/CURRENT").decode()
+    now = datetime.now(UTC)
+    for hours, name in ((25, "killed"), (23, "under_way")):
+        stamp = f"{now - timedelta(hours=hours):{parquet.STAMP}}"
+        files.pipe_file(f"{versions}/{stamp}_{name}/part_0.parquet", b"half")
+    with make(FACTS, facts(NEW)) as found:
+        parquet.write(found, parquet.folder(url, tmp_path / "scratch"), url)
+    left = {path.rpartition("/")[2].rpartition("_")[2] for path in files.ls(versions, detail=False)}
+    second = files.cat_file(f"{versions}/CURRENT").decode()
+    assert left == {"way", "CURRENT", first.rpartition("_")[2], second.rpartition("_")[2]}
+
+
+# What may be wrong.
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("gs://bucket/exports", r"pip install 'movies_assets\[gcs\]'"),
+        ("nosuch://exports", "Check the URL"),
+    ],
+)
+def test_a_url_that_nobody_here_knows_says_what_to_do(tmp_path, url, expected):
+    with pytest.raises(ExportError, match=expected):
+        parquet.folder(url, tmp_path)
+
+
+def test_without_credentials_the_error_names_the_variables(make, tmp_path, monkeypatch, bucket):
+    url, files = bucket
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    files.clear_instance_cache()
+    with (
+        make(FACTS, facts(OLD)) as found,
+        pytest.raises(ExportError, match=r"No valid credentials were found.*AWS_ACCESS_KEY_ID"),
+    ):
+        parquet.write(found, parquet.folder(url, tmp_path / "scratch"), url)
+
+
+@pytest.mark.usefixtures("_s3")
+def test_a_bucket_that_is_not_there_is_a_clear_error(make, tmp_path):
+    missing = "s3://nosuch/exports"
+    with (
+        make(FACTS, facts(OLD)) as found,
+        pytest.raises(ExportError, match=r"s3://nosuch/exports cannot be written.*Check the URL"),
+    ):
+        parquet.write(found, parquet.folder(missing, tmp_path / "scratch"), missing)
+
+
+def write_on_limited_files(snapshot: Path, root: Path) -> str:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, resource.RLIM_INFINITY))
+    try:
+        write_snapshot(snapshot, root)
+    except ExportError as error:
+        return str(error)
+    return ""
+
+
+def test_a_full_disk_is_said_and_what_was_there_stays(tmp_path):
+    old, new = snapshots(tmp_path / "snapshots")
+    root = tmp_path / "exports"
+    write_snapshot(old, root)
+    before = read(root / "fact_movies")
+    message = in_child(write_on_limited_files, new, root)
+    assert f"{root} cannot be written" in message
+    assert "The disk is full" in message
+    assert read(root / "fact_movies") == before
+    assert [p for p in (root / parquet.INCOMING).rglob("*") if p.is_file()] == []
+
+
+def test_a_folder_that_may_not_be_written_is_a_clear_error(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    old, _ = snapshots(tmp_path / "snapshots")
+    with (
+        export(old, FACTS) as found,
+        pytest.raises(ExportError, match=r"file/exports cannot be written.*Check the URL"),
+    ):
+        write(found, blocked / "exports")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("s3://key:secret@bucket/a", "s3://***@bucket/a"),
+        ("s3://bucket/a?sig=secret", "s3://bucket/a?***"),
+        ("abfs://box@account.dfs.core.windows.net/a", "abfs://box@account.dfs.core.windows.net/a"),
+        ("/data/a@b?c", "/data/a@b?c"),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_secret(url, expected):
+    assert shown(url) == expected
+
+
+# The assets.
+
+
+def materialize(settings, name: str, instance) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [parquet_assets(settings, TABLES)],
+        selection=dg.AssetSelection.assets(["serving", name]),
+        instance=instance,
+        resources={"warehouse": open_warehouse(settings)},
+    )
+
+
+def test_unset_the_asset_is_skipped_says_so_and_the_run_is_green(tmp_path, instance, capfd):
+    settings = load(data_dir=tmp_path)
+    result = materialize(settings, "parquet_fact_movies", instance)
+    assert result.success
+    assert result.asset_materializations_for_node("serving_parquet") == []
+    assert "MOVIES_EXPORTS__PARQUET_URL is not set" in capfd.readouterr().err
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_the_asset_writes_the_published_rows_and_says_what_it_did(tmp_path, instance):
+    settings = load(data_dir=tmp_path, exports={"parquet_url": str(tmp_path / "exports")})
+    snapshot = publish(settings.published_folder, {FACTS: facts(OLD)})
+    outcomes = []
+    for _ in range(2):
+        result = materialize(settings, "parquet_fact_movies", instance)
+        (found,) = result.asset_materializations_for_node("serving_parquet")
+        assert found.metadata["snapshot"].value == snapshot.stem
+        outcomes.append(found.metadata["outcome"].value)
+    assert outcomes == ["written", "unchanged"]
+    assert len(read(tmp_path / "exports" / "fact_movies")) == sum(OLD.values())
+
+
+def test_no_secret_of_a_url_is_in_errors_logs_or_metadata(tmp_path, instance, capfd):
+    settings = load(data_dir=tmp_path, exports={"parquet_url": "nosuch://me:hush@host/a?k=psst"})
+    publish(settings.published_folder, {FACTS: facts(OLD)})
+    with pytest.raises(ExportError) as told:
+        materialize(settings, "parquet_fact_movies", instance)
+    written = str(told.value) + "".join(capfd.readouterr()) + repr(settings)
+    assert "hush" not in written
+    assert "psst" not in written
+
+
+def test_what_tells_of_single_users_does_not_leave():
+    names = {key.path[-1] for key in parquet_assets(load(), TABLES).keys}
+    assert "parquet_fact_movies" in names
+    assert not names & {"parquet_ott_dim_user", "parquet_ott_recommendations"}
+    assert len(names) == len(SHARED)
+
+
+def test_a_month_is_a_date(make):
+    with make(FACTS, facts({"2025-10-31": 1})) as found:
+        assert rows_in(found)[0][-1] == date(2025, 10, 1)

@@ -224,7 +224,7 @@ class TestPages:
         assert len(service.requests) == -(-number // 10)
 
     def test_are_asked_for_several_at_once_and_no_more_than_allowed(self, service, landing):
-        service.latency = 0.05
+        service.latency = 0.25
         fetch(service, landing, page_size=2)
         assert service.most_under_way == 4
         assert len(service.requests) == 13

@@ -43,8 +43,8 @@ def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
     settings, console = _load(), Console(highlight=False)
     # The summary's imports take 3 s and are needed when the runs are over: let them come beside.
     Thread(target=import_module, args=["movies_assets.summary"]).start()
-    for job, number in jobs:
-        _run_job(settings, console, job, number, command)
+    for place, (job, number) in enumerate(jobs, 1):
+        _run_job(settings, console, job, number, command, is_last=place == len(jobs))
 
     from movies_assets import summary  # noqa: PLC0415 (heavy, see above)
 
@@ -52,16 +52,28 @@ def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
 
 
 def _run_job(
-    settings: Settings, console: Console, job: str, number: int, command: Sequence[str]
+    settings: Settings,
+    console: Console,
+    job: str,
+    number: int,
+    command: Sequence[str],
+    *,
+    is_last: bool,
 ) -> None:
     """Run a job for its newest partitions as one range; end the program where it fails."""
+    from movies_assets.assets.serving.published import LATER  # noqa: PLC0415 (heavy)
+
     first, last = newest_days(settings, job, number)
     log = settings.data_dir / "logs" / f"{job}.log"
     console.print(
         f"Running {job} for {first} to {last} as one range, log in {_short(log)}", soft_wrap=True
     )
     started = datetime.now(UTC)
-    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    tags = {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+        **({} if is_last else LATER),
+    }
     code = execute([*command, "-j", job, "--tags", json.dumps(tags)], log, console)
     seconds = (datetime.now(UTC) - started).total_seconds()
     if code:
@@ -80,6 +92,18 @@ def show_summary() -> None:
 
     try:
         summary.show(_load(), summary.dagster_instance(), Console(highlight=False))
+    except WarehouseError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("published")
+def show_published() -> None:
+    """Print the path of the newest published snapshot."""
+    from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415 (heavy)
+    from movies_assets.warehouse.published import Published  # noqa: PLC0415
+
+    try:
+        click.echo(Published(_load().published_folder).current())
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
 

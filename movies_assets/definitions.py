@@ -20,6 +20,7 @@ from movies_assets.assets.gold import ott as gold_ott
 from movies_assets.assets.gold import ott_evaluation, quality
 from movies_assets.assets.gold import shared as gold_shared
 from movies_assets.assets.gold import yts as gold_yts
+from movies_assets.assets.serving.published import published_asset
 from movies_assets.assets.silver import imdb as silver_imdb
 from movies_assets.assets.silver import netflix as silver_netflix
 from movies_assets.assets.silver import omdb as silver_omdb
@@ -106,14 +107,16 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
         resources: resources to use in place of those that the settings name.
     """
     warehouse = open_warehouse(settings)
+    checks = [checks_of(table, TABLES, settings) for table in TABLES.values()]
     return dg.Definitions(
         assets=[
             bronze_imdb.landing_asset(settings),
             bronze_omdb.landing_asset(settings),
             bronze_ott.landing_asset(settings),
             *(table.asset(settings) for table in TABLES.values()),
+            published_asset(settings, TABLES, checks),
         ],
-        asset_checks=[checks_of(table, TABLES, settings) for table in TABLES.values()],
+        asset_checks=checks,
         jobs=jobs.build(settings, TABLES.values()),
         schedules=schedules.build(settings),
         sensors=sensors.build(settings),

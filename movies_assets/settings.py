@@ -212,6 +212,17 @@ class OttSettings(Section):
     retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
 
 
+class PublishedSettings(Section):
+    """Where audited tables are published, and how many snapshots of them are kept."""
+
+    folder: Path | None = Field(
+        None, description="folder of the published snapshots; default DATA_DIR/published"
+    )
+    keep: int = Field(
+        3, ge=1, description="newest snapshots kept; a reader may go on with an older one"
+    )
+
+
 class DashboardSettings(Section):
     """Where the dashboard listens, who may see it, and how much memory its queries take."""
 
@@ -284,6 +295,7 @@ class Settings(BaseSettings):
     netflix: NetflixSettings = NetflixSettings()
     omdb: OmdbSettings = OmdbSettings()
     ott: OttSettings = OttSettings()
+    published: PublishedSettings = PublishedSettings()
     dashboard: DashboardSettings = DashboardSettings()
     sample: SampleSettings = SampleSettings()
 
@@ -291,6 +303,11 @@ class Settings(BaseSettings):
     def database(self) -> Path:
         """Return the path of the DuckDB database file."""
         return self.warehouse.path or self.data_dir / "warehouse" / "movies.duckdb"
+
+    @property
+    def published_folder(self) -> Path:
+        """Return the folder of the published snapshots."""
+        return self.published.folder or self.data_dir / "published"
 
     @property
     def landing(self) -> Path:

@@ -134,6 +134,12 @@ class Table:
         }
         return {**named, **self.inputs}
 
+    def upstream(self) -> set[str]:
+        """Return the tables and assets that this one is made from, or points at."""
+        deps = {".".join(key.path) for key in self.deps}
+        made_from = {*self.reads().values(), *self.contract.references().values(), *deps}
+        return made_from - {self.name}
+
     @property
     def is_staged(self) -> bool:
         """Say whether rows are collected before they are stored, to be compared with each other.
@@ -155,7 +161,7 @@ class Table:
             )
             for parameter, source in self.reads().items()
         }
-        referenced = {dg.AssetKey(name.split(".")) for name in self.contract.references().values()}
+        above = {dg.AssetKey(name.split(".")) for name in self.upstream()}
         metadata: dict[str, Any] = {
             "dagster/column_schema": self.contract.column_schema(),
             "dagster/table_name": self.name,
@@ -176,7 +182,7 @@ class Table:
             # A fact is written, and its references are checked, after the tables it points at.
             deps=[
                 dg.AssetDep(key, partition_mapping=mapping)
-                for key in sorted({*referenced, *self.deps} - {i.key for i in inputs.values()})
+                for key in sorted(above - {i.key for i in inputs.values()})
             ],
             io_manager_key="io_manager",
             dagster_type=dg.Any,  # the IO manager knows which types it takes

@@ -35,6 +35,10 @@ OTT_USERS_OF_DAY = dg.AssetSelection.assets(OTT_USERS, ["bronze", "ott_users"])
 # The profile belongs to every source's run, and profiles there what that run has written.
 QUALITY = dg.AssetSelection.groups("quality")
 
+# What was audited goes to its readers at the end of every run.
+SERVING = dg.AssetSelection.key_prefixes("serving")
+PUBLISH = "publish"
+
 # The jobs that materialize a source, and the partitions of each.
 PARTITIONED: Mapping[str, Callable[[Settings], dg.PartitionsDefinition]] = {
     YTS_DAILY: yts_days,
@@ -94,10 +98,16 @@ def build(
         ),
         dg.define_asset_job(
             EVALUATE_RECOMMENDATIONS,
-            selection=OTT_EVALUATION | QUALITY,
+            selection=OTT_EVALUATION | QUALITY | SERVING,
             description="Recommend to the streaming service's users as of some days ago, and "
             "compare it with what they watched since: precision, recall, NDCG and coverage, beside "
             "those of the most viewed titles and of titles by chance.",
+        ),
+        dg.define_asset_job(
+            PUBLISH,
+            selection=SERVING,
+            description="Publish what is in the warehouse, if all of it has passed its checks, as "
+            "every run does at its end.",
         ),
         reconcile_job(settings),
         forget_job(settings, tables),
@@ -110,7 +120,7 @@ def _partitioned(
     """Build a job that materializes assets of a source, and their profile, for its partitions."""
     return dg.define_asset_job(
         name,
-        selection=assets | QUALITY,
+        selection=assets | QUALITY | SERVING,
         partitions_def=PARTITIONED[name](settings),
         description=description,
     )

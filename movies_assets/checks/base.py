@@ -11,6 +11,7 @@ import pandas as pd
 from movies_assets.contracts import WITHHELD
 from movies_assets.partitions import keys_of
 from movies_assets.table import Table
+from movies_assets.warehouse import ledger
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.writer import SHOWN_ROWS, stored_types
 
@@ -121,11 +122,19 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
+        holding = set()
         with warehouse.reading() as connection:
             rows = Rows(table, keys_of(context.run.tags), connection)
+            writes = ledger.written(connection, table.name, None if rows.is_all else rows.keys)
             for check in checks:
                 if check.name in selected:
-                    yield _result(check, rows, warehouse)
+                    result = _result(check, rows, warehouse)
+                    if result.passed or result.severity == dg.AssetCheckSeverity.WARN:
+                        holding.add(check.name)
+                    yield result
+        if writes and holding.issuperset(check.name for check in checks if check.blocking):
+            with warehouse.session() as connection, warehouse.transaction(connection):
+                ledger.strike_off(connection, writes)
 
     return run_checks
 

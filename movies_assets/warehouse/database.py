@@ -225,7 +225,7 @@ class Warehouse:
         # The old one may not be opened here: closing it again would end DuckDB's lock.
         shutil.copymode(self._file, new)
         synced(new)
-        with _folder_locked(self._file.parent, exclusive=True):
+        with folder_locked(self._file.parent, exclusive=True):
             new.replace(self._file)
         synced(self._file.parent)
 
@@ -272,7 +272,7 @@ class Warehouse:
                         _tell_who_holds(self.path, log)
                     # DuckDB opens a file and locks it then: in between, the file must stay the one
                     # of that name, or what is written into it would be lost.
-                    with _folder_locked(self._file.parent, exclusive=False):
+                    with folder_locked(self._file.parent, exclusive=False):
                         _attach_once(connection, statement)
         except _LockedError as error:
             raise self._in_use(str(error)) from None
@@ -361,7 +361,7 @@ def _attach_once(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
 
 
 @contextmanager
-def _folder_locked(folder: Path, *, exclusive: bool) -> Iterator[None]:
+def folder_locked(folder: Path, *, exclusive: bool) -> Iterator[None]:
     """Keep the files of a folder from being replaced; or, exclusively, from being opened.
 
     Only sessions of this project know of it. Systems without such locks go without.

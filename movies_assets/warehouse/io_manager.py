@@ -22,7 +22,7 @@ from dagster_duckdb.io_manager import DuckDbClient
 from movies_assets.contracts import WITHHELD, DumpContract
 from movies_assets.settings import Settings
 from movies_assets.table import WHOLE, Table
-from movies_assets.warehouse import delimited, files, writer
+from movies_assets.warehouse import delimited, files, ledger, writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 
 SHOWN_CHARACTERS = 60
@@ -217,6 +217,7 @@ class WarehouseIOManager(DbIOManager):
                 sql = handler.stage(connection, table, obj)
             loaded = writer.write(connection, table, window, run_id, source, number_lines)
             rows = handler.complete(connection, table, obj, loaded.rows)
+            ledger.note(connection, table.name, window, run_id)
             if table.keep_partitions:
                 writer.prune(connection, table, table.keep_partitions(self._settings), window)
         return replace(loaded, rows=rows), sql

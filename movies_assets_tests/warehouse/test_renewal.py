@@ -186,7 +186,7 @@ def test_who_waits_for_the_lock_while_the_file_is_replaced_writes_into_the_new_o
 
 def test_nobody_opens_the_file_while_it_gets_its_name(warehouse):
     """DuckDB opens a file and locks it then: in between, it must stay the one of that name."""
-    with database._folder_locked(warehouse.path.parent, exclusive=True):
+    with database.folder_locked(warehouse.path.parent, exclusive=True):
         writer = FORKSERVER.Process(target=add, args=(warehouse.path, 2))
         writer.start()
         writer.join(1)

@@ -1,0 +1,1 @@
+"""Where results leave the warehouse: one module a kind of reader."""

@@ -7,6 +7,7 @@ here is in which order that happens, and what is said about it.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from movies_assets.table import WRITER_POOL, Table
 from movies_assets.traces import Traces
 from movies_assets.warehouse import erasure as in_tables
 from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.published import Published
 
 if TYPE_CHECKING:
     from movies_assets.sources.landing import Landing
@@ -27,7 +29,10 @@ AUDIT = dg.AssetKey(in_tables.AUDIT.split("."))
 GROUP = "ott"
 KEY_OF = "ott_user_key"
 MOST_IDS = 500
-NOTHING_FOUND = "Nothing found: neither tables nor files of the landing zone tell of them."
+NOTHING_FOUND = (
+    "Nothing found: neither tables nor files of the landing zone nor published snapshots tell of "
+    "them."
+)
 FOLLOWS = (
     "Figures that were summed up over users hold nothing personal; they follow with the next run "
     "of ott_daily."
@@ -78,7 +83,12 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
         fetches = locked(users, "users", context.log.info) if users.exists() else nullcontext()
         with fetches:
             erased = forget(
-                warehouse, tables, folders, ids=frozenset(config.user_ids), run_id=context.run_id
+                warehouse,
+                tables,
+                folders,
+                Published(settings.published_folder),
+                ids=frozenset(config.user_ids),
+                run_id=context.run_id,
             )
         found = describe(erased)
         context.log.info(found["summary"].value)
@@ -86,12 +96,12 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
 
     @dg.job(
         name="forget_user",
-        description="Erase persons from every table, partition and file: their rows, their records "
-        "in the landing zone, and what the database file still holds of deleted rows; the file is "
-        "rewritten for that and takes as much space again meanwhile. Remove them from the service "
-        "first: the next fetch brings back whom it still lists. Config: user_ids; Dagster keeps it "
-        "with the run until that is deleted (dagster run delete). What was erased, and not of "
-        "whom, stands in audit.erasures.",
+        description="Erase persons from every table, partition, file and published snapshot: "
+        "their rows, their records in the landing zone, and what the database file still holds of "
+        "deleted rows; the file is rewritten for that and takes as much space again meanwhile. "
+        "Remove them from the service first: the next fetch brings back whom it still lists. "
+        "Config: user_ids; Dagster keeps it with the run until that is deleted (dagster run "
+        "delete). What was erased, and not of whom, stands in audit.erasures.",
     )
     def forget_user() -> None:
         erase_users()
@@ -121,11 +131,12 @@ def forget(
     warehouse: Warehouse,
     tables: Collection[Table],
     folders: "Sequence[tuple[Landing, Table]]",
+    published: Published,
     *,
     ids: frozenset[int],
     run_id: str,
 ) -> dict[str, int]:
-    """Erase persons from tables and files, and return how many rows or records of which place.
+    """Erase persons from tables, files and snapshots; return how many rows or records of which.
 
     Killed at any moment, it can be run again to the end. So what is found by a name or an address
     goes before the records from which these are known; and the database file is rewritten also
@@ -135,6 +146,7 @@ def forget(
         warehouse: the warehouse.
         tables: all tables.
         folders: landing folders whose files tell of persons, each with the table that reads it.
+        published: the published snapshots.
         ids: whom to forget.
         run_id: the run, for the audit.
 
@@ -158,6 +170,8 @@ def forget(
         _erase_files(folders, traces, records, only_unidentified=False)
         # A run that waited for the file meanwhile has read the records that went after the tables.
         rows = Counter(rows) + Counter(_erase_tables(warehouse, tables, traces, run_id))
+        if copies := published.forget(traces.keys, datetime.now(UTC), run_id):
+            records["published"] += copies
     finally:
         if records:
             with warehouse.session() as connection, warehouse.transaction(connection):

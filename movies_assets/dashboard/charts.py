@@ -38,6 +38,7 @@ class Figure:
         columns: headings of the table.
         rows: its cells, as text.
         picks: what a click on each row chooses; empty where nothing can be chosen.
+        height: in pixels, where it depends on the data.
     """
 
     options: Options
@@ -45,6 +46,7 @@ class Figure:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     picks: Sequence[Mapping[str, Any]] = ()
+    height: int | None = None
 
 
 @dataclass(frozen=True)

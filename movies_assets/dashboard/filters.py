@@ -33,6 +33,7 @@ class Field:
         write: makes the text of a value, as the address says it.
         show: makes the text of a value, as a person reads it.
         known: query that has a row where the snapshot knows `$value`; None: every value is sound.
+        has_chip: whether the page shows a button that takes the choice back.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Field:
     write: Callable[[Value], str] = str
     show: Callable[[Value], str] = str
     known: str | None = None
+    has_chip: bool = True
 
 
 @dataclass(frozen=True)

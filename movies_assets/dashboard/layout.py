@@ -133,6 +133,10 @@ class Visit:
                     self._links.append((other, link))
             return text("p", "Loading …", "status").props("role=status")
 
+    async def snapshot(self) -> Snapshot:
+        """Return the newest snapshot, for what is asked beside the page's own data."""
+        return await self._reader.snapshot()
+
     def change(self, **values: Any) -> None:
         """Choose values; None takes one back."""
         self._go(self.state.change(**values))
@@ -274,7 +278,7 @@ class Slicers:
         with self._chips:
             for one in self._visit.page.all_fields:
                 applies = one in self._visit.page.slicers or one not in GLOBAL
-                if state[one.name] is not None and applies:
+                if state[one.name] is not None and one.has_chip and applies:
                     self._chip(one, state)
 
     def _chip(self, one: Field, state: State) -> None:

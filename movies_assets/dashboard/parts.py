@@ -4,12 +4,12 @@ Every part is made once, says in words that it loads, and shows new data in plac
 in the pages. Text that comes from data is shown as text: nothing here takes HTML.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nicegui import ui
+from nicegui import background_tasks, ui
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import EChartPointClickEventArguments, GenericEventArguments
@@ -145,6 +145,8 @@ class ChartCard:
         self._more.set_visibility(drawn)
         if isinstance(what, Figure):
             options = what.options
+            if what.height:
+                self._chart.style(f"height: {what.height}px")
             says = {"label": {"description": what.says}}
             self._chart.options.clear()
             self._chart.options.update(
@@ -257,6 +259,117 @@ class TableCard:
             self._empty.set_text(what)
         else:
             self._table.show(what)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing that a picker offers.
+
+    Attributes:
+        value: text of the address that chooses it.
+        label: what it is called.
+        note: more about it.
+    """
+
+    value: str
+    label: str
+    note: str = ""
+
+
+class Picker:
+    """A field with which to search among very many things; the server searches.
+
+    A combobox as the ARIA patterns have it: arrows move through the list, Enter chooses, Escape
+    closes it.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        search: Callable[[str], Awaitable[Sequence[Option]]],
+        choose: Callable[[str], None],
+    ) -> None:
+        """Make it.
+
+        Args:
+            label: what is searched.
+            search: returns the hits of a text, the best first.
+            choose: takes the value of the option that was chosen.
+        """
+        self._search, self._choose = search, choose
+        self._options: Sequence[Option] = ()
+        self._items: list[Element] = []
+        self._at = -1
+        self._turn = 0
+        with box("div", "picker"):
+            self._input = ui.input(label).props(
+                "dense outlined debounce=150 autocomplete=off role=combobox "
+                "aria-autocomplete=list aria-expanded=false"
+            )
+            self._list = box("ul", "hits").props(f'role=listbox aria-label="{label}"')
+        self._list.set_visibility(False)
+        self._input.props(f"aria-controls={self._list.html_id}")
+        self._input.on("update:model-value", self._typed, args=None)
+        self._input.on("focus", js_handler="(event) => event.target.select()")
+        self._input.on("blur", self._close)
+        self._input.on("keydown.down.prevent", lambda: self._move(1))
+        self._input.on("keydown.up.prevent", lambda: self._move(-1))
+        self._input.on("keydown.enter.prevent", self._enter)
+        self._input.on("keydown.esc", self._close)
+
+    def show(self, label: str) -> None:
+        """Show what is chosen."""
+        self._input.set_value(label)
+        self._close()
+
+    async def _typed(self) -> None:
+        self._turn += 1
+        turn = self._turn
+        options = await self._search(self._input.value or "")
+        if turn == self._turn and not self._input.is_deleted:
+            self._offer(options)
+
+    def _offer(self, options: Sequence[Option]) -> None:
+        self._options, self._at, self._items = options, -1, []
+        self._list.clear()
+        with self._list:
+            for option in options:
+                item = box("li").props("role=option aria-selected=false")
+                with item:
+                    text("bdi", option.label).props("dir=auto")
+                    text("span", option.note, "note")
+                # Before the field loses the focus, and the list with it.
+                item.on("mousedown.prevent", lambda option=option: self._take(option))
+                self._items.append(item)
+            if not options:
+                text("li", "Nothing has that in its name.", "note").props("role=option")
+        self._list.set_visibility(True)
+        self._input.props("aria-expanded=true").props(remove="aria-activedescendant")
+
+    def _move(self, by: int) -> None:
+        if not self._items:
+            background_tasks.create(self._typed(), context=self._input.client)
+            return
+        if 0 <= self._at < len(self._items):
+            self._items[self._at].props("aria-selected=false")
+        self._at = (self._at + by) % len(self._items)
+        item = self._items[self._at].props("aria-selected=true")
+        self._input.props(f"aria-activedescendant={item.html_id}")
+        item.run_method("scrollIntoView", {"block": "nearest"})
+
+    def _enter(self) -> None:
+        if self._options and self._list.visible:
+            self._take(self._options[max(self._at, 0)])
+
+    def _take(self, option: Option) -> None:
+        self._turn += 1
+        self.show(option.label)
+        self._choose(option.value)
+
+    def _close(self) -> None:
+        self._options, self._items, self._at = (), [], -1
+        self._list.set_visibility(False)
+        self._input.props("aria-expanded=false").props(remove="aria-activedescendant")
 
 
 def _picked(event: GenericEventArguments, pick: Pick) -> None:

@@ -19,8 +19,9 @@ from starlette.requests import Request
 
 from movies_assets.dashboard import theme
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.pages import movies
+from movies_assets.dashboard.pages import audience, movies, releases, series
 from movies_assets.dashboard.parts import box, text
+from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.dashboard.reader import Reader
 from movies_assets.dashboard.security import KnownHosts, OneToken, SecureHeaders
 from movies_assets.settings import DashboardSettings, Settings, SettingsError
@@ -28,9 +29,7 @@ from movies_assets.warehouse.published import NothingPublishedError, Published
 
 LOG = logging.getLogger(__name__)
 
-PAGES: tuple[Page, ...] = (movies.PAGE,)
-# What is made in memory from every snapshot, so that filters answer quickly.
-PREPARED: dict[str, str] = movies.PREPARED
+PAGES: tuple[Page, ...] = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE)
 
 LOOK_SECONDS = 1.0
 LOCAL = ("localhost", "127.0.0.1", "::1")

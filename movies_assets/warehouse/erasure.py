@@ -31,7 +31,9 @@ class Erasures(Contract):
 
     erased_at: Instant = column("When it was erased (UTC).")
     run_id: str = column("The Dagster run that erased it.")
-    place: str = column("Table as schema.table, or folder of the landing zone: landing/ott/users.")
+    place: str = column(
+        "Table as schema.table, folder of the landing zone (landing/ott/users), or published."
+    )
     rows: int = column("Rows of the table, or records of the folder's files.", ge=1)
 
 

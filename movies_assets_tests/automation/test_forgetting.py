@@ -17,6 +17,7 @@ import duckdb
 import ibis
 import pytest
 
+from movies_assets.assets.serving.published import publish
 from movies_assets.automation import forgetting
 from movies_assets.definitions import TABLES, open_warehouse, sources
 from movies_assets.partitions import range_tags
@@ -25,6 +26,8 @@ from movies_assets.table import WRITER_POOL
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.erasure import AUDIT, Erasures
 from movies_assets.warehouse.io_manager import WarehouseIOManager
+from movies_assets.warehouse.ledger import UNAUDITED
+from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.writer import broken_rules, compile_sql, stored_types
 from movies_assets_tests.conftest import Platform
 from movies_assets_tests.faults.test_disk import NOBODY
@@ -129,6 +132,11 @@ def materialize(settings: Settings) -> None:
         },
         tags=range_tags(FIRST, LAST),
     )
+    with warehouse.session() as session, warehouse.transaction(session):
+        session.execute(f"DELETE FROM {UNAUDITED}")
+    with dg.DagsterInstance.ephemeral() as instance:
+        for run in ("older", "newer"):
+            publish(settings, warehouse, TABLES, [], instance, run)
 
 
 def store_uncompressed(database: Path) -> None:
@@ -213,7 +221,7 @@ def found_in_values(folder: Path, texts: list[str]) -> dict[str, set[str]]:
                 asked = ", ".join([f"count(*) FILTER (contains({whole}, ?))"] * len(texts))
                 counts = connection.execute(f"SELECT {asked} FROM {table}", texts).fetchone()
                 if told := {text for text, rows in zip(texts, counts, strict=True) if rows}:
-                    found[table] = told
+                    found[f"published {table}" if "published" in path.parts else table] = told
     return found
 
 
@@ -281,11 +289,23 @@ def test_afterwards_no_byte_and_no_value_of_the_data_folder_tells_of_the_persons
     in_database = {text for path, text in forgotten.bytes_before if path.endswith("duckdb")}
     assert in_database == {text for text in texts if not text.startswith(",")}
     silent = {"silver.ott_views", "silver.ott_watched"}  # of whom they tell is a number
-    assert forgotten.values_before.keys() == TOLD - silent
+    published = {"published gold.ott_dim_user", "published gold.ott_recommendations"}
+    assert forgotten.values_before.keys() == (TOLD - silent) | published
     assert found_in_bytes(data, texts) == set()
     assert found_in_values(data, texts) == {}
     views = [forgotten.platform.sql(f"SELECT DISTINCT user_id FROM {t}") for t in silent]
     assert all(not {(ADA,), (CAROL,)} & set(users) and (BOB,) in users for users in views)
+
+
+def test_readers_keep_a_snapshot_in_which_all_others_are(forgotten):
+    published = Published(forgotten.platform.settings.published_folder)
+    assert published.snapshots() == [published.current()], "both knew of them"
+    with published.reading() as connection:
+        users = connection.execute("SELECT user_key FROM gold.ott_dim_user ORDER BY 1").fetchall()
+        titles = connection.execute("SELECT count(*) FROM gold.ott_top_movies_by_genre").fetchall()
+    rows = forgotten.platform.sql("SELECT user_key FROM gold.ott_dim_user ORDER BY 1")
+    assert users == rows != []
+    assert titles != [(0,)]
 
 
 def test_all_other_rows_stay_as_they_are(forgotten):

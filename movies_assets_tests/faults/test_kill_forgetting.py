@@ -5,18 +5,21 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pytest
 
 from movies_assets.automation.forgetting import folders_of_persons, forget
+from movies_assets.contracts import Contract, column
 from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.settings import Settings, load
 from movies_assets.sources.landing import Landing
 from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.published import Published, write_snapshot
 from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 
@@ -54,7 +57,26 @@ def store(data: Path) -> Settings:
         file = settings.landing / "ott" / "users" / day / "users.csv"
         file.parent.mkdir(parents=True)
         file.write_text(HEADER + OTHERS + text.removeprefix(HEADER))
+    for _ in range(2):
+        publish_keys(settings)
     return settings
+
+
+class UserKeys(Contract):
+    """One row a user."""
+
+    user_key: str = column("The user.", key=True)
+
+
+def publish_keys(settings: Settings) -> None:
+    """Publish the keys of Ada and Bob."""
+    published, warehouse = Published(settings.published_folder), open_warehouse(settings)
+    with published.alone(), warehouse.reading() as session:
+        path = published.unfinished(datetime.now(UTC), "run")
+        ids = f"SELECT unnest([{ADA}, 8]) AS id"
+        keys = session.execute(f"SELECT ott_user_key(id) AS user_key FROM ({ids})").df()
+        write_snapshot(session, path, {}, {"users": UserKeys}, {"users": keys})
+        published.put(path)
 
 
 def forget_ada(data: Path) -> None:
@@ -64,7 +86,8 @@ def forget_ada(data: Path) -> None:
         for folder, table in folders_of_persons(TABLES.values()).items()
     ]
     warehouse = open_warehouse(settings)
-    forget(warehouse, TABLES.values(), folders, ids=frozenset([ADA]), run_id="run")
+    published = Published(settings.published_folder)
+    forget(warehouse, TABLES.values(), folders, published, ids=frozenset([ADA]), run_id="run")
 
 
 def at_each_step(do: Callable[[str, int], None]) -> None:
@@ -112,6 +135,23 @@ def bobs(data: Path) -> list[Any]:
         return session.execute("SELECT user_id FROM bronze.ott_users WHERE user_id <> 7").fetchall()
 
 
+def files_of(data: Path) -> list[str]:
+    """Return the names of the files; a snapshot has another one each time."""
+    found = (path.name for path in data.rglob("*") if path.is_file())
+    return sorted(name for name in found if not name.startswith("movies_"))
+
+
+def keys_published(data: Path) -> list[int]:
+    """Return how many keys each snapshot has, which all can be opened; the newest one is named."""
+    published = Published(data / "published")
+    assert published.current() in published.snapshots()
+    numbers = []
+    for path in published.snapshots():
+        with duckdb.connect(path, read_only=True) as connection:
+            numbers += connection.execute("SELECT count(*) FROM meta.users").fetchone() or ()
+    return numbers
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kill") / "data"
@@ -127,21 +167,19 @@ def check_killed_at(data: Path, copy: Path, at: int) -> None:
     process.join()
     assert process.exitcode == -signal.SIGKILL, f"step {at}"
     assert bobs(copy) == [(8,)], f"killed before step {at}, the warehouse has lost rows"
+    assert set(keys_published(copy)) in ({1}, {2}, {1, 2}), "no reader is left without a snapshot"
     in_child(forget_ada, copy)
     assert names_her(copy) == [], f"killed before step {at}, the next run has not erased all"
     assert bobs(copy) == [(8,)]
-    assert sorted(path.name for path in copy.rglob("*") if path.is_file()) == [
-        "movies.duckdb",
-        "users.csv",
-        "users.csv",
-    ]
+    assert set(keys_published(copy)) == {1}
+    assert files_of(copy) == files_of(data), "nothing is left behind"
     shutil.rmtree(copy)
 
 
 def test_killed_around_the_replacing_of_files_it_can_be_run_again(data, tmp_path):
     steps = in_child(steps_of_forgetting, Path(shutil.copytree(data, tmp_path / "whole")))
     replaced = [number for number, name in enumerate(steps, 1) if name == "replace"]
-    assert len(replaced) == 3, "a damaged file, a sound one, the database"
+    assert len(replaced) == 5, "a damaged file, a sound one, a snapshot, its name, the database"
     assert {"execute", "fsync", "flock", "unlink"} <= set(steps)
     for at in (*replaced, replaced[-1] + 1):
         check_killed_at(data, tmp_path / str(at), at)

@@ -36,7 +36,8 @@ def published_tables(tables: Mapping[str, Table]) -> dict[str, Table]:
     return {
         name: table
         for name, table in tables.items()
-        if table.key.path[0] == "gold" and table.contract.personal() <= {USER_KEY}
+        if table.key.path[0] == "gold"
+        and table.contract.personal() & table.contract.types().keys() <= {USER_KEY}
     }
 
 

@@ -12,26 +12,6 @@ from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.dashboard.parts import ChartCard, Kpi, KpiCards, TableCard, TableRow
 from movies_assets.dashboard.reader import Row, Snapshot
 
-# A row a movie and genre, with what filters ask about only, ordered by genre and with genres as an
-# enumeration: 2 to 5 times as fast as gold.imdb_movie_facts, where 700,000 movies are (docs/benchmarks.md).
-# `is_first` marks one row of each movie, by which movies are counted once.
-PREPARED = {
-    "type genre": "CREATE TYPE genre AS ENUM (SELECT DISTINCT genre "
-    "FROM (SELECT genre FROM gold.imdb_movie_facts UNION ALL SELECT 'Unknown') ORDER BY genre)",
-    "movies": """
-        CREATE TABLE prepared.movies AS
-        SELECT movie_key, genre::genre AS genre,
-            genre = coalesce(split_part(genres, ', ', 1), 'Unknown') AS is_first,
-            start_year::SMALLINT AS start_year, decade::SMALLINT AS decade,
-            rating, votes, runtime_minutes::INTEGER AS runtime_minutes, rating_band,
-            floor(rating * 2)::TINYINT AS rating_step,
-            CASE WHEN votes >= 1 THEN (2 * floor(log10(votes))
-                + (votes >= 3 * pow(10, floor(log10(votes))))::INTEGER)::TINYINT END AS votes_step
-        FROM gold.imdb_movie_facts ORDER BY genre, start_year""",
-    "genres": "CREATE TABLE prepared.genres AS "
-    "SELECT DISTINCT genre::VARCHAR AS genre FROM prepared.movies",
-}
-
 BANDS = ("Excellent", "Great", "Good", "OK", "Unknown")
 TOP = 25
 # As gold.imdb_top_movies_by_genre has it.

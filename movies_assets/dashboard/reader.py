@@ -36,6 +36,7 @@ class Snapshot:
 
     Attributes:
         name: the file's name, which no other snapshot ever has.
+        path: the file.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Snapshot:
             config: DuckDB's configuration.
             answers: how many answers are kept; the least recently used ones go first.
         """
-        self.name = path.name
+        self.name, self.path = path.name, path
         self._most_answers = answers
         self._answers: OrderedDict[Any, asyncio.Future[list[Row]]] = OrderedDict()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="dashboard")

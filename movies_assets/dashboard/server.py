@@ -19,7 +19,7 @@ from starlette.requests import Request
 
 from movies_assets.dashboard import theme
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.pages import audience, movies, releases, series
+from movies_assets.dashboard.pages import audience, movies, quality, releases, series
 from movies_assets.dashboard.parts import box, text
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.dashboard.reader import Reader
@@ -29,7 +29,7 @@ from movies_assets.warehouse.published import NothingPublishedError, Published
 
 LOG = logging.getLogger(__name__)
 
-PAGES: tuple[Page, ...] = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE)
+PAGES: tuple[Page, ...] = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE, quality.PAGE)
 
 LOOK_SECONDS = 1.0
 LOCAL = ("localhost", "127.0.0.1", "::1")

@@ -59,3 +59,36 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 def year(value: Any) -> str:
     """Return a year, which has no thousands separator."""
     return NONE if value is None else str(value)
+
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+PRECISE_SECONDS = 10
+
+
+def duration(seconds: float | None) -> str:
+    """Return a length of time in its two greatest units: `2 min 5 s`, `3 d 4 h`."""
+    if seconds is None:
+        return NONE
+    whole = max(round(seconds), 0)
+    if whole < MINUTE:
+        return f"{max(seconds, 0):.1f} s" if seconds < PRECISE_SECONDS else f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    if whole < DAY:
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+    return f"{count(whole // DAY)} d {whole % DAY // HOUR} h"
+
+
+def size(octets: float | None) -> str:
+    """Return a number of bytes: `812 B`, `1.4 MB`."""
+    if octets is None:
+        return NONE
+    for unit, name in ((BILLION, "GB"), (MILLION, "MB"), (THOUSAND, "kB")):
+        if octets >= unit:
+            return f"{octets / unit:.1f} {name}"
+    return f"{octets:.0f} B"
+
+
+def unbroken(text: str) -> str:
+    """Return a text that stays on one line, as a date in a narrow column should."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")

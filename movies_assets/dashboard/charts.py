@@ -39,6 +39,7 @@ class Figure:
         rows: its cells, as text.
         picks: what a click on each row chooses; empty where nothing can be chosen.
         height: in pixels, where it depends on the data.
+        width: least one in pixels; where there is less room, the chart is scrolled.
     """
 
     options: Options
@@ -47,6 +48,7 @@ class Figure:
     rows: Sequence[Sequence[str]]
     picks: Sequence[Mapping[str, Any]] = ()
     height: int | None = None
+    width: int | None = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,81 @@ def heat(  # noqa: PLR0913 (two axes, a scale and its words)
             }
         ],
     }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Node:
+    """One box of a flow.
+
+    Attributes:
+        key: how edges name it.
+        name: what it says.
+        column: its place from the left, from 0.
+        row: its place from the top; halves are allowed.
+        color: of its border.
+        tip: the tooltip's text.
+        pick: what a click chooses.
+        faded: whether something else is chosen.
+    """
+
+    key: str
+    name: str
+    column: int
+    row: float
+    color: str
+    tip: str
+    pick: Mapping[str, str] | None = None
+    faded: bool = False
+
+    def item(self) -> dict[str, Any]:
+        """Return the data item."""
+        return {
+            "id": self.key,
+            "name": self.name,
+            "value": [self.column, self.row],
+            "tip": self.tip,
+            "pick": dict(self.pick) if self.pick else None,
+            "label": {"borderColor": self.color, "opacity": FADED if self.faded else 1},
+        }
+
+
+def flow(columns: Sequence[str], rows: int, nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) -> Options:
+    """Return boxes in columns, with a line for each edge from a box to one further right."""
+    faded = {node.key for node in nodes if node.faded}
+    links = [
+        {
+            "source": source,
+            "target": target,
+            "tip": f"{source} → {target}",
+            "lineStyle": {"opacity": 0.08 if {source, target} & faded else 0.6},
+        }
+        for source, target in edges
+    ]
+    return _base() | {
+        "grid": {"left": 0, "right": 0, "top": 28, "bottom": 0},
+        "xAxis": _category_axis(columns) | {"position": "top", "axisLine": {"show": False}},
+        "yAxis": {"type": "value", "show": False, "inverse": True, "min": -0.5, "max": rows - 0.5},
+        "series": [
+            {
+                "type": "graph",
+                "coordinateSystem": "cartesian2d",
+                # The label is the box: it is not stretched as a symbol would be.
+                "symbol": "rect",
+                "symbolSize": [BOX_WIDTH, 24],
+                "itemStyle": {"color": "transparent"},
+                "label": {"show": True, "color": theme.TEXT, "fontSize": 11, "width": BOX_WIDTH - 12,
+                          "overflow": "truncate", "align": "center", "padding": [6, 5],
+                          "backgroundColor": "#1e1e22", "borderWidth": 1.5, "borderRadius": 5},
+                "lineStyle": {"color": theme.MUTED, "width": 1.2},
+                "cursor": "pointer" if any(node.pick for node in nodes) else "default",
+                "data": [node.item() for node in nodes],
+                "links": links,
+            }
+        ],
+    }  # fmt: skip
+
+
+BOX_WIDTH = 144
 
 
 # Patterns beside colours: none, stripes, dots, ..., faint enough to read values through.

@@ -31,9 +31,11 @@ FORMATS: Mapping[Format, tuple[str, str]] = {
 # temporary files.
 AT_ONCE = 2
 CHUNK_BYTES = 256 * 1024
+DOWNLOAD_PATH = "/download/"
 PREFIX = "movies_download_"
-# From so many rows the size of a file is reckoned.
+# From so many rows the size of a file is reckoned, with that much memory.
 SAMPLE_ROWS = 20_000
+SAMPLE_MEMORY = {"memory_limit": "128MB"}
 # A spreadsheet takes a cell that begins like this for a formula, and runs it. As OWASP advises
 # (CSV Injection), such a text gets an apostrophe before it in CSV; Parquet has it as it is.
 FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001 (spreadsheets of some languages take these too)
@@ -148,7 +150,7 @@ def sizes(snapshot: Path, table: str, rows: int) -> Sizes:
     folder = Path(mkdtemp(prefix=PREFIX))
     share = max(rows / SAMPLE_ROWS, 1.0)
     try:
-        with session(snapshot, folder, {}) as connection:
+        with session(snapshot, folder, SAMPLE_MEMORY) as connection:
             csv, parquet = (
                 write(connection, table, kind, folder, SAMPLE_ROWS).stat().st_size for kind in FORMATS
             )

@@ -123,7 +123,8 @@ class ChartCard:
         self._drawn = False
         with card(title, note, span=span):
             self._empty = text("p", LOADING, "empty").style(f"min-height: {height}px")
-            self._chart = ui.echart({}, renderer="svg", on_point_click=self._clicked)
+            with box("div", "chart-frame"):
+                self._chart = ui.echart({}, renderer="svg", on_point_click=self._clicked)
             self._chart.classes("chart").style(f"height: {height}px").props("role=img")
             self._chart.set_visibility(False)
             self._more = box("details", "as-table")
@@ -147,6 +148,8 @@ class ChartCard:
             options = what.options
             if what.height:
                 self._chart.style(f"height: {what.height}px")
+            if what.width:
+                self._chart.style(f"min-width: {what.width}px")
             says = {"label": {"description": what.says}}
             self._chart.options.clear()
             self._chart.options.update(

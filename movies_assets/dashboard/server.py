@@ -16,10 +16,12 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
+from starlette.responses import Response
 
 from movies_assets.dashboard import theme
+from movies_assets.dashboard.downloads import DOWNLOAD_PATH, DownloadRoute, Downloads
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.pages import audience, movies, quality, releases, series
+from movies_assets.dashboard.pages import audience, data, movies, quality, releases, series
 from movies_assets.dashboard.parts import box, text
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.dashboard.reader import Reader
@@ -29,7 +31,7 @@ from movies_assets.warehouse.published import NothingPublishedError, Published
 
 LOG = logging.getLogger(__name__)
 
-PAGES: tuple[Page, ...] = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE, quality.PAGE)
+PAGES: tuple[Page, ...] = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE, quality.PAGE, data.PAGE)
 
 LOOK_SECONDS = 1.0
 LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -57,6 +59,7 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
     reader = reader_of(settings)
     for page in pages:
         _serve(page, pages, reader)
+    _serve_downloads(settings)
     nicegui_app.add_static_files("/static", theme.STATIC)
     nicegui_app.on_page_exception(_excuse)
     ui.add_head_html(f'<link rel="stylesheet" href="{theme.STYLESHEET}">', shared=True)
@@ -132,6 +135,15 @@ def _serve(page: Page, pages: Sequence[Page], reader: Reader) -> None:
     @ui.page(page.path, title=f"{page.title} · Movies")
     def _(request: Request) -> None:
         Visit(page, pages, reader, request.query_params)
+
+
+def _serve_downloads(settings: Settings) -> None:
+    config = {"memory_limit": settings.dashboard.memory_limit}
+    route = DownloadRoute(Downloads(Published(settings.published_folder), config))
+
+    @nicegui_app.get(DOWNLOAD_PATH + "{name}")
+    async def _(name: str) -> Response:
+        return await route.answer(name)
 
 
 async def _watch(reader: Reader) -> None:

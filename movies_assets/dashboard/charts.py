@@ -104,6 +104,14 @@ def bars(
     }
 
 
+def whole_steps(options: Options) -> Options:
+    """Let a chart's axis count in whole things: half a title is none."""
+    for axis in ("xAxis", "yAxis"):
+        if options[axis]["type"] == "value":
+            options[axis]["minInterval"] = 1
+    return options
+
+
 def stacked(
     names: Sequence[str],
     series: Mapping[str, Sequence[Point]],

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from movies_assets.dashboard import theme
 from movies_assets.dashboard.downloads import DOWNLOAD_PATH, DownloadRoute, Downloads
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.pages import audience, data, movies, quality, releases, series
+from movies_assets.dashboard.pages import audience, catalogue, data, movies, quality, releases, series
 from movies_assets.dashboard.parts import box, text
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.dashboard.reader import Reader
@@ -31,7 +31,15 @@ from movies_assets.warehouse.published import NothingPublishedError, Published
 
 LOG = logging.getLogger(__name__)
 
-PAGES: tuple[Page, ...] = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE, quality.PAGE, data.PAGE)
+PAGES: tuple[Page, ...] = (
+    movies.PAGE,
+    series.PAGE,
+    releases.PAGE,
+    catalogue.PAGE,
+    audience.PAGE,
+    quality.PAGE,
+    data.PAGE,
+)
 
 LOOK_SECONDS = 1.0
 LOCAL = ("localhost", "127.0.0.1", "::1")

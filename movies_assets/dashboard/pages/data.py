@@ -72,10 +72,11 @@ async def load(snapshot: Snapshot, state: State) -> Data:
 def build(visit: Visit) -> Callable[[Data], None]:
     """Make the page's parts."""
     search = SearchBox(visit)
-    tables = TableCard(
-        "Tables", "Click one to see its columns, where it comes from, and to download it.",
-        span=5, columns=["Table", "What a row is", "Rows#"], pick=visit.toggle,
-    )  # fmt: skip
+    with box("div", "fits"):
+        tables = TableCard(
+            "Tables", "Click one to see its columns, where it comes from, and to download it.",
+            span=5, columns=["Table", "What a row is", "Rows#"], pick=visit.toggle,
+        )  # fmt: skip
     about = AboutTable()
     lineage = LineageCard(visit)
 
@@ -123,7 +124,8 @@ class AboutTable:
             with box("div", "files") as self._files:
                 self._links = {kind: ui.link("", "").classes("file").props("download") for kind in FORMATS}
             self._why = text("p", "", "note")
-            self._columns = DataTable("Columns", ["Column", "Type", "Meaning"], pick=None)
+            with box("div", "fits"):
+                self._columns = DataTable("Columns", ["Column", "Type", "Meaning"], pick=None)
 
     def show(self, data: Data) -> None:
         """Show the chosen table, or ask for one."""
@@ -232,7 +234,7 @@ def lineage_flow(data: Data) -> Figure | None:
     if not edges:
         return None
     places = arrange(edges, tuple(LAYERS))
-    columns = [names[0].split(".")[0].title() for names in places]
+    columns = [heading(names) for names in places]
     tallest = max(map(len, places))
     chosen = data.state["table"]
     kin = related(chosen, edges) if chosen in {name for edge in edges for name in edge} else None
@@ -261,6 +263,11 @@ def lineage_flow(data: Data) -> Figure | None:
         height=28 + max(tallest, 3) * ROW_PIXELS,
         width=len(columns) * COLUMN_PIXELS,
     )
+
+
+def heading(names: Sequence[str]) -> str:
+    """Say of which layers a column of tables is."""
+    return " and ".join(dict.fromkeys(name.split(".")[0] for name in sorted(names))).capitalize()
 
 
 def node_said(name: str, edges: Sequence[Edge]) -> str:

@@ -247,7 +247,9 @@ class Node:
         }
 
 
-def flow(columns: Sequence[str], rows: int, nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) -> Options:
+def flow(
+    columns: Sequence[str], rows: int, nodes: Sequence[Node], edges: Sequence[tuple[str, str]]
+) -> Options:
     """Return boxes in columns, with a line for each edge from a box to one further right."""
     faded = {node.key for node in nodes if node.faded}
     links = [

@@ -1,8 +1,8 @@
 """Published tables as files: CSV for spreadsheets, Parquet for programs.
 
 A table is looked up by its name in the list of those that may leave, and only what is found there
-gets into a query. DuckDB writes the file, within its memory limit; it is gone from its folder before
-the first byte of it is sent, so that nothing stays behind however a download ends.
+gets into a query. DuckDB writes the file, within its memory limit; it is gone from its folder
+before the first byte of it is sent, so that nothing stays behind however a download ends.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypeGuard
 
 import duckdb
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -107,7 +107,9 @@ def write(
     source = ".".join(f'"{part}"' for part in table.split("."))
     if kind == "csv":
         types = connection.execute(f"DESCRIBE FROM {source}").fetchall()
-        columns = ", ".join(_cell(name) if type_ == "VARCHAR" else f'"{name}"' for name, type_, *_ in types)
+        columns = ", ".join(
+            _cell(name) if type_ == "VARCHAR" else f'"{name}"' for name, type_, *_ in types
+        )
     else:
         columns = "*"
     path = folder / f"{table}.{kind}"
@@ -120,7 +122,8 @@ def write(
 
 def _cell(name: str) -> str:
     formula = literal(FORMULA)
-    return f"""CASE WHEN regexp_matches("{name}", {formula}) THEN '''' ELSE '' END || "{name}" AS "{name}\""""
+    is_formula = f'regexp_matches("{name}", {formula})'
+    return f"""CASE WHEN {is_formula} THEN '''' ELSE '' END || "{name}" AS "{name}\""""
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,8 @@ def sizes(snapshot: Path, table: str, rows: int) -> Sizes:
     try:
         with session(snapshot, folder, SAMPLE_MEMORY) as connection:
             csv, parquet = (
-                write(connection, table, kind, folder, SAMPLE_ROWS).stat().st_size for kind in FORMATS
+                write(connection, table, kind, folder, SAMPLE_ROWS).stat().st_size
+                for kind in FORMATS
             )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -173,7 +177,7 @@ class DownloadRoute:
             name: what the address asks for; it may be anything.
         """
         table, _, kind = name.rpartition(".")
-        if kind not in FORMATS:
+        if not _is_format(kind):
             return _sorry("A table is there as .csv and as .parquet.", 404)
         try:
             async with self._at_once:
@@ -194,6 +198,10 @@ class DownloadRoute:
                 "cache-control": "no-store",
             },
         )
+
+
+def _is_format(kind: str) -> TypeGuard[Format]:
+    return kind in FORMATS
 
 
 async def _sent(file: BinaryIO) -> AsyncIterator[bytes]:

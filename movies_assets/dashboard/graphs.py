@@ -73,14 +73,19 @@ def _measure(
 
 def _straighten(columns: list[list[str]], neighbours: Mapping[str, Sequence[str]]) -> None:
     """Order each column by the middle of what its tables are connected with."""
-    place = {
-        name: (row + 0.5) / len(column) for column in columns for row, name in enumerate(column)
-    }
+    places: dict[str, float] = {}
+
+    def middle(name: str) -> tuple[float, str]:
+        near = [places[each] for each in neighbours[name]]
+        return (sum(near) / len(near) if near else places[name], name)
+
     for column in columns:
+        places.update(_places(column))
+    for column in columns:
+        column.sort(key=middle)
+        places.update(_places(column))
 
-        def middle(name: str) -> float:
-            near = [place[each] for each in neighbours[name]]
-            return sum(near) / len(near) if near else place[name]
 
-        column.sort(key=lambda name: (middle(name), name))  # noqa: B023 (used at once)
-        place |= {name: (row + 0.5) / len(column) for row, name in enumerate(column)}
+def _places(column: Sequence[str]) -> dict[str, float]:
+    """Return how far down each table of a column stands, from 0 to 1."""
+    return {name: (row + 0.5) / len(column) for row, name in enumerate(column)}

@@ -21,7 +21,15 @@ from starlette.responses import Response
 from movies_assets.dashboard import theme
 from movies_assets.dashboard.downloads import DOWNLOAD_PATH, DownloadRoute, Downloads
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.pages import audience, catalogue, data, movies, quality, releases, series
+from movies_assets.dashboard.pages import (
+    audience,
+    catalogue,
+    data,
+    movies,
+    quality,
+    releases,
+    series,
+)
 from movies_assets.dashboard.parts import box, text
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.dashboard.reader import Reader

@@ -53,7 +53,7 @@ def show_month(month: str) -> str:
 
 
 def show_minutes(step: int) -> str:
-    """Say the running times of a bar: `90–99 min`."""
+    """Say the running times of a bar: from and to."""
     if step >= LONGEST_MINUTES:
         return f"{LONGEST_MINUTES}+ min"
     return f"{step}–{step + MINUTES_A_BAR - 1} min"  # noqa: RUF001
@@ -130,17 +130,19 @@ async def load(snapshot: Snapshot, state: State) -> Catalogue:
 def build(visit: Visit) -> Callable[[Catalogue], None]:
     """Make the page's parts."""
     choices = Choices(visit)
-    kpis = KpiCards(["Titles", "Movies", "TV shows", "Countries", "Median running time", "Seasons a show"])
+    kpis = KpiCards(
+        ["Titles", "Movies", "TV shows", "Countries", "Median running time", "Seasons a show"]
+    )
     months = ChartCard(
         "Titles added", "By the month in which they came into the offer. Click a bar to filter.",
         height=320, pick=visit.toggle,
     )  # fmt: skip
     countries = ChartCard(
-        "Countries", f"The {BARS} most frequent; a title of several counts for each. Click to filter.",
+        "Countries", f"The {BARS} most frequent; a title of several counts for each.",
         span=6, height=400, pick=visit.toggle,
     )  # fmt: skip
     categories = ChartCard(
-        "Categories", f"The {BARS} most frequent; a title of several counts for each. Click to filter.",
+        "Categories", f"The {BARS} most frequent; a title of several counts for each.",
         span=6, height=400, pick=visit.toggle,
     )  # fmt: skip
     minutes = ChartCard(
@@ -206,7 +208,9 @@ class Choices:
 def nothing(state: State) -> str:
     """Say what there is none of: `No titles with category Dramas, from 1990`."""
     chosen = [
-        f"{one.label.lower()} {one.show(state[one.name])}" for one in FIELDS if state[one.name] is not None
+        f"{one.label.lower()} {one.show(state[one.name])}"
+        for one in FIELDS
+        if state[one.name] is not None
     ]
     years = [f"released {YEARS.show(state['years'])}"] if state["years"] else []
     return "No titles" + (f" with {' and '.join(chosen + years)}" if chosen or years else "")
@@ -219,7 +223,10 @@ def figures(row: Row) -> list[Kpi]:
     return [
         Kpi(words.count(titles), newest),
         *(
-            Kpi(words.count(row[name]), f"{words.percent(row[name] / titles)} of the titles" if titles else "")
+            Kpi(
+                words.count(row[name]),
+                f"{words.percent(row[name] / titles)} of the titles" if titles else "",
+            )
             for name in ("movies", "shows")
         ),
         Kpi(words.count(row["countries"]), "of production"),
@@ -289,11 +296,16 @@ def minute_bars(data: Catalogue) -> Figure | None:
 def season_bars(data: Catalogue) -> Figure | None:
     """Draw shows by their number of seasons."""
     return _bars(
-        data.by_seasons, "step", SEASONS, data.state["seasons"], "numbers of seasons", horizontal=False
+        data.by_seasons,
+        "step",
+        SEASONS,
+        data.state["seasons"],
+        "numbers of seasons",
+        horizontal=False,
     )
 
 
-def _bars(  # noqa: PLR0913 (rows, and how they are named)
+def _bars(
     rows: Sequence[Row], column: str, field: Field, chosen: object, what: str, *, horizontal: bool
 ) -> Figure | None:
     """Draw titles by a column; a click chooses its value."""
@@ -340,7 +352,9 @@ def newest_rows(rows: Sequence[Row]) -> list[TableRow]:
                 row["title"] or words.NONE,
                 CALLED.get(row["type_flag"], "other"),
                 words.year(row["release_year"]),
-                words.unbroken(f"{row['date_added']:%-d %b %Y}") if row["date_added"] else words.NONE,
+                words.unbroken(f"{row['date_added']:%-d %b %Y}")
+                if row["date_added"]
+                else words.NONE,
                 row["rating"] or words.NONE,
                 words.unbroken(length(row)),
             ),
@@ -360,7 +374,7 @@ def length(row: Row) -> str:
 PAGE = Page(
     path="/catalogue",
     title="Catalogue",
-    says="Netflix's catalogue: what was added when, from which countries, of which kinds, how long.",
+    says="Netflix's catalogue: what was added when, from where, of which kinds, how long.",
     fields=FIELDS,
     slicers=(YEARS,),
     load=load,

@@ -1,7 +1,7 @@
 """The page of data: what the tables are, where they come from, and files of them to take away."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nicegui import ui
@@ -82,7 +82,9 @@ def build(visit: Visit) -> Callable[[Data], None]:
 
     def show(data: Data) -> None:
         search.show(data)
-        tables.show(table_rows(data.tables) or f"No table or column has “{data.state['search']}” in it")
+        tables.show(
+            table_rows(data.tables) or f"No table or column has “{data.state['search']}” in it"
+        )
         about.show(data)
         lineage.show(data)
 
@@ -97,7 +99,9 @@ class SearchBox:
         self._visit, self._following = visit, False
         with box("div", "tools span-12").props("role=search"):
             self._input = ui.input("Search tables and columns", on_change=self._changed)
-            self._input.props(f"dense outlined clearable debounce=250 maxlength={LONGEST} type=search")
+            self._input.props(
+                f"dense outlined clearable debounce=250 maxlength={LONGEST} type=search"
+            )
             self._found = text("p", "", "note").props("role=status")
 
     def show(self, data: Data) -> None:
@@ -122,7 +126,9 @@ class AboutTable:
             self._name = text("h3", "")
             self._says = text("p", "", "says")
             with box("div", "files") as self._files:
-                self._links = {kind: ui.link("", "").classes("file").props("download") for kind in FORMATS}
+                self._links = {
+                    kind: ui.link("", "").classes("file").props("download") for kind in FORMATS
+                }
             self._why = text("p", "", "note")
             with box("div", "fits"):
                 self._columns = DataTable("Columns", ["Column", "Type", "Meaning"], pick=None)
@@ -143,26 +149,30 @@ class AboutTable:
         self._columns.show(column_rows(data.columns))
         if data.sizes:
             about = "" if data.sizes.is_exact else "about "
-            for kind, size in (("csv", data.sizes.csv), ("parquet", data.sizes.parquet)):
-                link = self._links[kind]
-                link.set_text(f"{NAMES[kind]}, {about}{words.size(size)}")
+            measured = {"csv": data.sizes.csv, "parquet": data.sizes.parquet}
+            for kind, link in self._links.items():
+                link.set_text(f"{NAMES[kind]}, {about}{words.size(measured[kind])}")
                 link.props["href"] = f"{DOWNLOAD_PATH}{table['table_name']}.{kind}"
 
 
-NAMES = {"csv": "CSV", "parquet": "Parquet"}
+NAMES: Mapping[str, str] = {"csv": "CSV", "parquet": "Parquet"}
 
 
 def rows_said(table: Row) -> str:
     """Say how many rows a table has."""
-    return "It was never written." if table["rows"] is None else f"It has {words.plural(table['rows'], 'row')}."
+    return (
+        "It was never written."
+        if table["rows"] is None
+        else f"It has {words.plural(table['rows'], 'row')}."
+    )
 
 
 def why(data: Data) -> str:
     """Say what to know of the files, or why there are none."""
     if data.sizes:
         return (
-            "In CSV a text that begins like a formula (= + - @) has an apostrophe before it, so that "
-            "no spreadsheet runs it; Parquet has every value as it is."
+            "In CSV a text that begins like a formula (= + - @) has an apostrophe before it, so "
+            "that no spreadsheet runs it; Parquet has every value as it is."
         )
     if not data.table or not data.table["is_published"]:
         return "It is not published: its rows stay in the warehouse."
@@ -179,10 +189,12 @@ class LineageCard:
         self._visit, self._following = visit, False
         with box("div", "tools span-12"):
             self._select = ui.select([], label="Lineage of", on_change=self._changed)
-            self._select.props("dense outlined options-dense popup-content-class=options").classes("genre")
+            self._select.props("dense outlined options-dense popup-content-class=options").classes(
+                "genre"
+            )
         self._chart = ChartCard(
-            "Lineage", "From what arrives, on the left, to what is published. Click a table to see what "
-            "it is made from, and what is made from it.", pick=visit.toggle,
+            "Lineage", "From what arrives, on the left, to what is published. Click a table to see "
+            "what it is made from, and what is made from it.", pick=visit.toggle,
         )  # fmt: skip
 
     def show(self, data: Data) -> None:

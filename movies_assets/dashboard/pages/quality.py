@@ -35,13 +35,13 @@ class Quality:
     """What the page shows; `profiled` is the table whose rows are drawn over time."""
 
     state: State
+    profiled: str | None
     figures: Row
     runs: list[Row]
     verdicts: list[Row]
     checks: list[Row]
     quarantine: list[Row]
     freshness: list[Row]
-    profiled: str | None
     history: list[Row]
 
 
@@ -53,7 +53,7 @@ async def load(snapshot: Snapshot, state: State) -> Quality:
     else:
         found = await snapshot.ask(queries.MOST_PROFILED)
         profiled = found[0]["table_name"] if found else None
-    (figures,), *others, history = await asyncio.gather(
+    (figures,), *others = await asyncio.gather(
         snapshot.ask(queries.FIGURES, **chosen),
         snapshot.ask(queries.LAST_RUNS),
         snapshot.ask(queries.VERDICTS, **chosen),
@@ -62,12 +62,14 @@ async def load(snapshot: Snapshot, state: State) -> Quality:
         snapshot.ask(queries.FRESHNESS, **chosen),
         snapshot.ask(queries.HISTORY, table=profiled),
     )
-    return Quality(state, figures, *others, profiled, history)
+    return Quality(state, profiled, figures, *others)
 
 
 def build(visit: Visit) -> Callable[[Quality], None]:
     """Make the page's parts."""
-    kpis = KpiCards(["Checks passed", "Warned or failed", "Rows in quarantine", "Tables", "Failed runs"])
+    kpis = KpiCards(
+        ["Checks passed", "Warned or failed", "Rows in quarantine", "Tables", "Failed runs"]
+    )
     verdicts = ChartCard(
         "Verdicts", "Checks by how they went last. Click a bar to filter.", span=4, height=260,
         pick=visit.toggle,
@@ -80,7 +82,7 @@ def build(visit: Visit) -> Callable[[Quality], None]:
     )  # fmt: skip
     with box("div", "wide-table"):
         checks = TableCard(
-            "Checks", "Those that failed and warned come first. Click a table to see only that one.",
+            "Checks", "Those that failed and warned come first. Click a table to see only it.",
             columns=["Table", "Check", "Verdict", "What it found, or asks", "Evaluated"],
             pick=visit.toggle,
         )  # fmt: skip
@@ -93,7 +95,7 @@ def build(visit: Visit) -> Callable[[Quality], None]:
         columns=["Job", "Partitions", "Status", "Started", "Took#"],
     )  # fmt: skip
     freshness = TableCard(
-        "Freshness", "When tables were written last, the longest ago first. Click one to see only it.",
+        "Freshness", "When tables were written last, the longest ago first.",
         columns=["Table", "Written", "Before publishing#", "Newest partition", "Rows#"],
         pick=visit.toggle,
     )  # fmt: skip
@@ -170,7 +172,9 @@ def verdict_bars(data: Quality) -> Figure | None:
     return Figure(
         charts.bars([signed(verdict) for verdict in VERDICTS], points, horizontal=True),
         "Bars: "
-        + ", ".join(f"{words.plural(counted.get(verdict, 0), 'check')} {verdict}" for verdict in VERDICTS),
+        + ", ".join(
+            f"{words.plural(counted.get(verdict, 0), 'check')} {verdict}" for verdict in VERDICTS
+        ),
         ["Verdict", "Checks#"],
         [(signed(verdict), words.count(counted.get(verdict, 0))) for verdict in VERDICTS],
         [{"verdict": verdict} for verdict in VERDICTS],
@@ -203,7 +207,11 @@ def row_bars(data: Quality) -> Figure | None:
         f"{rows[-1]['partition']}, has {words.short(points[-1].value)}.",
         ["Partition", "Rows#", "Days#"],
         [
-            (days_said(row), words.count(row["rows"]), "all" if is_whole else words.count(row["days"]))
+            (
+                days_said(row),
+                words.count(row["rows"]),
+                "all" if is_whole else words.count(row["days"]),
+            )
             for row in rows
         ],
     )
@@ -211,7 +219,7 @@ def row_bars(data: Quality) -> Figure | None:
 
 def days_said(row: Row) -> str:
     """Say a partition: a day, or a range of days."""
-    return row["partition"].replace("...", " to ")
+    return str(row["partition"]).replace("...", " to ")
 
 
 def rows_said(row: Row) -> str:
@@ -232,7 +240,8 @@ def check_rows(rows: list[Row]) -> list[TableRow]:
             (
                 row["table_name"],
                 row["check_name"],
-                signed(row["verdict"]) + (", blocks" if row["is_blocking"] and row["verdict"] == "failed" else ""),
+                signed(row["verdict"])
+                + (", blocks" if row["is_blocking"] and row["verdict"] == "failed" else ""),
                 (row["description"] if row["verdict"] == "passed" else row["finding"])
                 or row["description"]
                 or words.NONE,
@@ -267,7 +276,7 @@ def run_rows(rows: list[Row]) -> list[TableRow]:
             (
                 row["job"],
                 words.unbroken(row["partitions"] or words.NONE),
-                words.unbroken(STATUSES.get(row["status"], row["status"])),
+                words.unbroken(STATUSES.get(str(row["status"]), str(row["status"]))),
                 words.unbroken(words.instant(row["started_at"])),
                 words.unbroken(words.duration(row["seconds"])),
             ),
@@ -283,7 +292,9 @@ def freshness_rows(rows: list[Row]) -> list[TableRow]:
         (
             (
                 row["table_name"],
-                words.unbroken(words.instant(row["materialized_at"]) if row["materialized_at"] else "never"),
+                words.unbroken(
+                    words.instant(row["materialized_at"]) if row["materialized_at"] else "never"
+                ),
                 words.unbroken(words.duration(row["seconds"])),
                 row["newest_partition"] or words.NONE,
                 words.count(row["rows"]),

@@ -22,7 +22,9 @@ PARAMETERS: Mapping[str, Any] = dict.fromkeys(
 MONTH_STEP = "strftime(date_added, '%Y-%m')"
 MINUTES_STEP = f"""CASE WHEN dim.type_flag = {MOVIE} AND duration_minutes > 0 THEN
     least(duration_minutes // {MINUTES_A_BAR} * {MINUTES_A_BAR}, {LONGEST_MINUTES}) END"""
-SEASONS_STEP = f"""CASE WHEN dim.type_flag = {SHOW} THEN least(duration_seasons, {MOST_SEASONS}) END"""
+SEASONS_STEP = (
+    f"""CASE WHEN dim.type_flag = {SHOW} THEN least(duration_seasons, {MOST_SEASONS}) END"""
+)
 
 # One row a title that was chosen.
 CHOSEN = f"""
@@ -51,7 +53,8 @@ FIGURES = f"""
         avg(duration_seasons) FILTER (type_flag = {SHOW}) AS seasons,
         max(date_added) AS newest,
         (SELECT count(DISTINCT country_key) FROM gold.netflix_title_country
-            WHERE country_key <> 'unknown' AND show_key IN (SELECT show_key FROM chosen)) AS countries
+            WHERE country_key <> 'unknown'
+                AND show_key IN (SELECT show_key FROM chosen)) AS countries
     FROM chosen"""
 
 # One row a month and type; titles without a day of arrival are in none.
@@ -79,7 +82,8 @@ BY_CATEGORY = f"""
 # One row a group of ratings, the most frequent first.
 BY_RATING = f"""
     WITH chosen AS ({CHOSEN})
-    SELECT rating_group AS name, count(*) AS titles FROM chosen GROUP BY ALL ORDER BY titles DESC, name"""
+    SELECT rating_group AS name, count(*) AS titles FROM chosen
+    GROUP BY ALL ORDER BY titles DESC, name"""
 
 # One row a step of ten minutes that movies have.
 BY_MINUTES = f"""

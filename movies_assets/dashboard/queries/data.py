@@ -29,7 +29,8 @@ COLUMNS = """
 
 # One row a source that has tables, the largest first.
 SOURCES = """
-    SELECT source, count(*) AS tables FROM meta.tables GROUP BY source ORDER BY tables DESC, source"""
+    SELECT source, count(*) AS tables FROM meta.tables
+    GROUP BY source ORDER BY tables DESC, source"""
 
 # One row an edge that touches a table of a source. Edges to the profiles lead from every table, so
 # they are drawn only where those are what is asked for.

@@ -43,7 +43,8 @@ CHECKS = f"""
 QUARANTINE = f"""
     SELECT table_name, broken_rules, sum(rows)::BIGINT AS rows, count(*) AS partitions,
         max(newest_at) AS newest_at
-    FROM meta.quarantine WHERE {OF_TABLE} GROUP BY ALL ORDER BY rows DESC, table_name, broken_rules"""
+    FROM meta.quarantine WHERE {OF_TABLE}
+    GROUP BY ALL ORDER BY rows DESC, table_name, broken_rules"""
 
 # One row a table: those first that were not written for longest. Seconds are before publishing.
 FRESHNESS = f"""

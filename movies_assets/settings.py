@@ -227,8 +227,8 @@ class DashboardSettings(Section):
     """Where the dashboard listens, who may see it, and how much memory its queries take."""
 
     host: str = Field(
-        "127.0.0.1", description="address to listen on; another one than this machine's own needs "
-        "a token"
+        "127.0.0.1",
+        description="address to listen on; another one than this machine's own needs a token",
     )
     port: int = Field(8080, ge=1, le=65535, description="port to listen on")
     token: SecretStr | None = Field(

@@ -26,6 +26,9 @@ COMPACT = (
     ".format(value)"
 )
 FADED = 0.28
+# What is left in a stack stands back.
+OTHER = "Other"
+REST: Options = {"color": "#5d5d67"}
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,10 @@ def stacked(
         "grid": _grid(top=64),
         "xAxis": _category_axis(names),
         "yAxis": value,
-        "series": [_bar(name, points) | {"stack": "all"} for name, points in series.items()],
+        "series": [
+            _bar(name, points) | {"stack": "all"} | (REST if name == OTHER else {})
+            for name, points in series.items()
+        ],
     }
 
 
@@ -175,11 +181,12 @@ def heat(  # noqa: PLR0913 (two axes, a scale and its words)
     colors: Sequence[str] = theme.HEAT,
     column_name: str = "",
     row_name: str = "",
+    ends: tuple[str, str],
     labels: bool = False,
 ) -> Options:
-    """Return a heat map; a point's value is `[column, row, value]`."""
+    """Return a heat map; a point's value is `[column, row, value]`, `ends` name the scale's."""
     return _base() | {
-        "grid": _grid(top=30, bottom=64),
+        "grid": _grid(top=30 if row_name else 8, bottom=64 if column_name else 40),
         "xAxis": _category_axis(columns) | {"name": column_name, "nameLocation": "middle",
                                             "nameGap": 30, "splitArea": {"show": False}},
         "yAxis": _category_axis(rows) | {"name": row_name, "inverse": False},
@@ -194,7 +201,7 @@ def heat(  # noqa: PLR0913 (two axes, a scale and its words)
             "itemHeight": 120,
             "inRange": {"color": list(colors)},
             "textStyle": {"color": theme.MUTED},
-            ":formatter": DECIMAL if labels else COMPACT,
+            "text": list(ends)[::-1],
         },
         "series": [
             {
@@ -292,7 +299,7 @@ BOX_WIDTH = 144
 DECALS = [
     {"symbol": "none"},
     *(
-        {"color": "rgba(0,0,0,0.28)", "symbol": symbol, "symbolSize": size, "rotation": rotation,
+        {"color": "rgba(0,0,0,0.2)", "symbol": symbol, "symbolSize": size, "rotation": rotation,
          "dashArrayX": dash_x, "dashArrayY": dash_y}
         for symbol, size, rotation, dash_x, dash_y in (
             ("rect", 1, 0.785, [1, 0], [2, 6]),

@@ -73,7 +73,9 @@ class State:
 
     def address(self, path: str, fields: Iterable[Field]) -> str:
         """Return the address of a page in this state."""
-        chosen = [(one.name, one.write(self[one.name])) for one in fields if one.name in self.values]
+        chosen = [
+            (one.name, one.write(self[one.name])) for one in fields if one.name in self.values
+        ]
         return f"{path}?{urlencode(chosen)}" if chosen else path
 
 

@@ -86,7 +86,9 @@ class Page:
 class Visit:
     """One browser tab on a page."""
 
-    def __init__(self, page: Page, pages: Sequence[Page], reader: Reader, query: QueryParams) -> None:
+    def __init__(
+        self, page: Page, pages: Sequence[Page], reader: Reader, query: QueryParams
+    ) -> None:
         """Build the page's shell; the data comes when the browser has it.
 
         Args:
@@ -103,7 +105,7 @@ class Visit:
         self._client = ui.context.client
         ui.colors(primary=theme.ACCENT, dark_page=theme.PAGE, dark=theme.SURFACE)
         self._status = self._header(pages)
-        with box("div", "content").props("id=content tabindex=-1") as content:
+        with box("div", "content").props("tabindex=-1") as content:
             text("h1", page.title)
             text("p", page.says, "lead")
             self._slicers = Slicers(self)
@@ -124,7 +126,7 @@ class Visit:
 
     def _header(self, pages: Sequence[Page]) -> TextElement:
         with box("header", "top").props("role=banner"):
-            ui.link("Movies", "/").classes("brand").props("aria-label='Movies, start page'")
+            ui.link("movies_assets", "/").classes("brand").props('aria-label="Start page"')
             with box("nav").props("aria-label=Pages"):
                 for other in pages:
                     link = ui.link(other.title, other.path)
@@ -319,7 +321,9 @@ def status_words(rows: Sequence[Mapping[str, Any]]) -> str:
         return "published, without a date"
     (row,) = rows
     parts = [f"{words.plural(row['passed'], 'check')} passed"]
-    parts += [f"{words.count(row[verdict])} {verdict}" for verdict in ("warned", "failed") if row[verdict]]
+    parts += [
+        f"{words.count(row[verdict])} {verdict}" for verdict in ("warned", "failed") if row[verdict]
+    ]
     return f"published {words.instant(row['published_at'])} · {', '.join(parts)}"
 
 

@@ -304,6 +304,7 @@ class Picker:
         self._items: list[Element] = []
         self._at = -1
         self._turn = 0
+        self._shown = ""
         with box("div", "picker"):
             self._input = ui.input(label).props(
                 "dense outlined debounce=150 autocomplete=off role=combobox "
@@ -312,8 +313,8 @@ class Picker:
             self._list = box("ul", "hits").props(f'role=listbox aria-label="{label}"')
         self._list.set_visibility(False)
         self._input.props(f"aria-controls={self._list.html_id}")
-        self._input.on("update:model-value", self._typed, args=None)
-        self._input.on("focus", js_handler="(event) => event.target.select()")
+        self._input.on_value_change(self._typed)
+        self._input.on("click", js_handler="(event) => event.target.select()")
         self._input.on("blur", self._close)
         self._input.on("keydown.down.prevent", lambda: self._move(1))
         self._input.on("keydown.up.prevent", lambda: self._move(-1))
@@ -322,10 +323,15 @@ class Picker:
 
     def show(self, label: str) -> None:
         """Show what is chosen."""
+        self._shown = label
         self._input.set_value(label)
         self._close()
 
     async def _typed(self) -> None:
+        if self._input.value != self._shown:
+            await self._look_up()
+
+    async def _look_up(self) -> None:
         self._turn += 1
         turn = self._turn
         options = await self._search(self._input.value or "")
@@ -351,7 +357,7 @@ class Picker:
 
     def _move(self, by: int) -> None:
         if not self._items:
-            background_tasks.create(self._typed(), context=self._input.client)
+            background_tasks.create(self._look_up(), context=self._input.client)
             return
         if 0 <= self._at < len(self._items):
             self._items[self._at].props("aria-selected=false")

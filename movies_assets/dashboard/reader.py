@@ -6,6 +6,7 @@ NiceGUI here: what is asked belongs in the pages, what is shown too.
 """
 
 import asyncio
+import logging
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ import duckdb
 
 from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.published import NothingPublishedError, Published
+
+LOG = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
@@ -135,6 +138,7 @@ class Reader:
         self._prepared, self._config, self._answers = prepared, config, answers
         self._newest: Snapshot | None = None
         self._opening = asyncio.Lock()
+        self._said = ""
 
     @property
     def name(self) -> str | None:
@@ -146,15 +150,25 @@ class Reader:
 
         Raises:
             NothingPublishedError: there is none.
-            duckdb.Error: it cannot be opened.
+            duckdb.Error: it cannot be opened, and none was before it.
         """
         if found := self._known():
             return found
         async with self._opening:
             if found := self._known():
                 return found
-            self._newest = await asyncio.to_thread(self._open)
+            try:
+                self._newest = await asyncio.to_thread(self._open)
+            except duckdb.Error as error:
+                if self._newest is None:
+                    raise
+                self._say_once(f"the newest snapshot cannot be opened, the one before stays: {error}")
             return self._newest
+
+    def _say_once(self, words: str) -> None:
+        if words != self._said:
+            LOG.warning("%s", words)
+        self._said = words
 
     def _known(self) -> Snapshot | None:
         """Return the newest snapshot if it is open. The pointer is read each time: 20 us."""

@@ -51,7 +51,12 @@ def serving(data: Path, **environment: str) -> Iterator[Served]:
         process = subprocess.Popen(  # noqa: S603 (our own command)
             [sys.executable, "-m", "movies_assets", "dashboard", "--port", str(port)],
             cwd=PROJECT_ROOT,
-            env={**clean, "MOVIES_DATA_DIR": str(data), "PYTHONPATH": str(PROJECT_ROOT), **environment},
+            env={
+                **clean,
+                "MOVIES_DATA_DIR": str(data),
+                "PYTHONPATH": str(PROJECT_ROOT),
+                **environment,
+            },
             stdout=file,
             stderr=subprocess.STDOUT,
         )
@@ -108,7 +113,7 @@ def visit(browser: Any) -> Iterator[Visitor]:
         page.on("pageerror", lambda error: seen.append(f"error: {error}"))
         page.on("request", lambda request: _foreign(seen, host, request.url))
         page.goto(url)
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(10_000)
         return page
 
     yield open_page

@@ -53,7 +53,7 @@ DAY = Field(
     known="SELECT 1 FROM gold.ott_popular_movies WHERE period = $value LIMIT 1",
 )  # fmt: skip
 USER = Field(
-    "user", "User", matching(r"[0-9A-Za-z_-]{1,64}"), has_chip=False,
+    "user", "User", matching("[0-9a-f]{1,64}"), has_chip=False,
     known="SELECT 1 FROM gold.ott_dim_user WHERE user_key = $value",
 )  # fmt: skip
 
@@ -145,7 +145,9 @@ def build(visit: Visit) -> Callable[[Audience], None]:
     async def hits(sought: str) -> list[Option]:
         return await search(await visit.snapshot(), sought)
 
-    kpis = KpiCards(["Views", "Titles watched", "Views a title", "Users", "Users with recommendations"])
+    kpis = KpiCards(
+        ["Views", "Titles watched", "Views a title", "Users", "Users with recommendations"]
+    )
     days = ChartCard(
         "Views a day", "Watch events by day (UTC). Click a bar to look at that day.",
         span=7, height=320, pick=visit.toggle,
@@ -164,7 +166,9 @@ def build(visit: Visit) -> Callable[[Audience], None]:
         columns=["#", "Title", "Premiere#", "Viewers#", "Views#", "Score#"],
     )  # fmt: skip
     with box("section", "card span-12 about"):
-        picker = Picker("Search a user by key, country or genre", hits, lambda key: visit.change(user=key))
+        picker = Picker(
+            "Search a user by key, country or genre", hits, lambda key: visit.change(user=key)
+        )
         with box("div"):
             name = text("h2", "Loading …", "name")
             note = text("p", "", "note")
@@ -199,7 +203,9 @@ def describe(user: Row) -> str:
     liked = ", ".join(user["preferred_genres"])
     since = f"since {user['signup_date']:%-d %b %Y}" if user["signup_date"] else ""
     return " · ".join(
-        filter(None, [user["country"], since, f"prefers {liked}" if liked else "no preferred genres"])
+        filter(
+            None, [user["country"], since, f"prefers {liked}" if liked else "no preferred genres"]
+        )
     )
 
 

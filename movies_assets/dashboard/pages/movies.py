@@ -18,7 +18,6 @@ TOP = 25
 ENOUGH_VOTES = 1_000
 # Genres with a layer of their own; a stack of more cannot be read.
 LAYERS = 7
-OTHER = "Other"
 STEPS = tuple(range(2, 21))
 VOTE_STEPS = tuple(range(14))
 
@@ -164,10 +163,18 @@ def nothing(state: State) -> str:
     """Say what there is none of: `No movies of 1920 in Horror`."""
     said = ["No movies"]
     if state["years"]:
-        said.append(f"of {YEARS.show(state['years'])}".replace("of from", "from").replace("of until", "until"))
+        said.append(
+            f"of {YEARS.show(state['years'])}".replace("of from", "from").replace(
+                "of until", "until"
+            )
+        )
     if state["genre"]:
         said.append(f"in {state['genre']}")
-    others = [f"{one.label.lower()} {one.show(state[one.name])}" for one in FIELDS if state[one.name] is not None]
+    others = [
+        f"{one.label.lower()} {one.show(state[one.name])}"
+        for one in FIELDS
+        if state[one.name] is not None
+    ]
     if others:
         said.append(f"with {' and '.join(others)}")
     return " ".join(said)
@@ -197,21 +204,26 @@ def genre_shares(data: Movies) -> Figure | None:
     largest = sorted(by_size, key=lambda name: (-by_size[name], name))[:LAYERS]
     if data.state["genre"] in by_size and data.state["genre"] not in largest:
         largest[-1] = data.state["genre"]
-    names = largest + ([OTHER] if len(by_size) > len(largest) else [])
+    names = largest + ([charts.OTHER] if len(by_size) > len(largest) else [])
     sums: dict[int, int] = {}
     for row in rows:
-        name = row["genre"] if row["genre"] in largest else OTHER
+        name = row["genre"] if row["genre"] in largest else charts.OTHER
         cells[name, row["decade"]] = cells.get((name, row["decade"]), 0) + row["movies"]
         sums[row["decade"]] = sums.get(row["decade"], 0) + row["movies"]
     totals = {name: by_size.get(name, 0) for name in names}
     decades = sorted(sums)
     chosen = (data.state["genre"], data.state["decade"])
     series = {
-        name: [_share(name, decade, cells.get((name, decade), 0), sums[decade], chosen) for decade in decades]
+        name: [
+            _share(name, decade, cells.get((name, decade), 0), sums[decade], chosen)
+            for decade in decades
+        ]
         for name in names
     }
     return Figure(
-        charts.stacked([show_decade(decade) for decade in decades], series, formatter=charts.SHARE, highest=1),
+        charts.stacked(
+            [show_decade(decade) for decade in decades], series, formatter=charts.SHARE, highest=1
+        ),
         f"Stacked bars: share of genres in each decade from {show_decade(decades[0])} to "
         f"{show_decade(decades[-1])}. The most frequent genre is {max(totals, key=lambda name: totals[name])}.",
         ["Decade", "Genre", "Movies#", "Share#"],
@@ -222,7 +234,7 @@ def genre_shares(data: Movies) -> Figure | None:
             if (n := cells.get((name, decade), 0))
         ],
         [
-            {"decade": str(decade)} | ({"genre": name} if name != OTHER else {})
+            {"decade": str(decade)} | ({"genre": name} if name != charts.OTHER else {})
             for decade in decades
             for name in names
             if cells.get((name, decade), 0)
@@ -236,7 +248,7 @@ def _share(name: str, decade: int, number: int, total: int, chosen: tuple[Any, A
         round(number / total, 4),
         f"{name}, {show_decade(decade)}\n{words.plural(number, 'movie')}\n"
         f"{words.percent(number / total)} of the decade's entries",
-        {"decade": str(decade)} | ({"genre": name} if name != OTHER else {}),
+        {"decade": str(decade)} | ({"genre": name} if name != charts.OTHER else {}),
         faded=genre not in {None, name} or chosen_decade not in {None, decade},
     )
 
@@ -310,12 +322,17 @@ def rating_heat(data: Movies) -> Figure | None:
             scale=(0, most["movies"]),
             column_name="Votes",
             row_name="Rating",
+            ends=("none", words.count(most["movies"])),
         ),
         f"Heat map: movies by rating and votes; the most, {words.count(most['movies'])}, have a "
         f"rating of {show_rating(most['rating_step'])} and {show_votes(most['votes_step'])} votes.",
         ["Rating", "Votes#", "Movies#"],
         [
-            (show_rating(row["rating_step"]), show_votes(row["votes_step"]), words.count(row["movies"]))
+            (
+                show_rating(row["rating_step"]),
+                show_votes(row["votes_step"]),
+                words.count(row["movies"]),
+            )
             for row in cells
         ],
         picks,

@@ -93,7 +93,10 @@ def figures(totals: Row) -> list[Kpi]:
     return [
         Kpi(words.count(all_titles), span),
         *(
-            Kpi(words.count(number), f"{words.percent(number / all_titles)} of the titles" if all_titles else "")
+            Kpi(
+                words.count(number),
+                f"{words.percent(number / all_titles)} of the titles" if all_titles else "",
+            )
             for number in (totals[name] or 0 for name in TYPES)
         ),
     ]
@@ -101,7 +104,11 @@ def figures(totals: Row) -> list[Kpi]:
 
 def _points(data: Releases, media: str, years: Sequence[int]) -> list[Point]:
     """Return a point a year; one without titles draws nothing."""
-    counted = {row["release_year"]: row["total_releases"] for row in data.by_year if row["media_type"] == media}
+    counted = {
+        row["release_year"]: row["total_releases"]
+        for row in data.by_year
+        if row["media_type"] == media
+    }
     chosen_year, chosen_media = data.state["year"], data.state["media"]
     return [
         Point(
@@ -154,7 +161,10 @@ def type_lines(data: Releases) -> Figure | None:
         charts.lines([str(year) for year in years], series, unit="Titles"),
         f"Lines: titles a year of {', '.join(name.lower() for name in series)}.",
         ["Type", "Titles#"],
-        [(name, words.count(sum(point.value or 0 for point in points))) for name, points in series.items()],
+        [
+            (name, words.count(sum(point.value or 0 for point in points)))
+            for name, points in series.items()
+        ],
     )
 
 
@@ -167,7 +177,10 @@ def year_rows(data: Releases) -> list[TableRow]:
         (
             (
                 str(year),
-                *(words.count(rows[media]["total_releases"] if media in rows else 0) for media in TYPES),
+                *(
+                    words.count(rows[media]["total_releases"] if media in rows else 0)
+                    for media in TYPES
+                ),
                 f"{min(row['first_ingestion_date'] for row in rows.values()):%-d %b %Y}",
             ),
             {"year": str(year)},

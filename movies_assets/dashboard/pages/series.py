@@ -197,11 +197,31 @@ def figures(about: Row | None) -> list[Kpi]:
     )
     delta = kpis["finale_delta"]
     return [
-        Kpi(words.decimal(kpis["avg_rating"]), "mean of rated episodes", _graded(kpis["avg_rating"], 8, 6.5)),
-        Kpi(words.decimal(kpis["binge_score"]), "average × log₁₀ of episodes", _graded(kpis["binge_score"], 12, 7)),  # noqa: RUF001
-        Kpi(words.decimal(kpis["pilot_rating"]), "first episode", _graded(kpis["pilot_rating"], 8, 6.5)),
-        Kpi(words.decimal(kpis["finale_rating"]), "last episode", _graded(kpis["finale_rating"], 8, 6.5)),
-        Kpi(words.signed(delta), "finale against average", _graded(delta + 1, 1.1, 0.9) if kpis["finale_rating"] else ""),
+        Kpi(
+            words.decimal(kpis["avg_rating"]),
+            "mean of rated episodes",
+            _graded(kpis["avg_rating"], 8, 6.5),
+        ),
+        Kpi(
+            words.decimal(kpis["binge_score"]),
+            "average × log₁₀ of episodes",
+            _graded(kpis["binge_score"], 12, 7),
+        ),  # noqa: RUF001
+        Kpi(
+            words.decimal(kpis["pilot_rating"]),
+            "first episode",
+            _graded(kpis["pilot_rating"], 8, 6.5),
+        ),
+        Kpi(
+            words.decimal(kpis["finale_rating"]),
+            "last episode",
+            _graded(kpis["finale_rating"], 8, 6.5),
+        ),
+        Kpi(
+            words.signed(delta),
+            "finale against average",
+            _graded(delta + 1, 1.1, 0.9) if kpis["finale_rating"] else "",
+        ),
     ]
 
 
@@ -265,7 +285,12 @@ def episode_lines(data: Series) -> Figure | None:
         f"{words.plural(len(by_season), 'season')}.",
         ["Episode", "Title", "Rating#", "Votes#"],
         [
-            (code(row), row["episode_title"] or "", words.decimal(row["rating"]), words.count(row["votes"]))
+            (
+                code(row),
+                row["episode_title"] or "",
+                words.decimal(row["rating"]),
+                words.count(row["votes"]),
+            )
             for row in data.episodes
         ],
     )
@@ -297,11 +322,15 @@ def episode_heat(data: Series) -> Figure | None:
             points,
             scale=(LOWEST, HIGHEST),
             colors=theme.GRADES,
+            ends=("1", "10"),
             labels=len(numbers) <= MOST_LABELLED,
         ),
         f"Heat map: ratings of {words.plural(len(points), 'episode')} by season and episode.",
         ["Episode", "Title", "Rating#"],
-        [(code(row), row["episode_title"] or "", words.decimal(row["rating"])) for row in data.episodes],
+        [
+            (code(row), row["episode_title"] or "", words.decimal(row["rating"]))
+            for row in data.episodes
+        ],
         [{"season": str(row["season_number"])} for row in data.episodes],
         height=min(max(HEAT_MARGIN + ROW_HEIGHT * len(seasons), lowest), highest),
     )

@@ -26,6 +26,8 @@ COMPACT = (
     ".format(value)"
 )
 FADED = 0.28
+# Points of a line are marked as long as they are apart.
+MOST_SYMBOLS = 60
 # What is left in a stack stands back.
 OTHER = "Other"
 REST: Options = {"color": "#5d5d67"}
@@ -162,7 +164,7 @@ def lines(
                 "name": name,
                 "symbol": symbols[number % len(symbols)],
                 "symbolSize": 7,
-                "showSymbol": len(names) <= 60,
+                "showSymbol": len(names) <= MOST_SYMBOLS,
                 "lineStyle": {"width": 2},
                 "connectNulls": False,
                 "data": [point.item() for point in points],
@@ -210,6 +212,7 @@ def heat(  # noqa: PLR0913 (two axes, a scale and its words)
                 "data": [point.item() for point in points],
                 "label": {"show": labels, "color": "#0b0b0d", "fontSize": 11,
                           ":formatter": "params => Number(params.value[2]).toFixed(1)"},
+                "labelLayout": {"hideOverlap": True},
                 "itemStyle": {"borderColor": theme.SURFACE, "borderWidth": 2, "borderRadius": 3},
                 "emphasis": {"itemStyle": {"borderColor": theme.TEXT}},
                 "cursor": "pointer" if any(point.pick for point in points) else "default",

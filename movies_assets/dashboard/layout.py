@@ -7,14 +7,13 @@ changes, and hands the data to the page.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 import duckdb
 from nicegui import background_tasks, ui
-from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 from starlette.datastructures import QueryParams
@@ -264,18 +263,21 @@ class Slicers:
 
     def offer(self, genres: list[str]) -> None:
         """Offer the genres that there are."""
-        if self._genre and self._genre.options != genres:
-            self._quietly(lambda: self._genre.set_options(genres, value=self._visit.state["genre"]))
+        if self._genre is not None and self._genre.options != genres:
+            with self._quietly():
+                self._genre.set_options(genres, value=self._visit.state["genre"])
 
     def follow(self, state: State) -> None:
         """Show what is chosen."""
         first, last = state["years"] or (None, None)
         for made, value in ((self._first, first), (self._last, last)):
             if made is not None and made.value != value:
-                self._quietly(lambda made=made, value=value: made.set_value(value))
-        if self._genre is not None and self._genre.value != state["genre"]:
-            if state["genre"] is None or state["genre"] in self._genre.options:
-                self._quietly(lambda: self._genre.set_value(state["genre"]))
+                with self._quietly():
+                    made.set_value(value)
+        # A genre that is not offered yet is chosen by `offer`.
+        if self._genre is not None and state["genre"] in {None, *self._genre.options}:
+            with self._quietly():
+                self._genre.set_value(state["genre"])
         self._chips.clear()
         with self._chips:
             for one in self._visit.page.all_fields:
@@ -290,10 +292,12 @@ class Slicers:
         chip.props["aria-label"] = f"Remove the filter {words_}"
         chip.on("click", lambda: self._visit.change(**{one.name: None}))
 
-    def _quietly(self, change: Callable[[], Any]) -> None:
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Let the fields follow without taking that for a choice."""
         self._following = True
         try:
-            change()
+            yield
         finally:
             self._following = False
 

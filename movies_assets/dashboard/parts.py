@@ -1,12 +1,13 @@
 """What pages are put together from: cards of figures, charts and tables.
 
-Every part is made once, says in words that it loads, and shows new data in place. Which data belongs
-in the pages. Text that comes from data is shown as text: nothing here takes HTML.
+Every part is made once, says in words that it loads, and shows new data in place. Which data
+belongs in the pages. Text that comes from data is shown as text: nothing here takes HTML.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal
 
 from nicegui import background_tasks, ui
@@ -164,9 +165,10 @@ class ChartCard:
         """Fill the table while it is open; closed, it costs nothing."""
         if self._is_open and isinstance(self._shown, Figure):
             figure = self._shown
-            picks = figure.picks or [None] * len(figure.rows)
             self._table.head(figure.columns)
-            self._table.show(list(zip(figure.rows, picks, strict=True)))
+            self._table.show(
+                [(row, pick or None) for row, pick in zip_longest(figure.rows, figure.picks)]
+            )
 
     def _toggled(self, event: GenericEventArguments) -> None:
         # What the browser sends may be anything.

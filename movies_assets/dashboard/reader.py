@@ -162,7 +162,9 @@ class Reader:
             except duckdb.Error as error:
                 if self._newest is None:
                     raise
-                self._say_once(f"the newest snapshot cannot be opened, the one before stays: {error}")
+                self._say_once(
+                    f"the newest snapshot cannot be opened, the one before stays: {error}"
+                )
             return self._newest
 
     def _say_once(self, words: str) -> None:

@@ -23,10 +23,10 @@ COOKIE_SECONDS = 30 * 24 * 3600
 # 1008: the connection breaks a policy.
 REFUSED = 1008
 
-# NiceGUI's page has its data, its import map and its start in inline scripts: each gets the answer's
-# nonce, so that a script or an event handler that came in with data never runs. 'unsafe-eval' is
-# needed because Vue compiles templates in the browser, and NiceGUI its handlers. Styles are inline
-# in every Quasar component; they cannot run anything.
+# NiceGUI's page has its data, its import map and its start in inline scripts: each gets the nonce
+# of the answer, so that a script or an event handler that came in with data never runs.
+# 'unsafe-eval' is needed because Vue compiles templates in the browser, and NiceGUI its handlers.
+# Styles are inline in every Quasar component; they cannot run anything.
 POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -160,7 +160,7 @@ def _equal(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
-async def _refuse(  # noqa: PLR0913 (an ASGI call, and what is said)
+async def _refuse(
     scope: Scope, receive: Receive, send: Send, status: int, words: str, *, form: bool = False
 ) -> None:
     """Answer with a sentence, and with a form where a token would help."""

@@ -147,7 +147,8 @@ def few() -> dict[str, list[dict[str, Any]]]:
         ],
         "gold.imdb_dim_series": [
             {"series_key": 10, "series_title": "The Lamp", "series_start_year": 2001,
-             "series_label": "The Lamp (2001)", "genres": "Drama, Talk-Show", "episodes": 4, "seasons": 2},
+             "series_label": "The Lamp (2001)", "genres": "Drama, Talk-Show", "episodes": 4,
+             "seasons": 2},
             {"series_key": 11, "series_title": "Élan", "series_start_year": 2010,
              "series_label": "Élan (2010)", "genres": "Comedy", "episodes": 0, "seasons": 0},
             {"series_key": 12, "series_title": HOSTILE, "series_start_year": 1999,
@@ -157,7 +158,8 @@ def few() -> dict[str, list[dict[str, Any]]]:
         ],
         "gold.imdb_series_kpis": [
             {"series_key": 10, "avg_rating": 7.5, "pilot_rating": 8.5, "finale_rating": 6.0,
-             "best_season_rating": 8.2, "finale_delta": -1.5, "popularity": 900, "binge_score": 4.5},
+             "best_season_rating": 8.2, "finale_delta": -1.5, "popularity": 900,
+             "binge_score": 4.5},
             *({"series_key": key, "avg_rating": 0, "pilot_rating": 0, "finale_rating": 0,
                "best_season_rating": 0, "finale_delta": 0, "popularity": votes, "binge_score": 0}
               for key, votes in ((11, 0), (12, 5), (13, 50))),
@@ -169,12 +171,12 @@ def few() -> dict[str, list[dict[str, Any]]]:
             {**episode(107, 1, 1, 2.0, 5), "series_key": 12, "episode_title": HOSTILE},
         ],
         "gold.imdb_series_season_summary": [
-            {"series_key": 10, "season_number": 1, "season_label": "Season 1", "episodes_in_season": 2,
-             "avg_season_rating": 8.2, "season_start_year": 2001},
-            {"series_key": 10, "season_number": 2, "season_label": "Season 2", "episodes_in_season": 3,
-             "avg_season_rating": 6.8, "season_start_year": 2002},
-            {"series_key": 10, "season_number": -1, "season_label": "Specials", "episodes_in_season": 1,
-             "avg_season_rating": 9.9},
+            {"series_key": 10, "season_number": 1, "season_label": "Season 1",
+             "episodes_in_season": 2, "avg_season_rating": 8.2, "season_start_year": 2001},
+            {"series_key": 10, "season_number": 2, "season_label": "Season 2",
+             "episodes_in_season": 3, "avg_season_rating": 6.8, "season_start_year": 2002},
+            {"series_key": 10, "season_number": -1, "season_label": "Specials",
+             "episodes_in_season": 1, "avg_season_rating": 9.9},
         ],
         "gold.imdb_season_trends": [
             {"series_key": 10, "season_number": 1, "avg_rating": 8.2, "votes": 500},

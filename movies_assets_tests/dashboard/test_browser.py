@@ -290,4 +290,3 @@ def test_what_is_published_is_shown_at_once_from_the_first_snapshot_on(lonely, v
     expect(kpi(page, "Movies")).to_have_text("4")
     lonely.publish("e", few())
     expect(kpi(page, "Movies")).to_have_text("3")
-

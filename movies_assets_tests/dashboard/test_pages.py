@@ -109,7 +109,9 @@ def test_trending_movies_are_movies_within_the_filters(world):
 def test_votes_fall_into_two_steps_a_power_of_ten(world):
     rows = ask(world, "SELECT DISTINCT votes, votes_step FROM prepared.movies ORDER BY votes")
     said = {
-        row["votes"]: movies.show_votes(row["votes_step"]) for row in rows if row["votes"] is not None
+        row["votes"]: movies.show_votes(row["votes_step"])
+        for row in rows
+        if row["votes"] is not None
     }
     assert said == {12: "10+", 1_000: "1k+", 1_500: "1k+", 2_000: "1k+", 5_000: "3k+"}
 
@@ -175,7 +177,9 @@ def test_figures_are_graded_by_sign_and_colour(world):
         ("", ["The Lamp (2001)", "Lamplight (2020)", f"{HOSTILE} (1999)", "Élan (2010)"]),
     ],
 )
-def test_a_search_finds_series_by_their_beginning_then_their_middle_then_votes(world, sought, labels):
+def test_a_search_finds_series_by_their_beginning_then_their_middle_then_votes(
+    world, sought, labels
+):
     found = asyncio.run(series.search(world, State(), sought))
     assert [option.label for option in found] == labels
 
@@ -197,7 +201,9 @@ def test_episodes_are_lines_and_cells_by_season(world):
 
 
 def test_the_best_and_the_worst_episode_are_those_of_the_chosen_season(world):
-    assert [kpi.value for kpi in series.best_and_worst(load(series, world, series=10).extremes)] == [
+    assert [
+        kpi.value for kpi in series.best_and_worst(load(series, world, series=10).extremes)
+    ] == [
         "9.9 · Special",
         "6.0 · S2E2",
     ]
@@ -220,11 +226,21 @@ def test_specials_come_after_the_seasons(world):
 
 def test_releases_are_counted_by_year_and_type(world):
     data = load(releases, world)
-    assert [kpi.value for kpi in releases.figures(data.totals)] == ["2,043", "2,000", "40", "0", "3"]
+    assert [kpi.value for kpi in releases.figures(data.totals)] == [
+        "2,043",
+        "2,000",
+        "40",
+        "0",
+        "3",
+    ]
     bars = releases.year_bars(data)
     assert bars.options["xAxis"]["data"] == ["2023", "2024", "2025"], "a gap is seen"
     values = {one["name"]: [p["value"] for p in one["data"]] for one in bars.options["series"]}
-    assert values == {"Movies": [1200, None, 800], "Series": [None, None, 40], "Games": [3, None, None]}
+    assert values == {
+        "Movies": [1200, None, 800],
+        "Series": [None, None, 40],
+        "Games": [3, None, None],
+    }
 
 
 def test_a_chosen_year_and_type_filter_the_figures(world):
@@ -247,7 +263,11 @@ def test_views_are_those_of_all_days_or_of_the_chosen_one(world):
 
 
 def test_genres_of_the_service_have_the_spelling_of_all(world):
-    assert [row["name"] for row in load(audience, world).engagement] == ["Drama", "Comedy", "Puppetry"]
+    assert [row["name"] for row in load(audience, world).engagement] == [
+        "Drama",
+        "Comedy",
+        "Puppetry",
+    ]
     assert [row["genre"] for row in ask(world, GENRES)] == [
         "Comedy", "Crime", "Drama", "Music", "Musical", "Puppetry", "Talk-Show", "Unknown",
     ]  # fmt: skip

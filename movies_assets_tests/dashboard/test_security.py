@@ -132,7 +132,10 @@ def test_only_scripts_of_the_server_run():
     assert nonce not in second.headers["content-security-policy"]
     assert len(first.content) == int(first.headers["content-length"])
     assert "script-src 'self' 'nonce-" in first.headers["content-security-policy"]
-    assert "'unsafe-inline'" not in re.search("script-src[^;]*", first.headers["content-security-policy"])[0]
+    assert (
+        "'unsafe-inline'"
+        not in re.search("script-src[^;]*", first.headers["content-security-policy"])[0]
+    )
     assert "frame-ancestors 'none'" in first.headers["content-security-policy"]
 
 

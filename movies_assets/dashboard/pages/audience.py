@@ -238,7 +238,7 @@ def day_bars(data: Audience) -> Figure | None:
     ]
     days = [show_day(row["day"]) for row in data.by_day]
     return Figure(
-        charts.bars(days, points, unit="Views"),
+        charts.bars([day.rpartition(" ")[0] for day in days], points, unit="Views"),
         f"Bars: views a day from {days[0]} to {days[-1]}.",
         ["Day", "Views#"],
         [(day, words.count(row["views"])) for day, row in zip(days, data.by_day, strict=True)],
@@ -256,7 +256,8 @@ def genre_bars(data: Audience) -> Figure | None:
     points = [
         Point(
             round(row["minutes"] / 60),
-            f"{row['name']}\n{words.count(row['minutes'] / 60)} hours, {words.plural(row['viewers'], 'viewer')}",
+            f"{row['name']}\n{words.count(row['minutes'] / 60)} hours, "
+            f"{words.plural(row['viewers'], 'viewer')}",
             pick,
             faded=chosen not in {None, row["name"]},
         )
@@ -264,7 +265,8 @@ def genre_bars(data: Audience) -> Figure | None:
     ]
     return Figure(
         charts.bars([row["name"] for row in rows], points, horizontal=True),
-        f"Bars: hours watched of {words.plural(len(rows), 'genre')}; the most of {rows[0]['name']}.",
+        f"Bars: hours watched of {words.plural(len(rows), 'genre')}; "
+        f"the most of {rows[0]['name']}.",
         ["Genre", "Hours#"],
         [(row["name"], words.count(row["minutes"] / 60)) for row in rows],
         picks,

@@ -7,7 +7,7 @@ from typing import Any
 
 from movies_assets.dashboard import charts, words
 from movies_assets.dashboard.charts import Figure, Point
-from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, matching, one_of, whole
+from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.dashboard.parts import ChartCard, Kpi, KpiCards, TableCard, TableRow
 from movies_assets.dashboard.reader import Row, Snapshot
@@ -23,7 +23,7 @@ VOTE_STEPS = tuple(range(14))
 
 
 def show_rating(step: int) -> str:
-    """Say the ratings of a step: half a point, `7.5–7.9`."""
+    """Say the ratings of a step, half a point: from 7.5 to 7.9."""
     return f"{step / 2:.1f}" if step == STEPS[-1] else f"{step / 2:.1f}–{step / 2 + 0.4:.1f}"  # noqa: RUF001
 
 
@@ -130,7 +130,7 @@ def build(visit: Visit) -> Callable[[Movies], None]:
         "Movies by genre", "Click a bar to filter.", span=4, height=360, pick=visit.toggle
     )
     heat = ChartCard(
-        "Ratings and votes", "Number of movies by rating and number of votes. Click a cell to filter.",
+        "Ratings and votes", "Movies by rating and number of votes. Click a cell to filter.",
         span=8, height=380, pick=visit.toggle,
     )  # fmt: skip
     bands = ChartCard(
@@ -138,7 +138,7 @@ def build(visit: Visit) -> Callable[[Movies], None]:
         pick=visit.toggle,
     )  # fmt: skip
     best = TableCard(
-        "Top movies", f"The best rated ones with {words.count(ENOUGH_VOTES)} votes or more.", span=6,
+        "Top movies", f"The best rated with {words.count(ENOUGH_VOTES)} votes or more.", span=6,
         columns=["#", "Title", "Year#", "Rating#", "Votes#"],
     )  # fmt: skip
     trending = TableCard(
@@ -196,7 +196,6 @@ def genre_shares(data: Movies) -> Figure | None:
     rows = [row for row in data.by_genre_and_decade if row["decade"] is not None]
     if not rows:
         return None
-    totals: dict[str, int] = {}
     cells: dict[tuple[str, int], int] = {}
     by_size: dict[str, int] = {}
     for row in rows:
@@ -210,7 +209,6 @@ def genre_shares(data: Movies) -> Figure | None:
         name = row["genre"] if row["genre"] in largest else charts.OTHER
         cells[name, row["decade"]] = cells.get((name, row["decade"]), 0) + row["movies"]
         sums[row["decade"]] = sums.get(row["decade"], 0) + row["movies"]
-    totals = {name: by_size.get(name, 0) for name in names}
     decades = sorted(sums)
     chosen = (data.state["genre"], data.state["decade"])
     series = {
@@ -225,7 +223,7 @@ def genre_shares(data: Movies) -> Figure | None:
             [show_decade(decade) for decade in decades], series, formatter=charts.SHARE, highest=1
         ),
         f"Stacked bars: share of genres in each decade from {show_decade(decades[0])} to "
-        f"{show_decade(decades[-1])}. The most frequent genre is {max(totals, key=lambda name: totals[name])}.",
+        f"{show_decade(decades[-1])}. The most frequent genre is {largest[0]}.",
         ["Decade", "Genre", "Movies#", "Share#"],
         [
             (show_decade(decade), name, words.count(n), words.percent(n / sums[decade]))
@@ -376,7 +374,7 @@ def trending_rows(rows: list[Row]) -> list[TableRow]:
 PAGE = Page(
     path="/",
     title="Movies",
-    says="Movies of IMDb: genres over the decades, ratings and votes, the best and the trending ones.",
+    says="Movies of IMDb: genres over the decades, ratings and votes, the best and the trending.",
     fields=FIELDS,
     slicers=(YEARS, GENRE),
     load=load,

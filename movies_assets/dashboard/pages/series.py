@@ -204,9 +204,9 @@ def figures(about: Row | None) -> list[Kpi]:
         ),
         Kpi(
             words.decimal(kpis["binge_score"]),
-            "average × log₁₀ of episodes",
+            "average × log₁₀ of episodes",  # noqa: RUF001
             _graded(kpis["binge_score"], 12, 7),
-        ),  # noqa: RUF001
+        ),
         Kpi(
             words.decimal(kpis["pilot_rating"]),
             "first episode",
@@ -340,14 +340,16 @@ def best_and_worst(extremes: list[Row]) -> list[Kpi]:
     """Return the best and the worst episode; one that is alone is both."""
     if not extremes:
         return [Kpi("0", "no rated episodes"), Kpi("0", "no rated episodes")]
-    return [
-        Kpi(
-            f"{words.decimal(row['rating'])} · {code(row)}",
-            f"{row['episode_title'] or 'without a title'}, {words.plural(row['votes'] or 0, 'vote')}",
-            tone,
-        )
-        for row, tone in ((extremes[0], "good"), (extremes[-1], "bad"))
-    ]  # fmt: skip
+    return [_extreme(extremes[0], "good"), _extreme(extremes[-1], "bad")]
+
+
+def _extreme(episode: Row, tone: Tone) -> Kpi:
+    title = episode["episode_title"] or "without a title"
+    return Kpi(
+        f"{words.decimal(episode['rating'])} · {code(episode)}",
+        f"{title}, {words.plural(episode['votes'] or 0, 'vote')}",
+        tone,
+    )
 
 
 def season_rows(seasons: list[Row]) -> list[TableRow]:
@@ -371,7 +373,7 @@ def season_rows(seasons: list[Row]) -> list[TableRow]:
 PAGE = Page(
     path="/series",
     title="Series",
-    says="One series at a time: how it is rated, season by season and episode by episode. Years and "
+    says="One series at a time: its ratings, season by season and episode by episode. Years and "
     "genre narrow the search.",
     fields=(SERIES, SEASON),
     slicers=(YEARS, GENRE),

@@ -1,0 +1,1 @@
+"""How published tables are given to other systems; nothing here knows of Dagster."""

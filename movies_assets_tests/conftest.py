@@ -25,6 +25,7 @@ from movies_assets.sources.netflix import Lookup
 from movies_assets.sources.yts import MovieRow
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.published import Published
 from movies_assets_tests.once import folder_of_all_workers, made_once
 
 
@@ -255,7 +256,7 @@ def ott_user(user_id: Any, **changes: Any) -> dict[str, Any]:
     """Return a sound user as our file has it."""
     return {
         "user_id": user_id,
-        "full_name": f"Person {user_id}",
+        "full_name": f"Subscriber {user_id}",
         "email": f"person{user_id}@mail.example",
         "signup_date": "2024-02-29",
         "preferred_genres": "Drama",
@@ -477,8 +478,14 @@ def stored_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return load(data_dir=folder).database
 
 
+@pytest.fixture(scope="session")
+def published_day(stored_day: Path) -> Published:
+    """What is published of `stored_day`; to be read only."""
+    return Published(load(data_dir=stored_day.parents[1]).published_folder)
+
+
 def store_day(folder: Path) -> None:
-    """Fill every table of a data directory."""
+    """Fill every table of a data directory, and publish it at the end of the last run."""
     source = FakeYts([movie(n, f"{STORED_DAY}T12:00:00", language="fr") for n in range(1, 4)])
     settings = load(data_dir=folder, imdb=ALL_DUMPS)
     # What trends is told by two run dates.

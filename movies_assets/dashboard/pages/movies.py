@@ -10,12 +10,11 @@ from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.dashboard.parts import ChartCard, Kpi, KpiCards, TableCard, TableRow
+from movies_assets.dashboard.prepared import ENOUGH_VOTES
 from movies_assets.dashboard.reader import Row, Snapshot
 
 BANDS = ("Excellent", "Great", "Good", "OK", "Unknown")
 TOP = 25
-# As gold.imdb_top_movies_by_genre has it.
-ENOUGH_VOTES = 1_000
 # Genres with a layer of their own; a stack of more cannot be read.
 LAYERS = 7
 STEPS = tuple(range(2, 21))
@@ -52,35 +51,31 @@ CHOSEN = """
 ONCE = f"CASE WHEN $genre IS NULL THEN is_first ELSE genre = $genre END AND {CHOSEN}"
 
 KPIS = f"""
-    SELECT count(*) AS movies, count(rating) AS rated, sum(votes)::BIGINT AS votes,
-        sum(rating * votes) / nullif(sum(votes) FILTER (rating IS NOT NULL), 0) AS weighted,
-        avg(rating) AS mean, median(runtime_minutes) AS runtime
-    FROM prepared.movies WHERE {ONCE}"""
+    SELECT coalesce(sum(movies), 0)::BIGINT AS movies, coalesce(sum(rated), 0)::BIGINT AS rated,
+        coalesce(sum(votes), 0)::BIGINT AS votes,
+        sum(weighted) / nullif(sum(votes_of_rated), 0) AS weighted,
+        sum(ratings) / nullif(sum(rated), 0) AS mean
+    FROM prepared.cells WHERE {ONCE}"""
+RUNTIME = f"SELECT median(runtime_minutes) AS runtime FROM prepared.movies WHERE {ONCE}"
+BY_GENRE_AND_DECADE = f"""
+    SELECT genre::VARCHAR AS genre, decade, sum(movies)::BIGINT AS movies
+    FROM prepared.cells WHERE {CHOSEN} GROUP BY cells.genre, decade ORDER BY decade, cells.genre"""
 BY_GENRE = f"""
-    SELECT genre::VARCHAR AS genre, decade, count(*) AS movies
-    FROM prepared.movies WHERE {CHOSEN} GROUP BY ALL ORDER BY decade, genre"""
-BY_GENRE_ALONE = f"""
-    SELECT genre::VARCHAR AS genre, count(*) AS movies
-    FROM prepared.movies WHERE {CHOSEN} GROUP BY ALL ORDER BY movies DESC, genre"""
+    SELECT genre::VARCHAR AS genre, sum(movies)::BIGINT AS movies
+    FROM prepared.cells WHERE {CHOSEN} GROUP BY cells.genre ORDER BY movies DESC, cells.genre"""
 BY_BAND = f"""
-    SELECT rating_band, count(*) AS movies FROM prepared.movies WHERE {ONCE} GROUP BY ALL"""
+    SELECT rating_band::VARCHAR AS rating_band, sum(movies)::BIGINT AS movies
+    FROM prepared.cells WHERE {ONCE} GROUP BY cells.rating_band"""
 BY_RATING_AND_VOTES = f"""
-    SELECT rating_step, votes_step, count(*) AS movies FROM prepared.movies
+    SELECT rating_step, votes_step, sum(movies)::BIGINT AS movies FROM prepared.cells
     WHERE {ONCE} AND rating_step IS NOT NULL AND votes_step IS NOT NULL GROUP BY ALL"""
 BEST = f"""
-    WITH best AS (
-        SELECT movie_key FROM prepared.movies WHERE {ONCE} AND votes >= {ENOUGH_VOTES}
-        ORDER BY rating DESC NULLS LAST, votes DESC, movie_key LIMIT {TOP})
-    SELECT DISTINCT movie_key, primary_title, start_year, rating, votes
-    FROM gold.imdb_movie_facts WHERE movie_key IN (FROM best)
-    ORDER BY rating DESC NULLS LAST, votes DESC, movie_key"""
+    SELECT movie_key, primary_title, start_year, rating, votes
+    FROM prepared.known WHERE {ONCE}
+    ORDER BY rating DESC NULLS LAST, votes DESC, movie_key LIMIT {TOP}"""
 TRENDING = f"""
-    SELECT trend.rank, primary_title, trend.start_year, trend.votes_gained, trend.rating,
-        trend.rating_change, trend.previous_run_date, trend.run_date
-    FROM gold.imdb_trending_titles AS trend
-    SEMI JOIN (SELECT movie_key FROM prepared.movies WHERE {ONCE}) AS chosen
-        ON chosen.movie_key = trend.title_key
-    WHERE title_type = 'movie' ORDER BY trend.rank LIMIT {TOP}"""
+    SELECT rank, primary_title, start_year, votes_gained, rating, rating_change
+    FROM prepared.trending WHERE {ONCE} ORDER BY rank LIMIT {TOP}"""
 
 
 @dataclass(frozen=True)
@@ -107,15 +102,16 @@ async def load(snapshot: Snapshot, state: State) -> Movies:
     chosen |= {"first": first, "last": last}
     answers = await asyncio.gather(
         snapshot.ask(KPIS, **chosen),
-        snapshot.ask(BY_GENRE, **chosen | {"decade": None}),
-        snapshot.ask(BY_GENRE_ALONE, **chosen),
+        snapshot.ask(RUNTIME, **chosen),
+        snapshot.ask(BY_GENRE_AND_DECADE, **chosen | {"decade": None}),
+        snapshot.ask(BY_GENRE, **chosen),
         snapshot.ask(BY_BAND, **chosen | {"band": None}),
         snapshot.ask(BY_RATING_AND_VOTES, **chosen | {"rating": None, "votes": None}),
         snapshot.ask(BEST, **chosen),
         snapshot.ask(TRENDING, **chosen),
     )
-    (kpis,), *others = answers
-    return Movies(state, kpis, *others)
+    (kpis,), (runtime,), *others = answers
+    return Movies(state, kpis | runtime, *others)
 
 
 def build(visit: Visit) -> Callable[[Movies], None]:
@@ -184,7 +180,7 @@ def figures(kpis: Row) -> list[Kpi]:
     """Return the cards of figures."""
     return [
         Kpi(words.count(kpis["movies"]), f"{words.count(kpis['rated'])} of them rated"),
-        Kpi(words.short(kpis["votes"] or 0), f"{words.count(kpis['votes'] or 0)} votes"),
+        Kpi(words.short(kpis["votes"]), f"{words.count(kpis['votes'] or 0)} votes"),
         Kpi(words.decimal(kpis["weighted"]), "of 10, weighted by votes"),
         Kpi(words.decimal(kpis["mean"]), "of 10, each movie counts once"),
         Kpi(words.minutes(kpis["runtime"]), "half of the movies are longer"),

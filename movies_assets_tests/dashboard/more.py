@@ -72,7 +72,7 @@ def check(table: str, name: str, verdict: str, finding: str | None = None) -> di
 
 def table(name: str, source: str, rows: int | None, written: datetime | None) -> dict[str, Any]:
     """Return a table; those of gold are published."""
-    layer = name.split(".")[0]
+    layer = name.split(".", maxsplit=1)[0]
     return {
         "table_name": name,
         "layer": layer,

@@ -135,7 +135,13 @@ def test_what_is_chosen_is_drawn_however_rare_it_is(tmp_path):
 
 def test_what_was_added_last_comes_first_and_says_how_long_it_is(world):
     rows = catalogue.newest_rows(load(catalogue, world).newest)
-    assert cells(rows, 0) == [HOSTILE, "Boats", "Aria", "=1+1", load(catalogue, world).newest[4]["title"]]
+    assert cells(rows, 0) == [
+        HOSTILE,
+        "Boats",
+        "Aria",
+        "=1+1",
+        load(catalogue, world).newest[4]["title"],
+    ]
     assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(rows, 5)] == [
         words.NONE, "95 min", "94 min", "3 seasons", "14 seasons",
     ]  # fmt: skip
@@ -349,7 +355,12 @@ def test_lineage_leads_from_left_to_right_and_what_is_unrelated_fades(world):
 
 
 def test_a_column_of_two_layers_says_both():
-    edges = [("silver.a", "gold.b"), ("gold.b", "silver.c"), ("silver.a", "gold.d"), ("gold.d", "gold.e")]
+    edges = [
+        ("silver.a", "gold.b"),
+        ("gold.b", "silver.c"),
+        ("silver.a", "gold.d"),
+        ("gold.d", "gold.e"),
+    ]
     assert data.heading(arrange(edges, ("silver", "gold"))[2]) == "Gold and silver"
 
 

@@ -179,7 +179,10 @@ def test_it_calls_nothing_from_outside(page):
 
 def test_it_tells_of_no_single_user(page, world):
     with Published(world).reading() as connection:
-        keys = [key for (key,) in connection.execute("SELECT user_key FROM gold.ott_dim_user").fetchall()]
+        keys = [
+            key
+            for (key,) in connection.execute("SELECT user_key FROM gold.ott_dim_user").fetchall()
+        ]
     assert len(keys) == 2
     assert not any(key in page for key in keys)
     assert "you like drama" not in page, "the reason of a recommendation tells of a user"

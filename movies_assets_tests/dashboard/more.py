@@ -8,7 +8,7 @@ from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, NOW, few
 OCTOBER = date(2025, 10, 31)
 
 
-def title(
+def title(  # noqa: PLR0913, PLR0917 (what a title has)
     key: int,
     name: str,
     flag: int,

@@ -137,7 +137,11 @@ def test_every_published_table_can_be_downloaded_that_tells_of_no_single_user(tm
             for name in TABLES
         ],
         "meta.columns": [
-            {"table_name": name, "column_name": column, "is_personal": column in table.contract.personal()}
+            {
+                "table_name": name,
+                "column_name": column,
+                "is_personal": column in table.contract.personal(),
+            }
             for name, table in TABLES.items()
             for column in table.contract.types()
         ],
@@ -170,8 +174,8 @@ def test_the_file_is_gone_before_it_is_sent(folder, scratch):
 
 
 def test_nothing_stays_behind_where_a_file_cannot_be_written(folder, scratch, monkeypatch):
-    def fail(connection: Any, table: str, kind: str, where: Path) -> Path:
-        (where / "half.csv").write_text("half")
+    def fail(*given: Any) -> Path:
+        (given[-1] / "half.csv").write_text("half")
         raise duckdb.IOException("no space")
 
     monkeypatch.setattr(downloads, "write", fail)

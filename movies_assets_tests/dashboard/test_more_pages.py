@@ -310,8 +310,10 @@ def test_published_tables_come_first_in_the_dictionary(world):
 def test_a_column_says_what_it_is(world):
     loaded = load(data, world, table="gold.netflix_fact_titles")
     assert data.column_rows(loaded.columns)[0][0] == (
-        "show_key", "VARCHAR", "Meaning of show_key. Never empty. Points at gold.netflix_dim_title.",
-    )  # fmt: skip
+        "show_key",
+        "VARCHAR",
+        "Meaning of show_key. Never empty. Points at gold.netflix_dim_title.",
+    )
     loaded = load(data, world, table="gold.ott_dim_user")
     assert data.meaning(loaded.columns[0]) == "Meaning of user_key. Key. Personal."
 

@@ -210,7 +210,9 @@ def test_it_is_light_enough_for_mail_whatever_titles_and_findings_say(tmp_path):
     long = HOSTILE * 500
     rows = {
         "gold.imdb_movie_facts": [
-            row for key in range(30) for row in movie(key, long, 2020, "Drama", rating=9.0, votes=5_000)
+            row
+            for key in range(30)
+            for row in movie(key, long, 2020, "Drama", rating=9.0, votes=5_000)
         ],
         "gold.imdb_dim_series": [
             {"series_key": key, "series_label": long, "episodes": 1} for key in range(30)
@@ -223,7 +225,9 @@ def test_it_is_light_enough_for_mail_whatever_titles_and_findings_say(tmp_path):
             {"period": "overall", "title_key": str(key), "rank": key + 1, "watched_date": None}
             for key in range(30)
         ],
-        "meta.checks": [check(f"gold.t{key}", "contract", "failed", long[:500]) for key in range(90)],
+        "meta.checks": [
+            check(f"gold.t{key}", "contract", "failed", long[:500]) for key in range(90)
+        ],
         "meta.quarantine": [
             {"table_name": f"silver.t{key}", "broken_rules": long, "rows": 1} for key in range(90)
         ],

@@ -24,7 +24,8 @@ LAYERS = {
     "silver": "#c3c7d1",
     "gold": "#e6b93f",
 }
-ROW_PIXELS = 48
+# Few tables get more room than many.
+ROW_PIXELS, MANY_ROW_PIXELS, MANY = 48, 34, 14
 COLUMN_PIXELS = charts.BOX_WIDTH + 20
 
 SEARCH = Field("search", "Search", str.strip, has_chip=False)
@@ -272,7 +273,7 @@ def lineage_flow(data: Data) -> Figure | None:
         ["Table", "Is made from"],
         [(below, above) for above, below in edges],
         [{"table": below} for _, below in edges],
-        height=28 + max(tallest, 3) * ROW_PIXELS,
+        height=28 + max(tallest, 3) * (MANY_ROW_PIXELS if tallest > MANY else ROW_PIXELS),
         width=len(columns) * COLUMN_PIXELS,
     )
 

@@ -86,19 +86,20 @@ def build(visit: Visit) -> Callable[[Quality], None]:
             columns=["Table", "Check", "Verdict", "What it found, or asks", "Evaluated"],
             pick=visit.toggle,
         )  # fmt: skip
-    quarantine = TableCard(
-        "Quarantine", "Rows that broke a rule. They are kept apart, with the rules they broke.",
-        span=6, columns=["Table", "Broken rules", "Rows#", "Partitions#"], pick=visit.toggle,
-    )  # fmt: skip
-    runs = TableCard(
-        "Runs", f"The last {queries.RUNS}, whatever table is chosen.", span=6,
-        columns=["Job", "Partitions", "Status", "Started", "Took#"],
-    )  # fmt: skip
-    freshness = TableCard(
-        "Freshness", "When tables were written last, the longest ago first.",
-        columns=["Table", "Written", "Before publishing#", "Newest partition", "Rows#"],
-        pick=visit.toggle,
-    )  # fmt: skip
+    with box("div", "mid-table"):
+        quarantine = TableCard(
+            "Quarantine", "Rows that broke a rule. They are kept apart, with the rules they broke.",
+            span=6, columns=["Table", "Broken rules", "Rows#", "Partitions#"], pick=visit.toggle,
+        )  # fmt: skip
+        runs = TableCard(
+            "Runs", f"The last {queries.RUNS}, whatever table is chosen.", span=6,
+            columns=["Job", "Partitions", "Status", "Started", "Took#"],
+        )  # fmt: skip
+        freshness = TableCard(
+            "Freshness", "When tables were written last, the longest ago first.",
+            columns=["Table", "Written", "Before publishing#", "Newest partition", "Rows#"],
+            pick=visit.toggle,
+        )  # fmt: skip
 
     def show(data: Quality) -> None:
         table = data.state["table"]

@@ -6,6 +6,7 @@ before the first byte of it is sent, so that nothing stays behind however a down
 """
 
 import asyncio
+import logging
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, BinaryIO, Literal, TypeGuard
+from typing import BinaryIO, Literal, TypeGuard
 
 import duckdb
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -22,20 +23,25 @@ from movies_assets.dashboard.queries import data as queries
 from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.published import NothingPublishedError, Published
 
+LOG = logging.getLogger(__name__)
+
 Format = Literal["csv", "parquet"]
 FORMATS: Mapping[Format, tuple[str, str]] = {
     "csv": ("FORMAT csv, HEADER", "text/csv; charset=utf-8"),
-    "parquet": ("FORMAT parquet, COMPRESSION zstd", "application/vnd.apache.parquet"),
+    "parquet": (
+        "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000",
+        "application/vnd.apache.parquet",
+    ),
 }
-# Files under way at once; each of them takes up to the memory limit and a place in the folder of
-# temporary files.
+# Files under way at once; each of them takes up to so much memory, beside that of the pages, and a
+# place in the folder of temporary files.
 AT_ONCE = 2
+MEMORY_LIMIT = "192MB"
 CHUNK_BYTES = 256 * 1024
 DOWNLOAD_PATH = "/download/"
 PREFIX = "movies_download_"
-# From so many rows the size of a file is reckoned, with that much memory.
+# From so many rows the size of a file is reckoned.
 SAMPLE_ROWS = 20_000
-SAMPLE_MEMORY = {"memory_limit": "128MB"}
 # A spreadsheet takes a cell that begins like this for a formula, and runs it. As OWASP advises
 # (CSV Injection), such a text gets an apostrophe before it in CSV; Parquet has it as it is.
 FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001 (spreadsheets of some languages take these too)
@@ -47,11 +53,9 @@ class Downloads:
 
     Attributes:
         published: where the snapshots are.
-        config: DuckDB's configuration, with its memory limit.
     """
 
     published: Published
-    config: Mapping[str, Any]
 
     def file(self, table: str, kind: Format) -> tuple[BinaryIO, int] | None:
         """Return a table as an open file, and its size in bytes; None if it is none that may leave.
@@ -62,7 +66,7 @@ class Downloads:
         """
         folder = Path(mkdtemp(prefix=PREFIX))
         try:
-            with session(self.published.current(), folder, self.config) as connection:
+            with session(self.published.current(), folder) as connection:
                 if not connection.execute(queries.SHARED, {"table": table}).fetchall():
                     return None
                 path = write(connection, table, kind, folder)
@@ -73,11 +77,11 @@ class Downloads:
 
 
 @contextmanager
-def session(
-    snapshot: Path, folder: Path, config: Mapping[str, Any]
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def session(snapshot: Path, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a snapshot in a session that can write into one folder, and reach nothing else."""
-    with duckdb.connect(":memory:", config={**config, "threads": 1}) as connection:
+    with duckdb.connect(
+        ":memory:", config={"memory_limit": MEMORY_LIMIT, "threads": 1}
+    ) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"ATTACH {literal(str(snapshot))} AS snapshot (READ_ONLY)")
         connection.execute("USE snapshot")
@@ -153,7 +157,7 @@ def sizes(snapshot: Path, table: str, rows: int) -> Sizes:
     folder = Path(mkdtemp(prefix=PREFIX))
     share = max(rows / SAMPLE_ROWS, 1.0)
     try:
-        with session(snapshot, folder, SAMPLE_MEMORY) as connection:
+        with session(snapshot, folder) as connection:
             csv, parquet = (
                 write(connection, table, kind, folder, SAMPLE_ROWS).stat().st_size
                 for kind in FORMATS
@@ -184,6 +188,9 @@ class DownloadRoute:
                 made = await asyncio.to_thread(self._downloads.file, table, kind)
         except NothingPublishedError as error:
             return _sorry(str(error), 503)
+        except (duckdb.Error, OSError):
+            LOG.exception("a download failed")
+            return _sorry("The file could not be made. The dashboard's log says why.", 500)
         if made is None:
             return _sorry("No table of this name may be downloaded.", 404)
         file, size = made

@@ -154,8 +154,7 @@ def _serve(page: Page, pages: Sequence[Page], reader: Reader) -> None:
 
 
 def _serve_downloads(settings: Settings) -> None:
-    config = {"memory_limit": settings.dashboard.memory_limit}
-    route = DownloadRoute(Downloads(Published(settings.published_folder), config))
+    route = DownloadRoute(Downloads(Published(settings.published_folder)))
 
     @nicegui_app.get(DOWNLOAD_PATH + "{name}")
     async def _(name: str) -> Response:

@@ -2,6 +2,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 PORT ?= 3000
+DASHBOARD_PORT ?= 8080
 # Jobs, and how many of their newest partitions `make run` runs.
 JOBS ?= --job yts_daily 30 --job imdb_daily 3 --job netflix_daily 30 --job omdb_yearly 3 --job ott_daily 30
 BIN := $(VENV)/bin
@@ -14,7 +15,7 @@ MODULE := movies_assets.definitions
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run summary dev test test-all lint format docs lock clean
+.PHONY: help install run summary dev dashboard test test-all lint format docs lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -49,6 +50,9 @@ summary: $(INSTALLED) ## what the warehouse holds and how the newest run went
 
 dev: $(INSTALLED) ## Dagster's UI, schedules and run queue on http://127.0.0.1:3000 (PORT=...)
 	@$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+
+dashboard: $(INSTALLED) ## the dashboard on http://127.0.0.1:8080 (DASHBOARD_PORT=...)
+	@$(BIN)/python -m movies_assets dashboard --port $(DASHBOARD_PORT)
 
 test: $(INSTALLED) ## the tests that take less than ten seconds each
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(PYTEST)

@@ -1,4 +1,4 @@
-"""What `make` calls: `python -m movies_assets run | summary | dictionary`.
+"""What `make` calls: `python -m movies_assets run | summary | dictionary | dashboard`.
 
 Commands only: what a summary or a dictionary says belongs in their modules, what is materialized in
 the `dagster` command that `run` is given.
@@ -131,6 +131,28 @@ def write_powerbi() -> None:
 
     powerbi.write({name: table.contract for name, table in shared_tables(TABLES).items()})
     click.echo(f"wrote {_short(powerbi.FOLDER)}")
+
+
+@main.command("dashboard")
+@click.option("--host", help="Address to listen on; default MOVIES_DASHBOARD__HOST.")
+@click.option("--port", type=int, help="Port to listen on; default MOVIES_DASHBOARD__PORT.")
+def serve_dashboard(host: str | None, port: int | None) -> None:
+    """Serve the dashboard over what was published last, until it is interrupted."""
+    settings = _load()
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    chosen = settings.dashboard.model_copy(update=given)
+    try:
+        from movies_assets.dashboard import server  # noqa: PLC0415 (an extra, and heavy)
+    except ImportError as error:
+        raise click.ClickException(
+            f"the dashboard needs libraries that are missing ({error.name}): "
+            "pip install 'movies_assets[dashboard]'"
+        ) from error
+    click.echo(f"The dashboard is at http://{chosen.host}:{chosen.port}; Ctrl+C ends it.")
+    try:
+        server.serve(settings.model_copy(update={"dashboard": chosen}))
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from movies_assets.assets.serving.parquet import parquet_assets
 from movies_assets.assets.serving.postgres import postgres_assets
 from movies_assets.assets.serving.powerbi import powerbi_assets
 from movies_assets.assets.serving.published import published_asset
+from movies_assets.assets.serving.report import report_asset
 from movies_assets.assets.silver import imdb as silver_imdb
 from movies_assets.assets.silver import netflix as silver_netflix
 from movies_assets.assets.silver import omdb as silver_omdb
@@ -119,6 +120,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
             bronze_ott.landing_asset(settings),
             *(table.asset(settings) for table in TABLES.values()),
             published_asset(settings, TABLES, checks),
+            report_asset(settings),
             parquet_assets(settings, TABLES),
             delta_assets(settings, TABLES),
             *postgres_assets(settings, TABLES),

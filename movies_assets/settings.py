@@ -257,6 +257,29 @@ class ExportsSettings(Section):
     )
 
 
+class DashboardSettings(Section):
+    """Where the dashboard listens, who may see it, and how much memory its queries take."""
+
+    host: str = Field(
+        "127.0.0.1",
+        description="address to listen on; another one than this machine's own needs a token",
+    )
+    port: int = Field(8080, ge=1, le=65535, description="port to listen on")
+    token: SecretStr | None = Field(
+        None, min_length=8, description="what visitors are asked for; none: nobody is asked"
+    )
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="JSON list of further names under which it is served, such as behind a proxy; "
+        "`*` for any",
+    )
+    memory_limit: str = Field("384MB", description="DuckDB's memory limit in the dashboard")
+    threads: int = Field(2, ge=1, description="DuckDB's threads in the dashboard")
+    cached_answers: int = Field(
+        500, ge=1, description="answers of queries that are kept until something new is published"
+    )
+
+
 class SampleSettings(Section):
     """The fictional data that profile `sample` serves."""
 
@@ -327,6 +350,7 @@ class Settings(BaseSettings):
     published: PublishedSettings = PublishedSettings()
     powerbi: PowerbiSettings = PowerbiSettings()
     exports: ExportsSettings = ExportsSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     sample: SampleSettings = SampleSettings()
 
     @property

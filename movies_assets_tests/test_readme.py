@@ -88,11 +88,12 @@ def _text() -> str:
 
 
 @pytest.fixture
-def checkout(tmp_path, monkeypatch, stored_day):
-    """A folder with a small warehouse where the README's examples expect theirs."""
+def checkout(tmp_path, monkeypatch, stored_day, published_day):
+    """A folder with a small warehouse, and what is published of it, where examples look."""
     folder = tmp_path / "data" / "warehouse"
     folder.mkdir(parents=True)
     shutil.copy(stored_day, folder / "movies.duckdb")
+    (tmp_path / "data" / "published").symlink_to(published_day.folder)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MOVIES_DATA_DIR", str(tmp_path / "data"))
 

@@ -1,0 +1,191 @@
+"""What a visitor chose, and how the address says so.
+
+The address is the only memory: a view can be shared, and the back button works. Values come from
+outside, so each one is parsed and checked; what cannot be understood is left out, and told. Nothing
+here knows what a filter does to a query.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+
+Value = Any  # hashable, and equal when it means the same
+Years = tuple[int | None, int | None]
+
+FIRST_YEAR, LAST_YEAR = 1870, 2100
+LONGEST = 100
+RANGE = re.compile(r"(\d{4})?-(\d{4})?|(\d{4})", re.ASCII)
+WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One thing that can be chosen.
+
+    Attributes:
+        name: its name in the address.
+        label: what it is called on the page.
+        parse: makes a value of a text; raises ValueError where that means nothing.
+        write: makes the text of a value, as the address says it.
+        show: makes the text of a value, as a person reads it.
+        known: query that has a row where the snapshot knows `$value`; None: every value is sound.
+        has_chip: whether the page shows a button that takes the choice back.
+    """
+
+    name: str
+    label: str
+    parse: Callable[[str], Value]
+    write: Callable[[Value], str] = str
+    show: Callable[[Value], str] = str
+    known: str | None = None
+    has_chip: bool = True
+
+
+@dataclass(frozen=True)
+class State:
+    """What is chosen; a field without a value is not chosen."""
+
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Value:
+        """Return the value of a field, or None."""
+        return self.values.get(name)
+
+    def change(self, **values: Value) -> "State":
+        """Return the state with other values; None takes one back."""
+        merged = {**self.values, **values}
+        return State({name: value for name, value in merged.items() if value is not None})
+
+    def toggle(self, **values: Value) -> "State":
+        """Choose values, or take them back where all of them are chosen already."""
+        if all(self[name] == value for name, value in values.items()):
+            return self.change(**dict.fromkeys(values))
+        return self.change(**values)
+
+    def only(self, fields: Iterable[Field]) -> "State":
+        """Return what is chosen of some fields."""
+        names = {one.name for one in fields}
+        return State({name: value for name, value in self.values.items() if name in names})
+
+    def address(self, path: str, fields: Iterable[Field]) -> str:
+        """Return the address of a page in this state."""
+        chosen = [
+            (one.name, one.write(self[one.name])) for one in fields if one.name in self.values
+        ]
+        return f"{path}?{urlencode(chosen)}" if chosen else path
+
+
+def read(query: QueryParams, fields: Iterable[Field]) -> tuple[State, list[str]]:
+    """Read what the query of an address chooses.
+
+    Returns:
+        The state, and what is wrong with the rest of the query, in words without its text.
+    """
+    known = {one.name: one for one in fields}
+    values: dict[str, Value] = {}
+    notices: list[str] = []
+    for name, text in query.multi_items():
+        if name not in known:
+            notices.append("The address has a part that this page does not know; it is left out.")
+        elif not text:
+            continue
+        else:
+            try:
+                values[name] = parsed(known[name], text)
+            except ValueError:
+                notices.append(not_understood(known[name]))
+    return State(values), list(dict.fromkeys(notices))
+
+
+def parsed(one: Field, text: str) -> Value:
+    """Return the value of a text from outside.
+
+    Raises:
+        ValueError: it means nothing.
+    """
+    if len(text) > LONGEST or not text.isprintable():
+        raise ValueError(f"not a value of {one.label}")
+    return one.parse(text)
+
+
+def not_understood(one: Field) -> str:
+    """Say that a value was left out."""
+    return f"{one.label}: the address asks for a value that does not exist; it is left out."
+
+
+def whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers within bounds."""
+
+    def parse(text: str) -> int:
+        if not WHOLE.fullmatch(text) or not lowest <= int(text) <= highest:
+            raise ValueError("not a whole number within the bounds")
+        return int(text)
+
+    return parse
+
+
+def one_of(*values: str) -> Callable[[str], str]:
+    """Return a parser of a few texts."""
+
+    def parse(text: str) -> str:
+        if text not in values:
+            raise ValueError("not one of the values")
+        return text
+
+    return parse
+
+
+def matching(pattern: str) -> Callable[[str], str]:
+    """Return a parser of texts that match a regular expression."""
+    expression = re.compile(pattern, re.ASCII)
+
+    def parse(text: str) -> str:
+        if not expression.fullmatch(text):
+            raise ValueError("not of the form")
+        return text
+
+    return parse
+
+
+def years(text: str) -> Years:
+    """Read a range of years: `1990-1999`, `1990-`, `-1999`, or one year.
+
+    Raises:
+        ValueError: it is none, runs backwards, or has years that no movie is of.
+    """
+    found = RANGE.fullmatch(text)
+    if not found or text == "-":
+        raise ValueError("not a range of years")
+    first, last, single = (int(part) if part else None for part in found.groups())
+    if single:
+        first = last = single
+    given = [year for year in (first, last) if year is not None]
+    if given != sorted(given) or not all(FIRST_YEAR <= year <= LAST_YEAR for year in given):
+        raise ValueError("not years that movies are of")
+    return first, last
+
+
+def write_years(value: Years) -> str:
+    """Write a range of years as `years` reads it."""
+    first, last = value
+    return f"{first or ''}-{last or ''}"
+
+
+def show_years(value: Years) -> str:
+    """Say a range of years."""
+    first, last = value
+    if first is None:
+        return f"until {last}"
+    if last is None:
+        return f"from {first}"
+    return str(first) if first == last else f"{first} to {last}"
+
+
+YEARS = Field("years", "Years", years, write_years, show_years)
+GENRE = Field("genre", "Genre", str, known="SELECT 1 FROM prepared.genres WHERE genre = $value")
+# What every page understands, and links between the pages carry on.
+GLOBAL = (YEARS, GENRE)

@@ -1,0 +1,337 @@
+"""What every page has in common: header, slicers, the state of the data, footer, and its life.
+
+A page is described by `Page`: what it loads (no NiceGUI, so a test calls it) and what it shows. A
+`Visit` is one browser tab on a page: it keeps the state, reads anew when the state or the snapshot
+changes, and hands the data to the page.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+from nicegui import background_tasks, ui
+from nicegui.elements.mixins.text_element import TextElement
+from nicegui.events import GenericEventArguments
+from starlette.datastructures import QueryParams
+
+from movies_assets.dashboard import theme, words
+from movies_assets.dashboard.filters import (
+    FIRST_YEAR,
+    GENRE,
+    GLOBAL,
+    LAST_YEAR,
+    YEARS,
+    Field,
+    State,
+    not_understood,
+    parsed,
+    read,
+)
+from movies_assets.dashboard.parts import box, text
+from movies_assets.dashboard.reader import Reader, Snapshot
+from movies_assets.warehouse.published import NothingPublishedError
+
+LOG = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+FAILED = (
+    "The data could not be read. The dashboard's log says why; the page tries again as soon as "
+    "something new is published, or when it is opened again."
+)
+
+STATUS = """
+SELECT published_at, version,
+    (SELECT count(*) FROM meta.checks WHERE verdict = 'passed') AS passed,
+    (SELECT count(*) FROM meta.checks WHERE verdict = 'warned') AS warned,
+    (SELECT count(*) FROM meta.checks WHERE verdict = 'failed') AS failed
+FROM meta.snapshot
+"""
+GENRES = "SELECT genre FROM prepared.genres ORDER BY genre"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the dashboard.
+
+    Attributes:
+        path: its address.
+        title: its name in the navigation.
+        says: what it shows, in a sentence.
+        fields: what can be chosen on it, beyond the slicers.
+        slicers: the global fields that apply to it.
+        load: asks a snapshot for what the page shows in a state.
+        build: makes the page's parts within the current context, and returns what shows loaded data
+            in them.
+    """
+
+    path: str
+    title: str
+    says: str
+    fields: tuple[Field, ...]
+    slicers: tuple[Field, ...]
+    load: Callable[[Snapshot, State], Awaitable[Any]]
+    build: Callable[["Visit"], Callable[[Any], None]]
+
+    @property
+    def all_fields(self) -> tuple[Field, ...]:
+        """Return everything that its address may say."""
+        return GLOBAL + self.fields
+
+
+class Visit:
+    """One browser tab on a page."""
+
+    def __init__(
+        self, page: Page, pages: Sequence[Page], reader: Reader, query: QueryParams
+    ) -> None:
+        """Build the page's shell; the data comes when the browser has it.
+
+        Args:
+            page: the page.
+            pages: all pages, for the navigation.
+            reader: where snapshots come from.
+            query: what the address asks for.
+        """
+        self.page, self._reader = page, reader
+        self.state, self._notices = read(query, page.all_fields)
+        self._turn = 0
+        self._shown: str | None = None
+        self._links: list[tuple[Page, ui.link]] = []
+        self._client = ui.context.client
+        ui.colors(primary=theme.ACCENT, dark_page=theme.PAGE, dark=theme.SURFACE)
+        self._status = self._header(pages)
+        with box("div", "content").props("tabindex=-1") as content:
+            text("h1", page.title)
+            text("p", page.says, "lead")
+            self._slicers = Slicers(self)
+            self._notice = text("p", "", "notice").props("role=status aria-live=polite")
+            self._missing = text("p", "", "missing").props("role=alert")
+            with box("div", "grid") as self._body:
+                self._show = page.build(self)
+        self._missing.set_visibility(False)
+        ui.skip_link("Skip to the content", target=content)
+        _footer()
+        self._follow()
+        ui.on("moved", self._moved)
+        ui.run_javascript(
+            "window.addEventListener('popstate', () => emitEvent('moved', location.search))"
+        )
+        ui.timer(LOOK_SECONDS, self._look)
+        self._read_anew()
+
+    def _header(self, pages: Sequence[Page]) -> TextElement:
+        with box("header", "top").props("role=banner"):
+            ui.link("movies_assets", "/").classes("brand").props('aria-label="Start page"')
+            with box("nav").props("aria-label=Pages"):
+                for other in pages:
+                    link = ui.link(other.title, other.path)
+                    if other is self.page:
+                        link.props("aria-current=page")
+                    self._links.append((other, link))
+            return text("p", "Loading …", "status").props("role=status")
+
+    async def snapshot(self) -> Snapshot:
+        """Return the newest snapshot, for what is asked beside the page's own data."""
+        return await self._reader.snapshot()
+
+    def change(self, **values: Any) -> None:
+        """Choose values; None takes one back."""
+        self._go(self.state.change(**values))
+
+    def toggle(self, picked: Mapping[str, Any]) -> None:
+        """Choose what was clicked, or take it back where it is chosen already.
+
+        Args:
+            picked: texts by field, as the address has them. They come from the browser, so they
+                are checked like an address.
+        """
+        fields = {one.name: one for one in self.page.all_fields}
+        try:
+            values = {name: parsed(fields[name], str(given)) for name, given in picked.items()}
+        except (KeyError, ValueError):
+            return
+        self._go(self.state.toggle(**values))
+
+    def _go(self, state: State) -> None:
+        if state == self.state:
+            return
+        self.state, self._notices = state, []
+        with self._client:
+            ui.navigate.history.push(state.address(self.page.path, self.page.all_fields))
+        self._follow()
+        self._read_anew()
+
+    def _moved(self, event: GenericEventArguments) -> None:
+        """Follow the browser's back and forward buttons."""
+        query = QueryParams(str(event.args).removeprefix("?"))
+        self.state, self._notices = read(query, self.page.all_fields)
+        self._follow()
+        self._read_anew()
+
+    def _follow(self) -> None:
+        """Let links and slicers follow the state."""
+        for other, link in self._links:
+            link.props["href"] = self.state.only(GLOBAL).address(other.path, GLOBAL)
+        self._slicers.follow(self.state)
+
+    def _look(self) -> None:
+        """Read anew where something new was published."""
+        if self._shown is not None and self._reader.name != self._shown:
+            self._read_anew()
+
+    def _read_anew(self) -> None:
+        self._turn += 1
+        background_tasks.create(self._read(self._turn), name="dashboard", context=self._client)
+
+    async def _read(self, turn: int) -> None:
+        """Load what the state asks for, and show it unless the visitor has moved on."""
+        self._body.props("aria-busy=true")
+        try:
+            snapshot = await self._reader.snapshot()
+            state, notices = await self._known(snapshot)
+            status, genres, data = await asyncio.gather(
+                snapshot.ask(STATUS), snapshot.ask(GENRES), self.page.load(snapshot, state)
+            )
+        except NothingPublishedError as error:
+            self._say_missing(turn, "", str(error))
+        except duckdb.Error:
+            LOG.exception("a page of the dashboard could not be read")
+            self._say_missing(turn, self._reader.name or "", FAILED)
+        else:
+            if turn == self._turn and not self._client.is_deleted:
+                self.state, self._shown = state, snapshot.name
+                self._slicers.offer([row["genre"] for row in genres])
+                self._follow()
+                self._status.set_text(status_words(status))
+                self._notice.set_text(" ".join(self._notices + notices))
+                self._missing.set_visibility(False)
+                self._body.set_visibility(True)
+                with self._client:
+                    self._show(data)
+        if turn == self._turn:
+            self._body.props("aria-busy=false")
+
+    def _say_missing(self, turn: int, name: str, why: str) -> None:
+        if turn != self._turn or self._client.is_deleted:
+            return
+        self._shown = name
+        self._missing.set_text(why[:1].upper() + why[1:])
+        self._missing.set_visibility(True)
+        self._body.set_visibility(False)
+        self._status.set_text("nothing to show")
+
+    async def _known(self, snapshot: Snapshot) -> tuple[State, list[str]]:
+        """Leave out what the snapshot does not know."""
+        state, notices = self.state, []
+        for one in self.page.all_fields:
+            value = state[one.name]
+            if value is not None and one.known and not await snapshot.ask(one.known, value=value):
+                state = state.change(**{one.name: None})
+                notices.append(not_understood(one))
+        return state, notices
+
+
+class Slicers:
+    """The global filters, and chips of all else that is chosen."""
+
+    def __init__(self, visit: Visit) -> None:
+        """Make them for a visit; those that do not apply to its page are not there."""
+        self._visit = visit
+        self._following = False
+        self._first = self._last = self._genre = None
+        with box("div", "slicers").props("role=group aria-label=Filters"):
+            if YEARS in visit.page.slicers:
+                self._first = self._year("From year")
+                self._last = self._year("To year")
+            if GENRE in visit.page.slicers:
+                self._genre = (
+                    ui.select([], label="Genre", clearable=True, on_change=self._changed)
+                    .props("dense outlined options-dense popup-content-class=options")
+                    .classes("genre")
+                )
+            self._chips = box("div", "chips")
+
+    def _year(self, label: str) -> ui.number:
+        made = ui.number(label, min=FIRST_YEAR, max=LAST_YEAR, step=1, precision=0, format="%d")
+        made.props('dense outlined debounce=500 inputmode=numeric autocomplete="off"')
+        made.classes("year").on_value_change(self._changed)
+        return made
+
+    def offer(self, genres: list[str]) -> None:
+        """Offer the genres that there are."""
+        if self._genre is not None and self._genre.options != genres:
+            with self._quietly():
+                self._genre.set_options(genres, value=self._visit.state["genre"])
+
+    def follow(self, state: State) -> None:
+        """Show what is chosen."""
+        first, last = state["years"] or (None, None)
+        for made, value in ((self._first, first), (self._last, last)):
+            if made is not None and made.value != value:
+                with self._quietly():
+                    made.set_value(value)
+        # A genre that is not offered yet is chosen by `offer`.
+        if self._genre is not None and state["genre"] in {None, *self._genre.options}:
+            with self._quietly():
+                self._genre.set_value(state["genre"])
+        self._chips.clear()
+        with self._chips:
+            for one in self._visit.page.all_fields:
+                applies = one in self._visit.page.slicers or one not in GLOBAL
+                if state[one.name] is not None and one.has_chip and applies:
+                    self._chip(one, state)
+
+    def _chip(self, one: Field, state: State) -> None:
+        words_ = f"{one.label}: {one.show(state[one.name])}"
+        chip = text("button", f"{words_} ×", "chip")  # noqa: RUF001
+        chip.props["type"] = "button"
+        chip.props["aria-label"] = f"Remove the filter {words_}"
+        chip.on("click", lambda: self._visit.change(**{one.name: None}))
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Let the fields follow without taking that for a choice."""
+        self._following = True
+        try:
+            yield
+        finally:
+            self._following = False
+
+    def _changed(self) -> None:
+        """Take over what the visitor set; half a year (`19`) waits for the rest."""
+        if self._following:
+            return
+        values: dict[str, Any] = {}
+        if self._first is not None and self._last is not None:
+            given = [made.value for made in (self._first, self._last)]
+            first, last = (None if value is None else int(value) for value in given)
+            if not all(year is None or FIRST_YEAR <= year <= LAST_YEAR for year in (first, last)):
+                return
+            if first is not None and last is not None and first > last:
+                first, last = last, first
+            values["years"] = None if first is None and last is None else (first, last)
+        if self._genre is not None:
+            values["genre"] = self._genre.value
+        self._visit.change(**values)
+
+
+def status_words(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say when the snapshot was published, and how its checks went."""
+    if not rows:
+        return "published, without a date"
+    (row,) = rows
+    parts = [f"{words.plural(row['passed'], 'check')} passed"]
+    parts += [
+        f"{words.count(row[verdict])} {verdict}" for verdict in ("warned", "failed") if row[verdict]
+    ]
+    return f"published {words.instant(row['published_at'])} · {', '.join(parts)}"
+
+
+def _footer() -> None:
+    with box("footer", "bottom").props("role=contentinfo"):
+        text("p", "Everything shown comes from the published snapshot, which passed its checks. "
+             "The address holds the filters: copy it to share a view.")  # fmt: skip

@@ -1,0 +1,340 @@
+"""The page of the audience: what the streaming service's users watch, and what they are offered.
+
+Single users are known by a keyed hash only; nothing here leaves the page.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from movies_assets.dashboard import charts, words
+from movies_assets.dashboard.charts import Figure, Point
+from movies_assets.dashboard.filters import GENRE, Field, State, matching
+from movies_assets.dashboard.layout import Page, Visit
+from movies_assets.dashboard.parts import (
+    ChartCard,
+    Kpi,
+    KpiCards,
+    Option,
+    Picker,
+    TableCard,
+    TableRow,
+    box,
+    text,
+)
+from movies_assets.dashboard.reader import Row, Snapshot
+
+DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+HITS = 50
+TOP = 25
+MOST_DAYS = 1_000
+
+
+def a_day(text_: str) -> str:
+    """Read a day of the address, YYYY-MM-DD.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not DAY_FORM.fullmatch(text_):
+        raise ValueError("not a day")
+    return date.fromisoformat(text_).isoformat()
+
+
+def show_day(day: str) -> str:
+    """Say a day: `21 Nov 2026`."""
+    return f"{date.fromisoformat(day):%-d %b %Y}"
+
+
+DAY = Field(
+    "day", "Day", a_day, show=show_day,
+    known="SELECT 1 FROM gold.ott_popular_movies WHERE period = $value LIMIT 1",
+)  # fmt: skip
+USER = Field(
+    "user", "User", matching("[0-9a-f]{1,64}"), has_chip=False,
+    known="SELECT 1 FROM gold.ott_dim_user WHERE user_key = $value",
+)  # fmt: skip
+
+# The service writes genres in lower case.
+IN_GENRE = "($genre IS NULL OR list_contains(genres, lower($genre)))"
+WATCHED = f"""
+    SELECT sum(views)::BIGINT AS views, count(*) AS titles,
+        (SELECT count(*) FROM gold.ott_dim_user) AS users,
+        (SELECT count(DISTINCT user_key) FROM gold.ott_recommendations) AS served
+    FROM gold.ott_popular_movies JOIN gold.ott_dim_title USING (title_key)
+    WHERE period = coalesce($day, 'overall') AND {IN_GENRE}"""
+ENGAGEMENT = """
+    SELECT g.genre AS name, e.users_preferring, e.viewers, e.views, e.minutes, e.average_score
+    FROM gold.ott_genre_engagement AS e JOIN prepared.genres AS g ON lower(g.genre) = e.genre
+    ORDER BY e.minutes DESC, name"""
+BY_DAY = f"""
+    SELECT period AS day, sum(views)::BIGINT AS views
+    FROM gold.ott_popular_movies JOIN gold.ott_dim_title USING (title_key)
+    WHERE watched_date IS NOT NULL AND {IN_GENRE}
+    GROUP BY ALL ORDER BY day DESC LIMIT {MOST_DAYS}"""
+POPULAR = f"""
+    SELECT p.rank, t.title, year(t.premiere) AS premiered, p.viewers, p.views, p.imdb_score
+    FROM gold.ott_popular_movies AS p JOIN gold.ott_dim_title AS t USING (title_key)
+    WHERE p.period = coalesce($day, 'overall') AND {IN_GENRE}
+    ORDER BY p.rank, t.title, title_key LIMIT {TOP}"""
+FIRST_USER = "SELECT min(user_key) AS user_key FROM gold.ott_recommendations"
+ABOUT_USER = """
+    SELECT user_key, signup_date, country, preferred_genres
+    FROM gold.ott_dim_user WHERE user_key = $user"""
+RECOMMENDED = """
+    SELECT r.rank, t.title, year(t.premiere) AS premiered, r.genre, r.score, r.reason
+    FROM gold.ott_recommendations AS r JOIN gold.ott_dim_title AS t USING (title_key)
+    WHERE r.user_key = $user ORDER BY r.rank"""
+SEARCH = f"""
+    SELECT user_key, country, preferred_genres FROM gold.ott_dim_user
+    WHERE starts_with(user_key, lower($text)) OR lower(country) = lower($text)
+        OR list_contains(preferred_genres, lower($text))
+    ORDER BY starts_with(user_key, lower($text)) DESC, user_key LIMIT {HITS}"""
+
+
+@dataclass(frozen=True)
+class Audience:
+    """What the page shows; without users, `user` is None."""
+
+    state: State
+    watched: Row
+    engagement: list[Row]
+    by_day: list[Row]
+    popular: list[Row]
+    user: Row | None
+    recommended: list[Row]
+
+
+async def load(snapshot: Snapshot, state: State) -> Audience:
+    """Ask for everything on the page at once; without a chosen user the first one is taken."""
+    user = state["user"]
+    if user is None:
+        user = (await snapshot.ask(FIRST_USER))[0]["user_key"]
+    chosen = {"genre": state["genre"], "day": state["day"], "user": user}
+    (watched,), engagement, by_day, popular, about, recommended = await asyncio.gather(
+        snapshot.ask(WATCHED, **chosen),
+        snapshot.ask(ENGAGEMENT),
+        snapshot.ask(BY_DAY, **chosen),
+        snapshot.ask(POPULAR, **chosen),
+        snapshot.ask(ABOUT_USER, **chosen),
+        snapshot.ask(RECOMMENDED, **chosen),
+    )
+    return Audience(
+        state, watched, engagement, by_day[::-1], popular, about[0] if about else None, recommended
+    )
+
+
+async def search(snapshot: Snapshot, sought: str) -> list[Option]:
+    """Search users by the beginning of their key, by country, or by a genre they prefer."""
+    rows = await snapshot.ask(SEARCH, text=sought.strip())
+    return [
+        Option(
+            row["user_key"],
+            row["user_key"],
+            " · ".join(filter(None, [row["country"], ", ".join(row["preferred_genres"])])),
+        )
+        for row in rows
+    ]
+
+
+def build(visit: Visit) -> Callable[[Audience], None]:
+    """Make the page's parts."""
+
+    async def hits(sought: str) -> list[Option]:
+        return await search(await visit.snapshot(), sought)
+
+    kpis = KpiCards(
+        ["Views", "Titles watched", "Views a title", "Users", "Users with recommendations"]
+    )
+    days = ChartCard(
+        "Views a day", "Watch events by day (UTC). Click a bar to look at that day.",
+        span=7, height=320, pick=visit.toggle,
+    )  # fmt: skip
+    genres = ChartCard(
+        "Hours watched by genre", "A title of two genres counts in both. Click a bar to filter.",
+        span=5, height=320, pick=visit.toggle,
+    )  # fmt: skip
+    engagement = TableCard(
+        "Engagement by genre", "Users who prefer a genre, and those who watched it, over all days.",
+        span=6, pick=visit.toggle,
+        columns=["Genre", "Prefer it#", "Viewers#", "Views#", "Hours#", "Mean score#"],
+    )  # fmt: skip
+    popular = TableCard(
+        "Popular movies", "By viewers, then views; of the chosen day, or over all days.", span=6,
+        columns=["#", "Title", "Premiere#", "Viewers#", "Views#", "Score#"],
+    )  # fmt: skip
+    with box("section", "card span-12 about"):
+        picker = Picker(
+            "Search a user by key, country or genre", hits, lambda key: visit.change(user=key)
+        )
+        with box("div"):
+            name = text("h2", "Loading …", "name")
+            note = text("p", "", "note")
+    recommended = TableCard(
+        "Recommendations", "For the user above: titles not watched yet, and why.",
+        columns=["#", "Title", "Premiere#", "Genre", "Score#", "Reason"],
+    )  # fmt: skip
+
+    def show(data: Audience) -> None:
+        none = nothing(data.state)
+        kpis.show(figures(data.watched))
+        days.show(day_bars(data) or none)
+        genres.show(genre_bars(data) or none)
+        engagement.show(engagement_rows(data) or none)
+        popular.show(popular_rows(data.popular) or none)
+        picker.show(data.user["user_key"] if data.user else "")
+        name.set_text(f"User {data.user['user_key']}" if data.user else "No users")
+        note.set_text(describe(data.user) if data.user else "Nothing is known of any user.")
+        recommended.show(recommended_rows(data.recommended) or "No recommendations")
+
+    return show
+
+
+def nothing(state: State) -> str:
+    """Say what there is none of."""
+    of = f" of {show_day(state['day'])}" if state["day"] else ""
+    return f"No views{of}" + (f" in {state['genre']}" if state["genre"] else "")
+
+
+def describe(user: Row) -> str:
+    """Say what is known of a user, in a line."""
+    liked = ", ".join(user["preferred_genres"])
+    since = f"since {user['signup_date']:%-d %b %Y}" if user["signup_date"] else ""
+    return " · ".join(
+        filter(
+            None, [user["country"], since, f"prefers {liked}" if liked else "no preferred genres"]
+        )
+    )
+
+
+def figures(watched: Row) -> list[Kpi]:
+    """Return the cards of figures."""
+    views, titles = watched["views"] or 0, watched["titles"]
+    return [
+        Kpi(words.count(views), "watch events"),
+        Kpi(words.count(titles), "with a view or more"),
+        Kpi(words.decimal(views / titles if titles else 0), "on average"),
+        Kpi(words.count(watched["users"]), "registered"),
+        Kpi(words.count(watched["served"]), "have titles to be offered"),
+    ]
+
+
+def day_bars(data: Audience) -> Figure | None:
+    """Draw the views of each day."""
+    if not data.by_day:
+        return None
+    chosen = data.state["day"]
+    picks = [{"day": row["day"]} for row in data.by_day]
+    points = [
+        Point(
+            row["views"],
+            f"{show_day(row['day'])}\n{words.plural(row['views'], 'view')}",
+            pick,
+            faded=chosen not in {None, row["day"]},
+        )
+        for row, pick in zip(data.by_day, picks, strict=True)
+    ]
+    days = [show_day(row["day"]) for row in data.by_day]
+    return Figure(
+        charts.bars([day.rpartition(" ")[0] for day in days], points, unit="Views"),
+        f"Bars: views a day from {days[0]} to {days[-1]}.",
+        ["Day", "Views#"],
+        [(day, words.count(row["views"])) for day, row in zip(days, data.by_day, strict=True)],
+        picks,
+    )
+
+
+def genre_bars(data: Audience) -> Figure | None:
+    """Draw the hours watched of each genre."""
+    rows = [row for row in data.engagement if row["minutes"]][:15]
+    if not rows:
+        return None
+    chosen = data.state["genre"]
+    picks = [{"genre": row["name"]} for row in rows]
+    points = [
+        Point(
+            round(row["minutes"] / 60),
+            f"{row['name']}\n{words.count(row['minutes'] / 60)} hours, "
+            f"{words.plural(row['viewers'], 'viewer')}",
+            pick,
+            faded=chosen not in {None, row["name"]},
+        )
+        for row, pick in zip(rows, picks, strict=True)
+    ]
+    return Figure(
+        charts.bars([row["name"] for row in rows], points, horizontal=True),
+        f"Bars: hours watched of {words.plural(len(rows), 'genre')}; "
+        f"the most of {rows[0]['name']}.",
+        ["Genre", "Hours#"],
+        [(row["name"], words.count(row["minutes"] / 60)) for row in rows],
+        picks,
+    )
+
+
+def engagement_rows(data: Audience) -> list[TableRow]:
+    """Return the engagement with the genres, or with the chosen one."""
+    chosen = data.state["genre"]
+    return [
+        (
+            (
+                row["name"],
+                words.count(row["users_preferring"]),
+                words.count(row["viewers"]),
+                words.count(row["views"]),
+                words.count(row["minutes"] / 60),
+                words.decimal(row["average_score"]),
+            ),
+            {"genre": row["name"]},
+        )
+        for row in data.engagement
+        if chosen in {None, row["name"]}
+    ]
+
+
+def popular_rows(rows: list[Row]) -> list[TableRow]:
+    """Return the popular titles as a table; a rank is that among all titles."""
+    return [
+        (
+            (
+                str(row["rank"]),
+                row["title"],
+                words.year(row["premiered"]),
+                words.count(row["viewers"]),
+                words.count(row["views"]),
+                words.decimal(row["imdb_score"]),
+            ),
+            None,
+        )
+        for row in rows
+    ]
+
+
+def recommended_rows(rows: list[Row]) -> list[TableRow]:
+    """Return what a user is offered as a table."""
+    return [
+        (
+            (
+                str(row["rank"]),
+                row["title"],
+                words.year(row["premiered"]),
+                row["genre"],
+                words.decimal(row["score"]),
+                row["reason"],
+            ),
+            None,
+        )
+        for row in rows
+    ]
+
+
+PAGE = Page(
+    path="/audience",
+    title="Audience",
+    says="What users of the streaming service watch and prefer, and what each is recommended.",
+    fields=(DAY, USER),
+    slicers=(GENRE,),
+    load=load,
+    build=build,
+)

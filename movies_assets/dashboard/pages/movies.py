@@ -1,0 +1,378 @@
+"""The page of movies: how many, of which genres, how they are rated, and the best of them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from movies_assets.dashboard import charts, words
+from movies_assets.dashboard.charts import Figure, Point
+from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, one_of, whole
+from movies_assets.dashboard.layout import Page, Visit
+from movies_assets.dashboard.parts import ChartCard, Kpi, KpiCards, TableCard, TableRow
+from movies_assets.dashboard.prepared import ENOUGH_VOTES
+from movies_assets.dashboard.reader import Row, Snapshot
+
+BANDS = ("Excellent", "Great", "Good", "OK", "Unknown")
+TOP = 25
+# Genres with a layer of their own; a stack of more cannot be read.
+LAYERS = 7
+STEPS = tuple(range(2, 21))
+VOTE_STEPS = tuple(range(14))
+
+
+def show_rating(step: int) -> str:
+    """Say the ratings of a step, half a point: from 7.5 to 7.9."""
+    return f"{step / 2:.1f}" if step == STEPS[-1] else f"{step / 2:.1f}–{step / 2 + 0.4:.1f}"  # noqa: RUF001
+
+
+def show_votes(step: int) -> str:
+    """Say from how many votes on a step is: two a power of ten, `300+`."""
+    return f"{words.short((3 if step % 2 else 1) * 10 ** (step // 2))}+"
+
+
+def show_decade(decade: int) -> str:
+    """Say a decade: `1990s`."""
+    return f"{decade}s"
+
+
+DECADE = Field("decade", "Decade", whole(1870, 2100), show=show_decade)
+BAND = Field("band", "Rating band", one_of(*BANDS))
+RATING = Field("rating", "Rating", whole(STEPS[0], STEPS[-1]), show=show_rating)
+VOTES = Field("votes", "Votes", whole(VOTE_STEPS[0], VOTE_STEPS[-1]), show=show_votes)
+FIELDS = (DECADE, BAND, RATING, VOTES)
+
+# A movie has a row a genre: with a genre chosen each movie has one, without, its first one counts.
+CHOSEN = """
+    ($first IS NULL OR start_year >= $first) AND ($last IS NULL OR start_year <= $last)
+    AND ($decade IS NULL OR decade = $decade) AND ($band IS NULL OR rating_band = $band)
+    AND ($rating IS NULL OR rating_step = $rating) AND ($votes IS NULL OR votes_step = $votes)
+"""
+ONCE = f"CASE WHEN $genre IS NULL THEN is_first ELSE genre = $genre END AND {CHOSEN}"
+
+KPIS = f"""
+    SELECT coalesce(sum(movies), 0)::BIGINT AS movies, coalesce(sum(rated), 0)::BIGINT AS rated,
+        coalesce(sum(votes), 0)::BIGINT AS votes,
+        sum(weighted) / nullif(sum(votes_of_rated), 0) AS weighted,
+        sum(ratings) / nullif(sum(rated), 0) AS mean
+    FROM prepared.cells WHERE {ONCE}"""
+RUNTIME = f"SELECT median(runtime_minutes) AS runtime FROM prepared.movies WHERE {ONCE}"
+BY_GENRE_AND_DECADE = f"""
+    SELECT genre::VARCHAR AS genre, decade, sum(movies)::BIGINT AS movies
+    FROM prepared.cells WHERE {CHOSEN} GROUP BY cells.genre, decade ORDER BY decade, cells.genre"""
+BY_GENRE = f"""
+    SELECT genre::VARCHAR AS genre, sum(movies)::BIGINT AS movies
+    FROM prepared.cells WHERE {CHOSEN} GROUP BY cells.genre ORDER BY movies DESC, cells.genre"""
+BY_BAND = f"""
+    SELECT rating_band::VARCHAR AS rating_band, sum(movies)::BIGINT AS movies
+    FROM prepared.cells WHERE {ONCE} GROUP BY cells.rating_band"""
+BY_RATING_AND_VOTES = f"""
+    SELECT rating_step, votes_step, sum(movies)::BIGINT AS movies FROM prepared.cells
+    WHERE {ONCE} AND rating_step IS NOT NULL AND votes_step IS NOT NULL GROUP BY ALL"""
+BEST = f"""
+    SELECT movie_key, primary_title, start_year, rating, votes
+    FROM prepared.known WHERE {ONCE}
+    ORDER BY rating DESC NULLS LAST, votes DESC, movie_key LIMIT {TOP}"""
+TRENDING = f"""
+    SELECT rank, primary_title, start_year, votes_gained, rating, rating_change
+    FROM prepared.trending WHERE {ONCE} ORDER BY rank LIMIT {TOP}"""
+
+
+@dataclass(frozen=True)
+class Movies:
+    """What the page shows."""
+
+    state: State
+    kpis: Row
+    by_genre_and_decade: list[Row]
+    by_genre: list[Row]
+    by_band: list[Row]
+    cells: list[Row]
+    best: list[Row]
+    trending: list[Row]
+
+
+async def load(snapshot: Snapshot, state: State) -> Movies:
+    """Ask for everything on the page at once.
+
+    A chart leaves out what is chosen by itself: so it still shows what else could be.
+    """
+    first, last = state["years"] or (None, None)
+    chosen = {one.name: state[one.name] for one in (GENRE, *FIELDS)}
+    chosen |= {"first": first, "last": last}
+    answers = await asyncio.gather(
+        snapshot.ask(KPIS, **chosen),
+        snapshot.ask(RUNTIME, **chosen),
+        snapshot.ask(BY_GENRE_AND_DECADE, **chosen | {"decade": None}),
+        snapshot.ask(BY_GENRE, **chosen),
+        snapshot.ask(BY_BAND, **chosen | {"band": None}),
+        snapshot.ask(BY_RATING_AND_VOTES, **chosen | {"rating": None, "votes": None}),
+        snapshot.ask(BEST, **chosen),
+        snapshot.ask(TRENDING, **chosen),
+    )
+    (kpis,), (runtime,), *others = answers
+    return Movies(state, kpis | runtime, *others)
+
+
+def build(visit: Visit) -> Callable[[Movies], None]:
+    """Make the page's parts."""
+    kpis = KpiCards(["Movies", "Votes", "Average rating", "Mean rating", "Median running time"])
+    share = ChartCard(
+        "Genres by decade",
+        "Share of a decade's genre entries; a movie has up to three. Click a layer to filter.",
+        span=8, height=360, pick=visit.toggle,
+    )  # fmt: skip
+    genres = ChartCard(
+        "Movies by genre", "Click a bar to filter.", span=4, height=360, pick=visit.toggle
+    )
+    heat = ChartCard(
+        "Ratings and votes", "Movies by rating and number of votes. Click a cell to filter.",
+        span=8, height=380, pick=visit.toggle,
+    )  # fmt: skip
+    bands = ChartCard(
+        "Rating bands", "Excellent from 8, Great from 7, Good from 6.", span=4, height=380,
+        pick=visit.toggle,
+    )  # fmt: skip
+    best = TableCard(
+        "Top movies", f"The best rated with {words.count(ENOUGH_VOTES)} votes or more.", span=6,
+        columns=["#", "Title", "Year#", "Rating#", "Votes#"],
+    )  # fmt: skip
+    trending = TableCard(
+        "Trending", "Votes gained since the run date before.", span=6,
+        columns=["#", "Title", "Year#", "Votes gained#", "Rating#"],
+    )  # fmt: skip
+
+    def show(data: Movies) -> None:
+        none = nothing(data.state)
+        kpis.show(figures(data.kpis))
+        share.show(genre_shares(data) or none)
+        genres.show(genre_bars(data) or none)
+        heat.show(rating_heat(data) or none)
+        bands.show(band_bars(data) or none)
+        best.show(best_rows(data.best) or f"{none} with {words.count(ENOUGH_VOTES)} votes or more")
+        trending.show(trending_rows(data.trending) or f"{none} among the trending titles")
+
+    return show
+
+
+def nothing(state: State) -> str:
+    """Say what there is none of: `No movies of 1920 in Horror`."""
+    said = ["No movies"]
+    if state["years"]:
+        said.append(
+            f"of {YEARS.show(state['years'])}".replace("of from", "from").replace(
+                "of until", "until"
+            )
+        )
+    if state["genre"]:
+        said.append(f"in {state['genre']}")
+    others = [
+        f"{one.label.lower()} {one.show(state[one.name])}"
+        for one in FIELDS
+        if state[one.name] is not None
+    ]
+    if others:
+        said.append(f"with {' and '.join(others)}")
+    return " ".join(said)
+
+
+def figures(kpis: Row) -> list[Kpi]:
+    """Return the cards of figures."""
+    return [
+        Kpi(words.count(kpis["movies"]), f"{words.count(kpis['rated'])} of them rated"),
+        Kpi(words.short(kpis["votes"]), f"{words.count(kpis['votes'] or 0)} votes"),
+        Kpi(words.decimal(kpis["weighted"]), "of 10, weighted by votes"),
+        Kpi(words.decimal(kpis["mean"]), "of 10, each movie counts once"),
+        Kpi(words.minutes(kpis["runtime"]), "half of the movies are longer"),
+    ]
+
+
+def genre_shares(data: Movies) -> Figure | None:
+    """Draw the share of each genre in each decade, the rarer genres as one."""
+    rows = [row for row in data.by_genre_and_decade if row["decade"] is not None]
+    if not rows:
+        return None
+    cells: dict[tuple[str, int], int] = {}
+    by_size: dict[str, int] = {}
+    for row in rows:
+        by_size[row["genre"]] = by_size.get(row["genre"], 0) + row["movies"]
+    largest = sorted(by_size, key=lambda name: (-by_size[name], name))[:LAYERS]
+    if data.state["genre"] in by_size and data.state["genre"] not in largest:
+        largest[-1] = data.state["genre"]
+    names = largest + ([charts.OTHER] if len(by_size) > len(largest) else [])
+    sums: dict[int, int] = {}
+    for row in rows:
+        name = row["genre"] if row["genre"] in largest else charts.OTHER
+        cells[name, row["decade"]] = cells.get((name, row["decade"]), 0) + row["movies"]
+        sums[row["decade"]] = sums.get(row["decade"], 0) + row["movies"]
+    decades = sorted(sums)
+    chosen = (data.state["genre"], data.state["decade"])
+    series = {
+        name: [
+            _share(name, decade, cells.get((name, decade), 0), sums[decade], chosen)
+            for decade in decades
+        ]
+        for name in names
+    }
+    return Figure(
+        charts.stacked(
+            [show_decade(decade) for decade in decades], series, formatter=charts.SHARE, highest=1
+        ),
+        f"Stacked bars: share of genres in each decade from {show_decade(decades[0])} to "
+        f"{show_decade(decades[-1])}. The most frequent genre is {largest[0]}.",
+        ["Decade", "Genre", "Movies#", "Share#"],
+        [
+            (show_decade(decade), name, words.count(n), words.percent(n / sums[decade]))
+            for decade in decades
+            for name in names
+            if (n := cells.get((name, decade), 0))
+        ],
+        [
+            {"decade": str(decade)} | ({"genre": name} if name != charts.OTHER else {})
+            for decade in decades
+            for name in names
+            if cells.get((name, decade), 0)
+        ],
+    )
+
+
+def _share(name: str, decade: int, number: int, total: int, chosen: tuple[Any, Any]) -> Point:
+    genre, chosen_decade = chosen
+    return Point(
+        round(number / total, 4),
+        f"{name}, {show_decade(decade)}\n{words.plural(number, 'movie')}\n"
+        f"{words.percent(number / total)} of the decade's entries",
+        {"decade": str(decade)} | ({"genre": name} if name != charts.OTHER else {}),
+        faded=genre not in {None, name} or chosen_decade not in {None, decade},
+    )
+
+
+def genre_bars(data: Movies) -> Figure | None:
+    """Draw the number of movies of each genre."""
+    rows = data.by_genre[:12]
+    chosen = data.state["genre"]
+    if chosen and chosen not in {row["genre"] for row in rows}:
+        rows = rows[:-1] + [row for row in data.by_genre if row["genre"] == chosen]
+    return _bars(rows, "genre", chosen, horizontal=True) if rows else None
+
+
+def band_bars(data: Movies) -> Figure | None:
+    """Draw the number of movies of each rating band."""
+    counted = {row["rating_band"]: row for row in data.by_band}
+    rows = [counted[band] for band in BANDS if band in counted]
+    return _bars(rows, "rating_band", data.state["band"], horizontal=False) if rows else None
+
+
+def _bars(rows: list[Row], column: str, chosen: str | None, *, horizontal: bool) -> Figure:
+    """Draw movies by a column; a click chooses its value."""
+    name = "genre" if column == "genre" else "band"
+    picks = [{name: row[column]} for row in rows]
+    points = [
+        Point(
+            row["movies"],
+            f"{row[column]}\n{words.plural(row['movies'], 'movie')}",
+            pick,
+            faded=chosen not in {None, row[column]},
+        )
+        for row, pick in zip(rows, picks, strict=True)
+    ]
+    names = [row[column] for row in rows]
+    most = max(rows, key=lambda row: row["movies"])
+    return Figure(
+        charts.bars(names, points, horizontal=horizontal),
+        f"Bars: movies of {len(rows)} {'genres' if name == 'genre' else 'rating bands'}; the most, "
+        f"{words.count(most['movies'])}, are {most[column]}.",
+        ["Genre" if name == "genre" else "Rating band", "Movies#"],
+        [(row[column], words.count(row["movies"])) for row in rows],
+        picks,
+    )
+
+
+def rating_heat(data: Movies) -> Figure | None:
+    """Draw how many movies have a rating and a number of votes."""
+    if not data.cells:
+        return None
+    highest = max(row["votes_step"] for row in data.cells)
+    vote_steps = [step for step in VOTE_STEPS if step <= highest]
+    cells = sorted(data.cells, key=lambda row: (row["rating_step"], row["votes_step"]))
+    chosen = (data.state["rating"], data.state["votes"])
+    picks = [{"rating": str(row["rating_step"]), "votes": str(row["votes_step"])} for row in cells]
+    points = [
+        Point(
+            [row["votes_step"], row["rating_step"] - STEPS[0], row["movies"]],
+            f"Rating {show_rating(row['rating_step'])}, {show_votes(row['votes_step'])} votes\n"
+            f"{words.plural(row['movies'], 'movie')}",
+            pick,
+            faded=chosen not in {(None, None), (row["rating_step"], row["votes_step"])},
+        )
+        for row, pick in zip(cells, picks, strict=True)
+    ]
+    most = max(cells, key=lambda row: row["movies"])
+    return Figure(
+        charts.heat(
+            [show_votes(step) for step in vote_steps],
+            [f"{step / 2:.1f}" for step in STEPS],
+            points,
+            scale=(0, most["movies"]),
+            column_name="Votes",
+            row_name="Rating",
+            ends=("none", words.count(most["movies"])),
+        ),
+        f"Heat map: movies by rating and votes; the most, {words.count(most['movies'])}, have a "
+        f"rating of {show_rating(most['rating_step'])} and {show_votes(most['votes_step'])} votes.",
+        ["Rating", "Votes#", "Movies#"],
+        [
+            (
+                show_rating(row["rating_step"]),
+                show_votes(row["votes_step"]),
+                words.count(row["movies"]),
+            )
+            for row in cells
+        ],
+        picks,
+    )
+
+
+def best_rows(rows: list[Row]) -> list[TableRow]:
+    """Return the best movies as a table."""
+    return [
+        (
+            (
+                str(rank),
+                row["primary_title"],
+                words.year(row["start_year"]),
+                words.decimal(row["rating"]),
+                words.count(row["votes"]),
+            ),
+            None,
+        )
+        for rank, row in enumerate(rows, 1)
+    ]
+
+
+def trending_rows(rows: list[Row]) -> list[TableRow]:
+    """Return the trending movies as a table."""
+    return [
+        (
+            (
+                str(row["rank"]),
+                row["primary_title"],
+                words.year(row["start_year"]),
+                words.signed(row["votes_gained"], 0),
+                f"{words.decimal(row['rating'])} ({words.signed(row['rating_change'])})",
+            ),
+            None,
+        )
+        for row in rows
+    ]
+
+
+PAGE = Page(
+    path="/",
+    title="Movies",
+    says="Movies of IMDb: genres over the decades, ratings and votes, the best and the trending.",
+    fields=FIELDS,
+    slicers=(YEARS, GENRE),
+    load=load,
+    build=build,
+)

@@ -1,0 +1,318 @@
+"""The page of quality: runs, checks, quarantine, how fresh tables are, and their rows over time."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from movies_assets.dashboard import charts, theme, words
+from movies_assets.dashboard.charts import Figure, Point
+from movies_assets.dashboard.filters import Field, State, matching, one_of
+from movies_assets.dashboard.layout import Page, Visit
+from movies_assets.dashboard.parts import ChartCard, Kpi, KpiCards, TableCard, TableRow, box
+from movies_assets.dashboard.queries import quality as queries
+from movies_assets.dashboard.reader import Row, Snapshot
+
+# From bad to good, each with a sign of its own: colours are not needed.
+VERDICTS = {
+    "failed": ("▼", theme.BAD),
+    "warned": ("●", theme.FAIR),
+    "not run": ("○", theme.MUTED),
+    "passed": ("▲", theme.GOOD),
+}
+STATUSES = {"success": "▲ succeeded", "failure": "▼ failed", "canceled": "○ canceled"}
+
+VERDICT = Field("verdict", "Verdict", one_of(*VERDICTS))
+TABLE = Field(
+    "table",
+    "Table",
+    matching(r"(bronze|silver|gold)\.\w{1,80}"),
+    known="SELECT 1 FROM meta.tables WHERE table_name = $value",
+)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What the page shows; `profiled` is the table whose rows are drawn over time."""
+
+    state: State
+    profiled: str | None
+    figures: Row
+    runs: list[Row]
+    verdicts: list[Row]
+    checks: list[Row]
+    quarantine: list[Row]
+    freshness: list[Row]
+    history: list[Row]
+
+
+async def load(snapshot: Snapshot, state: State) -> Quality:
+    """Ask for everything on the page at once."""
+    chosen = {"table": state["table"], "verdict": state["verdict"]}
+    if state["table"]:
+        profiled = state["table"]
+    else:
+        found = await snapshot.ask(queries.MOST_PROFILED)
+        profiled = found[0]["table_name"] if found else None
+    (figures,), *others = await asyncio.gather(
+        snapshot.ask(queries.FIGURES, **chosen),
+        snapshot.ask(queries.LAST_RUNS),
+        snapshot.ask(queries.VERDICTS, **chosen),
+        snapshot.ask(queries.CHECKS, **chosen),
+        snapshot.ask(queries.QUARANTINE, **chosen),
+        snapshot.ask(queries.FRESHNESS, **chosen),
+        snapshot.ask(queries.HISTORY, table=profiled),
+    )
+    return Quality(state, profiled, figures, *others)
+
+
+def build(visit: Visit) -> Callable[[Quality], None]:
+    """Make the page's parts."""
+    kpis = KpiCards(
+        ["Checks passed", "Warned or failed", "Rows in quarantine", "Tables", "Failed runs"]
+    )
+    verdicts = ChartCard(
+        "Verdicts", "Checks by how they went last. Click a bar to filter.", span=4, height=260,
+        pick=visit.toggle,
+    )  # fmt: skip
+    history = ChartCard(
+        "Rows over time",
+        "Of one table: all its rows, or those a day where partitions are profiled one by one. "
+        "Choose another table below.",
+        span=8, height=260, pick=None,
+    )  # fmt: skip
+    with box("div", "wide-table"):
+        checks = TableCard(
+            "Checks", "Those that failed and warned come first. Click a table to see only it.",
+            columns=["Table", "Check", "Verdict", "What it found, or asks", "Evaluated"],
+            pick=visit.toggle,
+        )  # fmt: skip
+    with box("div", "mid-table"):
+        quarantine = TableCard(
+            "Quarantine", "Rows that broke a rule. They are kept apart, with the rules they broke.",
+            span=6, columns=["Table", "Broken rules", "Rows#", "Partitions#"], pick=visit.toggle,
+        )  # fmt: skip
+        runs = TableCard(
+            "Runs", f"The last {queries.RUNS}, whatever table is chosen.", span=6,
+            columns=["Job", "Partitions", "Status", "Started", "Took#"],
+        )  # fmt: skip
+        freshness = TableCard(
+            "Freshness", "When tables were written last, the longest ago first.",
+            columns=["Table", "Written", "Before publishing#", "Newest partition", "Rows#"],
+            pick=visit.toggle,
+        )  # fmt: skip
+
+    def show(data: Quality) -> None:
+        table = data.state["table"]
+        of_table = f" of {table}" if table else ""
+        kpis.show(figures(data.figures))
+        verdicts.show(verdict_bars(data) or f"No checks{of_table}")
+        history.show(row_bars(data) or f"No profiles{of_table} yet: a run writes them")
+        checks.show(check_rows(data.checks) or no_checks(data.state))
+        quarantine.show(quarantine_rows(data.quarantine) or f"No rows{of_table} are in quarantine")
+        runs.show(run_rows(data.runs) or "No run has been recorded")
+        freshness.show(freshness_rows(data.freshness) or "There are no tables")
+
+    return show
+
+
+def no_checks(state: State) -> str:
+    """Say what there is none of: `No checks of gold.a that failed`."""
+    of_table = f" of {state['table']}" if state["table"] else ""
+    verdict = state["verdict"]
+    said = {None: "", "not run": " that have not run"}.get(verdict, f" that {verdict}")
+    return f"No checks{of_table}{said}"
+
+
+def figures(row: Row) -> list[Kpi]:
+    """Return the cards of figures."""
+    unsound = row["warned"] + row["failed"]
+    not_run = row["checks"] - row["passed"] - unsound
+    return [
+        Kpi(
+            words.count(row["passed"]),
+            f"of {words.count(row['checks'])}" + (f", {not_run} not run yet" if not_run else ""),
+        ),
+        Kpi(
+            words.count(unsound),
+            f"{words.count(row['warned'])} warned, {words.count(row['failed'])} failed",
+            "bad" if row["failed"] else "fair" if unsound else "good",
+        ),
+        Kpi(
+            words.count(row["refused"]),
+            f"of {words.plural(row['refusing'], 'table')}",
+            "fair" if row["refused"] else "good",
+        ),
+        Kpi(
+            words.count(row["tables"]),
+            f"{row['unwritten']} not written yet" if row["unwritten"] else "all of them written",
+        ),
+        Kpi(
+            words.count(row["broken"]),
+            f"of the last {words.plural(row['runs'], 'run')}",
+            "bad" if row["broken"] else "good",
+        ),
+    ]
+
+
+def verdict_bars(data: Quality) -> Figure | None:
+    """Draw how many checks passed, warned, failed, or were not run."""
+    counted = {row["verdict"]: row["checks"] for row in data.verdicts}
+    if not counted:
+        return None
+    chosen = data.state["verdict"]
+    points = [
+        Point(
+            counted.get(verdict, 0),
+            f"{verdict}\n{words.plural(counted.get(verdict, 0), 'check')}",
+            {"verdict": verdict},
+            faded=chosen not in {None, verdict},
+            color=color,
+        )
+        for verdict, (_, color) in VERDICTS.items()
+    ]
+    return Figure(
+        charts.bars([signed(verdict) for verdict in VERDICTS], points, horizontal=True),
+        "Bars: "
+        + ", ".join(
+            f"{words.plural(counted.get(verdict, 0), 'check')} {verdict}" for verdict in VERDICTS
+        ),
+        ["Verdict", "Checks#"],
+        [(signed(verdict), words.count(counted.get(verdict, 0))) for verdict in VERDICTS],
+        [{"verdict": verdict} for verdict in VERDICTS],
+    )
+
+
+def signed(verdict: str) -> str:
+    """Return a verdict with its sign."""
+    return words.unbroken(f"{VERDICTS[verdict][0]} {verdict}")
+
+
+def row_bars(data: Quality) -> Figure | None:
+    """Draw the rows of each partition that was profiled, the oldest first.
+
+    A profile is of a day, of a range of days, or of the whole table: rows of the first two are
+    drawn as rows a day, and never beside those of a whole table.
+    """
+    if not data.history:
+        return None
+    is_whole = data.history[0]["is_whole_table"]
+    rows = [row for row in reversed(data.history) if row["is_whole_table"] == is_whole]
+    points = [
+        Point(row["rows"] if is_whole else round(row["rows"] / row["days"], 2), rows_said(row))
+        for row in rows
+    ]
+    unit = "rows" if is_whole else "rows a day"
+    return Figure(
+        charts.bars([days_said(row) for row in rows], points, unit=f"{data.profiled}: {unit}"),
+        f"Bars: {unit} of {data.profiled} in {words.plural(len(rows), 'partition')}; the newest, "
+        f"{rows[-1]['partition']}, has {words.short(points[-1].value)}.",
+        ["Partition", "Rows#", "Days#"],
+        [
+            (
+                days_said(row),
+                words.count(row["rows"]),
+                "all" if is_whole else words.count(row["days"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+def days_said(row: Row) -> str:
+    """Say a partition: a day, or a range of days."""
+    return str(row["partition"]).replace("...", " to ")
+
+
+def rows_said(row: Row) -> str:
+    """Say how many rows a partition has, and what that counts."""
+    rows = words.plural(row["rows"], "row")
+    if row["is_whole_table"]:
+        return f"{days_said(row)}\n{rows} in the whole table"
+    if row["days"] == 1:
+        return f"{days_said(row)}\n{rows}"
+    each = words.decimal(row["rows"] / row["days"])
+    return f"{days_said(row)}\n{rows} in {row['days']} days\n{each} a day"
+
+
+def check_rows(rows: list[Row]) -> list[TableRow]:
+    """Return the checks as a table; of those that passed, what they ask."""
+    return [
+        (
+            (
+                row["table_name"],
+                row["check_name"],
+                signed(row["verdict"])
+                + (", blocks" if row["is_blocking"] and row["verdict"] == "failed" else ""),
+                (row["description"] if row["verdict"] == "passed" else row["finding"])
+                or row["description"]
+                or words.NONE,
+                words.unbroken(words.instant(row["evaluated_at"])),
+            ),
+            {"table": row["table_name"]},
+        )
+        for row in rows
+    ]
+
+
+def quarantine_rows(rows: list[Row]) -> list[TableRow]:
+    """Return what is in quarantine as a table."""
+    return [
+        (
+            (
+                row["table_name"],
+                row["broken_rules"],
+                words.count(row["rows"]),
+                words.count(row["partitions"]),
+            ),
+            {"table": row["table_name"]},
+        )
+        for row in rows
+    ]
+
+
+def run_rows(rows: list[Row]) -> list[TableRow]:
+    """Return the runs as a table."""
+    return [
+        (
+            (
+                row["job"],
+                words.unbroken(row["partitions"] or words.NONE),
+                words.unbroken(STATUSES.get(str(row["status"]), str(row["status"]))),
+                words.unbroken(words.instant(row["started_at"])),
+                words.unbroken(words.duration(row["seconds"])),
+            ),
+            None,
+        )
+        for row in rows
+    ]
+
+
+def freshness_rows(rows: list[Row]) -> list[TableRow]:
+    """Return how fresh tables are as a table."""
+    return [
+        (
+            (
+                row["table_name"],
+                words.unbroken(
+                    words.instant(row["materialized_at"]) if row["materialized_at"] else "never"
+                ),
+                words.unbroken(words.duration(row["seconds"])),
+                row["newest_partition"] or words.NONE,
+                words.count(row["rows"]),
+            ),
+            {"table": row["table_name"]},
+        )
+        for row in rows
+    ]
+
+
+PAGE = Page(
+    path="/quality",
+    title="Quality",
+    says="How the data is: checks and what they found, rows that were refused, runs, and how fresh "
+    "each table is.",
+    fields=(TABLE, VERDICT),
+    slicers=(),
+    load=load,
+    build=build,
+)

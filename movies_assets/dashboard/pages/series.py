@@ -1,0 +1,382 @@
+"""The page of series: one series, its figures, and how its episodes are rated."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from movies_assets.dashboard import charts, theme, words
+from movies_assets.dashboard.charts import Figure, Point
+from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, whole
+from movies_assets.dashboard.layout import Page, Visit
+from movies_assets.dashboard.parts import (
+    ChartCard,
+    Kpi,
+    KpiCards,
+    Option,
+    Picker,
+    TableCard,
+    TableRow,
+    Tone,
+    box,
+    text,
+)
+from movies_assets.dashboard.reader import Row, Snapshot
+
+SERIES = Field(
+    "series",
+    "Series",
+    whole(1, 999_999_999),
+    known="SELECT 1 FROM gold.imdb_dim_series WHERE series_key = $value",
+    has_chip=False,
+)
+SEASON = Field("season", "Season", whole(-1, 9_999))
+
+HITS = 50
+SPECIALS = -1
+# A daily soap has more rated episodes than a heat map has room for: the first seasons are drawn.
+MOST_EPISODES = 3_000
+# Ratings are written into the cells as long as they fit.
+MOST_LABELLED = 24
+ROW_HEIGHT, HEAT_MARGIN, HEAT_BOUNDS = 30, 130, (230, 900)
+LOWEST, HIGHEST = 1.0, 10.0
+
+CHOSEN = """
+    ($first IS NULL OR start_year >= $first) AND ($last IS NULL OR start_year <= $last)
+    AND ($genre IS NULL OR list_contains(genres, $genre))
+"""
+# The rows are in order of votes already.
+FIRST = f"""
+    SELECT series_key FROM prepared.series WHERE {CHOSEN}
+    ORDER BY popularity DESC, series_key LIMIT 1"""
+SEARCH = f"""
+    SELECT series_key, series_label, episodes, popularity FROM prepared.series
+    WHERE {CHOSEN} AND contains(sought, lower(strip_accents($text)))
+    ORDER BY starts_with(sought, lower(strip_accents($text))) DESC, popularity DESC, series_key
+    LIMIT {HITS}"""
+ABOUT = """
+    SELECT series_label, series_start_year, genres, episodes, seasons,
+        coalesce(avg_rating, 0) AS avg_rating, coalesce(binge_score, 0) AS binge_score,
+        coalesce(pilot_rating, 0) AS pilot_rating, coalesce(finale_rating, 0) AS finale_rating,
+        coalesce(finale_delta, 0) AS finale_delta, coalesce(popularity, 0) AS popularity
+    FROM gold.imdb_dim_series LEFT JOIN gold.imdb_series_kpis USING (series_key)
+    WHERE series_key = $series"""
+EPISODES = f"""
+    SELECT season_number, episode_number, episode_title, rating, votes
+    FROM gold.imdb_episode_facts
+    WHERE series_key = $series AND rating IS NOT NULL AND season_number >= 0
+        AND episode_number IS NOT NULL
+    QUALIFY row_number() OVER (
+        PARTITION BY season_number, episode_number ORDER BY votes DESC, episode_key) = 1
+    ORDER BY season_number, episode_number LIMIT {MOST_EPISODES}"""
+EXTREMES = """
+    SELECT season_number, episode_number, episode_title, rating, votes
+    FROM gold.imdb_episode_facts
+    WHERE series_key = $series AND rating IS NOT NULL
+        AND ($season IS NULL OR season_number = $season)
+    QUALIFY row_number() OVER (ORDER BY rating DESC, votes DESC, episode_key) = 1
+        OR row_number() OVER (ORDER BY rating, votes DESC, episode_key) = 1
+    ORDER BY rating DESC, votes DESC, episode_key"""
+SEASONS = """
+    SELECT s.season_number, s.season_label, s.episodes_in_season, s.avg_season_rating,
+        s.season_start_year, t.votes, t.rating_change
+    FROM gold.imdb_series_season_summary AS s
+    LEFT JOIN gold.imdb_season_trends AS t USING (series_key, season_number)
+    WHERE series_key = $series
+    ORDER BY s.season_number = -1, s.season_number LIMIT 1000"""
+
+
+@dataclass(frozen=True)
+class Series:
+    """What the page shows; without a series there is none."""
+
+    state: State
+    about: Row | None
+    episodes: list[Row]
+    extremes: list[Row]
+    seasons: list[Row]
+
+
+def _slicers(state: State) -> dict[str, object]:
+    first, last = state["years"] or (None, None)
+    return {"first": first, "last": last, "genre": state["genre"]}
+
+
+async def load(snapshot: Snapshot, state: State) -> Series:
+    """Ask for a series: the chosen one, or the one with most votes that the slicers leave."""
+    key = state["series"]
+    if key is None:
+        found = await snapshot.ask(FIRST, **_slicers(state))
+        if not found:
+            return Series(state, None, [], [], [])
+        key = found[0]["series_key"]
+    (about,), episodes, extremes, seasons = await asyncio.gather(
+        snapshot.ask(ABOUT, series=key),
+        snapshot.ask(EPISODES, series=key),
+        snapshot.ask(EXTREMES, series=key, season=state["season"]),
+        snapshot.ask(SEASONS, series=key),
+    )
+    return Series(state, about, episodes, extremes, seasons)
+
+
+async def search(snapshot: Snapshot, state: State, sought: str) -> list[Option]:
+    """Search all series by label; those that begin with the text come first, then by votes."""
+    rows = await snapshot.ask(SEARCH, text=sought.strip(), **_slicers(state))
+    return [
+        Option(
+            str(row["series_key"]),
+            row["series_label"],
+            f"{words.plural(row['episodes'], 'episode')}, {words.short(row['popularity'])} votes",
+        )
+        for row in rows
+    ]
+
+
+def build(visit: Visit) -> Callable[[Series], None]:
+    """Make the page's parts."""
+
+    async def hits(sought: str) -> list[Option]:
+        return await search(await visit.snapshot(), visit.state, sought)
+
+    with box("section", "card span-12 about"):
+        picker = Picker(
+            "Search a series by title", hits, lambda key: visit.change(series=int(key), season=None)
+        )
+        with box("div"):
+            name = text("h2", "Loading …", "name").props("dir=auto")
+            note = text("p", "", "note")
+    kpis = KpiCards(["Average", "Binge score", "Pilot", "Finale", "Finale delta"])
+    lines = ChartCard(
+        "Episodes", "Rating of each episode, a line a season. Click a point to look at its season.",
+        span=12, height=340, pick=visit.toggle,
+    )  # fmt: skip
+    heat = ChartCard(
+        "Seasons and episodes", "Ratings from 1 to 10. Click a cell to look at its season.",
+        span=12, height=HEAT_BOUNDS[0], pick=visit.toggle,
+    )  # fmt: skip
+    extremes = KpiCards(["Best episode", "Worst episode"])
+    seasons = TableCard(
+        "Seasons", "Choose one to look at it.", pick=visit.toggle,
+        columns=["Season", "First year#", "Episodes#", "Average#", "Change#", "Votes#"],
+    )  # fmt: skip
+
+    def show(data: Series) -> None:
+        about = data.about
+        nothing = "No rated episodes" if about else "No series"
+        name.set_text(about["series_label"] if about else f"No series{_within(data.state)}")
+        note.set_text(describe(about) if about else "Change the years or the genre.")
+        picker.show(about["series_label"] if about else "")
+        kpis.show(figures(about))
+        lines.show(episode_lines(data) or nothing)
+        heat.show(episode_heat(data) or nothing)
+        extremes.show(best_and_worst(data.extremes))
+        seasons.show(season_rows(data.seasons) or "No seasons")
+
+    return show
+
+
+def _within(state: State) -> str:
+    years = f" that began {YEARS.show(state['years'])}" if state["years"] else ""
+    return years + (f" in {state['genre']}" if state["genre"] else "")
+
+
+def describe(about: Row) -> str:
+    """Say what a series is, in a line."""
+    parts = [
+        about["genres"] or "no genres",
+        words.plural(about["seasons"], "season"),
+        words.plural(about["episodes"], "episode"),
+        words.plural(about["popularity"], "vote"),
+    ]
+    return " · ".join(parts)
+
+
+def figures(about: Row | None) -> list[Kpi]:
+    """Return the series' figures, each 0 where there is nothing to measure."""
+    kpis = about or dict.fromkeys(
+        ("avg_rating", "binge_score", "pilot_rating", "finale_rating", "finale_delta"), 0
+    )
+    delta = kpis["finale_delta"]
+    return [
+        Kpi(
+            words.decimal(kpis["avg_rating"]),
+            "mean of rated episodes",
+            _graded(kpis["avg_rating"], 8, 6.5),
+        ),
+        Kpi(
+            words.decimal(kpis["binge_score"]),
+            "average × log₁₀ of episodes",  # noqa: RUF001
+            _graded(kpis["binge_score"], 12, 7),
+        ),
+        Kpi(
+            words.decimal(kpis["pilot_rating"]),
+            "first episode",
+            _graded(kpis["pilot_rating"], 8, 6.5),
+        ),
+        Kpi(
+            words.decimal(kpis["finale_rating"]),
+            "last episode",
+            _graded(kpis["finale_rating"], 8, 6.5),
+        ),
+        Kpi(
+            words.signed(delta),
+            "finale against average",
+            _graded(delta + 1, 1.1, 0.9) if kpis["finale_rating"] else "",
+        ),
+    ]
+
+
+def _graded(value: float, good: float, fair: float) -> Tone:
+    """Grade a figure; 0 is no figure."""
+    if not value:
+        return ""
+    return "good" if value >= good else "fair" if value >= fair else "bad"
+
+
+def code(episode: Row) -> str:
+    """Name an episode: `S1E5`."""
+    if episode["season_number"] == SPECIALS:
+        return "Special"
+    number = episode["episode_number"]
+    return f"S{episode['season_number']}E{'?' if number is None else number}"
+
+
+def _tip(episode: Row) -> str:
+    return (
+        f"{code(episode)} {episode['episode_title'] or ''}\n"
+        f"{words.decimal(episode['rating'])} of 10, {words.plural(episode['votes'] or 0, 'vote')}"
+    )
+
+
+def episode_lines(data: Series) -> Figure | None:
+    """Draw the ratings of the episodes, a line a season."""
+    if not data.episodes:
+        return None
+    numbers = sorted({row["episode_number"] for row in data.episodes})
+    by_season: dict[int, dict[int, Row]] = {}
+    for row in data.episodes:
+        by_season.setdefault(row["season_number"], {})[row["episode_number"]] = row
+    chosen = data.state["season"]
+    series: dict[str, Sequence[Point]] = {
+        f"Season {season}": [
+            Point(None, "")
+            if number not in rows
+            else Point(
+                rows[number]["rating"],
+                _tip(rows[number]),
+                {"season": str(season)},
+                faded=chosen not in {None, season},
+            )
+            for number in numbers
+        ]
+        for season, rows in by_season.items()
+    }
+    lowest = min(row["rating"] for row in data.episodes)
+    options = charts.lines(
+        [str(number) for number in numbers],
+        series,
+        formatter=charts.DECIMAL,
+        bounds=(max(1, int(lowest) - 1), 10),
+    )
+    for season, one in zip(by_season, options["series"], strict=True):
+        one["lineStyle"]["opacity"] = 1 if chosen in {None, season} else charts.FADED
+    return Figure(
+        options,
+        f"Lines: ratings of {words.plural(len(data.episodes), 'episode')} in "
+        f"{words.plural(len(by_season), 'season')}.",
+        ["Episode", "Title", "Rating#", "Votes#"],
+        [
+            (
+                code(row),
+                row["episode_title"] or "",
+                words.decimal(row["rating"]),
+                words.count(row["votes"]),
+            )
+            for row in data.episodes
+        ],
+    )
+
+
+def episode_heat(data: Series) -> Figure | None:
+    """Draw the ratings of the episodes, a row a season."""
+    if not data.episodes:
+        return None
+    numbers = sorted({row["episode_number"] for row in data.episodes})
+    seasons = sorted({row["season_number"] for row in data.episodes}, reverse=True)
+    column = {number: place for place, number in enumerate(numbers)}
+    line = {season: place for place, season in enumerate(seasons)}
+    chosen = data.state["season"]
+    points = [
+        Point(
+            [column[row["episode_number"]], line[row["season_number"]], row["rating"]],
+            _tip(row),
+            {"season": str(row["season_number"])},
+            faded=chosen not in {None, row["season_number"]},
+        )
+        for row in data.episodes
+    ]
+    lowest, highest = HEAT_BOUNDS
+    return Figure(
+        charts.heat(
+            [f"E{number}" for number in numbers],
+            [f"S{season}" for season in seasons],
+            points,
+            scale=(LOWEST, HIGHEST),
+            colors=theme.GRADES,
+            ends=("1", "10"),
+            labels=len(numbers) <= MOST_LABELLED,
+        ),
+        f"Heat map: ratings of {words.plural(len(points), 'episode')} by season and episode.",
+        ["Episode", "Title", "Rating#"],
+        [
+            (code(row), row["episode_title"] or "", words.decimal(row["rating"]))
+            for row in data.episodes
+        ],
+        [{"season": str(row["season_number"])} for row in data.episodes],
+        height=min(max(HEAT_MARGIN + ROW_HEIGHT * len(seasons), lowest), highest),
+    )
+
+
+def best_and_worst(extremes: list[Row]) -> list[Kpi]:
+    """Return the best and the worst episode; one that is alone is both."""
+    if not extremes:
+        return [Kpi("0", "no rated episodes"), Kpi("0", "no rated episodes")]
+    return [_extreme(extremes[0], "good"), _extreme(extremes[-1], "bad")]
+
+
+def _extreme(episode: Row, tone: Tone) -> Kpi:
+    title = episode["episode_title"] or "without a title"
+    return Kpi(
+        f"{words.decimal(episode['rating'])} · {code(episode)}",
+        f"{title}, {words.plural(episode['votes'] or 0, 'vote')}",
+        tone,
+    )
+
+
+def season_rows(seasons: list[Row]) -> list[TableRow]:
+    """Return the seasons as a table, specials last."""
+    return [
+        (
+            (
+                row["season_label"],
+                words.year(row["season_start_year"]),
+                words.count(row["episodes_in_season"]),
+                words.decimal(row["avg_season_rating"]),
+                words.signed(row["rating_change"]),
+                words.count(row["votes"]),
+            ),
+            {"season": str(row["season_number"])},
+        )
+        for row in seasons
+    ]
+
+
+PAGE = Page(
+    path="/series",
+    title="Series",
+    says="One series at a time: its ratings, season by season and episode by episode. Years and "
+    "genre narrow the search.",
+    fields=(SERIES, SEASON),
+    slicers=(YEARS, GENRE),
+    load=load,
+    build=build,
+)

@@ -1,0 +1,388 @@
+"""What pages are put together from: cards of figures, charts and tables.
+
+Every part is made once, says in words that it loads, and shows new data in place. Which data
+belongs in the pages. Text that comes from data is shown as text: nothing here takes HTML.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Literal
+
+from nicegui import background_tasks, ui
+from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
+from nicegui.events import EChartPointClickEventArguments, GenericEventArguments
+
+from movies_assets.dashboard.charts import Figure
+
+LOADING = "Loading …"
+# Takes the texts of the address that a click chooses, by field.
+Pick = Callable[[Mapping[str, Any]], None]
+Tone = Literal["", "good", "fair", "bad"]
+
+# The first cell of a row that can be chosen is a button: the keyboard reaches it.
+PICKED_CELL = (
+    '<q-td :props="props"><button v-if="props.row.pick" type="button" class="pick" '
+    "@click=\"() => $parent.$emit('pick', props.row.pick)\">{{ props.value }}</button>"
+    '<bdi v-else dir="auto">{{ props.value }}</bdi></q-td>'
+)
+# Titles are of any script: each runs in its own direction and leaves the line around it alone.
+CELL = '<q-td :props="props"><bdi dir="auto">{{ props.value }}</bdi></q-td>'
+
+
+def text(tag: str, words: str = "", classes: str = "") -> TextElement:
+    """Make an HTML element with text."""
+    return TextElement(tag=tag, text=words).classes(classes)
+
+
+def box(tag: str = "div", classes: str = "") -> Element:
+    """Make an HTML element that holds others."""
+    return ui.element(tag).classes(classes)
+
+
+@contextmanager
+def card(title: str, note: str = "", *, span: int = 12) -> Iterator[Element]:
+    """Make a titled card, and fill it within the context.
+
+    Args:
+        title: what it shows.
+        note: how to read it, in a line below.
+        span: its width in twelfths of the page; on a telephone it takes all of it.
+    """
+    with box("section", f"card span-{span}") as section:
+        heading = text("h2", title)
+        section.props(f"aria-labelledby={heading.html_id}")
+        if note:
+            text("p", note, "note")
+        yield section
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """What a card of one figure says.
+
+    Attributes:
+        value: the figure, with its unit.
+        hint: a line below.
+        tone: whether that is good or bad; the sign says so too, for who sees no colours.
+    """
+
+    value: str
+    hint: str = ""
+    tone: Tone = ""
+
+
+SIGNS: Mapping[Tone, str] = {"": "", "good": "▲ ", "fair": "● ", "bad": "▼ "}
+SPOKEN: Mapping[Tone, str] = {"": "", "good": "good", "fair": "middling", "bad": "poor"}
+
+
+class KpiCards:
+    """A row of figures."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        """Make the cards, without figures yet."""
+        self._parts: list[tuple[Element, TextElement, TextElement]] = []
+        with box("dl", "kpis"):
+            for label in labels:
+                with box("div", "kpi") as frame:
+                    text("dt", label)
+                    value = text("dd", "…", "value")
+                    hint = text("dd", "", "hint")
+                self._parts.append((frame, value, hint))
+
+    def show(self, figures: Sequence[Kpi]) -> None:
+        """Show the figures, one a label."""
+        for (frame, value, hint), figure in zip(self._parts, figures, strict=True):
+            value.set_text(SIGNS[figure.tone] + figure.value)
+            hint.set_text(figure.hint)
+            frame.classes(replace=f"kpi {figure.tone}")
+            if figure.tone:
+                value.props(f'aria-label="{figure.value}, {SPOKEN[figure.tone]}"')
+            else:
+                value.props(remove="aria-label")
+
+
+class ChartCard:
+    """A chart, the same as a table, and a sentence where there is nothing to draw."""
+
+    def __init__(
+        self, title: str, note: str = "", *, span: int = 12, height: int = 320, pick: Pick | None
+    ) -> None:
+        """Make the card; it says that it loads until it is given something to show.
+
+        Args:
+            title: what the chart shows.
+            note: how to read it.
+            span: width in twelfths of the page.
+            height: of the chart, in pixels.
+            pick: called with what a click on a point chooses; None: nothing can be chosen.
+        """
+        self._title, self._pick = title, pick
+        self._shown: Figure | str | None = None
+        self._drawn = False
+        with card(title, note, span=span):
+            self._empty = text("p", LOADING, "empty").style(f"min-height: {height}px")
+            with box("div", "chart-frame"):
+                self._chart = ui.echart({}, renderer="svg", on_point_click=self._clicked)
+            self._chart.classes("chart").style(f"height: {height}px").props("role=img")
+            self._chart.set_visibility(False)
+            self._more = box("details", "as-table")
+            with self._more:
+                text("summary", "Show as a table")
+                self._table = DataTable(title, [], pick=pick)
+            self._more.on("toggle", self._toggled, args=["newState"])
+            self._more.set_visibility(False)
+        self._is_open = False
+
+    def show(self, what: Figure | str) -> None:
+        """Show a chart, or say why there is none; what is shown already is not sent again."""
+        if what == self._shown:
+            return
+        self._shown = what
+        drawn = isinstance(what, Figure)
+        self._empty.set_visibility(not drawn)
+        self._chart.set_visibility(drawn)
+        self._more.set_visibility(drawn)
+        if isinstance(what, Figure):
+            options = what.options
+            if what.height:
+                self._chart.style(f"height: {what.height}px")
+            if what.width:
+                self._chart.style(f"min-width: {what.width}px")
+            says = {"label": {"description": what.says}}
+            self._chart.options.clear()
+            self._chart.options.update(
+                options | {"aria": {**options.get("aria", {"enabled": True}), **says}}
+            )
+            self._chart.update()
+            self._fill()
+        else:
+            self._empty.set_text(what)
+
+    def _fill(self) -> None:
+        """Fill the table while it is open; closed, it costs nothing."""
+        if self._is_open and isinstance(self._shown, Figure):
+            figure = self._shown
+            self._table.head(figure.columns)
+            self._table.show(
+                [(row, pick or None) for row, pick in zip_longest(figure.rows, figure.picks)]
+            )
+
+    def _toggled(self, event: GenericEventArguments) -> None:
+        # What the browser sends may be anything.
+        self._is_open = isinstance(event.args, dict) and event.args.get("newState") == "open"
+        self._fill()
+
+    def _clicked(self, event: EChartPointClickEventArguments) -> None:
+        pick = event.data.get("pick") if isinstance(event.data, dict) else None
+        if self._pick and isinstance(pick, dict):
+            self._pick(pick)
+
+
+TableRow = tuple[Sequence[str], Mapping[str, str] | None]
+
+
+class DataTable:
+    """A table of texts; numbers stand right."""
+
+    def __init__(self, label: str, columns: Sequence[str], *, pick: Pick | None) -> None:
+        """Make a table without rows.
+
+        Args:
+            label: what it shows, for who cannot see the heading above.
+            columns: its headings; one that ends in `#` is of numbers.
+            pick: called with what a click on a row's first cell chooses.
+        """
+        self._table = ui.table(rows=[], columns=[], row_key="id", pagination=0)
+        self._table.props("flat dense hide-pagination wrap-cells").props(f'aria-label="{label}"')
+        self._table.classes("data")
+        self._table.add_slot("body-cell", CELL)
+        self._table.add_slot("body-cell-0", PICKED_CELL)
+        if pick:
+            self._table.on("pick", lambda event: _picked(event, pick))
+        self._columns: Sequence[str] | None = None
+        self.head(columns)
+
+    def head(self, columns: Sequence[str]) -> None:
+        """Set the headings."""
+        if columns == self._columns:
+            return
+        self._columns = columns
+        self._table.columns = [
+            {
+                "name": str(number),
+                "label": label.removesuffix("#"),
+                "field": str(number),
+                "align": "right" if label.endswith("#") else "left",
+            }
+            for number, label in enumerate(columns)
+        ]
+
+    def show(self, rows: Sequence[TableRow]) -> None:
+        """Show rows: their cells, and what choosing them chooses."""
+        self._table.rows = [
+            {"id": number, "pick": dict(pick) if pick else None}
+            | {str(column): cell for column, cell in enumerate(cells)}
+            for number, (cells, pick) in enumerate(rows)
+        ]
+
+    def set_visibility(self, visible: bool) -> None:  # noqa: FBT001 (as NiceGUI has it)
+        """Show or hide it."""
+        self._table.set_visibility(visible)
+
+
+class TableCard:
+    """A table, and a sentence where it has no rows."""
+
+    def __init__(
+        self,
+        title: str,
+        note: str = "",
+        *,
+        columns: Sequence[str],
+        span: int = 12,
+        pick: Pick | None = None,
+    ) -> None:
+        """Make the card; see `ChartCard` and `DataTable`."""
+        self._shown: Any = None
+        with card(title, note, span=span):
+            self._empty = text("p", LOADING, "empty")
+            self._table = DataTable(title, columns, pick=pick)
+            self._table.set_visibility(False)
+
+    def show(self, what: Sequence[TableRow] | str) -> None:
+        """Show rows, or say why there are none."""
+        if what == self._shown:
+            return
+        self._shown = what
+        has_rows = not isinstance(what, str)
+        self._table.set_visibility(has_rows)
+        self._empty.set_visibility(not has_rows)
+        if isinstance(what, str):
+            self._empty.set_text(what)
+        else:
+            self._table.show(what)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing that a picker offers.
+
+    Attributes:
+        value: text of the address that chooses it.
+        label: what it is called.
+        note: more about it.
+    """
+
+    value: str
+    label: str
+    note: str = ""
+
+
+class Picker:
+    """A field with which to search among very many things; the server searches.
+
+    A combobox as the ARIA patterns have it: arrows move through the list, Enter chooses, Escape
+    closes it.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        search: Callable[[str], Awaitable[Sequence[Option]]],
+        choose: Callable[[str], None],
+    ) -> None:
+        """Make it.
+
+        Args:
+            label: what is searched.
+            search: returns the hits of a text, the best first.
+            choose: takes the value of the option that was chosen.
+        """
+        self._search, self._choose = search, choose
+        self._options: Sequence[Option] = ()
+        self._items: list[Element] = []
+        self._at = -1
+        self._turn = 0
+        self._shown = ""
+        with box("div", "picker"):
+            self._input = ui.input(label).props(
+                "dense outlined debounce=150 autocomplete=off role=combobox "
+                "aria-autocomplete=list aria-expanded=false"
+            )
+            self._list = box("ul", "hits").props(f'role=listbox aria-label="{label}"')
+        self._list.set_visibility(False)
+        self._input.props(f"aria-controls={self._list.html_id}")
+        self._input.on_value_change(self._typed)
+        self._input.on("click", js_handler="(event) => event.target.select()")
+        self._input.on("blur", self._close)
+        self._input.on("keydown.down.prevent", lambda: self._move(1))
+        self._input.on("keydown.up.prevent", lambda: self._move(-1))
+        self._input.on("keydown.enter.prevent", self._enter)
+        self._input.on("keydown.esc", self._close)
+
+    def show(self, label: str) -> None:
+        """Show what is chosen."""
+        self._shown = label
+        self._input.set_value(label)
+        self._close()
+
+    async def _typed(self) -> None:
+        if self._input.value != self._shown:
+            await self._look_up()
+
+    async def _look_up(self) -> None:
+        self._turn += 1
+        turn = self._turn
+        options = await self._search(self._input.value or "")
+        if turn == self._turn and not self._input.is_deleted:
+            self._offer(options)
+
+    def _offer(self, options: Sequence[Option]) -> None:
+        self._options, self._at, self._items = options, -1, []
+        self._list.clear()
+        with self._list:
+            for option in options:
+                item = box("li").props("role=option aria-selected=false")
+                with item:
+                    text("bdi", option.label).props("dir=auto")
+                    text("span", option.note, "note")
+                # Before the field loses the focus, and the list with it.
+                item.on("mousedown.prevent", lambda option=option: self._take(option))
+                self._items.append(item)
+            if not options:
+                text("li", "Nothing has that in its name.", "note").props("role=option")
+        self._list.set_visibility(True)
+        self._input.props("aria-expanded=true").props(remove="aria-activedescendant")
+
+    def _move(self, by: int) -> None:
+        if not self._items:
+            background_tasks.create(self._look_up(), context=self._input.client)
+            return
+        if 0 <= self._at < len(self._items):
+            self._items[self._at].props("aria-selected=false")
+        self._at = (self._at + by) % len(self._items)
+        item = self._items[self._at].props("aria-selected=true")
+        self._input.props(f"aria-activedescendant={item.html_id}")
+        item.run_method("scrollIntoView", {"block": "nearest"})
+
+    def _enter(self) -> None:
+        if self._options and self._list.visible:
+            self._take(self._options[max(self._at, 0)])
+
+    def _take(self, option: Option) -> None:
+        self._turn += 1
+        self.show(option.label)
+        self._choose(option.value)
+
+    def _close(self) -> None:
+        self._options, self._items, self._at = (), [], -1
+        self._list.set_visibility(False)
+        self._input.props("aria-expanded=false").props(remove="aria-activedescendant")
+
+
+def _picked(event: GenericEventArguments, pick: Pick) -> None:
+    if isinstance(event.args, dict):
+        pick(event.args)

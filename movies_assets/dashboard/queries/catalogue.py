@@ -1,0 +1,106 @@
+"""Queries on Netflix's catalogue. A title counts once, also where it has many categories.
+
+All of them take the parameters of `PARAMETERS`; None leaves everything in.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+NEWEST = 25
+BARS = 15
+MINUTES_A_BAR = 10
+# Those that are longer, and shows with more seasons, share a bar.
+LONGEST_MINUTES, MOST_SEASONS = 240, 10
+
+MOVIE, SHOW = 1, 2
+TYPES = {MOVIE: "Movies", SHOW: "TV shows", 0: "Others"}
+
+PARAMETERS: Mapping[str, Any] = dict.fromkeys(
+    ("first", "last", "month", "type", "category", "country", "rating", "minutes", "seasons")
+)
+
+MONTH_STEP = "strftime(date_added, '%Y-%m')"
+MINUTES_STEP = f"""CASE WHEN dim.type_flag = {MOVIE} AND duration_minutes > 0 THEN
+    least(duration_minutes // {MINUTES_A_BAR} * {MINUTES_A_BAR}, {LONGEST_MINUTES}) END"""
+SEASONS_STEP = (
+    f"""CASE WHEN dim.type_flag = {SHOW} THEN least(duration_seasons, {MOST_SEASONS}) END"""
+)
+
+# One row a title that was chosen.
+CHOSEN = f"""
+    SELECT show_key, dim.type_flag, title, dim.rating, release_year, date_added,
+        coalesce(rating_group, 'Unknown') AS rating_group, duration_minutes, duration_seasons,
+        {MONTH_STEP} AS month, {MINUTES_STEP} AS minutes_step, {SEASONS_STEP} AS seasons_step
+    FROM gold.netflix_dim_title AS dim JOIN gold.netflix_fact_titles AS fact USING (show_key)
+    WHERE ($first IS NULL OR release_year >= $first) AND ($last IS NULL OR release_year <= $last)
+        AND ($month IS NULL OR month = $month) AND ($type IS NULL OR dim.type_flag = $type)
+        AND ($rating IS NULL OR coalesce(rating_group, 'Unknown') = $rating)
+        AND ($minutes IS NULL OR minutes_step = $minutes)
+        AND ($seasons IS NULL OR seasons_step = $seasons)
+        AND ($category IS NULL OR show_key IN (
+            SELECT show_key FROM gold.netflix_title_category
+            JOIN gold.netflix_dim_category USING (category_key) WHERE category_name = $category))
+        AND ($country IS NULL OR show_key IN (
+            SELECT show_key FROM gold.netflix_title_country
+            JOIN gold.netflix_dim_country USING (country_key) WHERE country_name = $country))"""
+
+# One row: the figures on top of the page.
+FIGURES = f"""
+    WITH chosen AS ({CHOSEN})
+    SELECT count(*) AS titles, count(*) FILTER (type_flag = {MOVIE}) AS movies,
+        count(*) FILTER (type_flag = {SHOW}) AS shows,
+        median(duration_minutes) FILTER (type_flag = {MOVIE} AND duration_minutes > 0) AS minutes,
+        avg(duration_seasons) FILTER (type_flag = {SHOW}) AS seasons,
+        max(date_added) AS newest,
+        (SELECT count(DISTINCT country_key) FROM gold.netflix_title_country
+            WHERE country_key <> 'unknown'
+                AND show_key IN (SELECT show_key FROM chosen)) AS countries
+    FROM chosen"""
+
+# One row a month and type; titles without a day of arrival are in none.
+BY_MONTH = f"""
+    WITH chosen AS ({CHOSEN})
+    SELECT month, type_flag, count(*) AS titles FROM chosen WHERE month IS NOT NULL
+    GROUP BY ALL ORDER BY month, type_flag"""
+
+# One row a country, the most frequent first. A title of two countries counts for both.
+BY_COUNTRY = f"""
+    WITH chosen AS ({CHOSEN})
+    SELECT country_name AS name, count(DISTINCT show_key) AS titles FROM chosen
+    JOIN gold.netflix_title_country USING (show_key)
+    JOIN gold.netflix_dim_country USING (country_key)
+    GROUP BY ALL ORDER BY titles DESC, name"""
+
+# One row a category, the most frequent first. A title of two categories counts for both.
+BY_CATEGORY = f"""
+    WITH chosen AS ({CHOSEN})
+    SELECT category_name AS name, count(DISTINCT show_key) AS titles FROM chosen
+    JOIN gold.netflix_title_category USING (show_key)
+    JOIN gold.netflix_dim_category USING (category_key)
+    GROUP BY ALL ORDER BY titles DESC, name"""
+
+# One row a group of ratings, the most frequent first.
+BY_RATING = f"""
+    WITH chosen AS ({CHOSEN})
+    SELECT rating_group AS name, count(*) AS titles FROM chosen
+    GROUP BY ALL ORDER BY titles DESC, name"""
+
+# One row a step of ten minutes that movies have.
+BY_MINUTES = f"""
+    WITH chosen AS ({CHOSEN})
+    SELECT minutes_step AS step, count(*) AS titles FROM chosen WHERE step IS NOT NULL
+    GROUP BY ALL ORDER BY step"""
+
+# One row a number of seasons that shows have.
+BY_SEASONS = f"""
+    WITH chosen AS ({CHOSEN})
+    SELECT seasons_step AS step, count(*) AS titles FROM chosen WHERE step IS NOT NULL
+    GROUP BY ALL ORDER BY step"""
+
+# One row a title: those that were added last.
+ADDED_LAST = f"""
+    WITH chosen AS ({CHOSEN})
+    SELECT title, type_flag, release_year, date_added, rating, duration_minutes, duration_seasons
+    FROM chosen ORDER BY date_added DESC NULLS LAST, show_key LIMIT {NEWEST}"""
+
+CATEGORIES = "SELECT DISTINCT category_name AS name FROM gold.netflix_dim_category ORDER BY name"

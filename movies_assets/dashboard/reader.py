@@ -1,0 +1,189 @@
+"""Asks the published snapshot, and notices a new one.
+
+A snapshot is opened once, read-only, in a DuckDB session that can reach nothing else; every query
+gets a cursor of its own, in a thread. Answers are kept as long as their snapshot is the newest. No
+NiceGUI here: what is asked belongs in the pages, what is shown too.
+"""
+
+import asyncio
+import logging
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from movies_assets.warehouse.database import literal
+from movies_assets.warehouse.published import NothingPublishedError, Published
+
+LOG = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+SCHEMAS = ("gold", "meta")
+# Name of the attached snapshot, and the schema of what pages prepare from it.
+ATTACHED = "snapshot"
+PREPARED = "prepared"
+# Pages show aggregates: a query with more rows than this is a mistake.
+MOST_ROWS = 10_000
+# Queries under way at once; each of them uses DuckDB's threads.
+WORKERS = 4
+PARAMETER = re.compile(r"\$([a-z_]+)")
+
+
+class Snapshot:
+    """One published snapshot, open for queries.
+
+    Attributes:
+        name: the file's name, which no other snapshot ever has.
+        path: the file.
+    """
+
+    def __init__(
+        self, path: Path, prepared: Mapping[str, str], config: Mapping[str, Any], answers: int
+    ) -> None:
+        """Open a snapshot.
+
+        Args:
+            path: the file; it is opened read-only.
+            prepared: statements that make tables in memory for quick answers (schema `prepared`),
+                by what they make.
+            config: DuckDB's configuration.
+            answers: how many answers are kept; the least recently used ones go first.
+        """
+        self.name, self.path = path.name, path
+        self._most_answers = answers
+        self._answers: OrderedDict[Any, asyncio.Future[list[Row]]] = OrderedDict()
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="dashboard")
+        # Nobody closes it: it goes with the last cursor, so that no query loses its snapshot.
+        self._connection = duckdb.connect(":memory:", config=dict(config))
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute(f"ATTACH {literal(str(path))} AS {ATTACHED} (READ_ONLY)")
+        self._show_tables()
+        self._connection.execute(f"CREATE SCHEMA {PREPARED}")
+        for statement in prepared.values():
+            self._connection.execute(statement)
+        # From here on no query reaches any other file, or changes what it may do.
+        self._connection.execute("SET enable_external_access = false")
+        self._connection.execute("SET lock_configuration = true")
+
+    def _show_tables(self) -> None:
+        """Let queries name the snapshot's tables as they are named there: `gold.omdb_releases`."""
+        for schema in SCHEMAS:
+            self._connection.execute(f"CREATE SCHEMA {schema}")
+        found = self._connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() "
+            "WHERE database_name = $name AND schema_name IN (SELECT unnest($schemas))",
+            {"name": ATTACHED, "schemas": list(SCHEMAS)},
+        ).fetchall()
+        for schema, table in found:
+            view = f'{schema}."{table}"'
+            self._connection.execute(f"CREATE VIEW {view} AS FROM {ATTACHED}.{view}")
+
+    async def ask(self, query: str, /, **parameters: Any) -> list[Row]:
+        """Return the rows of a query; the same question is answered once, however many ask it.
+
+        Args:
+            query: SQL with named parameters: `$genre`.
+            parameters: their values; those that the query does not name are left out.
+        """
+        named = {name: parameters[name] for name in PARAMETER.findall(query)}
+        question = (query, *sorted(named.items()))
+        answer = self._answers.get(question)
+        if answer is None:
+            loop = asyncio.get_running_loop()
+            answer = loop.run_in_executor(self._pool, self.rows, query, named)
+            self._answers[question] = answer
+            while len(self._answers) > self._most_answers:
+                self._answers.popitem(last=False)
+        else:
+            self._answers.move_to_end(question)
+        try:
+            # Who leaves does not take the answer from the others that wait for it.
+            return await asyncio.shield(answer)
+        except duckdb.Error:
+            self._answers.pop(question, None)
+            raise
+
+    def rows(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run a query.
+
+        Raises:
+            duckdb.Error: the query failed, or would return more rows than any page shows.
+        """
+        with self._connection.cursor() as cursor:
+            found = cursor.execute(query, dict(parameters))
+            names = [column[0] for column in found.description or ()]
+            rows = found.fetchmany(MOST_ROWS + 1)
+        if len(rows) > MOST_ROWS:
+            raise duckdb.Error(f"a query of the dashboard returns more than {MOST_ROWS} rows")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+class Reader:
+    """Knows the newest snapshot."""
+
+    def __init__(
+        self,
+        published: Published,
+        prepared: Mapping[str, str],
+        config: Mapping[str, Any],
+        answers: int,
+    ) -> None:
+        """Take what every snapshot is opened with; see `Snapshot`."""
+        self._published = published
+        self._prepared, self._config, self._answers = prepared, config, answers
+        self._newest: Snapshot | None = None
+        self._opening = asyncio.Lock()
+        self._said = ""
+
+    @property
+    def name(self) -> str | None:
+        """Name of the snapshot that was newest when it was last asked; None without any."""
+        return self._newest.name if self._newest else None
+
+    async def snapshot(self) -> Snapshot:
+        """Return the newest snapshot, opened.
+
+        Raises:
+            NothingPublishedError: there is none.
+            duckdb.Error: it cannot be opened, and none was before it.
+        """
+        if found := self._known():
+            return found
+        async with self._opening:
+            if found := self._known():
+                return found
+            try:
+                self._newest = await asyncio.to_thread(self._open)
+            except duckdb.Error as error:
+                if self._newest is None:
+                    raise
+                self._say_once(
+                    f"the newest snapshot cannot be opened, the one before stays: {error}"
+                )
+            return self._newest
+
+    def _say_once(self, words: str) -> None:
+        if words != self._said:
+            LOG.warning("%s", words)
+        self._said = words
+
+    def _known(self) -> Snapshot | None:
+        """Return the newest snapshot if it is open. The pointer is read each time: 20 us."""
+        try:
+            current = self._published.current()
+        except NothingPublishedError:
+            self._newest = None  # what was erased is not shown any longer
+            raise
+        return self._newest if self._newest and self._newest.name == current.name else None
+
+    def _open(self) -> Snapshot:
+        try:
+            return Snapshot(self._published.current(), self._prepared, self._config, self._answers)
+        except duckdb.IOException:
+            # It was replaced and removed between reading the pointer and opening the file.
+            return Snapshot(self._published.current(), self._prepared, self._config, self._answers)

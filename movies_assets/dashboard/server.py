@@ -1,0 +1,183 @@
+"""Puts the dashboard together and serves it: pages, reader, middleware, uvicorn.
+
+Importing this module needs the extra `dashboard`; nothing else of the project imports it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from ipaddress import ip_address
+
+import duckdb
+import uvicorn
+from fastapi import FastAPI
+from nicegui import app as nicegui_app
+from nicegui import ui
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from movies_assets.dashboard import theme
+from movies_assets.dashboard.downloads import DOWNLOAD_PATH, DownloadRoute, Downloads
+from movies_assets.dashboard.layout import Page, Visit
+from movies_assets.dashboard.pages import (
+    audience,
+    catalogue,
+    data,
+    movies,
+    quality,
+    releases,
+    series,
+)
+from movies_assets.dashboard.parts import box, text
+from movies_assets.dashboard.prepared import PREPARED
+from movies_assets.dashboard.reader import Reader
+from movies_assets.dashboard.security import KnownHosts, OneToken, SecureHeaders
+from movies_assets.settings import DashboardSettings, Settings, SettingsError
+from movies_assets.warehouse.published import NothingPublishedError, Published
+
+LOG = logging.getLogger(__name__)
+
+PAGES: tuple[Page, ...] = (
+    movies.PAGE,
+    series.PAGE,
+    releases.PAGE,
+    catalogue.PAGE,
+    audience.PAGE,
+    quality.PAGE,
+    data.PAGE,
+)
+
+LOOK_SECONDS = 1.0
+LOCAL = ("localhost", "127.0.0.1", "::1")
+SMALLEST_COMPRESSED = 1_000
+
+
+def reader_of(settings: Settings) -> Reader:
+    """Return the reader of the snapshots that the settings name."""
+    chosen = settings.dashboard
+    return Reader(
+        Published(settings.published_folder),
+        PREPARED,
+        {"memory_limit": chosen.memory_limit, "threads": chosen.threads},
+        chosen.cached_answers,
+    )
+
+
+def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
+    """Build the application; NiceGUI has global state, so a process has one.
+
+    Args:
+        settings: where snapshots are, and who may come in.
+        pages: the pages, the first one at `/`.
+    """
+    reader = reader_of(settings)
+    for page in pages:
+        _serve(page, pages, reader)
+    _serve_downloads(settings)
+    nicegui_app.add_static_files("/static", theme.STATIC)
+    nicegui_app.on_page_exception(_excuse)
+    ui.add_head_html(f'<link rel="stylesheet" href="{theme.STYLESHEET}">', shared=True)
+
+    @contextlib.asynccontextmanager
+    async def watching(_: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(_watch(reader))
+        yield
+        task.cancel()
+
+    app = FastAPI(lifespan=watching, docs_url=None, redoc_url=None, openapi_url=None)
+    ui.run_with(
+        app,
+        title="Movies",
+        dark=True,
+        language="en-US",
+        tailwind=False,
+        gzip_middleware_factory=None,  # ours comes after the headers, see below
+        show_welcome_message=False,
+        favicon=theme.STATIC / "favicon.svg",
+    )
+    # The last one added is the first one asked; refusals get the headers too.
+    if token := settings.dashboard.token:
+        app.add_middleware(OneToken, token=token.get_secret_value())
+    hosts = {*LOCAL, settings.dashboard.host, *settings.dashboard.hosts}
+    app.add_middleware(KnownHosts, hosts=hosts)
+    app.add_middleware(SecureHeaders)
+    app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_COMPRESSED)
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve the dashboard until it is interrupted.
+
+    Raises:
+        SettingsError: others could reach it, and there is no token.
+    """
+    chosen = settings.dashboard
+    refuse_strangers(chosen)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    uvicorn.run(
+        build_app(settings),
+        host=chosen.host,
+        port=chosen.port,
+        access_log=False,  # an address may hold a token
+        log_level="warning",
+        ws_max_size=1_000_000,
+    )
+
+
+def refuse_strangers(chosen: DashboardSettings) -> None:
+    """Do not serve what tells of single users to a network without asking for a token.
+
+    Raises:
+        SettingsError: others could reach the dashboard, and there is no token.
+    """
+    if not _is_local(chosen.host) and not chosen.token:
+        raise SettingsError(
+            f"MOVIES_DASHBOARD__TOKEN is not set, and MOVIES_DASHBOARD__HOST={chosen.host} lets "
+            "other machines in. Set a token (any long text; visitors are asked for it), or leave "
+            "the host at 127.0.0.1."
+        )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host in LOCAL
+
+
+def _serve(page: Page, pages: Sequence[Page], reader: Reader) -> None:
+    @ui.page(page.path, title=f"{page.title} · Movies")
+    def _(request: Request) -> None:
+        Visit(page, pages, reader, request.query_params)
+
+
+def _serve_downloads(settings: Settings) -> None:
+    route = DownloadRoute(Downloads(Published(settings.published_folder)))
+
+    @nicegui_app.get(DOWNLOAD_PATH + "{name}")
+    async def _(name: str) -> Response:
+        return await route.answer(name)
+
+
+async def _watch(reader: Reader) -> None:
+    """Open what is published as soon as it is there: the first visitor need not wait for it."""
+    said = ""
+    while True:
+        try:
+            await reader.snapshot()
+            said = ""
+        except (NothingPublishedError, duckdb.Error, OSError) as error:
+            if said != str(error):
+                LOG.warning("%s", error)
+            said = str(error)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _excuse() -> None:
+    """Say in words that a page failed; the log has the reason."""
+    with box("div", "content"):
+        text("h1", "This page failed")
+        text("p", "The reason is in the dashboard's log. Other pages may work.", "lead")
+        ui.link("Go to the start page", "/")

@@ -1,0 +1,389 @@
+"""What the pages of catalogue, quality and data load and draw, with known answers."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.datastructures import QueryParams
+
+from movies_assets.dashboard import words
+from movies_assets.dashboard.charts import Figure
+from movies_assets.dashboard.filters import State, read
+from movies_assets.dashboard.graphs import arrange, related
+from movies_assets.dashboard.pages import catalogue, data, quality
+from movies_assets.dashboard.prepared import PREPARED
+from movies_assets.dashboard.reader import Snapshot
+from movies_assets_tests.dashboard.more import more, profile, title
+from movies_assets_tests.dashboard.snapshots import HOSTILE, publish
+
+PAGES = {"catalogue": catalogue, "quality": quality, "data": data}
+
+
+def opened(path: Path) -> Snapshot:
+    return Snapshot(path, PREPARED, {"memory_limit": "200MB", "threads": 1}, 100)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Snapshot:
+    return opened(publish(tmp_path_factory.mktemp("world"), "a", more()))
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory) -> Snapshot:
+    return opened(publish(tmp_path_factory.mktemp("empty"), "a", {}))
+
+
+def load(module: Any, snapshot: Snapshot, **values: Any) -> Any:
+    return asyncio.run(module.load(snapshot, State(values)))
+
+
+def counted(rows: list[dict[str, Any]], name: str = "name") -> dict[Any, int]:
+    return {row[name]: row["titles"] for row in rows}
+
+
+def cells(rows: Any, column: int) -> list[str]:
+    return [row[column] for row, _ in rows]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_check_of_an_address_is_fooled_by_sql(world, name):
+    for field in PAGES[name].PAGE.fields:
+        known = field.known and asyncio.run(world.ask(field.known, value="' OR 1=1 --"))
+        assert not known, field.name
+
+
+# --- Catalogue
+
+
+def test_a_title_counts_once_whatever_it_belongs_to(world):
+    figures = load(catalogue, world).figures
+    assert (figures["titles"], figures["movies"], figures["shows"]) == (5, 3, 2)
+    assert figures["countries"] == 2, "Unknown is no country"
+    assert figures["minutes"] == 94.5, "a movie without a running time is not 0 minutes long"
+    assert figures["seasons"] == 8.5
+
+
+def test_a_title_of_two_categories_is_among_both(world):
+    loaded = load(catalogue, world)
+    assert counted(loaded.by_category) == {"Dramas": 2, "Comedies": 1, "TV Dramas": 1}
+    assert counted(loaded.by_country) == {"India": 2, "Chile": 1, "Unknown": 1}
+    assert counted(loaded.by_rating) == {"TV": 3, "PG": 1, "Unknown": 1}
+
+
+def test_a_category_filters_all_but_its_own_chart(world):
+    loaded = load(catalogue, world, category="Comedies")
+    assert loaded.figures["titles"] == 1
+    assert counted(loaded.by_country) == {"India": 1, "Chile": 1}
+    assert counted(loaded.by_category) == {"Dramas": 2, "Comedies": 1, "TV Dramas": 1}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "titles"),
+    [
+        ({"years": (2020, 2020)}, 1),
+        ({"years": (2020, None)}, 4),
+        ({"type": 2}, 2),
+        ({"month": "2025-09"}, 2),
+        ({"country": "Chile"}, 1),
+        ({"rating": "Unknown"}, 1),
+        ({"rating": "TV"}, 3),
+        ({"minutes": 90}, 2),
+        ({"seasons": 3}, 1),
+        ({"seasons": 10}, 1),
+        ({"type": 2, "minutes": 90}, 0),
+    ],
+)
+def test_every_choice_filters(world, chosen, titles):
+    assert load(catalogue, world, **chosen).figures["titles"] == titles
+
+
+def test_months_without_titles_are_gaps(world):
+    figure = catalogue.month_bars(load(catalogue, world))
+    assert figure.options["xAxis"]["data"] == ["Jul 2025", "Aug 2025", "Sep 2025", "Oct 2025"]
+    movies, shows = figure.options["series"]
+    assert [point["value"] for point in movies["data"]] == [None, None, 2, 1]
+    assert [point["value"] for point in shows["data"]] == [1, None, None, None]
+
+
+def test_months_go_over_the_turn_of_a_year():
+    assert catalogue.months_between("2024-11", "2025-02") == [
+        "2024-11", "2024-12", "2025-01", "2025-02",
+    ]  # fmt: skip
+
+
+def test_very_long_ones_share_a_bar(world):
+    loaded = load(catalogue, world)
+    assert counted(loaded.by_minutes, "step") == {90: 2}
+    assert counted(loaded.by_seasons, "step") == {3: 1, 10: 1}
+    assert catalogue.show_seasons(10) == "10+ seasons"
+    assert catalogue.show_minutes(240) == "240+ min"
+
+
+def test_what_is_chosen_is_drawn_however_rare_it_is(tmp_path):
+    rows = {"gold.netflix_dim_title": [], "gold.netflix_fact_titles": []}
+    for key in range(40):
+        rating = f"R{min(key, 20)}"
+        for name, row in zip(rows, title(key, "t", 1, None, 2020, rating, 90), strict=True):
+            rows[name].append(row)
+    loaded = load(catalogue, opened(publish(tmp_path, "a", rows)), rating="R9")
+    drawn = catalogue.named_bars(loaded, loaded.by_rating, catalogue.RATING, "groups")
+    assert len(drawn.rows) == catalogue.BARS
+    assert drawn.rows[-1] == ("R9", "1")
+    assert drawn.rows[0] == ("R20", "20")
+
+
+def test_what_was_added_last_comes_first_and_says_how_long_it_is(world):
+    rows = catalogue.newest_rows(load(catalogue, world).newest)
+    assert cells(rows, 0) == [
+        HOSTILE,
+        "Boats",
+        "Aria",
+        "=1+1",
+        load(catalogue, world).newest[4]["title"],
+    ]
+    assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(rows, 5)] == [
+        words.NONE, "95 min", "94 min", "3 seasons", "14 seasons",
+    ]  # fmt: skip
+
+
+def test_nothing_is_said_in_words(empty):
+    loaded = load(catalogue, empty, years=(1920, 1920), category="Dramas", type=1)
+    assert catalogue.month_bars(loaded) is None
+    assert catalogue.minute_bars(loaded) is None
+    assert catalogue.nothing(loaded.state) == (
+        "No titles with type Movies and category Dramas and released 1920"
+    )
+
+
+@pytest.mark.parametrize("text", ["type=others", "month=2025-13", "minutes=241", "seasons=0"])
+def test_hostile_addresses_are_left_out(text):
+    state, notices = read(QueryParams(text), catalogue.PAGE.all_fields)
+    assert not state.values
+    assert len(notices) == 1
+
+
+def test_the_address_of_a_type_reads_back():
+    state = State({"type": 2})
+    address = state.address("/catalogue", catalogue.PAGE.all_fields)
+    assert address == "/catalogue?type=show"
+    assert read(QueryParams("type=show"), catalogue.PAGE.all_fields)[0] == state
+
+
+# --- Quality
+
+
+def test_failed_and_warned_checks_come_first_with_what_they_found(world):
+    rows = quality.check_rows(load(quality, world).checks)
+    assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(rows, 2)] == [
+        "▼ failed, blocks", "● warned", "○ not run", "▲ passed", "▲ passed",
+    ]  # fmt: skip
+    assert cells(rows, 3) == [
+        "2 rows without a key",
+        f"one column is new: {HOSTILE}",
+        "asks contract",
+        "asks contract",
+        "asks freshness",
+    ]
+
+
+def test_a_verdict_filters_the_checks_and_not_the_verdicts(world):
+    loaded = load(quality, world, verdict="failed")
+    assert [row["table_name"] for row in loaded.checks] == ["gold.netflix_fact_titles"]
+    assert {row["verdict"]: row["checks"] for row in loaded.verdicts} == {
+        "failed": 1, "warned": 1, "not run": 1, "passed": 2,
+    }  # fmt: skip
+
+
+def test_figures_say_what_is_wrong(world):
+    passed, unsound, refused, tables, runs = quality.figures(load(quality, world).figures)
+    assert (passed.value, passed.hint) == ("2", "of 5, 1 not run yet")
+    assert (unsound.value, unsound.hint, unsound.tone) == ("2", "1 warned, 1 failed", "bad")
+    assert (refused.value, refused.hint, refused.tone) == ("6", "of 1 table", "fair")
+    assert (tables.value, tables.hint) == ("6", "1 not written yet")
+    assert (runs.value, runs.hint, runs.tone) == ("1", "of the last 3 runs", "bad")
+
+
+def test_rows_in_quarantine_count_once_however_many_rules_they_broke(world):
+    assert [row for row, _ in quality.quarantine_rows(load(quality, world).quarantine)] == [
+        ("silver.netflix_titles", "show_id: required", "5", "2"),
+        ("silver.netflix_titles", "show_id: required; type: required", "1", "1"),
+    ]
+
+
+def test_the_run_that_publishes_is_not_taken_for_one_that_hangs(world):
+    rows = quality.run_rows(load(quality, world).runs)
+    assert cells(rows, 0) == ["publish", "netflix_daily", "ott_daily"]
+    assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(rows, 2)] == [
+        "publishing", "▲ succeeded", "▼ failed",
+    ]  # fmt: skip
+    assert cells(rows, 4) == [words.NONE, *["1 min 30 s".replace(" ", "\N{NO-BREAK SPACE}")] * 2]
+
+
+def test_tables_that_were_not_written_for_longest_come_first(world):
+    rows = quality.freshness_rows(load(quality, world).freshness)
+    assert cells(rows, 0)[:3] == [
+        "gold.ott_recommendation_quality", "gold.ott_dim_user", "bronze.netflix_titles",
+    ]  # fmt: skip
+    assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(rows, 2)][:4] == [
+        words.NONE, "2 d 3 h", "1 h 5 min", "30 s",
+    ]  # fmt: skip
+
+
+def drawn(loaded: Any) -> list[float]:
+    figure = quality.row_bars(loaded)
+    assert isinstance(figure, Figure)
+    return [point["value"] for point in figure.options["series"][0]["data"]]
+
+
+def test_rows_of_a_range_are_drawn_as_rows_a_day(world):
+    loaded = load(quality, world)
+    assert loaded.profiled == "silver.netflix_titles", "it has most partitions"
+    assert drawn(loaded) == [5, 4, 7]
+    tip = quality.row_bars(loaded).options["series"][0]["data"][0]["tip"]
+    assert tip == "2025-10-01 to 2025-10-10\n50 rows in 10 days\n5.0 a day"
+
+
+def test_rows_of_a_whole_table_are_not_divided(world):
+    assert drawn(load(quality, world, table="gold.netflix_dim_title")) == [3, 5]
+
+
+def test_whole_tables_and_days_are_never_drawn_side_by_side(tmp_path):
+    """A table may become one that mirrors the newest state; rows a day of before tell nothing."""
+    rows = [
+        *profile("gold.a", "2025-10-30", 4, whole=False),
+        *profile("gold.a", "2025-10-31", 400, whole=True),
+    ]
+    snapshot = opened(publish(tmp_path, "a", {"gold.data_quality_snapshot": rows}))
+    assert drawn(load(quality, snapshot, table="gold.a")) == [400]
+
+
+def test_a_table_filters_everything_but_the_runs(world):
+    loaded = load(quality, world, table="gold.netflix_dim_title")
+    assert [row["table_name"] for row in loaded.checks] == ["gold.netflix_dim_title"]
+    assert [row["table_name"] for row in loaded.freshness] == ["gold.netflix_dim_title"]
+    assert loaded.quarantine == []
+    assert len(loaded.runs) == 3
+    assert quality.no_checks(State({"table": "gold.a", "verdict": "failed"})) == (
+        "No checks of gold.a that failed"
+    )
+
+
+def test_an_empty_snapshot_has_nothing_to_show(empty):
+    loaded = load(quality, empty)
+    assert quality.verdict_bars(loaded) is None
+    assert quality.row_bars(loaded) is None
+    assert quality.figures(loaded.figures)[1].tone == "good"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.04, "0.0 s"), (9.96, "10.0 s"), (42, "42 s"), (59.7, "1 min 0 s"), (3_600, "1 h 0 min"),
+     (90_000, "1 d 1 h"), (-3, "0.0 s")],
+)  # fmt: skip
+def test_durations_in_words(seconds, said):
+    assert words.duration(seconds) == said
+
+
+# --- Data
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("DIM_TITLE", ["gold.netflix_dim_title"]),
+        ("meaning of user_key", ["gold.ott_dim_user"]),
+        ("thing of bronze", ["bronze.netflix_titles"]),
+        ("%", []),
+        ("' OR 1=1 --", []),
+    ],
+)
+def test_the_dictionary_is_searched_by_table_and_column(world, search, found):
+    assert [row["table_name"] for row in load(data, world, search=search).tables] == found
+
+
+def test_published_tables_come_first_in_the_dictionary(world):
+    layers = [row["layer"] for row in load(data, world).tables]
+    assert layers == ["gold"] * 4 + ["silver", "bronze"]
+
+
+def test_a_column_says_what_it_is(world):
+    loaded = load(data, world, table="gold.netflix_fact_titles")
+    assert data.column_rows(loaded.columns)[0][0] == (
+        "show_key",
+        "VARCHAR",
+        "Meaning of show_key. Never empty. Points at gold.netflix_dim_title.",
+    )
+    loaded = load(data, world, table="gold.ott_dim_user")
+    assert data.meaning(loaded.columns[0]) == "Meaning of user_key. Key. Personal."
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("gold.netflix_dim_title", "apostrophe"),
+        ("gold.ott_dim_user", "tells of single users"),
+        ("silver.netflix_titles", "not published"),
+        ("gold.ott_recommendation_quality", "nothing to download yet"),
+    ],
+)
+def test_a_table_says_whether_it_may_be_downloaded(world, table, said):
+    loaded = load(data, world, table=table)
+    assert said in data.why(loaded)
+    assert (loaded.sizes is not None) == (table == "gold.netflix_dim_title")
+
+
+def test_the_source_of_the_chosen_table_is_drawn(world):
+    assert load(data, world).source == "netflix"
+    assert load(data, world, source="ott").source == "ott"
+    assert load(data, world, source="ott", table="gold.netflix_dim_title").source == "netflix"
+
+
+def test_lineage_leads_from_left_to_right_and_what_is_unrelated_fades(world):
+    figure = data.lineage_flow(load(data, world, table="gold.netflix_dim_title"))
+    (series,) = figure.options["series"]
+    columns = {node["id"]: node["value"][0] for node in series["data"]}
+    assert columns == {
+        "landing.netflix_titles": 0,
+        "bronze.netflix_titles": 1,
+        "silver.netflix_titles": 2,
+        "gold.netflix_dim_title": 3,
+        "gold.netflix_fact_titles": 4,
+    }
+    assert all(columns[link["source"]] < columns[link["target"]] for link in series["links"])
+    assert figure.options["xAxis"]["data"] == ["Landing", "Bronze", "Silver", "Gold", "Gold"]
+    assert {node["label"]["opacity"] for node in series["data"]} == {1}
+    assert {node["id"] for node in series["data"] if not node["pick"]} == {"landing.netflix_titles"}
+
+
+def test_a_column_of_two_layers_says_both():
+    edges = [
+        ("silver.a", "gold.b"),
+        ("gold.b", "silver.c"),
+        ("silver.a", "gold.d"),
+        ("gold.d", "gold.e"),
+    ]
+    assert data.heading(arrange(edges, ("silver", "gold"))[2]) == "Gold and silver"
+
+
+def test_what_a_table_is_related_with_is_all_above_and_below_it():
+    edges = [("a", "b"), ("b", "c"), ("x", "c"), ("c", "d")]
+    assert related("b", edges) == {"a", "b", "c", "d"}
+    assert related("x", edges) == {"x", "c", "d"}
+
+
+def test_an_arrangement_puts_neighbours_side_by_side():
+    edges = [("bronze.a", "silver.z"), ("bronze.b", "silver.y"), ("bronze.c", "silver.x")]
+    first, second = arrange(edges, ("bronze", "silver"))
+    matched = dict(edges)
+    assert [matched[name] for name in first] == second
+
+
+def test_an_arrangement_of_a_circle_ends():
+    assert arrange([("gold.a", "gold.b"), ("gold.b", "gold.a")], ("gold",))
+
+
+def test_an_empty_snapshot_has_no_tables(empty):
+    loaded = load(data, empty)
+    assert loaded.tables == []
+    assert data.lineage_flow(loaded) is None

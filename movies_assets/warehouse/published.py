@@ -2,19 +2,18 @@
 
 A file is written under a name of its own and never changes; then the pointer is replaced. So a
 reader has old or new data, whole, and no writer ever waits for it. What is published, and when, is
-said in `assets.serving.published`; nothing here knows of Dagster.
+said in `assets.serving.published`, how one is written in `warehouse.snapshot`. Readers need nothing
+but this: no contract, and no Dagster, whose imports take seconds and 300 MB.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 
-from movies_assets.contracts import Contract
 from movies_assets.durable import synced
 from movies_assets.traces import USER_KEY
 from movies_assets.warehouse.database import (
@@ -24,7 +23,6 @@ from movies_assets.warehouse.database import (
     folder_locked,
     literal,
 )
-from movies_assets.warehouse.writer import all_stored_types, create_table, number
 
 POINTER = "CURRENT"
 SNAPSHOTS = "movies_*.duckdb"
@@ -153,76 +151,17 @@ class Published:
         return sum(told.values())
 
 
-def write_snapshot(
-    connection: duckdb.DuckDBPyConnection,
-    path: Path,
-    tables: Mapping[str, type[Contract]],
-    described: Mapping[str, type[Contract]],
-    told: Mapping[str, pd.DataFrame],
-) -> dict[str, int]:
-    """Write tables of the warehouse, and what is told of them, into a new file.
-
-    Args:
-        connection: a session to which the warehouse is attached.
-        path: the file.
-        tables: the tables by name. One that was never written is published empty, so that every
-            query of a reader works.
-        described: further tables of the schema `meta`, by name.
-        told: the rows of those.
-
-    Returns:
-        How many rows each of the tables has.
-    """
-    present = all_stored_types(connection)
-    connection.execute(f"ATTACH {literal(str(path))} AS {COPY} ({STORAGE})")
-    connection.execute(f"USE {COPY}")
-    try:
-        contracts = {**tables, **{f"meta.{name}": each for name, each in described.items()}}
-        # Each comment on a column would be a transaction of its own: 0.8 s instead of 0.1.
-        connection.execute("BEGIN")
-        for name, contract in contracts.items():
-            create_table(connection, name, contract)
-        connection.execute("COMMIT")
-        rows = {
-            name: _insert(connection, name, contract, f"{ALIAS}.{name}", present.get(name, ()))
-            for name, contract in tables.items()
-        }
-        for name, contract in described.items():
-            connection.register("told", told[name])
-            _insert(connection, f"meta.{name}", contract, "told", told[name].columns)
-            connection.unregister("told")
-        connection.execute(f"CHECKPOINT {COPY}")
-    finally:
-        connection.execute(f"USE {ALIAS}")
-        connection.execute(f"DETACH {COPY}")
-    return rows
-
-
-def _insert(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    contract: type[Contract],
-    source: str,
-    columns: Iterable[str],
-) -> int:
-    """Fill a table with the columns that its source has; return how many rows."""
-    known = ", ".join(column for column in contract.types() if column in {*columns})
-    if not known:
-        return 0
-    return number(connection, f"INSERT INTO {name} BY NAME SELECT {known} FROM {source}")
-
-
 def _rows_about(snapshot: Path, keys: Collection[str]) -> int:
     """Return how many rows of a snapshot tell of persons."""
     with duckdb.connect(snapshot, read_only=True) as connection:
-        return sum(
-            number(
-                connection,
+        counts = [
+            connection.execute(
                 f"SELECT count(*) FROM {table} WHERE {USER_KEY} IN (SELECT unnest(?::VARCHAR[]))",
                 [[*keys]],
-            )
+            ).fetchall()
             for table in _tables_of_persons(connection)
-        )
+        ]
+        return sum(rows for [(rows,)] in counts)
 
 
 def _tables_of_persons(connection: duckdb.DuckDBPyConnection) -> list[str]:

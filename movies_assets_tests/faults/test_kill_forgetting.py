@@ -19,7 +19,8 @@ from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.settings import Settings, load
 from movies_assets.sources.landing import Landing
 from movies_assets.warehouse.database import Warehouse
-from movies_assets.warehouse.published import Published, write_snapshot
+from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.snapshot import write_snapshot
 from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 

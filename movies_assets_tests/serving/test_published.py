@@ -14,7 +14,8 @@ from movies_assets.contracts import Contract, column
 from movies_assets.definitions import TABLES
 from movies_assets.warehouse.database import STORAGE, Warehouse
 from movies_assets.warehouse.ledger import UNAUDITED
-from movies_assets.warehouse.published import NothingPublishedError, Published, write_snapshot
+from movies_assets.warehouse.published import NothingPublishedError, Published
+from movies_assets.warehouse.snapshot import write_snapshot
 from movies_assets_tests.conftest import FakeYts, Platform, movie
 from movies_assets_tests.faults.processes import FORKSERVER, dies_at, in_child
 

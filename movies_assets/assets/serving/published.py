@@ -17,7 +17,8 @@ from movies_assets.table import OWNERS, WRITER_POOL, Table
 from movies_assets.traces import USER_KEY
 from movies_assets.warehouse import ledger
 from movies_assets.warehouse.database import Warehouse
-from movies_assets.warehouse.published import Published, write_snapshot
+from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.snapshot import write_snapshot
 
 KEY = dg.AssetKey(["serving", "published_warehouse"])
 GROUP = "serving"

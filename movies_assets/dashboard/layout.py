@@ -116,6 +116,7 @@ class Visit:
         ui.skip_link("Skip to the content", target=content)
         _footer()
         self._follow()
+        ui.on_exception(self._failed)
         ui.on("moved", self._moved)
         ui.run_javascript(
             "window.addEventListener('popstate', () => emitEvent('moved', location.search))"
@@ -200,7 +201,7 @@ class Visit:
             self._say_missing(turn, "", str(error))
         except duckdb.Error:
             LOG.exception("a page of the dashboard could not be read")
-            self._say_missing(turn, self._reader.name or "", FAILED)
+            self._failed()
         else:
             if turn == self._turn and not self._client.is_deleted:
                 self.state, self._shown = state, snapshot.name
@@ -214,6 +215,10 @@ class Visit:
                     self._show(data)
         if turn == self._turn:
             self._body.props("aria-busy=false")
+
+    def _failed(self) -> None:
+        """Say that something went wrong; whoever noticed it has logged it."""
+        self._say_missing(self._turn, self._reader.name or "", FAILED)
 
     def _say_missing(self, turn: int, name: str, why: str) -> None:
         if turn != self._turn or self._client.is_deleted:

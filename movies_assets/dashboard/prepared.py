@@ -79,7 +79,8 @@ _GENRES = """
 PREPARED = {
     "genre": "CREATE TYPE genre AS ENUM (SELECT DISTINCT genre FROM gold.imdb_movie_facts "
     "UNION SELECT 'Unknown' ORDER BY genre)",
-    "rating band": "CREATE TYPE rating_band AS ENUM ('Excellent', 'Great', 'Good', 'OK', 'Unknown')",
+    "rating band": "CREATE TYPE rating_band AS ENUM "
+    "('Excellent', 'Great', 'Good', 'OK', 'Unknown')",
     "movies": _MOVIES,
     "cells": _CELLS,
     "known": _KNOWN,

@@ -194,6 +194,7 @@ def plain_page(words: str, more: str = "") -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1"><style>'
         "body{background:#0b0b0d;color:#f3f3f5;font:1rem/1.5 system-ui,sans-serif;max-width:34rem;"
         "margin:20vh auto;padding:0 1.5rem}form{display:flex;gap:.75rem;align-items:center}"
+        "a{color:inherit}"
         "input,button{font:inherit;padding:.5rem .75rem;border-radius:.375rem;border:1px solid "
         "#4a4a52;background:#17171a;color:inherit}button{background:#d62839;border-color:#d62839}"
         f"</style><h1>Movies</h1><p>{escape(words)}</p>{more}</html>"

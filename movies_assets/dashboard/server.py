@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
+from http import HTTPStatus
 from ipaddress import ip_address
 
 import duckdb
@@ -16,7 +17,7 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from movies_assets.dashboard import theme
 from movies_assets.dashboard.downloads import DOWNLOAD_PATH, DownloadRoute, Downloads
@@ -33,7 +34,7 @@ from movies_assets.dashboard.pages import (
 from movies_assets.dashboard.parts import box, text
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.dashboard.reader import Reader
-from movies_assets.dashboard.security import KnownHosts, OneToken, SecureHeaders
+from movies_assets.dashboard.security import KnownHosts, OneToken, SecureHeaders, plain_page
 from movies_assets.settings import DashboardSettings, Settings, SettingsError
 from movies_assets.warehouse.published import NothingPublishedError, Published
 
@@ -78,6 +79,7 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
     _serve_downloads(settings)
     nicegui_app.add_static_files("/static", theme.STATIC)
     nicegui_app.on_page_exception(_excuse)
+    nicegui_app.add_exception_handler(HTTPStatus.NOT_FOUND, _no_such_page)
     ui.add_head_html(f'<link rel="stylesheet" href="{theme.STYLESHEET}">', shared=True)
 
     @contextlib.asynccontextmanager
@@ -173,6 +175,13 @@ async def _watch(reader: Reader) -> None:
                 LOG.warning("%s", error)
             said = str(error)
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _no_such_page(_: Request, __: Exception) -> HTMLResponse:
+    return HTMLResponse(
+        plain_page("There is no such page.", '<p><a href="/">Go to the start page</a></p>'),
+        HTTPStatus.NOT_FOUND,
+    )
 
 
 def _excuse() -> None:

@@ -243,7 +243,8 @@ def test_a_hostile_address_is_left_out_with_a_notice(dashboard, visit, query):
 def test_an_unknown_page_says_so(dashboard):
     answer = httpx.get(f"{dashboard.url}/no/such/page")
     assert answer.status_code == 404
-    assert "Traceback" not in answer.text
+    assert "There is no such page." in answer.text
+    assert "<script" not in answer.text
 
 
 def test_pages_are_compressed_and_carry_the_policy(dashboard):

@@ -1,0 +1,66 @@
+"""How the server starts, and what it says of its own mistakes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from movies_assets import dashboard
+from movies_assets.__main__ import main
+from movies_assets.settings import PROJECT_ROOT
+
+BROKEN = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from starlette.testclient import TestClient
+from movies_assets.dashboard import server
+from movies_assets.settings import load
+
+def build(visit):
+    raise ValueError("secret detail")
+
+app = server.build_app(load(data_dir=Path(sys.argv[1])), (replace(server.PAGES[0], build=build),))
+with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client:
+    answer = client.get("/")
+    print(answer.status_code, "secret detail" in answer.text, "Traceback" in answer.text,
+          "The reason is in the dashboard" in answer.text)
+"""
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 (our own code)
+        [sys.executable, "-c", code, *arguments],
+        cwd=PROJECT_ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_page_that_fails_says_so_without_the_reason_which_is_logged(tmp_path: Path):
+    ended = python(BROKEN, str(tmp_path))
+    assert ended.stdout.split() == ["500", "False", "False", "True"], ended.stderr
+    assert "secret detail" in ended.stderr
+
+
+def test_a_dashboard_for_others_is_refused_without_a_token(monkeypatch):
+    monkeypatch.delenv("MOVIES_DASHBOARD__TOKEN", raising=False)
+    result = CliRunner().invoke(main, ["dashboard", "--host", "0.0.0.0"])  # noqa: S104
+    assert result.exit_code == 1
+    assert "MOVIES_DASHBOARD__TOKEN is not set" in result.output
+
+
+def test_a_missing_library_is_named_with_the_extra_that_brings_it(monkeypatch):
+    # As if it were not there, whether or not another test has imported it.
+    monkeypatch.delattr(dashboard, "server", raising=False)
+    monkeypatch.setitem(sys.modules, "movies_assets.dashboard.server", None)
+    result = CliRunner().invoke(main, ["dashboard"])
+    assert result.exit_code == 1
+    assert "pip install 'movies_assets[dashboard]'" in result.output
+
+
+def test_the_definitions_need_no_library_of_the_dashboard():
+    code = (
+        "import sys, movies_assets.definitions; "
+        "print({'nicegui', 'movies_assets.dashboard'} & set(sys.modules))"
+    )
+    assert python(code).stdout == "set()\n"

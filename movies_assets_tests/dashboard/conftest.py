@@ -82,9 +82,9 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path
             return
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium."""
+    """Debian's Chromium; a module's, for no other event loop can run meanwhile."""
     if not CHROMIUM:
         pytest.skip(NO_CHROMIUM)
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 (only where there is a browser)

@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from movies_assets.assets.serving.published import audited_tables, published_tables
+from movies_assets.assets.serving.published import audited_tables, published_tables, shared_tables
 from movies_assets.contracts import Contract, column
 from movies_assets.definitions import TABLES
 from movies_assets.warehouse.database import STORAGE, Warehouse
@@ -38,6 +38,16 @@ def checked(result: dg.ExecuteInProcessResult) -> bool:
         each for each in result.get_asset_check_evaluations() if each.check_name == "audited"
     ]
     return verdict.passed
+
+
+def tables_of(published: Published) -> list[str]:
+    named = "SELECT schema_name || '.' || table_name FROM duckdb_tables()"
+    return [name for (name,) in asked(published, named)]
+
+
+def values(published: Published, table: str) -> str:
+    """Return all values of a table as one text."""
+    return "\n".join(str(value) for row in asked(published, f"FROM {table}") for value in row)
 
 
 class TestARun:
@@ -136,19 +146,24 @@ class TestTheSnapshot:
         )
         assert comment == TABLES["gold.fact_movies"].contract.descriptions()["rating"]
 
-    def test_holds_no_personal_data_but_the_keyed_hash(self, stored_day, published_day):
+    def test_holds_no_personal_data_and_a_keyed_hash_only_where_it_does_not_leave(
+        self, stored_day, published_day
+    ):
         with Warehouse(stored_day).reading() as connection:
-            persons = connection.execute("SELECT email, full_name FROM silver.ott_users").fetchall()
-        texts = [text for row in persons for text in row if text]
-        assert texts
-        with published_day.reading() as connection:
-            tables = connection.execute(
-                "SELECT schema_name || '.' || table_name FROM duckdb_tables()"
+            users = connection.execute(
+                "SELECT email, full_name, user_key FROM silver.ott_users"
             ).fetchall()
-            for (table,) in tables:
-                found = connection.execute(f"SELECT * FROM {table}").fetchall()
-                told = "\n".join(str(value) for row in found for value in row)
-                assert not [text for text in texts if text in told], table
+        persons = [text for email, name, _ in users for text in (email, name) if text]
+        keys = [key for _, _, key in users]
+        assert persons
+        told = {name: values(published_day, name) for name in tables_of(published_day)}
+        assert not {name for name, text in told.items() for person in persons if person in text}
+        with_keys = {name for name, text in told.items() for key in keys if key in text}
+        assert with_keys == {"gold.ott_dim_user", "gold.ott_recommendations"}
+        assert with_keys.isdisjoint(shared_tables(TABLES))
+        reports = [path.read_text() for path in published_day.folder.glob("*.html")]
+        assert len(reports) == 1, "a report goes out as well"
+        assert not [text for text in (*persons, *keys) if text in reports[0]]
 
     def test_tells_of_tables_columns_lineage_checks_and_runs(self, published_day):
         assert asked(published_day, "SELECT count(*) FROM meta.tables") == [(len(TABLES),)]

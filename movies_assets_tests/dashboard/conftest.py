@@ -25,6 +25,7 @@ from movies_assets_tests.dashboard.snapshots import Rows, few, publish
 CHROMIUM = shutil.which("chromium")
 NO_CHROMIUM = "Chromium is not installed: apt-get install chromium"
 START_SECONDS = 60
+WAIT_MILLISECONDS = 20_000
 
 
 @dataclass
@@ -87,8 +88,13 @@ def browser() -> Iterator[Any]:
     """Debian's Chromium; a module's, for no other event loop can run meanwhile."""
     if not CHROMIUM:
         pytest.skip(NO_CHROMIUM)
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (only where there is a browser)
+    from playwright.sync_api import (  # noqa: PLC0415 (only where there is a browser)
+        expect,
+        sync_playwright,
+    )
 
+    # No test waits so long for what it expects; on a busy machine it must not fail for that.
+    expect.set_options(timeout=WAIT_MILLISECONDS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield opened

@@ -36,15 +36,37 @@ def point_of(page: Any, title: str, series: int, index: int) -> None:
     """Click a point of a chart where it is drawn."""
     chart = card(page, title).locator(".chart")
     chart.scroll_into_view_if_needed()
+    # A chart is drawn some frames after its data has come; until it stands still, clicks miss.
     place = chart.evaluate(
-        """(node, [series, index]) => {
-            const chart = getElement(node).chart;
-            const box = chart._model.getSeriesByIndex(series).getData().getItemGraphicEl(index);
-            const found = box.getBoundingRect().clone();
-            found.applyTransform(box.transform || [1, 0, 0, 1, 0, 0]);
-            return {x: found.x + found.width / 2, y: found.y + found.height / 2};
+        """async (node, [series, index]) => {
+            const at = () => {
+                const chart = getElement(node).chart;
+                const model = chart && chart._model && chart._model.getSeriesByIndex(series);
+                const data = model && model.getData();
+                const box = data && data.getItemGraphicEl(index);
+                if (!box || chart.getWidth() !== node.clientWidth) return null;
+                const found = box.getBoundingRect().clone();
+                found.applyTransform(box.transform || [1, 0, 0, 1, 0, 0]);
+                const {x, y} = node.getBoundingClientRect();
+                const [middle, centre] = [found.x + found.width / 2, found.y + found.height / 2];
+                return {x: middle, y: centre, seen: [x, y]};
+            };
+            const frame = () => new Promise(requestAnimationFrame);
+            let last = "", still = 0, now = null;
+            while (still < 10) {
+                await frame();
+                now = at();
+                still = now && JSON.stringify(now) === last ? still + 1 : 0;
+                last = JSON.stringify(now);
+            }
+            return {x: now.x, y: now.y};
         }""",
         [series, index],
+    )
+    # Under the pointer it is drawn anew; a press before that would be on a shape that is no more.
+    chart.hover(position=place)
+    chart.evaluate(
+        "async () => { for (let n = 0; n < 5; n++) await new Promise(requestAnimationFrame); }"
     )
     chart.click(position=place)
 

@@ -83,6 +83,7 @@ def test_the_catalogue_has_slicers_of_its_own(dashboard, visit):
 
 def test_a_verdict_and_a_table_filter_the_page_of_quality(dashboard, visit):
     page = visit(f"{dashboard.url}/quality")
+    loaded(page)
     checks = card(page, "Checks").locator("tbody tr")
     expect(checks).to_have_count(5)
     expect(checks.first).to_contain_text("2 rows without a key")

@@ -108,6 +108,28 @@ def show_published() -> None:
         raise click.ClickException(str(error)) from error
 
 
+@main.command("accept")
+@click.argument("table")
+@click.argument("first", default="")
+@click.argument("last", default="")
+@click.option("--reason", required=True, help="Why; it is kept in audit.accepted.")
+def accept_writes(table: str, first: str, last: str, reason: str) -> None:
+    """Let a TABLE's partitions FIRST to LAST (or all of it) be published although checks failed."""
+    from movies_assets.definitions import open_warehouse  # noqa: PLC0415 (heavy)
+    from movies_assets.warehouse import ledger  # noqa: PLC0415
+    from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
+
+    warehouse, keys = open_warehouse(_load()), (first, last or first or "~")
+    try:
+        with warehouse.session() as connection, warehouse.transaction(connection):
+            writes = ledger.accept(connection, table, keys, reason)
+    except WarehouseError as error:
+        raise click.ClickException(str(error)) from error
+    if not writes:
+        raise click.ClickException(f"no write of {table} in these partitions waits for its checks")
+    click.echo("\n".join(f"accepted: {write}" for write in writes))
+
+
 @main.command("dictionary")
 @click.option("--stored", is_flag=True, help="Print it with the columns that files have brought.")
 def write_dictionary(*, stored: bool) -> None:

@@ -7,10 +7,10 @@ from movies_assets.contracts import ARRIVED, Contract, LandedFile, Quarantine
 from movies_assets.definitions import TABLES
 from movies_assets.settings import PROJECT_ROOT
 from movies_assets.table import Table
+from movies_assets.warehouse import ledger
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import landed
 from movies_assets.warehouse.erasure import AUDIT, Erasures
-from movies_assets.warehouse.ledger import UNAUDITED, Unaudited
 from movies_assets.warehouse.writer import arrived_columns
 
 PATH = PROJECT_ROOT / "docs" / "data-dictionary.md"
@@ -47,7 +47,9 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
     said = "Written by the job `forget_user`; no run changes or removes a row."
     sections.append(_section(AUDIT, Erasures, [said]))
     said = "A write adds its row, the table's checks remove it when the blocking ones have passed."
-    sections.append(_section(UNAUDITED, Unaudited, [said]))
+    sections.append(_section(ledger.UNAUDITED, ledger.Unaudited, [said]))
+    said = "Written by `python -m movies_assets accept`; no run changes or removes a row."
+    sections.append(_section(ledger.ACCEPTED, ledger.Accepted, [said]))
     sections += [
         _section(f"meta.{name}", contract, ["Only in published snapshots."])
         for name, contract in meta.CONTRACTS.items()

@@ -24,7 +24,6 @@ from movies_assets.warehouse import ledger
 from movies_assets.warehouse.published import NothingPublishedError, Published
 
 UI = "http://127.0.0.1:3000"
-LEDGER = ledger.UNAUDITED.rpartition(".")[2]
 VERDICTS = ("passed", "warned", "failed")
 # Where the text stands that follows the words on the left.
 INDENT = 12
@@ -182,7 +181,8 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
     console.print(f"Database    {settings.database}", soft_wrap=True)
     console.print(f"Published   {_published(settings)}", soft_wrap=True)
     if unaudited:
-        console.print(f"            Not published before its checks have passed: {unaudited[0]}")
+        others = f", and {len(unaudited) - 1} more" if len(unaudited) > 1 else ""
+        console.print(f"            Not audited: {unaudited[0]}{others}; see the check `audited`")
     console.print(f"UI          make dev, then open {UI}")
 
 
@@ -198,7 +198,7 @@ def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Count the rows of every table, in the order of the layers."""
     names = connection.execute(
         "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
-        f"WHERE database_name = current_database() AND table_name <> '{LEDGER}' "
+        "WHERE database_name = current_database() AND schema_name <> 'audit' "
         "ORDER BY list_position(['bronze', 'silver', 'gold', 'landing'], schema_name), table_name"
     ).fetchall()
     counts = [connection.execute(f"SELECT count(*) FROM {name}").fetchall() for (name,) in names]

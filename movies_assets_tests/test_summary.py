@@ -45,7 +45,7 @@ def test_the_summary_counts_tables_and_checks_and_says_where_to_go_on(platform, 
     assert "Quarantine 1 rows" in words
     assert str(platform.settings.database) in text
     assert "Published nothing yet" in words
-    assert "Not published before its checks have passed: silver.yts_movies 2025-10-30" in words
+    assert "Not audited: silver.yts_movies 2025-10-30" in words
     assert summary.UI in text
 
 
@@ -54,7 +54,7 @@ def test_the_summary_names_what_is_published(platform, yts):
     platform.run("2025-10-30", publish=True)
     text = shown(platform)
     assert str(Published(platform.settings.published_folder).current()) in text
-    assert "Not published" not in text
+    assert "Not audited" not in text
 
 
 def test_the_best_movies_stand_in_an_order_that_does_not_depend_on_chance(platform, yts):

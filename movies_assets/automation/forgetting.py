@@ -7,7 +7,6 @@ here is in which order that happens, and what is said about it.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,13 +169,15 @@ def forget(
         _erase_files(folders, traces, records, only_unidentified=False)
         # A run that waited for the file meanwhile has read the records that went after the tables.
         rows = Counter(rows) + Counter(_erase_tables(warehouse, tables, traces, run_id))
-        if copies := published.forget(traces.keys, datetime.now(UTC), run_id):
-            records["published"] += copies
     finally:
         if records:
             with warehouse.session() as connection, warehouse.transaction(connection):
                 in_tables.record(connection, run_id, records)
     warehouse.renew()
+    if copies := published.forget(warehouse, run_id):
+        with warehouse.session() as connection, warehouse.transaction(connection):
+            in_tables.record(connection, run_id, {"published": copies})
+        records["published"] += copies
     return {**rows, **records}
 
 

@@ -137,7 +137,7 @@ class Warehouse:
                     connection.execute("COMMIT")
                     committed = True
                 except BaseException:
-                    _roll_back(connection)
+                    roll_back(connection)
                     raise
         except (duckdb.IOException, duckdb.TransactionException) as error:
             # What fails after COMMIT is the tidying up: the rows then stand in the log beside the
@@ -441,7 +441,8 @@ def _explain_open_failure(path: Path, error: duckdb.Error) -> str:
     )
 
 
-def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """End a transaction, if there is one, without its changes."""
     try:
         connection.execute("ROLLBACK")
     except duckdb.Error:

@@ -217,9 +217,11 @@ class WarehouseIOManager(DbIOManager):
                 sql = handler.stage(connection, table, obj)
             loaded = writer.write(connection, table, window, run_id, source, number_lines)
             rows = handler.complete(connection, table, obj, loaded.rows)
-            ledger.note(connection, table.name, window, run_id)
-            if table.keep_partitions:
+            is_whole = table.replaces == "table"
+            ledger.note(connection, table.name, window, run_id, is_whole=is_whole)
+            if table.keep_partitions and table.partition_column:
                 writer.prune(connection, table, table.keep_partitions(self._settings), window)
+                ledger.forget_pruned(connection, table.name, table.partition_column)
         return replace(loaded, rows=rows), sql
 
     def load_input(self, context: dg.InputContext) -> object:

@@ -5,7 +5,7 @@ failed, or was killed before its checks, is known to whoever wants to publish, i
 and however many green runs of other tables come after it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -14,7 +14,8 @@ import duckdb
 from movies_assets.contracts import Contract, Instant, column
 from movies_assets.warehouse.writer import Window, ensure_table, stored_types
 
-UNAUDITED = "audit.unaudited"
+UNAUDITED, ACCEPTED = "audit.unaudited", "audit.accepted"
+WITHIN = "table_name = ? AND first_partition >= ? AND last_partition <= ?"
 
 
 class Unaudited(Contract):
@@ -28,16 +29,29 @@ class Unaudited(Contract):
     written_at: Instant = column("When it was written (UTC).")
 
 
+class Accepted(Contract):
+    """One row a write that somebody has let through although its blocking checks had not passed."""
+
+    accepted_at: Instant = column("When (UTC).")
+    table_name: str = column("The table, as schema.table.")
+    first_partition: str = column("Its first partition that was written; '' for a whole table.")
+    last_partition: str = column("Its last partition that was written; ~ for a whole table.")
+    run_id: str = column("The Dagster run that wrote it.")
+    reason: str = column("Why, in the words of who did it.")
+
+
 class Write(NamedTuple):
     """A write whose blocking checks have not passed.
 
     Attributes:
+        write_id: its id.
         table: the table.
         first: its first partition; '' of a whole table.
         last: its last partition.
         run_id: the run that wrote it.
     """
 
+    write_id: str
     table: str
     first: str
     last: str
@@ -50,13 +64,27 @@ class Write(NamedTuple):
         return f"{self.table}{which} (run {self.run_id[:8]})"
 
 
-def note(connection: duckdb.DuckDBPyConnection, table: str, window: Window, run_id: str) -> None:
-    """Note a write, in its transaction, in place of the writes whose partitions it has replaced."""
+def note(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    window: Window,
+    run_id: str,
+    *,
+    is_whole: bool = False,
+) -> None:
+    """Note a write, in its transaction, in place of the writes whose rows it has replaced.
+
+    Args:
+        connection: an open transaction.
+        table: the table that was written.
+        window: its partitions that were written.
+        run_id: the run that wrote them.
+        is_whole: whether all rows of the table were replaced.
+    """
     ensure_table(connection, UNAUDITED, Unaudited)
+    replaced = Window() if is_whole else window
     connection.execute(
-        f"DELETE FROM {UNAUDITED} WHERE table_name = ? "
-        "AND first_partition >= ? AND last_partition <= ?",
-        [table, window.first, window.last],
+        f"DELETE FROM {UNAUDITED} WHERE {WITHIN}", [table, replaced.first, replaced.last]
     )
     connection.execute(
         f"INSERT INTO {UNAUDITED} BY NAME SELECT ? AS write_id, ? AS table_name, "
@@ -65,41 +93,81 @@ def note(connection: duckdb.DuckDBPyConnection, table: str, window: Window, run_
     )
 
 
+def forget_pruned(connection: duckdb.DuckDBPyConnection, table: str, partition: str) -> None:
+    """Strike off the writes of which no partition is kept any more.
+
+    Args:
+        connection: an open transaction.
+        table: the table, from which old partitions were removed.
+        partition: its column that says to which partition a row belongs.
+    """
+    connection.execute(
+        f"DELETE FROM {UNAUDITED} WHERE table_name = ? AND first_partition <> '' "
+        f"AND last_partition < (SELECT min({partition})::VARCHAR FROM {table})",
+        [table],
+    )
+
+
 def written(
     connection: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, str] | None
-) -> list[str]:
-    """Return the ids of the writes that checks of these partitions look at.
+) -> list[Write]:
+    """Return the writes that checks of these partitions look at.
 
     Args:
         connection: the warehouse is attached to it.
         table: the table that is checked.
         keys: its first and last partition that are checked; None for all of it.
     """
-    if not stored_types(connection, UNAUDITED):
-        return []
-    first, last = keys or ("", "~")
-    rows = connection.execute(
-        f"SELECT write_id FROM {UNAUDITED} WHERE table_name = ? "
-        "AND first_partition >= ? AND last_partition <= ?",
-        [table, first, last],
-    ).fetchall()
-    return [write for (write,) in rows]
+    return _found(connection, WITHIN, [table, *(keys or ("", "~"))])
 
 
-def strike_off(connection: duckdb.DuckDBPyConnection, writes: Collection[str]) -> None:
+def strike_off(connection: duckdb.DuckDBPyConnection, writes: Collection[Write]) -> None:
     """Note that the blocking checks of writes have passed."""
     connection.execute(
-        f"DELETE FROM {UNAUDITED} WHERE write_id IN (SELECT unnest(?::VARCHAR[]))", [[*writes]]
+        f"DELETE FROM {UNAUDITED} WHERE write_id IN (SELECT unnest(?::VARCHAR[]))",
+        [[write.write_id for write in writes]],
     )
+
+
+def accept(
+    connection: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, str], reason: str
+) -> list[Write]:
+    """Let writes be published although checks have not passed; who does so says why.
+
+    Args:
+        connection: an open transaction.
+        table: the table.
+        keys: its first and last partition; '' and ~ for all of it.
+        reason: why.
+
+    Returns:
+        The writes; none where nothing stands in the way.
+    """
+    writes = written(connection, table, keys)
+    ensure_table(connection, ACCEPTED, Accepted)
+    for write in writes:
+        connection.execute(
+            f"INSERT INTO {ACCEPTED} BY NAME SELECT now() AS accepted_at, ? AS table_name, "
+            "? AS first_partition, ? AS last_partition, ? AS run_id, ? AS reason",
+            [write.table, write.first, write.last, write.run_id, reason],
+        )
+    strike_off(connection, writes)
+    return writes
 
 
 def unaudited(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> list[Write]:
     """Return the writes of these tables whose blocking checks have not passed."""
+    return _found(connection, "table_name IN (SELECT unnest(?::VARCHAR[]))", [[*tables]])
+
+
+def _found(
+    connection: duckdb.DuckDBPyConnection, condition: str, parameters: Sequence[object]
+) -> list[Write]:
     if not stored_types(connection, UNAUDITED):
         return []
     rows = connection.execute(
-        f"SELECT table_name, first_partition, last_partition, run_id FROM {UNAUDITED} "
-        "WHERE table_name IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL",
-        [[*tables]],
+        "SELECT write_id, table_name, first_partition, last_partition, run_id "
+        f"FROM {UNAUDITED} WHERE {condition} ORDER BY table_name, first_partition, write_id",
+        parameters,
     ).fetchall()
     return [Write(*row) for row in rows]

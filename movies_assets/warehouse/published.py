@@ -6,10 +6,11 @@ said in `assets.serving.published`, how one is written in `warehouse.snapshot`. 
 but this: no contract, and no Dagster, whose imports take seconds and 300 MB.
 """
 
-from collections.abc import Collection, Iterator
+import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -19,18 +20,20 @@ from movies_assets.traces import USER_KEY
 from movies_assets.warehouse.database import (
     ALIAS,
     STORAGE,
+    Warehouse,
     WarehouseError,
     folder_locked,
     literal,
 )
 
-POINTER = "CURRENT"
+POINTER, LOCK = "CURRENT", ".lock"
 SNAPSHOTS = "movies_*.duckdb"
+STAMP = "%Y%m%dT%H%M%S%fZ"
 UNFINISHED = ".new"
-COPY = "published"
-# A publication within the moment between reading the pointer and opening the file is no accident
-# any more when it happens again and again.
+OLD, COPY = "snapshot", "published"
+# What is named may be removed before it is opened; so often in a row it is no accident any more.
 MOST_LOOKS = 5
+USERS = "gold.ott_dim_user"
 
 
 class NothingPublishedError(WarehouseError):
@@ -55,9 +58,9 @@ class Published:
         """
         try:
             name = (self.folder / POINTER).read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
+        except (FileNotFoundError, UnicodeDecodeError):
             name = ""
-        path = self.folder / name
+        path = self.folder / Path(name).name
         if not name or not path.is_file():
             raise NothingPublishedError(
                 f"nothing is published in {self.folder} yet. A run publishes when all checks have "
@@ -79,7 +82,7 @@ class Published:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         for _ in range(MOST_LOOKS):
-            with suppress(duckdb.IOException):
+            with suppress(duckdb.IOException, NothingPublishedError):
                 return duckdb.connect(self.current(), read_only=True)
         return duckdb.connect(self.current(), read_only=True)
 
@@ -89,24 +92,60 @@ class Published:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep all others from publishing."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with folder_locked(self.folder, exclusive=True):
-            for unfinished in self.folder.glob(f"*{UNFINISHED}*"):
-                unfinished.unlink()
-            yield
+        """Keep all others from publishing, and leave nothing unfinished behind.
 
-    def unfinished(self, at: datetime, run_id: str) -> Path:
-        """Return the path under which a new snapshot is written."""
-        name = f"movies_{at:%Y%m%dT%H%M%S%f}Z_{run_id[:8]}.duckdb"
-        return self.folder / f"{name}{UNFINISHED}"
+        Raises:
+            WarehouseError: the folder cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # A file of its own: the folder may be that of the warehouse, which has its own lock.
+            (self.folder / LOCK).touch()
+            with folder_locked(self.folder / LOCK, exclusive=True):
+                try:
+                    self._remove_unfinished()
+                    yield
+                finally:
+                    self._remove_unfinished()
+        except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
+            raise WarehouseError(
+                f"cannot publish into {self.folder}: is the disk full, or the folder read-only? "
+                f"Readers keep the snapshot before. Mend that and run again. The reason: {error}"
+            ) from error
+
+    def _remove_unfinished(self) -> None:
+        for path in self.folder.glob(f"*{UNFINISHED}*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def unfinished(self, run_id: str) -> Path:
+        """Return the path under which a new snapshot is written.
+
+        Names sort as snapshots follow each other, also where the clock goes back.
+        """
+        now = datetime.now(UTC)
+        if snapshots := self.snapshots():
+            newest = datetime.strptime(snapshots[-1].name.split("_")[1], STAMP).replace(tzinfo=UTC)
+            now = max(now, newest + timedelta(microseconds=1))
+        return self.folder / f"movies_{now:{STAMP}}_{run_id[:8]}.duckdb{UNFINISHED}"
 
     def finished(self, path: Path) -> Path:
         """Return the path of a snapshot that was written."""
         return path.with_name(path.name.removesuffix(UNFINISHED))
 
     def put(self, path: Path) -> Path:
-        """Let a snapshot that was written be the newest one; it is on the disk then."""
+        """Let a snapshot that was written be the newest one; it is on the disk then.
+
+        Raises:
+            WarehouseError: not all of it is in the file.
+        """
+        if path.with_name(f"{path.name}.wal").exists():
+            raise WarehouseError(
+                f"cannot publish into {self.folder}: the disk was full while the snapshot was "
+                "written. Readers keep the one before. Free space and run again."
+            )
         synced(path)
         final = self.finished(path)
         path.replace(final)
@@ -120,75 +159,92 @@ class Published:
     def keep(self, number: int) -> None:
         """Remove all but the newest snapshots, and what was made of the others."""
         for path in self.snapshots()[:-number]:
-            self._remove(path)
+            # Where an open file cannot be removed it goes when nobody reads it any more.
+            with suppress(PermissionError):
+                self._remove(path)
 
     def _remove(self, snapshot: Path) -> None:
         for path in self.folder.glob(f"{snapshot.stem}.*"):
-            # Where an open file cannot be removed it goes when nobody reads it any more.
-            with suppress(PermissionError):
-                path.unlink()
+            path.unlink()
 
-    def forget(self, keys: Collection[str], at: datetime, run_id: str) -> int:
-        """Erase persons from all snapshots; return how many rows of them the snapshots had.
+    def forget(self, warehouse: Warehouse, run_id: str) -> int:
+        """Erase from the snapshots all users that the warehouse does not know any more.
 
-        The newest one is written anew without them, all others that know of them are removed.
+        The newest one is written anew; all others are removed, whatever they hold: a keyed hash may
+        be of a secret that is not in use any more. So is one that cannot be read.
 
         Args:
-            keys: the keyed hashes by which gold tables know them.
-            at: now, for the name of the new snapshot.
-            run_id: the run, for its name.
+            warehouse: whose users stay.
+            run_id: the run, for the name of the new snapshot.
+
+        Returns:
+            How many rows of the newest snapshot told of other users.
+
+        Raises:
+            WarehouseError: a snapshot cannot be written or removed.
         """
         if not self.folder.is_dir():
             return 0
-        with self.alone():
-            told = {path: n for path in self.snapshots() if (n := _rows_about(path, keys))}
-            if told and self.current() in told:
-                new = self.unfinished(at, run_id)
-                _copy_without(self.current(), new, keys)
+        erased = 0
+        with self.alone(), warehouse.reading() as connection:
+            old = self.snapshots()
+            if self._attach_current(connection):
+                new = self.unfinished(run_id)
+                erased = _copy_known(connection, new, self.finished(new).stem)
                 self.put(new)
-            for path in told:
+            for path in old:
                 self._remove(path)
-        return sum(told.values())
+        return erased
+
+    def _attach_current(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Attach the newest snapshot, and say whether there is one that can be read."""
+        try:
+            connection.execute(f"ATTACH {literal(str(self.current()))} AS {OLD} (READ_ONLY)")
+        except (NothingPublishedError, duckdb.Error):
+            return False
+        return True
 
 
-def _rows_about(snapshot: Path, keys: Collection[str]) -> int:
-    """Return how many rows of a snapshot tell of persons."""
-    with duckdb.connect(snapshot, read_only=True) as connection:
-        counts = [
-            connection.execute(
-                f"SELECT count(*) FROM {table} WHERE {USER_KEY} IN (SELECT unnest(?::VARCHAR[]))",
-                [[*keys]],
-            ).fetchall()
-            for table in _tables_of_persons(connection)
-        ]
-        return sum(rows for [(rows,)] in counts)
+def _copy_known(connection: duckdb.DuckDBPyConnection, new: Path, snapshot_id: str) -> int:
+    """Copy the attached snapshot but for users that the attached warehouse does not know.
+
+    Into a new file no deleted row goes. Returns how many rows were left out.
+    """
+    left_out = 0
+    users = USERS in dict(_tables(connection, ALIAS))
+    known = f"{USER_KEY} IN (SELECT {USER_KEY} FROM {ALIAS}.{USERS})" if users else "false"
+    connection.execute(f"ATTACH {literal(str(new))} AS {COPY} ({STORAGE})")
+    try:
+        connection.execute(f"COPY FROM DATABASE {OLD} TO {COPY} (SCHEMA)")
+        for name, is_of_users in _tables(connection, OLD):
+            condition = known if is_of_users else "true"
+            connection.execute(f"INSERT INTO {COPY}.{name} FROM {OLD}.{name} WHERE {condition}")
+            left_out += _count(connection, f"{OLD}.{name}") - _count(connection, f"{COPY}.{name}")
+            if is_of_users:
+                connection.execute(
+                    f"UPDATE {COPY}.meta.tables SET rows = (SELECT count(*) FROM {COPY}.{name}) "
+                    "WHERE table_name = ?",
+                    [name],
+                )
+        connection.execute(
+            f"UPDATE {COPY}.meta.snapshot SET snapshot_id = ?, published_at = now()", [snapshot_id]
+        )
+        connection.execute(f"CHECKPOINT {COPY}")
+    finally:
+        connection.execute(f"DETACH {COPY}")
+        connection.execute(f"DETACH {OLD}")
+    return left_out
 
 
-def _tables_of_persons(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    found = connection.execute(
-        "SELECT schema_name || '.' || table_name FROM duckdb_columns() "
-        "WHERE database_name = current_database() AND column_name = ?",
-        [USER_KEY],
+def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> list[tuple[str, bool]]:
+    """Return the tables, and whether each tells of single users."""
+    return connection.execute(
+        "SELECT schema_name || '.' || table_name, bool_or(column_name = ?) FROM duckdb_columns() "
+        "WHERE database_name = ? AND NOT internal GROUP BY ALL ORDER BY ALL",
+        [USER_KEY, database],
     ).fetchall()
-    return [name for (name,) in found]
 
 
-def _copy_without(snapshot: Path, new: Path, keys: Collection[str]) -> None:
-    """Copy a snapshot without what it tells of persons: into a new file no deleted row goes."""
-    with duckdb.connect(":memory:") as connection:
-        connection.execute(f"ATTACH {literal(str(snapshot))} AS {ALIAS} (READ_ONLY)")
-        connection.execute(f"ATTACH {literal(str(new))} AS {COPY} ({STORAGE})")
-        connection.execute(f"COPY FROM DATABASE {ALIAS} TO {COPY} (SCHEMA)")
-        for schema, name in connection.execute(
-            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ?", [ALIAS]
-        ).fetchall():
-            connection.execute(f"USE {ALIAS}")
-            is_personal = f"{schema}.{name}" in _tables_of_persons(connection)
-            condition = (
-                f"{USER_KEY} NOT IN (SELECT unnest(?::VARCHAR[]))" if is_personal else "true"
-            )
-            connection.execute(
-                f"INSERT INTO {COPY}.{schema}.{name} "
-                f"SELECT * FROM {ALIAS}.{schema}.{name} WHERE {condition}",
-                [[*keys]] if is_personal else [],
-            )
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    ((rows,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    return int(rows)

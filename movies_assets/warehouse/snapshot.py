@@ -2,15 +2,27 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pandas as pd
 
 from movies_assets.contracts import Contract
-from movies_assets.warehouse.database import ALIAS, STORAGE, literal
-from movies_assets.warehouse.writer import all_stored_types, create_table, number
+from movies_assets.warehouse.database import ALIAS, STORAGE, literal, roll_back
+from movies_assets.warehouse.published import COPY
+from movies_assets.warehouse.writer import all_stored_types, create_table, number, same_type
 
-COPY = "published"
+
+class Filled(NamedTuple):
+    """What was written into a snapshot.
+
+    Attributes:
+        rows: how many rows each of the tables has.
+        orphans: references that point at no row, and of how many rows.
+    """
+
+    rows: Mapping[str, int]
+    orphans: Mapping[str, int]
 
 
 def write_snapshot(
@@ -19,7 +31,7 @@ def write_snapshot(
     tables: Mapping[str, type[Contract]],
     described: Mapping[str, type[Contract]],
     told: Mapping[str, pd.DataFrame],
-) -> dict[str, int]:
+) -> Filled:
     """Write tables of the warehouse, and what is told of them, into a new file.
 
     Args:
@@ -31,7 +43,7 @@ def write_snapshot(
         told: the rows of those.
 
     Returns:
-        How many rows each of the tables has.
+        What is in the file.
     """
     present = all_stored_types(connection)
     connection.execute(f"ATTACH {literal(str(path))} AS {COPY} ({STORAGE})")
@@ -51,11 +63,56 @@ def write_snapshot(
             connection.register("told", told[name])
             _insert(connection, f"meta.{name}", contract, "told", told[name].columns)
             connection.unregister("told")
+        filled = Filled(rows, _orphans(connection, tables))
         connection.execute(f"CHECKPOINT {COPY}")
+    except BaseException:
+        roll_back(connection)
+        raise
     finally:
         connection.execute(f"USE {ALIAS}")
         connection.execute(f"DETACH {COPY}")
-    return rows
+    return filled
+
+
+def misfits(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, type[Contract]]
+) -> list[str]:
+    """Return the stored tables whose columns are not those of their contract.
+
+    Args:
+        connection: a session to which the warehouse is attached.
+        tables: the tables by name.
+    """
+    stored = all_stored_types(connection)
+    return [
+        name
+        for name, contract in tables.items()
+        if name in stored
+        and any(
+            not same_type(stored[name].get(column), dtype)
+            for column, dtype in contract.ibis_schema().items()
+        )
+    ]
+
+
+def _orphans(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, type[Contract]]
+) -> dict[str, int]:
+    """Return the references that point at no row, and of how many rows.
+
+    Each table was checked when it was written; its dimension may have been written since.
+    """
+    found = {}
+    for name, contract in tables.items():
+        for column, target in contract.references().items():
+            if target in tables and column not in contract.tolerated():
+                (key,) = tables[target].key()
+                found[f"{name}.{column} -> {target}"] = number(
+                    connection,
+                    f"SELECT count(*) FROM {name} AS it ANTI JOIN {target} AS target "
+                    f"ON it.{column} = target.{key} WHERE it.{column} IS NOT NULL",
+                )
+    return {name: rows for name, rows in found.items() if rows}
 
 
 def _insert(

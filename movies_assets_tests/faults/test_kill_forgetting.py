@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from movies_assets.assets.serving import meta
 from movies_assets.automation.forgetting import folders_of_persons, forget
 from movies_assets.contracts import Contract, column
 from movies_assets.definitions import TABLES, open_warehouse
@@ -70,13 +71,24 @@ class UserKeys(Contract):
 
 
 def publish_keys(settings: Settings) -> None:
-    """Publish the keys of Ada and Bob."""
+    """Let gold know the keys of Ada and Bob, and publish them."""
     published, warehouse = Published(settings.published_folder), open_warehouse(settings)
-    with published.alone(), warehouse.reading() as session:
-        path = published.unfinished(datetime.now(UTC), "run")
-        ids = f"SELECT unnest([{ADA}, 8]) AS id"
+    users = TABLES["gold.ott_dim_user"]
+    ids = f"SELECT unnest([{ADA}, 8]) AS id"
+    with warehouse.session() as session, warehouse.transaction(session):
+        ensure_table(session, users.name, users.contract)
         keys = session.execute(f"SELECT ott_user_key(id) AS user_key FROM ({ids})").df()
-        write_snapshot(session, path, {}, {"users": UserKeys}, {"users": keys})
+        session.execute(f"DELETE FROM {users.name}")
+        session.execute(f"INSERT INTO {users.name} BY NAME SELECT user_key FROM keys")
+    with published.alone(), warehouse.reading() as session:
+        path = published.unfinished("run")
+        contracts = {"users": UserKeys, "tables": meta.Tables, "snapshot": meta.Snapshot}
+        told = {
+            "users": keys,
+            "tables": pd.DataFrame({"table_name": []}, dtype=str),
+            "snapshot": pd.DataFrame({"snapshot_id": ["it"]}),
+        }
+        write_snapshot(session, path, {}, contracts, told)
         published.put(path)
 
 

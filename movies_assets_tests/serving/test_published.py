@@ -1,6 +1,6 @@
 """Only what passed its checks is published, whole, and readers never notice how."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,18 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
+from click.testing import CliRunner
 
-from movies_assets.assets.serving.published import audited_tables, published_tables, shared_tables
+from movies_assets.__main__ import main
+from movies_assets.assets.serving.published import KEY, published_tables, shared_tables
 from movies_assets.contracts import Contract, column
 from movies_assets.definitions import TABLES
-from movies_assets.warehouse.database import STORAGE, Warehouse
-from movies_assets.warehouse.ledger import UNAUDITED
+from movies_assets.settings import load
+from movies_assets.warehouse.database import Warehouse, WarehouseError
+from movies_assets.warehouse.ledger import forget_pruned, note, unaudited
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.snapshot import write_snapshot
+from movies_assets.warehouse.writer import Window
 from movies_assets_tests.conftest import FakeYts, Platform, movie
 from movies_assets_tests.faults.processes import FORKSERVER, dies_at, in_child
 
@@ -96,28 +100,124 @@ class TestNothingIsPublished:
         assert checked(platform.run(DAY, publish=True))
         assert asked(published_by(platform), TITLES) == platform.sql(TITLES)
 
-    def test_of_what_was_written_by_a_run_that_died_before_its_checks(self, platform, yts):
+    def test_of_what_was_written_by_a_run_that_had_no_checks(self, platform, yts):
+        yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
+        platform.run(DAY, publish=True)
+        silver = TABLES["silver.yts_movies"].key
+        materialized = platform.defs.resolve_job_def("yts_daily").get_subset(
+            asset_selection={silver}, asset_check_selection=set()
+        )
+        tags = {"dagster/partition": DAY}
+        materialized.execute_in_process(instance=platform.instance, tags=tags)
+        (verdict,) = published_again(platform).get_asset_check_evaluations()
+        assert not verdict.passed
+        assert f"silver.yts_movies {DAY} (run " in (verdict.description or "")
+        assert "mend what made them red" in (verdict.description or "")
+        checked_alone(platform, silver)
+        assert checked(published_again(platform)), "its checks hold"
+
+    def test_by_checks_of_the_whole_table_that_a_bad_day_is_too_small_to_fail(self, platform, yts):
+        yts.movies_listed = [movie(n, f"{NEXT_DAY}T10:00:00") for n in range(100, 160)]
+        platform.run(NEXT_DAY, publish=True)
+        fail_silver(platform, yts, broken=2)
+        result = checked_alone(platform, TABLES["silver.yts_movies"].key)
+        assert all(each.passed or each.severity.value == "WARN" for each in result), "2 of 62"
+        assert not checked(published_again(platform))
+
+    def test_of_a_star_whose_dimension_was_written_without_its_fact(self, platform, yts):
+        yts.movies_listed = [movie(1, f"{DAY}T10:00:00"), movie(2, f"{DAY}T11:00:00")]
+        platform.run(DAY, publish=True)
+        yts.movies_listed = yts.movies_listed[1:]
+        names = ["bronze/yts_movies", "silver/yts_movies", "gold/dim_movie"]
+        assert platform.run(DAY, select=names).success
+        (verdict,) = published_again(platform).get_asset_check_evaluations()
+        assert not verdict.passed
+        assert "gold.fact_movies.movie_key -> gold.dim_movie: 1 rows" in (verdict.description or "")
+        assert len(published_by(platform).snapshots()) == 1, "what was written is removed"
+
+    def test_of_a_table_that_is_not_as_its_contract_says(self, platform, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
         platform.run(DAY, publish=True)
         with platform.warehouse.session() as session, platform.warehouse.transaction(session):
-            session.execute(
-                f"INSERT INTO {UNAUDITED} SELECT 'w', 'silver.yts_movies', '{DAY}', '{DAY}', "
-                "'0123456789', now()"
-            )
-        result = published_again(platform)
-        (verdict,) = result.get_asset_check_evaluations()
+            session.execute("ALTER TABLE gold.dim_movie DROP COLUMN slug")
+        (verdict,) = published_again(platform).get_asset_check_evaluations()
         assert not verdict.passed
-        assert f"silver.yts_movies {DAY} (run 01234567)" in (verdict.description or "")
-        assert "mend the cause" in (verdict.description or "")
+        assert "gold.dim_movie: not as its contract says" in (verdict.description or "")
 
-    def test_while_a_table_is_broken_that_a_published_one_is_made_from(self):
-        names = audited_tables(TABLES)
-        assert {"bronze.yts_movies", "silver.yts_movies", "gold.fact_movies"} <= names
+    def test_by_executing_the_check_alone(self, platform, yts):
+        yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
+        platform.run(DAY)
+        job = platform.defs.resolve_job_def("publish").get_subset(
+            asset_selection=set(), asset_check_selection={dg.AssetCheckKey(KEY, "audited")}
+        )
+        assert checked(job.execute_in_process(instance=platform.instance))
+        assert published_by(platform).snapshots() == []
 
 
-def fail_silver(platform: Platform, yts: FakeYts) -> None:
+class TestWhatStandsInTheWay:
+    def test_goes_when_somebody_accepts_it_and_says_why(self, platform, yts, monkeypatch):
+        fail_silver(platform, yts)
+        monkeypatch.setenv("MOVIES_DATA_DIR", str(platform.settings.data_dir))
+        command = ["accept", "silver.yts_movies", DAY, "--reason", "the source is like that"]
+        result = CliRunner().invoke(main, command)
+        assert result.output.startswith(f"accepted: silver.yts_movies {DAY} (run ")
+        assert checked(published_again(platform))
+        assert platform.sql("SELECT table_name, first_partition, reason FROM audit.accepted") == [
+            ("silver.yts_movies", DAY, "the source is like that")
+        ]
+        again = CliRunner().invoke(main, command)
+        assert again.exit_code == 1
+        assert "no write of silver.yts_movies" in again.output
+
+    def test_goes_with_the_rows_when_all_of_the_table_is_replaced(self, warehouse_session):
+        note(warehouse_session, "gold.t", Window("", DAY, DAY), "run 1")
+        note(warehouse_session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2", is_whole=True)
+        (left,) = unaudited(warehouse_session, ["gold.t"])
+        assert left.run_id == "run 2"
+
+    def test_goes_with_the_days_that_are_no_longer_kept(self, warehouse_session):
+        warehouse_session.execute(f"CREATE TABLE gold.t AS SELECT DATE '{NEXT_DAY}' AS day")
+        note(warehouse_session, "gold.t", Window("", DAY, DAY), "run 1")
+        note(warehouse_session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2")
+        forget_pruned(warehouse_session, "gold.t", "day")
+        (left,) = unaudited(warehouse_session, ["gold.t"])
+        assert left.run_id == "run 2"
+
+    def test_of_a_range_goes_only_when_all_of_it_is_written_again(self, warehouse_session):
+        note(warehouse_session, "gold.t", Window("", DAY, NEXT_DAY), "run 1")
+        note(warehouse_session, "gold.t", Window("", DAY, DAY), "run 2")
+        assert [write.run_id for write in unaudited(warehouse_session, ["gold.t"])] == [
+            "run 2",
+            "run 1",
+        ]
+        note(warehouse_session, "gold.t", Window("", DAY, NEXT_DAY), "run 3")
+        assert [write.run_id for write in unaudited(warehouse_session, ["gold.t"])] == ["run 3"]
+
+    @pytest.fixture
+    def warehouse_session(self, platform: Platform) -> Iterator[duckdb.DuckDBPyConnection]:
+        with platform.warehouse.session() as session, platform.warehouse.transaction(session):
+            session.execute("CREATE SCHEMA gold")
+            yield session
+
+
+def checked_alone(platform: Platform, table: dg.AssetKey) -> list[dg.AssetCheckEvaluation]:
+    """Execute the checks of a table, as the UI's button does: of no partition."""
+    keys = {
+        key
+        for definition in platform.defs.asset_checks or ()
+        for key in definition.check_keys
+        if key.asset_key == table
+    }
+    job = platform.defs.resolve_job_def("yts_daily").get_subset(
+        asset_selection=set(), asset_check_selection=keys
+    )
+    result = job.execute_in_process(instance=platform.instance, raise_on_error=False)
+    return [*result.get_asset_check_evaluations()]
+
+
+def fail_silver(platform: Platform, yts: FakeYts, broken: int = 8) -> None:
     """Let so many movies be refused that the day fails."""
-    yts.movies_listed = [movie(n, f"{DAY}T10:00:00", rating=99) for n in range(1, 9)]
+    yts.movies_listed = [movie(n, f"{DAY}T10:00:00", rating=99) for n in range(1, 1 + broken)]
     result = platform.run(DAY, publish=True, raise_on_error=False)
     assert not result.success
 
@@ -129,14 +229,12 @@ def published_again(platform: Platform) -> dg.ExecuteInProcessResult:
 
 class TestTheSnapshot:
     def test_can_be_read_by_older_clients(self, published_day):
-        # 68 to 71: DuckDB's file format 1.2; later ones write a higher number.
         with duckdb.connect() as connection:
             connection.execute(f"ATTACH '{published_day.current()}' AS it (READ_ONLY)")
             ((tags,),) = connection.execute(
                 "SELECT tags FROM duckdb_databases() WHERE database_name = 'it'"
             ).fetchall()
         assert tags["storage_version"].startswith("v1.2.0")
-        assert "v1.2.0" in STORAGE
 
     def test_says_what_columns_mean(self, published_day):
         ((comment,),) = asked(
@@ -200,11 +298,59 @@ def publish_number(folder: Path, number: int) -> None:
     with published.alone(), warehouse as connection:
         connection.execute("ATTACH ':memory:' AS warehouse")
         connection.execute("USE warehouse")
-        path = published.unfinished(datetime.now(UTC), f"{number:08}")
+        path = published.unfinished(f"{number:08}")
         frame = connection.execute(f"SELECT {number} AS number FROM range({ROWS})").df()
         write_snapshot(connection, path, {}, {"numbers": Numbers}, {"numbers": frame})
         published.put(path)
         published.keep(2)
+
+
+class TestTheFolder:
+    def test_keeps_the_newest_also_where_the_clock_goes_back(self, tmp_path):
+        ahead = tmp_path / "movies_20991231T235959000000Z_00000000.duckdb"
+        publish_number(tmp_path, 0)
+        Published(tmp_path).current().rename(ahead)
+        for number in (1, 2, 3):
+            publish_number(tmp_path, number)
+            assert asked(Published(tmp_path), "SELECT max(number) FROM meta.numbers") == [(number,)]
+        assert len(Published(tmp_path).snapshots()) == 2
+
+    @pytest.mark.parametrize("text", [b"", b"nonsense", b"\xff\xfe", b"../../etc/passwd"])
+    def test_with_a_damaged_pointer_says_so_and_is_mended_by_the_next_publication(
+        self, tmp_path, text
+    ):
+        publish_number(tmp_path, 0)
+        (tmp_path / "CURRENT").write_bytes(text)
+        with pytest.raises(NothingPublishedError):
+            Published(tmp_path).current()
+        publish_number(tmp_path, 1)
+        assert asked(Published(tmp_path), "SELECT max(number) FROM meta.numbers") == [(1,)]
+
+    def test_may_be_that_of_the_warehouse(self, yts, instance, tmp_path):
+        settings = load(data_dir=tmp_path, published={"folder": tmp_path / "warehouse"})
+        yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
+        assert checked(Platform(settings, instance, lambda: yts).run(DAY, publish=True))
+
+    def test_takes_no_snapshot_of_which_a_part_is_not_in_the_file(self, tmp_path):
+        publish_number(tmp_path, 0)
+        published = Published(tmp_path)
+        with published.alone():
+            path = published.unfinished("run")
+            for left in (path, path.with_name(f"{path.name}.wal")):
+                left.touch()
+            with pytest.raises(WarehouseError, match="disk was full"):
+                published.put(path)
+        assert asked(published, "SELECT max(number) FROM meta.numbers") == [(0,)]
+        assert len(published.snapshots()) == 1
+        assert not list(tmp_path.glob("*.new*"))
+
+    def test_that_cannot_be_written_is_named_with_a_remedy(self, tmp_path):
+        (tmp_path / "file").touch()
+        with (
+            pytest.raises(WarehouseError, match=r"cannot publish into .*file.*read-only"),
+            Published(tmp_path / "file").alone(),
+        ):
+            pass
 
 
 class TestReaders:

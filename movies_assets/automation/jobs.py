@@ -35,9 +35,11 @@ OTT_USERS_OF_DAY = dg.AssetSelection.assets(OTT_USERS, ["bronze", "ott_users"])
 # The profile belongs to every source's run, and profiles there what that run has written.
 QUALITY = dg.AssetSelection.groups("quality")
 
-# What was audited goes to its readers at the end of every run.
-SERVING = dg.AssetSelection.key_prefixes("serving")
-PUBLISH = "publish"
+# What was audited is published at the end of every run of a source.
+PUBLISH, PUBLISHED = "publish", dg.AssetSelection.groups("serving")
+# Other systems get it by a run of its own: waiting for their readers, or for one that is away, must
+# not hold the only slot of the writer's pool, which Dagster counts for the whole of a run.
+EXPORT, EXPORTS = "export", dg.AssetSelection.key_prefixes("serving") - PUBLISHED
 
 # The jobs that materialize a source, and the partitions of each.
 PARTITIONED: Mapping[str, Callable[[Settings], dg.PartitionsDefinition]] = {
@@ -98,16 +100,22 @@ def build(
         ),
         dg.define_asset_job(
             EVALUATE_RECOMMENDATIONS,
-            selection=OTT_EVALUATION | QUALITY | SERVING,
+            selection=OTT_EVALUATION | QUALITY | PUBLISHED,
             description="Recommend to the streaming service's users as of some days ago, and "
             "compare it with what they watched since: precision, recall, NDCG and coverage, beside "
             "those of the most viewed titles and of titles by chance.",
         ),
         dg.define_asset_job(
             PUBLISH,
-            selection=SERVING,
+            selection=PUBLISHED,
             description="Publish what is in the warehouse, if all of it has passed its checks, as "
-            "every run does at its end.",
+            "every run of a source does at its end.",
+        ),
+        dg.define_asset_job(
+            EXPORT,
+            selection=EXPORTS,
+            description="Give what was published last to other systems: Postgres, Parquet, Delta, "
+            "Power BI, each where its setting is set.",
         ),
         reconcile_job(settings),
         forget_job(settings, tables),
@@ -120,7 +128,7 @@ def _partitioned(
     """Build a job that materializes assets of a source, and their profile, for its partitions."""
     return dg.define_asset_job(
         name,
-        selection=assets | QUALITY | SERVING,
+        selection=assets | QUALITY | PUBLISHED,
         partitions_def=PARTITIONED[name](settings),
         description=description,
     )

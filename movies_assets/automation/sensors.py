@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from movies_assets.automation.jobs import NETFLIX_DAILY, OTT_FILES
+from movies_assets.assets.serving.published import KEY as PUBLISHED_WAREHOUSE
+from movies_assets.automation.jobs import EXPORT, NETFLIX_DAILY, OTT_FILES
 from movies_assets.days import day_ranges
 from movies_assets.partitions import netflix_days, ott_days, range_tags
 from movies_assets.settings import Settings
@@ -30,7 +31,37 @@ def build(settings: Settings) -> list[dg.SensorDefinition]:
         arrivals_sensor(
             "ott_arrivals", OTT_FILES, "ott_landing", ott_days(settings), ["titles", "views"]
         ),
+        exports_sensor(settings),
     ]
+
+
+def exports_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Build the sensor that exports each new publication, where there is somebody to export to."""
+    exports = settings.exports
+    targets = (
+        settings.postgres_url,
+        exports.parquet_url,
+        exports.delta_url,
+        settings.powerbi.dataset_id,
+    )
+
+    @dg.asset_sensor(
+        asset_key=PUBLISHED_WAREHOUSE,
+        name="exports",
+        job_name=EXPORT,
+        description="Asks for `export` whenever something was published.",
+    )
+    def published(
+        _: dg.SensorEvaluationContext, publication: dg.EventLogEntry
+    ) -> dg.RunRequest | dg.SkipReason:
+        if not any(targets):
+            return dg.SkipReason(
+                "No target is set: MOVIES_POSTGRES_URL, MOVIES_EXPORTS__PARQUET_URL, "
+                "MOVIES_EXPORTS__DELTA_URL, MOVIES_POWERBI__DATASET_ID."
+            )
+        return dg.RunRequest(run_key=publication.run_id)
+
+    return published
 
 
 def arrivals_sensor(

@@ -22,6 +22,7 @@ from dagster._daemon.sensor import execute_sensor_iteration
 from movies_assets.definitions import build_defs
 from movies_assets.settings import Settings, load
 from movies_assets.sources.profiles import netflix_landing
+from movies_assets_tests.conftest import Platform, movie
 from movies_assets_tests.faults.processes import FORKSERVER
 
 SENSOR = "netflix_arrivals"
@@ -329,3 +330,20 @@ class TestDaemon:
         daemon.look()
         daemon.look()
         assert sorted(daemon.ranges()) == [(FIRST, FIRST), (THIRD, THIRD)]
+
+
+@pytest.mark.parametrize("is_set", [True, False])
+def test_what_was_published_is_exported_once_where_a_target_is_set(tmp_path, instance, yts, is_set):
+    yts.movies_listed = [movie(1, "2025-10-30T12:00:00")]
+    targets = {"delta_url": str(tmp_path / "delta")} if is_set else {}
+    settings = load(data_dir=tmp_path, exports=targets)
+    platform = Platform(settings, instance, lambda: yts)
+    repository = platform.defs.get_repository_def()
+    sensor = repository.get_sensor_def("exports")
+    context = dg.build_sensor_context(instance, repository_def=repository)
+    assert not sensor.evaluate_tick(context).run_requests, "nothing is published yet"
+    run = platform.run("2025-10-30", publish=True)
+    told = sensor.evaluate_tick(dg.build_sensor_context(instance, repository_def=repository))
+    assert [request.run_key for request in told.run_requests or ()] == [run.run_id] * is_set
+    if not is_set:
+        assert "MOVIES_EXPORTS__DELTA_URL" in (told.skip_message or "")

@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +81,7 @@ def _publish(published: Any, contracts: Mapping[str, type[Contract]], scale: flo
     from movies_assets.assets.serving.meta import Snapshot  # noqa: PLC0415
     from movies_assets.warehouse.writer import ensure_table  # noqa: PLC0415
 
-    path, total = published.unfinished(datetime.now(UTC), "benchmark"), 0
+    path, total = published.unfinished("benchmark"), 0
     with duckdb.connect(path) as connection:
         ensure_table(connection, "meta.snapshot", Snapshot)
         connection.execute("INSERT INTO meta.snapshot VALUES ('benchmark', now(), 'run', '0')")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -95,7 +94,7 @@ def stored_snapshot(published_day: Published) -> Path:
 def publish(folder: Path, tables: Mapping[str, Rows]) -> Path:
     """Publish a snapshot with these rows, and with all other tables empty."""
     published = Published(folder)
-    path = published.unfinished(datetime.now(UTC), "run")
+    path = published.unfinished("run")
     snapshot_of(
         path, {name: (table.contract, tables.get(name, ())) for name, table in SHARED.items()}
     )

@@ -146,7 +146,7 @@ class Database:
         number = len(self.published.snapshots())
         at = datetime(2025, 10, 31, tzinfo=UTC) + timedelta(seconds=number)
         self.published.folder.mkdir(exist_ok=True)
-        path = self.published.unfinished(at, f"run{number}")
+        path = self.published.unfinished(f"run{number}")
         with duckdb.connect(path) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             for name, contract in {**HAND_MADE, "meta.snapshot": Snapshot}.items():

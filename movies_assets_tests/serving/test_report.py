@@ -22,6 +22,7 @@ from movies_assets.dashboard.reader import Snapshot
 from movies_assets.serving import report
 from movies_assets.serving.report import render, write_report
 from movies_assets.settings import PROJECT_ROOT, Settings
+from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets_tests.dashboard.more import check, more
 from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, movie, publish
@@ -245,7 +246,7 @@ class TestWriting:
         assert path == published.current().with_suffix(".html")
         assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
         assert {each.name for each in published.folder.iterdir()} == {
-            "CURRENT", "movies_a.duckdb", "movies_a.html",
+            ".lock", "CURRENT", "movies_a.duckdb", "movies_a.html",
         }  # fmt: skip
 
     def test_again_replaces_it(self, published):
@@ -270,7 +271,7 @@ class TestWriting:
             raise OSError("no space left")
 
         monkeypatch.setattr(report, "synced", fail)
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(WarehouseError, match="no space"):
             write_report(published)
         assert path.read_bytes() == before
         monkeypatch.undo()

@@ -25,7 +25,7 @@ MOST_SECONDS = 60
 # decided while it says that it is busy or loads.
 OBSERVE = """
 () => {
-  const bench = window.bench = { painted: 0, changes: 0 };
+  const bench = window.bench = { painted: 0 };
   bench.busy = () => {
     const grid = document.querySelector('.grid');
     if (!grid || grid.getAttribute('aria-busy') !== 'false') return 'busy';
@@ -39,22 +39,21 @@ OBSERVE = """
         && !one.closest('details'))) return 'a table is empty';
     return '';
   };
-  const changed = () => {
-    bench.changes += 1;
-    requestAnimationFrame(() => setTimeout(() => { bench.painted = performance.now(); }));
-  };
+  const isData = node =>
+    (node.closest ? node : node.parentElement)?.closest('.grid') || node.querySelector?.('.grid');
   new MutationObserver(records => {
-    if (records.some(one => (one.target.closest || one.target.parentElement?.closest)?.call(
-        one.target.closest ? one.target : one.target.parentElement, '.grid') ||
-        [...one.addedNodes].some(node => node.querySelector?.('.grid')))) changed();
+    if (records.some(one => isData(one.target)))
+      requestAnimationFrame(() => setTimeout(() => { bench.painted = performance.now(); }));
   }).observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
   bench.still = since => new Promise((resolve, reject) => {
     const until = performance.now() + MOST_MS;
     const look = () => {
       const now = performance.now();
-      const why = bench.painted > since ? bench.busy() : 'nothing has changed';
-      if (!why && now - bench.painted > QUIET_MS) resolve(bench.painted - since);
-      else if (now > until) reject(new Error(why || 'never still'));
+      // To look at all parts takes some ms: it is done when nothing else happens any more.
+      const quiet = bench.painted > since && now - bench.painted > QUIET_MS;
+      const why = quiet ? bench.busy() : 'still changing, or nothing has changed';
+      if (!why) resolve(bench.painted - since);
+      else if (now > until) reject(new Error(why));
       else setTimeout(look, 20);
     };
     look();

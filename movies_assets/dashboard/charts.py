@@ -74,16 +74,17 @@ class Point:
     color: str | None = None
 
     def item(self) -> dict[str, Any]:
-        """Return the data item."""
-        style: dict[str, Any] = {"opacity": FADED if self.faded else 1}
+        """Return the data item; a chart has hundreds, so it says only what is not the default."""
+        style: dict[str, Any] = {}
+        if self.faded:
+            style["opacity"] = FADED
         if self.color:
             style["color"] = self.color
-        return {
-            "value": self.value,
-            "tip": self.tip,
-            "pick": dict(self.pick) if self.pick else None,
-            "itemStyle": style,
-        }
+        return (
+            {"value": self.value, "tip": self.tip}
+            | ({"pick": dict(self.pick)} if self.pick else {})
+            | ({"itemStyle": style} if style else {})
+        )
 
 
 def bars(
@@ -284,7 +285,8 @@ def flow(
                 "symbolSize": [BOX_WIDTH, 24],
                 "itemStyle": {"color": "transparent"},
                 "label": {"show": True, "color": theme.TEXT, "fontSize": 11,
-                          "width": BOX_WIDTH - 12, "overflow": "truncate", "align": "center", "padding": [6, 5],
+                          "width": BOX_WIDTH - 12, "overflow": "truncate", "align": "center",
+                          "padding": [6, 5],
                           "backgroundColor": "#1e1e22", "borderWidth": 1.5, "borderRadius": 5},
                 "lineStyle": {"color": theme.MUTED, "width": 1.2},
                 "cursor": "pointer" if any(node.pick for node in nodes) else "default",

@@ -74,16 +74,17 @@ class Point:
     color: str | None = None
 
     def item(self) -> dict[str, Any]:
-        """Return the data item."""
-        style: dict[str, Any] = {"opacity": FADED if self.faded else 1}
+        """Return the data item; a chart has hundreds, so it says only what is not the default."""
+        style: dict[str, Any] = {}
+        if self.faded:
+            style["opacity"] = FADED
         if self.color:
             style["color"] = self.color
-        return {
-            "value": self.value,
-            "tip": self.tip,
-            "pick": dict(self.pick) if self.pick else None,
-            "itemStyle": style,
-        }
+        return (
+            {"value": self.value, "tip": self.tip}
+            | ({"pick": dict(self.pick)} if self.pick else {})
+            | ({"itemStyle": style} if style else {})
+        )
 
 
 def bars(

@@ -121,7 +121,6 @@ class ChartCard:
         """
         self._title, self._pick = title, pick
         self._shown: Figure | str | None = None
-        self._drawn = False
         with card(title, note, span=span):
             self._empty = text("p", LOADING, "empty").style(f"min-height: {height}px")
             with box("div", "chart-frame"):
@@ -152,10 +151,10 @@ class ChartCard:
             if what.width:
                 self._chart.style(f"min-width: {what.width}px")
             says = {"label": {"description": what.says}}
-            self._chart.options.clear()
-            self._chart.options.update(
-                options | {"aria": {**options.get("aria", {"enabled": True}), **says}}
-            )
+            whole = options | {"aria": {**options.get("aria", {"enabled": True}), **says}}
+            # Past NiceGUI, which would wrap each value in it to notice changes: that took longer
+            # than all else in the server. Options are never changed, only replaced.
+            dict.__setitem__(self._chart.props, "options", whole)
             self._chart.update()
             self._fill()
         else:

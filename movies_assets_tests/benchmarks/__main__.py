@@ -23,6 +23,7 @@ from pathlib import Path
 import click
 import httpx
 
+from movies_assets_tests.benchmarks.dashboard import dashboard
 from movies_assets_tests.benchmarks.exports import exports
 from movies_assets_tests.benchmarks.imdb import imdb
 from movies_assets_tests.benchmarks.netflix import netflix
@@ -45,6 +46,7 @@ def main() -> None:
     )
 
 
+main.add_command(dashboard)
 main.add_command(exports)
 main.add_command(imdb)
 main.add_command(netflix)

@@ -30,10 +30,11 @@ WAIT_MILLISECONDS = 20_000
 
 @dataclass
 class Served:
-    """A dashboard under way, and the folder that it reads."""
+    """A dashboard under way, its process, and the folder that it reads."""
 
     url: str
     folder: Path
+    pid: int
 
     def publish(self, name: str, rows: Rows) -> None:
         """Publish a snapshot."""
@@ -64,7 +65,7 @@ def serving(data: Path, **environment: str) -> Iterator[Served]:
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_it_answers(process, url, log)
-        yield Served(url, data / "published")
+        yield Served(url, data / "published", process.pid)
     finally:
         process.terminate()
         process.wait()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from movies_assets.dashboard import charts, words
@@ -26,6 +27,7 @@ def show_rating(step: int) -> str:
     return f"{step / 2:.1f}" if step == STEPS[-1] else f"{step / 2:.1f}–{step / 2 + 0.4:.1f}"  # noqa: RUF001
 
 
+@cache
 def show_votes(step: int) -> str:
     """Say from how many votes on a step is: two a power of ten, `300+`."""
     return f"{words.short((3 if step % 2 else 1) * 10 ** (step // 2))}+"

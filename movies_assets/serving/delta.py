@@ -30,7 +30,7 @@ from movies_assets.serving.exports import (
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-MARKS = "movies_assets.divisions"
+MARKS, SNAPSHOT = "movies_assets.divisions", "movies_assets.snapshot"
 # Commits that leave a table's rows as they are.
 HOUSEKEEPING = {"VACUUM START", "VACUUM END", "OPTIMIZE"}
 LOOKED_BACK = 20
@@ -93,13 +93,14 @@ def write(
         What was written; None where nothing has changed.
 
     Raises:
+        NewerIsThereError: what is there is of a newer snapshot; it stays.
         ExportError: it could not be written, or the table that is there does not fit.
     """
     require_library()
     if scheme_of(url) == "file" and "%" in url:
         raise ExportError(
-            f"{url} cannot hold Delta tables: deltalake 1.6 takes the sign of percent for the "
-            "beginning of another one. Choose a path without signs of percent."
+            f"{shown(url)} cannot hold Delta tables: deltalake 1.6 takes the sign of percent for "
+            "the beginning of another one. Choose a path without signs of percent."
         )
     from deltalake.exceptions import CommitFailedError  # noqa: PLC0415
 
@@ -161,10 +162,12 @@ def _write_changes(
     from deltalake import CommitProperties, WriterProperties, write_deltalake  # noqa: PLC0415
 
     table = target.open()
-    known = _marks(table) if table else None
+    commit = _newest_commit(table) if table else {}
+    known = _marks(commit)
     marks = {value: division.mark for value, division in divisions.items()}
     if known == marks:
         return None
+    export.require_newest(commit.get(SNAPSHOT))
     column = export.layout.columns[0] if export.layout.columns else None
     changed = sorted(
         value for value in {*marks, *(known or {})} if marks.get(value) != (known or {}).get(value)
@@ -190,7 +193,7 @@ def _write_changes(
         storage_options=target.options,
         writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROWS_A_GROUP),
         commit_properties=CommitProperties(
-            custom_metadata={MARKS: json.dumps(marks), "movies_assets.snapshot": export.snapshot}
+            custom_metadata={MARKS: json.dumps(marks), SNAPSHOT: export.snapshot}
         ),
     )
     written = {value: divisions[value] for value in changed if value in divisions}
@@ -202,16 +205,21 @@ def _write_changes(
     )
 
 
-def _marks(table: "DeltaTable") -> dict[str, str] | None:
-    """Return what our newest commit says of the divisions; None where somebody else wrote since."""
+def _newest_commit(table: "DeltaTable") -> Mapping[str, Any]:
+    """Return what is said of the newest commit of rows; nothing where that is too long ago."""
     for commit in table.history(LOOKED_BACK):
         if commit.get("operation") not in HOUSEKEEPING:
-            try:
-                marks: dict[str, str] = json.loads(commit[MARKS])
-            except (KeyError, ValueError):
-                return None
-            return marks
-    return None
+            return commit
+    return {}
+
+
+def _marks(commit: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return what a commit of ours says of the divisions; None where it is somebody else's."""
+    try:
+        marks: dict[str, str] = json.loads(commit[MARKS])
+    except (KeyError, ValueError):
+        return None
+    return marks
 
 
 def _condition(column: str, values: Iterable[str]) -> str:

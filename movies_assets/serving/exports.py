@@ -7,16 +7,17 @@ import errno
 import hashlib
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import duckdb
 
 from movies_assets.table import Table
-from movies_assets.warehouse.database import Warehouse, literal
+from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
+from movies_assets.warehouse.published import MOST_LOOKS, NothingPublishedError, Published
 
 # What a Hive folder of rows without value is called. As a value it would share their folder.
 UNKNOWN_FOLDER = "__HIVE_DEFAULT_PARTITION__"
@@ -28,6 +29,14 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "abfs": "azure", "abfss": "azure", "az": "az
 # Schemes in which what stands before the @ names a container.
 _CONTAINERS = {"abfs", "abfss"}
 _MASK = "***"
+# What stands before the last @ of a host, of each URL of a chain (`simplecache::s3://...`). Or, for
+# a password may have a slash: what follows a colon that is neither of a port nor of a scheme.
+_LOGIN = re.compile(
+    r"(?P<before>(?:(?P<scheme>[\w+.-]+):)?//+)"
+    r"(?P<login>[^/?#]*|[^/?#\[]*?:(?!//|\d+(?:[/?#]|$))(?:(?!://).)*)@",
+    re.DOTALL,
+)
+_PARAMETERS = re.compile(r"[?#].*", re.DOTALL)
 # Of one error the libraries below tell their whole history, some of it in colours.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _SHOWN_CHARACTERS = 500
@@ -35,6 +44,10 @@ _SHOWN_CHARACTERS = 500
 
 class ExportError(Exception):
     """A table could not be exported. The message names cause, place and remedy, and no secret."""
+
+
+class NewerIsThereError(ExportError):
+    """What is there is of a newer snapshot, and was left as it is."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +158,21 @@ class Export:
             for value, rows, hashes in found
         }
 
+    def require_newest(self, there: str | None) -> None:
+        """Refuse to bring an older state back. Names of snapshots sort by time.
+
+        Args:
+            there: the snapshot of which the table is that is there, as far as that is known.
+
+        Raises:
+            NewerIsThereError: it is newer than this one.
+        """
+        if there and there > self.snapshot:
+            raise NewerIsThereError(
+                f"{self.name}: newer is there, of snapshot {there}; nothing of {self.snapshot} is "
+                "written"
+            )
+
 
 def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -179,32 +207,87 @@ def reading(warehouse: Warehouse, snapshot: Path) -> Iterator[duckdb.DuckDBPyCon
             connection.execute(f"DETACH {name}")
 
 
+@contextmanager
+def reading_newest(
+    warehouse: Warehouse, published: Published
+) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection]]:
+    """Open the newest snapshot as `reading` does; yield its path, too.
+
+    Between reading the pointer and opening the file `forget_user` may replace and remove it.
+
+    Args:
+        warehouse: whose engine it is.
+        published: the snapshots.
+
+    Raises:
+        NothingPublishedError: there is none.
+        WarehouseError: it cannot be opened, however often one looks.
+    """
+    with ExitStack() as stack:
+        for _ in range(MOST_LOOKS):
+            with suppress(NothingPublishedError, duckdb.IOException):
+                opened = _opened(stack, warehouse, published.current())
+                break
+        else:
+            snapshot = published.current()
+            try:
+                opened = _opened(stack, warehouse, snapshot)
+            except duckdb.IOException as error:
+                raise WarehouseError(
+                    f"the newest snapshot {snapshot} cannot be opened: {error}. If it was removed "
+                    "meanwhile, run again. Otherwise check that it may be read, or publish another "
+                    "one (job `publish`)."
+                ) from error
+        yield opened
+
+
+def _opened(
+    stack: ExitStack, warehouse: Warehouse, snapshot: Path
+) -> tuple[Path, duckdb.DuckDBPyConnection]:
+    return snapshot, stack.enter_context(reading(warehouse, snapshot))
+
+
 def scheme_of(url: str) -> str:
     """Return the scheme of a URL; of a path `file`."""
     return url.partition("://")[0].lower() if "://" in url else "file"
 
 
 def shown(url: str) -> str:
-    """Return a URL without what may be secret in it: login and parameters."""
-    if scheme_of(url) == "file":
+    """Return a URL without what may be secret in it: logins, parameters and fragment."""
+    if _is_path(url):
         return url
-    parts = urlsplit(url)
-    login, at, host = parts.netloc.rpartition("@")
-    if at and scheme_of(url) not in _CONTAINERS:
-        login = _MASK
-    query = f"?{_MASK}" if parts.query else ""
-    return f"{parts.scheme}://{login}{at}{host}{parts.path}{query}"
+    text = _LOGIN.sub(
+        lambda found: f"{found['before']}{_MASK if _is_secret(found) else found['login']}@", url
+    )
+    return _PARAMETERS.sub(lambda found: f"{found[0][0]}{_MASK}", text)
+
+
+def _is_path(url: str) -> bool:
+    """Tell a path, of which all may be shown; `//login@host` is a URL that lacks its scheme."""
+    rest = url.removeprefix("file:")
+    return scheme_of(url) == "file" and (not rest.startswith("//") or rest.startswith("///"))
+
+
+def _is_secret(login: re.Match[str]) -> bool:
+    """Tell a login from the name of a container, which has no colon."""
+    return (login["scheme"] or "").lower() not in _CONTAINERS or ":" in login["login"]
+
+
+def _secrets(url: str) -> set[str]:
+    """Return what is not shown of a URL, and its parts: some libraries tell of one only."""
+    if _is_path(url):
+        return set()
+    found = {login["login"] for login in _LOGIN.finditer(url) if _is_secret(login)}
+    found |= {*map(unquote, found)}
+    found |= {part for login in found for part in re.split("[:/@]", login)}
+    if parameters := _PARAMETERS.search(_LOGIN.sub("", url)):
+        found |= {parameters[0][1:], *re.split("[?#&=]", parameters[0])}
+    return {*found, *map(unquote, found)} - {""}
 
 
 def _masked(text: str, url: str) -> str:
-    parts = urlsplit(url)
-    login = parts.netloc.rpartition("@")[0]
-    secrets: Sequence[str] = [parts.query, *re.split("[&=]", parts.query)]
-    if scheme_of(url) not in _CONTAINERS:
-        secrets = [*secrets, login, *login.split(":")]
-    for secret in sorted({*secrets, *map(unquote, secrets)}, key=len, reverse=True):
-        if secret:
-            text = text.replace(secret, _MASK)
+    for secret in sorted(_secrets(url), key=len, reverse=True):
+        text = text.replace(secret, _MASK)
     return text
 
 

@@ -69,6 +69,10 @@ class Folder(ABC):
         """Return what was written about the table that is there; None unless all of it is there."""
 
     @abstractmethod
+    def snapshot(self, table: str) -> str | None:
+        """Return the snapshot of which the table is that is there; None where that is unknown."""
+
+    @abstractmethod
     def replace(self, table: str, version: str, staged: Path) -> None:
         """Let a table that was written take the place of the one that is there."""
 
@@ -113,6 +117,11 @@ class LocalFolder(Folder):
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         return manifest if manifest.get("files") == _files_in(there) else None
+
+    def snapshot(self, table: str) -> str | None:
+        """Return the snapshot of which the table is; None unless all of it is there."""
+        manifest = self.manifest(table)
+        return manifest.get("snapshot") if manifest else None
 
     def replace(self, table: str, version: str, staged: Path) -> None:  # noqa: ARG002 (of stores)
         """Swap the folders."""
@@ -173,6 +182,16 @@ class Store(Folder):
         }
         return manifest if manifest.get("files") == found else None
 
+    def snapshot(self, table: str) -> str | None:
+        """Return the snapshot of the version that is named: the plain folder may be half copied."""
+        versions = f"{self.root}/{VERSIONS}/{table}"
+        current = self._current(versions)
+        try:
+            manifest: Manifest = json.loads(self.files.cat_file(f"{versions}/{current}/{MANIFEST}"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return manifest.get("snapshot")
+
     def replace(self, table: str, version: str, staged: Path) -> None:
         """Upload a version, name it, and copy it into the plain folder."""
         versions, there = f"{self.root}/{VERSIONS}/{table}", f"{self.root}/{table}"
@@ -220,7 +239,7 @@ class Store(Folder):
 def write(
     export: Export, target: Folder, url: str, log: Callable[[str], None] = lambda _: None
 ) -> Manifest | None:
-    """Write a table, unless the one that is there has the same rows.
+    """Write a table, unless the one that is there has the same rows or is of a newer snapshot.
 
     Args:
         export: the table.
@@ -232,6 +251,7 @@ def write(
         What is now there; None where nothing had to be written.
 
     Raises:
+        NewerIsThereError: what is there is of a newer snapshot; it stays.
         ExportError: it could not be written; what was there stays.
     """
     with in_plain_words(url):
@@ -247,6 +267,7 @@ def write(
             if known and known["mark"] == manifest["mark"]:
                 log(f"{export.name}: unchanged since snapshot {known['snapshot']}")
                 return None
+            export.require_newest(target.snapshot(export.name))
             version = f"{datetime.now(UTC):{STAMP}}_{uuid.uuid4().hex[:8]}"
             staged = work / version
             staged.mkdir()

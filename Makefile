@@ -54,9 +54,6 @@ dev: $(INSTALLED) ## Dagster's UI, schedules and run queue on http://127.0.0.1:3
 dashboard: $(INSTALLED) ## the dashboard on http://127.0.0.1:8080 (DASHBOARD_PORT=...)
 	@$(BIN)/python -m movies_assets dashboard --port $(DASHBOARD_PORT)
 
-# Tests wait for servers and browsers a third of their time: two cores have work for three.
-test test-all: export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell n=$$(nproc 2>/dev/null) && expr $$n \* 3 / 2)
-
 test: $(INSTALLED) ## the tests that take less than ten seconds each
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(PYTEST)
 

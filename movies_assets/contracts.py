@@ -79,6 +79,8 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
     compression: Compression | None = None,
     alias: str | None = None,
     personal: bool = False,
+    expected: bool = False,
+    clears: bool = False,
     **rules: Any,
 ) -> Any:
     """Declare a column of a contract.
@@ -94,6 +96,10 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
             texts, fsst for short ones that differ, dictionary for texts of which there are few.
         alias: the column's name where Python or Pandera reserve it (a leading underscore).
         personal: whether values tell of a person: no metadata, message or profile shows them.
+        expected: whether the table cannot do without the column: if no row of a delivery has a
+            value, or far fewer than usual, the check `completeness` stops the run.
+        clears: whether an unknown value in a newer file clears a value that an older file knew; by
+            default the known value stays.
         rules: Pandera's own checks, such as `ge=0`, `isin=[...]`, `str_length={...}`.
     """
     return pa.Field(
@@ -106,6 +112,8 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
             "orphans": orphans,
             "compression": compression,
             "personal": personal,
+            "expected": expected,
+            "clears": clears,
         },
         **rules,
     )

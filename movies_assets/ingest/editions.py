@@ -1,0 +1,46 @@
+"""Editions: how known publishers of a data set name its columns, as data beside a contract.
+
+Which editions a table knows is declared beside the contract; finding a file's header, and reading
+its records, belongs to the reader.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Edition:
+    """How one publisher names and orders the columns of a data set.
+
+    Attributes:
+        name: the edition as tables, checks and the UI show it: `Kaggle 2021`.
+        columns: the names in the file's header, normalised by `normalised`, in the publisher's
+            order, and the column of the contract that each of them fills.
+        needs: normalised names that a header must have to be of this edition.
+        shapes: regular expressions, one per normalised name, that a file's values match in full.
+            They tell editions with equal headers apart, and find the columns of a file without a
+            header, where they have to match by position.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    needs: Collection[str]
+    shapes: Mapping[str, str] = field(default_factory=dict)
+
+
+def normalised(name: str) -> str:
+    """Return a column's name as it is compared: 'IMDb Score' as 'imdb_score'."""
+    return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+
+
+def candidates(header: Sequence[str], editions: Sequence[Edition]) -> list[Edition]:
+    """Return the editions whose needed columns are all in the header, the most specific first.
+
+    Args:
+        header: the names in a file's first line.
+        editions: those that the table knows.
+    """
+    names = {normalised(name) for name in header}
+    fitting = [edition for edition in editions if names.issuperset(edition.needs)]
+    return sorted(fitting, key=lambda edition: -len(names & edition.columns.keys()))

@@ -88,7 +88,10 @@ SIGNATURES = [(re.compile(pattern, re.DOTALL), what, advice) for pattern, what, 
 
 
 class PackingError(Exception):
-    """A file that is not read as a whole, and why: its message begins after the file's name."""
+    """A file that is not read at all, and why: the message goes on from `The file`."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"is {what}")
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def repack(name: str, raw: bytes, text: bytes) -> bytes:
     """
     content = _content(name, raw)
     if content.kind != "csv":
-        raise PackingError(f"{content.packing} is no delimited text: remove records by `without`")
+        raise PackingError(f"{content.packing}, no delimited text: remove records by `without`")
     return content.packed(text)
 
 
@@ -195,7 +198,7 @@ def without(name: str, raw: bytes, gone: Collection[int]) -> bytes:
     """
     content = _content(name, raw)
     if content.kind not in (remove := _REMOVE):
-        raise PackingError(f"{content.packing} is delimited text: cut its records, then `repack`")
+        raise PackingError(f"{content.packing}, delimited text: cut its records, then `repack`")
     return content.packed(remove[content.kind](content.raw, frozenset(gone)))
 
 
@@ -205,7 +208,7 @@ def _content(name: str, raw: bytes) -> _Content:
     unread: list[str] = []
     while kind := _archive(raw):
         if len(layers) == MOST_LAYERS:
-            raise PackingError(f"more than {MOST_LAYERS} archives in each other; unpack it")
+            raise PackingError(f"packed in more than {MOST_LAYERS} archives: unpack it")
         layers.append((kind, raw))
         if kind == "gz":
             name, raw = re.sub(r"\.gz$", "", name, flags=re.IGNORECASE), _gunzip(raw)
@@ -492,7 +495,7 @@ def _reading_parquet(raw: bytes) -> Iterator[pq.ParquetFile]:
 
 def _too_many(columns: int, rows: int) -> str:
     return (
-        f"{columns:,} columns of {rows:,} rows, more than the {MOST_VALUES:,} values that are "
+        f"a table of {columns:,} columns and {rows:,} rows, more than the {MOST_VALUES:,} values that are "
         "read at once: deliver it in smaller files"
     )
 

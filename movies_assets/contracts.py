@@ -341,19 +341,31 @@ class FileRows(FileContract):
 
 
 class LandedFile(Contract):
-    """One row a file that was read into the table: what it looked like."""
+    """One row a file that was read into the table, or that was left aside, and why."""
 
     partition_key: str = column("Partition to which the file belongs; '' where there is none.")
     source: str = column("The file.", key=True)
     bytes: int = column("Its size.", ge=0)
     checksum: str = column("BLAKE2b of its content, 16 bytes in hexadecimal.")
+    packing: str = column("How it is packed, as found: csv, csv.gz, zip, xlsx and so on.")
     encoding: str = column("How its text is encoded, as found.")
     separator: str = column("What separates its fields, as found.")
+    edition: str = column(
+        "Known edition of the data whose names of columns it has; NULL where those are the "
+        "table's own.",
+        nullable=True,
+    )
     header: StringList = column("The names in its first line.")
+    unread: StringList = column("Parts left aside: further sheets or members of an archive.")
     rows: int = column("Records below the first line.", ge=0)
     problems: int = column("Records among them that do not read as the columns.", ge=0)
     unknown_columns: StringList = column("Columns that the contract does not know.")
     missing_columns: StringList = column("Columns of the contract that the file does not have.")
+    refused: str = column(
+        "Why it could not be read at all, so that its day was left as it was; NULL otherwise.",
+        nullable=True,
+    )
+    ignored: str = column("Why it was not read although it could be.", nullable=True)
     run_id: str = column("The Dagster run that read it.")
     read_at: Instant = column("When it was read (UTC).")
 

@@ -9,6 +9,7 @@ from movies_assets.checks.conservation import conservation_check, quarantine_che
 from movies_assets.checks.contract import contract_check
 from movies_assets.checks.freshness import freshness_check
 from movies_assets.checks.references import references_check
+from movies_assets.checks.schema import files_check
 from movies_assets.checks.volume import volume_check
 from movies_assets.settings import Settings
 from movies_assets.table import Table
@@ -34,5 +35,7 @@ def checks_of(
         checks.append(volume_check(table))
     if table.fresh_within_days is not None:
         checks.append(freshness_check(table, settings))
+    if table.contract.evolves() and table.partition_column:  # its files arrive in a folder a day
+        checks.append(files_check(table))
     checks += [build(table) for build in table.checks]
     return warehouse_checks(table, checks)

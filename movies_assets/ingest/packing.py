@@ -495,8 +495,8 @@ def _reading_parquet(raw: bytes) -> Iterator[pq.ParquetFile]:
 
 def _too_many(columns: int, rows: int) -> str:
     return (
-        f"a table of {columns:,} columns and {rows:,} rows, more than the {MOST_VALUES:,} values that are "
-        "read at once: deliver it in smaller files"
+        f"a table of {columns:,} columns and {rows:,} rows, more than the {MOST_VALUES:,} values "
+        "that are read at once: deliver it in smaller files"
     )
 
 

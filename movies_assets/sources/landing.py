@@ -1,16 +1,18 @@
-"""The landing zone: which files have arrived, told by what they are and never by a clock.
+"""The landing zone: which files have arrived and which are not read, found without any clock.
 
-A file belongs to the day of the folder it lies in, `YYYY-MM-DD/name.csv`. The folder of those days
-is any URL that fsspec knows: a local path, `s3://`, `abfs://`, `gs://`. What the files say belongs
-in `warehouse.delimited`.
+A file belongs to the day in its path: `2025-10-31/titles.csv`, `date=2025-10-31/titles.csv`,
+`2025/10/31/titles.csv` or `year=2025/month=10/day=31/titles.csv`, whatever folders are around.
+The folder of those days is any URL that fsspec knows: a local path, `s3://`, `abfs://`, `gs://`;
+links are followed where it is local. How a file is packed belongs in `ingest.packing`.
 """
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,16 +21,36 @@ from typing import Any, BinaryIO, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from movies_assets.ingest.packing import MARKERS, SUFFIXES
 from movies_assets.sources.download import move, storing
 from movies_assets.sources.http import PermanentSourceError
 
-ARRIVED = re.compile(r"/(?P<path>(?P<day>\d{4}-\d{2}-\d{2})/(?P<name>[^/]+))")
-# What stores say of an object's content; whoever names none is read.
+DAY = re.compile(r"(?:^|/)(?:\w+=)?(\d{4})(-?)(\d{2})\2(\d{2})(?=/)", re.ASCII)
+YEAR_MONTH_DAY = re.compile(
+    r"(?:^|/)(?:y\w*=)?(\d{4})()/(?:m\w*=)?(\d{1,2})/(?:d\w*=)?(\d{1,2})(?=/)",
+    re.ASCII | re.IGNORECASE,
+)
+# Files that browsers, editors, copying programs and Spark are still writing, or have left behind.
+TEMPORARY = re.compile(
+    r"(?:^|/)[._]|(?:^|/)~\$|(?:\.(?:part|partial|filepart|crdownload|download|tmp|temp|swp)|~)$",
+    re.IGNORECASE,
+)
+STILL_WRITTEN = "has a temporary name: it is still being written, or was left behind"
+NO_DAY = "has no day in its path: put it into a folder such as 2025-10-31"
+MANY_DAYS = "has several days in its path: keep one of them"
+NO_TABLE = "is of a kind that is not read: deliver .csv, .tsv, .jsonl, .parquet, .xlsx, .gz or .zip"
+A_NOTE = "is a note, as far as its name says: rename it to .csv or .tsv if it is a table"
+NO_NAME = "has a name that is not UTF-8: rename it"
+LOOP = "is a link to a folder that it is in itself: remove it"
+DANGLING = "is a link to a file that is not there: fix or remove the link"
+NO_FILE = "is neither a file nor a folder: remove it"
+NO_ACCESS = "cannot be read: check its permissions"
+# Checksums that stores have of an object; without any of them it is read.
 CHECKSUMS = ("ETag", "etag", "md5Hash", "content_md5", "md5")
 EXTRAS = {"s3": "s3", "s3a": "s3", "abfs": "azure", "abfss": "azure", "az": "azure", "gs": "gcs",
           "gcs": "gcs"}  # fmt: skip
 DIGEST_BYTES = 8
-# What ends the name of a file that is still being written in place of another one.
+# The end of the name of a file that is written to replace another one.
 PART = ".anew"
 
 
@@ -55,17 +77,50 @@ class Arrival:
         return hashlib.blake2b(state, digest_size=DIGEST_BYTES).hexdigest()
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Unread:
+    """A file below the landing folder that is not read.
+
+    Attributes:
+        path: where it is, below the landing folder.
+        reason: why, as it goes on from the file's name, and what to do.
+        day: the day that it belongs to, as far as its path says.
+    """
+
+    path: str
+    reason: str
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Something below the landing folder.
+
+    Attributes:
+        path: where it is, below the landing folder.
+        info: the store's own description of it.
+        day: the day that it belongs to.
+        problem: why it cannot be opened.
+        reason: why it is not read, whether it can be opened or not.
+    """
+
+    path: str
+    info: Mapping[str, Any]
+    day: date | None = None
+    problem: str | None = None
+    reason: str | None = None
+
+
 class Landing:
     """A folder in which files arrive.
 
     Args:
         url: the folder.
-        name: what rows say of their origin, in place of the URL: `netflix/titles`.
-        suffix: how names of files end; others are left alone, such as those still being written.
+        name: the name of the folder in rows and messages, in place of the URL: `netflix/titles`.
         options: passed on to fsspec, such as credentials.
 
     Raises:
-        PermanentSourceError: nobody here knows such a URL.
+        PermanentSourceError: no installed file system has such URLs.
     """
 
     def __init__(
@@ -73,11 +128,9 @@ class Landing:
         url: str | Path,
         name: str,
         *,
-        suffix: str = ".csv",
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
-        self._suffix = suffix
         scheme = str(url).partition("://")[0] if "://" in str(url) else "file"
         try:
             self._files, self._root = fsspec.url_to_fs(str(url), **(options or {}))
@@ -85,64 +138,111 @@ class Landing:
             extra = EXTRAS.get(scheme)
             advice = f"pip install 'movies_assets[{extra}]'" if extra else "check the URL"
             raise PermanentSourceError(
-                f"the landing folder of {name} cannot be reached: {error}. To mend it: {advice}."
+                f"the landing folder of {name} cannot be reached: {error}. To fix it: {advice}."
             ) from error
 
     def arrivals(self, days: Collection[date] | None = None) -> list[Arrival]:
-        """Return the files that have arrived, by day and path.
+        """Return the files that have arrived and can be opened, by day and path.
 
         Args:
             days: only those of these days.
         """
-        return sorted(
-            Arrival(day, path, info["size"], self._checksum(f"{self._root}/{path}", info))
-            for day, path, info in self._listed(days)
-        )
+        arrivals = []
+        for found in self._arrived(days):
+            if found.day and not found.problem:
+                # It may have gone since it was listed.
+                with suppress(OSError):
+                    checksum = self._checksum(f"{self._root}/{found.path}", found.info)
+                    arrivals.append(Arrival(found.day, found.path, found.info["size"], checksum))
+        return sorted(arrivals)
 
     def paths(self, days: Collection[date]) -> list[tuple[date, str]]:
-        """Return day and path of the files that have arrived for some days, without reading any."""
-        return sorted((day, path) for day, path, _ in self._listed(days))
+        """Return day and path of the files that have arrived for some days, without opening any.
+
+        Those that cannot be opened are among them: their day is not complete without them.
+        """
+        return sorted((found.day, found.path) for found in self._arrived(days) if found.day)
+
+    def unread(
+        self, days: Collection[date] | None = None, *, possible: tuple[date, date] | None = None
+    ) -> list[Unread]:
+        """Return the files that are not read, each with the reason; `paths` are all others.
+
+        Files that systems lay beside data and that never hold any are left out (`.DS_Store`).
+
+        Args:
+            days: of files with a day, only those of these days, and those of no possible day.
+            possible: the first and the last day that files may belong to.
+        """
+        unread, asked = [], None if days is None else frozenset(days)
+        for found in self._found():
+            reason, is_asked = (
+                found.reason,
+                asked is None or found.day is None or found.day in asked,
+            )
+            if possible and found.day and not possible[0] <= found.day <= possible[1]:
+                is_asked, outside = True, "belongs to a day without a partition, which are those of"
+                reason = reason or f"{outside} {possible[0]} to {possible[1]}"
+            if reason and is_asked:
+                unread.append(Unread(found.path, reason, found.day))
+        return sorted(unread, key=lambda one: (one.path, one.reason))
+
+    def inaccessible(self, days: Collection[date] | None = None) -> list[Unread]:
+        """Return the files that have arrived and cannot be opened, each with the reason."""
+        return sorted(
+            Unread(found.path, found.problem, found.day)
+            for found in self._arrived(days)
+            if found.problem
+        )
 
     def is_at(self, folder: Path) -> bool:
         """Say whether this is a folder of this machine."""
-        local = isinstance(self._files, LocalFileSystem)
-        return local and Path(self._root).resolve() == folder.resolve()
+        return self._is_local and Path(self._root).resolve() == folder.resolve()
 
     def open(self, path: str) -> BinaryIO:
         """Open a file.
 
         Raises:
-            PermanentSourceError: it is gone.
+            PermanentSourceError: it is gone, or cannot be read.
         """
+        source = f"{self.name}/{path}"
         try:
             return cast("BinaryIO", self._files.open(f"{self._root}/{path}", "rb"))
         except FileNotFoundError:
+            if self._is_local and Path(f"{self._root}/{path}").is_symlink():
+                raise PermanentSourceError(f"{source} {DANGLING}.") from None
             raise PermanentSourceError(
-                f"{self.name}/{path} was there when the landing folder was listed, and is gone. "
+                f"{source} was there when the landing folder was listed, and is gone. "
                 "Run these days again."
             ) from None
+        except OSError as error:
+            raise PermanentSourceError(
+                f"{source} cannot be read: {error.strerror or error}. Check its permissions."
+            ) from error
 
     def everything(self) -> list[str]:
         """Return the paths of all files below the folder, whatever their names and folders.
 
-        What a killed process has left of `replace` is removed.
+        Files that a killed process has left of `replace` are removed.
         """
-        self._files.invalidate_cache()
-        if not self._files.exists(self._root):
-            return []
-        found = sorted(self._files.find(self._root))
-        for path in filter(_remains, found):
-            self._files.rm_file(path)
-        return [path.removeprefix(f"{self._root}/") for path in found if not _remains(path)]
+        # One that may not be opened is among them: it must not pass as cleared.
+        gone = (DANGLING, LOOP, NO_FILE)
+        paths = sorted(found.path for found in self._listed() if found.problem not in gone)
+        for path in filter(_remains, paths):
+            self._files.rm_file(f"{self._root}/{path}")
+        return [path for path in paths if not _remains(path)]
 
     def replace(self, path: str, pieces: Iterable[bytes]) -> None:
-        """Write a file anew: whoever reads it finds all of the old one or all of the new.
+        """Write a file anew: readers find all of the old one or all of the new.
+
+        A link stays, and the file that it leads to is written.
 
         Raises:
             PermanentSourceError: it cannot be written.
         """
+        is_local = self._is_local
         target = Path(f"{self._root}/{path}")
-        is_local = isinstance(self._files, LocalFileSystem)
+        target = target.resolve() if is_local else target
         with ExitStack() as stack:
             stack.enter_context(storing(target))
             if not is_local:
@@ -159,24 +259,51 @@ class Landing:
             else:
                 self._files.put_file(str(new), f"{self._root}/{path}")
 
-    def _listed(
-        self, days: Collection[date] | None
-    ) -> Iterator[tuple[date, str, Mapping[str, Any]]]:
-        """Yield day, path and what the store says of each file."""
+    @property
+    def _is_local(self) -> bool:
+        return isinstance(self._files, LocalFileSystem)
+
+    def _arrived(self, days: Collection[date] | None) -> Iterator[_Found]:
+        """Yield the files that are read, and those that should be but cannot be opened."""
+        asked = None if days is None else frozenset(days)
+        for found in self._found():
+            if found.reason is None and (asked is None or found.day in asked):
+                yield found
+
+    def _found(self) -> Iterator[_Found]:
+        """Yield everything below the folder, with its day, or with the reason why it is not read.
+
+        Without files that systems lay there.
+        """
+        for found in self._listed():
+            if MARKERS.fullmatch(found.path.rpartition("/")[2]):
+                continue
+            # A link that leads nowhere may stand for a folder.
+            day, reason = _day_of(f"{found.path}/" if found.problem else found.path)
+            if not found.path.isprintable() and not _is_utf8(found.path):
+                path = found.path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+                yield replace(found, path=path, day=day, reason=NO_NAME)
+            else:
+                reason = _reason(found) or reason
+                yield replace(found, day=day, reason=reason)
+
+    def _listed(self) -> Iterator[_Found]:
+        """Yield everything below the folder that is no folder."""
         # A store may keep its listing; a file that has arrived since would not be seen.
         self._files.invalidate_cache()
-        found = self._files.find(self._root, detail=True) if self._files.exists(self._root) else {}
-        for path, info in found.items():
-            match = ARRIVED.fullmatch(path.removeprefix(self._root))
-            if not match or not match["name"].endswith(self._suffix):
-                continue
-            day = _day(match["day"])
-            if day and not match["name"].startswith((".", "_")) and (days is None or day in days):
-                yield day, match["path"], info
+        if not self._files.exists(self._root):
+            return
+        if self._is_local:
+            yield from _walk(Path(self._root), "", ())
+            return
+        for path, info in self._files.find(self._root, detail=True).items():
+            # Some stores have objects in place of folders.
+            if not path.endswith("/"):
+                yield _Found(path.removeprefix(f"{self._root}/"), info)
 
     def _checksum(self, path: str, info: Mapping[str, Any]) -> str:
         """Return the store's checksum, or that of the content: a copy may keep the times."""
-        if not isinstance(self._files, LocalFileSystem):
+        if not self._is_local:
             for name in CHECKSUMS:
                 if value := info.get(name):
                     return str(value).strip('"')
@@ -184,14 +311,82 @@ class Landing:
             return hashlib.file_digest(file, "blake2b").hexdigest()[: 4 * DIGEST_BYTES]
 
 
+def _walk(folder: Path, below: str, above: tuple[str, ...]) -> Iterator[_Found]:
+    """Yield what is in a local folder and below, and follow its links.
+
+    Args:
+        folder: the folder.
+        below: its path below the landing folder, with a slash at its end.
+        above: the folders that it is in, without links.
+    """
+    real = os.path.realpath(folder)
+    if real in above:
+        yield _Found(below.rstrip("/"), {"size": 0}, problem=LOOP)
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        yield _Found(below.rstrip("/"), {"size": 0}, problem=NO_ACCESS)
+        return
+    for entry in entries:
+        if _is_folder(entry):
+            yield from _walk(folder / entry.name, f"{below}{entry.name}/", (*above, real))
+        else:
+            yield _described(entry, below)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _described(entry: "os.DirEntry[str]", below: str) -> _Found:
+    problem, size = None, 0
+    try:
+        size = entry.stat().st_size
+    except OSError:
+        problem = DANGLING if entry.is_symlink() else NO_ACCESS
+    else:
+        if not entry.is_file():
+            problem = NO_FILE
+        elif not os.access(entry.path, os.R_OK):
+            problem = NO_ACCESS
+    return _Found(f"{below}{entry.name}", {"size": size}, problem=problem)
+
+
+def _reason(found: _Found) -> str | None:
+    """Say why something is not read, whatever its day; None where it is to be read."""
+    name = found.path.rpartition("/")[2].lower()
+    if found.problem in (LOOP, NO_FILE):
+        return found.problem
+    if TEMPORARY.search(found.path):
+        return STILL_WRITTEN
+    if name.endswith(SUFFIXES) or (found.problem and "." not in name):
+        return None
+    if found.problem:
+        return found.problem
+    return A_NOTE if name.endswith((".txt", ".md")) else NO_TABLE
+
+
+def _day_of(path: str) -> tuple[date | None, str | None]:
+    """Return the day in the folders of a path; where there is no single one, the reason."""
+    days = set()
+    for pattern in (DAY, YEAR_MONTH_DAY):
+        for year, _, month, day in pattern.findall(path):
+            with suppress(ValueError):
+                days.add(date(int(year), int(month), int(day)))
+    if len(days) == 1:
+        return days.pop(), None
+    return None, MANY_DAYS if days else NO_DAY
+
+
+def _is_utf8(path: str) -> bool:
+    return path == path.encode(errors="replace").decode()
+
+
 def _remains(path: str) -> bool:
-    """Say whether a file is what a killed process has left of writing another one anew."""
+    """Say whether a killed process has left a file of writing another one anew."""
     name = path.rpartition("/")[2]
     return name.startswith(".") and name.endswith(PART)
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

@@ -14,12 +14,12 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from io import BytesIO, RawIOBase
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 import numpy as np
@@ -28,12 +28,13 @@ import pyarrow.csv as pa_csv
 
 from movies_assets.contracts import ARRIVED as ARRIVED_COLUMN
 from movies_assets.contracts import PATTERNS, WITHHELD, FileRows, LandedFile
+from movies_assets.sources.http import PermanentSourceError
 from movies_assets.table import Table
 from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.writer import ensure_table, stored_types
 
 if TYPE_CHECKING:
-    from movies_assets.sources.landing import Landing
+    from movies_assets.sources.landing import Landing, Unread
 
 ARRIVED, BATCH = "arrived", "arrived_batch"
 SEPARATORS = (",", ";", "\t", "|")
@@ -48,6 +49,7 @@ MOST_JOINED_LINES = 50
 LARGEST_BLOCK = 1 << 30
 RECORD, EXTRA, PROBLEM, LINE = "_record", "_extra", "_problem", "_line"
 SOURCE, DAY = "_source", "_day"
+LEFT = "was not loaded, because another file of its day could not be read"
 FIRST_LINE = re.compile(rb"[^\r\n]*+(?:\r\n|[\r\n]|\Z)")
 HIDDEN = (RECORD, EXTRA, PROBLEM, LINE, SOURCE, DAY)
 
@@ -76,12 +78,14 @@ class DelimitedFiles:
         run_id: the run that loads them.
         days: the partitions of the run; none where the table has none.
         names: columns that are called otherwise in the files: name there, name here.
+        unread: files beside them that are not read, with their paths as rows would show them.
     """
 
     files: Sequence[DelimitedFile]
     run_id: str
     days: Collection[date] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    unread: "Sequence[Unread]" = ()
 
 
 @dataclass
@@ -100,6 +104,7 @@ class Look:
     is_sound: bool = True
     rows: int = 0
     problems: int = 0
+    refused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,7 @@ def select(connection: duckdb.DuckDBPyConnection, table: Table, given: Delimited
     )
     looks = _collect(connection, Wanted(known, _ours(table), given.names), given)
     _store_looks(connection, table, given, looks)
+    _leave_days(connection, table, given)
     arrived = [name for name, *_ in connection.execute(f"DESCRIBE {ARRIVED}").fetchall()]
     new = [name for name in arrived if name not in known and name not in HIDDEN]
     _add_columns(connection, table, new)
@@ -226,8 +232,21 @@ def read(file: DelimitedFile, table: Table) -> Records | None:
         return Records(look, spooled.read(look.bytes), rows)
 
 
-def arrived(landing: "Landing", days: Collection[date], run_id: str) -> DelimitedFiles:
-    """Return the files that have arrived for some days."""
+def arrived(
+    landing: "Landing",
+    days: Collection[date],
+    run_id: str,
+    *,
+    possible: tuple[date, date] | None = None,
+) -> DelimitedFiles:
+    """Return the files that have arrived for some days.
+
+    Args:
+        landing: the folder.
+        days: the days of the run.
+        run_id: the run.
+        possible: the first and the last day that files may belong to.
+    """
     return DelimitedFiles(
         files=[
             DelimitedFile(f"{landing.name}/{path}", partial(landing.open, path), day)
@@ -235,6 +254,10 @@ def arrived(landing: "Landing", days: Collection[date], run_id: str) -> Delimite
         ],
         run_id=run_id,
         days=days,
+        unread=[
+            replace(one, path=f"{landing.name}/{one.path}")
+            for one in landing.unread(days, possible=possible)
+        ],
     )
 
 
@@ -262,11 +285,17 @@ def _collect(
     waiting: list[pa.Table] = []
     waiting_bytes = 0
     for file in given.files:
-        with file.open() as opened, SpooledTemporaryFile(SPOOLED_BYTES) as spooled:
-            look = _look(file, opened, spooled, wanted)
-            looks.append(look)
-            if look.bytes:
-                waiting.append(_read(spooled, look))
+        try:
+            with file.open() as opened, SpooledTemporaryFile(SPOOLED_BYTES) as spooled:
+                look = _look(file, opened, spooled, wanted)
+                if look.bytes:
+                    waiting.append(_read(spooled, look))
+        except (PermanentSourceError, OSError) as error:
+            if not given.days:
+                raise
+            reason = f"cannot be read: {error}" if isinstance(error, OSError) else str(error)
+            look = Look(file.source, file.day, refused=reason.removeprefix(f"{file.source} "))
+        looks.append(look)
         # Of the text, for asking 1,000 small tables for their own bytes each time took 90 s.
         waiting_bytes += look.bytes
         if waiting_bytes > BATCH_BYTES:
@@ -524,7 +553,8 @@ def _store_looks(
     ensure_table(connection, landed(table), LandedFile)
     within = [str(day) for day in given.days]
     where = f"partition_key BETWEEN '{min(within)}' AND '{max(within)}'" if within else "true"
-    connection.execute(f"DELETE FROM {landed(table)} WHERE {where}")
+    # A file of no day is listed by every run.
+    connection.execute(f"DELETE FROM {landed(table)} WHERE {where} OR partition_key = ''")
     known, is_personal = columns_of(table), bool(table.contract.personal())
     rows = [
         {
@@ -540,16 +570,68 @@ def _store_looks(
             "problems": look.problems,
             "unknown_columns": [name for name in look.columns if name not in known],
             "missing_columns": [name for name in known if name not in look.columns],
+            "packing": "csv",
+            "edition": None,
+            "unread": [],
+            "refused": look.refused,
+            "ignored": None,
             "run_id": given.run_id,
         }
         for look in looks
     ]
+    rows += [_unread_row(one, given) for one in given.unread]
     if rows:
-        connection.register(BATCH, pa.Table.from_pylist(rows))
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        kinds = {"edition": pa.string(), "refused": pa.string(), "ignored": pa.string()}
+        arrays = {name: pa.array(v, kinds.get(name)) for name, v in columns.items()}
+        connection.register(BATCH, pa.table(arrays))
         connection.execute(
             f"INSERT INTO {landed(table)} BY NAME SELECT *, now() AS read_at FROM {BATCH}"
         )
         connection.unregister(BATCH)
+
+
+def _unread_row(one: "Unread", given: DelimitedFiles) -> dict[str, Any]:
+    """Return the row of a file that is not read."""
+    texts = dict.fromkeys(("checksum", "packing", "encoding", "separator"), "")
+    lists: dict[str, list[str]] = {
+        name: [] for name in ("header", "unread", "unknown_columns", "missing_columns")
+    }
+    return {
+        "partition_key": str(one.day) if one.day in given.days else "",
+        "source": one.path,
+        **dict.fromkeys(("bytes", "rows", "problems"), 0),
+        **dict.fromkeys(("edition", "refused")),
+        **texts,
+        **lists,
+        "ignored": one.reason,
+        "run_id": given.run_id,
+    }
+
+
+def refused_days(
+    connection: duckdb.DuckDBPyConnection, table: Table, given: DelimitedFiles
+) -> dict[str, str]:
+    """Return the days of a run of which a file was refused, and those files with the reasons."""
+    if not given.days:
+        return {}
+    found = connection.execute(
+        f"SELECT partition_key, string_agg(source || ' ' || refused, '; ' ORDER BY source) "
+        f"FROM {landed(table)} WHERE run_id = ? AND refused IS NOT NULL GROUP BY ALL ORDER BY ALL",
+        [given.run_id],
+    ).fetchall()
+    return dict(found)
+
+
+def _leave_days(connection: duckdb.DuckDBPyConnection, table: Table, given: DelimitedFiles) -> None:
+    """Leave out the days of which a file was refused: they keep the rows that they had."""
+    if days := refused_days(connection, table, given):
+        keys = ", ".join(map(literal, days))
+        connection.execute(f"DELETE FROM {ARRIVED} WHERE {DAY} IN ({keys})")
+        connection.execute(
+            f"UPDATE {landed(table)} SET ignored = {literal(LEFT)} WHERE partition_key IN ({keys}) "
+            "AND refused IS NULL AND ignored IS NULL"
+        )
 
 
 def _add_columns(

@@ -23,7 +23,7 @@ from movies_assets.contracts import WITHHELD, DumpContract
 from movies_assets.settings import Settings
 from movies_assets.table import WHOLE, Table
 from movies_assets.warehouse import delimited, files, ledger, writer
-from movies_assets.warehouse.database import Warehouse, WarehouseError
+from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
 
 SHOWN_CHARACTERS = 60
 
@@ -48,6 +48,15 @@ class StagingHandler(DbTypeHandler[Any]):
     ) -> int:
         """Store what only shows while rows are written; return how many rows there are then."""
         return rows
+
+    def refused(
+        self,
+        connection: duckdb.DuckDBPyConnection,  # noqa: ARG002
+        table: Table,  # noqa: ARG002
+        obj: Any,  # noqa: ARG002
+    ) -> Mapping[str, str]:
+        """Return the partitions that are not written, each with the reason."""
+        return {}
 
     @abstractmethod
     def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Any) -> str | None:
@@ -141,6 +150,12 @@ class DelimitedHandler(StagingHandler):
         """Read the files."""
         return writer.stage_sql(connection, table, delimited.select(connection, table, obj))
 
+    def refused(
+        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: delimited.DelimitedFiles
+    ) -> Mapping[str, str]:
+        """Return the days of which a file cannot be read: they keep the rows that they had."""
+        return delimited.refused_days(connection, table, obj)
+
     @property
     def supported_types(self) -> Sequence[type[object]]:
         """Return delimited files."""
@@ -208,21 +223,31 @@ class WarehouseIOManager(DbIOManager):
         number_lines = None
         if source and issubclass(source.contract, DumpContract):
             number_lines = partial(files.number_lines, connection, source, self._settings.landing)
-        sql = None
+        sql, loaded = None, None
         with self._warehouse.transaction(connection):
             writer.ensure_table(connection, table.name, table.contract)
             for name in table.optional:
                 writer.ensure_input(connection, name, self._tables[name].contract)
             if handler.reads_warehouse:
                 sql = handler.stage(connection, table, obj)
-            loaded = writer.write(connection, table, window, run_id, source, number_lines)
-            rows = handler.complete(connection, table, obj, loaded.rows)
-            is_whole = table.replaces == "table"
-            ledger.note(connection, table.name, window, run_id, is_whole=is_whole)
-            if table.keep_partitions and table.partition_column:
-                writer.prune(connection, table, table.keep_partitions(self._settings), window)
-                ledger.forget_pruned(connection, table.name, table.partition_column)
-        return replace(loaded, rows=rows), sql
+            refused = handler.refused(connection, table, obj)
+            # Where no day can be written, the reasons are stored all the same.
+            if not refused or len(refused) < window.partitions:
+                window = _without(window, table, refused)
+                loaded = writer.write(connection, table, window, run_id, source, number_lines)
+                loaded = replace(loaded, rows=handler.complete(connection, table, obj, loaded.rows))
+                is_whole = table.replaces == "table"
+                ledger.note(connection, table.name, window, run_id, is_whole=is_whole)
+                if table.keep_partitions and table.partition_column:
+                    writer.prune(connection, table, table.keep_partitions(self._settings), window)
+                    ledger.forget_pruned(connection, table.name, table.partition_column)
+        if loaded is None:
+            raise WarehouseError(
+                f"{table.name}: {', '.join(refused)} was not loaded and is as it was before: "
+                f"{'; '.join(refused.values())}. Deliver the file again or remove it, then run its "
+                "day again."
+            )
+        return loaded, sql
 
     def load_input(self, context: dg.InputContext) -> object:
         """Load an upstream table: an unbound Ibis table of the run's partitions, or a frame.
@@ -308,11 +333,19 @@ def _window(context: dg.OutputContext, table: Table) -> writer.Window:
     if not context.has_asset_partitions:
         return writer.Window()
     keys = context.asset_partition_keys
-    window = writer.Window(first=keys[0], last=keys[-1])
+    window = writer.Window(first=keys[0], last=keys[-1], partitions=len(keys))
     if table.partition_column is None:
         return window
     where = f"{table.partition_column} BETWEEN '{window.first}' AND '{window.last}'"
     return replace(window, where=where)
+
+
+def _without(window: writer.Window, table: Table, refused: Mapping[str, str]) -> writer.Window:
+    """Return a window without the partitions that are not written."""
+    if not refused:
+        return window
+    keys = ", ".join(map(literal, refused))
+    return replace(window, where=f"{window.where} AND {table.partition_column} NOT IN ({keys})")
 
 
 def _public(table: Table, loaded: writer.Loaded) -> pd.DataFrame:

@@ -37,11 +37,13 @@ class Window:
         where: SQL condition on the table's rows; always true for a whole table.
         first: key of the first partition.
         last: key of the last partition.
+        partitions: how many there are; 0 of a whole table.
     """
 
     where: str = "true"
     first: str = ""
     last: str = "~"
+    partitions: int = 0
 
 
 @dataclass(frozen=True)

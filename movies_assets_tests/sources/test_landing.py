@@ -1,4 +1,4 @@
-"""What has arrived is told by path, size and content, and by nothing else."""
+"""Files are known by path, size and content; what is not read is named with the reason."""
 
 import os
 from datetime import date
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from movies_assets.sources import landing as landing_module
 from movies_assets.sources.http import PermanentSourceError
 from movies_assets.sources.landing import Landing
 
@@ -49,19 +50,170 @@ def test_only_the_files_of_the_days_asked_for_are_listed(landing, tmp_path):
 @pytest.mark.parametrize(
     "path",
     [
-        "2025-10-31/.b.csv",
-        "2025-10-31/b.csv.part",
-        "2025-10-31/_b.csv",
-        "2025-13-31/b.csv",
-        "b.csv",
-        "old/2025-10-31/b.csv",
+        "2025-10-31/b.csv",
+        "2025-10-31/b.CSV",
+        "2025-10-31/b.Csv.GZ",
+        "2025-10-31/b.tsv",
+        "2025-10-31/b.jsonl",
+        "2025-10-31/b.ndjson.gz",
+        "2025-10-31/b.parquet",
+        "2025-10-31/b.xlsx",
+        "2025-10-31/b.zip",
+        "2025-10-31/b.xls",
         "2025-10-31/more/b.csv",
-        "x2025-10-31/b.csv",
+        "old/2025-10-31/b.csv",
+        "date=2025-10-31/b.csv",
+        "arrived_date=2025-10-31/part=7/b.csv",
+        "20251031/b.csv",
+        "2025/10/31/b.csv",
+        "2025/10/31/12/b.csv",
+        "year=2025/month=10/day=31/b.csv",
+        "y=2025/m=10/d=31/b.csv",
+        "2025/2025-10-31/b.csv",
+        "2025-10-31/2025-10-31/2025-10-01.csv",
     ],
 )
-def test_files_still_being_written_and_those_of_no_day_are_left_alone(landing, tmp_path, path):
+def test_a_file_of_any_packing_belongs_to_the_day_in_its_folders(landing, tmp_path, path):
     put(tmp_path, path)
+    assert landing.paths({NEXT_DAY}) == [(NEXT_DAY, path)]
+    assert [(found.day, found.path) for found in landing.arrivals()] == [(NEXT_DAY, path)]
+    assert landing.paths({DAY}) == landing.unread() == []
+
+
+TEMPORARY, NO_DAY, KIND = "temporary name", "no day in its path", "kind that is not read"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("2025-10-31/.b.csv", TEMPORARY),
+        ("2025-10-31/_b.csv", TEMPORARY),
+        ("2025-10-31/_temporary/0/b.csv", TEMPORARY),
+        ("_old/2025-10-31/b.csv", TEMPORARY),
+        ("2025-10-31/~$b.xlsx", TEMPORARY),
+        ("2025-10-31/b.csv.part", TEMPORARY),
+        ("2025-10-31/b.csv.crdownload", TEMPORARY),
+        ("2025-10-31/b.csv.TMP", TEMPORARY),
+        ("2025-10-31/b.csv~", TEMPORARY),
+        ("2025-13-31/b.csv", NO_DAY),
+        ("b.csv", NO_DAY),
+        ("2025-10-31.csv", NO_DAY),
+        ("x2025-10-31/b.csv", NO_DAY),
+        ("2025/b.csv", NO_DAY),
+        ("2025-10-31/2025-10-30/b.csv", "several days in its path"),
+        ("2025-10-31/b.pdf", KIND),
+        ("2025-10-31/b", KIND),
+        ("2025-10-31/b.txt", "is a note"),
+        ("README.md", "is a note"),
+    ],
+)
+def test_a_file_that_is_not_read_is_named_with_the_reason(landing, tmp_path, path, reason):
+    put(tmp_path, path)
+    assert landing.arrivals() == landing.paths({DAY, NEXT_DAY}) == []
+    ((found, why),) = [(one.path, one.reason) for one in landing.unread({NEXT_DAY})]
+    assert found == path
+    assert reason in why
+    assert landing.everything() == [path]
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "_SUCCESS", ".b.csv.crc", ".lock"])
+def test_files_that_systems_leave_and_that_hold_no_data_are_left_out(landing, tmp_path, name):
+    put(tmp_path, f"2025-10-31/{name}")
+    assert landing.arrivals() == landing.unread() == []
+
+
+def test_files_of_other_days_are_named_with_their_own_days_or_where_no_run_can_have_them(
+    landing, tmp_path
+):
+    put(tmp_path, "2025-10-30/a.pdf")
+    put(tmp_path, "2025-10-30/a.csv")
+    put(tmp_path, "2025-10-31/b.pdf")
+    assert [one.path for one in landing.unread({NEXT_DAY})] == ["2025-10-31/b.pdf"]
+    found = landing.unread({NEXT_DAY}, possible=(NEXT_DAY, NEXT_DAY))
+    assert [(one.path, one.day) for one in found] == [
+        ("2025-10-30/a.csv", DAY),
+        ("2025-10-30/a.pdf", DAY),
+        ("2025-10-31/b.pdf", NEXT_DAY),
+    ]
+    assert found[0].reason.endswith(
+        "without a partition, which are those of 2025-10-31 to 2025-10-31"
+    )
+
+
+class TestLinks:
+    def test_links_to_files_and_folders_are_followed(self, landing, tmp_path):
+        store = tmp_path.parent / f"{tmp_path.name} store"
+        put(store, "2025-10-30/x/a.csv")
+        file = put(store, "b.csv")
+        (tmp_path / "2025-10-31").mkdir()
+        (tmp_path / "2025-10-31/b.csv").symlink_to(file)
+        (tmp_path / "2025-10-30").symlink_to(store / "2025-10-30")
+        (tmp_path / "date=2025-10-31").symlink_to(store / "2025-10-30/x")
+        paths = ["2025-10-30/x/a.csv", "2025-10-31/b.csv", "date=2025-10-31/a.csv"]
+        assert [path for _, path in landing.paths({DAY, NEXT_DAY})] == paths
+        assert [found.path for found in landing.arrivals()] == paths
+        assert landing.everything() == paths
+
+    def test_a_loop_of_links_ends_and_is_named(self, landing, tmp_path):
+        put(tmp_path, "2025-10-31/a.csv")
+        (tmp_path / "2025-10-31/loop").symlink_to(tmp_path)
+        assert [found.path for found in landing.arrivals()] == ["2025-10-31/a.csv"]
+        assert [(one.path, one.reason) for one in landing.unread()] == [
+            ("2025-10-31/loop", landing_module.LOOP)
+        ]
+
+    @pytest.mark.parametrize("path", ["2025-10-31/b.csv", "2025-10-31", "2025-10-31/more"])
+    @pytest.mark.parametrize("target", ["nowhere", "itself"])
+    def test_a_link_that_leads_nowhere_costs_its_own_day_only(
+        self, landing, tmp_path, path, target
+    ):
+        put(tmp_path, "2025-10-30/a.csv")
+        link = tmp_path / path
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(link if target == "itself" else tmp_path / "nowhere")
+        assert [found.path for found in landing.arrivals()] == ["2025-10-30/a.csv"]
+        assert landing.paths({DAY, NEXT_DAY}) == [(DAY, "2025-10-30/a.csv"), (NEXT_DAY, path)]
+        ((found, day),) = [(one.path, one.day) for one in landing.inaccessible()]
+        assert (found, day) == (path, NEXT_DAY)
+        assert landing.everything() == ["2025-10-30/a.csv"]
+        with pytest.raises(PermanentSourceError, match=f"{path} (is a link to|cannot be read)"):
+            landing.open(path)
+
+    def test_a_replaced_link_stays_one_and_the_file_behind_it_is_written(self, landing, tmp_path):
+        file = put(tmp_path.parent / f"{tmp_path.name} store", "b.csv")
+        link = tmp_path / "b.csv"
+        link.symlink_to(file)
+        landing.replace("b.csv", [b"new"])
+        assert (link.is_symlink(), file.read_bytes()) == (True, b"new")
+
+
+def test_a_pipe_is_named_and_never_waited_for(landing, tmp_path):
+    (tmp_path / "2025-10-31").mkdir()
+    os.mkfifo(tmp_path / "2025-10-31/b.csv")
+    assert landing.arrivals() == landing.paths({NEXT_DAY}) == landing.everything() == []
+    assert [one.reason for one in landing.unread()] == [landing_module.NO_FILE]
+
+
+def test_a_file_that_may_not_be_opened_is_named_and_never_passes_as_cleared(
+    landing, tmp_path, monkeypatch
+):
+    put(tmp_path, "2025-10-31/b.csv")
+    monkeypatch.setattr(landing_module.os, "access", lambda *_: False)
     assert landing.arrivals() == []
+    assert landing.paths({NEXT_DAY}) == [(NEXT_DAY, "2025-10-31/b.csv")]
+    assert [one.reason for one in landing.inaccessible()] == [landing_module.NO_ACCESS]
+    assert landing.everything() == ["2025-10-31/b.csv"]
+
+
+def test_a_name_that_is_no_text_is_named_as_far_as_it_is(landing, tmp_path):
+    folder = tmp_path / "2025-10-31"
+    folder.mkdir()
+    with open(os.fsencode(folder) + b"/\xff.csv", "wb"):  # noqa: PTH123 (bytes)
+        pass
+    assert landing.paths({NEXT_DAY}) == []
+    assert [(one.path, one.reason) for one in landing.unread()] == [
+        ("2025-10-31/\\xff.csv", landing_module.NO_NAME)
+    ]
 
 
 def test_a_file_of_the_same_size_and_time_but_other_content_is_another_one(landing, tmp_path):
@@ -102,6 +254,15 @@ def test_a_url_that_nobody_here_knows_says_what_to_do(url, advice):
         Landing(url, "netflix/titles")
 
 
+def test_a_store_has_the_same_rules():
+    landing = Landing("memory://landing/rules", "netflix/titles")
+    for path in ("year=2025/month=10/day=31/a.Parquet", "a.csv", "2025-10-31/_b.csv"):
+        landing._files.pipe_file(f"/landing/rules/{path}", b"a,b\n")
+    assert landing.paths({NEXT_DAY}) == [(NEXT_DAY, "year=2025/month=10/day=31/a.Parquet")]
+    assert [one.path for one in landing.unread()] == ["2025-10-31/_b.csv", "a.csv"]
+    assert len(landing.everything()) == 3
+
+
 def test_any_file_system_of_fsspec_will_do():
     landing = Landing("memory://landing/titles", "netflix/titles")
     landing._files.pipe_file("/landing/titles/2025-10-31/a.csv", b"a,b\n")
@@ -127,3 +288,10 @@ def test_s3_tells_size_and_checksum_and_its_listing_is_always_fresh():
     assert first.digest != second.digest
     with landing.open(second.path) as file:
         assert file.read() == b"a,c\n"
+    for path in ("date=2025-10-30/b.CSV.gz", "note.txt", "folder/"):
+        landing._files.pipe_file(f"movies/titles/{path}", b"")
+    assert [found.path for found in landing.arrivals()] == [
+        "date=2025-10-30/b.CSV.gz",
+        "2025-10-31/a.csv",
+    ]
+    assert [one.path for one in landing.unread()] == ["note.txt"]

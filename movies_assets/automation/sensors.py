@@ -1,9 +1,9 @@
-"""Sensors: what is run because something has arrived."""
+"""Sensors: runs for files that have arrived, and exports of what was published."""
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,11 @@ from movies_assets.partitions import netflix_days, ott_days, range_tags
 from movies_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from movies_assets.sources.landing import Arrival
+    from movies_assets.sources.landing import Arrival, Landing
 
 # Looking at 10,000 files takes seconds (docs/benchmarks.md).
 SECONDS_BETWEEN_LOOKS = 60
+SHOWN_FILES = 10
 
 
 def build(settings: Settings) -> list[dg.SensorDefinition]:
@@ -36,7 +37,7 @@ def build(settings: Settings) -> list[dg.SensorDefinition]:
 
 
 def exports_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Build the sensor that exports each new publication, where there is somebody to export to."""
+    """Build the sensor that exports each new publication, where a target is set."""
     exports = settings.exports
     targets = (
         settings.postgres_url,
@@ -73,15 +74,17 @@ def arrivals_sensor(
 ) -> dg.SensorDefinition:
     """Build the sensor that asks for the days to which new, late and replaced files belong.
 
-    What it has seen is its cursor: for each day the digests of its files. Requests carry a key made
-    of what they are for, so that Dagster runs them once, even if it dies before the cursor is kept.
+    Its cursor holds the digests of all files of each day, and of the files that it has named as not
+    read. Run keys are made of the days and digests, so that Dagster runs each request once, even if
+    it dies before the cursor is stored. A day of which a file cannot be opened gets a run of its
+    own, which fails without its neighbours.
 
     Args:
         name: of the sensor.
-        job: what is run.
+        job: the job that it runs.
         landing: the resource that returns the landing folder.
         partitions: the partitions of the job.
-        folders: which folders the resource is asked for, where it has several.
+        folders: the folders that the resource is asked for, where it has several.
     """
 
     @dg.sensor(
@@ -90,29 +93,71 @@ def arrivals_sensor(
         minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
         required_resource_keys={landing},
         description=f"Run {job} for the days to which files have arrived, late or again, "
-        "neighbours as one range; a file counts once, told by path, size and content. Files that "
-        "go away are nobody's news.",
+        "neighbours as one range; a file counts once, by its path, size and content. Files that "
+        "are not read are named. Deleted files are ignored.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         open_landing: Callable[..., Any] = getattr(context.resources, landing)
         zones = [open_landing(folder) for folder in folders] or [open_landing()]
         arrivals: Sequence[Arrival] = [found for zone in zones for found in zone.arrivals()]
         keys = set(partitions.get_partition_keys())
+        cursor: dict[str, Any] = {"asked": 0, "files": {}, **json.loads(context.cursor or "{}")}
         seen = _digests(arrival for arrival in arrivals if str(arrival.day) in keys)
+        unread, closed = _unread(zones, keys)
+        named = {_digest(one): one for one in unread}
+        if news_of_unread := sorted(named.keys() - set(cursor.get("named", ()))):
+            context.log.warning("not read: %s", _listed([named[one] for one in news_of_unread]))
         if outside := sorted({str(arrival.day) for arrival in arrivals} - keys):
             context.log.warning("files of days without a partition: %s", ", ".join(outside[:10]))
-        cursor: dict[str, Any] = json.loads(context.cursor or '{"asked": 0, "files": {}}')
         known = cursor["files"]
         news = {day: new for day, files in seen.items() if (new := files - set(known.get(day, ())))}
         files = {day: sorted(digests) for day, digests in seen.items()}
         asked = cursor["asked"] + bool(news)
+        whole = {day: new for day, new in news.items() if day not in closed}
+        broken = {day: new for day, new in news.items() if day in closed}
+        nothing = f"nothing new among {len(arrivals)} files"
         return dg.SensorResult(
-            run_requests=_requests(news, asked),
-            skip_reason=None if news else f"nothing new among {len(arrivals)} files",
-            cursor=json.dumps({"asked": asked, "files": files}),
+            run_requests=[*_requests(whole, asked), *_requests(broken, asked)],
+            skip_reason=None
+            if news
+            else f"{nothing}; not read: {_listed(unread)}"
+            if unread
+            else nothing,
+            cursor=json.dumps({"asked": asked, "files": files, "named": sorted(named)}),
         )
 
     return look
+
+
+def _unread(zones: Sequence["Landing"], keys: Collection[str]) -> tuple[list[str], set[str]]:
+    """Return the files that are not read, with the reasons, and the days that one of them misses.
+
+    Args:
+        zones: the landing folders.
+        keys: the days that have a partition.
+    """
+    unread: list[str] = []
+    closed: set[str] = set()
+    for zone in zones:
+        missing = zone.inaccessible()
+        closed |= {str(one.day) for one in missing}
+        found = [*missing, *zone.unread()]
+        unread += [
+            f"{zone.name}/{one.path} {one.reason}"
+            for one in found
+            if one.day is None or str(one.day) in keys
+        ]
+    return sorted(unread), closed
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """Return the first of some texts, and how many more there are."""
+    more = len(texts) - SHOWN_FILES
+    return "; ".join([*texts[:SHOWN_FILES], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _digests(arrivals: Iterable["Arrival"]) -> Mapping[str, set[str]]:
@@ -129,7 +174,7 @@ def _requests(news: Mapping[str, set[str]], asked: int) -> list[dg.RunRequest]:
         files = sorted(
             digest for day, new in news.items() if str(first) <= day <= str(last) for digest in new
         )
-        state = hashlib.blake2b("".join(files).encode(), digest_size=8).hexdigest()
+        state = _digest("".join(files))
         requests.append(
             dg.RunRequest(
                 run_key=f"{first}...{last} {asked} {state}",

@@ -129,7 +129,8 @@ def _sentence(count: int, one: str, many: str, verb: str, named: Sequence[str] =
     """Return what is found as a sentence: '2 files are not read: a, b.'; empty where it is not."""
     if not count:
         return ""
-    shown, rest = ", ".join(named[:NAMED_FILES]), count - len(named[:NAMED_FILES])
+    joint = "; " if any(" " in name for name in named) else ", "
+    shown, rest = joint.join(named[:NAMED_FILES]), count - len(named[:NAMED_FILES])
     more = f" and {rest} more" if named and rest else ""
     return f"{count} {one if count == 1 else many} {verb}{': ' if shown else ''}{shown}{more}."
 

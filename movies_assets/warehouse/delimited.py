@@ -294,7 +294,7 @@ def _collect(
             if not given.days:
                 raise
             reason = f"cannot be read: {error}" if isinstance(error, OSError) else str(error)
-            look = Look(file.source, file.day, refused=reason.removeprefix(f"{file.source} "))
+            look = Look(file.source, file.day, refused=_after(file.source, reason))
         looks.append(look)
         # Of the text, for asking 1,000 small tables for their own bytes each time took 90 s.
         waiting_bytes += look.bytes
@@ -607,6 +607,11 @@ def _unread_row(one: "Unread", given: DelimitedFiles) -> dict[str, Any]:
         "ignored": one.reason,
         "run_id": given.run_id,
     }
+
+
+def _after(source: str, message: str) -> str:
+    """Return a message as it goes on from a file's name."""
+    return message.removeprefix(f"{source} ").removesuffix(".")
 
 
 def refused_days(

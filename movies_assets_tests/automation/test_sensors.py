@@ -160,6 +160,50 @@ def test_files_that_are_still_being_written_are_not_seen(ticks, files):
     assert ticks.ranges() == []
 
 
+def skipped(ticks) -> str:
+    found = ticks._evaluate()
+    ticks.cursor = found.cursor
+    return found.skip_message or ""
+
+
+def test_files_that_are_not_read_are_named_in_the_log_once_and_in_each_skip(ticks, files, capfd):
+    files.put(SECOND, name="note.txt")
+    for name in ("titles.csv", "a/b.csv"):
+        (files.folder / name).parent.mkdir(exist_ok=True)
+        (files.folder / name).write_text(V1)
+    assert "netflix/titles/a/b.csv has no day in its path" in skipped(ticks)
+    log = capfd.readouterr().err
+    assert log.count("not read: ") == 1
+    assert f"netflix/titles/{SECOND}/note.txt is a note" in log
+    assert "netflix/titles/titles.csv has no day" in skipped(ticks)
+    assert "not read" not in capfd.readouterr().err
+    files.put(SECOND, name="a.pdf")
+    skipped(ticks)
+    log = capfd.readouterr().err
+    assert ("a.pdf" in log, "note.txt" in log) == (True, False)
+
+
+def test_files_of_any_packing_and_folder_are_asked_for_once(ticks, files):
+    for path in (f"date={FIRST}/x.CSV", "2025/10/02/x.csv.gz", f"{THIRD}/more/x.parquet"):
+        (files.folder / path).parent.mkdir(parents=True)
+        (files.folder / path).write_text(V1)
+    assert ticks.ranges() == [(FIRST, THIRD)]
+    assert ticks.ranges() == []
+
+
+def test_a_day_with_a_link_that_leads_nowhere_has_a_run_of_its_own(ticks, files, capfd):
+    for day in (FIRST, SECOND, THIRD):
+        files.put(day)
+    link = files.folder / SECOND / "more.csv"
+    link.symlink_to(files.folder / "nowhere")
+    assert ticks.ranges() == [(FIRST, FIRST), (THIRD, THIRD), (SECOND, SECOND)]
+    assert f"{SECOND}/more.csv is a link to a file that is not there" in capfd.readouterr().err
+    assert ticks.ranges() == []
+    link.unlink()
+    files.put(SECOND, name="more.csv")
+    assert ticks.ranges() == [(SECOND, SECOND)]
+
+
 def test_a_daemon_that_dies_before_it_keeps_the_cursor_asks_under_the_same_key(ticks, files):
     files.put(FIRST)
     ticks.tick()

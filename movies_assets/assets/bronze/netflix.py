@@ -14,7 +14,7 @@ import ibis.expr.datatypes as dt
 
 from movies_assets.checks.schema import schema_check
 from movies_assets.contracts import FileRows, column
-from movies_assets.partitions import days_within, netflix_days
+from movies_assets.partitions import days_within, netflix_days, possible_days
 from movies_assets.table import Table, table
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, arrived
 
@@ -50,7 +50,7 @@ def netflix_titles(
 ) -> DelimitedFiles:
     """Read the files of the run's days; what stood there of these days before is replaced."""
     days = days_within(context.partition_time_window)
-    return arrived(netflix_landing(), days, context.run_id)
+    return arrived(netflix_landing(), days, context.run_id, possible=possible_days(context))
 
 
 class BronzeNetflixLookup(FileRows):

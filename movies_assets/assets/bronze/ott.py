@@ -14,7 +14,7 @@ import ibis.expr.datatypes as dt
 from movies_assets.checks.base import markdown
 from movies_assets.checks.schema import schema_check
 from movies_assets.contracts import FileRows, column
-from movies_assets.partitions import BACKFILL, days_within, ott_days
+from movies_assets.partitions import BACKFILL, days_within, ott_days, possible_days
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS, table
 from movies_assets.warehouse.delimited import DelimitedFiles, arrived
@@ -63,7 +63,8 @@ as_received = partial(
 
 def read(context: dg.AssetExecutionContext, landing: "Landing") -> DelimitedFiles:
     """Read the files of the run's days; what stood there of these days before is replaced."""
-    return arrived(landing, days_within(context.partition_time_window), context.run_id)
+    days = days_within(context.partition_time_window)
+    return arrived(landing, days, context.run_id, possible=possible_days(context))
 
 
 class BronzeOttTitles(FileRows):

@@ -285,8 +285,8 @@ class UserKey:
     secret: str | None = field(repr=False)
     problem: str = ""
 
-    def __call__(self, user_id: int) -> str:
-        """Return the key of a user, 32 hexadecimal characters.
+    def __call__(self, user_id: str | int) -> str:
+        """Return the key of a user, 32 hexadecimal characters, given the id in its one spelling.
 
         Raises:
             SettingsError: there is no secret.

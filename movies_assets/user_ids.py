@@ -25,8 +25,16 @@ _NUMBER = r"^0*([0-9]+)(?:\.0+)?$"
 _UUID = rf"^(?:[uU][rR][nN]:[uU][uU][iI][dD]:)?\{{?({_UUID_BODY})\}}?$"
 # The spellings of nearly all ids, which need no change: one pattern instead of four.
 _CANONICAL = f"^(?:[1-9][0-9]*|{_UUID_BODY.replace('A-F', '')})$"
+# What services write where they know no id, in lower case.
+NOTHING = ("n/a", "none", "null", "nil", "nan", "undefined", "unknown", "-", "?", r"\n")
 # Numbers that are no ids: 0, with a sign or decimals, or as spreadsheets shorten long ones.
-_NO_ID = r"^(?:0|[-+][0-9]+(?:[.,][0-9]+)?|[0-9]+[.,][0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]E\+[0-9]+)$"
+_NO_NUMBER = (
+    r"0+(?:\.0+)?|[-+][0-9]+(?:[.,][0-9]+)?|[0-9]+,[0-9]+|[0-9]+\.[0-9]*[1-9][0-9]*"
+    r"|[0-9]+[.,][0-9]+[eE][-+]?[0-9]+|[0-9]E\+[0-9]+"
+)
+_NO_ID = f"^(?:{_NO_NUMBER})$"
+# A field that names nobody: empty, a word for nothing, or a number that is no id.
+NOBODY = rf"^{PAD}*(?:(?i:|{'|'.join(map(re.escape, NOTHING))})|{_NO_NUMBER}){PAD}*$"
 
 
 def canonical(text: str) -> str:
@@ -39,11 +47,12 @@ def canonical(text: str) -> str:
 
 
 def canonical_column(text: ir.StringColumn) -> ir.StringColumn:
-    """Return ids in their one spelling, as `canonical` does; '' as unknown."""
+    """Return ids in their one spelling, as `canonical` does; words for nothing as unknown."""
     trimmed = text.re_replace(_AROUND, "")
     number = trimmed.re_extract(_NUMBER, 1).nullif("")
     uuid = trimmed.re_extract(_UUID, 1).lower().nullif("")
-    read = ibis.coalesce(number, uuid, trimmed).nullif("")
+    known = ibis.ifelse(trimmed.lower().isin(["", *NOTHING]), ibis.null("string"), trimmed)
+    read = ibis.coalesce(number, uuid, known)
     ids: ir.StringColumn = ibis.ifelse(text.re_search(_CANONICAL), text, read)
     return ids
 

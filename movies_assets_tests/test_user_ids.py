@@ -8,7 +8,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from movies_assets.user_ids import any_of, canonical, canonical_column, field_of, shapes
+from movies_assets.user_ids import (
+    NOBODY,
+    NOTHING,
+    any_of,
+    canonical,
+    canonical_column,
+    field_of,
+    is_an_id,
+    shapes,
+)
 
 UUID = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
 IDS = ibis.table({"id": "string"}, name="ids")
@@ -48,7 +57,8 @@ def test_the_engine_reads_ids_as_python_does(texts):
     with duckdb.connect() as connection:
         connection.register("ids", pa.table({"id": texts}))
         found = [user_id or "" for (user_id,) in connection.execute(query).fetchall()]
-    assert found == [canonical(text) for text in texts]
+    known = [canonical(text) for text in texts]
+    assert found == ["" if user_id.lower() in NOTHING else user_id for user_id in known]
 
 
 PLAIN = st.one_of(SPELLINGS.filter(str.isascii), st.text("ab.+7_- ")).filter(
@@ -63,6 +73,22 @@ def test_patterns_find_every_spelling_of_an_id_and_no_other(hers, others):
     ids = {canonical(text) for text in hers}
     found = pc.match_substring_regex(pa.array([*hers, *others]), field_of(ids))
     assert found.to_pylist() == [canonical(text) in ids for text in (*hers, *others)]
+
+
+@pytest.mark.parametrize(
+    ("text", "names_somebody"),
+    [
+        *((text, True) for text in ("7", "7.0", " 007 ", UUID, "Ann", "12e5", "na", "u-0")),
+        *((text, False) for text in ("", " \xa0", "N/A", "-", "0", "0.0", "-7", "7.5", "1E+18")),
+    ],
+)
+def test_a_field_that_names_nobody_is_told_from_an_id(text, names_somebody):
+    assert pc.match_substring_regex(pa.array([text]), NOBODY)[0].as_py() != names_somebody
+    ids = canonical_column(IDS.id)
+    query = ibis.to_sql(IDS.select(is_id=is_an_id(ids) & ids.notnull()), dialect="duckdb")
+    with duckdb.connect() as connection:
+        connection.register("ids", pa.table({"id": [text]}))
+        assert bool(connection.execute(str(query)).fetchall()[0][0]) == names_somebody
 
 
 @pytest.mark.parametrize(

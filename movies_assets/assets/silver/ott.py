@@ -75,10 +75,9 @@ def user_key(user_id: Any) -> Any:
 
 
 def user_id_of(rows: ir.Table) -> ir.StringColumn:
-    """Return the ids of users in their one spelling; unknown where a service writes 'nothing'."""
+    """Return the ids of users in their one spelling."""
     # Rows that were stored when ids were numbers keep other spellings among what did not fit.
-    said = canonical_column(ibis.coalesce(rows.user_id, rescued(rows, "user_id")))
-    return ibis.ifelse(said.lower().isin(NOTHING), ibis.null("string"), said)
+    return canonical_column(ibis.coalesce(rows.user_id, rescued(rows, "user_id")))
 
 
 def stated(text: ir.StringColumn) -> ir.StringColumn:

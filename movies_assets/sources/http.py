@@ -11,6 +11,7 @@ import logging
 import math
 import re
 import ssl
+import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -43,7 +44,10 @@ _ERROR_BODY_BYTES = 4096  # enough to recognise an error page
 _EXCERPT_CHARACTERS = 200
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
-_SECRET_NAME = re.compile("key|token|secret|passw|auth|signature|credential", re.IGNORECASE)
+# A cursor of a page may be the id of a user.
+_SECRET_NAME = re.compile(
+    r"key|token|secret|passw|auth|signature|credential|cursor|after\b|before\b", re.IGNORECASE
+)
 # A cut-off body arrives as RemoteProtocolError or as ReadError, which is a NetworkError.
 _PASSING = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 # What errors say that quote nothing of a reply; h11 quotes a line that it cannot read.
@@ -514,7 +518,8 @@ class HttpClient:
     @property
     def has_time(self) -> bool:
         """Whether the time of this client is not spent yet."""
-        return anyio.current_time() < self._end
+        # The event loop's clock, which callers in other threads cannot ask.
+        return time.monotonic() < self._end
 
     def _spent(self, url: httpx.URL) -> PermanentSourceError:
         """Returns the error of a client whose requests or time are spent."""

@@ -200,6 +200,7 @@ def ott_client(settings: Settings) -> "OttClient":
         SettingsError: profile `live` without the API's address.
     """
     from movies_assets.sources.ott import OttClient  # noqa: PLC0415
+    from movies_assets.sources.users_api import SHAPES  # noqa: PLC0415
 
     live = settings.profile == "live"
     return OttClient(
@@ -207,6 +208,8 @@ def ott_client(settings: Settings) -> "OttClient":
         _options(settings.ott),
         transport=None if live else _ott_sample(settings.sample),
         page_size=settings.ott.page_size,
+        # The sample's server has one shape, whatever service the settings describe.
+        api=settings.ott.shape() if live else SHAPES["dummyjson"],
         today=partial(_ott_today, settings),
     )
 

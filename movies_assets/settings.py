@@ -6,12 +6,22 @@ key vault (`MOVIES_KEY_VAULT_URL`). What a setting means to a component belongs 
 """
 
 import os
+import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -20,11 +30,36 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableError
 
+from movies_assets.sources.users_api import PATH, PLACE, SHAPES, UsersApi
+
 PREFIX = "MOVIES_"
 ENV_FILE = ".env"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 Positive = Annotated[float, Field(gt=0)]
+
+
+def _place_in_reply(path: str) -> str:
+    if not re.fullmatch(PLACE, path):
+        raise ValueError(
+            "is no path: names with dots between them, such as meta.total; of several, `a | b` is "
+            "the first that is there"
+        )
+    return path
+
+
+def _path_of_field(path: str) -> str:
+    if not re.fullmatch(PATH, path):
+        raise ValueError(
+            "is no path: names with dots between them, such as address.country; of several, "
+            "`a | b` is the first that has something, `first + last` both"
+        )
+    return path
+
+
+PlaceInReply = Annotated[str, AfterValidator(_place_in_reply)]
+PathOfField = Annotated[str, AfterValidator(_path_of_field)]
+UserColumn = Literal["user_id", "full_name", "email", "signup_date", "preferred_genres", "country"]
 
 
 class SettingsError(Exception):
@@ -76,6 +111,12 @@ class YtsSettings(Section):
     margin_pages: int = Field(
         2, ge=1, description="pages read beyond a window, for date inversions"
     )
+    max_requests: int = Field(
+        20_000, ge=1, description="requests a run may send; reading 74,000 movies takes 1,500"
+    )
+    max_seconds: Positive = Field(
+        3600, description="time a run may spend on the API; a reading of all movies takes minutes"
+    )
 
 
 ImdbFile = Literal[
@@ -124,6 +165,12 @@ class ImdbSettings(Section):
     retry_budget_seconds: Positive = Field(
         300, description="time that may pass without progress before a download fails"
     )
+    max_requests: int = Field(
+        1_000, ge=1, description="requests a run may send: seven, and one for each break"
+    )
+    max_seconds: Positive = Field(
+        21_600, description="time a run may spend on downloads: 8 GB at 0.4 MB/s"
+    )
 
 
 class NetflixSettings(Section):
@@ -156,6 +203,10 @@ class NetflixSettings(Section):
     retry_budget_seconds: Positive = Field(
         120, description="time that may pass without progress before a download fails"
     )
+    max_requests: int = Field(
+        200, ge=1, description="requests one look-up may take: one, and one for each break"
+    )
+    max_seconds: Positive = Field(3600, description="time one look-up may take")
 
 
 class OmdbSettings(Section):
@@ -171,9 +222,29 @@ class OmdbSettings(Section):
     requests_a_run: int = Field(
         1000, ge=1, description="requests after which a run stops; the next one goes on from there"
     )
+    max_requests: int = Field(
+        10_000, ge=1, description="requests a run may send with all retries, which fails then"
+    )
+    max_seconds: Positive = Field(
+        7200, description="time after which a run stops; the next one goes on from there"
+    )
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
     retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
+
+
+_PARTS_OF_USERS_API = {
+    "path": "users_path",
+    "users": "users_list",
+    "total": "users_total",
+    "next": "users_next",
+    "paged_by": "users_paged_by",
+    "page_parameter": "users_page_parameter",
+    "first_page": "users_first_page",
+    "size_parameter": "users_size_parameter",
+    "position": "users_position",
+    "parameters": "users_parameters",
+}
 
 
 class OttSettings(Section):
@@ -205,11 +276,79 @@ class OttSettings(Section):
         ge=1,
         description="newest days of users kept in bronze; older ones are removed by the next run",
     )
+    users_api: Literal["dummyjson", "reqres", "randomuser", "jsonapi"] = Field(
+        "dummyjson",
+        description="how the users API answers: the service after which a shape is named; the "
+        "settings below override parts of it",
+    )
+    users_path: str | None = Field(
+        None, description="where users are below the address; empty: the address itself"
+    )
+    users_list: PlaceInReply | None = Field(
+        None, description="path of the list of users in a reply"
+    )
+    users_total: PlaceInReply | Literal[""] | None = Field(
+        None,
+        description="path of the number of all users; empty: replies state none, or a wrong one, "
+        "and the list ends where its pages end",
+    )
+    users_next: PlaceInReply | Literal[""] | None = Field(
+        None, description="path of the link to the next page; empty: replies have none"
+    )
+    users_paged_by: Literal["page", "skip", "none"] | None = Field(
+        None,
+        description="whether pages are asked for by number, by how many users to skip, or not at "
+        "all, because one reply has all users",
+    )
+    users_page_parameter: str | None = Field(None, description="parameter of that number")
+    users_first_page: int | None = Field(
+        None, ge=0, description="number of the first page, or users to skip for it"
+    )
+    users_size_parameter: str | None = Field(
+        None, description="parameter of how many users a page should have; empty: none"
+    )
+    users_position: PlaceInReply | Literal[""] | None = Field(
+        None,
+        description="path at which a reply repeats the number that was asked for; empty: none",
+    )
+    users_parameters: dict[str, str] | None = Field(
+        None, description="JSON object of parameters that go with every request"
+    )
+    users_fields: dict[UserColumn, PathOfField] = Field(
+        default={},
+        description="JSON object of the paths of `user_id`, `full_name`, `email`, `signup_date`, "
+        "`preferred_genres` and `country` in a user; what is not named keeps the shape's",
+    )
     page_size: int = Field(100, ge=1, le=1000, description="users a page")
+    max_requests: int = Field(
+        100_000, ge=1, description="requests a run may send: ten million users, 100 a page"
+    )
+    max_seconds: Positive = Field(7200, description="time a run may spend on the users API")
     concurrency: int = Field(4, ge=1, le=64, description="requests under way at once")
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
     retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
+
+    def shape(self) -> UsersApi:
+        """Return how the users API answers: the named shape with the parts that are overridden."""
+        parts = {
+            attribute: value
+            for attribute, name in _PARTS_OF_USERS_API.items()
+            if (value := getattr(self, name)) is not None
+        }
+        named = SHAPES[self.users_api]
+        if (by := self.users_paged_by) and by != named.paged_by:
+            named = named.paged(by)
+        fields = {**named.fields, **{str(name): path for name, path in self.users_fields.items()}}
+        # A path that somebody names is where the total has to be.
+        may_miss = named.total_may_miss and self.users_total is None
+        return replace(named, **parts, fields=fields, total_may_miss=may_miss)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if faults := "; ".join(self.shape().faults()):
+            raise ValueError(f"the users API does not fit together: {faults}")
+        return self
 
 
 class PublishedSettings(Section):

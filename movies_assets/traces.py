@@ -1,27 +1,36 @@
-"""What tells of a person in texts: patterns by which the tables and the files are searched alike.
+"""Patterns that find a person in texts: tables and files are searched with the same ones.
 
 The patterns are RE2's, which DuckDB and Arrow both have. Where they are looked for belongs in
 `warehouse.erasure` and `sources.erasure`. Nothing here shows what it knows: it is about people.
 """
 
-import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-# The columns that say who a row is about; which tables have them is told by the contracts.
+import idna
+
+from movies_assets.user_ids import (
+    PAD,
+    any_of,
+    canonical,
+    field_of,
+    is_number,
+    is_uuid,
+    shapes,
+    spelt,
+)
+
+# The columns that say who a row is about; which tables have them is declared by the contracts.
 USER_ID, USER_KEY, NAME, EMAIL = "user_id", "user_key", "full_name", "email"
 NEVER = r"[^\s\S]"
 SOUND_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-# An address begins here: what stands before it can be no part of it, but for an opening quote.
+# An address begins here: a character before it can be no part of it, but for an opening quote.
 BEFORE_EMAIL = r"(?:^'?|[,;:\t|\s(<\"]'?|[^\p{L}\p{N}_.%+'!#$&*/=?^`{|}~-])"
-# A field that begins a record and is a whole number, up to the separator, of whatever kind.
-FIRST_FIELD = r'^[ "\x{feff}]*0*(?:%s)(?:\.0+)?[ "]*(?:[,;\t|]|$)'
-# The id of any person: who begins a record with it, is the one whom it is about.
-ANY_ID = FIRST_FIELD % "[0-9]+"
-# An id that did not fit its column's type, in the JSON that keeps such values.
-RESCUED = rf'"{USER_ID}": ?"\s*0*(?:%s)(?:\.0+)?\s*"'
-ANY_RESCUED = RESCUED % "[0-9]+"
+# What may surround the first field of a record: quotes and blanks, but for those between fields.
+AROUND = PAD.replace(r"[\x00-\x20", r'["\x00-\x08\x0b\x0c\x0e-\x20')
+# What surrounds an id that is a text and no part of a longer one; classes of all letters are large.
+BEFORE_ID, AFTER_ID = r"(?:^|[^\w.+@-])", r"(?:$|[^\w.+@-]|\.(?:$|\W))"
 
 
 @dataclass(repr=False)
@@ -29,72 +38,111 @@ class Traces:
     """What is known of the persons who are to be forgotten.
 
     Attributes:
-        ids: their ids.
+        ids: their ids, in their one spelling.
         keys: the keyed hashes of those.
         emails: their e-mail addresses.
         names: the full names of each id.
     """
 
-    ids: frozenset[int]
+    ids: frozenset[str]
     keys: set[str] = field(default_factory=set)
     emails: set[str] = field(default_factory=set)
-    names: dict[int, set[str]] = field(default_factory=dict)
+    names: dict[str, set[str]] = field(default_factory=dict)
 
-    def add(self, user_id: int, name: str | None, email: str | None) -> None:
-        """Take note of what a record says of a person; what is no e-mail address is left alone.
+    def __post_init__(self) -> None:
+        """Bring the ids into their one spelling."""
+        self.ids = frozenset(canonical(str(user_id)) for user_id in self.ids) - {""}
+
+    def add(self, user_id: str, name: str | None, email: str | None) -> None:
+        """Add the name and the address in a record about a person, if it is an address.
 
         Services write 'n/a' or '-' where they know nothing, and that would be found everywhere.
         """
         if name and name.strip():
-            self.names.setdefault(user_id, set()).add(name.strip())
+            self.names.setdefault(canonical(str(user_id)), set()).add(name.strip())
         if email and SOUND_EMAIL.fullmatch(email.strip()):
             self.emails.add(email.strip())
 
     @property
     def an_id(self) -> str:
         """The pattern of a field that is one of the ids, also where it is spelt '007' or '7.0'."""
-        return rf"^\s*0*(?:{self._ids})(?:\.0+)?\s*$"
+        return field_of(self.ids)
 
     @property
     def begins(self) -> str:
         """The pattern of a record that begins with one of the ids."""
-        return FIRST_FIELD % self._ids
+        return _begins(spelt(self.ids))
+
+    @property
+    def any_id(self) -> str:
+        """The pattern of a record that begins with an id of the same kind, whosever it is."""
+        return _begins(shapes(self.ids))
 
     @property
     def rescued(self) -> str:
         """The pattern of a JSON object whose user id is one of the ids."""
-        return RESCUED % self._ids
+        return _in_json(spelt(self.ids))
+
+    @property
+    def any_rescued(self) -> str:
+        """The pattern of a JSON object whose user id is one of the same kind, whosever it is."""
+        return _in_json(shapes(self.ids))
 
     @property
     def email(self) -> str:
-        """The pattern of a text that names one of the addresses, and not one that contains it."""
-        return (
-            rf"(?i){BEFORE_EMAIL}(?:{_any_of(self.emails)})(?:$|[^\w.-]|\.(?:$|\W))"
-            if self.emails
-            else NEVER
-        )
+        """The pattern of a text that names somebody without doubt: by an address or a UUID.
+
+        A longer address that contains one of the addresses is another one.
+        """
+        patterns = []
+        if self.emails:
+            addresses = any_of(spelling for text in self.emails for spelling in _addresses(text))
+            patterns.append(rf"{BEFORE_EMAIL}(?:{addresses})(?:$|[^\w.-]|\.(?:$|\W))")
+        if uuids := "|".join(sorted(filter(is_uuid, self.ids))):
+            patterns.append(rf"(?:^|[^0-9a-z-])(?:{uuids})(?:$|[^0-9a-z-])")
+        return f"(?i)(?:{'|'.join(patterns)})" if patterns else NEVER
 
     @property
     def named(self) -> str:
         """The pattern of a text that names a person together with the person's id."""
         pairs = [
-            rf"(?:^|[^0-9]){user_id}[^0-9](?:.*\W)?(?:{name})|"
-            rf"(?:{name})(?:\W.*)?[^0-9]{user_id}(?:[^0-9]|$)"
+            rf"{before}{_cased(user_id)}{after}(?:.*\W)?(?i:{name})|"
+            rf"(?i:{name})(?:\W.*)?{before}{_cased(user_id)}{after}"
             for user_id, names in sorted(self.names.items())
-            for name in [_any_of(names)]
+            for name in [any_of(names)]
+            for before, after in [_borders(user_id)]
         ]
-        return f"(?is)(?:{'|'.join(pairs)})" if pairs else NEVER
-
-    @property
-    def _ids(self) -> str:
-        return "|".join(str(user_id) for user_id in sorted(self.ids))
+        return f"(?s)(?:{'|'.join(pairs)})" if pairs else NEVER
 
 
-def _any_of(texts: Iterable[str]) -> str:
-    spelt: Collection[str] = {spelling for text in texts for spelling in _spellings(text)}
-    return "|".join(re.escape(spelling) for spelling in sorted(spelt))
+def _begins(ids: str) -> str:
+    # Quotes of a damaged line may be missing, so one is neither needed nor in the way.
+    return rf"^{AROUND}*(?:{ids}){AROUND}*(?:[,;\t|]|$)" if ids else NEVER
 
 
-def _spellings(text: str) -> set[str]:
-    """Return a text as it stands by itself, in a quoted field and in JSON."""
-    return {text, text.replace('"', '""'), json.dumps(text, ensure_ascii=False)[1:-1]}
+def _in_json(ids: str) -> str:
+    pad = rf'"{USER_ID}":\s*(?:"{PAD}*(?:{ids}){PAD}*"|(?:{ids})\s*(?:[,}}]|$))'
+    return pad if ids else NEVER
+
+
+def _cased(user_id: str) -> str:
+    return user_id if is_number(user_id) else f"(?:{spelt([user_id])})"
+
+
+def _borders(user_id: str) -> tuple[str, str]:
+    """Return the patterns of what is before and behind an id, so that it is no part of another."""
+    if is_number(user_id):
+        return "(?:^|[^0-9])", "(?:[^0-9]|$)"
+    return BEFORE_ID, AFTER_ID
+
+
+def _addresses(email: str) -> Iterator[str]:
+    """Yield an address with its domain in letters and in IDNA's ASCII, which are the same place."""
+    yield email
+    local, _, domain = email.rpartition("@")
+    for spelling in (idna.encode, idna.decode):
+        try:
+            text = spelling(domain, uts46=True)
+        except (idna.IDNAError, UnicodeError):
+            continue
+        yield f"{local}@{text.decode() if isinstance(text, bytes) else text}"

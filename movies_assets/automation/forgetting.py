@@ -1,7 +1,7 @@
-"""Forgetting persons: what tells of them is erased wherever this project has put it.
+"""Forgetting persons: erase all personal data about them wherever this project has put it.
 
-What is erased from tables and files, and how, belongs in `warehouse.erasure` and `sources.erasure`;
-here is in which order that happens, and what is said about it.
+How tables and files are searched belongs in `warehouse.erasure` and `sources.erasure`; the order of
+the steps, and what a run reports, belong here.
 """
 
 from collections import Counter
@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from movies_assets.checks.base import markdown
 from movies_assets.settings import Settings
 from movies_assets.table import WRITER_POOL, Table
 from movies_assets.traces import Traces
+from movies_assets.user_ids import canonical
 from movies_assets.warehouse import erasure as in_tables
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
@@ -45,12 +46,25 @@ class Forget(dg.Config):
     (`dagster run delete RUN_ID`).
     """
 
-    # What is looked for is one pattern; the engines take those of two thousand names.
-    user_ids: list[int] = Field(
+    # Texts or numbers: Dagster's configuration has no type for both. They become one pattern, and
+    # the engines take those of two thousand names.
+    user_ids: list[Any] = Field(
         min_length=1,
         max_length=MOST_IDS,
-        description=f"ids that the service knows the persons by, at most {MOST_IDS} a run",
+        description="ids that the service knows the persons by, whole numbers or texts (in YAML, "
+        f"texts and numbers with leading zeros need quotes), at most {MOST_IDS} a run",
     )
+
+    @field_validator("user_ids")
+    @classmethod
+    def _are_ids(cls, values: list[Any]) -> list[str]:
+        """Bring ids into their one spelling."""
+        if not all(type(value) in {int, str} for value in values):
+            raise ValueError("an id is a whole number or a text; put quotes around it")
+        ids = [canonical(str(value)) for value in values]
+        if "" in ids:
+            raise ValueError("an id is empty")
+        return ids
 
 
 def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinition:
@@ -132,7 +146,7 @@ def forget(
     folders: "Sequence[tuple[Landing, Table]]",
     published: Published,
     *,
-    ids: frozenset[int],
+    ids: frozenset[str],
     run_id: str,
 ) -> dict[str, int]:
     """Erase persons from tables, files and snapshots; return how many rows or records of which.

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from movies_assets.sources.http import PermanentSourceError
 from movies_assets.sources.landing import Landing
 from movies_assets.table import Table
-from movies_assets.traces import ANY_ID, EMAIL, NAME, USER_ID, Traces
+from movies_assets.traces import EMAIL, NAME, USER_ID, Traces
+from movies_assets.user_ids import NOBODY
 from movies_assets.warehouse.delimited import (
     EXTRA,
     LINE,
@@ -47,8 +48,7 @@ def learn(landing: Landing, table: Table, traces: Traces) -> None:
         if records and {USER_ID, *told} <= {*records.look.columns}:
             theirs = records.rows.filter(_is_theirs(records.rows, traces))
             for row in theirs.select([USER_ID, *told]).to_pylist():
-                user_id = int(row[USER_ID].partition(".")[0])
-                traces.add(user_id, row.get(NAME), row.get(EMAIL))
+                traces.add(row[USER_ID], row.get(NAME), row.get(EMAIL))
 
 
 def erase(
@@ -149,9 +149,11 @@ def _unidentified(rows: pa.Table, table: Table, traces: Traces) -> Found:
 
 
 def _is_an_id(rows: pa.Table) -> Found:
+    """Say which records have the id of any person."""
     if USER_ID not in rows.column_names:
         return pa.array(np.zeros(rows.num_rows, dtype=bool))
-    return _matches(rows[USER_ID], r"^\s*[0-9]+(?:\.0+)?\s*$")
+    user_ids = rows[USER_ID]
+    return pc.and_not(pc.is_valid(user_ids), _matches(user_ids, NOBODY))
 
 
 def _is_theirs(rows: pa.Table, traces: Traces) -> Found:
@@ -162,7 +164,7 @@ def _is_theirs(rows: pa.Table, traces: Traces) -> Found:
 
 def _names(texts: Found, traces: Traces) -> Found:
     """Say which texts name a person and the person's id, and do not begin with another id."""
-    return pc.and_not(_matches(texts, traces.named), _matches(texts, ANY_ID))
+    return pc.and_not(_matches(texts, traces.named), _matches(texts, traces.any_id))
 
 
 def _matches(texts: Found, pattern: str) -> Found:

@@ -1,7 +1,8 @@
 """The users of the streaming service: what its API says of them today, kept as one CSV a day.
 
-Which replies are sound, when a list of users is whole, and which days are there belongs here. How a
-request is made is in http.py, and what a user means is the business of the silver assets.
+Which replies are sound, when a list of users is whole, and which days are there belongs here. Where
+in a reply something is belongs in users_api.py, how a request is made in http.py, and what a user
+means is the business of the silver assets.
 
 In the landing zone, `ott/users/YYYY-MM-DD/users.csv` holds a line a user, by their ids, each id
 once; users without an id come last. A file is there as a whole or not at all. Nothing else of the
@@ -9,15 +10,14 @@ replies is ever stored, and nothing of them at all is shown in messages: they ar
 """
 
 import csv
-import json
-import re
+import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
 import anyio
 import httpx
@@ -37,19 +37,21 @@ from movies_assets.sources.http import (
     mask_url,
     url_below,
 )
+from movies_assets.sources.users_api import COLUMNS, SHAPES, Reader, UsersApi, found, text_of
+from movies_assets.user_ids import canonical, is_number
 
-COLUMNS = ("user_id", "full_name", "email", "signup_date", "preferred_genres", "country")
+SETTINGS = "MOVIES_OTT__USERS_"
 
-_PATH, _FILE = "users", "users.csv"
+_FILE = "users.csv"
 _HEADER = f"{','.join(COLUMNS)}\n".encode()
 _REREADS = 2
-_REPEATS = 3
 _PROGRESS_SECONDS = 5
 _PIECE_BYTES = 1 << 20
-_GENRES = re.compile(r"[|,]")
-_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
-# A line is a user: a line break within a name would be none to every reader.
-_CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
+_LONGEST_NUMBER = 18
+# What services answer to a page behind the last one, if not an empty list.
+_PAST_THE_END = frozenset({404})
+# The id of a user in its one spelling; '' for none.
+_Key: TypeAlias = int | str
 
 
 class Fetched(NamedTuple):
@@ -88,9 +90,10 @@ class OttClient(Source):
     """Fetches the users of today into the landing zone; may be killed at any time and run again.
 
     The list is only known by position, and it shifts while one reads: where a user is removed, the
-    next page begins a user late. Hence users are told apart by their ids, the later reply stands,
-    and a list that holds fewer users than the service ever said while it was read is read again
+    next page begins a user late. Hence users are told apart by their ids, the later reply counts,
+    and a list that holds fewer users than the service ever stated while it was read is read again
     from its start. What that misses is a removal that an addition makes up for in the meantime.
+    Where no total is stated, or it is proved too low, two readings must find the same users.
 
     Args:
         base_url: Where the API is; user and password in it are sent as basic auth.
@@ -98,6 +101,7 @@ class OttClient(Source):
         transport: Replaces the network, such as httpx.ASGITransport for a server in process.
         page_size: Users a page; a service that gives another number is asked in steps of that.
         today: The service's clock, by which users never count for another day than theirs.
+        api: How the API answers.
         log: Receives retries and progress.
 
     Raises:
@@ -106,7 +110,7 @@ class OttClient(Source):
 
     is_private = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (one thing that is known of the service each)
         self,
         base_url: str,
         options: HttpOptions = DEFAULT_OPTIONS,
@@ -114,16 +118,18 @@ class OttClient(Source):
         transport: httpx.AsyncBaseTransport | None = None,
         page_size: int = 100,
         today: Callable[[], date] | None = None,
+        api: UsersApi = SHAPES["dummyjson"],
         log: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(base_url, options, transport=transport, log=log)
         self._page_size = page_size
         self._today = today
+        self._api = api
 
     @property
     def source_url(self) -> str:
         """Where the users come from, without secrets."""
-        return mask_url(url_below(self._base, _PATH))
+        return mask_url(url_below(self._base, self._api.path))
 
     def fetch(self, landing: Path, day: date) -> Fetched:
         """Stores the users that the service has now, in place of those stored for the day before.
@@ -170,6 +176,7 @@ class OttClient(Source):
                     f"{self.source_url} lists nobody at all. Check the base URL, and what the "
                     "service says of it."
                 )
+            self._check_fields(users)
             if self._today and (today := self._today()) != day:
                 raise TransientSourceError(
                     f"{day} ended while the users were read from {self.source_url}: they are those "
@@ -183,30 +190,101 @@ class OttClient(Source):
         self._log(f"{self.source_url}: {len(users):,} users of {day} stored as {target}.")
         return Fetched(target, len(users), http.requests, self.source_url)
 
+    def _check_fields(self, users: "_Users") -> None:
+        """Reports columns that no user has.
+
+        Raises:
+            PermanentSourceError: No user has an id.
+        """
+        unknown = [name for name in self._api.fields if name not in users.filled]
+        if not unknown:
+            return
+        places = ", ".join(f"{name} at `{self._api.fields[name]}`" for name in sorted(unknown))
+        text = f"{self.source_url}: of {len(users):,} users none has {places}."
+        if "user_id" in unknown:
+            raise PermanentSourceError(
+                f"{text} Set {SETTINGS}FIELDS to where the API has it, such as "
+                '\'{"user_id": "uuid"}\', or choose another shape (MOVIES_OTT__USERS_API).'
+            )
+        self._log(f"{text} If the API has it elsewhere, set {SETTINGS}FIELDS.")
+
     async def _read(self, http: HttpClient, file: BinaryIO) -> "_Users":
         """Reads the list until it is whole."""
+        twice, earlier = False, None
+        repeated: set[_Key] | None = None
         for _ in range(1 + _REREADS):
-            users = _Users(file)
-            reading = _Reading(http, users, self._page_size, self._log)
+            users = _Users(file, self._api)
+            reading = _Reading(http, self._api, users, self._base, self._page_size, self._log)
             await reading.read(self._options.concurrency)
-            missing = reading.total - len(users)
-            if missing <= 0:
-                return users
-            if reading.repeats:
-                raise PermanentSourceError(
-                    f"{self.source_url} has {reading.total:,} users by its `total`, but gave the "
-                    f"same {len(users):,} on every page: it does not know the parameter `skip`. "
-                    "Check the base URL, and whether the API changed."
+            missing = reading.missing
+            repeated = reading.repeated if repeated is None else repeated & reading.repeated
+            if reading.repeated_on_a_page:
+                raise self._repeats(reading.repeated)
+            if reading.again and missing != 0:
+                if twice:
+                    raise self._same_page(reading)
+                twice = True
+                self._log(f"{self.source_url}: {reading.again}; the list is read again.")
+            elif missing is None:
+                found = users.fingerprint()
+                if reading.pages <= 1 or found == earlier:
+                    return users
+                earlier = found
+                self._log(
+                    f"{self.source_url} states no total that its pages agree with: {len(users):,} "
+                    "users are read again, to see whether they are the same."
                 )
-            self._log(
-                f"{self.source_url}: {missing:,} of {reading.total:,} users were on no page, for "
-                "the list shifted while it was read."
+            elif not missing:
+                return users
+            else:
+                self._log(
+                    f"{self.source_url}: {missing:,} of {reading.total:,} users were on no page, "
+                    "for the list shifted while it was read."
+                )
+        if missing and len(repeated or ()) >= missing:
+            raise self._repeats(repeated or set())
+        if missing:
+            raise TransientSourceError(
+                f"{self.source_url} said that it has {reading.total:,} users, and {missing:,} of "
+                f"them were on none of its pages, even when they were read {1 + _REREADS} times: "
+                "users are being removed or added, the service leaves some out, or its total is "
+                "too high. Try again later, when fewer change; if that does not help, ask the "
+                f"service about its paging, or set {SETTINGS}TOTAL to nothing, which has the list "
+                "end where its pages end."
             )
         raise TransientSourceError(
-            f"{self.source_url} said that it has {reading.total:,} users, and {missing:,} of them "
-            f"were on none of its pages, even when they were read {1 + _REREADS} times: users are "
-            "being removed or added, or the service leaves some out. Try again later, when fewer "
-            "change; if that does not help, ask the service about its paging."
+            f"{self.source_url} gave other users each time that its list was read, "
+            f"{1 + _REREADS} times, and states no total that its pages agree with: users are being "
+            "removed or added, or their order changes. Try again later, when fewer change."
+        )
+
+    def _repeats(self, repeated: Collection["_Key"]) -> PermanentSourceError:
+        """Returns the error of a list that has an id more than once."""
+        return PermanentSourceError(
+            f"{self.source_url}: the list repeats {len(repeated):,} "
+            f"{'id' if len(repeated) == 1 else 'ids'} (withheld: personal), though each user has "
+            f"one of their own at `{self._api.fields['user_id']}`. Its paging is sound; the list "
+            f"is not. Ask the service about that; if another field tells users apart, set "
+            f"{SETTINGS}FIELDS."
+        )
+
+    def _same_page(self, reading: "_Reading") -> PermanentSourceError:
+        """Returns the error of a service that answers two requests with the same page."""
+        has = f"{self.source_url} "
+        has += (
+            "states no total, "
+            if reading.total is None
+            else (f"has {reading.total:,} users by its `{self._api.total}`, ")
+        )
+        if reading.is_always_the_first:
+            return PermanentSourceError(
+                f"{has}but gave the same {reading.first_users:,} on every page: it does not know "
+                f"the parameter `{self._api.page_parameter}`. Check the base URL, and whether the "
+                f"API changed; if a single reply has all users, set {SETTINGS}PAGED_BY=none."
+            )
+        return PermanentSourceError(
+            f"{has}but {reading.again}. Check {SETTINGS}PAGE_PARAMETER, and whether a cache "
+            "answers in place of the service."
         )
 
 
@@ -217,32 +295,53 @@ class _Users:
 
     Args:
         file: Where they are kept; what is in it is removed.
+        api: Where their columns are.
+
+    Attributes:
+        filled: The columns of which any user has a value.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, api: UsersApi = SHAPES["dummyjson"]) -> None:
         file.seek(0)
         file.truncate()
         self._file = file
         self._end = 0
-        self._known: dict[int | str, int] = {}
+        self._known: dict[_Key, int] = {}
         self._unknown: list[int] = []
         self._rows = csv.writer(self, lineterminator="\n")
+        self._fields = Reader(api.fields)
+        self.filled: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._known) + len(self._unknown)
 
     def write(self, line: str) -> int:
-        """Adds a line, for the CSV writer; a lone surrogate stands as its escape."""
+        """Adds a line, for the CSV writer; a lone surrogate is written as its escape."""
         return self._file.write(line.encode("utf-8", "backslashreplace"))
 
-    def add(self, user: Any) -> None:
-        """Adds a user in place of an earlier one with the same id."""
-        data = user if isinstance(user, dict) else {}
-        if (key := _id(data)) == "":
+    def add(self, user: Any) -> tuple["_Key", bool]:
+        """Adds a user in place of an earlier one with the same id.
+
+        Returns:
+            The id, '' for none, and whether there was an earlier one.
+        """
+        row = [self._fields.text(user, column) for column in COLUMNS]
+        row[0] = canonical(row[0])
+        # Numbers take half the memory of their digits.
+        key = int(row[0]) if is_number(row[0]) and len(row[0]) <= _LONGEST_NUMBER else row[0]
+        is_known = key in self._known
+        if key == "":
             self._unknown.append(self._end)
         else:
             self._known[key] = self._end
-        self._end += self._rows.writerow([key, *_values(data)])
+        if len(self.filled) < len(COLUMNS):
+            self.filled.update(name for name, text in zip(COLUMNS, row, strict=True) if text)
+        self._end += self._rows.writerow(row)
+        return key, is_known
+
+    def fingerprint(self) -> tuple[int, int]:
+        """Returns a hash of the ids, in any order, and the number of users."""
+        return hash(frozenset(self._known)), len(self)
 
     def lines(self) -> Iterator[bytes]:
         """Yields the lines by id: numbers, then texts, then users without one."""
@@ -259,62 +358,190 @@ class _Users:
 
 
 class _Reading:
-    """One reading of the list, several pages at once.
+    """One reading of the list: by its links, or several numbered pages at once.
 
     Attributes:
-        total: The largest number of users that the service named.
+        total: The largest number of users that the service stated; None without any.
+        pages: How many pages had users.
+        first_users: How many users the first page had.
+        repeated: The ids that came more than once.
+        repeated_on_a_page: Whether any of them came twice on one page, which no shift explains.
+        again: Which page had the users of which earlier one; '' for none.
     """
 
     def __init__(
-        self, http: HttpClient, users: _Users, page_size: int, log: Callable[[str], None]
+        self,
+        http: HttpClient,
+        api: UsersApi,
+        users: _Users,
+        base: httpx.URL,
+        page_size: int,
+        log: Callable[[str], None],
     ) -> None:
         self._http = http
+        self._base = base
+        self._api = api
         self._users = users
         self._page_size = page_size
         self._log = log
-        self._next = self._step = self._end = 0
-        self._first_users = self._later_rows = 0
+        self._next, self._step, self._last_number, self._last_users = 1, 0, 0, 0
+        self._end = math.inf
+        self._trusted = 0.0
+        self._is_open = False
+        self._seen: dict[int, str] = {}
         self._told = time.monotonic()
-        self.total = 0
+        self.total: int | None = None
+        self.pages = self.first_users = 0
+        self.repeated: set[_Key] = set()
+        self.repeated_on_a_page = False
+        self.again = ""
 
     @property
-    def repeats(self) -> bool:
+    def missing(self) -> int | None:
+        """How many users were on no page, by the total; None without one that pages agree with."""
+        if self.total is None or self._is_open:
+            return None
+        return max(0, self.total - len(self._users))
+
+    @property
+    def is_always_the_first(self) -> bool:
         """Whether no page brought another user than the first one."""
-        return self._later_rows > 0 and len(self._users) == self._first_users
+        return len(self._users) == self.first_users
 
     async def read(self, concurrency: int) -> None:
         """Reads all pages."""
-        self._step = self._next = len(await self._page(0))
-        self._first_users = len(self._users)
-        # Users may be added meanwhile; a service that names more each time has no end.
-        self._end = 2 * self.total
-        if self._step:
+        link = await self._page(0)
+        self._step = self.first_users = self._last_users
+        if link or self._api.paged_by == "none" or not self._step:
+            await self._follow(link)
+            return
+        if self.total is None:
+            # A list of links ends where a page has none.
+            self._is_open = not self._api.next
+        else:
+            # Users may be added meanwhile; a service that names more each time has no end.
+            self._trusted = 2 * self.total
+        await _at_once(concurrency, self._pages)
+        while self._looks_further():
+            known = len(self._users)
+            await self._page(self._take())
+            beyond = (self._next - 1) * self._step
+            if len(self._users) > known:
+                self._is_open = beyond >= min(self.total or 0, self._trusted)
             await _at_once(concurrency, self._pages)
+
+    def _looks_further(self) -> bool:
+        """Says whether there may be a page behind those that the total speaks of.
+
+        The total may be too low. A page that is shorter than others is the last one, and so is a
+        single one that is shorter than asked for.
+        """
+        is_short = self._last_users < (self._page_size if self.pages == 1 else self._step)
+        return not (
+            is_short
+            or self._is_open
+            or self.missing
+            or self.total is None
+            or self._next > self._end
+        )
+
+    async def _follow(self, link: str) -> None:
+        """Reads one page after the other, each by the link on the one before."""
+        followed = set()
+        while link and not self.again:
+            if link in followed:
+                self.again = "the links to the next page lead in a circle"
+                return
+            followed.add(link)
+            link = await self._page(self._take(), link)
 
     async def _pages(self) -> None:
         """Reads one page after the other, beside others who do so."""
-        while self._next < min(self.total, self._end):
-            skip = self._next
-            self._next += self._step
-            users = await self._page(skip)
-            self._later_rows += len(users)
-            # Past the last page, whatever the total; or the same page again and again.
-            if not users or (self.repeats and self._later_rows > _REPEATS * self._first_users):
-                self._end = 0
+        while self._next < self._end and (self._is_open or self._is_expected()):
+            await self._page(self._take())
             self._tell()
 
-    async def _page(self, skip: int) -> list[Any]:
-        reply = await self._http.fetch(_PATH, {"limit": self._page_size, "skip": skip})
-        users, total = _parse(reply, skip)
-        self.total = max(self.total, total)
-        for user in users:
-            self._users.add(user)
-        return users
+    def _is_expected(self) -> bool:
+        return self._next * self._step < min(self.total or 0, self._trusted)
+
+    def _take(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    async def _page(self, number: int, link: str = "") -> str:
+        """Reads a page; returns the link to the next one.
+
+        Args:
+            number: How many pages come before it.
+            link: Where it is, in place of its number.
+        """
+        api, position = self._api, number if self._api.paged_by == "page" else number * self._step
+        position += api.first_page
+        is_beyond = number > 0 and not (link or self._is_within(number))
+        if link:
+            path, query = self._below_base(link)
+        else:
+            path, query = api.path, api.query(position, self._page_size)
+        reply = await self._http.fetch(path, query, statuses=_PAST_THE_END if is_beyond else ())
+        if reply.status in _PAST_THE_END:
+            self._end = min(self._end, number)
+            return ""
+        page = _parse(reply, api, None if link or is_beyond else position)
+        if page.total is not None:
+            self.total = max(self.total or 0, page.total)
+        name = "another link" if link else f"`{api.page_parameter}={position}`"
+        self._add(page.users, number, name)
+        return self._absolute(reply, page.next) if page.next else ""
+
+    def _is_within(self, number: int) -> bool:
+        """Says whether a page is one of those that the total speaks of."""
+        return self.total is not None and number * self._step < self.total
+
+    def _add(self, users: Sequence[Any], number: int, name: str) -> None:
+        if not users:
+            self._end = min(self._end, number)
+            return
+        self.pages += 1
+        if number >= self._last_number:
+            self._last_number, self._last_users = number, len(users)
+        added = [self._users.add(user) for user in users]
+        keys = [key for key, _ in added if key != ""]
+        self.repeated.update(key for key, is_known in added if is_known)
+        self.repeated_on_a_page |= len(set(keys)) < len(keys)
+        if keys and (earlier := self._seen.setdefault(hash(tuple(keys)), name)) != name:
+            self.again = f"{name} brought the same page twice: the users of {earlier}"
+            self._end = 0
+
+    def _below_base(self, link: str) -> tuple[str, dict[str, str | int]]:
+        """Returns path and parameters of a link, without those that every request has."""
+        url, own = httpx.URL(link), self._base.params
+        query = {name: text for name, text in url.params.multi_items() if name not in own}
+        return url.path[len(self._base.path.rstrip("/")) + 1 :], dict(query)
+
+    def _absolute(self, reply: Reply, link: str) -> str:
+        """Returns the link on a page in full.
+
+        Raises:
+            PermanentSourceError: It leads elsewhere than below the base URL.
+        """
+        base = self._base
+        try:
+            url = reply.url.join(link)
+        except httpx.InvalidURL:
+            url = httpx.URL()
+        below = url.path.startswith(f"{base.path.rstrip('/')}/")
+        if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port) or not below:
+            raise reply.unusable(
+                f"a link to the next page (`{self._api.next}`) that does not lead below the base "
+                "URL; it is not followed, for it would take the login along"
+            )
+        return str(url.copy_with(userinfo=b"", fragment=None))
 
     def _tell(self) -> None:
         if time.monotonic() - self._told > _PROGRESS_SECONDS:
             self._told = time.monotonic()
-            self._log(f"{len(self._users):,} of {self.total:,} users so far.")
+            of = "" if self.total is None or self._is_open else f" of {self.total:,}"
+            self._log(f"{len(self._users):,}{of} users so far.")
 
 
 async def _at_once(number: int, task: Callable[[], Awaitable[None]]) -> None:
@@ -335,39 +562,71 @@ async def _at_once(number: int, task: Callable[[], Awaitable[None]]) -> None:
         raise failures[0]
 
 
-def _parse(reply: Reply, skip: int) -> tuple[list[Any], int]:
-    """Returns the users of a page, and the total.
+class _Page(NamedTuple):
+    """A page of the list: its users, the total that it states, and the link to the next one."""
+
+    users: list[Any]
+    total: int | None
+    next: str
+
+
+def _parse(reply: Reply, api: UsersApi, position: int | None) -> _Page:
+    """Returns a page.
+
+    Args:
+        reply: The reply.
+        api: How the API answers.
+        position: What was asked for, with which the reply must agree; None for anything.
 
     Raises:
         PermanentSourceError: The reply is no page of users, or not the one that was asked for.
     """
     data = reply.json()
-    users: Any = data.get("users")
-    total: Any = data.get("total")
-    found = data.get("skip")
+    place, is_there, users = found(data, api.users)
+    total_place, has_total, total = found(data, api.total) if api.total else ("", False, None)
     fault = None
     if not isinstance(users, list):
-        fault = f"`users` is {_kind(data, 'users')} instead of a list"
-    elif type(total) is not int or total < 0:
-        fault = f"`total` is {_kind(data, 'total')} instead of the number of all users"
+        fault = f"`{place}` is {_kind(is_there, users)} instead of a list ({SETTINGS}LIST)"
+    elif not _is_total(api, total):
+        fault = (
+            f"`{total_place}` is {_kind(has_total, total)} instead of the number of all users "
+            f"({SETTINGS}TOTAL; nothing if the API states none)"
+        )
     elif not all(user is None or isinstance(user, dict) for user in users):
-        fault = "not all of its `users` are objects"
-    elif len(users) > total:
-        fault = f"it has {len(users):,} users, more than its `total`, {total:,}"
-    elif not users and total and not skip:
-        fault = f"it has no users, but its `total` is {total:,}"
-    elif type(found) is int and found != skip:
-        fault = f"it begins after {found:,} users instead of {skip:,}, as was asked for"
+        fault = f"not all of its `{place}` are objects"
+    elif total is not None and len(users) > total:
+        fault = f"it has {len(users):,} users, more than its `{total_place}`, {total:,}"
+    elif not users and total and position == api.first_page:
+        fault = f"it has no users, but its `{total_place}` is {total:,}"
+    elif position is not None and api.position:
+        fault = _misplaced(api, found(data, api.position)[2], position)
     if fault:
         raise reply.unusable(f"JSON that is not the page of users that was asked for: {fault}")
-    return users, total
+    link = found(data, api.next)[2] if api.next else None
+    return _Page(users, total, link if isinstance(link, str) else "")
 
 
-def _kind(data: Mapping[str, Any], name: str) -> str:
-    """Says what is there in place of something else, and nothing of what it says."""
-    match data.get(name):
+def _is_total(api: UsersApi, total: Any) -> bool:
+    if total is None:
+        return not api.total or api.total_may_miss
+    return type(total) is int and total >= 0
+
+
+def _misplaced(api: UsersApi, stated: Any, position: int) -> str | None:
+    """Returns what is wrong with the position that a page states."""
+    text = text_of(stated)
+    if not text.isdecimal() or int(text) == position:
+        return None
+    if api.paged_by == "page":
+        return f"it is page {int(text):,} instead of {position:,}, as was asked for"
+    return f"it begins after {int(text):,} users instead of {position:,}, as was asked for"
+
+
+def _kind(is_there: bool, value: Any) -> str:  # noqa: FBT001 (one of two things that are known)
+    """Says of what kind a value is in place of another, and nothing of the value."""
+    match value:
         case None:
-            return "null" if name in data else "missing"
+            return "null" if is_there else "missing"
         case bool():
             return "true or false"
         case int() | float():
@@ -377,54 +636,6 @@ def _kind(data: Mapping[str, Any], name: str) -> str:
         case list():
             return "a list"
     return "an object"
-
-
-def _id(user: Mapping[str, Any]) -> int | str:
-    """Returns the id: a number where it is one, else what stands there; '' where nothing does."""
-    text = _text(user.get("id"))
-    return int(text) if _WHOLE_NUMBER.fullmatch(text) else text
-
-
-def _values(user: Mapping[str, Any]) -> list[str]:
-    """Returns what is kept of a user beside the id."""
-    address = user.get("address")
-    return [
-        _first(user, "fullName", "full_name") or _joined_name(user),
-        _first(user, "email"),
-        _first(user, "signupDate", "signup_date"),
-        _genres(user.get("preferredGenres") or user.get("preferred_genres")),
-        _first(user, "country") or _first(address if isinstance(address, dict) else {}, "country"),
-    ]
-
-
-def _joined_name(user: Mapping[str, Any]) -> str:
-    names = (_first(user, "firstName", "first_name"), _first(user, "lastName", "last_name"))
-    return " ".join(filter(None, names))
-
-
-def _first(data: Mapping[str, Any], *names: str) -> str:
-    """Returns what stands under the first of these names that has something."""
-    for name in names:
-        if text := _text(data.get(name)):
-            return text
-    return ""
-
-
-def _genres(value: Any) -> str:
-    texts = map(_text, value) if isinstance(value, list) else _GENRES.split(_text(value))
-    return "|".join(filter(None, map(str.strip, texts)))
-
-
-def _text(value: Any) -> str:
-    """Returns a text or a number as text; what else may be there, nobody asked for."""
-    match value:
-        case str():
-            # Looking is much quicker than translating: 13 microseconds a user.
-            text = value if value.isprintable() else value.translate(_CONTROLS)
-            return text.strip()
-        case bool() | int() | float():
-            return json.dumps(value)
-    return ""
 
 
 def stored(landing: Path, days: Collection[date]) -> list[UserDay]:

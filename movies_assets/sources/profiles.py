@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from movies_assets.settings import SampleSettings, Section, Settings, SettingsError
+from movies_assets.settings import PREFIX, SampleSettings, Section, Settings, SettingsError
 
 if TYPE_CHECKING:
     import httpx
@@ -33,7 +33,8 @@ def _options(section: Section, **limits: int) -> "HttpOptions":
     from movies_assets.sources.http import HttpOptions  # noqa: PLC0415 (only runs need it)
 
     named = {field.name for field in fields(HttpOptions)} & type(section).model_fields.keys()
-    return HttpOptions(**{name: getattr(section, name) for name in named}, **limits)
+    prefix = f"{PREFIX}{type(section).__name__.removesuffix('Settings').upper()}__"
+    return HttpOptions(**{name: getattr(section, name) for name in named}, **limits, prefix=prefix)
 
 
 def yts_client(settings: Settings) -> "YtsClient":
@@ -199,6 +200,7 @@ def ott_client(settings: Settings) -> "OttClient":
         SettingsError: profile `live` without the API's address.
     """
     from movies_assets.sources.ott import OttClient  # noqa: PLC0415
+    from movies_assets.sources.users_api import SHAPES  # noqa: PLC0415
 
     live = settings.profile == "live"
     return OttClient(
@@ -206,6 +208,8 @@ def ott_client(settings: Settings) -> "OttClient":
         _options(settings.ott),
         transport=None if live else _ott_sample(settings.sample),
         page_size=settings.ott.page_size,
+        # The sample's server has one shape, whatever service the settings describe.
+        api=settings.ott.shape() if live else SHAPES["dummyjson"],
         today=partial(_ott_today, settings),
     )
 
@@ -285,8 +289,8 @@ class UserKey:
     secret: str | None = field(repr=False)
     problem: str = ""
 
-    def __call__(self, user_id: int) -> str:
-        """Return the key of a user, 32 hexadecimal characters.
+    def __call__(self, user_id: str | int) -> str:
+        """Return the key of a user, 32 hexadecimal characters, given the id in its one spelling.
 
         Raises:
             SettingsError: there is no secret.

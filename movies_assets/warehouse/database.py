@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 import stamina
-from duckdb.sqltypes import BIGINT, VARCHAR
+from duckdb.sqltypes import VARCHAR
 
 from movies_assets.durable import synced
 
@@ -49,11 +49,11 @@ class Function:
 
     Attributes:
         name: its name in SQL.
-        call: takes an integer, returns a text. Functions that are equal are one.
+        call: takes a text, returns a text. Functions that are equal are one.
     """
 
     name: str
-    call: Callable[[int], str]
+    call: Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -321,7 +321,7 @@ def _engine(
     # Among the options above it would be forgotten: DuckDB 1.5 sets the folder after it.
     engine.execute(f"SET max_temp_directory_size = {literal(spill_limit)}")
     for function in functions:
-        engine.create_function(function.name, function.call, [BIGINT], VARCHAR)
+        engine.create_function(function.name, function.call, [VARCHAR], VARCHAR)
     return engine
 
 

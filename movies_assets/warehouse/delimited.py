@@ -668,7 +668,8 @@ def _typed(table: Table, known: Mapping[str, str], new: Sequence[str], run_id: s
         f"CASE WHEN {misfit} THEN json_object({literal(name)}, {_quoted(name)}) ELSE '{{}}' END"
         for name, misfit in misfits.items()
     ]
-    rescued = ", ".join([f"coalesce({EXTRA}, '{{}}')", *kept])
+    # The function takes two or more: a table may have columns of text only.
+    rescued = ", ".join([f"coalesce({EXTRA}, '{{}}')", "'{}'", *kept])
     misfit = " OR ".join([f"{EXTRA} IS NOT NULL", *misfits.values()])
     day = [f"{DAY}::DATE AS {table.partition_column}"] if table.partition_column else []
     return (

@@ -1,18 +1,21 @@
-"""Erasing persons from the tables: which rows are about them is told by the tables' contracts.
+"""Erasing persons from the tables: the contracts say which rows are about them.
 
-What tells of a person in a text belongs in `traces`; that of deleted rows no byte stays in the file
-is the business of `database`.
+Patterns that find a person in a text belong in `traces`; that no byte of deleted rows stays in the
+file is the business of `database`.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
 from movies_assets.assets.silver.parsing import ORIGIN
 from movies_assets.contracts import AS_RECEIVED, Contract, Instant, column
 from movies_assets.table import Table
-from movies_assets.traces import ANY_ID, ANY_RESCUED, EMAIL, NAME, USER_ID, USER_KEY, Traces
+from movies_assets.traces import EMAIL, NAME, USER_ID, USER_KEY, Traces
+from movies_assets.user_ids import NOBODY
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.delimited import landed
 from movies_assets.warehouse.writer import RAISED_BY_OURS, ensure_table, stored_types
@@ -91,7 +94,7 @@ def learn(
         key_of: the engine's function that returns the key of an id.
     """
     ids = sorted(traces.ids)
-    keyed = f"SELECT {key_of}(id) FROM (SELECT unnest(?::BIGINT[]) AS id)"
+    keyed = f"SELECT {key_of}(id) FROM (SELECT unnest(?::VARCHAR[]) AS id)"
     try:
         traces.keys.update(key for (key,) in connection.execute(keyed, [ids]).fetchall())
     except duckdb.InvalidInputException as error:
@@ -102,10 +105,12 @@ def learn(
         if USER_ID not in place.types:
             continue
         said = [name if name in place.types else "NULL" for name in (NAME, EMAIL, USER_KEY)]
+        wanted = {"an_id": traces.an_id, "ids": ids}
+        condition = _is_theirs(place)
         rows = connection.execute(
-            f"SELECT DISTINCT {USER_ID}, {', '.join(said)} FROM {place.name} "
-            f"WHERE {USER_ID} IN (SELECT unnest(?::BIGINT[]))",
-            [ids],
+            f"SELECT DISTINCT {USER_ID}::VARCHAR, {', '.join(said)} FROM {place.name} "
+            f"WHERE {condition}",
+            _used(wanted, condition),
         )
         for user_id, name, email, key in rows.fetchall():
             traces.add(user_id, name, email)
@@ -123,21 +128,22 @@ def erase(
         traces: what is known of the persons.
     """
     patterns = {
-        "any_id": ANY_ID,
-        "any_rescued": ANY_RESCUED,
+        "an_id": traces.an_id,
+        "any_id": traces.any_id,
+        "any_rescued": traces.any_rescued,
         "begins": traces.begins,
         "email": traces.email,
         "ids": sorted(traces.ids),
         "keys": sorted(traces.keys),
         "named": traces.named,
+        "nobody": NOBODY,
         "rescued": traces.rescued,
     }
     erased = {}
     for place in places(connection, tables):
         conditions = " OR ".join(f"({condition})" for condition in _conditions(place))
-        used = {name: value for name, value in patterns.items() if f"${name}" in conditions}
         (rows,) = connection.execute(
-            f"DELETE FROM {place.name} WHERE {conditions}", used
+            f"DELETE FROM {place.name} WHERE {conditions}", _used(patterns, conditions)
         ).fetchone() or (0,)
         if rows:
             erased[place.name] = int(rows)
@@ -147,7 +153,7 @@ def erase(
 def _conditions(place: Place) -> Iterator[str]:
     """Yield the SQL conditions on the rows that are about the persons."""
     if USER_ID in place.types:
-        yield f"{USER_ID} IN (SELECT unnest($ids::BIGINT[]))"
+        yield _is_theirs(place)
     if USER_KEY in place.types:
         yield f"{USER_KEY} IN (SELECT unnest($keys::VARCHAR[]))"
     if not place.received:
@@ -161,10 +167,26 @@ def _conditions(place: Place) -> Iterator[str]:
     nobodys = f"NOT {_matches(beginning, 'any_id')} AND NOT {_matches(received, 'any_rescued')}"
     whole = received
     if USER_ID in place.types:
-        nobodys += f" AND {USER_ID} IS NULL"
+        nobodys += f" AND regexp_matches(coalesce({USER_ID}::VARCHAR, ''), $nobody)"
         said = [n for n in place.types if n in place.received or not n.startswith("_")]
         whole = _text(place, [name for name in said if name not in ORIGIN])
     yield f"{nobodys} AND ({_matches(whole, 'email')} OR {_matches(whole, 'named')})"
+
+
+def _is_theirs(place: Place) -> str:
+    """Return the SQL condition that a row has the id of one of the persons.
+
+    Ids have one spelling above bronze; in tables that were stored while ids were numbers, too.
+    """
+    if place.received:
+        return f"regexp_matches({USER_ID}::VARCHAR, $an_id)"
+    return f"{USER_ID}::VARCHAR IN (SELECT unnest($ids::VARCHAR[]))"
+
+
+def _used(values: Mapping[str, Any], sql: str) -> dict[str, Any]:
+    """Return the values that a statement asks for by name: DuckDB refuses others."""
+    asked = set(re.findall(r"\$(\w+)", sql))
+    return {name: value for name, value in values.items() if name in asked}
 
 
 def _text(place: Place, names: Iterable[str]) -> str:

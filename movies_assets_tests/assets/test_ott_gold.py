@@ -138,8 +138,8 @@ def test_what_a_user_watched_of_a_title_is_summed_up(computed, ask):
         "FROM silver.ott_watched ORDER BY user_id"
     )
     assert found == [
-        (1, 3, 12.5, date(2025, 10, 28), date(2025, 10, 30)),
-        (2, 1, 0.0, date(2025, 10, 30), date(2025, 10, 30)),
+        ("1", 3, 12.5, date(2025, 10, 28), date(2025, 10, 30)),
+        ("2", 1, 0.0, date(2025, 10, 30), date(2025, 10, 30)),
     ]
 
 

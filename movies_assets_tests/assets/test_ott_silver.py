@@ -7,20 +7,21 @@ from typing import Any
 
 import duckdb
 import pytest
-from duckdb.sqltypes import BIGINT, VARCHAR
+from duckdb.sqltypes import VARCHAR
 
 from movies_assets.definitions import TABLES
 from movies_assets.warehouse import writer
 from movies_assets_tests.conftest import STORED_DAY
 
 Row = dict[str, Any]
+NO_ID = "user_id: a number, but not a whole one above 0"
 
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.create_function("ott_user_key", lambda n: f"key {n}", [BIGINT], VARCHAR)
+        connection.create_function("ott_user_key", lambda n: f"key {n}", [VARCHAR], VARCHAR)
         yield connection
 
 
@@ -211,7 +212,7 @@ def test_an_instant_that_cannot_be_read_is_refused(one, text):
     ("columns", "rule"),
     [
         ({"user_id": None}, "user_id: required"),
-        ({"user_id": 0}, "user_id: greater_than_or_equal_to(1)"),
+        ({"user_id": 0}, NO_ID),
         ({"title": None}, "title_name: required; title: required"),
         ({"watched_at": None}, "watched_at: required"),
         ({"minutes": -1.0}, "minutes: greater_than_or_equal_to(0)"),
@@ -225,6 +226,51 @@ def test_an_instant_that_cannot_be_read_is_refused(one, text):
 )
 def test_events_that_cannot_be_are_refused(one, columns, rule):
     assert one("views", **columns)["broken"] == rule
+
+
+UUID = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+
+
+@pytest.mark.parametrize("name", ["views", "users"])
+@pytest.mark.parametrize(
+    ("columns", "user_id"),
+    [
+        ({"user_id": "7"}, "7"),
+        ({"user_id": " 007\xa0"}, "7"),
+        ({"user_id": "7.0"}, "7"),
+        ({"user_id": "12345678901234567890123"}, "12345678901234567890123"),
+        ({"user_id": UUID}, UUID),
+        ({"user_id": UUID.upper()}, UUID),
+        ({"user_id": f"{{{UUID}}}"}, UUID),
+        ({"user_id": f"URN:UUID:{UUID.upper()}"}, UUID),
+        ({"user_id": "\ufeffAnn.B+c\u200b"}, "Ann.B+c"),
+        ({"user_id": "5e10a7"}, "5e10a7"),
+        # As rows were stored while ids were numbers.
+        ({"user_id": None, "_rescued_data": rescue(user_id="007.0")}, "7"),
+    ],
+)
+def test_ids_of_users_have_one_spelling(one, name, columns, user_id):
+    row = one(name, **columns)
+    assert (row["user_id"], row["broken"]) == (user_id, "")
+
+
+@pytest.mark.parametrize("name", ["views", "users"])
+@pytest.mark.parametrize(
+    ("user_id", "rule"),
+    [
+        ("", "user_id: required"),
+        (" n/a ", "user_id: required"),
+        ("NULL", "user_id: required"),
+        ("000", NO_ID),
+        ("-5", NO_ID),
+        ("7.5", NO_ID),
+        ("1,5", NO_ID),
+        ("1.23457E+18", NO_ID),
+        ("x" * 201, "user_id: str_length"),
+    ],
+)
+def test_what_is_no_id_is_refused(one, name, user_id, rule):
+    assert one(name, user_id=user_id)["broken"].startswith(rule)
 
 
 def test_an_event_without_minutes_stays(one):
@@ -263,7 +309,7 @@ def test_users_are_cleaned(one, columns, column, value):
     ("columns", "rule"),
     [
         ({"user_id": None}, "user_id: required"),
-        ({"user_id": -4}, "user_id: greater_than_or_equal_to(1)"),
+        ({"user_id": -4}, NO_ID),
         ({"email": "nobody"}, "email: str_matches"),
         ({"email": "a@b@c.example"}, "email: str_matches"),
         ({"signup_date": "never"}, "signup_date: wrong type"),
@@ -282,4 +328,4 @@ def test_of_users_the_newest_day_counts(read):
         {"user_id": 2, "arrived_date": "2025-10-29"},
         {"user_id": 2, "arrived_date": STORED_DAY},
     )
-    assert [row["user_id"] for row in rows] == [2]
+    assert [row["user_id"] for row in rows] == ["2"]

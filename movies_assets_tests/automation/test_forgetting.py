@@ -23,6 +23,7 @@ from movies_assets.definitions import TABLES, open_warehouse, sources
 from movies_assets.partitions import range_tags
 from movies_assets.settings import Settings, load
 from movies_assets.table import WRITER_POOL
+from movies_assets.user_ids import canonical
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.erasure import AUDIT, Erasures
 from movies_assets.warehouse.io_manager import WarehouseIOManager
@@ -165,7 +166,7 @@ def uncompressed(stored: Path, folder: Path, instance: dg.DagsterInstance) -> Pl
     return platform
 
 
-def forget(platform: Platform, *users: int, **kwargs: Any) -> dict[str, dg.MetadataValue]:
+def forget(platform: Platform, *users: int | str, **kwargs: Any) -> dict[str, dg.MetadataValue]:
     """Run the job, and return what it said."""
     result = platform.defs.resolve_job_def("forget_user").execute_in_process(
         instance=platform.instance,
@@ -180,9 +181,9 @@ def forget(platform: Platform, *users: int, **kwargs: Any) -> dict[str, dg.Metad
     return dict(told.metadata)
 
 
-def key_of(platform: Platform, user_id: int) -> str:
+def key_of(platform: Platform, user_id: int | str) -> str:
     with platform.warehouse.session() as session:
-        ((key,),) = session.execute(f"SELECT ott_user_key({user_id})").fetchall()
+        ((key,),) = session.execute(f"SELECT ott_user_key('{user_id}')").fetchall()
     return key
 
 
@@ -228,23 +229,25 @@ def found_in_values(folder: Path, texts: list[str]) -> dict[str, set[str]]:
 
 def others(platform: Platform) -> dict[str, list[tuple[Any, ...]]]:
     """Return all rows that say nothing of Ada and Carol, told by another way than the job's."""
-    ids, keys = (ADA, CAROL), {key_of(platform, ADA), key_of(platform, CAROL)}
+    ids, keys = {str(ADA), str(CAROL)}, {key_of(platform, ADA), key_of(platform, CAROL)}
 
-    def is_theirs(row: tuple[Any, ...]) -> bool:
+    def is_theirs(name: str, row: tuple[Any, ...]) -> Any:
         texts = [value for value in row if isinstance(value, str)]
         whole = "\t" + "\t".join(texts)
         return (
-            any(type(value) is int and value in ids for value in row)
+            # In a column that files of users brought, the same text is no id.
+            (name != "bronze.ott_users" and not ids.isdisjoint(map(canonical, texts)))
             or not keys.isdisjoint(texts)
             or NAME in whole
             or EMAIL in whole
             or f"\t{CAROLS_EMAIL}" in whole
-            or any(f"\t{start}" in whole for start in (f"{ADA},", f'"{ADA}"', f"{ADA}\t"))
-            or f'"user_id":"{ADA}.0"' in whole
+            or any(
+                f"\t{start}" in whole for start in (f"{ADA},", f'"{ADA}"', f"{ADA}\t", f"{ADA}.0\t")
+            )
         )
 
     return {
-        name: [row for row in rows if not (name in TOLD and is_theirs(row))]
+        name: [row for row in rows if not (name in TOLD and is_theirs(name, row))]
         for name, rows in platform.contents().items()
         if not name.startswith("audit.")
     }
@@ -297,7 +300,9 @@ def test_afterwards_no_byte_and_no_value_of_the_data_folder_tells_of_the_persons
     assert found_in_bytes(data, texts) == set()
     assert found_in_values(data, texts) == {}
     views = [forgotten.platform.sql(f"SELECT DISTINCT user_id FROM {t}") for t in silent]
-    assert all(not {(ADA,), (CAROL,)} & set(users) and (BOB,) in users for users in views)
+    assert all(
+        not {(str(ADA),), (str(CAROL),)} & set(users) and (str(BOB),) in users for users in views
+    )
 
 
 def test_readers_keep_a_snapshot_in_which_all_others_are(forgotten):
@@ -450,7 +455,7 @@ def test_what_a_waiting_run_stores_between_tables_and_files_goes_too(platform, m
 
     monkeypatch.setattr(forgetting, "_erase_files", interrupted)
     forget(platform, ADA)
-    assert platform.sql(f"FROM bronze.ott_users WHERE user_id = {ADA}") == []
+    assert platform.sql(f"FROM bronze.ott_users WHERE user_id = '{ADA}'") == []
 
 
 def failure(platform: Platform) -> str:
@@ -521,3 +526,56 @@ def test_a_file_that_cannot_be_read_or_replaced_is_named_and_the_next_run_goes_t
         (copy / "landing/ott/users" / blocked).chmod(0o777)
         forget(others_platform, ADA)
         assert found_in_bytes(copy, secrets(platform)[:3]) == set()
+
+
+UUID, OTHERS_UUID = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "f81d4fae-7dec-11d0-a765-00a0c91e6bf7"
+
+
+@pytest.mark.parametrize(
+    ("hers", "in_files", "others"),
+    [
+        (UUID, [UUID, UUID.upper(), f"{{{UUID}}}"], [OTHERS_UUID, f"{UUID}0"]),
+        ("ann.b+c", ["ann.b+c", " ann.b+c "], ["ann.b+cd", "annXbbc", "ann", "Ann.b+c"]),
+    ],
+)
+def test_ids_of_any_text_are_forgotten_everywhere_in_whatever_spelling(
+    tmp_path, instance, hers, in_files, others
+):
+    settings = load(data_dir=tmp_path / "data")
+    ott = settings.landing / "ott"
+    put(ott, f"titles/{LAST}/titles.csv", TITLES.encode())
+    told = [f"{user_id},{NAME},{EMAIL},2020-01-07,drama,UK" for user_id in in_files[:1]]
+    told += [f"{user_id},Bob Ray,b{n}@x.example,2020-01-07,drama,US"
+             for n, user_id in enumerate(others)]  # fmt: skip
+    for day in (FIRST, LAST):
+        put(ott, f"users/{day}/users.csv", lines(HEADER, *told, *people(100, 140)))
+    seen = [f"{user_id},Film {n},2025-10-30T20:15:00Z,5"
+            for n, user_id in enumerate([*in_files, *others], 1)]  # fmt: skip
+    torn = [f"{in_files[-1]},Ada", f'"{in_files[0]}",Film 2,2025-10-30', f"{NAME}: {hers}"]
+    unread = [f"{in_files[0]},Film 1,yesterday,5"]
+    put(ott, f"views/{LAST}/v.csv", lines(VIEWS, *seen, *torn, *unread, *views_of(*range(99))))
+    materialize(settings)
+    platform = Platform(settings, instance)
+    store_uncompressed(platform.warehouse.path)
+    texts = [EMAIL, NAME, key_of(platform, hers)]
+    spelt = [f",{hers},", f"\n{hers},", f"{hers.upper()},", f"{{{hers}}}", f'"{hers}"']
+    assert found_in_bytes(settings.data_dir, [*texts, *spelt])
+    forget(platform, hers)
+    assert found_in_bytes(settings.data_dir, [*texts, *spelt]) == set()
+    left = {user for (user,) in platform.sql("SELECT user_id FROM silver.ott_views")}
+    assert left >= {canonical(user_id) for user_id in others}
+    assert hers not in left
+    for table in ("bronze.ott_views", "bronze.ott_users", "silver.ott_users", "silver.ott_watched"):
+        ids = {canonical(user or "") for (user,) in platform.sql(f"SELECT user_id FROM {table}")}
+        assert hers not in ids
+        assert ids >= {canonical(user_id) for user_id in others}
+    assert platform.sql("SELECT count(*) FROM quarantine.ott_views") == [(1,)]  # the user 0
+
+
+def test_ids_may_be_texts_and_numbers_in_any_spelling():
+    assert forgetting.Forget(user_ids=[7, "007", UUID.upper(), " ann "]).user_ids == [
+        "7", "7", UUID, "ann",
+    ]  # fmt: skip
+    for refused in ([], [""], [7.5], [True], [None]):
+        with pytest.raises(ValueError, match="user_ids"):
+            forgetting.Forget(user_ids=refused)

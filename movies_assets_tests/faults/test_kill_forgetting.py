@@ -25,7 +25,7 @@ from movies_assets.warehouse.snapshot import write_snapshot
 from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 
-ADA, EMAIL, NAME = 7, "ada@x.example", "Ada Lovelace"
+ADA, EMAIL, NAME = "7", "ada@x.example", "Ada Lovelace"
 HEADER = "user_id,full_name,email,signup_date,preferred_genres,country\n"
 HERS, OTHERS = (
     f"7,{NAME},{EMAIL},2020-01-01,drama,UK\n",
@@ -43,7 +43,7 @@ def store(data: Path) -> Settings:
     table = TABLES["bronze.ott_users"]
     rows = pd.DataFrame(
         {
-            "user_id": [ADA, 8],
+            "user_id": [ADA, "8"],
             "full_name": [NAME, "Bob"],
             "email": [EMAIL, "bob@x.example"],
             "arrived_date": date(2025, 10, 30),
@@ -74,7 +74,7 @@ def publish_keys(settings: Settings) -> None:
     """Let gold know the keys of Ada and Bob, and publish them."""
     published, warehouse = Published(settings.published_folder), open_warehouse(settings)
     users = TABLES["gold.ott_dim_user"]
-    ids = f"SELECT unnest([{ADA}, 8]) AS id"
+    ids = f"SELECT unnest([{ADA}, 8]::VARCHAR[]) AS id"
     with warehouse.session() as session, warehouse.transaction(session):
         ensure_table(session, users.name, users.contract)
         keys = session.execute(f"SELECT ott_user_key(id) AS user_key FROM ({ids})").df()
@@ -145,7 +145,9 @@ def names_her(data: Path) -> list[str]:
 
 def bobs(data: Path) -> list[Any]:
     with Warehouse(load(data_dir=data).database).reading() as session:
-        return session.execute("SELECT user_id FROM bronze.ott_users WHERE user_id <> 7").fetchall()
+        return session.execute(
+            "SELECT user_id FROM bronze.ott_users WHERE user_id <> '7'"
+        ).fetchall()
 
 
 def files_of(data: Path) -> list[str]:
@@ -179,11 +181,11 @@ def check_killed_at(data: Path, copy: Path, at: int) -> None:
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL, f"step {at}"
-    assert bobs(copy) == [(8,)], f"killed before step {at}, the warehouse has lost rows"
+    assert bobs(copy) == [("8",)], f"killed before step {at}, the warehouse has lost rows"
     assert set(keys_published(copy)) in ({1}, {2}, {1, 2}), "no reader is left without a snapshot"
     in_child(forget_ada, copy)
     assert names_her(copy) == [], f"killed before step {at}, the next run has not erased all"
-    assert bobs(copy) == [(8,)]
+    assert bobs(copy) == [("8",)]
     assert set(keys_published(copy)) == {1}
     assert files_of(copy) == files_of(data), "nothing is left behind"
     shutil.rmtree(copy)

@@ -122,11 +122,11 @@ def test_views_match_the_catalogue_however_they_spell_it(stored):
 def test_every_user_is_stored_with_what_is_needed_and_nothing_else(stored):
     found = stored.sql(
         "SELECT user_id, full_name, email, signup_date, preferred_genres, country "
-        "FROM silver.ott_users ORDER BY user_id"
+        "FROM silver.ott_users ORDER BY user_id::BIGINT"
     )
     assert found == [
         (
-            user["id"],
+            str(user["id"]),
             f"{user['firstName']} {user['lastName']}",
             user["email"],
             None,

@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import duckdb
 import fsspec
 import pytest
 
@@ -12,7 +13,7 @@ from movies_assets.sources.http import PermanentSourceError
 from movies_assets.sources.landing import Landing
 from movies_assets.traces import Traces
 
-ADA, EMAIL, NAME = 7, "ada@x.example", "Adé Lovelace"
+ADA, EMAIL, NAME = "7", "ada@x.example", "Adé Lovelace"
 USERS, VIEWS = TABLES["bronze.ott_users"], TABLES["bronze.ott_views"]
 HEADER = "user_id,full_name,email,country\n"
 HERS, BOBS, EVES = f"7,{NAME},{EMAIL},UK\n", "8,Bob,bob@x.example,US\n", "9,Eve,eve@x.example,FR\n"
@@ -216,3 +217,72 @@ def test_an_address_is_found_in_whatever_stands_around_it(landing, tmp_path, mar
 def test_traces_are_never_shown():
     assert EMAIL not in repr(traces())
     assert NAME not in repr(traces())
+
+
+UUID = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+
+
+def known_by(user_id: str) -> Traces:
+    known = Traces(frozenset([user_id]))
+    known.add(user_id, NAME, EMAIL)
+    return known
+
+
+@pytest.mark.parametrize(
+    ("user_id", "hers", "others"),
+    [
+        ("ann", "ann,x,y,z\n", "annabel,x,y,z\nann2,x,y,z\nx-ann,x,y,z\n"),
+        ("ann", '"ann",x,y,z\n', '"ann,abel",x,y,z\nAnn,x,y,z\n'),
+        ("a.b+c", "a.b+c,x,y,z\n", "aXbbc,x,y,z\na.b+cd,x,y,z\na.b,x,y,z\n"),
+        ('a"b,c', '"a""b,c",x,y,z\n', "a,x,y,z\n"),
+        ("77", "77,x,y,z\n077,x,y,z\n", "7,x,y,z\n777,x,y,z\n"),
+        (UUID, f"{UUID.upper()},x,y,z\n{{{UUID}}},x,y,z\n", f"{UUID[:-1]}7,x,y,z\n"),
+        (UUID, f"urn:uuid:{UUID},x,y,z\n", f"{UUID}0,x,y,z\n"),
+        # Damaged: too few fields, or quotes that do not match.
+        ("ann", "ann,x\n", "annabel,x\nx,ann\n"),
+        ("ann", 'ann",x\n', "ann.lee,x\n"),
+        ("a.b+c", f"x,a.b+c: {NAME}\n", f"a.b+cd {NAME}\naXb+c {NAME}\n{NAME}\n"),
+        ("ann", f"({NAME}) ann.\n", f"{NAME} annabel\nann-lee {NAME}\n"),
+        (UUID, f"x,{UUID.upper()}\n", f"x,{UUID}0\nx,0{UUID}\n"),
+        # A record of somebody else that names a person by a UUID.
+        (UUID, f"8,Bob,b@x.example,US,{UUID.upper()}\n", "8,Bob,b@x.example,US,7\n"),
+    ],
+)
+def test_ids_of_any_text_are_found_whole_and_as_files_spell_them(
+    landing, tmp_path, user_id, hers, others
+):
+    file = put(tmp_path, "2025-10-30/users.csv", HEADER + BOBS + hers + others)
+    list(erase(landing, USERS, known_by(user_id)))
+    assert file.read_text() == HEADER + BOBS + others
+
+
+@pytest.mark.parametrize(
+    ("known", "written"),
+    [
+        ("Ada@Käse.example", "ada@xn--kse-qla.EXAMPLE"),
+        ("ada@xn--kse-qla.example", "ADA@KÄSE.example"),
+        ("zoë@x.example", "ZOE\u0308@x.example"),
+        ("  ada@x.example\xa0", "ADA@X.EXAMPLE"),
+    ],
+)
+def test_an_address_is_found_in_any_case_and_spelling(landing, tmp_path, known, written):
+    found = Traces(frozenset(["7"]))
+    found.add("7", None, known)
+    file = put(tmp_path, "2025-10-30/users.csv", f"{HEADER}torn,{written}\n{BOBS}")
+    list(erase(landing, USERS, found))
+    assert file.read_text() == HEADER + BOBS
+
+
+def test_patterns_of_as_many_persons_as_a_run_takes_fit_into_the_engines(landing, tmp_path):
+    ids = [f"person-{number:04}.{'x' * 30}" for number in range(250)]
+    ids += [f"{number:08x}{UUID[8:]}" for number in range(250)]
+    known = Traces(frozenset(ids))
+    for number, user_id in enumerate(ids):
+        known.add(user_id, f"Åsa Lindström-Karlsson {number}", f"p{number}@straße.example")
+    file = put(tmp_path, "2025-10-30/users.csv", HEADER + BOBS + f"torn,{ids[499]}\n")
+    learn(landing, USERS, known)
+    list(erase(landing, USERS, known))
+    assert file.read_text() == HEADER + BOBS
+    patterns = [known.an_id, known.begins, known.any_id, known.rescued, known.email, known.named]
+    for pattern in patterns:
+        duckdb.execute("SELECT regexp_matches('nobody', ?)", [pattern]).fetchall()

@@ -92,7 +92,7 @@ def ott_titles(
 class BronzeOttViews(FileRows):
     """One row a watch event, as it arrived."""
 
-    user_id: int = column("The service's id of the user.", nullable=True, personal=True)
+    user_id: str = column("The service's id of the user.", nullable=True, personal=True)
     title: str = column("Title that was watched.", nullable=True, compression="dictionary")
     watched_at: str = column("When, as received.", nullable=True)
     minutes: float = column("How many minutes of it.", nullable=True)
@@ -110,7 +110,7 @@ def ott_views(
 class BronzeOttUsers(FileRows):
     """One row a user and day, as the service described the user on that day."""
 
-    user_id: int = column("The service's id of the user.", nullable=True, personal=True)
+    user_id: str = column("The service's id of the user.", nullable=True, personal=True)
     full_name: str = column("Name of the person.", nullable=True, personal=True)
     email: str = column("E-mail address.", nullable=True, personal=True)
     signup_date: str = column("Day of the registration, as received.", nullable=True)

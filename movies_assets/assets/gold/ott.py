@@ -229,39 +229,43 @@ def first_unseen(wanted: ir.Table, lists: ir.Table, seen: ir.Table) -> ir.Table:
     """
     # In numbers: of 47 million pairs seen, texts did not fit into 8 GB.
     names, titles = numbered(lists, "list"), numbered(lists, "title_key")
+    users = numbered(wanted, "user_id")
     places = lists.inner_join(names, "list").inner_join(titles, "title_key")
-    wanted = wanted.inner_join(names, "list").select("user_id", "list_number")
+    wanted = wanted.inner_join(names, "list").inner_join(users, "user_id")
+    wanted = wanted.select("user_number", "list_number")
+    seen = seen.inner_join(users, "user_id")
     same = [name for name in ("list", "title_key") if name in seen.columns]
-    passed = seen.select("user_id", *same).inner_join(places, same)
-    passed = passed.select("user_id", "list_number", "place")
-    passed = passed.semi_join(wanted, ["user_id", "list_number"])
+    passed = seen.select("user_number", *same).inner_join(places, same)
+    passed = passed.select("user_number", "list_number", "place")
+    passed = passed.semi_join(wanted, ["user_number", "list_number"])
     number = ibis.row_number().over(
-        group_by=[passed.user_id, passed.list_number], order_by=passed.place
+        group_by=[passed.user_number, passed.list_number], order_by=passed.place
     )
-    passed = passed.select("user_id", "list_number", before=passed.place - number - 1)
+    passed = passed.select("user_number", "list_number", before=passed.place - number - 1)
     passed = passed.filter(passed.before < RECOMMENDED)
-    skipped = passed.group_by("user_id", "list_number").aggregate(
+    skipped = passed.group_by("user_number", "list_number").aggregate(
         places=ibis.array(
             [turn + (passed.before < turn).sum() for turn in range(1, RECOMMENDED + 1)]
         )
     )
-    rows = wanted.left_join(skipped, ["user_id", "list_number"])
+    rows = wanted.left_join(skipped, ["user_number", "list_number"])
     rows = rows.mutate(turn=ibis.range(1, RECOMMENDED + 1).unnest().cast("int64"))
     rows = rows.mutate(place=ibis.coalesce(rows.places[rows.turn - 1], rows.turn))
-    rows = rows.select("user_id", "list_number", "turn", "place")
+    rows = rows.select("user_number", "list_number", "turn", "place")
     rows = rows.inner_join(places, ["list_number", "place"])
     # The least of them is that of the least turn, of equal ones that of the first list.
     choice = (rows.turn << TURN_BITS) + (rows.list_number << PLACE_BITS) + rows.place
-    best = rows.mutate(choice=choice).group_by("user_id", "title_number")
+    best = rows.mutate(choice=choice).group_by("user_number", "title_number")
     best = best.aggregate(score=ibis._.score.max(), choice=ibis._.choice.min())
     order = [best.choice >> TURN_BITS, best.score.desc(), best.title_number]
-    rank = ibis.row_number().over(group_by=best.user_id, order_by=order) + 1
+    rank = ibis.row_number().over(group_by=best.user_number, order_by=order) + 1
     chosen = best.mutate(rank=rank).filter(ibis._.rank <= RECOMMENDED)
     chosen = chosen.mutate(
         list_number=(chosen.choice >> PLACE_BITS) & ((1 << TURN_BITS - PLACE_BITS) - 1),
         place=chosen.choice & ((1 << PLACE_BITS) - 1),
     )
-    chosen = chosen.inner_join(names, "list_number").inner_join(titles, "title_number")
+    for values, number_of in ((names, "list"), (titles, "title"), (users, "user")):
+        chosen = chosen.inner_join(values, f"{number_of}_number")
     return chosen.select("user_id", "rank", "title_key", "score", "list", "place")
 
 
@@ -269,7 +273,7 @@ def numbered(rows: ir.Table, name: str) -> ir.Table:
     """Return the different values of a column and their numbers, in the order of the values."""
     values = rows.select(name).distinct()
     number = ibis.row_number().over(order_by=values[name]) + 1
-    return values.mutate(**{f"{name.removesuffix('_key')}_number": number})
+    return values.mutate(**{f"{name.removesuffix('_key').removesuffix('_id')}_number": number})
 
 
 def lists_of(top: ir.Table) -> ir.Table:

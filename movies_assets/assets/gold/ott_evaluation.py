@@ -22,7 +22,7 @@ from movies_assets.assets.gold.ott import (
     with_views,
 )
 from movies_assets.assets.silver.ott import matched
-from movies_assets.assets.silver.parsing import microseconds
+from movies_assets.assets.silver.parsing import integer, microseconds
 from movies_assets.checks.baselines import beats
 from movies_assets.contracts import Contract, Instant, column
 
@@ -30,6 +30,7 @@ TRAINING_SHARE = 0.8
 PRODUCTION, POPULARITY, RANDOM = "preferred_genres", "popularity", "random"
 # A list of its own for each user would be a row a user and title.
 RANDOM_LISTS = 97
+HEXADECIMAL = "0123456789abcdef"
 # What a hit at each place counts, and what so many hits count at most.
 GAINS = [1 / log2(rank + 1) for rank in range(1, RECOMMENDED + 1)]
 IDEALS = list(accumulate(GAINS))
@@ -109,9 +110,11 @@ def recommended_by_each(titles: ir.Table, users: ir.Table, seen: ir.Table) -> ir
     )
 
 
-def _drawn(user_id: ir.IntegerColumn) -> ir.StringColumn:
-    """Return which of the random lists a user has."""
-    name: ir.StringColumn = (user_id % RANDOM_LISTS).cast("string")
+def _drawn(user_id: ir.StringColumn) -> ir.StringColumn:
+    """Return which of the random lists a user has: by the number that the id is, or by its hash."""
+    digits = (ibis.literal(HEXADECIMAL).find(user_id.hexdigest("md5")[n]) for n in range(4))
+    hashed = sum(digit * 16**n for n, digit in enumerate(digits))
+    name: ir.StringColumn = (ibis.coalesce(integer(user_id), hashed) % RANDOM_LISTS).cast("string")
     return name
 
 

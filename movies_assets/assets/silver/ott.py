@@ -27,6 +27,7 @@ from movies_assets.checks.base import Check, Rows, markdown, verdict
 from movies_assets.contracts import Contract, Instant, StringList, column
 from movies_assets.partitions import ott_days
 from movies_assets.table import Refinement, Table, Versions, table
+from movies_assets.user_ids import LONGEST, canonical_column, is_an_id
 
 NAMES = dt.Array(dt.string)
 # What services write where they know nothing.
@@ -43,6 +44,7 @@ GROUPS_OF_DIGITS = r"^[0-9]{1,3}([,.' ][0-9]{3})+$"
 NUMBERS = ("runtime", "imdb_score", "views")
 # Clocks differ, and a day ends at another hour elsewhere.
 DAYS_AHEAD = 1
+ID_RULE = "user_id: a number, but not a whole one above 0"
 
 of_service = partial(
     table, layer="silver", group="ott", partitions=ott_days, partition_column="arrived_date"
@@ -67,9 +69,15 @@ def in_order(names: ir.ArrayColumn) -> ir.ArrayColumn:
     return ordered
 
 
-@ibis.udf.scalar.builtin(name="ott_user_key", signature=((dt.int64,), dt.string))
+@ibis.udf.scalar.builtin(name="ott_user_key", signature=((dt.string,), dt.string))
 def user_key(user_id: Any) -> Any:
     """Return the keyed hash of a user; the warehouse knows the secret."""
+
+
+def user_id_of(rows: ir.Table) -> ir.StringColumn:
+    """Return the ids of users in their one spelling."""
+    # Rows that were stored when ids were numbers keep other spellings among what did not fit.
+    return canonical_column(ibis.coalesce(rows.user_id, rescued(rows, "user_id")))
 
 
 def stated(text: ir.StringColumn) -> ir.StringColumn:
@@ -196,7 +204,14 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
 class SilverOttViews(Contract):
     """One row a watch event; one that is delivered again is the same event."""
 
-    user_id: int = column("The service's id of the user.", key=True, ge=1, personal=True)
+    user_id: str = column(
+        "The service's id of the user: whole numbers in their digits, UUIDs in lower case, any "
+        "other text as received.",
+        key=True,
+        compression="fsst",
+        str_length={"max_value": LONGEST},
+        personal=True,
+    )
     title_name: str = column(
         "The title without case, accents, punctuation and spaces.",
         key=True,
@@ -207,6 +222,11 @@ class SilverOttViews(Contract):
     minutes: float = column("Minutes watched.", nullable=True, ge=0, le=MINUTES_OF_DAY)
     arrived_date: dt.Date = column("Day to which its file belongs: the partition.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
+
+    @pa.dataframe_check(name=ID_RULE)
+    @classmethod
+    def _user_is_known(cls, data: IbisData) -> ir.BooleanColumn:
+        return is_an_id(data.table.user_id)
 
     @pa.dataframe_check(name=f"watched_at: at most {DAYS_AHEAD} day after the arrival")
     @classmethod
@@ -236,7 +256,7 @@ def ott_views(bronze_ott_views: ir.Table) -> ir.Table:
         "arrived_date",
         "source_row",
         title_name=rows["_name"],
-        user_id=ibis.coalesce(rows.user_id, whole(rescued(rows, "user_id"))),
+        user_id=user_id_of(rows),
         watched_at=at,
         title=rows["_tidied"],
         minutes=read_minutes,
@@ -251,7 +271,14 @@ def ott_views(bronze_ott_views: ir.Table) -> ir.Table:
 class SilverOttUsers(Contract):
     """One row a user of the newest day; who has left the service is not among them."""
 
-    user_id: int = column("The service's id of the user.", key=True, ge=1, personal=True)
+    user_id: str = column(
+        "The service's id of the user: whole numbers in their digits, UUIDs in lower case, any "
+        "other text as received.",
+        key=True,
+        compression="fsst",
+        str_length={"max_value": LONGEST},
+        personal=True,
+    )
     user_key: str = column(
         "The user in gold: HMAC-SHA256 of the id with the secret, its first 16 bytes in "
         "hexadecimal.",
@@ -266,6 +293,11 @@ class SilverOttUsers(Contract):
     country: str = column("Country.", nullable=True, compression="dictionary")
     arrived_date: dt.Date = column("Day on which the service said so.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
+
+    @pa.dataframe_check(name=ID_RULE)
+    @classmethod
+    def _user_is_known(cls, data: IbisData) -> ir.BooleanColumn:
+        return is_an_id(data.table.user_id)
 
     @pa.dataframe_check(name="signup_date: from 1990 to the day on which the service said so")
     @classmethod
@@ -288,7 +320,7 @@ def ott_users(bronze_ott_users: ir.Table) -> ir.Table:
     stored = bronze_ott_users
     rows = stored.filter(stored.arrived_date == stored.arrived_date.max())
     rows = rows.mutate(
-        _user_id=ibis.coalesce(rows.user_id, whole(rescued(rows, "user_id"))),
+        _user_id=user_id_of(rows),
         _email=stated(rows.email).lower(),
         _signup=stated(rows.signup_date),
         _genres=stated(rows.preferred_genres),
@@ -337,11 +369,12 @@ def matched(views: ir.Table, titles: ir.Table) -> ir.Table:
 class SilverOttWatched(Contract):
     """One row a user and title that the user has watched, over all days."""
 
-    user_id: int = column(
+    user_id: str = column(
         "The user; the service may not list the user any more.",
         key=True,
         references="silver.ott_users",
         orphans="warn",
+        compression="fsst",
         personal=True,
     )
     title_key: str = column(

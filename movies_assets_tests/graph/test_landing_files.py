@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from movies_assets.sources.landing import Landing
 from movies_assets_tests.conftest import Platform, arrive, netflix_title
 from movies_assets_tests.graph.test_netflix import checked, error_of, run
 
@@ -144,6 +145,23 @@ def test_files_in_folders_of_any_kind_are_loaded_with_their_day(platform, titles
     result = run(platform, DAYS[0], select=[TABLE])
     assert checked(result, TABLE, "files").passed
     assert platform.sql(TITLES.format("bronze")) == [(n, DAYS[0]) for n in (1, 2, 3)]
+
+
+def test_a_store_behind_a_url_has_the_same_rules(settings, instance):
+    landing = Landing("memory://landing-files", "netflix/titles")
+    platform = Platform(settings, instance, resources={"netflix_landing": lambda: landing})
+    header = "show_id,title\n"
+    for path, text in {
+        f"date={DAYS[0]}/A.CSV": f"{header}1,One\n",
+        f"{DAYS[0]}/note.txt": "x",
+        "lost.csv": f"{header}2,Two\n",
+    }.items():
+        landing._files.pipe_file(f"/landing-files/{path}", text.encode())
+    result = run(platform, DAYS[0], select=[TABLE])
+    assert platform.sql(TITLES.format("bronze")) == [(1, DAYS[0])]
+    assert (checked(result, TABLE, "files").description or "").startswith(
+        f"2 files are not read: netflix/titles/{DAYS[0]}/note.txt is a note"
+    )
 
 
 @pytest.mark.recorded

@@ -26,7 +26,7 @@ from movies_assets.sample.deliveries import DAYS, CsvFormat, Row
 from movies_assets.sample.draws import Integers, below, draw
 from movies_assets.sample.files import whole_file
 from movies_assets.sample.ott_titles import CP1252_DAY, SLOTS, TITLES, Title, catalogue
-from movies_assets.sample.ott_users import USERS, Users
+from movies_assets.sample.ott_users import USERS, UserId, Users, numbered
 from movies_assets.sample.ott_views import (
     MISSING_DAY,
     VIEW_DAYS,
@@ -100,6 +100,7 @@ def deliver_views(  # noqa: PLR0913 - one a setting
     views: int = VIEWS,
     seed: int = 1,
     as_of: date | None = None,
+    ids: UserId = numbered,
 ) -> list[Path]:
     """Writes the watch events that have arrived; files that are there are left as they are.
 
@@ -111,6 +112,7 @@ def deliver_views(  # noqa: PLR0913 - one a setting
         views: How many events there are, not counting those that are delivered twice.
         seed: Another seed is another service.
         as_of: Leaves out what arrives after this day.
+        ids: What the service knows its users by.
 
     Returns:
         The files that were written, in the order in which they arrive.
@@ -124,7 +126,7 @@ def deliver_views(  # noqa: PLR0913 - one a setting
     wanted = _missing(folder, "views.csv", last_day, as_of, days)
     if not wanted:
         return []
-    script = _Script(audience, found, users=users, first_day=_first(last_day), seed=seed)
+    script = _Script(audience, found, users=users, first_day=_first(last_day), seed=seed, ids=ids)
     with _open_all(wanted) as files:
         for file in files.values():
             file.write(f"{','.join(VIEW_COLUMNS)}\n".encode())
@@ -133,7 +135,9 @@ def deliver_views(  # noqa: PLR0913 - one a setting
     return [day.path for day in wanted.values()]
 
 
-def deliver_users(folder: Path, *, last_day: date, users: int = USERS, seed: int = 1) -> list[Path]:
+def deliver_users(
+    folder: Path, *, last_day: date, users: int = USERS, seed: int = 1, ids: UserId = numbered
+) -> list[Path]:
     """Writes who the users were on each of the 29 days before the last, as they are kept.
 
     Files that are there are left as they are. Who they are on the last day only the API says.
@@ -143,6 +147,7 @@ def deliver_users(folder: Path, *, last_day: date, users: int = USERS, seed: int
         last_day: The last of the 30 days.
         users: How many ever sign up until then.
         seed: Another seed is other people.
+        ids: What the service knows its users by.
 
     Returns:
         The files that were written, in the order of their days.
@@ -159,7 +164,9 @@ def deliver_users(folder: Path, *, last_day: date, users: int = USERS, seed: int
             file.write(_lines([ott_users.COLUMNS])[0])
         for start in range(0, users, _USERS_AT_ONCE):
             numbers = np.arange(start, min(start + _USERS_AT_ONCE, users))
-            lines = np.array(_lines(map(ott_users.as_kept, found.people(numbers))), object)
+            lines = np.array(
+                _lines(ott_users.as_kept(user, ids) for user in found.people(numbers)), object
+            )
             for day, file in files.items():
                 file.writelines(lines[found.present(day)[numbers]].tolist())
     return [day.path for day in wanted.values()]
@@ -362,8 +369,16 @@ class _Script:
     """
 
     def __init__(
-        self, audience: Audience, titles: Sequence[Title], *, users: int, first_day: date, seed: int
+        self,
+        audience: Audience,
+        titles: Sequence[Title],
+        *,
+        users: int,
+        first_day: date,
+        seed: int,
+        ids: UserId,
     ) -> None:
+        self._ids = pa.array([str(ids(number)) for number in range(users + _UNKNOWN_USERS)])
         self._titles, self._users, self._seed = len(titles), users, seed
         self._may_break = audience.views >= _ENOUGH
         self._coming = np.array([title.number for title in titles if ott_titles.is_coming(title)])
@@ -397,7 +412,7 @@ class _Script:
     def _written(self, events: Events) -> pa.StringArray:
         is_plain = events.file_slot % 2
         return pc.binary_join_element_wise(
-            pa.array(events.user + ott_users.FIRST_ID).cast(pa.string()),
+            self._ids.take(pa.array(events.user)),
             self._names.take(pa.array(events.title)),
             self._days.take(pa.array(events.slot + is_plain * len(VIEW_DAYS))),
             self._times.take(pa.array(events.second // 60)),

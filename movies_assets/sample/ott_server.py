@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from movies_assets.sample.faults import Fault, Faults
-from movies_assets.sample.ott_users import USERS, Service
+from movies_assets.sample.ott_users import USERS, Service, UserId, numbered
 from movies_assets.sample.server import create_page_app, number
 
 BASE_PATH = "/ott"
@@ -29,6 +29,7 @@ def create_ott_app(
     seed: int = 1,
     faults: Faults | None = None,
     latency_seconds: float = 0,
+    ids: UserId = numbered,
 ) -> Starlette:
     """Returns an ASGI app that serves `/ott/users?limit=L&skip=S`.
 
@@ -42,6 +43,7 @@ def create_ott_app(
         seed: Another seed is other people.
         faults: What goes wrong; the list may be changed later.
         latency_seconds: How long each reply takes at least.
+        ids: What the service knows its users by.
 
     Raises:
         ValueError: There cannot be so many or so few users.
@@ -49,7 +51,7 @@ def create_ott_app(
     app = create_page_app(
         f"{BASE_PATH}/users", _skipped, _users, faults=faults, latency_seconds=latency_seconds
     )
-    app.state.service = Service(users, last_day, seed)
+    app.state.service = Service(users, last_day, seed, ids=ids)
     return app
 
 

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
+from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 
@@ -25,6 +26,8 @@ MOST_TASTES = 4
 
 FIRST_ID = 1001
 """The id of the user with number 0."""
+UserId = Callable[[int], int | str]
+"""Returns the id of the user with a number."""
 _ESTABLISHED_PERCENT, _OLDEST_DAYS = 85, 1500
 _LEAVES, _LEAVERS = 17, 30
 """Of so many users the one with this number leaves."""
@@ -37,9 +40,19 @@ _TASTES = np.array(
 _COUNTRIES = weighted_table(words.COUNTRY_WEIGHTS)
 _MAIL_HOSTS = ("post.example", "inbox.example", "letters.example")
 
-Row = tuple[int, str, str, str, str, str]
+Row = tuple[int | str, str, str, str, str, str]
 """What is kept of a user: see `COLUMNS`."""
 COLUMNS = ("user_id", "full_name", "email", "signup_date", "preferred_genres", "country")
+
+
+def numbered(number: int) -> int:
+    """Returns the id of a user of a service that numbers them."""
+    return FIRST_ID + number
+
+
+def as_uuid(number: int) -> str:
+    """Returns the id of a user of a service that knows them by UUIDs."""
+    return str(uuid5(NAMESPACE_URL, f"user:{number}"))
 
 
 class User(NamedTuple):
@@ -62,11 +75,6 @@ class User(NamedTuple):
     signup_date: date
     genres: Sequence[str]
     country: str
-
-    @property
-    def user_id(self) -> int:
-        """The id that the service uses."""
-        return FIRST_ID + self.number
 
     @property
     def full_name(self) -> str:
@@ -168,13 +176,16 @@ class Service:
         users: How many ever sign up until the last day.
         last_day: The day that it is.
         seed: Another seed is other people.
+        ids: What the service knows its users by.
 
     Raises:
         ValueError: There cannot be so many or so few users.
     """
 
-    def __init__(self, users: int, last_day: date, seed: int = 1) -> None:
-        self._users = Users(users, last_day, seed)
+    def __init__(
+        self, users: int, last_day: date, seed: int = 1, *, ids: UserId = numbered
+    ) -> None:
+        self._users, self._ids = Users(users, last_day, seed), ids
         self._numbers = np.flatnonzero(self._users.present(DAYS - 1))
 
     def __len__(self) -> int:
@@ -188,7 +199,8 @@ class Service:
             skip: How many to leave out.
             limit: How many to return at most.
         """
-        return [as_told(user) for user in self._users.people(self._numbers[skip : skip + limit])]
+        people = self._users.people(self._numbers[skip : skip + limit])
+        return [as_told(user, self._ids) for user in people]
 
     def sign_up(self) -> None:
         """Adds a user whose id comes before all others."""
@@ -200,11 +212,11 @@ class Service:
         self._numbers = self._numbers[1:]
 
 
-def as_told(user: User) -> dict[str, Any]:
+def as_told(user: User, ids: UserId = numbered) -> dict[str, Any]:
     """Returns what the API says of a user: far more than anyone needs, and in several ways."""
     number = user.number
     told: dict[str, Any] = {
-        "id": user.user_id,
+        "id": ids(number),
         "fullName": user.full_name,
         "email": user.email or None,
         "phone": f"+00 555-{number * 7919 % 10_000:04d}",
@@ -221,10 +233,10 @@ def as_told(user: User) -> dict[str, Any]:
     return told
 
 
-def as_kept(user: User) -> Row:
+def as_kept(user: User, ids: UserId = numbered) -> Row:
     """Returns what is kept of a user, in the order of `COLUMNS`."""
     return (
-        user.user_id,
+        ids(user.number),
         user.full_name,
         user.email,
         str(user.signup_date),

@@ -210,52 +210,78 @@ class OttClient(Source):
 
     async def _read(self, http: HttpClient, file: BinaryIO) -> "_Users":
         """Reads the list until it is whole."""
-        twice, earlier = False, None
-        repeated: set[_Key] | None = None
+        readings: list[_Outcome] = []
         for _ in range(1 + _REREADS):
             users = _Users(file, self._api)
             reading = _Reading(http, self._api, users, self._base, self._page_size, self._log)
-            await reading.read(self._options.concurrency)
-            missing = reading.missing
-            repeated = reading.repeated if repeated is None else repeated & reading.repeated
-            if reading.repeated_on_a_page:
-                raise self._repeats(reading.repeated)
-            if reading.again and missing != 0:
-                if twice:
-                    raise self._same_page(reading)
-                twice = True
-                self._log(f"{self.source_url}: {reading.again}; the list is read again.")
-            elif missing is None:
-                found = users.fingerprint()
-                if reading.pages <= 1 or found == earlier:
-                    return users
-                earlier = found
-                self._log(
-                    f"{self.source_url} states no total that its pages agree with: {len(users):,} "
-                    "users are read again, to see whether they are the same."
-                )
-            elif not missing:
+            readings.append(await reading.read(self._options.concurrency))
+            if self._is_whole(readings):
                 return users
-            else:
-                self._log(
-                    f"{self.source_url}: {missing:,} of {reading.total:,} users were on no page, "
-                    "for the list shifted while it was read."
-                )
-        if missing and len(repeated or ()) >= missing:
-            raise self._repeats(repeated or set())
-        if missing:
-            raise TransientSourceError(
-                f"{self.source_url} said that it has {reading.total:,} users, and {missing:,} of "
-                f"them were on none of its pages, even when they were read {1 + _REREADS} times: "
+        raise self._never_whole(readings)
+
+    def _is_whole(self, readings: Sequence["_Outcome"]) -> bool:
+        """Says whether the newest reading holds all users, and reports why not.
+
+        Raises:
+            PermanentSourceError: The list repeats ids, or a page came twice once more.
+        """
+        *earlier, now = readings
+        if now.repeated_on_a_page:
+            raise self._repeats(now.repeated)
+        if now.again and now.missing != 0:
+            if any(reading.again for reading in earlier):
+                raise self._same_page(now)
+            self._log(f"{self.source_url}: {now.again}; the list is read again.")
+            return False
+        if now.missing is None:
+            return self._is_confirmed(earlier, now)
+        if now.missing:
+            self._log(
+                f"{self.source_url}: {now.missing:,} of {now.total:,} users were on no page, for "
+                "the list shifted while it was read."
+            )
+        elif now.repeated:
+            self._log(
+                f"{self.source_url}: {len(now.repeated):,} users came twice, for the list shifted "
+                "while it was read. The later reply counts."
+            )
+        return not now.missing
+
+    def _is_confirmed(self, earlier: Sequence["_Outcome"], now: "_Outcome") -> bool:
+        """Says whether a list without a total held the same users before; a single page is whole.
+
+        Raises:
+            PermanentSourceError: It repeats the same ids each time.
+        """
+        before = earlier[-1] if earlier else None
+        if now.pages > 1 and not (before and before.fingerprint == now.fingerprint):
+            self._log(
+                f"{self.source_url} states no total that its pages agree with: {now.users:,} users "
+                "are read again, to see whether they are the same."
+            )
+            return False
+        if before and (repeated := before.repeated & now.repeated):
+            raise self._repeats(repeated)
+        return True
+
+    def _never_whole(self, readings: Sequence["_Outcome"]) -> SourceError:
+        """Returns the error of a list that was never whole."""
+        now, repeated = readings[-1], set.intersection(*(each.repeated for each in readings))
+        if now.missing and len(repeated) >= now.missing:
+            return self._repeats(repeated)
+        if now.missing:
+            return TransientSourceError(
+                f"{self.source_url} said that it has {now.total:,} users, and {now.missing:,} of "
+                f"them were on none of its pages, even when they were read {len(readings)} times: "
                 "users are being removed or added, the service leaves some out, or its total is "
                 "too high. Try again later, when fewer change; if that does not help, ask the "
                 f"service about its paging, or set {SETTINGS}TOTAL to nothing, which has the list "
                 "end where its pages end."
             )
-        raise TransientSourceError(
+        return TransientSourceError(
             f"{self.source_url} gave other users each time that its list was read, "
-            f"{1 + _REREADS} times, and states no total that its pages agree with: users are being "
-            "removed or added, or their order changes. Try again later, when fewer change."
+            f"{len(readings)} times, and states no total that its pages agree with: users are "
+            "being removed or added, or their order changes. Try again later, when fewer change."
         )
 
     def _repeats(self, repeated: Collection["_Key"]) -> PermanentSourceError:
@@ -268,7 +294,7 @@ class OttClient(Source):
             f"{SETTINGS}FIELDS."
         )
 
-    def _same_page(self, reading: "_Reading") -> PermanentSourceError:
+    def _same_page(self, reading: "_Outcome") -> PermanentSourceError:
         """Returns the error of a service that answers two requests with the same page."""
         has = f"{self.source_url} "
         has += (
@@ -357,17 +383,37 @@ class _Users:
         return self._file.readline()
 
 
-class _Reading:
-    """One reading of the list: by its links, or several numbered pages at once.
+class _Outcome(NamedTuple):
+    """What one reading of the list has found.
 
     Attributes:
+        users: How many users.
         total: The largest number of users that the service stated; None without any.
+        missing: How many users were on no page, by the total; None without one that pages agree
+            with.
         pages: How many pages had users.
         first_users: How many users the first page had.
         repeated: The ids that came more than once.
         repeated_on_a_page: Whether any of them came twice on one page, which no shift explains.
         again: Which page had the users of which earlier one; '' for none.
+        is_always_the_first: Whether no page brought another user than the first one.
+        fingerprint: The same for the same users.
     """
+
+    users: int
+    total: int | None
+    missing: int | None
+    pages: int
+    first_users: int
+    repeated: set[_Key]
+    repeated_on_a_page: bool
+    again: str
+    is_always_the_first: bool
+    fingerprint: tuple[int, int]
+
+
+class _Reading:
+    """One reading of the list: by its links, or several numbered pages at once."""
 
     def __init__(
         self,
@@ -390,44 +436,57 @@ class _Reading:
         self._is_open = False
         self._seen: dict[int, str] = {}
         self._told = time.monotonic()
-        self.total: int | None = None
-        self.pages = self.first_users = 0
-        self.repeated: set[_Key] = set()
-        self.repeated_on_a_page = False
-        self.again = ""
+        self._total: int | None = None
+        self._pages_read = self._first_users = 0
+        self._repeated: set[_Key] = set()
+        self._repeated_on_a_page = False
+        self._again = ""
 
-    @property
-    def missing(self) -> int | None:
-        """How many users were on no page, by the total; None without one that pages agree with."""
-        if self.total is None or self._is_open:
-            return None
-        return max(0, self.total - len(self._users))
-
-    @property
-    def is_always_the_first(self) -> bool:
-        """Whether no page brought another user than the first one."""
-        return len(self._users) == self.first_users
-
-    async def read(self, concurrency: int) -> None:
+    async def read(self, concurrency: int) -> _Outcome:
         """Reads all pages."""
         link = await self._page(0)
-        self._step = self.first_users = self._last_users
+        self._step = self._first_users = self._last_users
         if link or self._api.paged_by == "none" or not self._step:
             await self._follow(link)
-            return
-        if self.total is None:
+        else:
+            await self._read_numbered(concurrency)
+        users, pages = len(self._users), self._pages_read
+        is_always_the_first = pages > 1 and users == self._first_users
+        again = "no page brought other users than the first one" if is_always_the_first else ""
+        return _Outcome(
+            users=users,
+            total=self._total,
+            missing=self._missing,
+            pages=pages,
+            first_users=self._first_users,
+            repeated=self._repeated,
+            repeated_on_a_page=self._repeated_on_a_page,
+            again=self._again or again,
+            is_always_the_first=is_always_the_first,
+            fingerprint=self._users.fingerprint(),
+        )
+
+    @property
+    def _missing(self) -> int | None:
+        if self._total is None or self._is_open:
+            return None
+        return max(0, self._total - len(self._users))
+
+    async def _read_numbered(self, concurrency: int) -> None:
+        """Reads the pages behind the first one by their numbers."""
+        if self._total is None:
             # A list of links ends where a page has none.
             self._is_open = not self._api.next
         else:
             # Users may be added meanwhile; a service that names more each time has no end.
-            self._trusted = 2 * self.total
+            self._trusted = 2 * self._total
         await _at_once(concurrency, self._pages)
         while self._looks_further():
             known = len(self._users)
             await self._page(self._take())
             beyond = (self._next - 1) * self._step
             if len(self._users) > known:
-                self._is_open = beyond >= min(self.total or 0, self._trusted)
+                self._is_open = beyond >= min(self._total or 0, self._trusted)
             await _at_once(concurrency, self._pages)
 
     def _looks_further(self) -> bool:
@@ -436,21 +495,21 @@ class _Reading:
         The total may be too low. A page that is shorter than others is the last one, and so is a
         single one that is shorter than asked for.
         """
-        is_short = self._last_users < (self._page_size if self.pages == 1 else self._step)
+        is_short = self._last_users < (self._page_size if self._pages_read == 1 else self._step)
         return not (
             is_short
             or self._is_open
-            or self.missing
-            or self.total is None
+            or self._missing
+            or self._total is None
             or self._next > self._end
         )
 
     async def _follow(self, link: str) -> None:
         """Reads one page after the other, each by the link on the one before."""
         followed = set()
-        while link and not self.again:
+        while link and not self._again:
             if link in followed:
-                self.again = "the links to the next page lead in a circle"
+                self._again = "the links to the next page lead in a circle"
                 return
             followed.add(link)
             link = await self._page(self._take(), link)
@@ -462,7 +521,7 @@ class _Reading:
             self._tell()
 
     def _is_expected(self) -> bool:
-        return self._next * self._step < min(self.total or 0, self._trusted)
+        return self._next * self._step < min(self._total or 0, self._trusted)
 
     def _take(self) -> int:
         self._next += 1
@@ -488,28 +547,28 @@ class _Reading:
             return ""
         page = _parse(reply, api, None if link or is_beyond else position)
         if page.total is not None:
-            self.total = max(self.total or 0, page.total)
+            self._total = max(self._total or 0, page.total)
         name = "another link" if link else f"`{api.page_parameter}={position}`"
         self._add(page.users, number, name)
         return self._absolute(reply, page.next) if page.next else ""
 
     def _is_within(self, number: int) -> bool:
         """Says whether a page is one of those that the total speaks of."""
-        return self.total is not None and number * self._step < self.total
+        return self._total is not None and number * self._step < self._total
 
     def _add(self, users: Sequence[Any], number: int, name: str) -> None:
         if not users:
             self._end = min(self._end, number)
             return
-        self.pages += 1
+        self._pages_read += 1
         if number >= self._last_number:
             self._last_number, self._last_users = number, len(users)
         added = [self._users.add(user) for user in users]
         keys = [key for key, _ in added if key != ""]
-        self.repeated.update(key for key, is_known in added if is_known)
-        self.repeated_on_a_page |= len(set(keys)) < len(keys)
-        if keys and (earlier := self._seen.setdefault(hash(tuple(keys)), name)) != name:
-            self.again = f"{name} brought the same page twice: the users of {earlier}"
+        self._repeated.update(key for key, is_known in added if is_known)
+        self._repeated_on_a_page |= len(set(keys)) < len(keys)
+        if keys and (earlier := self._seen.setdefault(hash(frozenset(keys)), name)) != name:
+            self._again = f"{name} brought the same page twice: the users of {earlier}"
             self._end = 0
 
     def _below_base(self, link: str) -> tuple[str, dict[str, str | int]]:
@@ -540,7 +599,7 @@ class _Reading:
     def _tell(self) -> None:
         if time.monotonic() - self._told > _PROGRESS_SECONDS:
             self._told = time.monotonic()
-            of = "" if self.total is None or self._is_open else f" of {self.total:,}"
+            of = "" if self._total is None or self._is_open else f" of {self._total:,}"
             self._log(f"{len(self._users):,}{of} users so far.")
 
 

@@ -229,6 +229,16 @@ def test_more_than_a_few_events_of_unknown_titles_warn(service, landing):
     assert "Elsewhere" in str(found.metadata["titles watched most"].value)
 
 
+def test_users_with_one_address_warn_and_are_not_shown(service, landing):
+    users = [ott_user(1), ott_user(2, email="PERSON1@mail.example"), ott_user(3, email="")]
+    arrive_ott(landing, SECOND, titles=[ott_title("A")], users=users, views=views_of(SECOND, "A"))
+    found = evaluations(service.run(SECOND, job=DAILY))["silver/ott_users", "shared_addresses"]
+    assert not found.passed
+    assert found.severity == dg.AssetCheckSeverity.WARN
+    assert found.metadata["users"].value == 2
+    assert "person1" not in str(found).casefold()
+
+
 def test_on_the_sample_tastes_recommend_better_than_popularity(tmp_path, instance):
     platform = Platform(load(data_dir=tmp_path), instance)
     select = [

@@ -334,14 +334,22 @@ class TestRepetitions:
         assert "the list repeats 2 ids (withheld: personal)" in message
         assert "none of its pages" not in message
 
-    def test_of_the_first_page_are_reported_as_that(self, service, tmp_path):
+    def test_of_ids_on_other_pages_are_reported_as_that_without_a_total(self, server, tmp_path):
+        service = serve(server, "randomuser")
+        service.users[14] = service.users[2]
+        message = refused(service, tmp_path, PermanentSourceError)
+        assert "the list repeats 1 id (withheld: personal)" in message
+
+    @pytest.mark.parametrize("is_shuffled", [True, False])
+    def test_of_the_first_page_are_reported_as_that(self, service, tmp_path, is_shuffled):
         first = service.users[:10]
         service.links = False
 
         def cached(page: Any, _: int) -> Any:
+            turn = len(service.requests) if is_shuffled else 0
             for name in ("users", "data", "results"):
                 if name in page:
-                    page[name] = first
+                    page[name] = first[turn:] + first[:turn]
             page.pop("page", None)
             page.pop("skip", None)
             page.get("info", {}).pop("page", None)

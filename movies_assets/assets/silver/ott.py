@@ -308,8 +308,33 @@ class SilverOttUsers(Contract):
         )
 
 
+def shared_addresses_check(table: Table) -> Check:
+    """Build the check that no two users have one e-mail address."""
+
+    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+        (found,) = rows.fetch(
+            "SELECT count(*) AS addresses, coalesce(sum(users), 0)::BIGINT AS users FROM (SELECT "
+            f"count(*) AS users FROM {table.name} WHERE email IS NOT NULL GROUP BY email "
+            "HAVING count(*) > 1)"
+        )
+        return verdict(
+            {"e-mail addresses of several users": found["addresses"]},
+            metadata={"users": found["users"]},
+            severity=dg.AssetCheckSeverity.WARN,
+            advice="Each of the users is counted by the id. Ask the service whether they are one "
+            "person; to forget that person, name all of the ids.",
+        )
+
+    return Check(
+        name="shared_addresses",
+        description="No e-mail address, compared without case, belongs to several users (warns).",
+        evaluate=evaluate,
+    )
+
+
 @mirror(
     contract=SilverOttUsers,
+    checks=(shared_addresses_check,),
     refines=of_row(source="bronze.ott_users", reads="newest"),
     # Files that arrive are read also before users were ever fetched.
     optional=("bronze.ott_users",),

@@ -135,23 +135,21 @@ class SilverOttTitles(Contract):
 def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
     """Type and clean the catalogue."""
     rows = bronze_ott_titles
-    # In steps, each a column that begins with an underscore: as one expression the texts would be
-    # cleaned anew wherever they are used, and 584 rows took more than 192 MB.
+    file = rows["_source"]
+    # As a step of its own: as one expression the texts would be cleaned anew wherever they are
+    # used, and 584 rows took more than 192 MB.
     rows = rows.mutate(
         _title=tidy(rows.title),
         _genre=known(rows.genre),
-        _name=title_name(rows.title),
         **{f"_{field}": known(rows[field]) for field in ("premiere", "added_date", "imdb_score")},
-        # What did not fit its column's type when the file was read.
         **{f"_{field}": known(rescued(rows, field)) for field in ("runtime", "views")},
-    ).view()
-    file = rows["_source"]
-    rows = rows.mutate(
-        _premiere_day=day(rows["_premiere"], file),
-        _added_day=day(rows["_added_date"], file),
-        _minutes=ibis.coalesce(rows.runtime.nullif(0), minutes(rows["_runtime"], file)),
-        _score=score(rows["_imdb_score"]),
-        _total=ibis.coalesce(rows.views, whole(rows["_views"], file=file)),
+        _name=title_name(rows.title),
+        _premiere_day=day(rows.premiere, file),
+        _added_day=day(rows.added_date, file),
+        # Whole numbers that do not fit their column's type when the file is read are rescued.
+        _minutes=ibis.coalesce(rows.runtime.nullif(0), minutes(rescued(rows, "runtime"), file)),
+        _score=score(rows.imdb_score),
+        _total=ibis.coalesce(rows.views, whole(rescued(rows, "views"), file=file)),
     ).view()
     undated = rows["_premiere_day"].cast("string").fill_null("undated")
     return rows.select(
@@ -279,10 +277,9 @@ def ott_users(bronze_ott_users: ir.Table) -> ir.Table:
     rows = rows.mutate(
         _user_id=ibis.coalesce(rows.user_id, whole(rescued(rows, "user_id"))),
         _email=known(rows.email).lower(),
-        _signup=known(rows.signup_date),
+        _signup_day=day(rows.signup_date, rows["_source"]),
         _genres=known(rows.preferred_genres),
     ).view()
-    rows = rows.mutate(_signup_day=day(rows["_signup"], rows["_source"])).view()
     return rows.select(
         "arrived_date",
         "source_row",
@@ -296,7 +293,7 @@ def ott_users(bronze_ott_users: ir.Table) -> ir.Table:
         **accounted(
             rows,
             user_id=(rescued(rows, "user_id"), rows["_user_id"]),
-            signup_date=(rows["_signup"], rows["_signup_day"]),
+            signup_date=(known(rows.signup_date), rows["_signup_day"]),
         ),
     )
 

@@ -73,6 +73,12 @@ CLOCK = (
     r"((?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?: ?[ap]m)?"
     r"(?: ?(?:z|utc|gmt))?(?: ?[+-][0-9]{2}(?::?[0-9]{2})?)?)$"
 )
+# Longer words first.
+MONTHS_IN_WORDS = {
+    **{name.lower(): f"@{number:02}" for number, name in enumerate(MONTHS, 1)},
+    "sept": "@09",
+    **{name[:3].lower(): f"@{number:02}" for number, name in enumerate(MONTHS, 1)},
+}
 _GAP = "[ ,./-]"
 # From a spelling to year-month-day; `(t.*)?` is the time of day, if there is one.
 SPELLINGS_OF_DAYS = (
@@ -83,13 +89,11 @@ SPELLINGS_OF_DAYS = (
     (r"^([12][0-9]{3})([01][0-9])([0-3][0-9])(t.*)?$", r"\1-\2-\3\4"),
     (rf"^{_MONTH}[-./ ]{_LATE_DAY}[-./ ]{_SHORT_OR_LONG_YEAR}(t.*)?$", r"\3-\1-\2\4"),
     (rf"^{_LATE_DAY}[-./ ]{_MONTH}[-./ ]([0-9]{{4}}|3[2-9]|[4-9][0-9])(t.*)?$", r"\3-\2-\1\4"),
-    *(
-        (rf"^0?{n}[-./ ]0?{n}[-./ ]([0-9]{{4}})(t.*)?$", rf"\1-{n:02}-{n:02}\2")
-        for n in range(1, 13)
-    ),
 )
 # As before, of a text in doubt and the order of its file.
+_DAY_IS_MONTH = "|".join(f"0?{n}[-./ ]0?{n}" for n in range(1, 13))
 ORDERED_DAYS = (
+    (rf"^((?:{_DAY_IS_MONTH})[-./ ][0-9]{{4}}(?:t.*)?)#.*$", r"\1#month"),
     (r"^([0-9]{1,2})[-./ ]([0-9]{1,2})[-./ ]([0-9]{4}|[0-9]{2})(t.*)?#month$", r"\3-\1-\2\4"),
     (r"^([0-9]{1,2})[-./ ]([0-9]{1,2})[-./ ]([0-9]{4}|[0-9]{2})(t.*)?#day$", r"\3-\2-\1\4"),
     (r"#[a-z]*$", ""),
@@ -100,15 +104,19 @@ ORDERED_DAYS = (
 )
 # From 'AM' and 'PM' to 24 hours, and to microseconds, which is all that is stored.
 TO_24_HOURS = (
-    *((rf"t12(:[0-9:.,]*) ?{half}", rf"t{hour}\1") for half, hour in (("am", "00"), ("pm", "12"))),
-    *((rf"t0?{hour}(:[0-9:.,]*) ?pm", rf"t{hour + 12}\1") for hour in range(1, 12)),
-    (r"t((?:0?[0-9]|1[01]):[0-9:.,]*) ?am", r"t\1"),
     (r"t([0-9]):", r"t0\1:"),
+    (r"t((?:0[0-9]|1[0-2]):[0-9:.,]*) ?([ap])m", r"\2\1"),
     (r"[.,]([0-9]{1,6})[0-9]*", r".\1"),
     (r" ?(?:utc|gmt)$", "z"),
     (r" ?(?:utc|gmt)([+-])", r"\1"),
     (r" ", ""),
 )
+HALVES_OF_DAY = {
+    "a12:": "t00:",
+    "p12:": "t12:",
+    **{f"p{hour:02}:": f"t{hour + 12}:" for hour in range(1, 12)},
+    "a": "t",
+}
 
 # Numbers. Blanks and apostrophes only ever separate groups; a comma and a point do that, or begin
 # the decimals.
@@ -230,7 +238,7 @@ def day(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.DateCo
         text: the dates.
         file: the file that each of them is from.
     """
-    order = _by_file(text, file, r"[^\s\p{Z}]", _order_of_dates)
+    order = _by_file(text, file, "[0-9]", _order_of_dates)
     without_time = _replaced(tidy(text).lower(), [(f"(?:t|,? (?:at )?){CLOCK}", "")])
     spelt = _dated(without_time, order).re_extract(ISO_DAY, 0)
     # Engines agree on what '2021-02-30' is; of other spellings each has its own opinion.
@@ -260,7 +268,8 @@ def instant(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.Ti
         (r":0([0-9]{2}z?)$", r":\1"),
         (f"(?:t|,? (?:at )?){CLOCK}", r"t\1"),
     ]
-    spelt = _replaced(_dated(_replaced(tidy(text).lower(), clocks), order), TO_24_HOURS)
+    dated = _dated(_replaced(tidy(text).lower(), clocks), order)
+    spelt = _substituted(_replaced(dated, TO_24_HOURS), HALVES_OF_DAY)
     iso = ibis.ifelse(
         text.re_search(ISO_INSTANT), text, spelt.upper().re_extract(ISO_INSTANT, 0)
     ).re_replace(f"^(?:{ALWAYS}|{NEVER}).*", "")
@@ -271,21 +280,18 @@ def _replaced(text: ir.StringColumn, rules: Iterable[tuple[str, str]]) -> ir.Str
     return reduce(lambda found, rule: found.re_replace(*rule), rules, text)
 
 
+def _substituted(text: ir.StringColumn, parts: Mapping[str, str]) -> ir.StringColumn:
+    return reduce(lambda found, part: found.replace(*part), parts.items(), text)
+
+
 def _dated(text: ir.StringColumn, order: ir.StringValue) -> ir.StringColumn:
     """Return year-month-day of tidy texts in lower case; what is no date stays something else."""
-    months = [
-        (f"({name.lower()}|{name[:3].lower()})[.]?", f"@{number:02}")
-        for number, name in enumerate(MONTHS, 1)
-    ]
     plain = _replaced(
-        text,
+        _substituted(text.re_replace(WEEKDAY, ""), MONTHS_IN_WORDS),
         [
-            (WEEKDAY, ""),
-            ("sept([^e])", r"sep\1"),
-            *months,
             ("([0-9])(?:st|nd|rd|th)( |,|$)", r"\1\2"),
             (" of ", " "),
-            # Without the time between day and year of Unix: 'Sat Sep 25 10:00:00 UTC 2021'.
+            # Unix writes the time between day and year: 'Sat Sep 25 10:00:00 UTC 2021'.
             (r"^(@[0-9]{2} [0-9]{1,2}) ([0-9:]+)(?: (?:utc|gmt))? ([0-9]{4})$", r"\1 \3t\2"),
             *SPELLINGS_OF_DAYS,
         ],
@@ -299,7 +305,7 @@ def _order(texts: ir.StringColumn) -> ir.StringScalar:
 
 
 def _order_of_dates(texts: ir.StringColumn) -> ir.StringScalar:
-    """Return the same, or that all texts are serial numbers."""
+    """Return the same, or that all texts with a digit are serial numbers."""
     return ibis.ifelse(texts.re_search(SERIAL).all(), "serial", _order(texts))
 
 
@@ -442,14 +448,14 @@ def _clock_minutes(text: ir.StringColumn, file: ir.StringColumn | None) -> ir.Fl
     """Read hours, minutes and seconds as minutes; numbers without a unit are NULL."""
     shown = _by_file(text, file, MINUTES_AND_SECONDS, lambda _: ibis.literal("seconds"))
     spelt = _replaced(
-        text.lower(), [(HOURS_MINUTES_AND_SECONDS, r"\1h\2m\3s"), (HOURS_AND_MINUTES, r"\1:\2#")]
+        text.lower(), [(HOURS_MINUTES_AND_SECONDS, r"\1h\2m\3s"), (HOURS_AND_MINUTES, r"\1h\2m")]
     )
-    spelt = _replaced(spelt + shown, [(r"^([0-9]+):([0-9]+)#$", r"\1h\2m"), ("seconds$", "")])
     hours, whole_minutes, seconds = (spelt.re_extract(UNITS_OF_TIME, part) for part in (1, 2, 3))
     read = _or_zero(hours) * 60 + _or_zero(whole_minutes) + _or_zero(seconds) / 60
-    # A text without any unit has no time.
-    return ibis.ifelse(
-        spelt.re_extract(UNITS_OF_TIME, 0).re_search("[0-9]"), read, ibis.null("float64")
+    return ibis.cases(
+        (text.re_search(HOURS_AND_MINUTES) & (shown == "seconds"), None),
+        # A text without any unit has no time.
+        (spelt.re_extract(UNITS_OF_TIME, 0).re_search("[0-9]"), read),
     )
 
 

@@ -350,7 +350,7 @@ class TestTitles:
         assert [rules for _, _, rules in found] == [
             "show_id: required",
             "type: required; type_flag: required",
-            "date_added: wrong type",
+            "date_added: not a date",
             "date_added: from 1997 to 366 days after the arrival",
             "duration_minutes: greater_than_or_equal_to(0)",
             "show_id: required; type: required; type_flag: required; 1 field, not 9",

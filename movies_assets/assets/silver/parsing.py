@@ -71,7 +71,15 @@ SERIAL_BEGINS = ibis.date("1899-12-30")
 WEEKDAY = r"^(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?[.,]* "
 CLOCK = (
     r"((?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?: ?[ap]m)?"
-    r"(?: ?(?:z|utc|gmt))?(?: ?[+-][0-9]{2}(?::?[0-9]{2})?)?)$"
+    r"(?: ?(?:z|utc|gmt))?(?: ?[+-][0-9]{2}(?::?[0-9]{2})?)?)"
+)
+DAY_AND_CLOCK = rf"^([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})(?:t{CLOCK})?$"
+SPELLINGS_OF_CLOCKS = (
+    (r"^([0-9]{8})t([0-9]{2})([0-9]{2})([0-9]{2})(z?)$", r"\1t\2:\3:\4\5"),
+    (r"^([0-9]{8})t([0-9]{2})([0-9]{2})(z?)$", r"\1t\2:\3\4"),
+    (f"(?:t|,? (?:at )?){CLOCK}$", r"t\1"),
+    # Unix writes the time between day and year: 'Sat Sep 25 10:00:00 UTC 2021'.
+    (r" ([0-9]{1,2}:[0-9:]+)(?: (?:utc|gmt))? ([0-9]{4})$", r" \2t\1"),
 )
 # Longer words first.
 MONTHS_IN_WORDS = {
@@ -80,27 +88,35 @@ MONTHS_IN_WORDS = {
     **{name[:3].lower(): f"@{number:02}" for number, name in enumerate(MONTHS, 1)},
 }
 _GAP = "[ ,./-]"
-# From a spelling to year-month-day; `(t.*)?` is the time of day, if there is one.
+# From a spelling to year-month-day behind '=', which no other spelling has; `(t.*)?` is the time of
+# day, if there is one.
 SPELLINGS_OF_DAYS = (
-    (rf"^([0-9]{{1,2}}){_GAP}*@([0-9]{{2}}){_GAP}*'?([0-9]{{4}}|[0-9]{{2}})(t.*)?$", r"\3-\2-\1\4"),
-    (rf"^@([0-9]{{2}}){_GAP}*([0-9]{{1,2}}){_GAP}+'?([0-9]{{4}}|[0-9]{{2}})(t.*)?$", r"\3-\1-\2\4"),
-    (rf"^([0-9]{{4}}){_GAP}*@([0-9]{{2}}){_GAP}*([0-9]{{1,2}})(t.*)?$", r"\1-\2-\3\4"),
-    (r"^([0-9]{4})[-./ ]([0-9]{1,2})[-./ ]([0-9]{1,2})(t.*)?$", r"\1-\2-\3\4"),
-    (r"^([12][0-9]{3})([01][0-9])([0-3][0-9])(t.*)?$", r"\1-\2-\3\4"),
-    (rf"^{_MONTH}[-./ ]{_LATE_DAY}[-./ ]{_SHORT_OR_LONG_YEAR}(t.*)?$", r"\3-\1-\2\4"),
-    (rf"^{_LATE_DAY}[-./ ]{_MONTH}[-./ ]([0-9]{{4}}|3[2-9]|[4-9][0-9])(t.*)?$", r"\3-\2-\1\4"),
+    (
+        rf"^([0-9]{{1,2}}){_GAP}*@([0-9]{{2}}){_GAP}*'?([0-9]{{4}}|[0-9]{{2}})(t.*)?$",
+        r"=\3-\2-\1\4",
+    ),
+    (
+        rf"^@([0-9]{{2}}){_GAP}*([0-9]{{1,2}}){_GAP}+'?([0-9]{{4}}|[0-9]{{2}})(t.*)?$",
+        r"=\3-\1-\2\4",
+    ),
+    (rf"^([0-9]{{4}}){_GAP}*@([0-9]{{2}}){_GAP}*([0-9]{{1,2}})(t.*)?$", r"=\1-\2-\3\4"),
+    (r"^([0-9]{4})[-./ ]([0-9]{1,2})[-./ ]([0-9]{1,2})(t.*)?$", r"=\1-\2-\3\4"),
+    (r"^([12][0-9]{3})([01][0-9])([0-3][0-9])(t.*)?$", r"=\1-\2-\3\4"),
+    (rf"^{_MONTH}[-./ ]{_LATE_DAY}[-./ ]{_SHORT_OR_LONG_YEAR}(t.*)?$", r"=\3-\1-\2\4"),
+    (rf"^{_LATE_DAY}[-./ ]{_MONTH}[-./ ]([0-9]{{4}}|3[2-9]|[4-9][0-9])(t.*)?$", r"=\3-\2-\1\4"),
 )
 # As before, of a text in doubt and the order of its file.
 _DAY_IS_MONTH = "|".join(f"0?{n}[-./ ]0?{n}" for n in range(1, 13))
 ORDERED_DAYS = (
     (rf"^((?:{_DAY_IS_MONTH})[-./ ][0-9]{{4}}(?:t.*)?)#.*$", r"\1#month"),
-    (r"^([0-9]{1,2})[-./ ]([0-9]{1,2})[-./ ]([0-9]{4}|[0-9]{2})(t.*)?#month$", r"\3-\1-\2\4"),
-    (r"^([0-9]{1,2})[-./ ]([0-9]{1,2})[-./ ]([0-9]{4}|[0-9]{2})(t.*)?#day$", r"\3-\2-\1\4"),
+    (r"^([0-9]{1,2})[-./ ]([0-9]{1,2})[-./ ]([0-9]{4}|[0-9]{2})(t.*)?#month$", r"=\3-\1-\2\4"),
+    (r"^([0-9]{1,2})[-./ ]([0-9]{1,2})[-./ ]([0-9]{4}|[0-9]{2})(t.*)?#day$", r"=\3-\2-\1\4"),
     (r"#[a-z]*$", ""),
-    (rf"^([0-{LAST_SHORT_YEAR // 10 - 1}][0-9]|{LAST_SHORT_YEAR})-", r"20\1-"),
-    (r"^([0-9]{2})-", r"19\1-"),
-    (r"^([0-9]{4})-([0-9])-", r"\1-0\2-"),
-    (r"^([0-9]{4}-[0-9]{2})-([0-9])(t|$)", r"\1-0\2\3"),
+    (rf"^=([0-{LAST_SHORT_YEAR // 10 - 1}][0-9]|{LAST_SHORT_YEAR})-", r"=20\1-"),
+    (r"^=([0-9]{2})-", r"=19\1-"),
+    (r"^=([0-9]{4})-([0-9])-", r"=\1-0\2-"),
+    (r"^=([0-9]{4}-[0-9]{2})-([0-9])(t|$)", r"=\1-0\2\3"),
+    ("^=", ""),
 )
 # From 'AM' and 'PM' to 24 hours, and to microseconds, which is all that is stored.
 TO_24_HOURS = (
@@ -169,8 +185,8 @@ DECIMAL = r"^-?[0-9]{0,15}(?:[.][0-9]{1,15})?$"
 SCORE = rf"^{_PAD}([0-9]{{1,2}}(?:[.,][0-9]{{1,15}})?){_PAD}(?:/ ?10)?{_PAD}$"
 YEAR = rf"^{_PAD}([0-9]{{1,4}})(?:[.,]0{{1,2}})?{_PAD}$"
 ZERO = rf"^{_PAD}0+(?:[.,]0+)?{_PAD}(?:/ ?10)?{_PAD}$"
-# '1.2M' and '1e3'.
-ROUNDED = r"(?i)[0-9] ?(?:k|m|b|bn|mio|mrd|thousand|million|billion|e[+-]?[0-9]+)\s*$"
+# As in 1.2M.
+ROUNDED = r"(?i)[0-9] ?(?:k|m|b|bn|mio|mrd|thousand|million|billion)\s*$"
 FRACTION = rf"^{_PAD}{_SIGN}[0-9]+[.,:][0-9]+(?:[:][0-9]+)?{_PAD}$"
 MINUTES = " ?(?:m|mins?|minutes?)[.]?"
 HOURS_AND_MINUTES = rf"^{_PAD}([01]?[0-9]|2[0-3]):([0-5][0-9]){_PAD}$"
@@ -239,8 +255,7 @@ def day(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.DateCo
         file: the file that each of them is from.
     """
     order = _by_file(text, file, "[0-9]", _order_of_dates)
-    without_time = _replaced(tidy(text).lower(), [(f"(?:t|,? (?:at )?){CLOCK}", "")])
-    spelt = _dated(without_time, order).re_extract(ISO_DAY, 0)
+    spelt = _dated(tidy(text).lower(), order).re_extract(DAY_AND_CLOCK, 1)
     # Engines agree on what '2021-02-30' is; of other spellings each has its own opinion.
     read = ibis.ifelse(text.re_search(ISO_DAY), text, spelt).try_cast("date")
     serial = ibis.ifelse(
@@ -263,12 +278,7 @@ def instant(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.Ti
         file: the file that each of them is from.
     """
     order = _by_file(text, file, f"{MONTH_FIRST}|{DAY_FIRST}", _order)
-    clocks = [
-        (r"^([0-9]{8})t([0-9]{2})([0-9]{2})(?:([0-9]{2})(?:[.][0-9]+)?)?(z?)$", r"\1t\2:\3:0\4\5"),
-        (r":0([0-9]{2}z?)$", r":\1"),
-        (f"(?:t|,? (?:at )?){CLOCK}", r"t\1"),
-    ]
-    dated = _dated(_replaced(tidy(text).lower(), clocks), order)
+    dated = _dated(tidy(text).lower(), order)
     spelt = _substituted(_replaced(dated, TO_24_HOURS), HALVES_OF_DAY)
     iso = ibis.ifelse(
         text.re_search(ISO_INSTANT), text, spelt.upper().re_extract(ISO_INSTANT, 0)
@@ -287,12 +297,10 @@ def _substituted(text: ir.StringColumn, parts: Mapping[str, str]) -> ir.StringCo
 def _dated(text: ir.StringColumn, order: ir.StringValue) -> ir.StringColumn:
     """Return year-month-day of tidy texts in lower case; what is no date stays something else."""
     plain = _replaced(
-        _substituted(text.re_replace(WEEKDAY, ""), MONTHS_IN_WORDS),
+        _substituted(_replaced(text, [(WEEKDAY, ""), *SPELLINGS_OF_CLOCKS]), MONTHS_IN_WORDS),
         [
             ("([0-9])(?:st|nd|rd|th)( |,|$)", r"\1\2"),
             (" of ", " "),
-            # Unix writes the time between day and year: 'Sat Sep 25 10:00:00 UTC 2021'.
-            (r"^(@[0-9]{2} [0-9]{1,2}) ([0-9:]+)(?: (?:utc|gmt))? ([0-9]{4})$", r"\1 \3t\2"),
             *SPELLINGS_OF_DAYS,
         ],
     )
@@ -394,8 +402,8 @@ def whole(
         behind: pattern, in lower case, of the unit that follows the number.
         file: the file that each of them is from.
     """
-    mark = _mark(text, file, SHOWS_OF_WHOLE)
-    digits = _digits(_without_unit(text, behind), mark).re_replace(r"[.]0+$", "")
+    bare = _without_unit(text, behind)
+    digits = _digits(bare, _mark(bare, file, SHOWS_OF_WHOLE)).re_replace(r"[.]0+$", "")
     return digits.re_extract(INTEGER, 0).nullif("").cast("int64")
 
 
@@ -557,7 +565,9 @@ def _reason(raw: ir.Value, read: ir.Value) -> ir.StringValue:
             (text.re_search(FRACTION) & wanted.is_integer(), "not a whole number"),
             else_="not a number",
         )
-    return ibis.literal("neither 0 nor 1" if wanted.is_boolean() else "wrong type")
+    if wanted.is_array():
+        return ibis.literal("not a list")
+    return ibis.literal("neither 0 nor 1" if wanted.is_boolean() else "not readable")
 
 
 def accounted(

@@ -350,7 +350,7 @@ def _select_file(table: Table, pipe: Pipe, run_id: str) -> str:
         for name, type_ in columns.items()
     ]
     problems = ", ".join(
-        f"CASE WHEN {wrong} THEN '{n}: wrong type' END" for n, wrong in misread.items()
+        f"CASE WHEN {wrong} THEN '{n}: not a number' END" for n, wrong in misread.items()
     )
     line = ", ".join(f"coalesce({name}, '{NULL}')" for name in columns)
     # Texts are put together for wrong lines only: for 12 million sound ones that took 9 s.

@@ -452,7 +452,8 @@ def broken_rules(table: ir.Table, contract: type[Contract]) -> ir.StringColumn:
     """Name the rules that a row breaks, separated by `; `; empty where it keeps them all."""
     names = [ibis.ifelse(rule.holds(table), ibis.null(str), rule.name) for rule in contract.rules()]
     if UNPARSED in table.columns:
-        names.append(ibis.ifelse(table[UNPARSED] == "", ibis.null(str), table[UNPARSED]))
+        # First, since a value that could not be read is the reason why it is missing.
+        names.insert(0, ibis.ifelse(table[UNPARSED] == "", ibis.null(str), table[UNPARSED]))
     joined: ir.StringColumn = ibis.array(names).join("; ").fill_null("")
     return joined
 

@@ -141,12 +141,13 @@ def test_types_have_a_flag(title, received, flag):
         ("2024-2-29", date(2024, 2, 29)),
         *[(f"{date(2000, n, 1):%B} 1, 2000", date(2000, n, 1)) for n in range(1, 13)],
         ("2/29/2023", None),
-        ("13/1/2020", None),
+        ("13/1/2020", date(2020, 1, 13)),
+        ("13/13/2020", None),
         ("0/1/2020", None),
         ("9/9/19", None),
         ("Marching 5, 2018", None),
-        ("25 September 2021", None),
-        ("2021-09-25T00:00:00", None),
+        ("25 September 2021", date(2021, 9, 25)),
+        ("2021-09-25T00:00:00", date(2021, 9, 25)),
         ("soon", None),
         ("", None),
         (None, None),
@@ -159,7 +160,13 @@ def test_days_are_read_in_every_spelling(connection, text, read):
 
 @pytest.mark.parametrize(
     ("text", "broken"),
-    [("soon", "date_added: wrong type"), ("2/30/2020", "date_added: wrong type"), (" ", "")],
+    [
+        ("soon", "date_added: not a date"),
+        ("2/30/2020", "date_added: not a date"),
+        ("2/3/2020", "date_added: day and month in doubt"),
+        ("0001-01-01T00:00:00", ""),
+        (" ", ""),
+    ],
 )
 def test_a_date_that_says_something_unreadable_is_named(title, text, broken):
     row = title(date_added=text)
@@ -343,7 +350,7 @@ class TestTitles:
         assert [rules for _, _, rules in found] == [
             "show_id: required",
             "type: required; type_flag: required",
-            "date_added: wrong type",
+            "date_added: not a date",
             "date_added: from 1997 to 366 days after the arrival",
             "duration_minutes: greater_than_or_equal_to(0)",
             "show_id: required; type: required; type_flag: required; 1 field, not 9",

@@ -57,7 +57,7 @@ def one(read: Callable[..., list[Row]]) -> Callable[..., Row]:
     """Return what becomes of one row, of which columns are given."""
     sound = {
         "titles": {"title": "A", "premiere": "2019-08-05"},
-        "views": {"user_id": 1, "title": "A", "watched_at": "2025-10-30T20:15:00Z", "minutes": 9},
+        "views": {"user_id": 1, "title": "A", "watched_at": "2025-10-30T20:15:00Z", "minutes": "9"},
         "users": {"user_id": 1},
     }
 
@@ -101,7 +101,7 @@ def test_titles_are_compared_without_case_accents_punctuation_and_spaces(one, ti
         ("August 5, 2019", date(2019, 8, 5)),
         ("April 5. 2018", date(2018, 4, 5)),
         ("2018-04-05", date(2018, 4, 5)),
-        ("4/5/2018", date(2018, 4, 5)),
+        ("4/15/2018", date(2018, 4, 15)),
     ],
 )
 def test_premieres_are_read_in_each_spelling(one, text, day):
@@ -123,7 +123,7 @@ def test_a_title_that_is_called_nothing_keeps_its_name(one):
 
 @pytest.mark.parametrize("text", ["soon", "February 30, 2019", "2019"])
 def test_a_premiere_that_cannot_be_read_is_refused(one, text):
-    assert one("titles", premiere=text)["broken"] == "premiere: wrong type"
+    assert one("titles", premiere=text)["broken"] == "premiere: not a date"
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,13 @@ def test_genres_stand_once_each_in_order_and_lower_case(one, text, genres):
         ({"_rescued_data": rescue(runtime="95 min")}, "runtime_minutes", 95),
         ({"_rescued_data": rescue(runtime="95.0")}, "runtime_minutes", 95),
         ({"_rescued_data": rescue(runtime="N/A")}, "runtime_minutes", None),
-        ({"imdb_score": 7.5}, "imdb_score", 7.5),
-        ({"_rescued_data": rescue(imdb_score="7,5")}, "imdb_score", 7.5),
-        ({"_rescued_data": rescue(imdb_score="n/a")}, "imdb_score", None),
+        ({"imdb_score": "7.5"}, "imdb_score", 7.5),
+        ({"imdb_score": "7,5"}, "imdb_score", 7.5),
+        ({"imdb_score": "n/a"}, "imdb_score", None),
+        ({"imdb_score": "0.0"}, "imdb_score", None),
+        ({"imdb_score": "7.5/10"}, "imdb_score", 7.5),
+        ({"runtime": 0}, "runtime_minutes", None),
+        ({"_rescued_data": rescue(runtime="1h 29m")}, "runtime_minutes", 89),
         ({"_rescued_data": rescue(views="1,234,567")}, "views", 1_234_567),
         ({"_rescued_data": rescue(views="1.234")}, "views", 1_234),
         ({"_rescued_data": rescue(views="1234.0")}, "views", 1_234),
@@ -165,17 +169,20 @@ def test_numbers_are_read_in_each_spelling(one, columns, column, value):
 @pytest.mark.parametrize(
     ("columns", "rule"),
     [
-        ({"runtime": 0}, "runtime_minutes: greater_than_or_equal_to(1)"),
+        ({"runtime": -1}, "runtime_minutes: greater_than_or_equal_to(1)"),
         ({"runtime": 4000}, "runtime_minutes: less_than_or_equal_to(1440)"),
-        ({"imdb_score": 11.0}, "imdb_score: less_than_or_equal_to(10)"),
-        ({"imdb_score": 0.0}, "imdb_score: greater_than_or_equal_to(1)"),
+        ({"imdb_score": "11.0"}, "imdb_score: less_than_or_equal_to(10)"),
+        ({"imdb_score": "0.5"}, "imdb_score: greater_than_or_equal_to(1)"),
         ({"views": -1}, "views: greater_than_or_equal_to(0)"),
         ({"premiere": "1800-01-01"}, "premiere: from 1870 to 5 years after arrival"),
         ({"premiere": "2035-01-01"}, "premiere: from 1870 to 5 years after arrival"),
-        ({"_rescued_data": rescue(runtime="long")}, "runtime: wrong type"),
-        ({"_rescued_data": rescue(imdb_score="good")}, "imdb_score: wrong type"),
-        ({"_rescued_data": rescue(views="many")}, "views: wrong type"),
-        ({"added_date": "then"}, "added_date: wrong type"),
+        ({"_rescued_data": rescue(runtime="long")}, "runtime: not a number"),
+        ({"imdb_score": "good"}, "imdb_score: not a number"),
+        ({"imdb_score": "75%"}, "imdb_score: a share, not a number"),
+        ({"_rescued_data": rescue(views="many")}, "views: not a number"),
+        ({"_rescued_data": rescue(views="1,000")}, "views: group or decimal mark in doubt"),
+        ({"_rescued_data": rescue(views="1.2M")}, "views: rounded"),
+        ({"added_date": "then"}, "added_date: not a date"),
     ],
 )
 def test_values_out_of_range_or_of_another_type_are_refused(one, columns, rule):
@@ -196,6 +203,7 @@ def test_a_title_without_a_name_is_refused(one, title):
         ("2025-10-30T20:15:00Z", datetime(2025, 10, 30, 20, 15, tzinfo=UTC)),
         ("2025-10-30 20:15:00", datetime(2025, 10, 30, 20, 15, tzinfo=UTC)),
         (" 2025-10-30T20:15 ", datetime(2025, 10, 30, 20, 15, tzinfo=UTC)),
+        ("30.10.2025 20:15", datetime(2025, 10, 30, 20, 15, tzinfo=UTC)),
         ("2025-10-30T20:15:00.5+02:00", datetime(2025, 10, 30, 18, 15, 0, 500_000, tzinfo=UTC)),
     ],
 )
@@ -203,9 +211,9 @@ def test_instants_are_read_in_utc(one, text, instant):
     assert one("views", watched_at=text)["watched_at"] == instant
 
 
-@pytest.mark.parametrize("text", ["30.10.2025 20:15", "2025-10-30", "2025-10-30T25:00:00Z", "now"])
+@pytest.mark.parametrize("text", ["30.30.2025 20:15", "2025-10-30", "2025-10-30T25:00:00Z", "now"])
 def test_an_instant_that_cannot_be_read_is_refused(one, text):
-    assert "watched_at: wrong type" in one("views", watched_at=text)["broken"]
+    assert "watched_at: not a date and time" in one("views", watched_at=text)["broken"]
 
 
 @pytest.mark.parametrize(
@@ -215,9 +223,10 @@ def test_an_instant_that_cannot_be_read_is_refused(one, text):
         ({"user_id": 0}, NO_ID),
         ({"title": None}, "title_name: required; title: required"),
         ({"watched_at": None}, "watched_at: required"),
-        ({"minutes": -1.0}, "minutes: greater_than_or_equal_to(0)"),
-        ({"minutes": 1441.0}, "minutes: less_than_or_equal_to(1440)"),
-        ({"minutes": None, "_rescued_data": rescue(minutes="all")}, "minutes: wrong type"),
+        ({"minutes": "-1.0"}, "minutes: greater_than_or_equal_to(0)"),
+        ({"minutes": "1441.0"}, "minutes: less_than_or_equal_to(1440)"),
+        ({"minutes": "all"}, "minutes: not a number"),
+        ({"minutes": "1,234"}, "minutes: group or decimal mark in doubt"),
         (
             {"watched_at": "2025-11-01T00:00:00Z"},
             "watched_at: at most 1 day after the arrival",
@@ -297,6 +306,8 @@ def test_an_event_shows_how_it_was_received(one):
          ["drama", "science fiction"]),
         ({"preferred_genres": None}, "preferred_genres", []),
         ({"country": "-"}, "country", None),
+        ({"country": "NA"}, "country", "NA"),
+        ({"country": "na"}, "country", None),
     ],
 )  # fmt: skip
 def test_users_are_cleaned(one, columns, column, value):
@@ -312,7 +323,7 @@ def test_users_are_cleaned(one, columns, column, value):
         ({"user_id": -4}, NO_ID),
         ({"email": "nobody"}, "email: str_matches"),
         ({"email": "a@b@c.example"}, "email: str_matches"),
-        ({"signup_date": "never"}, "signup_date: wrong type"),
+        ({"signup_date": "never"}, "signup_date: not a date"),
         ({"signup_date": "2025-12-24"}, "signup_date: from 1990"),
         ({"signup_date": "1980-01-01"}, "signup_date: from 1990"),
     ],

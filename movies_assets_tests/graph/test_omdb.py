@@ -216,8 +216,8 @@ TYPED = [
     ({"Year": 2024}, ("A storm", 2024, None, "movie", "https://x.invalid/1")),
 ]
 BROKEN = [
-    ({"Year": "soon"}, "Year: wrong type"),
-    ({"Year": "99"}, "Year: wrong type"),
+    ({"Year": "soon"}, "Year: not a year"),
+    ({"Year": "99"}, "Year: not a year"),
     ({"Year": "2001–1999"}, "end_year: is not before release_year"),  # noqa: RUF001
     ({"Year": "N/A"}, "release_year: required"),
     ({"Year": None}, "release_year: required"),

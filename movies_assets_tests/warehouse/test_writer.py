@@ -292,7 +292,7 @@ class TestQuarantine:
     def test_a_row_that_could_not_be_read_names_the_field(self, warehouse):
         write(warehouse, REFINED, refined((1, MONDAY, None)))
         assert ask(warehouse, QUARANTINED) == [
-            (MONDAY, "1 None", "guest: required; guest: wrong type")
+            (MONDAY, "1 None", "guest: wrong type; guest: required")
         ]
 
     def test_a_row_that_passes_now_leaves_quarantine(self, warehouse):

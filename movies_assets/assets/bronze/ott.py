@@ -75,7 +75,7 @@ class BronzeOttTitles(FileRows):
     premiere: str = column("Day of its premiere, as received.", nullable=True)
     added_date: str = column("Day on which it was added, as received.", nullable=True)
     runtime: int = column("Running time in minutes.", nullable=True)
-    imdb_score: float = column("Score on IMDb.", nullable=True)
+    imdb_score: str = column("Score on IMDb, as received.", nullable=True)
     views: int = column("Views so far, as the service counts them.", nullable=True)
     language: str = column("Language.", nullable=True)
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
@@ -95,7 +95,7 @@ class BronzeOttViews(FileRows):
     user_id: str = column("The service's id of the user.", nullable=True, personal=True)
     title: str = column("Title that was watched.", nullable=True, compression="dictionary")
     watched_at: str = column("When, as received.", nullable=True)
-    minutes: float = column("How many minutes of it.", nullable=True)
+    minutes: str = column("How many minutes of it, as received.", nullable=True)
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
 
 

@@ -13,7 +13,16 @@ import ibis.expr.types as ir
 import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
-from movies_assets.assets.silver.parsing import accounted, clean, day, rescued, tidy, whole
+from movies_assets.assets.silver.parsing import (
+    accounted,
+    clean,
+    day,
+    minutes,
+    rescued,
+    tidy,
+    whole,
+    year,
+)
 from movies_assets.contracts import Contract, column
 from movies_assets.partitions import netflix_days
 from movies_assets.table import Refinement, Table, Versions, table
@@ -88,41 +97,55 @@ def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
     Where it cannot, it is NULL and its text stays in bronze: it costs no title its row.
     """
     rows = bronze_netflix_titles
-    kind, title, rating = tidy(rows.type), tidy(rows.title), tidy(rows.rating)
-    added = day(rows.date_added)
-    # A duration may stand in the column of the rating.
-    minutes, seasons = whole(rating, MINUTES), whole(rating, SEASONS)
-    rating = ibis.ifelse(minutes.notnull() | seasons.notnull(), ibis.null("string"), rating)
+    # As a step of its own: inlined wherever they are used, the dates would be read many times.
+    rows = rows.mutate(
+        _show_id=ibis.coalesce(rows.show_id, whole(rescued(rows, "show_id"))),
+        _added=day(rows.date_added, rows["_source"]),
+        _minutes=minutes(rescued(rows, "duration_minutes"), rows["_source"]),
+        _rating=tidy(rows.rating),
+        # A duration may stand in the column of the rating.
+        _rated_minutes=whole(rows.rating, MINUTES),
+        _rated_seasons=whole(rows.rating, SEASONS),
+    ).view()
+    kind, title = tidy(rows.type), tidy(rows.title)
+    is_duration = rows["_rated_minutes"].notnull() | rows["_rated_seasons"].notnull()
+    rating = ibis.ifelse(is_duration, ibis.null("string"), rows["_rating"])
     typed = rows.select(
         "arrived_date",
         "source_row",
-        show_id=ibis.coalesce(rows.show_id, whole(rescued(rows, "show_id"))),
+        show_id=rows["_show_id"],
         type=kind,
         type_flag=ibis.ifelse(
             kind.isnull(), ibis.null("int64"), kind.lower().cases(*FLAGS.items(), else_=OTHER)
         ),
         title=title,
         short_title=ibis.coalesce(before(title, ":"), title),
-        date_added=added,
-        release_year=ibis.coalesce(rows.release_year, whole(rescued(rows, "release_year"))),
+        date_added=rows["_added"],
+        release_year=ibis.coalesce(
+            rows.release_year.nullif(0), year(rescued(rows, "release_year"))
+        ),
         rating=rating,
         rating_group=ibis.coalesce(before(rating, "-"), rating),
         duration_minutes=ibis.coalesce(
             rows.duration_minutes,
-            whole(rescued(rows, "duration_minutes"), f"(?:{MINUTES})?"),
-            minutes,
+            rows["_minutes"],
+            rows["_rated_minutes"],
             0,
         ),
         duration_seasons=ibis.coalesce(
             rows.duration_seasons.nullif(0),
             whole(rescued(rows, "duration_seasons"), f"(?:{SEASONS})?").nullif(0),
-            seasons.nullif(0),
+            rows["_rated_seasons"].nullif(0),
             1,
         ),
         description=clean(rows.description),
-        **accounted(rows, date_added=(tidy(rows.date_added), added)),
+        **accounted(
+            rows,
+            show_id=(rescued(rows, "show_id"), rows["_show_id"]),
+            date_added=(tidy(rows.date_added), rows["_added"]),
+        ),
     )
-    return ranked(typed)
+    return ranked(typed.view())
 
 
 def before(text: ir.StringColumn, mark: str) -> ir.StringColumn:
@@ -171,11 +194,13 @@ def _lookup(name: str) -> Table:
         drop_duplicates=True,
     )
     def tidied(rows: ir.Table) -> ir.Table:
+        received = rescued(rows, "show_id")
+        show_id = ibis.coalesce(rows.show_id, whole(received))
         return rows.select(
-            show_id=ibis.coalesce(rows.show_id, whole(rescued(rows, "show_id"))),
+            show_id=show_id,
             value=tidy(rows.value),
             source_row=rows.source_row,
-            **accounted(rows),
+            **accounted(rows, show_id=(received, show_id)),
         )
 
     return tidied

@@ -76,5 +76,5 @@ def omdb_releases(bronze_omdb_releases: ir.Table) -> ir.Table:
         searched_year=rows.release_year,
         result_id=rows.result_id,
         _raw=rows.payload,
-        _unparsed=unparsed(Year=(rows.Year, release_year)),
+        _unparsed=unparsed(Year=(rows.Year, release_year, "not a year")),
     )

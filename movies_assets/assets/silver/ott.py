@@ -16,9 +16,12 @@ from pandera.api.ibis.types import IbisData
 from movies_assets.assets.silver.parsing import (
     accounted,
     day,
+    exact_minutes,
     instant,
-    number,
+    known,
+    minutes,
     rescued,
+    score,
     tidy,
     utc_day,
     whole,
@@ -30,8 +33,6 @@ from movies_assets.table import Refinement, Table, Versions, table
 from movies_assets.user_ids import LONGEST, canonical_column, is_an_id
 
 NAMES = dt.Array(dt.string)
-# What services write where they know nothing.
-NOTHING = ["n/a", "na", "none", "null", "nil", "-", "?", "unknown", "tbd", "\\n"]
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 FIRST_YEAR, YEARS_AHEAD, FIRST_SIGNUP = 1870, 5, 1990
 ALWAYS, NEVER = ibis.date("0001-01-01"), ibis.date("9999-12-31")
@@ -40,8 +41,8 @@ MINUTES_OF_DAY = 1440
 UNMATCHED_SHARE = 0.05
 # Sums of decimals are exact; those of floats depend on the order of their rows.
 EXACT = "decimal(18, 6)"
-GROUPS_OF_DIGITS = r"^[0-9]{1,3}([,.' ][0-9]{3})+$"
-NUMBERS = ("runtime", "imdb_score", "views")
+# What stands for no country, but for Namibia.
+NAMIBIA = "NA"
 # Clocks differ, and a day ends at another hour elsewhere.
 DAYS_AHEAD = 1
 ID_RULE = "user_id: a number, but not a whole one above 0"
@@ -78,23 +79,6 @@ def user_id_of(rows: ir.Table) -> ir.StringColumn:
     """Return the ids of users in their one spelling."""
     # Rows that were stored when ids were numbers keep other spellings among what did not fit.
     return canonical_column(ibis.coalesce(rows.user_id, rescued(rows, "user_id")))
-
-
-def stated(text: ir.StringColumn) -> ir.StringColumn:
-    """Tidy a text, and read what services write for 'nothing' as unknown."""
-    said = tidy(text)
-    return ibis.ifelse(said.lower().isin(NOTHING), ibis.null("string"), said)
-
-
-def decimal(text: ir.StringColumn) -> ir.FloatingColumn:
-    """Read decimal numbers, also with a comma."""
-    return number(text.replace(",", "."))
-
-
-def grouped(text: ir.StringColumn) -> ir.IntegerColumn:
-    """Read whole numbers whose digits stand in groups of three: '1,234,567'; else NULL."""
-    said = ibis.ifelse(text.re_search(GROUPS_OF_DIGITS), text, ibis.null("string"))
-    return whole(said.re_replace("[,.' ]", ""))
 
 
 def title_name(title: ir.StringColumn) -> ir.StringColumn:
@@ -159,23 +143,22 @@ class SilverOttTitles(Contract):
 def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
     """Type and clean the catalogue."""
     rows = bronze_ott_titles
-    # In steps, each a column that begins with an underscore: as one expression the texts would be
-    # cleaned anew wherever they are used, and 584 rows took more than 192 MB.
+    file = rows["_source"]
+    # As a step of its own: as one expression the texts would be cleaned anew wherever they are
+    # used, and 584 rows took more than 192 MB.
     rows = rows.mutate(
         _title=tidy(rows.title),
-        _genre=stated(rows.genre),
+        _genre=known(rows.genre),
+        **{f"_{field}": known(rows[field]) for field in ("premiere", "added_date", "imdb_score")},
+        **{f"_{field}": known(rescued(rows, field)) for field in ("runtime", "views")},
         _name=title_name(rows.title),
-        **{f"_{field}": stated(rows[field]) for field in ("premiere", "added_date")},
-        # What did not fit its column's type when the file was read.
-        **{f"_{field}": stated(rescued(rows, field)) for field in NUMBERS},
-    )
-    rows = rows.mutate(
-        _premiere_day=day(rows["_premiere"]),
-        _added_day=day(rows["_added_date"]),
-        _minutes=ibis.coalesce(rows.runtime, whole(rows["_runtime"], "(?: ?min(?:utes|s)?)?")),
-        _score=ibis.coalesce(rows.imdb_score, decimal(rows["_imdb_score"])),
-        _total=ibis.coalesce(rows.views, grouped(rows["_views"]), whole(rows["_views"])),
-    )
+        _premiere_day=day(rows.premiere, file),
+        _added_day=day(rows.added_date, file),
+        # Whole numbers that do not fit their column's type when the file is read are rescued.
+        _minutes=ibis.coalesce(rows.runtime.nullif(0), minutes(rescued(rows, "runtime"), file)),
+        _score=score(rows.imdb_score),
+        _total=ibis.coalesce(rows.views, whole(rescued(rows, "views"), file=file)),
+    ).view()
     undated = rows["_premiere_day"].cast("string").fill_null("undated")
     return rows.select(
         "arrived_date",
@@ -189,7 +172,7 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
         runtime_minutes=rows["_minutes"],
         imdb_score=rows["_score"],
         views=rows["_total"],
-        language=stated(rows.language),
+        language=known(rows.language),
         **accounted(
             rows,
             premiere=(rows["_premiere"], rows["_premiere_day"]),
@@ -247,23 +230,26 @@ class SilverOttViews(Contract):
 def ott_views(bronze_ott_views: ir.Table) -> ir.Table:
     """Type the events. Titles are named once each: of 50 million events there are thousands."""
     rows = bronze_ott_views
+    rows = rows.mutate(
+        _user_id=user_id_of(rows),
+        _at=instant(rows.watched_at, rows["_source"]),
+        _minutes=exact_minutes(rows.minutes, rows["_source"]),
+    )
     spelt = rows.select(_spelling=rows.title).distinct()
     named = spelt.mutate(_name=title_name(spelt["_spelling"]), _tidied=tidy(spelt["_spelling"]))
     rows = rows.left_join(named, rows.title == named["_spelling"])
-    at, minutes = instant(rows.watched_at), stated(rescued(rows, "minutes"))
-    read_minutes = ibis.coalesce(rows.minutes, decimal(minutes))
     return rows.select(
         "arrived_date",
         "source_row",
         title_name=rows["_name"],
-        user_id=user_id_of(rows),
-        watched_at=at,
+        user_id=rows["_user_id"],
+        watched_at=rows["_at"],
         title=rows["_tidied"],
-        minutes=read_minutes,
+        minutes=rows["_minutes"],
         **accounted(
             rows,
-            watched_at=(stated(rows.watched_at), at),
-            minutes=(minutes, read_minutes),
+            watched_at=(known(rows.watched_at), rows["_at"]),
+            minutes=(known(rows.minutes), rows["_minutes"]),
         ),
     )
 
@@ -346,11 +332,10 @@ def ott_users(bronze_ott_users: ir.Table) -> ir.Table:
     rows = stored.filter(stored.arrived_date == stored.arrived_date.max())
     rows = rows.mutate(
         _user_id=user_id_of(rows),
-        _email=stated(rows.email).lower(),
-        _signup=stated(rows.signup_date),
-        _genres=stated(rows.preferred_genres),
-    )
-    rows = rows.mutate(_signup_day=day(rows["_signup"]))
+        _email=known(rows.email).lower(),
+        _signup_day=day(rows.signup_date, rows["_source"]),
+        _genres=known(rows.preferred_genres),
+    ).view()
     return rows.select(
         "arrived_date",
         "source_row",
@@ -360,8 +345,11 @@ def ott_users(bronze_ott_users: ir.Table) -> ir.Table:
         email=rows["_email"],
         signup_date=rows["_signup_day"],
         preferred_genres=genres_of(rows["_genres"], "|,;/"),
-        country=stated(rows.country),
-        **accounted(rows, signup_date=(rows["_signup"], rows["_signup_day"])),
+        country=known(rows.country, but=[NAMIBIA]),
+        **accounted(
+            rows,
+            signup_date=(known(rows.signup_date), rows["_signup_day"]),
+        ),
     )
 
 

@@ -77,6 +77,7 @@ class BronzeOttTitles(FileRows):
     imdb_score: float = column("Score on IMDb.", nullable=True)
     views: int = column("Views so far, as the service counts them.", nullable=True)
     language: str = column("Language.", nullable=True)
+    release_year: int = column("Year of release.", nullable=True)
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
 
 

@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
+from movies_assets.assets.bronze.ott import KAGGLE
 from movies_assets.assets.silver.names import distinct, identity, spelt
 from movies_assets.assets.silver.parsing import (
     accounted,
@@ -117,6 +118,12 @@ def genres_of(text: ir.StringColumn, separators: str) -> ir.ArrayColumn:
     )
 
 
+def should_have_score(titles: ir.Table) -> ir.BooleanColumn:
+    """Say which titles come from files that know scores."""
+    is_without: ir.BooleanColumn = (titles.edition == KAGGLE.name).fill_null(value=False)
+    return ~is_without
+
+
 def _with_premiere(rows: ir.Table) -> ir.Table:
     """Add `_dated`, which tells apart titles of one name: premiere, else year of release.
 
@@ -196,13 +203,20 @@ class SilverOttTitles(Contract):
     runtime_minutes: int = column(
         "Running time in minutes.", nullable=True, ge=1, le=MINUTES_OF_DAY
     )
-    imdb_score: float = column("Score on IMDb, 1 to 10.", nullable=True, ge=1, le=10, expected=True)
+    imdb_score: float = column(
+        "Score on IMDb, 1 to 10.", nullable=True, ge=1, le=10, expected=should_have_score
+    )
     views: int = column("Views so far, as the service counts them.", nullable=True, ge=0)
     language: str = column(
         "Language, or several.",
         nullable=True,
         compression="dictionary",
         str_length={"max_value": LONGEST_LIST},
+    )
+    edition: str = column(
+        "Edition of the file that it was read from; NULL where none is known.",
+        nullable=True,
+        compression="dictionary",
     )
     arrived_date: dt.Date = column("Day on which this state of it arrived.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
@@ -317,6 +331,7 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
         imdb_score=rows["_score"].nullif(0),
         views=rows["_total"],
         language=stated(rows.language),
+        edition=rows["_edition"],
         **accounted(
             rows,
             premiere=(rows["_premiere"], rows["_premiere_day"]),
@@ -340,15 +355,18 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
 class SilverOttViews(Contract):
     """One row a watch event; one that is delivered again is the same event."""
 
-    user_id: int = column("The service's id of the user.", key=True, ge=1, personal=True)
+    user_id: int = column(
+        "The service's id of the user.", key=True, ge=1, personal=True, expected=True
+    )
     title_name: str = column(
         "The title without case and surplus blanks.", key=True, compression="dictionary"
     )
-    watched_at: Instant = column("When it was watched (UTC).", key=True)
+    watched_at: Instant = column("When it was watched (UTC).", key=True, expected=True)
     title: str = column(
         "Title as the event spells it.",
         compression="dictionary",
         str_length={"max_value": LONGEST_NAME},
+        expected=True,
     )
     minutes: float = column("Minutes watched.", nullable=True, ge=0, le=MINUTES_OF_DAY)
     arrived_date: dt.Date = column("Day to which its file belongs: the partition.")

@@ -10,8 +10,8 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from movies_assets.assets.gold.shared import UNKNOWN_NAME
-from movies_assets.assets.silver.ott import EXACT, KEY_DIGITS, LONGEST_LIST, matched
+from movies_assets.assets.gold.shared import LONGEST_KEY, UNKNOWN_NAME, bounded
+from movies_assets.assets.silver.ott import EXACT, KEY_DIGITS, matched
 from movies_assets.contracts import Contract, StringList, column
 from movies_assets.table import table
 
@@ -70,7 +70,8 @@ def ott_dim_title(silver_ott_titles: ir.Table) -> ir.Table:
 def genres_of(titles: ir.Table) -> ir.Table:
     """Return a row a title and genre; a title without genres has the unknown one."""
     known = ibis.ifelse(titles.genres.length() > 0, titles.genres, ibis.array([UNKNOWN_NAME]))
-    return titles.mutate(genre=known.unnest()).drop("genres")
+    rows = titles.mutate(genre=known.unnest()).drop("genres")
+    return rows.mutate(genre=bounded(rows.genre))
 
 
 def mean_score(titles: ir.Table) -> ir.FloatingScalar:
@@ -118,7 +119,7 @@ class OttTopMoviesByGenre(Contract):
     """One row a genre and title with a score."""
 
     genre: str = column(
-        "Genre in lower case; 'unknown' for none.", key=True, str_length={"max_value": LONGEST_LIST}
+        "Genre in lower case; 'unknown' for none.", key=True, str_length={"max_value": LONGEST_KEY}
     )
     title_key: str = column("The title.", key=True, references="gold.ott_dim_title")
     rank: int = column("Place in the genre, 1 the best.", ge=1)
@@ -147,7 +148,7 @@ class OttGenreEngagement(Contract):
     genre: str = column(
         "Genre in lower case; 'unknown' for titles without.",
         key=True,
-        str_length={"max_value": LONGEST_LIST},
+        str_length={"max_value": LONGEST_KEY},
     )
     users_preferring: int = column("Users who say they like it best.", ge=0)
     viewers: int = column("Users who watched one of its titles.", ge=0)
@@ -169,6 +170,7 @@ def ott_genre_engagement(
     titles = genres_of(silver_ott_titles).select("title_key", "genre", "imdb_score")
     scores = titles.group_by("genre").aggregate(average_score=mean_score(titles).round(6))
     said = silver_ott_users.select(genre=silver_ott_users.preferred_genres.unnest())
+    said = said.mutate(genre=bounded(said.genre))
     said = said.group_by("genre").aggregate(users_preferring=said.count())
     seen = silver_ott_watched.inner_join(titles, "title_key")
     seen = seen.group_by("genre").aggregate(
@@ -194,7 +196,12 @@ def ott_genre_engagement(
 class OttPopularMovies(Contract):
     """One row a title and day on which it was watched; and one a title over all days."""
 
-    period: str = column("The day as YYYY-MM-DD, or 'overall'.", key=True, compression="dictionary")
+    period: str = column(
+        "The day as YYYY-MM-DD, or 'overall'.",
+        key=True,
+        compression="dictionary",
+        str_length={"max_value": 10},
+    )
     title_key: str = column("The title.", key=True, references="gold.ott_dim_title")
     watched_date: dt.Date = column("The day (UTC); NULL over all days.", nullable=True)
     views: int = column("Watch events.", ge=1)
@@ -320,6 +327,7 @@ def lists_wanted(users: ir.Table, lists: ir.Table) -> ir.Table:
         lists: see `lists_of`.
     """
     said = users.select("user_id", list=users.preferred_genres.unnest())
+    said = said.mutate(list=bounded(said["list"]))
     said = said.filter(said["list"] != UNKNOWN_NAME)
     by_taste = said.semi_join(lists.select("list").distinct(), "list")
     others = users.select("user_id").anti_join(by_taste, "user_id")

@@ -227,13 +227,15 @@ class SilverOttTitles(Contract):
         premiere, arrived = data.table.premiere, data.table.arrived_date
         return premiere.year().between(FIRST_YEAR, arrived.year() + YEARS_AHEAD)
 
-    @pa.dataframe_check(name=f"release_year: from {FIRST_YEAR} to {YEARS_AHEAD} after arrival")
+    @pa.dataframe_check(
+        name=f"release_year: before {FIRST_YEAR} or more than {YEARS_AHEAD} years after arrival"
+    )
     @classmethod
     def _released_in_time(cls, data: IbisData) -> ir.BooleanColumn:
         year, arrived = data.table.release_year, data.table.arrived_date
         return year.between(FIRST_YEAR, arrived.year() + YEARS_AHEAD)
 
-    @pa.dataframe_check(name=f"genres: at most {LONGEST_LIST} characters together")
+    @pa.dataframe_check(name=f"genres: more than {LONGEST_LIST} characters together")
     @classmethod
     def _genres_are_short(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.genres.join("|").length() <= LONGEST_LIST

@@ -233,12 +233,13 @@ class SilverOttTitles(Contract):
     @classmethod
     def _released_in_time(cls, data: IbisData) -> ir.BooleanColumn:
         year, arrived = data.table.release_year, data.table.arrived_date
-        return year.between(FIRST_YEAR, arrived.year() + YEARS_AHEAD)
+        return year.isnull() | year.between(FIRST_YEAR, arrived.year() + YEARS_AHEAD)
 
     @pa.dataframe_check(name=f"genres: more than {LONGEST_LIST} characters together")
     @classmethod
     def _genres_are_short(cls, data: IbisData) -> ir.BooleanColumn:
-        return data.table.genres.join("|").length() <= LONGEST_LIST
+        genres = data.table.genres
+        return genres.isnull() | (genres.join("|").length() <= LONGEST_LIST)
 
 
 def namesakes_check(table: Table) -> Check:

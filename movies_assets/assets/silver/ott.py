@@ -36,7 +36,8 @@ from movies_assets.warehouse.writer import compile_sql
 
 # What services write where they know nothing.
 NOTHING = ["n/a", "na", "none", "null", "nil", "-", "?", "unknown", "tbd", "\\n"]
-EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+# At most 64 characters before the @, as RFC 5321 has it, and names of hosts have at most 253.
+EMAIL = r"^[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}$"
 FIRST_YEAR, YEARS_AHEAD, FIRST_SIGNUP = 1870, 5, 1990
 ALWAYS, NEVER = ibis.date("0001-01-01"), ibis.date("9999-12-31")
 MINUTES_OF_DAY = 1440
@@ -66,7 +67,7 @@ KNOWN_OF_TITLES = (
 UNDATED = "undated"
 # Generous bounds: the longest real title has some 200 characters, and 40 genres or languages fit.
 # A field beyond them is several fields that damage has joined.
-LONGEST_NAME, LONGEST_LIST = 500, 500
+LONGEST_NAME, LONGEST_LIST, LONGEST_PERSON, LONGEST_COUNTRY = 500, 500, 300, 100
 # Clocks differ, and a day ends at another hour elsewhere.
 DAYS_AHEAD = 1
 
@@ -426,15 +427,31 @@ class SilverOttUsers(Contract):
         "hexadecimal.",
         personal=True,
     )
-    full_name: str = column("Name of the person.", nullable=True, personal=True)
+    full_name: str = column(
+        "Name of the person.",
+        nullable=True,
+        personal=True,
+        str_length={"max_value": LONGEST_PERSON},
+    )
     email: str = column("E-mail address.", nullable=True, str_matches=EMAIL, personal=True)
     signup_date: dt.Date = column("Day of the registration.", nullable=True)
     preferred_genres: StringList = column(
         "Genres liked best, in the alphabet's order; none where none is said."
     )
-    country: str = column("Country.", nullable=True, compression="dictionary")
+    country: str = column(
+        "Country.",
+        nullable=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_COUNTRY},
+    )
     arrived_date: dt.Date = column("Day on which the service said so.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
+
+    @pa.dataframe_check(name=f"preferred_genres: more than {LONGEST_LIST} characters together")
+    @classmethod
+    def _genres_are_short(cls, data: IbisData) -> ir.BooleanColumn:
+        genres = data.table.preferred_genres
+        return genres.isnull() | (genres.join("|").length() <= LONGEST_LIST)
 
     @pa.dataframe_check(name="signup_date: from 1990 to the day on which the service said so")
     @classmethod

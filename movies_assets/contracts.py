@@ -79,7 +79,7 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
     compression: Compression | None = None,
     alias: str | None = None,
     personal: bool = False,
-    expected: bool = False,
+    expected: bool | Callable[[ir.Table], ir.BooleanColumn] = False,
     clears: bool = False,
     **rules: Any,
 ) -> Any:
@@ -97,7 +97,8 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
         alias: the column's name where Python or Pandera reserve it (a leading underscore).
         personal: whether values tell of a person: no metadata, message or profile shows them.
         expected: whether the table cannot do without the column: if no row of a delivery has a
-            value, or far fewer than usual, the check `completeness` stops the run.
+            value, or far fewer than usual, the check `completeness` stops the run. A function says
+            of which rows that is true.
         clears: whether an unknown value in a newer file clears a value that an older file knew; by
             default the known value stays.
         rules: Pandera's own checks, such as `ge=0`, `isin=[...]`, `str_length={...}`.
@@ -328,16 +329,16 @@ class FileRows(FileContract):
     """
 
     source_row: str = column("The record of a file: its path, # and its number.", key=True)
+    edition: str = column(
+        "The edition of its file: how the publisher names the columns; unknown where none fits.",
+        nullable=True,
+        alias="_edition",
+        compression="dictionary",
+    )
     rescued_data: str = column(
         "Values that do not fit their column's type: a JSON object.",
         nullable=True,
         alias="_rescued_data",
-    )
-    edition: str = column(
-        "Edition of the file, where it has other names of columns than this table.",
-        nullable=True,
-        alias="_edition",
-        compression="dictionary",
     )
 
     @classmethod

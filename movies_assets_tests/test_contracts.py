@@ -40,6 +40,9 @@ BAD_VALUES = [
 ]
 # What breaks a rule about the whole row.
 BAD_ROWS = {
+    "release_year: before 1870 or more than 5 years after arrival": {"release_year": 1869},
+    "genres: more than 500 characters together": {"genres": ["x" * 251, "y" * 251]},
+    "preferred_genres: more than 500 characters together": {"preferred_genres": ["x" * 501]},
     "language_code: is an ISO 639-1 code": {"language_code": "klingon"},
     "year: at most 5 years after the upload": {"year": 2031},
     "uploaded_date: is the UTC day of uploaded_at": {"uploaded_date": "2025-10-29"},

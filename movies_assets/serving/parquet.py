@@ -41,6 +41,10 @@ INCOMING, VERSIONS = "_incoming", "_versions"
 STAMP = "%Y%m%dT%H%M%S%fZ"
 # So long a version stays in a store at least, and an upload may take.
 KEPT = timedelta(days=1)
+# So many bytes the name of a folder's value may have, in which all but letters and digits of ASCII
+# take three each; file systems allow 255 with the column's name. Of a longer one its first
+# characters are kept, and a hash.
+LONGEST_FOLDER, KEPT_OF_LONGER = 200, 12
 # So many rows DuckDB holds back until it writes them into their folders. With its own 524,288, and
 # rows in any order, 500,000 rows in 400 folders did not fit into 192 MB; sorted they do, and are
 # written in half the time, for few folders are open at once.
@@ -302,7 +306,7 @@ def _copy_rows(export: Export, staged: Path, prefix: str, *, is_empty: bool) -> 
     options = "FORMAT parquet, COMPRESSION zstd"
     if columns and not is_empty:
         target = staged
-        query += f" ORDER BY {', '.join(columns)}"
+        query = f"SELECT * {_short_folders(export)} FROM ({query}) ORDER BY {', '.join(columns)}"
         export.connection.execute(f"SET partitioned_write_flush_threshold = {ROWS_HELD}")
         options += (
             f", PARTITION_BY ({', '.join(columns)}), WRITE_PARTITION_COLUMNS true, "
@@ -313,11 +317,25 @@ def _copy_rows(export: Export, staged: Path, prefix: str, *, is_empty: bool) -> 
     export.connection.execute(f"COPY ({query}) TO {literal(str(target))} ({options})")
 
 
+def _texts_in_folders(export: Export) -> list[str]:
+    """Return the text columns whose values name folders."""
+    types = export.table.contract.types()
+    return [name for name in export.layout.columns if types.get(name) == "VARCHAR"]
+
+
+def _short_folders(export: Export) -> str:
+    """Return the clause that shortens texts that no folder can be named after."""
+    shortened = [
+        f"CASE WHEN length(url_encode({name})) > {LONGEST_FOLDER} "
+        f"THEN {name}[:{KEPT_OF_LONGER}] || '-' || md5({name}) ELSE {name} END AS {name}"
+        for name in _texts_in_folders(export)
+    ]
+    return f"REPLACE ({', '.join(shortened)})" if shortened else ""
+
+
 def _refuse_unknown_folder(export: Export) -> None:
     """Refuse a value that is spelled as the folder of no value: DuckDB writes one file twice."""
-    types = export.table.contract.types()
-    texts = [name for name in export.layout.columns if types.get(name) == "VARCHAR"]
-    for name in texts:
+    for name in _texts_in_folders(export):
         (count,) = export.connection.execute(
             f"SELECT count(*) FROM {export.table.name} WHERE {name} = '{UNKNOWN_FOLDER}'"
         ).fetchall()[0]

@@ -84,7 +84,7 @@ POPULAR = f"""
     WHERE period = 'overall' ORDER BY rank, title, title_key LIMIT {TOP}"""
 ENGAGEMENT = f"""
     SELECT genre, viewers, views, minutes FROM gold.ott_genre_engagement
-    ORDER BY minutes DESC, genre LIMIT {TOP}"""
+    ORDER BY minutes DESC NULLS LAST, genre LIMIT {TOP}"""
 
 Ask = Callable[..., list[Row]]
 

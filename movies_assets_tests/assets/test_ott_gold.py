@@ -5,6 +5,7 @@ Silver rows are given; a title that is not described is one of drama with a scor
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import pytest
 from movies_assets.assets.gold.ott import RECOMMENDED
 from movies_assets.definitions import TABLES
 from movies_assets.warehouse import writer
+from movies_assets_tests.assets.test_names import identity_of, ready
 from movies_assets_tests.conftest import STORED_DAY
 
 Row = dict[str, Any]
@@ -34,7 +36,7 @@ def title(name: str, genres: Sequence[str] = ("drama",), **columns: Any) -> Row:
         "title_key": f"{name}-{columns.get('premiere', 'undated')}",
         "title_name": name,
         "title": name.title(),
-        "genres": list(genres),
+        "genres": list(genres) or None,
         "imdb_score": 5.0,
         "views": 0,
         **columns,
@@ -56,6 +58,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         for name in TABLES:
             if "ott_" in name and not name.startswith("bronze."):
                 writer.ensure_table(connection, name, TABLES[name].contract)
+        ready(connection)
         yield connection
 
 
@@ -84,6 +87,12 @@ def computed(connection: duckdb.DuckDBPyConnection) -> Callable[..., None]:
 @pytest.fixture
 def ask(connection: duckdb.DuckDBPyConnection) -> Callable[[str], list[tuple[Any, ...]]]:
     return lambda query: connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def named(connection: duckdb.DuckDBPyConnection) -> Callable[[str], str]:
+    """Return a name as silver tells titles apart by it."""
+    return partial(identity_of, connection)
 
 
 # Matching.
@@ -118,9 +127,11 @@ def test_what_matches_nothing_is_kept_with_its_reason_and_counted(computed, ask)
         titles=[title("late", premiere="2026-01-01"), title("there")],
         views=[view(1, "late"), view(2, "late"), view(1, "there"), view(1, "nowhere")],
     )
-    assert ask("SELECT title_name, reason, views FROM silver.ott_unmatched ORDER BY ALL") == [
-        ("late", "watched before the premiere", 2),
-        ("nowhere", "not in the catalogue", 1),
+    assert ask(
+        "SELECT title_name, reason, candidates, views FROM silver.ott_unmatched ORDER BY ALL"
+    ) == [
+        ("late", "watched before the premiere", ["Late"], 2),
+        ("nowhere", "not in the catalogue", [], 1),
     ]
     assert ask("SELECT sum(views) FROM silver.ott_watched") == [(1,)]
 
@@ -134,13 +145,89 @@ def test_what_a_user_watched_of_a_title_is_summed_up(computed, ask):
     ]
     computed(titles=[title("a")], views=views)
     found = ask(
-        "SELECT user_id, views, minutes, first_watched_at::DATE, last_watched_at::DATE "
-        "FROM silver.ott_watched ORDER BY user_id"
+        "SELECT user_id, views, minutes, views_without_minutes, first_watched_at::DATE, "
+        "last_watched_at::DATE FROM silver.ott_watched ORDER BY user_id"
     )
     assert found == [
-        ("1", 3, 12.5, date(2025, 10, 28), date(2025, 10, 30)),
-        ("2", 1, 0.0, date(2025, 10, 30), date(2025, 10, 30)),
+        ("1", 3, 12.5, 1, date(2025, 10, 28), date(2025, 10, 30)),
+        ("2", 1, None, 1, date(2025, 10, 30), date(2025, 10, 30)),
     ]
+
+
+# What files write, and what events do.
+CATALOGUE = (
+    "M*A*S*H", "Rocco's", "Blame", "Blame!", "Sébastian", "Sebastian", "I\u015f\u0131klar",
+    "Spider-Man", "कुमार", "कमार", "Ёлки", "???", "Łódź", "Straße",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("M*A*S*H", "M*A*S*H"),
+        ("MASH", "M*A*S*H"),
+        ("mash", "M*A*S*H"),
+        ("Roccos", "Rocco's"),
+        ("Rocco\u2019s", "Rocco's"),
+        ("IŞIKLAR", "I\u015f\u0131klar"),
+        ("ISIKLAR", "I\u015f\u0131klar"),
+        ("SPIDER MAN", "Spider-Man"),
+        ("Spiderman", "Spider-Man"),
+        ("ЕЛКИ", "Ёлки"),
+        ("lodz", "Łódź"),
+        ("STRASSE", "Straße"),
+        ("blame", "Blame"),
+        ("BLAME!", "Blame!"),
+        ("sebastian", "Sebastian"),
+        ("sébastian", "Sébastian"),
+        ("कुमार", "कुमार"),
+        ("कमार", "कमार"),
+        ("कमार!", "कमार"),
+        ("???", "???"),
+        # Not clear, or nothing like it.
+        ("Blame?", None),
+        ("Sebästian", None),
+        ("कूमार", None),
+        ("!!!", None),
+        ("Spi derman", None),
+    ],
+)
+def test_an_event_means_the_title_of_its_name_else_the_only_one_that_is_alike(
+    computed, ask, named, written, found
+):
+    titles = [title(named(name), title=name) for name in CATALOGUE]
+    computed(titles=titles, views=[view(1, named(written), title=written)])
+    assert ask("SELECT title FROM silver.ott_watched JOIN silver.ott_titles USING (title_key)") == (
+        [(found,)] if found else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "reason", "candidates"),
+    [
+        ("Blame?", "several titles fit", ["Blame", "Blame!"]),
+        ("Blam", "not in the catalogue", []),
+        ("Late", "watched before the premiere", ["Late!"]),
+    ],
+)
+def test_what_matches_nothing_names_its_candidates(
+    computed, ask, named, written, reason, candidates
+):
+    names = {"Blame": None, "Blame!": None, "Late!": "2099-01-01"}
+    computed(
+        titles=[title(named(n), title=n, premiere=day) for n, day in names.items()],
+        views=[view(1, named(written), title=written)],
+    )
+    assert ask("SELECT reason, candidates FROM silver.ott_unmatched") == [(reason, candidates)]
+
+
+@pytest.mark.parametrize(
+    ("watched", "found"), [("2019-12-31", "a-undated"), ("2020-01-01", "a-2020")]
+)
+def test_where_only_the_year_is_known_a_title_begins_with_it(computed, ask, watched, found):
+    titles = [title("a"), title("a", title_key="a-2020", release_year=2020)]
+    computed(titles=titles, views=[view(1, "a", f"{watched} 12:00:00+00")])
+    assert ask("SELECT title_key FROM silver.ott_watched") == [(found,)]
 
 
 # Top lists.
@@ -211,19 +298,23 @@ def test_engagement_compares_what_is_liked_with_what_is_watched(computed, ask):
             title("a", ["comedy", "drama"], imdb_score=6.0),
             title("b", imdb_score=8.0),
             title("c", ["war"], imdb_score=None),
+            title("d", [], imdb_score=4.0),
         ],
         users=[user(1, "drama"), user(2, "drama", "opera")],
         views=[
             view(1, "a", minutes=10.0),
             view(1, "a", "2025-10-29 10:00:00+00", minutes=5.0),
             view(9, "b", minutes=1.0),
+            view(8, "b", minutes=None),
+            view(8, "d", minutes=None),
         ],
     )
     assert ask("FROM gold.ott_genre_engagement ORDER BY genre") == [
-        ("comedy", 0, 1, 2, 15.0, 6.0),
-        ("drama", 2, 2, 3, 16.0, 7.0),
-        ("opera", 1, 0, 0, 0.0, None),
-        ("war", 0, 0, 0, 0.0, None),
+        ("comedy", 0, 1, 2, 15.0, 0, 6.0),
+        ("drama", 2, 3, 4, 16.0, 1, 7.0),
+        ("opera", 1, 0, 0, 0.0, 0, None),
+        ("unknown", 0, 1, 1, None, 1, 4.0),
+        ("war", 0, 0, 0, 0.0, 0, None),
     ]
 
 

@@ -16,7 +16,8 @@ SELECT *, make_timestamp(epoch_us(watched_at))::DATE AS watched_date FROM stored
 -- == silver.ott_watched
 CREATE TABLE silver.ott_watched AS
 SELECT
-    user_id, title_key, count(*) AS views, coalesce(sum(minutes), 0) AS minutes,
+    user_id, title_key, count(*) AS views, sum(minutes) AS minutes,
+    count(*) - count(minutes) AS views_without_minutes,
     min(watched_at) AS first_watched_at, max(watched_at) AS last_watched_at
 FROM events JOIN offered USING (title_name)
 WHERE watched_date >= begins AND watched_date < ends
@@ -25,7 +26,9 @@ GROUP BY ALL
 -- == silver.ott_unmatched
 CREATE TABLE silver.ott_unmatched AS
 SELECT
-    title_name, min(title) AS title, count(*) AS views, min(watched_at) AS first_watched_at,
+    title_name, min(title) AS title, count(*) AS views,
+    coalesce((SELECT list_sort(list_distinct(list(o.title))) FROM stored.silver.ott_titles AS o
+        WHERE o.title_name = events.title_name), []) AS candidates, min(watched_at) AS first_watched_at,
     max(watched_at) AS last_watched_at,
     CASE WHEN title_name IN (SELECT title_name FROM offered) THEN 'watched before the premiere'
         ELSE 'not in the catalogue' END AS reason
@@ -44,7 +47,7 @@ SELECT user_key, signup_date, country, preferred_genres FROM stored.silver.ott_u
 -- == gold.ott_dim_title
 CREATE TABLE gold.ott_dim_title AS
 SELECT
-    title_key, title, genres, premiere, added_date, runtime_minutes, imdb_score, language
+    title_key, title_name, title, genres, premiere, release_year, added_date, runtime_minutes, imdb_score, language
 FROM stored.silver.ott_titles
 
 -- == gold.ott_top_movies_by_genre
@@ -76,7 +79,7 @@ SELECT
 FROM (
     SELECT
         title_key, weighted_score, imdb_score, views,
-        unnest(CASE WHEN len(genres) = 0 THEN ['unknown'] ELSE genres END) AS genre
+        unnest(coalesce(genres, ['unknown'])) AS genre
     FROM weighted
 )
 
@@ -86,7 +89,7 @@ WITH
     titles AS (
         SELECT
             title_key, imdb_score,
-            unnest(CASE WHEN len(genres) = 0 THEN ['unknown'] ELSE genres END) AS genre
+            unnest(coalesce(genres, ['unknown'])) AS genre
         FROM stored.silver.ott_titles
     ),
     scores AS (
@@ -102,12 +105,13 @@ WITH
     seen AS (
         SELECT
             genre, count(DISTINCT user_id) AS viewers, sum(views) AS views,
-            round(sum(minutes), 3) AS minutes
+            round(sum(minutes), 3) AS minutes, sum(views_without_minutes) AS views_without_minutes
         FROM silver.ott_watched JOIN titles USING (title_key) GROUP BY ALL
     )
 SELECT
     genre, coalesce(users_preferring, 0) AS users_preferring, coalesce(viewers, 0) AS viewers,
-    coalesce(views, 0) AS views, coalesce(minutes, 0) AS minutes, average_score
+    coalesce(views, 0) AS views, CASE WHEN views IS NULL THEN 0 ELSE minutes END AS minutes,
+    coalesce(views_without_minutes, 0) AS views_without_minutes, average_score
 FROM scores FULL JOIN said USING (genre) LEFT JOIN seen USING (genre)
 
 -- == gold.ott_popular_movies

@@ -19,11 +19,11 @@ FROM range(1, {users} + 1) AS numbers(number);
 
 INSERT INTO silver.ott_titles BY NAME
 SELECT
-    title_name || '-' || coalesce(premiere::VARCHAR, 'undated') AS title_key, *
+    sha256(title_name || chr(10) || coalesce(premiere::VARCHAR, 'undated'))[:32] AS title_key, *
 FROM (
     SELECT
         -- Every fiftieth title has the name of the one before it, and another premiere.
-        'title-' || lpad((number - (number % 50 = 49)::INTEGER)::VARCHAR, 6, '0') AS title_name,
+        'title ' || lpad((number - (number % 50 = 49)::INTEGER)::VARCHAR, 6, '0') AS title_name,
         'Title ' || number AS title,
         CASE WHEN chance(3, number) < 0.5 THEN [genre_of(number)]
             ELSE list_sort(list_distinct([genre_of(number), genre_of(hash(number))])) END AS genres,
@@ -33,6 +33,7 @@ FROM (
         60 + number % 90 AS runtime_minutes,
         CASE WHEN chance(5, number) > 0.03 THEN round(1 + 9 * chance(6, number), 1) END
             AS imdb_score,
+        NULL::BIGINT AS release_year,
         CASE WHEN chance(7, number) > 0.1 THEN ({views} / (number + 10))::BIGINT END AS views,
         'English' AS language,
         DATE '2025-10-01' AS arrived_date, 'titles.csv#' || number AS source_row
@@ -43,8 +44,8 @@ INSERT INTO silver.ott_views BY NAME
 SELECT
     user_id,
     -- One of 500 events is of a title that the catalogue does not have.
-    CASE WHEN number % 500 = 0 THEN 'other-' || title % 1000
-        ELSE 'title-' || lpad((title - (title % 50 = 49)::INTEGER)::VARCHAR, 6, '0') END AS title_name,
+    CASE WHEN number % 500 = 0 THEN 'other ' || title % 1000
+        ELSE 'title ' || lpad((title - (title % 50 = 49)::INTEGER)::VARCHAR, 6, '0') END AS title_name,
     TIMESTAMPTZ '2025-10-02 00:00:00+00' + INTERVAL (second) SECOND AS watched_at,
     'Title ' || title AS title,
     round(chance(8, number) * 120, 1) AS minutes,

@@ -116,8 +116,10 @@ def test_a_late_file_and_a_file_that_was_replaced_count_when_their_day_is_run(se
     service.run(FIRST, job=FILES)
     titles = {title for (title,) in service.sql("SELECT title FROM gold.ott_dim_title")}
     assert titles == {"C", "D"}  # A and B were in the file that was replaced
-    watched = service.sql("SELECT title_key, views FROM silver.ott_watched ORDER BY ALL")
-    assert {key for key, _ in watched} == {"d-2019-08-05"}
+    watched = (
+        "SELECT DISTINCT title FROM silver.ott_watched JOIN silver.ott_titles USING (title_key)"
+    )
+    assert service.sql(watched) == [("D",)]
 
 
 def test_a_day_without_files_is_a_normal_day(service, landing):
@@ -237,6 +239,24 @@ def test_users_with_one_address_warn_and_are_not_shown(service, landing):
     assert found.severity == dg.AssetCheckSeverity.WARN
     assert found.metadata["users"].value == 2
     assert "person1" not in str(found).casefold()
+
+
+def test_names_that_come_close_are_told_and_stay_apart(service, landing):
+    names = ["Blame", "Blame!", "Sébastian", "Sebastian", "Other"]
+    arrive_ott(landing, SECOND, titles=[ott_title(n) for n in names], users=[ott_user(1)])
+    found = evaluations(service.run(SECOND, job=DAILY))["silver/ott_titles", "namesakes"]
+    assert not found.passed
+    assert found.severity == dg.AssetCheckSeverity.WARN
+    assert "pairs of names that come close: 2" in found.description
+    assert "Blame and Blame!; Sebastian and Sébastian." in found.description
+    assert "Blame!" in str(found.metadata["pairs"].value)
+    assert service.sql("SELECT count(*) FROM gold.ott_dim_title") == [(5,)]
+
+
+def test_names_of_other_premieres_do_not_come_close(service, landing):
+    titles = [ott_title("Blame"), ott_title("Blame!", Premiere="May 20, 2017")]
+    arrive_ott(landing, SECOND, titles=titles, users=[ott_user(1)])
+    assert evaluations(service.run(SECOND, job=DAILY))["silver/ott_titles", "namesakes"].passed
 
 
 def test_on_the_sample_tastes_recommend_better_than_popularity(tmp_path, instance):

@@ -111,6 +111,29 @@ def test_imdb_is_divided_as_dashboards_filter_and_other_facts_by_months():
     assert layouts["gold.dim_genre"] == Layout()
 
 
+LONG = ["Я" * 5_000, "x" * 5_000, "x" * 4_999 + "y", "/" * 90, "Drama"]
+
+
+def test_a_genre_of_any_length_has_a_folder_of_its_own(make, tmp_path):
+    rows = [
+        {"movie_key": n, "genre": genre, "run_date": "2025-10-31", "decade": 1990, "genres": genre}
+        for n, genre in enumerate(LONG)
+    ]
+    with make(MOVIES, rows) as found:
+        write(found, tmp_path)
+    written = tmp_path / "imdb_movie_facts"
+    folders = {path.name for path in (written / "run_date=2025-10-31" / "decade=1990").iterdir()}
+    assert len(folders) == len(LONG)
+    assert "genre=Drama" in folders
+    assert max(len(name.encode()) for name in folders) < 255
+    with duckdb.connect() as connection:
+        read_back = connection.execute(
+            f"SELECT genres, genre FROM read_parquet('{written}/**/*.parquet') ORDER BY movie_key"
+        ).fetchall()
+    assert [genres for genres, _ in read_back] == LONG
+    assert {genre[:12] for _, genre in read_back} == {genre[:12] for genre in LONG}
+
+
 def test_folders_are_named_after_the_values_and_months_after_their_first_day(make, tmp_path):
     with make(FACTS, facts(OLD)) as found:
         write(found, tmp_path)

@@ -4,12 +4,16 @@ import logging
 import subprocess
 import sys
 from datetime import datetime
+from random import Random
 
 import dagster as dg
 import duckdb
+import ibis
+import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
+from movies_assets.assets.gold import netflix as gold_netflix
 from movies_assets.assets.serving.meta import Snapshot
 from movies_assets.assets.serving.postgres import UNSET, key_of
 from movies_assets.assets.serving.published import shared_tables
@@ -20,6 +24,7 @@ from movies_assets.serving.postgres_server import PostgresError, connected
 from movies_assets.settings import SettingsError
 from movies_assets.settings import load as load_settings
 from movies_assets.warehouse.published import NothingPublishedError, Published
+from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.conftest import Platform, movie
 from movies_assets_tests.serving.postgres import LOADED, PASSWORD, Maker, rows_of_version
 
@@ -180,6 +185,58 @@ def test_hostile_texts_arrive_as_they_are(database):
     load(database.published, LOADED, database.target())
     found = database.ask("SELECT title FROM movies.title ORDER BY title_key")
     assert [title for (title,) in found] == HOSTILE
+
+
+def long_text(seed: int, characters: int = 10_000) -> str:
+    """Return a text that does not compress, of characters of four bytes."""
+    drawn = Random(seed)  # noqa: S311 (nothing to guess)
+    return "".join(chr(drawn.randrange(0x20000, 0x2A6D0)) for _ in range(characters))
+
+
+def test_titles_and_people_of_any_length_fit_into_the_indexes(database):
+    """Postgres refuses to index more than 2,704 bytes; what is longer has a key that is shorter."""
+    names = [long_text(1), long_text(2), "Ann"]
+    people = gold_netflix.named("person", gold_netflix.person_key, ibis.memtable({"value": names}))
+
+    def fill(connection: duckdb.DuckDBPyConnection) -> None:
+        for name, rows in (
+            ("gold.netflix_dim_person", ibis.duckdb.connect().to_pyarrow(people)),
+            (
+                "gold.ott_dim_title",
+                pa.table({"title_key": ["0" * 32], "title_name": names[:1], "title": names[:1]}),
+            ),
+        ):
+            ensure_table(connection, name, SHARED[name])
+            connection.register("rows", rows)
+            connection.execute(f"INSERT INTO {name} BY NAME FROM rows")
+
+    database.publish(fill)
+    contracts = {name: SHARED[name] for name in ("gold.netflix_dim_person", "gold.ott_dim_title")}
+    load(database.published, contracts, database.target())
+    stored = database.ask("SELECT person_name FROM movies.netflix_dim_person")
+    assert {name for (name,) in stored} == {*names, "Unknown"}
+    assert database.ask("SELECT title FROM movies.ott_dim_title") == [(names[0],)]
+
+
+def _longest_key(contract):
+    """Return how many bytes a row of the index of a key may have."""
+    specs = contract.to_schema().columns
+    lengths = {
+        name: check.statistics.get("max_value") or max(map(len, check.statistics["allowed_values"]))
+        for name in contract.key()
+        for check in specs[name].checks
+        if check.name in {"str_length", "isin"}
+    }
+    types = contract.types()
+    return sum(
+        4 * lengths[name] if types[name] == "VARCHAR" and name not in contract.references() else 128
+        for name in contract.key()
+    )
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_every_key_is_bounded_and_fits_into_an_index(name):
+    assert _longest_key(SHARED[name]) <= 2_600
 
 
 def test_the_character_nul_becomes_the_replacement_character(database):

@@ -5,6 +5,7 @@ whatever they look like, in `warehouse.delimited`.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import ibis.expr.datatypes as dt
 from movies_assets.checks.base import markdown
 from movies_assets.checks.schema import schema_check
 from movies_assets.contracts import FileRows, column
+from movies_assets.ingest.editions import Edition
 from movies_assets.partitions import BACKFILL, days_within, ott_days, possible_days
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS, table
@@ -24,6 +26,61 @@ if TYPE_CHECKING:
     from movies_assets.sources.ott import UserDay
 
 LANDING = dg.AssetKey(["landing", "ott_users"])
+
+
+SERVICE = Edition(
+    "streaming service",
+    columns={
+        "title": "title",
+        "genre": "genre",
+        "premiere": "premiere",
+        "added_date": "added_date",
+        "runtime": "runtime",
+        "imdb_score": "imdb_score",
+        "views": "views",
+        "language": "language",
+    },
+    needs=("title", "genre", "premiere", "added_date", "views"),
+)
+ORIGINALS = Edition(
+    "NetflixOriginals",
+    columns={
+        "title": "title",
+        "genre": "genre",
+        "premiere": "premiere",
+        "runtime": "runtime",
+        "imdb_score": "imdb_score",
+        "language": "language",
+    },
+    needs=("title", "genre", "premiere", "imdb_score", "language"),
+)
+# As published: ID, Title, Year, Age, IMDb, Rotten Tomatoes, Netflix, Hulu, Prime Video, Disney+,
+# Type, Directors, Genres, Country, Language, Runtime; people keep Title, Genres, IMDb, Runtime.
+PLATFORMS = Edition(
+    "movies on streaming platforms",
+    columns={
+        "title": "title",
+        "year": "release_year",
+        "imdb": "imdb_score",
+        "genres": "genre",
+        "language": "language",
+        "runtime": "runtime",
+    },
+    needs=("title", "imdb"),
+)
+# Amazon Prime, Disney+ and Hulu, in the columns of Kaggle's netflix_titles.csv. It knows no scores.
+KAGGLE = Edition(
+    "Kaggle titles",
+    columns={
+        "title": "title",
+        "date_added": "added_date",
+        "release_year": "release_year",
+        "duration": "runtime",
+        "listed_in": "genre",
+    },
+    needs=("title", "listed_in", "duration"),
+)
+EDITIONS = (SERVICE, ORIGINALS, PLATFORMS, KAGGLE)
 
 
 def landing_asset(settings: Settings) -> dg.AssetsDefinition:
@@ -78,6 +135,7 @@ class BronzeOttTitles(FileRows):
     imdb_score: str = column("Score on IMDb, as received.", nullable=True)
     views: int = column("Views so far, as the service counts them.", nullable=True)
     language: str = column("Language.", nullable=True)
+    release_year: int = column("Year of release.", nullable=True)
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
 
 
@@ -85,8 +143,8 @@ class BronzeOttTitles(FileRows):
 def ott_titles(
     context: dg.AssetExecutionContext, ott_landing: dg.ResourceParam[Callable[[str], Any]]
 ) -> DelimitedFiles:
-    """Read the catalogue."""
-    return read(context, ott_landing("titles"))
+    """Read the catalogue, in whichever edition a file is."""
+    return replace(read(context, ott_landing("titles")), editions=EDITIONS)
 
 
 class BronzeOttViews(FileRows):

@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from movies_assets.assets.gold.shared import UNKNOWN, decade_label
+from movies_assets.assets.gold.shared import LONGEST_KEY, UNKNOWN, bounded, decade_label
 from movies_assets.assets.gold.yts import rating_band
 from movies_assets.contracts import Contract, column
 from movies_assets.partitions import imdb_run_dates
@@ -68,7 +68,11 @@ class ImdbMovieFacts(Contract):
     """One row a movie and genre."""
 
     movie_key: int = column("Digits of the movie's IMDb id.", key=True)
-    genre: str = column("One of its genres; 'Unknown' where there is none.", key=True)
+    genre: str = column(
+        "One of its genres; 'Unknown' where there is none.",
+        key=True,
+        str_length={"max_value": LONGEST_KEY},
+    )
     primary_title: str = column("Title in use.")
     original_title: str = column("Title in its language.", nullable=True)
     start_year: int = column("Year of release.", nullable=True)
@@ -132,6 +136,7 @@ def imdb_movie_facts(
         rows = rows.left_join(more, "movie_key").drop("movie_key_right")
     genres = ibis.coalesce(rows.genres.unique(), ibis.array(["Unknown"]))
     spread = rows.mutate(genre=genres.unnest())
+    spread = spread.mutate(genre=bounded(spread.genre))
     return spread.select(
         "movie_key",
         "genre",
@@ -173,8 +178,10 @@ def _listed(crew: ir.Table, name: str) -> ir.Table:
 class ImdbTopMoviesByGenre(Contract):
     """One row a genre, decade and rank: the best movies with enough votes."""
 
-    genre: str = column("The genre.", key=True)
-    decade_label: str = column("The decade in words; 'Unknown'.", key=True)
+    genre: str = column("The genre.", key=True, str_length={"max_value": LONGEST_KEY})
+    decade_label: str = column(
+        "The decade in words; 'Unknown'.", key=True, str_length={"max_value": LONGEST_KEY}
+    )
     rank: int = column("Place by rating, then votes, from 1.", key=True, ge=1, le=MOVIES_A_LIST)
     movie_key: int = column("Digits of the movie's IMDb id.")
     primary_title: str = column("Title in use.")

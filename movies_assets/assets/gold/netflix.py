@@ -11,7 +11,15 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from movies_assets.assets.gold.shared import UNKNOWN_LABEL, UNKNOWN_NAME, date_key, slug, year_key
+from movies_assets.assets.gold.shared import (
+    LONGEST_KEY,
+    UNKNOWN_LABEL,
+    UNKNOWN_NAME,
+    bounded,
+    date_key,
+    slug,
+    year_key,
+)
 from movies_assets.contracts import Contract, column
 from movies_assets.table import Table, table
 
@@ -20,12 +28,12 @@ mirror = partial(table, layer="gold", group="netflix", replaces="table")
 
 def person_key(name: ir.StringColumn) -> ir.StringColumn:
     """Return the key of a person; silver has collapsed the white space of the name."""
-    return name.lower()
+    return bounded(name.lower())
 
 
 def slug_key(name: ir.StringColumn) -> ir.StringColumn:
     """Return a name as a slug; a name of other letters is its own key."""
-    return ibis.coalesce(slug(name).nullif(""), name.lower())
+    return bounded(ibis.coalesce(slug(name).nullif(""), name.lower()))
 
 
 def named(prefix: str, key_of: Callable[..., ir.StringColumn], *lookups: ir.Table) -> ir.Table:
@@ -100,7 +108,11 @@ def netflix_dim_title(silver_netflix_titles: ir.Table) -> ir.Table:
 class NetflixDimPerson(Contract):
     """One row a person who plays in a title or directs one; people of one name are one."""
 
-    person_key: str = column("The name in lower case; 'unknown' for nobody known.", key=True)
+    person_key: str = column(
+        "The name in lower case; 'unknown' for nobody known.",
+        key=True,
+        str_length={"max_value": LONGEST_KEY},
+    )
     person_name: str = column("Name of the person, in one of its spellings.")
 
 
@@ -115,7 +127,11 @@ def netflix_dim_person(
 class NetflixDimCategory(Contract):
     """One row a category."""
 
-    category_key: str = column("The category's name as a slug; 'unknown' for none.", key=True)
+    category_key: str = column(
+        "The category's name as a slug; 'unknown' for none.",
+        key=True,
+        str_length={"max_value": LONGEST_KEY},
+    )
     category_name: str = column("Name of the category.")
 
 
@@ -128,7 +144,11 @@ def netflix_dim_category(silver_netflix_category: ir.Table) -> ir.Table:
 class NetflixDimCountry(Contract):
     """One row a country of production."""
 
-    country_key: str = column("The country's name as a slug; 'unknown' for none.", key=True)
+    country_key: str = column(
+        "The country's name as a slug; 'unknown' for none.",
+        key=True,
+        str_length={"max_value": LONGEST_KEY},
+    )
     country_name: str = column("English name of the country, which may be a former one.")
 
 

@@ -10,8 +10,8 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from movies_assets.assets.gold.shared import UNKNOWN_NAME
-from movies_assets.assets.silver.ott import EXACT, matched
+from movies_assets.assets.gold.shared import LONGEST_KEY, UNKNOWN_NAME, bounded
+from movies_assets.assets.silver.ott import EXACT, KEY_DIGITS, matched
 from movies_assets.contracts import Contract, StringList, column
 from movies_assets.table import table
 
@@ -45,10 +45,16 @@ def ott_dim_user(silver_ott_users: ir.Table) -> ir.Table:
 class OttDimTitle(Contract):
     """One row a title of the catalogue."""
 
-    title_key: str = column("Name and premiere of the title.", key=True)
+    title_key: str = column(
+        "Hash of the title's name and its premiere, else its year of release.",
+        key=True,
+        str_length={"max_value": KEY_DIGITS},
+    )
+    title_name: str = column("The title without case and surplus blanks.")
     title: str = column("Title.")
-    genres: StringList = column("Genres, in lower case; none where none is known.")
+    genres: StringList = column("Genres, in lower case; NULL where none is known.", nullable=True)
     premiere: dt.Date = column("Day of the premiere.", nullable=True)
+    release_year: int = column("Year of release.", nullable=True)
     added_date: dt.Date = column("Day on which it was added to the offer.", nullable=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True)
     imdb_score: float = column("Score on IMDb, 1 to 10.", nullable=True)
@@ -64,7 +70,8 @@ def ott_dim_title(silver_ott_titles: ir.Table) -> ir.Table:
 def genres_of(titles: ir.Table) -> ir.Table:
     """Return a row a title and genre; a title without genres has the unknown one."""
     known = ibis.ifelse(titles.genres.length() > 0, titles.genres, ibis.array([UNKNOWN_NAME]))
-    return titles.mutate(genre=known.unnest()).drop("genres")
+    rows = titles.mutate(genre=known.unnest()).drop("genres")
+    return rows.mutate(genre=bounded(rows.genre))
 
 
 def mean_score(titles: ir.Table) -> ir.FloatingScalar:
@@ -111,7 +118,9 @@ def with_views(titles: ir.Table, watched: ir.Table) -> ir.Table:
 class OttTopMoviesByGenre(Contract):
     """One row a genre and title with a score."""
 
-    genre: str = column("Genre in lower case; 'unknown' for none.", key=True)
+    genre: str = column(
+        "Genre in lower case; 'unknown' for none.", key=True, str_length={"max_value": LONGEST_KEY}
+    )
     title_key: str = column("The title.", key=True, references="gold.ott_dim_title")
     rank: int = column("Place in the genre, 1 the best.", ge=1)
     weighted_score: float = column(
@@ -136,11 +145,20 @@ def ott_top_movies_by_genre(silver_ott_titles: ir.Table, silver_ott_watched: ir.
 class OttGenreEngagement(Contract):
     """One row a genre that a title has or a user prefers."""
 
-    genre: str = column("Genre in lower case; 'unknown' for titles without.", key=True)
+    genre: str = column(
+        "Genre in lower case; 'unknown' for titles without.",
+        key=True,
+        str_length={"max_value": LONGEST_KEY},
+    )
     users_preferring: int = column("Users who say they like it best.", ge=0)
     viewers: int = column("Users who watched one of its titles.", ge=0)
     views: int = column("Watch events of its titles; one of two genres counts in both.", ge=0)
-    minutes: float = column("Minutes watched of its titles.", ge=0)
+    minutes: float = column(
+        "Minutes watched of its titles, as far as they are known; NULL where of no view.",
+        nullable=True,
+        ge=0,
+    )
+    views_without_minutes: int = column("Watch events whose minutes are unknown.", ge=0)
     average_score: float = column("Mean IMDb score of its titles.", nullable=True)
 
 
@@ -152,10 +170,14 @@ def ott_genre_engagement(
     titles = genres_of(silver_ott_titles).select("title_key", "genre", "imdb_score")
     scores = titles.group_by("genre").aggregate(average_score=mean_score(titles).round(6))
     said = silver_ott_users.select(genre=silver_ott_users.preferred_genres.unnest())
+    said = said.mutate(genre=bounded(said.genre))
     said = said.group_by("genre").aggregate(users_preferring=said.count())
     seen = silver_ott_watched.inner_join(titles, "title_key")
     seen = seen.group_by("genre").aggregate(
-        viewers=seen.user_id.nunique(), views=seen.views.sum(), minutes=seen.minutes.sum().round(3)
+        viewers=seen.user_id.nunique(),
+        views=seen.views.sum(),
+        minutes=seen.minutes.sum().round(3),
+        views_without_minutes=seen.views_without_minutes.sum(),
     )
     genres = ibis.union(scores.select("genre"), said.select("genre"), distinct=True)
     rows = genres
@@ -165,14 +187,21 @@ def ott_genre_engagement(
         users_preferring=rows.users_preferring.fill_null(0),
         viewers=rows.viewers.fill_null(0),
         views=rows.views.fill_null(0),
-        minutes=rows.minutes.fill_null(0.0),
+        # Where nothing was watched, no minute was.
+        minutes=ibis.ifelse(rows.views.isnull(), 0.0, rows.minutes),
+        views_without_minutes=rows.views_without_minutes.fill_null(0),
     )
 
 
 class OttPopularMovies(Contract):
     """One row a title and day on which it was watched; and one a title over all days."""
 
-    period: str = column("The day as YYYY-MM-DD, or 'overall'.", key=True, compression="dictionary")
+    period: str = column(
+        "The day as YYYY-MM-DD, or 'overall'.",
+        key=True,
+        compression="dictionary",
+        str_length={"max_value": 10},
+    )
     title_key: str = column("The title.", key=True, references="gold.ott_dim_title")
     watched_date: dt.Date = column("The day (UTC); NULL over all days.", nullable=True)
     views: int = column("Watch events.", ge=1)
@@ -302,6 +331,7 @@ def lists_wanted(users: ir.Table, lists: ir.Table) -> ir.Table:
         lists: see `lists_of`.
     """
     said = users.select("user_id", list=users.preferred_genres.unnest())
+    said = said.mutate(list=bounded(said["list"]))
     said = said.filter(said["list"] != UNKNOWN_NAME)
     by_taste = said.semi_join(lists.select("list").distinct(), "list")
     others = users.select("user_id").anti_join(by_taste, "user_id")

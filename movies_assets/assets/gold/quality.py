@@ -12,6 +12,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from movies_assets.assets.gold.shared import LONGEST_KEY
 from movies_assets.checks.bands import bands_check
 from movies_assets.contracts import Contract, Instant, column
 from movies_assets.partitions import days_of
@@ -27,14 +28,25 @@ SHOWN_CHARACTERS = 100
 class DataQualitySnapshot(Contract):
     """One row a table, partition and column: its figures when it was profiled last."""
 
-    table_name: str = column("The table, as schema.table.", key=True, compression="dictionary")
+    table_name: str = column(
+        "The table, as schema.table.",
+        key=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_KEY},
+    )
     partition: str = column(
         "The days that were profiled: one, or the first and last of a range as first...last. Of a "
         "table that mirrors the newest state its own day; of a table without days that of the run.",
         key=True,
         compression="dictionary",
+        str_length={"max_value": LONGEST_KEY},
     )
-    column_name: str = column("The column.", key=True, compression="dictionary")
+    column_name: str = column(
+        "The column.",
+        key=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_KEY},
+    )
     first_day: dt.Date = column("First day of the partition.")
     last_day: dt.Date = column("Last day of the partition, which orders partitions.")
     is_whole_table: bool = column("Whether all rows were profiled, not only those of the days.")

@@ -22,6 +22,8 @@ UNKNOWN_NAME = "unknown"
 # What a dimension calls its unknown member.
 UNKNOWN_LABEL = "Unknown"
 SATURDAY = 6
+# Postgres indexes keys of up to 2,704 bytes; a character takes at most 4, and a key may be of two.
+LONGEST_KEY, KEPT_OF_LONGER, HASH_DIGITS = 200, 160, 32
 
 conformed = partial(
     table,
@@ -46,6 +48,12 @@ def date_key(day: ir.DateColumn) -> ir.IntegerColumn:
 def slug(name: ir.StringColumn) -> ir.StringColumn:
     """Return a name as a slug: 'Sci-Fi & Fantasy' as 'sci-fi-fantasy'."""
     return name.lower().re_replace("[^a-z0-9]+", "-").re_replace("^-+|-+$", "")
+
+
+def bounded(key: ir.StringColumn) -> ir.StringColumn:
+    """Return a key that fits into any index: of a longer one its beginning and a hash of it."""
+    of_longer = key.left(KEPT_OF_LONGER) + "-" + key.hexdigest("sha256").left(HASH_DIGITS)
+    return ibis.ifelse(key.length() > LONGEST_KEY, of_longer, key)
 
 
 def decade_label(decade: ir.IntegerColumn) -> ir.StringColumn:

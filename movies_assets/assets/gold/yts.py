@@ -12,8 +12,10 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from movies_assets.assets.gold.shared import (
+    LONGEST_KEY,
     UNKNOWN,
     UNKNOWN_NAME,
+    bounded,
     date_key,
     members,
     slug,
@@ -63,7 +65,9 @@ def rating_band(rating: ir.FloatingColumn) -> ir.StringColumn:
 def genres_of(movies: ir.Table) -> ir.Table:
     """Return a row a movie and genre; a movie without genres has the unknown one."""
     named = movies.mutate(genre_name=ibis.coalesce(movies.genres, ibis.array(["Unknown"])).unnest())
-    keyed = named.mutate(genre_key=slug(named.genre_name).nullif("").fill_null(UNKNOWN_NAME))
+    keyed = named.mutate(
+        genre_key=bounded(slug(named.genre_name).nullif("").fill_null(UNKNOWN_NAME))
+    )
     unknown = keyed.genre_key == UNKNOWN_NAME
     return keyed.mutate(genre_name=ibis.ifelse(unknown, "Unknown", keyed.genre_name))
 
@@ -99,7 +103,9 @@ class DimGenre(Contract):
     """One row a genre."""
 
     genre_key: str = column(
-        "The genre's name as a slug; 'unknown' for movies without genre.", key=True
+        "The genre's name as a slug; 'unknown' for movies without genre.",
+        key=True,
+        str_length={"max_value": LONGEST_KEY},
     )
     genre_name: str = column("Name of the genre.")
 
@@ -134,7 +140,11 @@ def genre_junction(silver_yts_movies: ir.Table) -> ir.Table:
 class DimLanguage(Contract):
     """One row a language."""
 
-    language_key: str = column("ISO 639-1 code; 'unknown' where there is none.", key=True)
+    language_key: str = column(
+        "ISO 639-1 code; 'unknown' where there is none.",
+        key=True,
+        str_length={"max_value": LONGEST_KEY},
+    )
     language_name: str = column("English name of the language.")
 
 

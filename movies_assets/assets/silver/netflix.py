@@ -33,6 +33,9 @@ MINUTES, SEASONS = " ?(?:min|mins|minutes?)", " ?seasons?"
 # A title may be announced before it is there, and listed before its release.
 DAYS_AHEAD, YEARS_AHEAD = 366, 5
 FOUNDED = 1997
+# Generous bounds: real titles have up to 104 characters, descriptions 250, names of people 84. A
+# field beyond them is several fields that damage has joined.
+LONGEST_WORD, LONGEST_TITLE, LONGEST_VALUE, LONGEST_DESCRIPTION = 100, 500, 300, 10_000
 
 mirror = partial(table, layer="silver", group="netflix", replaces="table")
 of_all = partial(Refinement, row_id="source_row", reads="all")
@@ -42,11 +45,18 @@ class SilverNetflixTitles(Contract):
     """One row a title, as it arrived last."""
 
     show_id: int = column("Netflix's id.", key=True, ge=1)
-    type: str = column("Movie or TV Show.", compression="dictionary")
+    type: str = column(
+        "Movie or TV Show.", compression="dictionary", str_length={"max_value": LONGEST_WORD}
+    )
     type_flag: int = column(
         "The type as a number: 1 a movie, 2 a TV show, 0 anything else.", ge=OTHER, le=TV_SHOW
     )
-    title: str = column("Title in full.", nullable=True, compression="fsst")
+    title: str = column(
+        "Title in full.",
+        nullable=True,
+        compression="fsst",
+        str_length={"max_value": LONGEST_TITLE},
+    )
     short_title: str = column(
         "The title before its first colon: of 'Black Mirror: Bandersnatch' 'Black Mirror'.",
         nullable=True,
@@ -54,7 +64,12 @@ class SilverNetflixTitles(Contract):
     )
     date_added: dt.Date = column("Day on which it was added to the offer.", nullable=True)
     release_year: int = column("Year of release.", nullable=True, ge=1870)
-    rating: str = column("Rating in full, such as PG-13.", nullable=True, compression="dictionary")
+    rating: str = column(
+        "Rating in full, such as PG-13.",
+        nullable=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_WORD},
+    )
     rating_group: str = column(
         "The rating before its first hyphen: PG of PG-13, TV of TV-MA.",
         nullable=True,
@@ -67,7 +82,12 @@ class SilverNetflixTitles(Contract):
         "seasons do not compare: TV shows have no minutes, and all share the last rank.",
         ge=1,
     )
-    description: str = column("Description.", nullable=True, compression="zstd")
+    description: str = column(
+        "Description.",
+        nullable=True,
+        compression="zstd",
+        str_length={"max_value": LONGEST_DESCRIPTION},
+    )
     arrived_date: dt.Date = column("Day on which this state of it arrived.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
@@ -178,7 +198,12 @@ class SilverNetflixLookup(Contract):
         references="silver.netflix_titles",
         orphans="warn",
     )
-    value: str = column("The value, such as a person's name.", key=True, compression="fsst")
+    value: str = column(
+        "The value, such as a person's name.",
+        key=True,
+        compression="fsst",
+        str_length={"max_value": LONGEST_VALUE},
+    )
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
 

@@ -3,7 +3,9 @@
 Names and e-mail addresses end here: below, a user is a keyed hash.
 """
 
-from functools import partial
+from collections.abc import Sequence
+from functools import partial, reduce
+from operator import and_
 from typing import Any
 
 import dagster as dg
@@ -13,6 +15,8 @@ import ibis.expr.types as ir
 import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
+from movies_assets.assets.bronze.ott import KAGGLE
+from movies_assets.assets.silver.names import distinct, identity, spelt
 from movies_assets.assets.silver.parsing import (
     accounted,
     day,
@@ -25,24 +29,48 @@ from movies_assets.assets.silver.parsing import (
     tidy,
     utc_day,
     whole,
+    year,
 )
+from movies_assets.assets.silver.versions import latest_known
 from movies_assets.checks.base import Check, Rows, markdown, verdict
 from movies_assets.contracts import Contract, Instant, StringList, column
 from movies_assets.partitions import ott_days
 from movies_assets.table import Refinement, Table, Versions, table
 from movies_assets.user_ids import LONGEST, canonical_column, is_an_id
+from movies_assets.warehouse.writer import compile_sql
 
 NAMES = dt.Array(dt.string)
-EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+# At most 64 characters before the @, as RFC 5321 has it, and names of hosts have at most 253.
+EMAIL = r"^[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}$"
 FIRST_YEAR, YEARS_AHEAD, FIRST_SIGNUP = 1870, 5, 1990
 ALWAYS, NEVER = ibis.date("0001-01-01"), ibis.date("9999-12-31")
 MINUTES_OF_DAY = 1440
+NOT_LISTED, NOT_CLEAR, NOT_YET = (
+    "not in the catalogue",
+    "several titles fit",
+    "watched before the premiere",
+)
 # Of real services a few titles are always missing.
 UNMATCHED_SHARE = 0.05
 # Sums of decimals are exact; those of floats depend on the order of their rows.
 EXACT = "decimal(18, 6)"
 # What stands for no country, but for Namibia.
 NAMIBIA = "NA"
+NUMBERS = ("runtime", "views", "release_year")
+# A series' running time is not the number of its seasons.
+SEASONS = r"(?i)^[0-9]+ seasons?$"
+KEY_DIGITS = 32
+# So many pairs of names a check tells in its text, and in its table.
+NAMED, SHOWN_PAIRS = 5, 50
+# What a newer file may leave open, and an older one has told.
+KNOWN_OF_TITLES = (
+    "genres", "premiere", "release_year", "added_date", "runtime_minutes", "imdb_score", "views",
+    "language",
+)  # fmt: skip
+UNDATED = "undated"
+# Generous bounds: the longest real title has some 200 characters, and 40 genres or languages fit.
+# A field beyond them is several fields that damage has joined.
+LONGEST_NAME, LONGEST_LIST, LONGEST_PERSON, LONGEST_COUNTRY = 500, 500, 300, 100
 # Clocks differ, and a day ends at another hour elsewhere.
 DAYS_AHEAD = 1
 ID_RULE = "user_id: a number, but not a whole one above 0"
@@ -54,19 +82,9 @@ mirror = partial(of_service, replaces="table")
 of_row = partial(Refinement, row_id="source_row")
 
 
-@ibis.udf.scalar.builtin(name="strip_accents", signature=((dt.string,), dt.string))
-def without_accents(text: Any) -> Any:
-    """Return a text without the accents of its letters."""
-
-
-@ibis.udf.scalar.builtin(name="list_distinct", signature=((NAMES,), NAMES))
-def _distinct(names: Any) -> Any:
-    """Return each name once; Ibis's own way needs anonymous functions."""
-
-
 def in_order(names: ir.ArrayColumn) -> ir.ArrayColumn:
     """Return each name once, in the alphabet's order."""
-    ordered: ir.ArrayColumn = _distinct(names).sort()
+    ordered: ir.ArrayColumn = distinct(names).sort()
     return ordered
 
 
@@ -81,50 +99,119 @@ def user_id_of(rows: ir.Table) -> ir.StringColumn:
     return canonical_column(ibis.coalesce(rows.user_id, rescued(rows, "user_id")))
 
 
-def title_name(title: ir.StringColumn) -> ir.StringColumn:
-    """Return a title as it is compared: without case, accents, punctuation and spaces.
-
-    A title of signs alone, such as '???', is compared as it is.
-    """
-    said = tidy(title).lower()
-    letters = without_accents(said).re_replace("&", " and ")
-    name = letters.re_replace(r"[^\p{L}\p{M}\p{N}]+", "-").re_replace("^-+|-+$", "")
-    return ibis.coalesce(name.nullif(""), said)
-
-
 def genres_of(text: ir.StringColumn, separators: str) -> ir.ArrayColumn:
-    """Read genres, in lower case, for services differ in that; nothing known is an empty list.
+    """Read genres, in lower case, for services differ in that; NULL where none is known.
 
     Args:
         text: the genres.
         separators: pattern of what stands between them.
     """
     joined = text.lower().re_replace(rf"\s*[{separators}]\s*", "|")
-    named = joined.re_replace(r"^\|+|\|+$", "").re_replace(r"\|+", "|").nullif("").split("|")
-    return in_order(named).fill_null(ibis.literal([], type="array<string>"))
+    return in_order(
+        joined.re_replace(r"^\|+|\|+$", "").re_replace(r"\|+", "|").nullif("").split("|")
+    )
+
+
+def should_have_score(titles: ir.Table) -> ir.BooleanColumn:
+    """Say which titles come from files that know scores."""
+    is_without: ir.BooleanColumn = (titles.edition == KAGGLE.name).fill_null(value=False)
+    return ~is_without
+
+
+def _with_premiere(rows: ir.Table) -> ir.Table:
+    """Add `_dated`, which tells apart titles of one name: premiere, else year of release.
+
+    Files know more or less of a title. A row without a premiere is the title that premiered in its
+    year of release, if the catalogue knows exactly one; a row without either is the one title of
+    its name. Only a file that has both kinds of rows means two titles.
+
+    Args:
+        rows: `_name`, `_premiere` and `_premiere_day` (as received and as read), `_year` (of
+            release), `arrived_date`, `source_row`.
+    """
+    day_of = rows["_premiere_day"]
+    rows = rows.mutate(
+        _known_day=ibis.ifelse(
+            day_of.year().between(FIRST_YEAR, rows.arrived_date.year() + YEARS_AHEAD),
+            day_of,
+            ibis.null("date"),
+        ),
+        _file=rows.source_row.re_replace("#[0-9]+$", ""),
+    )
+    rows = rows.mutate(
+        _any_year=ibis.coalesce(rows["_known_day"].year().cast("int64"), rows["_year"]),
+        # What cannot be read is refused, and says nothing of other rows.
+        _is_open=rows["_premiere"].isnull(),
+    )
+    rows = _only_one(rows, "_known_day", ["_name", "_any_year"])
+    dated = ibis.coalesce(rows["_known_day"].cast("string"), rows["_year"].cast("string"))
+    rows = rows.mutate(_dated=dated)
+    rows = rows.mutate(_is_open=rows["_is_open"] & rows["_dated"].isnull())
+    rows = _only_one(rows, "_dated", ["_name"])
+    return rows.mutate(_dated=rows["_dated"].fill_null(UNDATED))
+
+
+def _only_one(rows: ir.Table, value: str, group: Sequence[str]) -> ir.Table:
+    """Fill a column's gaps in open rows with the only value of their group.
+
+    Args:
+        rows: the rows; `_is_open` marks those that leave the value open, `_file` is their file.
+        value: the column.
+        group: columns whose values a row and the one value share.
+    """
+    of_file = [*group, "_file"]
+    has_both = rows[value].notnull().any().over(group_by=of_file) & (
+        rows["_is_open"].any().over(group_by=of_file)
+    )
+    rows = rows.mutate(_has_both=has_both)
+    least, most, is_two = (
+        found.over(group_by=group)
+        for found in (rows[value].min(), rows[value].max(), rows["_has_both"].any())
+    )
+    is_one = rows["_is_open"] & (least == most) & ~is_two
+    return rows.mutate(**{value: ibis.ifelse(is_one, least, rows[value])})
 
 
 class SilverOttTitles(Contract):
-    """One row a title, as it arrived last; of one name two premieres are two titles."""
+    """One row a title, as the newest files know it; of one name two premieres are two titles."""
 
     title_key: str = column(
-        "The title's name as it is compared, and its premiere: dark-forces-2020-08-21.",
+        f"SHA-256 of the title's name and its premiere, else its year of release, the first "
+        f"{KEY_DIGITS} hexadecimal digits: short enough for any index.",
         key=True,
-        compression="fsst",
+        compression="dictionary",
     )
     title_name: str = column(
-        "The title without case, accents, punctuation and spaces.", compression="fsst"
+        "The title without case and surplus blanks, by which it is told from others.",
+        compression="fsst",
     )
-    title: str = column("Title.", compression="fsst")
-    genres: StringList = column("Genres, in the alphabet's order; none where none is known.")
+    title: str = column(
+        "Title.", compression="fsst", str_length={"max_value": LONGEST_NAME}, expected=True
+    )
+    genres: StringList = column(
+        "Genres, in the alphabet's order; NULL where none is known.", nullable=True, expected=True
+    )
     premiere: dt.Date = column("Day of the premiere.", nullable=True)
+    release_year: int = column("Year of release.", nullable=True)
     added_date: dt.Date = column("Day on which it was added to the offer.", nullable=True)
     runtime_minutes: int = column(
         "Running time in minutes.", nullable=True, ge=1, le=MINUTES_OF_DAY
     )
-    imdb_score: float = column("Score on IMDb, 1 to 10.", nullable=True, ge=1, le=10)
+    imdb_score: float = column(
+        "Score on IMDb, 1 to 10.", nullable=True, ge=1, le=10, expected=should_have_score
+    )
     views: int = column("Views so far, as the service counts them.", nullable=True, ge=0)
-    language: str = column("Language, or several.", nullable=True, compression="dictionary")
+    language: str = column(
+        "Language, or several.",
+        nullable=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_LIST},
+    )
+    edition: str = column(
+        "Edition of the file that it was read from; NULL where none is known.",
+        nullable=True,
+        compression="dictionary",
+    )
     arrived_date: dt.Date = column("Day on which this state of it arrived.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
@@ -134,14 +221,76 @@ class SilverOttTitles(Contract):
         premiere, arrived = data.table.premiere, data.table.arrived_date
         return premiere.year().between(FIRST_YEAR, arrived.year() + YEARS_AHEAD)
 
+    @pa.dataframe_check(
+        name=f"release_year: before {FIRST_YEAR} or more than {YEARS_AHEAD} years after arrival"
+    )
+    @classmethod
+    def _released_in_time(cls, data: IbisData) -> ir.BooleanColumn:
+        year, arrived = data.table.release_year, data.table.arrived_date
+        return year.isnull() | year.between(FIRST_YEAR, arrived.year() + YEARS_AHEAD)
+
+    @pa.dataframe_check(name=f"genres: more than {LONGEST_LIST} characters together")
+    @classmethod
+    def _genres_are_short(cls, data: IbisData) -> ir.BooleanColumn:
+        genres = data.table.genres
+        return genres.isnull() | (genres.join("|").length() <= LONGEST_LIST)
+
+
+def namesakes_check(table: Table) -> Check:
+    """Build the check that names different names of titles that come close."""
+
+    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+        titles = rows.table.contract.table(table.name)
+        pairs = rows.fetch(compile_sql(namesakes(titles)))
+        named = "; ".join(f"{pair['title']} and {pair['other_title']}" for pair in pairs[:NAMED])
+        return verdict(
+            {"pairs of names that come close": len(pairs)},
+            samples=lambda: {"pairs": markdown(pairs[:SHOWN_PAIRS])},
+            severity=dg.AssetCheckSeverity.WARN,
+            advice=f"They differ in signs and accents only, and count as different titles: {named}"
+            f"{', ...' if len(pairs) > NAMED else ''}. If two are one title, give them one name in "
+            "the file, and run any day again.",
+        )
+
+    return Check(
+        name="namesakes",
+        description="No two titles of one premiere, or year of release, have names that differ "
+        "in punctuation and accents only (warns).",
+        evaluate=evaluate,
+    )
+
+
+def namesakes(titles: ir.Table) -> ir.Table:
+    """Return the pairs of titles of one date whose different names may stand for each other.
+
+    Args:
+        titles: `silver.ott_titles`.
+    """
+    dated = ibis.coalesce(
+        titles.premiere.cast("string"), titles.release_year.cast("string"), UNDATED
+    )
+    rows = spelt(titles.select("title_name", "title", "source_row", dated=dated))
+    others = rows.rename(lambda name: f"other_{name}")
+    pairs = rows.inner_join(
+        others,
+        [
+            rows.spelling == others.other_spelling,
+            rows.dated == others.other_dated,
+            rows.title_name < others.other_title_name,
+        ],
+    )
+    shown = pairs.select("title", "other_title", "dated", "source_row", "other_source_row")
+    return shown.distinct().order_by("title", "other_title")
+
 
 @mirror(
     contract=SilverOttTitles,
     versions=Versions(entity=("title_key",), order=("arrived_date", "source_row")),
     refines=of_row(source="bronze.ott_titles", reads="all"),
+    checks=(namesakes_check,),
 )
 def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
-    """Type and clean the catalogue."""
+    """Type and clean the catalogue; what newer files leave open, older ones have told."""
     rows = bronze_ott_titles
     file = rows["_source"]
     # As a step of its own: as one expression the texts would be cleaned anew wherever they are
@@ -150,29 +299,37 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
         _title=tidy(rows.title),
         _genre=known(rows.genre),
         **{f"_{field}": known(rows[field]) for field in ("premiere", "added_date", "imdb_score")},
-        **{f"_{field}": known(rescued(rows, field)) for field in ("runtime", "views")},
-        _name=title_name(rows.title),
+        **{f"_{field}": known(rescued(rows, field)) for field in NUMBERS},
+        _name=identity(rows.title),
         _premiere_day=day(rows.premiere, file),
         _added_day=day(rows.added_date, file),
-        # Whole numbers that do not fit their column's type when the file is read are rescued.
-        _minutes=ibis.coalesce(rows.runtime.nullif(0), minutes(rescued(rows, "runtime"), file)),
         _score=score(rows.imdb_score),
-        _total=ibis.coalesce(rows.views, whole(rescued(rows, "views"), file=file)),
     ).view()
-    undated = rows["_premiere_day"].cast("string").fill_null("undated")
-    return rows.select(
+    is_seasons = rows["_runtime"].re_search(SEASONS)
+    rows = rows.mutate(_runtime=ibis.ifelse(is_seasons, ibis.null("string"), rows["_runtime"]))
+    rows = rows.mutate(
+        # Whole numbers that do not fit their column's type when the file is read are rescued.
+        _minutes=ibis.coalesce(rows.runtime.nullif(0), minutes(rows["_runtime"], rows["_source"])),
+        _total=ibis.coalesce(rows.views, whole(rows["_views"], file=rows["_source"])),
+        _year=ibis.coalesce(rows.release_year.nullif(0), year(rows["_release_year"])),
+    )
+    rows = _with_premiere(rows)
+    typed = rows.select(
         "arrived_date",
         "source_row",
-        title_key=rows["_name"] + "-" + undated,
+        title_key=(rows["_name"] + "\n" + rows["_dated"]).hexdigest("sha256").left(KEY_DIGITS),
         title_name=rows["_name"],
         title=rows["_title"],
         genres=genres_of(rows["_genre"], "/|,;"),
         premiere=rows["_premiere_day"],
+        release_year=rows["_year"],
         added_date=rows["_added_day"],
         runtime_minutes=rows["_minutes"],
-        imdb_score=rows["_score"],
+        # Nothing is that bad: files write 0 where nobody has voted.
+        imdb_score=rows["_score"].nullif(0),
         views=rows["_total"],
         language=known(rows.language),
+        edition=rows["_edition"],
         **accounted(
             rows,
             premiere=(rows["_premiere"], rows["_premiere_day"]),
@@ -180,7 +337,16 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
             runtime=(rows["_runtime"], rows["_minutes"]),
             imdb_score=(rows["_imdb_score"], rows["_score"]),
             views=(rows["_views"], rows["_total"]),
+            release_year=(rows["_release_year"], rows["_year"]),
         ),
+    )
+    kept = reduce(and_, (rule.holds(typed) for rule in SilverOttTitles.rules()))
+    return latest_known(
+        typed,
+        entity=["title_key"],
+        order=["arrived_date", "source_row"],
+        columns=KNOWN_OF_TITLES,
+        sound=kept & (typed["_unparsed"] == ""),
     )
 
 
@@ -194,14 +360,18 @@ class SilverOttViews(Contract):
         compression="fsst",
         str_length={"max_value": LONGEST},
         personal=True,
+        expected=True,
     )
     title_name: str = column(
-        "The title without case, accents, punctuation and spaces.",
-        key=True,
-        compression="dictionary",
+        "The title without case and surplus blanks.", key=True, compression="dictionary"
     )
-    watched_at: Instant = column("When it was watched (UTC).", key=True)
-    title: str = column("Title as the event spells it.", compression="dictionary")
+    watched_at: Instant = column("When it was watched (UTC).", key=True, expected=True)
+    title: str = column(
+        "Title as the event spells it.",
+        compression="dictionary",
+        str_length={"max_value": LONGEST_NAME},
+        expected=True,
+    )
     minutes: float = column("Minutes watched.", nullable=True, ge=0, le=MINUTES_OF_DAY)
     arrived_date: dt.Date = column("Day to which its file belongs: the partition.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
@@ -235,8 +405,10 @@ def ott_views(bronze_ott_views: ir.Table) -> ir.Table:
         _at=instant(rows.watched_at, rows["_source"]),
         _minutes=exact_minutes(rows.minutes, rows["_source"]),
     )
-    spelt = rows.select(_spelling=rows.title).distinct()
-    named = spelt.mutate(_name=title_name(spelt["_spelling"]), _tidied=tidy(spelt["_spelling"]))
+    spelling = rows.select(_spelling=rows.title).distinct()
+    named = spelling.mutate(
+        _name=identity(spelling["_spelling"]), _tidied=tidy(spelling["_spelling"])
+    )
     rows = rows.left_join(named, rows.title == named["_spelling"])
     return rows.select(
         "arrived_date",
@@ -270,13 +442,23 @@ class SilverOttUsers(Contract):
         "hexadecimal.",
         personal=True,
     )
-    full_name: str = column("Name of the person.", nullable=True, personal=True)
+    full_name: str = column(
+        "Name of the person.",
+        nullable=True,
+        personal=True,
+        str_length={"max_value": LONGEST_PERSON},
+    )
     email: str = column("E-mail address.", nullable=True, str_matches=EMAIL, personal=True)
     signup_date: dt.Date = column("Day of the registration.", nullable=True)
     preferred_genres: StringList = column(
         "Genres liked best, in the alphabet's order; none where none is said."
     )
-    country: str = column("Country.", nullable=True, compression="dictionary")
+    country: str = column(
+        "Country.",
+        nullable=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_COUNTRY},
+    )
     arrived_date: dt.Date = column("Day on which the service said so.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
@@ -284,6 +466,12 @@ class SilverOttUsers(Contract):
     @classmethod
     def _user_is_known(cls, data: IbisData) -> ir.BooleanColumn:
         return is_an_id(data.table.user_id)
+
+    @pa.dataframe_check(name=f"preferred_genres: more than {LONGEST_LIST} characters together")
+    @classmethod
+    def _genres_are_short(cls, data: IbisData) -> ir.BooleanColumn:
+        genres = data.table.preferred_genres
+        return genres.isnull() | (genres.join("|").length() <= LONGEST_LIST)
 
     @pa.dataframe_check(name="signup_date: from 1990 to the day on which the service said so")
     @classmethod
@@ -344,35 +532,63 @@ def ott_users(bronze_ott_users: ir.Table) -> ir.Table:
         full_name=tidy(rows.full_name),
         email=rows["_email"],
         signup_date=rows["_signup_day"],
-        preferred_genres=genres_of(rows["_genres"], "|,;/"),
-        country=known(rows.country, but=[NAMIBIA]),
-        **accounted(
-            rows,
-            signup_date=(known(rows.signup_date), rows["_signup_day"]),
+        preferred_genres=genres_of(rows["_genres"], "|,;/").fill_null(
+            ibis.literal([], type="array<string>")
         ),
+        country=known(rows.country, but=[NAMIBIA]),
+        **accounted(rows, signup_date=(known(rows.signup_date), rows["_signup_day"])),
     )
+
+
+def meant(names: ir.Table, titles: ir.Table) -> ir.Table:
+    """Say of each name that events give which titles of the catalogue it may mean.
+
+    A title of exactly this name is meant. Otherwise those are whose name is alike without accents
+    and punctuation.
+
+    Args:
+        names: `title_name`.
+        titles: `silver.ott_titles`.
+
+    Returns:
+        A row a `title_name` and `name` of the catalogue: exactly one where it is clear; none where
+        the catalogue has nothing like it.
+    """
+    given = names.select("title_name").distinct()
+    known = titles.select("title_name").distinct()
+    exact = given.semi_join(known, "title_name")
+    spelt_here, spelt_there = spelt(given.anti_join(known, "title_name")), spelt(known)
+    alike = spelt_here.inner_join(
+        spelt_there.select("spelling", name=spelt_there.title_name), "spelling"
+    )
+    return exact.mutate(name=exact.title_name).union(alike.select("title_name", "name").distinct())
 
 
 def matched(views: ir.Table, titles: ir.Table) -> ir.Table:
     """Say of each event which title of the catalogue was watched: NULL where none is known.
 
-    Of titles of one name it is the one that premiered last before the event. One without a premiere
-    was always there.
+    Of titles of one name it is the one that premiered last before the event. Of one without a
+    premiere the year of release begins it; one without either was always there.
 
     Args:
         views: `silver.ott_views`.
         titles: `silver.ott_titles`.
     """
-    begins = titles.premiere.fill_null(ALWAYS)
+    new_year = ibis.date(titles.release_year, 1, 1)
+    begins = ibis.coalesce(titles.premiere, new_year, ALWAYS)
     following = begins.lead().over(group_by=titles.title_name, order_by=[begins, titles.title_key])
     offered = titles.select(
         "title_key", name=titles.title_name, begins=begins, ends=following.fill_null(NEVER)
     )
+    names = meant(views, titles)
+    names = names.mutate(names=names.name.count().over(group_by=names.title_name))
+    clear = names.filter(names.names == 1).select("title_name", "name")
+    offered = clear.inner_join(offered, "name").drop("name").rename(event_name="title_name")
     watched_date = utc_day(views.watched_at)
     return views.mutate(watched_date=watched_date).left_join(
         offered,
         [
-            offered.name == views.title_name,
+            offered.event_name == views.title_name,
             offered.begins <= watched_date,
             offered.ends > watched_date,
         ],
@@ -394,7 +610,10 @@ class SilverOttWatched(Contract):
         "The title.", key=True, references="silver.ott_titles", compression="dictionary"
     )
     views: int = column("How often it was watched.", ge=1)
-    minutes: float = column("Minutes watched.", ge=0)
+    minutes: float = column(
+        "Minutes watched, as far as they are known; NULL where of no view.", nullable=True, ge=0
+    )
+    views_without_minutes: int = column("Views whose minutes are unknown.", ge=0)
     first_watched_at: Instant = column("When it was watched first (UTC).")
     last_watched_at: Instant = column("When it was watched last (UTC).")
 
@@ -441,23 +660,26 @@ def ott_watched(silver_ott_views: ir.Table, silver_ott_titles: ir.Table) -> ir.T
     events = events.filter(events.title_key.notnull())
     return events.group_by("user_id", "title_key").aggregate(
         views=events.count(),
-        minutes=events.minutes.cast(EXACT).sum().cast("float64").fill_null(0.0),
+        minutes=events.minutes.cast(EXACT).sum().cast("float64"),
+        views_without_minutes=events.minutes.isnull().sum(),
         first_watched_at=events.watched_at.min(),
         last_watched_at=events.watched_at.max(),
     )
 
 
 class SilverOttUnmatched(Contract):
-    """One row a title that was watched and that the catalogue did not offer then."""
+    """One row a title that was watched and that means no title which the catalogue offered then."""
 
     title_name: str = column(
-        "The title without case, accents, punctuation and spaces.", key=True, compression="fsst"
+        "The title without case and surplus blanks.", key=True, compression="fsst"
     )
     title: str = column("One of its spellings.")
     reason: str = column(
-        "Why it matches nothing: the catalogue has no such title, or only later premieres.",
-        isin=["not in the catalogue", "watched before the premiere"],
+        "Why it matches nothing: the catalogue has no such title; or several that differ in "
+        "punctuation and accents; or only later premieres.",
+        isin=[NOT_LISTED, NOT_CLEAR, NOT_YET],
     )
+    candidates: StringList = column("Titles of the catalogue that it may mean.")
     views: int = column("Events that match nothing.", ge=1)
     first_watched_at: Instant = column("The first of them (UTC).")
     last_watched_at: Instant = column("The last of them (UTC).")
@@ -468,15 +690,20 @@ def ott_unmatched(silver_ott_views: ir.Table, silver_ott_titles: ir.Table) -> ir
     """Keep and count the events of titles that the catalogue does not have."""
     events = matched(silver_ott_views, silver_ott_titles)
     events = events.filter(events.title_key.isnull())
-    known = silver_ott_titles.select(name=silver_ott_titles.title_name).distinct()
     rows = events.group_by("title_name").aggregate(
         title=events.title.min(),
         views=events.count(),
         first_watched_at=events.watched_at.min(),
         last_watched_at=events.watched_at.max(),
     )
-    rows = rows.left_join(known, rows.title_name == known.name)
-    reason = ibis.ifelse(rows.name.isnull(), "not in the catalogue", "watched before the premiere")
-    return rows.select(
-        *(name for name in SilverOttUnmatched.types() if name != "reason"), reason=reason
+    titles = silver_ott_titles.select("title", name=silver_ott_titles.title_name)
+    found = meant(rows, silver_ott_titles).inner_join(titles, "name")
+    found = found.group_by("title_name").aggregate(
+        names=found.name.nunique(), candidates=found.title.collect()
     )
+    rows = rows.left_join(found, "title_name").drop("title_name_right")
+    reason = ibis.cases(
+        (rows.names.isnull(), NOT_LISTED), (rows.names > 1, NOT_CLEAR), else_=NOT_YET
+    )
+    candidates = in_order(rows.candidates).fill_null(ibis.literal([], type="array<string>"))
+    return rows.mutate(reason=reason, candidates=candidates).drop("names")

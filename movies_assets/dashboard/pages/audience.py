@@ -68,14 +68,15 @@ WATCHED = f"""
 ENGAGEMENT = """
     SELECT g.genre AS name, e.users_preferring, e.viewers, e.views, e.minutes, e.average_score
     FROM gold.ott_genre_engagement AS e JOIN prepared.genres AS g ON lower(g.genre) = e.genre
-    ORDER BY e.minutes DESC, name"""
+    ORDER BY e.minutes DESC NULLS LAST, name"""
 BY_DAY = f"""
     SELECT period AS day, sum(views)::BIGINT AS views
     FROM gold.ott_popular_movies JOIN gold.ott_dim_title USING (title_key)
     WHERE watched_date IS NOT NULL AND {IN_GENRE}
     GROUP BY ALL ORDER BY day DESC LIMIT {MOST_DAYS}"""
+PREMIERED = "coalesce(year(t.premiere), t.release_year) AS premiered"
 POPULAR = f"""
-    SELECT p.rank, t.title, year(t.premiere) AS premiered, p.viewers, p.views, p.imdb_score
+    SELECT p.rank, t.title, {PREMIERED}, p.viewers, p.views, p.imdb_score
     FROM gold.ott_popular_movies AS p JOIN gold.ott_dim_title AS t USING (title_key)
     WHERE p.period = coalesce($day, 'overall') AND {IN_GENRE}
     ORDER BY p.rank, t.title, title_key LIMIT {TOP}"""
@@ -83,8 +84,8 @@ FIRST_USER = "SELECT min(user_key) AS user_key FROM gold.ott_recommendations"
 ABOUT_USER = """
     SELECT user_key, signup_date, country, preferred_genres
     FROM gold.ott_dim_user WHERE user_key = $user"""
-RECOMMENDED = """
-    SELECT r.rank, t.title, year(t.premiere) AS premiered, r.genre, r.score, r.reason
+RECOMMENDED = f"""
+    SELECT r.rank, t.title, {PREMIERED}, r.genre, r.score, r.reason
     FROM gold.ott_recommendations AS r JOIN gold.ott_dim_title AS t USING (title_key)
     WHERE r.user_key = $user ORDER BY r.rank"""
 SEARCH = f"""
@@ -283,7 +284,7 @@ def engagement_rows(data: Audience) -> list[TableRow]:
                 words.count(row["users_preferring"]),
                 words.count(row["viewers"]),
                 words.count(row["views"]),
-                words.count(row["minutes"] / 60),
+                words.count(None if row["minutes"] is None else row["minutes"] / 60),
                 words.decimal(row["average_score"]),
             ),
             {"genre": row["name"]},

@@ -328,6 +328,12 @@ class FileRows(FileContract):
     """
 
     source_row: str = column("The record of a file: its path, # and its number.", key=True)
+    edition: str = column(
+        "The edition of its file: how the publisher names the columns; unknown where none fits.",
+        nullable=True,
+        alias="_edition",
+        compression="dictionary",
+    )
     rescued_data: str = column(
         "Values that do not fit their column's type, and fields beyond the header: a JSON object.",
         nullable=True,
@@ -349,6 +355,9 @@ class LandedFile(Contract):
     checksum: str = column("BLAKE2b of its content, 16 bytes in hexadecimal.")
     encoding: str = column("How its text is encoded, as found.")
     separator: str = column("What separates its fields, as found.")
+    edition: str = column(
+        "The edition: how its publisher names the columns; unknown where none fits.", nullable=True
+    )
     header: StringList = column("The names in its first line.")
     rows: int = column("Records below the first line.", ge=0)
     problems: int = column("Records among them that do not read as the columns.", ge=0)

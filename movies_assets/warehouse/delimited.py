@@ -28,6 +28,7 @@ import pyarrow.csv as pa_csv
 
 from movies_assets.contracts import ARRIVED as ARRIVED_COLUMN
 from movies_assets.contracts import PATTERNS, WITHHELD, FileRows, LandedFile
+from movies_assets.ingest.editions import Edition, candidates, normalised
 from movies_assets.table import Table
 from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.writer import ensure_table, stored_types
@@ -47,9 +48,11 @@ MOST_JOINED_LINES = 50
 # The reader takes no larger block.
 LARGEST_BLOCK = 1 << 30
 RECORD, EXTRA, PROBLEM, LINE = "_record", "_extra", "_problem", "_line"
-SOURCE, DAY = "_source", "_day"
+SOURCE, DAY, EDITION = "_source", "_day", "_edition"
+# So many records decide between editions with equal headers.
+SHOWN_RECORDS = 100
 FIRST_LINE = re.compile(rb"[^\r\n]*+(?:\r\n|[\r\n]|\Z)")
-HIDDEN = (RECORD, EXTRA, PROBLEM, LINE, SOURCE, DAY)
+HIDDEN = (RECORD, EXTRA, PROBLEM, LINE, SOURCE, DAY, EDITION)
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,14 @@ class DelimitedFiles:
         run_id: the run that loads them.
         days: the partitions of the run; none where the table has none.
         names: columns that are called otherwise in the files: name there, name here.
+        editions: how known publishers name the columns.
     """
 
     files: Sequence[DelimitedFile]
     run_id: str
     days: Collection[date] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    editions: Sequence[Edition] = ()
 
 
 @dataclass
@@ -94,6 +99,7 @@ class Look:
     checksum: str = ""
     encoding: str = UTF8
     separator: str = ","
+    edition: Edition | None = None
     header: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     is_ours: bool = True
@@ -110,11 +116,13 @@ class Wanted:
         known: columns of the contract that files have, and their types.
         ours: columns that are not a file's to fill.
         names: columns that are called otherwise in the files.
+        editions: how known publishers name the columns.
     """
 
     known: Mapping[str, str]
     ours: AbstractSet[str]
     names: Mapping[str, str]
+    editions: Sequence[Edition] = ()
 
 
 class _Inspection:
@@ -159,7 +167,8 @@ def select(connection: duckdb.DuckDBPyConnection, table: Table, given: Delimited
         f"CREATE OR REPLACE TEMP TABLE {ARRIVED} "
         f"({', '.join(f'{_quoted(name)} VARCHAR' for name in [*known, *HIDDEN])})"
     )
-    looks = _collect(connection, Wanted(known, _ours(table), given.names), given)
+    wanted = Wanted(known, _ours(table), given.names, given.editions)
+    looks = _collect(connection, wanted, given)
     _store_looks(connection, table, given, looks)
     arrived = [name for name, *_ in connection.execute(f"DESCRIBE {ARRIVED}").fetchall()]
     new = [name for name in arrived if name not in known and name not in HIDDEN]
@@ -296,7 +305,8 @@ def _look(
     line = FIRST_LINE.match(spooled.readline(LONGEST_HEADER).removeprefix(codecs.BOM_UTF8))
     first = line[0].decode(encoding, "replace").strip("\r\n") if line else ""
     header, separator = _header(first, wanted)
-    columns = _named(header, wanted)
+    edition = _edition(header, separator, spooled, encoding, wanted.editions)
+    columns = _named(header, wanted, edition.columns if edition else wanted.names)
     is_ours = not wanted.known.keys().isdisjoint(columns)
     if encoding == WINDOWS and not _decodes(spooled, WINDOWS):
         encoding = LATIN
@@ -308,6 +318,7 @@ def _look(
         checksum=seen.digest.hexdigest(),
         encoding=encoding,
         separator=separator,
+        edition=edition,
         header=header,
         columns=columns if is_ours else list(wanted.known),
         is_ours=is_ours,
@@ -339,19 +350,49 @@ def _header(line: str, wanted: Wanted) -> tuple[list[str], str]:
     split = {
         separator: next(csv.reader([line], delimiter=separator), []) for separator in SEPARATORS
     }
+    known = {*wanted.known, *wanted.names, *(n for one in wanted.editions for n in one.columns)}
     separator = max(
         SEPARATORS,
-        key=lambda one: (len(wanted.known.keys() & _named(split[one], wanted)), len(split[one])),
+        key=lambda one: (len(known.intersection(map(normalised, split[one]))), len(split[one])),
     )
     return split[separator], separator
 
 
-def _named(header: Sequence[str], wanted: Wanted) -> list[str]:
+def _edition(
+    header: Sequence[str],
+    separator: str,
+    file: IO[bytes],
+    encoding: str,
+    editions: Sequence[Edition],
+) -> Edition | None:
+    """Return the edition of a file; of those with its header, the one whose shapes values have."""
+    fitting = candidates(header, editions)
+    lines = [
+        file.readline(LONGEST_HEADER).decode(encoding, "replace")
+        for _ in fitting[1:2] * SHOWN_RECORDS
+    ]
+    records = list(csv.reader(lines, delimiter=separator))
+    names = [normalised(name) for name in header]
+
+    def fits(edition: Edition) -> int:
+        return sum(
+            re.fullmatch(edition.shapes[name], value.strip()) is not None
+            for record in records
+            for name, value in zip(names, record, strict=False)
+            if name in edition.shapes
+        )
+
+    named = [len(edition.columns.keys() & set(names)) for edition in fitting]
+    equal = [one for one, count in zip(fitting, named, strict=True) if count == named[0]]
+    return max(equal, key=fits, default=None)
+
+
+def _named(header: Sequence[str], wanted: Wanted, names: Mapping[str, str]) -> list[str]:
     """Return the columns that a header's names mean, each of them once."""
     columns: list[str] = []
     for number, spelt in enumerate(header, start=1):
-        name = re.sub(r"[^a-z0-9]+", "_", spelt.strip().lower()).strip("_")
-        name = wanted.names.get(name, name) or f"column_{number}"
+        name = normalised(spelt)
+        name = names.get(name, name) or f"column_{number}"
         while name in columns or name in wanted.ours:
             name = f"{name}_{number}"
         columns.append(name)
@@ -369,6 +410,7 @@ def _read(file: IO[bytes], look: Look) -> pa.Table:
         rows = _table(look, list(_read_damaged(file, look)))
     look.rows, look.problems = rows.num_rows, rows.num_rows - rows[PROBLEM].null_count
     origin = {SOURCE: look.source, DAY: None if look.day is None else str(look.day)}
+    origin[EDITION] = look.edition.name if look.edition else None
     for name, value in origin.items():
         text = pa.array([value], pa.string()).take(np.zeros(rows.num_rows, np.int64))
         rows = rows.append_column(name, text)
@@ -534,12 +576,17 @@ def _store_looks(
             "checksum": look.checksum,
             "encoding": look.encoding,
             "separator": look.separator,
+            "edition": look.edition.name if look.edition else None,
             # A first line that names no column is a record.
             "header": look.header if look.is_ours or not is_personal else [WITHHELD],
             "rows": look.rows,
             "problems": look.problems,
             "unknown_columns": [name for name in look.columns if name not in known],
-            "missing_columns": [name for name in known if name not in look.columns],
+            "missing_columns": [
+                name
+                for name in (look.edition.columns.values() if look.edition else known)
+                if name not in look.columns
+            ],
             "run_id": given.run_id,
         }
         for look in looks
@@ -588,7 +635,7 @@ def _typed(table: Table, known: Mapping[str, str], new: Sequence[str], run_id: s
         f"SELECT {', '.join([*values, *map(_quoted, new), *day])}, "
         f"CASE WHEN {misfit} THEN json_merge_patch({rescued})::VARCHAR END AS _rescued_data, "
         # Of two records about one thing the later stands, so numbers have to sort as texts.
-        f"{PROBLEM} AS _problem, {LINE} AS _line, "
+        f"{PROBLEM} AS _problem, {LINE} AS _line, {EDITION} AS _edition, "
         f"{SOURCE} || '#' || printf('%07d', {RECORD}::BIGINT) AS source_row, "
         f"now() AS _ingested_at, {SOURCE} AS _source, {literal(run_id)} AS _run_id FROM {ARRIVED}"
     )

@@ -80,6 +80,8 @@ class DelimitedFiles:
         days: the partitions of the run; none where the table has none.
         names: columns that are called otherwise in the files: name there, name here.
         editions: how known publishers name the columns.
+        takes: whether files of an edition (None: of none that is known) belong to this table. Each
+            file of a folder that several tables read belongs to one of them.
     """
 
     files: Sequence[DelimitedFile]
@@ -87,6 +89,7 @@ class DelimitedFiles:
     days: Collection[date] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     editions: Sequence[Edition] = ()
+    takes: Callable[[Edition | None], bool] = lambda _: True
 
 
 @dataclass
@@ -273,6 +276,8 @@ def _collect(
     for file in given.files:
         with file.open() as opened, SpooledTemporaryFile(SPOOLED_BYTES) as spooled:
             look = _look(file, opened, spooled, wanted)
+            if not given.takes(look.edition):
+                continue
             looks.append(look)
             if look.bytes:
                 waiting.append(_read(spooled, look))

@@ -196,6 +196,15 @@ class Contract(pa.DataFrameModel):
         return tuple(n for n in cls.references() if columns[n].metadata["orphans"] == "warn")
 
     @classmethod
+    def carried(cls) -> list[str]:
+        """Return the columns whose known value outlives a newer row that does not know it."""
+        return [
+            name
+            for name, spec in cls._columns().items()
+            if spec.nullable and not spec.metadata["key"] and not spec.metadata["clears"]
+        ]
+
+    @classmethod
     @cache
     def personal(cls) -> frozenset[str]:
         """Return the columns that tell of persons, and those that hold rows as received with them.

@@ -315,7 +315,10 @@ def store_netflix(
     """
     sound = {"type": "Movie", "title": "Title", "date_added": "9/9/2019", "release_year": 2019}
     sound |= {"duration_minutes": 90, "rating": "PG-13", "arrived_date": STORED_DAY}
-    rows = {"netflix_titles": [{"show_id": n, **sound, **row} for n, row in enumerate(titles, 1)]}
+    rows: dict[str, Any] = {
+        "netflix_titles": [{"show_id": n, **sound, **row} for n, row in enumerate(titles, 1)],
+        "netflix_credits": [],
+    }
     for name in ("cast", "category", "countries", "directors"):
         values = lookups.get(name, ())
         rows[f"netflix_{name}"] = [{"value": value, "show_id": show} for value, show in values]

@@ -633,7 +633,8 @@ def _typed(table: Table, known: Mapping[str, str], new: Sequence[str], run_id: s
         f"CASE WHEN {misfit} THEN json_object({literal(name)}, {_quoted(name)}) ELSE '{{}}' END"
         for name, misfit in misfits.items()
     ]
-    rescued = ", ".join([f"coalesce({EXTRA}, '{{}}')", *kept])
+    # Where every column is text, there is nothing to merge with.
+    rescued = ", ".join([f"coalesce({EXTRA}, '{{}}')", "'{}'", *kept])
     misfit = " OR ".join([f"{EXTRA} IS NOT NULL", *misfits.values()])
     day = [f"{DAY}::DATE AS {table.partition_column}"] if table.partition_column else []
     return (

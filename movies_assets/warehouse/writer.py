@@ -298,7 +298,8 @@ def _write_staged(
         quarantined = _quarantine(connection, table, run_id)
     if table.replaces != "keys":
         _delete_replaced(connection, table, window)
-    duplicates = _drop_duplicates(connection, table) + _keep_newest_versions(connection, table)
+    # Of equal keys, the one of an older version may have been read first.
+    duplicates = _keep_newest_versions(connection, table) + _drop_duplicates(connection, table)
     insert = f"SELECT {_columns(table)} FROM {STAGE}"
     if table.replaces == "keys":
         connection.execute(_merge_sql(table, insert))

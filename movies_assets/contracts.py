@@ -33,6 +33,7 @@ AS_RECEIVED = {"raw", "_line", "_rescued_data"}
 # What is shown in place of a value that tells of a person.
 WITHHELD = "(personal)"
 
+Condition = Callable[[ir.Table], ir.BooleanValue]
 Compression = Literal["zstd", "fsst", "dictionary"]
 
 
@@ -79,7 +80,7 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
     compression: Compression | None = None,
     alias: str | None = None,
     personal: bool = False,
-    expected: bool = False,
+    expected: bool | Condition = False,
     clears: bool = False,
     **rules: Any,
 ) -> Any:
@@ -97,7 +98,8 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
         alias: the column's name where Python or Pandera reserve it (a leading underscore).
         personal: whether values tell of a person: no metadata, message or profile shows them.
         expected: whether the table cannot do without the column: if no row of a delivery has a
-            value, or far fewer than usual, the check `completeness` stops the run.
+            value, or far fewer than usual, the check `completeness` stops the run. A function
+            names the rows of which that is true: only movies have minutes.
         clears: whether an unknown value in a newer file clears a value that an older file knew; by
             default the known value stays.
         rules: Pandera's own checks, such as `ge=0`, `isin=[...]`, `str_length={...}`.

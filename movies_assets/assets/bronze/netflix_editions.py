@@ -48,7 +48,7 @@ KAGGLE_2019 = Edition(
         "description": "description",
         "type": "type",
     },
-    needs=("show_id", "title"),
+    needs=("show_id", "title", "listed_in"),
     shapes={"show_id": WHOLE, "release_year": YEAR, "type": TYPE},
 )
 # The ids are numbers of rows and no ids of Netflix.
@@ -68,7 +68,7 @@ KAGGLE_2021 = Edition(
         "listed_in": "categories",
         "description": "description",
     },
-    needs=("show_id", "title"),
+    needs=("show_id", "title", "listed_in"),
     shapes={"show_id": "[sS][0-9]+", "type": TYPE, "release_year": YEAR},
 )
 JUSTWATCH = Edition(

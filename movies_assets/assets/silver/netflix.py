@@ -74,7 +74,11 @@ class SilverNetflixTitles(Contract):
         nullable=True,
         compression="fsst",
     )
-    date_added: dt.Date = column("Day on which it was added to the offer.", nullable=True)
+    date_added: dt.Date = column(
+        "Day on which it was added to the offer.",
+        nullable=True,
+        expected=lambda rows: rows.edition.fill_null("") != JUSTWATCH.name,
+    )
     release_year: int = column("Year of release.", nullable=True, ge=1870, expected=True)
     rating: str = column("Rating in full, such as PG-13.", nullable=True, compression="dictionary")
     rating_group: str = column(
@@ -83,9 +87,19 @@ class SilverNetflixTitles(Contract):
         compression="dictionary",
     )
     duration_minutes: int = column(
-        "Running time of a movie in minutes.", nullable=True, ge=1, le=1440
+        "Running time of a movie in minutes.",
+        nullable=True,
+        ge=1,
+        le=1440,
+        expected=lambda rows: rows.type_flag == MOVIE,
     )
-    duration_seasons: int = column("Number of seasons of a show.", nullable=True, ge=1, le=200)
+    duration_seasons: int = column(
+        "Number of seasons of a show.",
+        nullable=True,
+        ge=1,
+        le=200,
+        expected=lambda rows: rows.type_flag == TV_SHOW,
+    )
     duration_rank: int = column(
         "Dense rank of the running time in minutes over all titles, 1 the longest; unknown where "
         "the minutes are. Seasons do not compare with minutes.",

@@ -24,14 +24,29 @@ def latest_known(
         entity: the columns that identify an entity.
         order: the columns that order its versions, the newest one greatest; no two rows of an
             entity are equal in all of them.
-        columns: the columns to fill in; see `Contract.carried`.
+        columns: the columns to fill in.
         sound: whether a row may be believed. Rows that may not give no values and keep their own.
     """
-    until_now = ibis.window(group_by=entity, order_by=order, rows=(None, 0))
+    names = list(columns)
+    until_now = ibis.window(group_by=list(entity), order_by=list(order), rows=(None, 0))
+    # Known values so far: those that follow a known one and know nothing have its number. Ibis has
+    # no other way for windows: of "the last value" it leaves out "that is not NULL".
+    marked = rows.mutate(
+        _believed=sound,
+        **{
+            f"_version_of_{name}": (sound & rows[name].notnull())
+            .cast("int64")
+            .sum()
+            .over(until_now)
+            for name in names
+        },
+    )
 
     def last_known(name: str) -> ir.Value:
-        value = rows[name]
-        believed = ibis.ifelse(sound, value, ibis.null(value.type()))
-        return ibis.ifelse(sound, believed.last(include_null=False).over(until_now), value)
+        value = marked[name]
+        believed = ibis.ifelse(marked["_believed"], value, ibis.null(value.type()))
+        known = believed.max().over(group_by=[*entity, f"_version_of_{name}"])
+        return ibis.ifelse(marked["_believed"], known, value)
 
-    return rows.mutate(**{name: last_known(name) for name in columns})
+    filled = marked.mutate(**{name: last_known(name) for name in names})
+    return filled.select(*rows.columns)

@@ -118,7 +118,7 @@ def _fates(
     source = tables[refines.source]
     with_keys = partial(_read_with_keys, tables=tables, refines=refines)
     ways: list[Callable[[Rows, Table], str]] = [with_keys]
-    if set(rows.table.contract.key()) <= source.contract.types().keys():
+    if {*rows.table.contract.key(), *_order(rows.table)} <= source.contract.types().keys():
         ways.insert(0, _read)
     for read in ways:
         fate = _fate(rows, read(rows, source), source, refines)
@@ -132,8 +132,8 @@ def _fates(
 def _read_with_keys(
     rows: Rows, source: Table, tables: Mapping[str, Table], refines: Refinement
 ) -> str:
-    """Return the rows read, with the keys that the table's function gives them."""
-    key = rows.table.contract.key()
+    """Return the rows read, with the keys and versions that the table's function gives them."""
+    key = dict.fromkeys([*rows.table.contract.key(), *_order(rows.table)])
     inputs = {
         parameter: tables[name].contract.table("read" if name == source.name else name)
         for parameter, name in rows.table.reads().items()
@@ -150,14 +150,12 @@ def _read_with_keys(
 def _fate(rows: Rows, read: str, source: Table, refines: Refinement) -> str:
     """Say of every source row of the run what became of it.
 
-    A row is a duplicate when the table holds a row of the same key, or of the same entity where it
-    keeps versions, that came from another source row and is not older: it is an older version
-    itself, or one that was read twice.
+    A row is a duplicate when the table holds a row of the same key that came from another source
+    row and is not older: it is an older version itself, or one that was read twice. Where a version
+    has several rows, it is one, too, when the table holds a newer version.
     """
     row_id, key = refines.row_id, ", ".join(rows.table.contract.key())
-    versions = rows.table.versions
-    identity = versions.entity if versions else rows.table.contract.key()
-    same = " AND ".join(f"stored.{name} = source.{name}" for name in identity)
+    same = " AND ".join(f"stored.{name} = source.{name}" for name in rows.table.contract.key())
     day, source_day = rows.table.partition_column, source.partition_column
     not_older = f"stored.{day} >= source.{source_day}" if day and source_day else "true"
     return f"""
@@ -165,6 +163,24 @@ def _fate(rows: Rows, read: str, source: Table, refines: Refinement) -> str:
             WHEN {row_id} IN (SELECT {row_id} FROM {rows.of_run}) THEN 'kept'
             WHEN {row_id} IN (SELECT row_id FROM ({_quarantined(rows)})) THEN 'quarantined'
             WHEN EXISTS (FROM {rows.table.name} AS stored WHERE {same} AND {not_older})
-                THEN 'duplicate'
+                OR {_is_superseded(rows.table)} THEN 'duplicate'
             ELSE 'lost' END AS fate
         FROM ({read}) AS source"""
+
+
+def _order(table: Table) -> tuple[str, ...]:
+    """Return the columns that order versions, where one has several rows; else none."""
+    versions = table.versions
+    return versions.order if versions and set(versions.entity) < set(table.contract.key()) else ()
+
+
+def _is_superseded(table: Table) -> str:
+    """Return the SQL condition that the table holds a newer version of a source row's entity."""
+    order = _order(table)
+    if not order or not table.versions:
+        return "false"
+    same = " AND ".join(f"stored.{name} = source.{name}" for name in table.versions.entity)
+    stored, source = (
+        ", ".join(f"{rows}.{name}" for name in order) for rows in ("stored", "source")
+    )
+    return f"EXISTS (FROM {table.name} AS stored WHERE {same} AND row({stored}) > row({source}))"

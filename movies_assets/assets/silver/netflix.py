@@ -329,10 +329,9 @@ class SilverNetflixLookup(Contract):
         orphans="warn",
     )
     value: str = column("The value, such as a person's name.", key=True, compression="fsst")
-    arrived_date: dt.Date = column(
-        "Day on which the newest state of the title arrived, if it gives its values in this way: "
-        "in its own file, in one of credits, or in the look-up's file.",
-        nullable=True,
+    is_newest: bool = column(
+        "Whether the newest state of the title gives its values in this way: in its own file, in "
+        "one of credits, or in the look-up's file. Where it gives none, older values stay."
     )
     source_row: str = column(
         "File and record that it was read from; of a list in a title's own file, the title's.",
@@ -359,8 +358,7 @@ def _lookup(name: str, members_of: str, role: str | None = None) -> Table:
             "credited": "silver.netflix_credits",
         },
         optional=("silver.netflix_credits",),
-        # The newest state of a title decides; of an unknown day are values that it does not give.
-        versions=Versions(entity=("show_id",), order=("arrived_date",)),
+        versions=Versions(entity=("show_id",), order=("is_newest",)),
         refines=of_all(source=source),
         drop_duplicates=True,
     )
@@ -373,20 +371,18 @@ def _lookup(name: str, members_of: str, role: str | None = None) -> Table:
             **refused(rows, problem),
         )
         needs_file = titles.edition.fill_null(FIVE_FILES.name) == FIVE_FILES.name
-        never = ibis.null("date")
-        needing = titles.filter(needs_file).select("arrived_date", of="show_id")
-        received = received.left_join(needing, received.show_id == needing.of).drop("of")
+        needing = titles.filter(needs_file).select(of="show_id")
+        received = received.left_join(needing, received.show_id == needing.of)
+        received = received.mutate(is_newest=received.of.notnull()).drop("of")
         listed = titles.select(
-            "show_id",
-            "source_row",
-            arrived_date=ibis.ifelse(needs_file, never, titles.arrived_date),
-            value=titles[members_of].unnest(),
+            "show_id", "source_row", is_newest=~needs_file, value=titles[members_of].unnest()
         )
         if role:
             of_role = credited.filter(credited.role == role)
-            listed = listed.union(
-                of_role.select(*listed.drop("value").columns, value="person_name")
+            parts = of_role.select(
+                "show_id", "source_row", is_newest=ibis.literal(value=True), value="person_name"
             )
+            listed = listed.union(parts)
         sound = {"_raw": ibis.null("string"), "_unparsed": ibis.literal("")}
         return received.union(listed.mutate(**sound).select(*received.columns))
 

@@ -33,6 +33,7 @@ AS_RECEIVED = {"raw", "_line", "_rescued_data"}
 # What is shown in place of a value that tells of a person.
 WITHHELD = "(personal)"
 
+Condition = Callable[[ir.Table], ir.BooleanValue]
 Compression = Literal["zstd", "fsst", "dictionary"]
 
 
@@ -195,6 +196,15 @@ class Contract(pa.DataFrameModel):
         """Return the columns whose orphans are reported and stop nothing."""
         columns = cls._columns()
         return tuple(n for n in cls.references() if columns[n].metadata["orphans"] == "warn")
+
+    @classmethod
+    def carried(cls) -> list[str]:
+        """Return the columns whose known value outlives a newer row that does not know it."""
+        return [
+            name
+            for name, spec in cls._columns().items()
+            if spec.nullable and not spec.metadata["key"] and not spec.metadata["clears"]
+        ]
 
     @classmethod
     @cache

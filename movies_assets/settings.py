@@ -178,7 +178,8 @@ class NetflixSettings(Section):
 
     base_url: SecretStr | None = Field(
         None,
-        description="profile live: address of the look-up files, https://[user:password@]host/path",
+        description="profile live: address of the look-up files, https://[user:password@]host/path"
+        "; only for titles whose own files do not name people, categories and countries",
     )
     titles_url: str | None = Field(
         None,

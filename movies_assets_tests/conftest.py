@@ -21,8 +21,10 @@ import httpx
 import pandas as pd
 import pytest
 
+from movies_assets.assets.bronze.netflix_editions import JUSTWATCH, JUSTWATCH_CREDITS
 from movies_assets.assets.serving.published import LATER
 from movies_assets.definitions import TABLES, build_defs, open_warehouse
+from movies_assets.ingest.editions import Edition
 from movies_assets.sample.netflix import COLUMNS
 from movies_assets.settings import ImdbSettings, Settings, load
 from movies_assets.sources.imdb import FILES
@@ -315,7 +317,10 @@ def store_netflix(
     """
     sound = {"type": "Movie", "title": "Title", "date_added": "9/9/2019", "release_year": 2019}
     sound |= {"duration_minutes": 90, "rating": "PG-13", "arrived_date": STORED_DAY}
-    rows = {"netflix_titles": [{"show_id": n, **sound, **row} for n, row in enumerate(titles, 1)]}
+    rows: dict[str, Any] = {
+        "netflix_titles": [{"show_id": n, **sound, **row} for n, row in enumerate(titles, 1)],
+        "netflix_credits": [],
+    }
     for name in ("cast", "category", "countries", "directors"):
         values = lookups.get(name, ())
         rows[f"netflix_{name}"] = [{"value": value, "show_id": show} for value, show in values]
@@ -514,6 +519,15 @@ SOUND_LOOKUPS: dict[str, Any] = {
 
 SHOW = {"type": "TV Show", "duration_minutes": None, "duration_seasons": 3, "rating": "TV-MA"}
 SOUND_TITLES = [netflix_title(1, title="Black Mirror: Bandersnatch"), netflix_title(2, **SHOW)]
+# A title whose credits are a file of their own.
+A_PART = {"person_id": 1, "id": "tm1", "name": "Ada", "role": "ACTOR"}
+SOUND_PAIR: list[tuple[Edition, dict[str, Any]]] = [
+    (
+        JUSTWATCH,
+        {"id": "tm1", "title": "Aria", "type": "MOVIE", "release_year": 2019, "runtime": 90},
+    ),
+    (JUSTWATCH_CREDITS, A_PART),
+]
 
 
 @pytest.fixture(scope="session")
@@ -545,6 +559,9 @@ def store_day(folder: Path) -> None:
         stored.run(STORED_DAY)
         stored.run("2025-10-29", STORED_DAY, job="imdb_daily")
         arrive(settings.landing, f"{STORED_DAY}/titles.csv", SOUND_TITLES)
+        for edition, row in SOUND_PAIR:
+            path = f"{STORED_DAY}/{edition.name}.csv"
+            arrive(settings.landing, path, [row], [*edition.columns])
         stored.run(STORED_DAY, job="netflix_daily")
         stored.run(STORED_YEAR, job="omdb_yearly")
         arrive_ott(settings.landing, STORED_DAY, **SOUND_OTT)

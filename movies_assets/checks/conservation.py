@@ -16,7 +16,7 @@ def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
         count = _fates if table.is_staged else _totals
-        counts, lost = count(rows, source, refines)
+        counts, lost = count(rows, tables, refines)
         return verdict(
             {"rows lost": counts.get("lost", 0)},
             metadata={
@@ -84,12 +84,15 @@ def _quarantined(rows: Rows) -> str:
     return f"SELECT * FROM {rows.table.quarantine} WHERE {condition}"
 
 
-def _totals(rows: Rows, source: Table, refines: Refinement) -> tuple[dict[str, int], str]:
+def _totals(
+    rows: Rows, tables: Mapping[str, Table], refines: Refinement
+) -> tuple[dict[str, int], str]:
     """Count the rows read, kept and refused; return the counts, and a query for lost rows.
 
     Each line is one row here or one in quarantine, so the sums tell. Comparing 12 million rows one
     by one took 9 s.
     """
+    source = tables[refines.source]
     read = rows.count(_read(rows, source))
     counts = {
         "kept": rows.count(f"FROM {rows.of_run}"),
@@ -104,14 +107,18 @@ def _totals(rows: Rows, source: Table, refines: Refinement) -> tuple[dict[str, i
     return {**counts, "lost": abs(read - sum(counts.values()))}, lost
 
 
-def _fates(rows: Rows, source: Table, refines: Refinement) -> tuple[dict[str, int], str]:
+def _fates(
+    rows: Rows, tables: Mapping[str, Table], refines: Refinement
+) -> tuple[dict[str, int], str]:
     """Count what became of the rows read; return the counts, and a query for lost rows."""
     counts: dict[str, int] = {}
     # A key may have been spelt otherwise in the source: what seems lost by the key as received is
     # looked for by the key as read. That computes the rows again, so it is the exception, but for
     # keys of which the source knows nothing.
-    ways: list[Callable[[Rows, Table], str]] = [partial(_read_with_keys, refines=refines)]
-    if set(rows.table.contract.key()) <= source.contract.types().keys():
+    source = tables[refines.source]
+    with_keys = partial(_read_with_keys, tables=tables, refines=refines)
+    ways: list[Callable[[Rows, Table], str]] = [with_keys]
+    if {*rows.table.contract.key(), *_order(rows.table)} <= source.contract.types().keys():
         ways.insert(0, _read)
     for read in ways:
         fate = _fate(rows, read(rows, source), source, refines)
@@ -122,10 +129,16 @@ def _fates(rows: Rows, source: Table, refines: Refinement) -> tuple[dict[str, in
     return counts, f"SELECT * FROM ({fate}) WHERE fate = 'lost'"
 
 
-def _read_with_keys(rows: Rows, source: Table, refines: Refinement) -> str:
-    """Return the rows read, with the keys that the table's function gives them."""
-    key = rows.table.contract.key()
-    refined = rows.table(source.contract.table("read")).select(*key, refines.row_id)
+def _read_with_keys(
+    rows: Rows, source: Table, tables: Mapping[str, Table], refines: Refinement
+) -> str:
+    """Return the rows read, with the keys and versions that the table's function gives them."""
+    key = dict.fromkeys([*rows.table.contract.key(), *_order(rows.table)])
+    inputs = {
+        parameter: tables[name].contract.table("read" if name == source.name else name)
+        for parameter, name in rows.table.reads().items()
+    }
+    refined = rows.table(**inputs).select(*key, refines.row_id)
     received = [name for name in source.contract.types() if name not in key]
     return (
         f"WITH read AS ({_read(rows, source)}) "
@@ -138,7 +151,8 @@ def _fate(rows: Rows, read: str, source: Table, refines: Refinement) -> str:
     """Say of every source row of the run what became of it.
 
     A row is a duplicate when the table holds a row of the same key that came from another source
-    row and is not older: it is an older version itself, or one that was read twice.
+    row and is not older: it is an older version itself, or one that was read twice. Where a version
+    has several rows, it is one, too, when the table holds a newer version.
     """
     row_id, key = refines.row_id, ", ".join(rows.table.contract.key())
     same = " AND ".join(f"stored.{name} = source.{name}" for name in rows.table.contract.key())
@@ -149,6 +163,24 @@ def _fate(rows: Rows, read: str, source: Table, refines: Refinement) -> str:
             WHEN {row_id} IN (SELECT {row_id} FROM {rows.of_run}) THEN 'kept'
             WHEN {row_id} IN (SELECT row_id FROM ({_quarantined(rows)})) THEN 'quarantined'
             WHEN EXISTS (FROM {rows.table.name} AS stored WHERE {same} AND {not_older})
-                THEN 'duplicate'
+                OR {_is_superseded(rows.table)} THEN 'duplicate'
             ELSE 'lost' END AS fate
         FROM ({read}) AS source"""
+
+
+def _order(table: Table) -> tuple[str, ...]:
+    """Return the columns that order versions, where one has several rows; else none."""
+    versions = table.versions
+    return versions.order if versions and set(versions.entity) < set(table.contract.key()) else ()
+
+
+def _is_superseded(table: Table) -> str:
+    """Return the SQL condition that the table holds a newer version of a source row's entity."""
+    order = _order(table)
+    if not order or not table.versions:
+        return "false"
+    same = " AND ".join(f"stored.{name} = source.{name}" for name in table.versions.entity)
+    stored, source = (
+        ", ".join(f"{rows}.{name}" for name in order) for rows in ("stored", "source")
+    )
+    return f"EXISTS (FROM {table.name} AS stored WHERE {same} AND row({stored}) > row({source}))"

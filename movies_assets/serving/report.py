@@ -277,8 +277,16 @@ def netflix(ask: Ask) -> Section:
         Figure("Movies", words.count(row["movies"])),
         Figure("TV shows", words.count(row["shows"])),
         Figure("Countries", words.count(row["countries"])),
-        Figure("Median running time", words.minutes(row["minutes"])),
-        Figure("Seasons a show", words.decimal(row["seasons"]), "on average"),
+        Figure(
+            "Median running time",
+            words.minutes(row["minutes"]),
+            f"of {words.plural(row['with_minutes'], 'movie')}",
+        ),
+        Figure(
+            "Seasons a show",
+            words.decimal(row["seasons"]),
+            f"mean of {words.plural(row['with_seasons'], 'show')}",
+        ),
     ]
     tables = [
         Table(

@@ -65,6 +65,8 @@ class DelimitedFiles:
         names: columns that are called otherwise in the files: name there, name here.
         editions: the editions of the files that the table knows.
         unread: files beside them that are not read, with their paths as rows would show them.
+        takes: whether files of an edition, by its name (None: of no known one), belong to this
+            table. Each file of a folder that several tables read belongs to one of them.
     """
 
     files: Sequence[DelimitedFile]
@@ -73,6 +75,7 @@ class DelimitedFiles:
     names: Mapping[str, str] = field(default_factory=dict)
     editions: Sequence[Edition] = ()
     unread: "Sequence[Unread]" = ()
+    takes: Callable[[str | None], bool] = lambda _: True
 
 
 def select(connection: duckdb.DuckDBPyConnection, table: Table, given: DelimitedFiles) -> str:
@@ -185,6 +188,8 @@ def _collect(
             reason = f"cannot be read: {error}" if isinstance(error, OSError) else str(error)
             refused = _after(file.source, reason)
             profiles.append(FileProfile(file.source, file.day, packing="", refused=refused))
+            continue
+        if not given.takes(found.profile.edition):
             continue
         profiles.append(found.profile)
         waiting.append(_with_origin(found))

@@ -226,6 +226,8 @@ class WarehouseIOManager(DbIOManager):
         sql, loaded = None, None
         with self._warehouse.transaction(connection):
             writer.ensure_table(connection, table.name, table.contract)
+            for name in table.upstream() & self._tables.keys():
+                writer.upgrade(connection, name, self._tables[name].contract)
             for name in table.optional:
                 writer.ensure_input(connection, name, self._tables[name].contract)
             if handler.reads_warehouse:

@@ -25,6 +25,8 @@ SHOWN_ROWS, SAMPLE_ROWS = 10, 5
 # Columns that a refining function adds for quarantine and that no table stores.
 RAW, UNPARSED = "_raw", "_unparsed"
 RAISED_BY_OURS = "while executing the UDF: "
+# Types that become another without a loss: every number has a text.
+WIDENED = {("BIGINT", "VARCHAR"), ("DOUBLE", "VARCHAR")}
 # Column of the stage that numbers the rows of a file, where something is wrong with some.
 LINE_NUMBER = "_line_number"
 
@@ -195,7 +197,9 @@ def missing_upstream(
 def ensure_table(
     connection: duckdb.DuckDBPyConnection, name: str, contract: type[Contract]
 ) -> None:
-    """Create a contract's table, or add the columns that the contract has gained.
+    """Create a contract's table, or bring the stored one up to the contract.
+
+    Columns that the contract has gained are added; numbers that it has as text become text.
 
     Raises:
         WarehouseError: the stored table differs from the contract in a way that would lose data.
@@ -253,6 +257,12 @@ def arrived_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list
     return [name for name in stored_types(connection, table.name) if name not in known]
 
 
+def upgrade(connection: duckdb.DuckDBPyConnection, name: str, contract: type[Contract]) -> None:
+    """Give a stored table the columns and the texts that its contract has gained, to read it."""
+    if stored := stored_types(connection, name):
+        _upgrade(connection, name, stored, contract)
+
+
 def ensure_input(
     connection: duckdb.DuckDBPyConnection, name: str, contract: type[Contract]
 ) -> None:
@@ -300,7 +310,8 @@ def _write_staged(
         quarantined = _quarantine(connection, table, run_id)
     if table.replaces != "keys":
         _delete_replaced(connection, table, window)
-    duplicates = _drop_duplicates(connection, table) + _keep_newest_versions(connection, table)
+    # Of equal keys, the one of an older version may have been read first.
+    duplicates = _keep_newest_versions(connection, table) + _drop_duplicates(connection, table)
     insert = f"SELECT {_columns(table)} FROM {STAGE}"
     if table.replaces == "keys":
         connection.execute(_merge_sql(table, insert))
@@ -588,7 +599,13 @@ def _migrate(
     if not contract.evolves():
         _refuse_lost_columns(name, stored, wanted)
     types = contract.types()
-    changed = [c for c in stored if c in wanted and not same_type(stored[c], wanted[c])]
+    changed = [
+        c
+        for c in stored
+        if c in wanted
+        and not same_type(stored[c], wanted[c])
+        and (stored[c], types[c]) not in WIDENED
+    ]
     if changed:
         fixes = "; ".join(f"ALTER TABLE {name} ALTER COLUMN {c} TYPE {types[c]}" for c in changed)
         raise WarehouseError(
@@ -596,9 +613,21 @@ def _migrate(
             f"{', '.join(f'{c} from {stored[c]} to {types[c]}' for c in changed)}. Nothing was "
             f"touched. Convert the stored rows ({fixes}) or drop the table and backfill it."
         )
-    for column in wanted:
+    _upgrade(connection, name, stored, contract)
+
+
+def _upgrade(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    stored: dict[str, str],
+    contract: type[Contract],
+) -> None:
+    """Make text of numbers and add columns, where the contract says so; nothing is lost by it."""
+    for column, type_ in contract.types().items():
         if column not in stored:
-            connection.execute(f"ALTER TABLE {name} ADD COLUMN {column} {types[column]}")
+            connection.execute(f"ALTER TABLE {name} ADD COLUMN {column} {type_}")
+        elif (stored[column], type_) in WIDENED:
+            connection.execute(f"ALTER TABLE {name} ALTER COLUMN {column} TYPE {type_}")
 
 
 def _refuse_lost_columns(name: str, stored: dict[str, str], wanted: Iterable[str]) -> None:

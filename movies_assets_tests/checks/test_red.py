@@ -265,7 +265,7 @@ class TestConservationOfTidiedKeys:
     def spaced(self, stored) -> Stored:
         stored.sql(
             "INSERT INTO bronze.netflix_cast SELECT * REPLACE (source_row || '.2' AS source_row, "
-            "' ' || value AS value) FROM bronze.netflix_cast WHERE show_id = 1"
+            "' ' || value AS value) FROM bronze.netflix_cast WHERE show_id = '1'"
         )
         return stored
 
@@ -275,7 +275,7 @@ class TestConservationOfTidiedKeys:
         assert evaluation.metadata["rows_duplicate"].value == 1
 
     def test_a_lost_value_is_found_and_shown(self, spaced):
-        spaced.sql("DELETE FROM silver.netflix_cast WHERE show_id = 1")
+        spaced.sql("DELETE FROM silver.netflix_cast WHERE show_id = '1'")
         evaluation = spaced.evaluate("silver/netflix_cast", "conservation")
         assert broken_rules(evaluation) == {"rows lost": 2}
         assert "Ada" in str(evaluation.metadata["lost rows"].value)

@@ -15,12 +15,12 @@ def title(  # noqa: PLR0913, PLR0917 (what a title has)
     added: date | None,
     year: int,
     rating: str | None,
-    length: int,
+    length: int | None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a title's rows in gold.netflix_dim_title and gold.netflix_fact_titles."""
     return (
         {
-            "show_key": key,
+            "show_key": str(key),
             "title": name,
             "type": {1: "Movie", 2: "TV Show"}.get(flag, "Other"),
             "type_flag": flag,
@@ -30,11 +30,11 @@ def title(  # noqa: PLR0913, PLR0917 (what a title has)
             "release_year": year,
         },
         {
-            "show_key": key,
+            "show_key": str(key),
             "type_flag": flag,
             "rating": rating,
-            "duration_minutes": length if flag == 1 else 0,
-            "duration_seasons": length if flag == 2 else 1,
+            "duration_minutes": length if flag == 1 else None,
+            "duration_seasons": length if flag == 2 else None,
         },
     )
 
@@ -42,7 +42,7 @@ def title(  # noqa: PLR0913, PLR0917 (what a title has)
 TITLES = [
     title(1, "Aria", 1, date(2025, 9, 3), 2020, "TV-MA", 94),
     title(2, "Boats", 1, date(2025, 9, 4), 2021, "PG-13", 95),
-    title(3, HOSTILE, 1, OCTOBER, 2021, "TV-14", 0),
+    title(3, HOSTILE, 1, OCTOBER, 2021, "TV-14", None),
     title(4, "=1+1", 2, date(2025, 7, 1), 1999, None, 3),
     title(5, ARABIC, 2, None, 2021, "TV-MA", 14),
 ]
@@ -196,11 +196,11 @@ def more() -> dict[str, list[dict[str, Any]]]:
             {"country_key": key, "country_name": name} for key, name in COUNTRIES.items()
         ],
         "gold.netflix_title_category": [
-            {"show_key": show, "category_key": key}
+            {"show_key": str(show), "category_key": key}
             for show, key in ((1, "dramas"), (1, "comedies"), (2, "dramas"), (4, "tv-dramas"))
         ],
         "gold.netflix_title_country": [
-            {"show_key": show, "country_key": key}
+            {"show_key": str(show), "country_key": key}
             for show, key in ((1, "india"), (1, "chile"), (2, "india"), (4, "unknown"))
         ],
     }  # fmt: skip

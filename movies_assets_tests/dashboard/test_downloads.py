@@ -93,11 +93,11 @@ def test_no_text_of_a_csv_file_begins_like_a_formula(tmp_path):
 
 
 def test_numbers_and_other_texts_of_a_csv_file_stay_as_they_are(tmp_path):
-    rows = {**title(-5, "a = b", 1, None, 2020, None, 90)[0], "release_year": -1}
+    rows = {**title(5, "a = b", 1, None, 2020, None, 90)[0], "release_year": -1}
     publish(tmp_path / "published", "a", more() | {TABLE: [rows]})
     _, content, _ = downloaded(tmp_path / "published", f"{TABLE}.csv")
     (row,) = texts(content)
-    assert (row["show_key"], row["title"], row["release_year"]) == ("-5", "a = b", "-1")
+    assert (row["show_key"], row["title"], row["release_year"]) == ("5", "a = b", "-1")
     assert row["description"] == ""
 
 

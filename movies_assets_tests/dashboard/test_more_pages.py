@@ -62,6 +62,33 @@ def test_a_title_counts_once_whatever_it_belongs_to(world):
     assert figures["countries"] == 2, "Unknown is no country"
     assert figures["minutes"] == 94.5, "a movie without a running time is not 0 minutes long"
     assert figures["seasons"] == 8.5
+    assert (figures["with_minutes"], figures["with_seasons"]) == (2, 2)
+    kpis = catalogue.figures(figures)
+    assert [(kpi.value, kpi.hint) for kpi in kpis[-2:]] == [
+        ("94 min", "of 2 movies"),
+        ("8.5", "mean of 2 shows"),
+    ]
+
+
+def test_titles_of_unknown_length_are_in_no_bar(tmp_path):
+    unknown = [title(flag, "t", flag, None, 2020, None, None) for flag in (1, 2)]
+    rows = dict(
+        zip(
+            ("gold.netflix_dim_title", "gold.netflix_fact_titles"),
+            (list(each) for each in zip(*unknown, strict=True)),
+            strict=True,
+        )
+    )
+    loaded = load(catalogue, opened(publish(tmp_path, "a", rows)))
+    assert (loaded.by_minutes, loaded.by_seasons) == ([], [])
+    assert catalogue.minute_bars(loaded) is catalogue.season_bars(loaded) is None
+    assert [kpi.value for kpi in catalogue.figures(loaded.figures)[-2:]] == [words.NONE] * 2
+
+
+@pytest.mark.parametrize("flag", [0, catalogue.MOVIE, catalogue.SHOW])
+def test_an_unknown_length_is_a_dash(flag):
+    row = {"type_flag": flag, "duration_minutes": None, "duration_seasons": None}
+    assert catalogue.length(row) == words.NONE
 
 
 def test_a_title_of_two_categories_is_among_both(world):

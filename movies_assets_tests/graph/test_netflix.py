@@ -100,13 +100,13 @@ def test_a_day_goes_from_its_files_to_the_star(tmp_path, settings, instance):
         "USING (show_key) JOIN gold.dim_date ON date_key = added_date_key "
         "JOIN gold.dim_released_year USING (year_key) ORDER BY ALL"
     ) == [
-        (1, "Black Mirror", "PG", 90, 1, date(2019, 9, 9), 2010),
-        (2, "Title 2", "PG", 0, 3, None, 2010),
+        ("1", "Black Mirror", "PG", 90, None, date(2019, 9, 9), 2010),
+        ("2", "Title 2", "PG", None, 3, None, 2010),
     ]
     people = "SELECT show_key, person_name FROM gold.netflix_title_{} JOIN gold.netflix_dim_person "
     people += "USING (person_key) ORDER BY ALL"
-    assert platform.sql(people.format("cast")) == [(1, "ADA"), (2, "Bob")]
-    assert platform.sql(people.format("director")) == [(2, "Cleo")]
+    assert platform.sql(people.format("cast")) == [("1", "ADA"), ("2", "Bob")]
+    assert platform.sql(people.format("director")) == [("2", "Cleo")]
     assert platform.sql("SELECT category_key FROM gold.netflix_title_category") == [
         ("sci-fi-fantasy",)
     ]
@@ -128,10 +128,10 @@ class TestArrivals:
             arrive(landing, f"{DAYS[2]}/b.csv", [netflix_title(1, title="New"), netflix_title(3)])
         run(one, DAYS[0], DAYS[3], select=TITLES)
         contents = one.contents()
-        assert one.sql(f"FROM ({STANDS}) WHERE show_id < 9") == [
-            (1, "New", DAYS[2]),
-            (2, "Title 2", DAYS[0]),
-            (3, "Title 3", DAYS[2]),
+        assert one.sql(f"FROM ({STANDS}) WHERE show_id < '9' AND length(show_id) = 1") == [
+            ("1", "New", DAYS[2]),
+            ("2", "Title 2", DAYS[0]),
+            ("3", "Title 3", DAYS[2]),
         ]
         assert len(contents["quarantine.netflix_titles"]) == 1
         run(one, DAYS[0], DAYS[3], select=TITLES)
@@ -153,9 +153,9 @@ class TestArrivals:
         titles(f"{DAYS[0]}/late.csv", [netflix_title(3)])
         run(platform, DAYS[0], select=BRONZE)
         assert platform.sql(ARRIVED) == [
-            (1, "Title 1", DAYS[0]),
-            (2, "Title 2", DAYS[1]),
-            (3, "Title 3", DAYS[0]),
+            ("1", "Title 1", DAYS[0]),
+            ("2", "Title 2", DAYS[1]),
+            ("3", "Title 3", DAYS[0]),
         ]
 
     def test_a_replaced_file_takes_the_place_of_the_old_one(self, platform, titles):
@@ -163,7 +163,7 @@ class TestArrivals:
         run(platform, DAYS[0], select=BRONZE)
         titles(f"{DAYS[0]}/titles.csv", [netflix_title(2, title="New")])
         run(platform, DAYS[0], select=BRONZE)
-        assert platform.sql(ARRIVED) == [(2, "New", DAYS[0])]
+        assert platform.sql(ARRIVED) == [("2", "New", DAYS[0])]
 
     def test_a_file_that_was_taken_away_is_gone_when_its_day_is_run_again(self, platform, titles):
         titles(f"{DAYS[0]}/a.csv", [netflix_title(1)])
@@ -171,7 +171,7 @@ class TestArrivals:
         run(platform, DAYS[0], select=BRONZE)
         away.unlink()
         run(platform, DAYS[0], select=BRONZE)
-        assert platform.sql(ARRIVED) == [(1, "Title 1", DAYS[0])]
+        assert platform.sql(ARRIVED) == [("1", "Title 1", DAYS[0])]
         assert platform.sql("SELECT source FROM landing.netflix_titles") == [
             (f"netflix/titles/{DAYS[0]}/a.csv",)
         ]
@@ -180,7 +180,7 @@ class TestArrivals:
         for day in DAYS[:2]:
             titles(f"{day}/titles.csv", [netflix_title(1), netflix_title(2)])
         result = run(platform, *DAYS[:2], select=TITLES)
-        assert platform.sql(STANDS) == [(1, "Title 1", DAYS[1]), (2, "Title 2", DAYS[1])]
+        assert platform.sql(STANDS) == [("1", "Title 1", DAYS[1]), ("2", "Title 2", DAYS[1])]
         kept = checked(result, "silver/netflix_titles", "conservation").metadata
         assert [kept[f"rows_{fate}"].value for fate in ("read", "kept", "duplicate")] == [4, 2, 2]
 
@@ -191,7 +191,7 @@ class TestArrivals:
         run(platform, DAYS[0], select=TITLES)
         records = platform.sql("SELECT split(source_row, '#')[2]::INT FROM bronze.netflix_titles")
         assert sorted(number for (number,) in records) == [*range(2, 11)]
-        assert platform.sql(f"FROM ({STANDS}) WHERE show_id = 1") == [(1, "New", DAYS[0])]
+        assert platform.sql(f"FROM ({STANDS}) WHERE show_id = '1'") == [("1", "New", DAYS[0])]
 
     def test_the_star_follows_a_title_that_arrives_again_and_one_that_is_taken_away(self, stored):
         platform = stored()
@@ -201,10 +201,10 @@ class TestArrivals:
         arrive(platform.settings.landing, f"{later}/titles.csv", [again])
         run(platform, STORED_DAY, later, select=STAR)
         assert platform.sql("SELECT show_key, title FROM gold.netflix_dim_title") == [
-            (1, "Renamed")
+            ("1", "Renamed")
         ]
         assert platform.sql("SELECT show_key, person_key FROM gold.netflix_title_cast") == [
-            (1, "ada")
+            ("1", "ada")
         ]
         assert platform.sql(
             "SELECT decade_label FROM gold.netflix_fact_titles JOIN gold.dim_released_year "
@@ -234,21 +234,22 @@ class TestSchema:
         results = self.evolve(platform)
         assert all(result.success for result in results.values())
         columns = "show_id, country, release_year, _rescued_data, description, _problem"
-        found = platform.sql(f"SELECT {columns} FROM bronze.netflix_titles ORDER BY show_id")
+        found = platform.sql(f"SELECT {columns} FROM bronze.netflix_titles ORDER BY show_id::INT")
         rescued = json.dumps({"release_year": "Released 2019"}, separators=(",", ":"))
         assert found == [
-            (9, None, 2019, None, "A description.", None),
-            (10, "Poland", 2019, None, "A description.", None),
-            (12, None, None, rescued, "A description.", None),
-            (15, None, 2019, None, None, None),
+            ("9", None, 2019, None, "A description.", None),
+            ("10", "Poland", 2019, None, "A description.", None),
+            ("12", None, None, rescued, "A description.", None),
+            ("15", None, 2019, None, None, None),
         ]
         assert platform.sql(
-            "SELECT show_id, release_year, description FROM silver.netflix_titles ORDER BY ALL"
+            "SELECT show_id, release_year, description FROM silver.netflix_titles "
+            "ORDER BY show_id::INT"
         ) == [
-            (9, 2019, "A description."),
-            (10, 2019, "A description."),
-            (12, None, "A description."),
-            (15, 2019, None),
+            ("9", 2019, "A description."),
+            ("10", 2019, "A description."),
+            ("12", None, "A description."),
+            ("15", 2019, None),
         ]
         said = {day: checked(result, BRONZE[0], "schema") for day, result in results.items()}
         assert [day for day, check in said.items() if check.passed] == [9]
@@ -314,7 +315,10 @@ class TestRefused:
             ("Bob",),
             ("Dan",),
         ]
-        assert platform.sql("FROM gold.netflix_title_cast ORDER BY ALL") == [(1, "ada"), (2, "bob")]
+        assert platform.sql("FROM gold.netflix_title_cast ORDER BY ALL") == [
+            ("1", "ada"),
+            ("2", "bob"),
+        ]
 
     def test_too_many_broken_titles_stop_gold(self, stored):
         platform = stored()

@@ -382,6 +382,27 @@ def test_an_upgrade_that_fails_half_way_leaves_the_table_as_it_was(warehouse):
     assert ask(warehouse, "SELECT count(*) FROM duckdb_columns() WHERE NOT internal") == [(4,)]
 
 
+class NumberedVisit(Visit):
+    """One row a visit."""
+
+    guest: int = column("Number of the guest.", nullable=True)  # type: ignore[assignment]
+    host: float = column("Number of the host.", nullable=True)  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("guest", [0, -7, 2**53 + 1, 2**63 - 1, None])
+@pytest.mark.parametrize("host", [0.1, -7.0, 1e300, None])
+def test_numbers_become_text_without_a_loss(warehouse, guest, host):
+    row = visit(1, MONDAY, guest=guest, host=host)
+    types = {"guest": "Int64", "host": "float64"}
+    write(warehouse, visits(contract=NumberedVisit), frame(row).astype(types), window(MONDAY))
+    write(warehouse, visits(), frame(visit(2, TUESDAY)), window(TUESDAY))
+    ((guest_text, host_text),) = ask(
+        warehouse, "SELECT guest, host FROM bronze.visits WHERE visit_id = 1"
+    )
+    assert guest_text == (None if guest is None else str(guest))
+    assert (None if host_text is None else float(host_text)) == host
+
+
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_every_contract_can_be_stored_and_is_stored_as_it_says(table):
     with duckdb.connect() as connection:

@@ -84,7 +84,11 @@ def junction(
 class NetflixDimTitle(Contract):
     """One row a title: what describes it."""
 
-    show_key: int = column("Netflix's id of the title.", key=True)
+    show_key: str = column(
+        "The publisher's id of the title: digits of Netflix, s and digits of Kaggle 2021, tm or ts "
+        "and digits of JustWatch.",
+        key=True,
+    )
     type: str = column("Movie or TV Show.")
     type_flag: int = column(
         "The type as a number: 1 a movie, 2 a TV show, 0 anything else.", ge=0, le=2
@@ -161,28 +165,28 @@ def netflix_dim_country(silver_netflix_countries: ir.Table) -> ir.Table:
 class NetflixTitleCast(Contract):
     """One row a title and member of its cast."""
 
-    show_key: int = column("The title.", key=True, references="gold.netflix_dim_title")
+    show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
     person_key: str = column("Who plays.", key=True, references="gold.netflix_dim_person")
 
 
 class NetflixTitleDirector(Contract):
     """One row a title and director."""
 
-    show_key: int = column("The title.", key=True, references="gold.netflix_dim_title")
+    show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
     person_key: str = column("Who directs.", key=True, references="gold.netflix_dim_person")
 
 
 class NetflixTitleCategory(Contract):
     """One row a title and category."""
 
-    show_key: int = column("The title.", key=True, references="gold.netflix_dim_title")
+    show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
     category_key: str = column("The category.", key=True, references="gold.netflix_dim_category")
 
 
 class NetflixTitleCountry(Contract):
     """One row a title and country of production."""
 
-    show_key: int = column("The title.", key=True, references="gold.netflix_dim_title")
+    show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
     country_key: str = column("The country.", key=True, references="gold.netflix_dim_country")
 
 
@@ -203,7 +207,7 @@ netflix_title_country = junction(
 class NetflixFactTitles(Contract):
     """One row a title: what is measured of it."""
 
-    show_key: int = column("The title.", key=True, references="gold.netflix_dim_title")
+    show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
     added_date_key: int = column(
         "Day on which it was added; -1 where it is unknown.", references="gold.dim_date"
     )
@@ -214,10 +218,16 @@ class NetflixFactTitles(Contract):
         "The type as a number: 1 a movie, 2 a TV show, 0 anything else.", ge=0, le=2
     )
     rating: str = column("Rating in full, such as PG-13.", nullable=True)
-    duration_minutes: int = column("Running time in minutes; 0 where none is given.", ge=0)
-    duration_seasons: int = column("Number of seasons; 1 where none is given.", ge=1)
+    duration_minutes: int = column(
+        "Running time of a movie in minutes; unknown where none is given.", nullable=True, ge=1
+    )
+    duration_seasons: int = column(
+        "Number of seasons of a show; unknown where none is given.", nullable=True, ge=1
+    )
     duration_rank: int = column(
-        "Dense rank of the running time in minutes, 1 the longest; TV shows share the last.", ge=1
+        "Dense rank of the running time in minutes, 1 the longest; unknown where they are.",
+        nullable=True,
+        ge=1,
     )
 
 

@@ -168,7 +168,7 @@ def build(visit: Visit) -> Callable[[Catalogue], None]:
         countries.show(named_bars(data, data.by_country, COUNTRY, "countries") or none)
         categories.show(named_bars(data, data.by_category, CATEGORY, "categories") or none)
         minutes.show(minute_bars(data) or f"{none}: no movie with a running time")
-        seasons.show(season_bars(data) or f"{none}: no TV show")
+        seasons.show(season_bars(data) or f"{none}: no TV show with a number of seasons")
         ratings.show(named_bars(data, data.by_rating, RATING, "groups of ratings") or none)
         newest.show(newest_rows(data.newest) or none)
 
@@ -230,8 +230,8 @@ def figures(row: Row) -> list[Kpi]:
             for name in ("movies", "shows")
         ),
         Kpi(words.count(row["countries"]), "of production"),
-        Kpi(words.minutes(row["minutes"]), "half of the movies are longer"),
-        Kpi(words.decimal(row["seasons"]), "on average"),
+        Kpi(words.minutes(row["minutes"]), f"of {words.plural(row['with_minutes'], 'movie')}"),
+        Kpi(words.decimal(row["seasons"]), f"mean of {words.plural(row['with_seasons'], 'show')}"),
     ]
 
 
@@ -365,10 +365,11 @@ def newest_rows(rows: Sequence[Row]) -> list[TableRow]:
 
 
 def length(row: Row) -> str:
-    """Say how long a title is."""
+    """Return how long a title is, in seasons or minutes; a dash where that is unknown."""
     if row["type_flag"] == SHOW:
-        return words.plural(row["duration_seasons"], "season")
-    return words.minutes(row["duration_minutes"] or None)
+        seasons = row["duration_seasons"]
+        return words.NONE if seasons is None else words.plural(seasons, "season")
+    return words.minutes(row["duration_minutes"])
 
 
 PAGE = Page(

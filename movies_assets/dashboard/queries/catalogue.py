@@ -20,11 +20,11 @@ PARAMETERS: Mapping[str, Any] = dict.fromkeys(
 )
 
 MONTH_STEP = "strftime(date_added, '%Y-%m')"
-MINUTES_STEP = f"""CASE WHEN dim.type_flag = {MOVIE} AND duration_minutes > 0 THEN
+# least() would take an unknown length for the longest.
+MINUTES_STEP = f"""CASE WHEN dim.type_flag = {MOVIE} AND duration_minutes IS NOT NULL THEN
     least(duration_minutes // {MINUTES_A_BAR} * {MINUTES_A_BAR}, {LONGEST_MINUTES}) END"""
-SEASONS_STEP = (
-    f"""CASE WHEN dim.type_flag = {SHOW} THEN least(duration_seasons, {MOST_SEASONS}) END"""
-)
+SEASONS_STEP = f"""CASE WHEN dim.type_flag = {SHOW} AND duration_seasons IS NOT NULL THEN
+    least(duration_seasons, {MOST_SEASONS}) END"""
 
 # One row a title that was chosen.
 CHOSEN = f"""
@@ -44,13 +44,15 @@ CHOSEN = f"""
             SELECT show_key FROM gold.netflix_title_country
             JOIN gold.netflix_dim_country USING (country_key) WHERE country_name = $country))"""
 
-# One row: the figures on top of the page.
+# One row: the figures on top of the page. Lengths are those of titles whose length is known.
 FIGURES = f"""
     WITH chosen AS ({CHOSEN})
     SELECT count(*) AS titles, count(*) FILTER (type_flag = {MOVIE}) AS movies,
         count(*) FILTER (type_flag = {SHOW}) AS shows,
-        median(duration_minutes) FILTER (type_flag = {MOVIE} AND duration_minutes > 0) AS minutes,
+        median(duration_minutes) FILTER (type_flag = {MOVIE}) AS minutes,
+        count(duration_minutes) FILTER (type_flag = {MOVIE}) AS with_minutes,
         avg(duration_seasons) FILTER (type_flag = {SHOW}) AS seasons,
+        count(duration_seasons) FILTER (type_flag = {SHOW}) AS with_seasons,
         max(date_added) AS newest,
         (SELECT count(DISTINCT country_key) FROM gold.netflix_title_country
             WHERE country_key <> 'unknown'

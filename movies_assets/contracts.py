@@ -329,9 +329,15 @@ class FileRows(FileContract):
 
     source_row: str = column("The record of a file: its path, # and its number.", key=True)
     rescued_data: str = column(
-        "Values that do not fit their column's type, and fields beyond the header: a JSON object.",
+        "Values that do not fit their column's type: a JSON object.",
         nullable=True,
         alias="_rescued_data",
+    )
+    edition: str = column(
+        "Edition of the file, where it has other names of columns than this table.",
+        nullable=True,
+        alias="_edition",
+        compression="dictionary",
     )
 
     @classmethod
@@ -349,15 +355,16 @@ class LandedFile(Contract):
     checksum: str = column("BLAKE2b of its content, 16 bytes in hexadecimal.")
     packing: str = column("How it is packed, as found: csv, csv.gz, zip, xlsx and so on.")
     encoding: str = column("How its text is encoded, as found.")
-    separator: str = column("What separates its fields, as found.")
+    separator: str = column("What separates its fields, as found; '' where it has columns.")
     edition: str = column(
         "Known edition of the data whose names of columns it has; NULL where those are the "
         "table's own.",
         nullable=True,
     )
-    header: StringList = column("The names in its first line.")
+    preamble: StringList = column("Lines above its header, as received.")
+    header: StringList = column("The names in its header; none where it has no header.")
     unread: StringList = column("Parts left aside: further sheets or members of an archive.")
-    rows: int = column("Records below the first line.", ge=0)
+    rows: int = column("Records below the header.", ge=0)
     problems: int = column("Records among them that do not read as the columns.", ge=0)
     unknown_columns: StringList = column("Columns that the contract does not know.")
     missing_columns: StringList = column("Columns of the contract that the file does not have.")

@@ -1,7 +1,7 @@
 """Erasing persons from the files of the landing zone: their records go, every other byte stays.
 
-How a file is read is told by `warehouse.delimited`, so that what is erased here is what the tables
-would have read; what tells of a person belongs in `traces`.
+Files are read as their table reads them (`warehouse.delimited`), so that every record of a person
+that a table could have is found. The patterns by which persons are found belong in `traces`.
 """
 
 from collections.abc import Iterator
@@ -12,22 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from movies_assets.ingest.reading import FileRecords
+from movies_assets.ingest.records import LINE, RECORD
 from movies_assets.sources.http import PermanentSourceError
 from movies_assets.sources.landing import Landing
 from movies_assets.table import Table
 from movies_assets.traces import ANY_ID, EMAIL, NAME, USER_ID, Traces
-from movies_assets.warehouse.delimited import (
-    EXTRA,
-    LINE,
-    RECORD,
-    DelimitedFile,
-    Records,
-    columns_of,
-    read,
-)
+from movies_assets.warehouse.delimited import DelimitedFile, columns_of, read
 
-# Of each record, whether something is found in it.
+# For each record, whether something is found in it.
 Found: TypeAlias = Any
+# A bad byte in a refused line: as text it would end in a letter or digit, which it is not.
+ESCAPED = r"\\x[0-9a-f]{2}"
 
 
 def learn(landing: Landing, table: Table, traces: Traces) -> None:
@@ -44,7 +40,7 @@ def learn(landing: Landing, table: Table, traces: Traces) -> None:
     told = [name for name in (NAME, EMAIL) if name in columns_of(table)]
     for path in landing.everything() if told else ():
         records = _read(landing, path, table)
-        if records and {USER_ID, *told} <= {*records.look.columns}:
+        if records and {USER_ID, *told} <= {*records.profile.columns}:
             theirs = records.rows.filter(_is_theirs(records.rows, traces))
             for row in theirs.select([USER_ID, *told]).to_pylist():
                 user_id = int(row[USER_ID].partition(".")[0])
@@ -73,12 +69,12 @@ def erase(
         if not (records := _read(landing, path, table)):
             continue
         gone = _gone(records, table, traces, only_unidentified=only_unidentified)
-        if gone.any():
-            landing.replace(path, _without(records, gone))
-            yield int(gone.sum())
+        if gone:
+            landing.replace(path, [records.without(gone)])
+            yield len(gone)
 
 
-def _read(landing: Landing, path: str, table: Table) -> Records | None:
+def _read(landing: Landing, path: str, table: Table) -> FileRecords | None:
     """Read a file; None where it is empty."""
     source = f"{landing.name}/{path}"
     try:
@@ -90,53 +86,40 @@ def _read(landing: Landing, path: str, table: Table) -> Records | None:
         ) from error
 
 
-def _without(records: Records, gone: np.ndarray) -> Iterator[bytes]:
-    """Yield the content of a file without some of its records.
-
-    Raises:
-        PermanentSourceError: where its records begin cannot be told.
-    """
-    at, lengths = 0, [*records.lengths()]
-    if len(lengths) != len(gone):
-        raise PermanentSourceError(
-            f"{records.look.source}: where its records begin cannot be told. Erase the persons "
-            "from it by hand, then run again."
-        )
-    for length, is_gone in zip(lengths, gone, strict=True):
-        if not is_gone:
-            yield records.content[at : at + length]
-        at += length
-
-
-def _gone(records: Records, table: Table, traces: Traces, *, only_unidentified: bool) -> np.ndarray:
-    """Say of each record, the first line first, whether it is to be removed."""
-    rows, first = records.rows, pa.array([records.first_line])
+def _gone(
+    records: FileRecords, table: Table, traces: Traces, *, only_unidentified: bool
+) -> frozenset[int]:
+    """Return the numbers of the records to remove."""
+    rows, above = _searched(records.rows), pa.array(records.above, pa.string())
     found = _unidentified(rows, table, traces)
-    header = pc.or_(_matches(first, traces.email), _names(first, traces))
+    found_above = pc.or_(_matches(above, traces.email), _names(above, traces))
     if not only_unidentified:
-        begins = pc.or_(_matches(rows[LINE], traces.begins), _matches(rows[EXTRA], traces.rescued))
+        begins = _matches(rows[LINE], traces.begins)
         found = pc.or_(found, pc.or_(_is_theirs(rows, traces), begins))
-        # Of a file without a header the first line is a record, too.
-        if not records.look.is_ours:
-            header = pc.or_(header, _matches(first, traces.begins))
-    numbers = pc.cast(rows[RECORD], pa.int64()).to_numpy()
-    gone = np.zeros(1 + rows.num_rows, dtype=bool)
-    gone[0] = header[0].as_py()
-    gone[numbers - 1] = found.to_numpy()
-    return gone
+        found_above = pc.or_(found_above, _matches(above, traces.begins))
+    numbers = np.concatenate(
+        [1 + np.flatnonzero(found_above.to_numpy(zero_copy_only=False)), rows[RECORD].filter(found)]
+    )
+    return frozenset(numbers.astype(int).tolist())
+
+
+def _searched(rows: pa.Table) -> pa.Table:
+    """Return the rows with a character that is no letter for each bad byte of a refused line."""
+    lines = pc.replace_substring_regex(rows[LINE], ESCAPED, "\ufffd")
+    return rows.set_column(rows.column_names.index(LINE), LINE, lines)
 
 
 def _unidentified(rows: pa.Table, table: Table, traces: Traces) -> Found:
     """Say which records name an address, or a name and the id, without being theirs by the id.
 
-    Of a record with another id that counts in what the table does not know of it; where no id can
-    be read, in every text.
+    In a record with another id only the columns that the table does not know count; where no id can
+    be read, every text does.
     """
     known = columns_of(table)
     told = [name for name in rows.column_names if name not in known and not name.startswith("_")]
     found = _matches(rows[LINE], traces.email)
     found = pc.or_(found, _names(rows[LINE], traces))
-    for name in (EXTRA, *told):
+    for name in told:
         found = pc.or_(found, _matches(rows[name], traces.email))
     texts = [rows[n] for n in rows.column_names if n in known or n in told]
     whole = pc.binary_join_element_wise(

@@ -1,0 +1,378 @@
+r"""Records of delimited text: one grammar, read at the engine's speed where the text is sound.
+
+The grammar is RFC 4180 with one addition. Lines end with \r\n, \n or \r. A field that begins with
+a quote ends with a quote directly before a separator or a line end, and holds pairs of quotes,
+separators and line ends; in any other field quotes are characters like others. A line that does
+not read so is refused by itself, and reading goes on at the next line. The text is UTF-8 (see
+`encoding`); what its columns are called is found by `profile`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from movies_assets.ingest.encoding import (
+    BLOCK_BYTES,
+    CARRIAGE_RETURN,
+    LINE_FEED,
+    UTF8,
+    bad_bytes,
+    is_utf8,
+    line_ends,
+    places,
+)
+
+RECORD, PROBLEM, LINE = "_record", "_problem", "_line"
+NEVER_CLOSED = "a quote is not closed"
+NUL = "a NUL character"
+TEXT_BEHIND_QUOTE = "text between a closing quote and the separator"
+# No quoted text has more lines than that; a quote that is open for longer was never closed.
+MOST_JOINED_LINES = 50
+# How many of a file's records are looked at to find its columns of numbers and dates, and how many
+# of their values have digits there.
+SAMPLED, FEWEST_SAMPLED, SHARE_WITH_DIGITS = 200, 2, 0.9
+QUOTE = 34
+LINE_END = re.compile(rb"(?:\r\n|[\r\n])\Z")
+DIGIT = re.compile(rb"[0-9]")
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of a text.
+
+    Attributes:
+        rows: one row a record: its fields as text (empty ones are NULL), its number (RECORD) and,
+            where it is refused, why (PROBLEM) and its text (LINE).
+        lines: the index of the line with which each record begins, in the order of the numbers.
+    """
+
+    rows: pa.Table
+    lines: np.ndarray
+
+
+@dataclass
+class Lines:
+    """The lines of a text.
+
+    Attributes:
+        content: the text in UTF-8; it ends with a line end.
+        separator: what separates its fields: one byte.
+    """
+
+    content: bytes
+    separator: bytes
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """Where each line ends, with what ends it."""
+        return line_ends(self.content)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where each line begins."""
+        return np.concatenate([np.zeros(min(1, len(self.ends)), np.int64), self.ends[:-1]])
+
+    def text(self, first: int, last: int | None = None) -> bytes:
+        """Return the text from one line to another, without what ends the last one."""
+        last = first if last is None else last
+        return LINE_END.sub(b"", self.content[self.starts[first] : self.ends[last]])
+
+    def is_empty(self) -> np.ndarray:
+        """Say which lines have no characters."""
+        first = np.frombuffer(self.content, np.uint8)[self.starts]
+        return np.isin(first, [LINE_FEED, CARRIAGE_RETURN])
+
+
+@lru_cache
+def _field(separator: bytes) -> re.Pattern[bytes]:
+    by = re.escape(separator)
+    return re.compile(rb'(?:"((?:[^"]++|"")*+)"|((?!")[^%b]*+))(%b|\Z)' % (by, by))
+
+
+OPEN = re.compile(rb'"(?:[^"]++|"")*+\Z')
+
+
+def split(text: bytes, separator: bytes) -> list[bytes] | str:
+    """Split a record into its fields; return what is wrong with it where it does not read."""
+    if b'"' not in text:
+        return text.split(separator)
+    fields, at, pattern = [], 0, _field(separator)
+    while found := pattern.match(text, at):
+        quoted, plain, by = found.groups()
+        fields.append(plain if quoted is None else quoted.replace(b'""', b'"'))
+        if not by:
+            return fields
+        at = found.end()
+    return NEVER_CLOSED if OPEN.match(text, at) else TEXT_BEHIND_QUOTE
+
+
+def joined(lines: Lines, first: int) -> tuple[int, list[bytes] | str]:
+    """Read a record that may go over several lines; return its last line, and how it reads."""
+    read = split(lines.text(first), lines.separator)
+    if read != NEVER_CLOSED:
+        return first, read
+    for last in range(first + 1, min(first + MOST_JOINED_LINES, len(lines.ends))):
+        if b'"' in lines.content[lines.starts[last] : lines.ends[last]]:
+            whole = split(lines.text(first, last), lines.separator)
+            if whole != NEVER_CLOSED:
+                return last, whole
+    return first, read
+
+
+class Reader:
+    """Reads the records of a text.
+
+    Args:
+        lines: the text.
+        columns: the names of the columns; a record has as many fields.
+        first: the index of the first line to read.
+        number: the number of the first record.
+        encoding: the encoding that messages name.
+    """
+
+    def __init__(
+        self, lines: Lines, columns: Sequence[str], *, first: int, number: int, encoding: str
+    ) -> None:
+        self._lines, self._columns, self._encoding = lines, columns, encoding
+        self._first, self._number = first, number
+
+    def read(self, *, refusal: str | None = None, exactly: bool = False) -> Records:
+        """Return the records.
+
+        Args:
+            refusal: refuse every record, for this reason.
+            exactly: read every line by the exact reader; the result is the same, and slower.
+        """
+        self._is_record = ~self._lines.is_empty()
+        self._is_record[: self._first] = False
+        self._candidates = np.flatnonzero(self._is_record)
+        exact = self._is_record.copy()
+        if not exactly and refusal is None:
+            exact[:] = False
+            exact[self._doubtful()] = True
+            exact &= self._is_record
+        self._is_plain = self._is_record & ~exact
+        results = self._refused(exact, refusal) if refusal else self._exact(exact)
+        plain, odd = self._by_arrow()
+        results += [self._result(line, line, self._outcome(line)) for line in odd]
+        return self._records(plain, odd, results)
+
+    def _doubtful(self) -> np.ndarray:
+        """Return the lines which the fast reader may read otherwise than the grammar has it."""
+        lines = self._lines
+        content, found = lines.content, [np.zeros(0, np.int64)]
+        if b'"' in content:
+            steps = np.searchsorted(lines.ends, np.arange(BLOCK_BYTES, len(content), BLOCK_BYTES))
+            edges = np.unique([self._first, *(steps + 1), len(lines.ends)])
+            edges = edges[(edges >= self._first) & (edges <= len(lines.ends))]
+            found += [self._with_odd_quotes(first, last) for first, last in pairwise(edges)]
+        bad = [] if is_utf8(content) else list(bad_bytes(content))
+        bad += places(content, 0).tolist() if b"\0" in content else []
+        found.append(np.searchsorted(lines.ends, np.array(bad, np.int64), "right"))
+        return np.unique(np.concatenate(found))
+
+    def _with_odd_quotes(self, first: int, last: int) -> np.ndarray:
+        """Return the lines, of a block, whose quotes are not those of well-formed quoted fields.
+
+        In a line of well-formed fields every other quote opens a field or is the second of a pair,
+        and each one behind it closes the field or is the first of a pair.
+        """
+        begin, end = self._lines.starts[first], self._lines.ends[last - 1]
+        block = np.frombuffer(self._lines.content, np.uint8, end - begin, begin)
+        quotes = np.flatnonzero(block == QUOTE)
+        firsts = np.searchsorted(quotes, self._lines.starts[first:last] - begin)
+        counts = np.diff(firsts, append=len(quotes))
+        edges = [ord(self._lines.separator), LINE_FEED, CARRIAGE_RETURN, QUOTE]
+        fits = np.zeros(256, bool)
+        fits[edges] = True
+        is_odd = counts % 2 == 1
+        is_closing = np.arange(len(quotes)) & 1
+        if is_odd.any():
+            is_closing ^= np.repeat(firsts & 1, counts)
+        # Before the block's first byte is a line end, as at its end.
+        beside = block[quotes - 1 + 2 * is_closing]
+        wrong = np.flatnonzero(~fits[beside])
+        is_odd[np.searchsorted(firsts, wrong, "right") - 1] = True
+        return np.flatnonzero(is_odd) + first
+
+    def _exact(self, exact: np.ndarray) -> list[dict[str, bytes | str | int | None]]:
+        """Read the doubtful lines, and those that a sound record over several lines takes."""
+        results = []
+        following = self._first
+        for line in np.flatnonzero(exact).tolist():
+            if line < following:
+                continue
+            last, fields = joined(self._lines, line)
+            if last > line and not self._is_sound(line, last, fields):
+                last, fields = line, NEVER_CLOSED
+            following = last + 1
+            self._is_record[line + 1 : following] = False
+            self._is_plain[line + 1 : following] = False
+            results.append(self._result(line, last, self._checked(line, last, fields)))
+        return results
+
+    def _refused(
+        self, exact: np.ndarray, refusal: str
+    ) -> list[dict[str, bytes | str | int | None]]:
+        return [self._result(line, line, refusal) for line in np.flatnonzero(exact).tolist()]
+
+    def _outcome(self, line: int) -> list[bytes] | str:
+        return self._checked(line, line, split(self._lines.text(line), self._lines.separator))
+
+    def _checked(self, first: int, last: int, fields: list[bytes] | str) -> list[bytes] | str:
+        """Return the fields of a record, or why it is refused."""
+        text = self._lines.text(first, last)
+        if b"\0" in text:
+            return NUL
+        if not is_utf8(text):
+            return f"not {self._encoding}"
+        return self._fitting(fields)
+
+    def _fitting(self, fields: list[bytes] | str) -> list[bytes] | str:
+        """Return as many fields as there are columns, or why a record does not have them."""
+        wanted = len(self._columns)
+        if isinstance(fields, str):
+            return fields
+        if len(fields) < wanted:
+            return f"{len(fields)} of {wanted} fields"
+        if b"".join(fields[wanted:]).strip():
+            return f"{len(fields)} fields in place of {wanted}"
+        return fields[:wanted]
+
+    def _result(
+        self, first: int, last: int, outcome: list[bytes] | str
+    ) -> dict[str, bytes | str | int | None]:
+        if isinstance(outcome, str):
+            text = self._lines.text(first, last).decode(UTF8, "backslashreplace")
+            return {RECORD: first, PROBLEM: outcome, LINE: text.replace("\0", r"\x00")}
+        values = (field.decode(UTF8) or None for field in outcome)
+        return {RECORD: first, **dict(zip(self._columns, values, strict=True))}
+
+    def _is_sound(self, first: int, last: int, fields: list[bytes] | str) -> bool:
+        """Say whether a record over several lines is one, and no damage.
+
+        Two quotes that were never closed, far apart, make one field of all records between them. So
+        it is damage if a line between them reads as a record by itself, or the first line and the
+        last one do.
+        """
+        if isinstance(self._fitting(fields), str):
+            return False
+        numeric = self._numeric(first, last)
+        if any(self._reads_as_record(line, numeric) for line in range(first + 1, last)):
+            return False
+        return not all(self._reads_as_record(line, numeric) for line in (first, last))
+
+    def _reads_as_record(self, line: int, numeric: Sequence[int]) -> bool:
+        """Say whether a line by itself may be a record, its quotes read as quotes or as they are.
+
+        It has the right number of fields, and digits where the file's records have digits.
+        """
+        text = self._lines.text(line)
+        readings = [split(text, self._lines.separator), text.split(self._lines.separator)]
+        return any(
+            isinstance(fields, list)
+            and len(fields) == len(self._columns)
+            and all(DIGIT.search(fields[n]) or not fields[n].strip() for n in numeric)
+            for fields in readings
+        )
+
+    def _numeric(self, first: int, last: int) -> list[int]:
+        """Return the columns in which all sound records of the file, but some lines, have digits.
+
+        Args:
+            first: the first of the lines that do not count.
+            last: the last of them.
+        """
+        sampled = [fields for line, fields in self._sample if not first <= line <= last]
+        if len(sampled) < FEWEST_SAMPLED:
+            return []
+        columns = [[value for value in column if value] for column in zip(*sampled, strict=True)]
+        return [
+            n
+            for n, column in enumerate(columns)
+            if column
+            and sum(map(bool, map(DIGIT.search, column))) >= SHARE_WITH_DIGITS * len(column)
+        ]
+
+    @cached_property
+    def _sample(self) -> list[tuple[int, list[bytes]]]:
+        lines = self._candidates
+        chosen = lines[np.linspace(0, len(lines) - 1, min(SAMPLED, len(lines)), dtype=np.int64)]
+        read = [(line, split(self._lines.text(line), self._lines.separator)) for line in chosen]
+        return [
+            (line, fields)
+            for line, fields in read
+            if isinstance(fields, list) and len(fields) == len(self._columns)
+        ]
+
+    def _by_arrow(self) -> tuple[pa.Table, list[int]]:
+        """Read the sound lines; return their rows, and the lines with other numbers of fields."""
+        runs = list(self._runs())
+        odd: list[int] = []
+
+        def put_aside(row: pa_csv.InvalidRow) -> str:
+            odd.append(row.number)
+            return "skip"
+
+        if not runs:
+            return pa.table({name: pa.array([], pa.string()) for name in self._columns}), []
+        rows = pa_csv.read_csv(
+            pa.BufferReader(runs[0] if len(runs) == 1 else b"".join(runs)),
+            pa_csv.ReadOptions(
+                column_names=self._columns,
+                use_threads=False,  # rows put aside have numbers only then
+                block_size=min(sum(map(len, runs)), max(BLOCK_BYTES, self._longest_line())) + 1,
+            ),
+            pa_csv.ParseOptions(
+                delimiter=self._lines.separator.decode(), invalid_row_handler=put_aside
+            ),
+            pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(self._columns, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                check_utf8=False,
+            ),
+        )
+        plain = np.flatnonzero(self._is_plain)
+        return rows, plain[np.array(odd, np.int64) - 1].tolist()
+
+    def _longest_line(self) -> int:
+        return int((self._lines.ends - self._lines.starts).max())
+
+    def _runs(self) -> Iterator[bytes | memoryview]:
+        """Yield the text of the sound lines, neighbours together."""
+        lines = self._lines
+        edges = np.flatnonzero(np.diff(self._is_plain, prepend=False, append=False))
+        content = memoryview(lines.content)
+        for first, after in edges.reshape(-1, 2):
+            yield content[lines.starts[first] : lines.ends[after - 1]]
+
+    def _records(
+        self,
+        plain: pa.Table,
+        odd: Sequence[int],
+        results: Sequence[Mapping[str, bytes | str | int | None]],
+    ) -> Records:
+        """Put the rows together, each with its number."""
+        begins = np.flatnonzero(self._is_record)
+        is_plain = self._is_plain
+        is_plain[odd] = False
+        of_plain = np.flatnonzero(is_plain)
+        rows = plain.append_column(RECORD, pa.array(of_plain))
+        for name in (PROBLEM, LINE):
+            rows = rows.append_column(name, pa.nulls(len(of_plain), pa.string()))
+        if results:
+            columns = {
+                name: pa.array([row.get(name) for row in results], rows.schema.field(name).type)
+                for name in rows.column_names
+            }
+            rows = pa.concat_tables([rows, pa.table(columns)])
+        lines = rows[RECORD].to_numpy()
+        numbers = pa.array(np.searchsorted(begins, lines) + self._number)
+        return Records(rows.set_column(rows.column_names.index(RECORD), RECORD, numbers), begins)

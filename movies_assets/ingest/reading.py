@@ -23,6 +23,7 @@ from movies_assets.ingest.profile import (
 )
 from movies_assets.ingest.records import LINE, PROBLEM, RECORD, Lines, Reader
 
+WORKBOOK = "xlsx"
 # How the names of packings of delimited text begin.
 DELIMITED = ("csv", "zip")
 
@@ -129,6 +130,7 @@ def read(
         first=profile.first_line,
         number=len(profile.above) + 1,
         encoding=profile.encoding,
+        is_sound=profile.packing.startswith(WORKBOOK),
     )
     records = reader.read(refusal=profile.refusal, exactly=exactly)
     _count(profile, records.rows)

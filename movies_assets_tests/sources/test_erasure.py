@@ -12,7 +12,7 @@ from movies_assets.sources.erasure import erase, learn
 from movies_assets.sources.http import PermanentSourceError
 from movies_assets.sources.landing import Landing
 from movies_assets.traces import Traces
-from movies_assets_tests.ingest.test_packing import PACKINGS, rows_of
+from movies_assets_tests.ingest.test_packing import PACKINGS, rows_of, to_xlsx
 
 ADA, EMAIL, NAME = 7, "ada@x.example", "Adé Lovelace"
 USERS, VIEWS = TABLES["bronze.ott_users"], TABLES["bronze.ott_views"]
@@ -201,6 +201,16 @@ def test_the_persons_records_go_from_a_file_of_any_packing(landing, tmp_path, fo
     new = file.read_bytes()
     assert list(erase(landing, USERS, traces())) == []
     assert file.read_bytes() == new
+
+
+@pytest.mark.parametrize("lines", [3, 60])
+def test_rows_of_a_workbook_go_whatever_its_cells_look_like(landing, tmp_path, lines):
+    header, hers = HEADER.strip().split(","), HERS.strip().split(",")
+    text = "\n".join(f"{n},Bob,bob@x.example,US" for n in range(100, 100 + lines))
+    others = [["8", text, "b@x.example", "US"], ["9", 'E "x",', "e@x.example", "FR"]]
+    file = put(tmp_path, "2025-10-30/users.xlsx", to_xlsx([header, others[0], [], hers, others[1]]))
+    assert list(erase(landing, USERS, traces())) == [1]
+    assert rows_of(unpack("users.xlsx", file.read_bytes())) == [header, *others]
 
 
 def test_a_file_behind_a_link_is_cleared_where_it_is(landing, tmp_path):

@@ -16,7 +16,7 @@ from movies_assets.partitions import netflix_days, ott_days, range_tags
 from movies_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from movies_assets.sources.landing import Arrival, Landing
+    from movies_assets.sources.landing import Arrival, Survey
 
 # Looking at 10,000 files takes seconds (docs/benchmarks.md).
 SECONDS_BETWEEN_LOOKS = 60
@@ -99,11 +99,12 @@ def arrivals_sensor(
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         open_landing: Callable[..., Any] = getattr(context.resources, landing)
         zones = [open_landing(folder) for folder in folders] or [open_landing()]
-        arrivals: Sequence[Arrival] = [found for zone in zones for found in zone.arrivals()]
+        surveys: Mapping[str, Survey] = {zone.name: zone.survey() for zone in zones}
+        arrivals = [found for survey in surveys.values() for found in survey.arrivals]
         keys = set(partitions.get_partition_keys())
         cursor: dict[str, Any] = {"asked": 0, "files": {}, **json.loads(context.cursor or "{}")}
         seen = _digests(arrival for arrival in arrivals if str(arrival.day) in keys)
-        unread, closed = _unread(zones, keys)
+        unread, closed = _unread(surveys, keys)
         named = {_digest(one): one for one in unread}
         if news_of_unread := sorted(named.keys() - set(cursor.get("named", ()))):
             context.log.warning("not read: %s", _listed([named[one] for one in news_of_unread]))
@@ -129,25 +130,20 @@ def arrivals_sensor(
     return look
 
 
-def _unread(zones: Sequence["Landing"], keys: Collection[str]) -> tuple[list[str], set[str]]:
+def _unread(surveys: Mapping[str, "Survey"], keys: Collection[str]) -> tuple[list[str], set[str]]:
     """Return the files that are not read, with the reasons, and the days that one of them misses.
 
     Args:
-        zones: the landing folders.
+        surveys: what is in the landing folders, by their names.
         keys: the days that have a partition.
     """
-    unread: list[str] = []
-    closed: set[str] = set()
-    for zone in zones:
-        missing = zone.inaccessible()
-        closed |= {str(one.day) for one in missing}
-        found = [*missing, *zone.unread()]
-        unread += [
-            f"{zone.name}/{one.path} {one.reason}"
-            for one in found
-            if one.day is None or str(one.day) in keys
-        ]
-    return sorted(unread), closed
+    unread = [
+        f"{name}/{one.path} {one.reason}"
+        for name, survey in surveys.items()
+        for one in [*survey.closed, *survey.unread]
+        if one.day is None or str(one.day) in keys
+    ]
+    return sorted(unread), {str(one.day) for found in surveys.values() for one in found.closed}
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -38,6 +38,7 @@ TEMPORARY = re.compile(
 STILL_WRITTEN = "has a temporary name: it is still being written, or was left behind"
 NO_DAY = "has no day in its path: put it into a folder such as 2025-10-31"
 MANY_DAYS = "has several days in its path: keep one of them"
+OUTSIDE = "belongs to a day without a partition: there are those of {} to {}"
 NO_TABLE = "is of a kind that is not read: deliver .csv, .tsv, .jsonl, .parquet, .xlsx, .gz or .zip"
 A_NOTE = "is a note, as far as its name says: rename it to .csv or .tsv if it is a table"
 NO_NAME = "has a name that is not UTF-8: rename it"
@@ -90,6 +91,21 @@ class Unread:
     path: str
     reason: str
     day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Everything below a landing folder, from one listing.
+
+    Attributes:
+        arrivals: the files that have arrived and can be opened.
+        closed: the files that have arrived and cannot be opened.
+        unread: the files that are not read.
+    """
+
+    arrivals: Sequence[Arrival]
+    closed: Sequence[Unread]
+    unread: Sequence[Unread]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +163,15 @@ class Landing:
         Args:
             days: only those of these days.
         """
-        arrivals = []
-        for found in self._arrived(days):
-            if found.day and not found.problem:
-                # It may have gone since it was listed.
-                with suppress(OSError):
-                    checksum = self._checksum(f"{self._root}/{found.path}", found.info)
-                    arrivals.append(Arrival(found.day, found.path, found.info["size"], checksum))
-        return sorted(arrivals)
+        return self._arrivals(self._arrived(days))
+
+    def survey(self) -> Survey:
+        """Return everything below the folder, whatever its day."""
+        found = list(self._found())
+        read = [one for one in found if one.reason is None]
+        closed = sorted(Unread(one.path, one.problem, one.day) for one in read if one.problem)
+        unread = sorted(Unread(one.path, one.reason, one.day) for one in found if one.reason)
+        return Survey(self._arrivals(read), closed, unread)
 
     def paths(self, days: Collection[date]) -> list[tuple[date, str]]:
         """Return day and path of the files that have arrived for some days, without opening any.
@@ -176,24 +193,13 @@ class Landing:
         """
         unread, asked = [], None if days is None else frozenset(days)
         for found in self._found():
-            reason, is_asked = (
-                found.reason,
-                asked is None or found.day is None or found.day in asked,
-            )
+            reason = found.reason
+            is_asked = asked is None or found.day is None or found.day in asked
             if possible and found.day and not possible[0] <= found.day <= possible[1]:
-                is_asked, outside = True, "belongs to a day without a partition, which are those of"
-                reason = reason or f"{outside} {possible[0]} to {possible[1]}"
+                is_asked, reason = True, reason or OUTSIDE.format(*possible)
             if reason and is_asked:
                 unread.append(Unread(found.path, reason, found.day))
-        return sorted(unread, key=lambda one: (one.path, one.reason))
-
-    def inaccessible(self, days: Collection[date] | None = None) -> list[Unread]:
-        """Return the files that have arrived and cannot be opened, each with the reason."""
-        return sorted(
-            Unread(found.path, found.problem, found.day)
-            for found in self._arrived(days)
-            if found.problem
-        )
+        return sorted(unread)
 
     def is_at(self, folder: Path) -> bool:
         """Say whether this is a folder of this machine."""
@@ -263,6 +269,17 @@ class Landing:
     def _is_local(self) -> bool:
         return isinstance(self._files, LocalFileSystem)
 
+    def _arrivals(self, files: Iterable[_Found]) -> list[Arrival]:
+        """Return the files that can be opened, each with its checksum."""
+        arrivals = []
+        for found in files:
+            if found.day and not found.problem:
+                # It may have gone since it was listed.
+                with suppress(OSError):
+                    checksum = self._checksum(f"{self._root}/{found.path}", found.info)
+                    arrivals.append(Arrival(found.day, found.path, found.info["size"], checksum))
+        return sorted(arrivals)
+
     def _arrived(self, days: Collection[date] | None) -> Iterator[_Found]:
         """Yield the files that are read, and those that should be but cannot be opened."""
         asked = None if days is None else frozenset(days)
@@ -284,8 +301,7 @@ class Landing:
                 path = found.path.encode(errors="surrogateescape").decode(errors="backslashreplace")
                 yield replace(found, path=path, day=day, reason=NO_NAME)
             else:
-                reason = _reason(found) or reason
-                yield replace(found, day=day, reason=reason)
+                yield replace(found, day=day, reason=_reason(found) or reason)
 
     def _listed(self) -> Iterator[_Found]:
         """Yield everything below the folder that is no folder."""

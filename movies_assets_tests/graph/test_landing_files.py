@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from movies_assets.sources.landing import Landing
 from movies_assets_tests.conftest import Platform, arrive, netflix_title
 from movies_assets_tests.graph.test_netflix import checked, error_of, run
 from movies_assets_tests.ingest.test_packing import PACKINGS, to_xlsx
@@ -186,6 +187,23 @@ def test_parts_of_a_file_that_are_left_aside_are_named(platform):
     check = checked(run(platform, DAYS[0], select=[TABLE]), TABLE, "files")
     assert check.description == (
         f"1 part of a file is not read: netflix/titles/{DAYS[0]}/a.xlsx sheet Sheet2 is left aside."
+    )
+
+
+def test_a_store_behind_a_url_has_the_same_rules(settings, instance):
+    landing = Landing("memory://landing-files", "netflix/titles")
+    platform = Platform(settings, instance, resources={"netflix_landing": lambda: landing})
+    header = "show_id,title\n"
+    for path, text in {
+        f"date={DAYS[0]}/A.CSV": f"{header}1,One\n",
+        f"{DAYS[0]}/note.txt": "x",
+        "lost.csv": f"{header}2,Two\n",
+    }.items():
+        landing._files.pipe_file(f"/landing-files/{path}", text.encode())
+    result = run(platform, DAYS[0], select=[TABLE])
+    assert platform.sql(TITLES.format("bronze")) == [(1, DAYS[0])]
+    assert (checked(result, TABLE, "files").description or "").startswith(
+        f"2 files are not read: netflix/titles/{DAYS[0]}/note.txt is a note"
     )
 
 

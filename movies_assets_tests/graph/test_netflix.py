@@ -253,10 +253,10 @@ class TestSchema:
         said = {day: checked(result, BRONZE[0], "schema") for day, result in results.items()}
         assert [day for day, check in said.items() if check.passed] == [9]
         assert {check.severity for check in said.values()} == {dg.AssetCheckSeverity.WARN}
-        assert "Named: country." in said[10].description
-        assert "records with rescued values: 1" in said[12].description
+        assert "1 column is not in the contract: country." in said[10].description
+        assert "1 record has values that do not fit their type." in said[12].description
         assert "Released 2019" in str(said[12].metadata)
-        assert "Named: description." in said[15].description
+        assert "1 column is not in all files: description." in said[15].description
         shown = {day: self.columns_shown(result) for day, result in results.items()}
         assert ["country" in columns for columns in shown.values()] == [False, True, True, True]
         described = "SELECT column_name FROM duckdb_columns() WHERE table_name = 'netflix_titles' "

@@ -136,7 +136,7 @@ def test_files_of_other_days_are_named_with_their_own_days_or_where_no_run_can_h
         ("2025-10-31/b.pdf", NEXT_DAY),
     ]
     assert found[0].reason.endswith(
-        "without a partition, which are those of 2025-10-31 to 2025-10-31"
+        "a day without a partition: there are those of 2025-10-31 to 2025-10-31"
     )
 
 
@@ -173,7 +173,7 @@ class TestLinks:
         link.symlink_to(link if target == "itself" else tmp_path / "nowhere")
         assert [found.path for found in landing.arrivals()] == ["2025-10-30/a.csv"]
         assert landing.paths({DAY, NEXT_DAY}) == [(DAY, "2025-10-30/a.csv"), (NEXT_DAY, path)]
-        ((found, day),) = [(one.path, one.day) for one in landing.inaccessible()]
+        ((found, day),) = [(one.path, one.day) for one in landing.survey().closed]
         assert (found, day) == (path, NEXT_DAY)
         assert landing.everything() == ["2025-10-30/a.csv"]
         with pytest.raises(PermanentSourceError, match=f"{path} (is a link to|cannot be read)"):
@@ -201,7 +201,7 @@ def test_a_file_that_may_not_be_opened_is_named_and_never_passes_as_cleared(
     monkeypatch.setattr(landing_module.os, "access", lambda *_: False)
     assert landing.arrivals() == []
     assert landing.paths({NEXT_DAY}) == [(NEXT_DAY, "2025-10-31/b.csv")]
-    assert [one.reason for one in landing.inaccessible()] == [landing_module.NO_ACCESS]
+    assert [one.reason for one in landing.survey().closed] == [landing_module.NO_ACCESS]
     assert landing.everything() == ["2025-10-31/b.csv"]
 
 

@@ -92,8 +92,8 @@ def read(
     day: date | None = None,
     exactly: bool = False,
     as_text: bool = False,
-) -> FileRecords:
-    """Read a file.
+) -> FileRecords | None:
+    """Read a file; return None where its edition is not taken.
 
     Args:
         source: its path, whose ending may tell its packing.
@@ -102,23 +102,29 @@ def read(
         day: the partition to which its rows belong.
         exactly: read every record by the exact reader; the result is the same, and slower.
         as_text: read a file that cannot be unpacked as if it were text.
+
+    Raises:
+        PackingError: it cannot be unpacked.
     """
     checksum = hashlib.blake2b(raw, digest_size=16).hexdigest()
     profile = FileProfile(source, day, len(raw), checksum)
     try:
         unpacked = _unpack(source, raw)
-    except packing_error() as error:
+    except packing_error():
         if not as_text:
-            return _unread(profile, raw, expected, str(error))
+            raise
         unpacked = packing.Unpacked(DELIMITED[0], raw)
     profile.packing = unpacked.packing
     profile.unread = list(getattr(unpacked, "unread", ()))
     if unpacked.columns is not None:
-        return _read_columns(profile, raw, unpacked, expected)
+        found = _read_columns(profile, raw, unpacked, expected)
+        return found if expected.takes(profile.edition) else None
     text = decode(raw if unpacked.text is None else unpacked.text)
     profile.encoding = text.encoding
     lines = Lines(text.content, b",")
     describe(profile, lines, expected)
+    if not expected.takes(profile.edition):
+        return None
     reader = Reader(
         lines,
         profile.columns,
@@ -169,20 +175,6 @@ def _read_columns(
     rows = rows.append_column(RECORD, pa.array(np.arange(1, 1 + count)))
     rows = rows.append_column(PROBLEM, pa.array(whys, pa.string()))
     rows = rows.append_column(LINE, pa.array(shown, pa.string()))
-    _count(profile, rows)
-    return FileRecords(profile, raw, rows)
-
-
-def _unread(
-    profile: FileProfile, raw: bytes, expected: ExpectedColumns, problem: str
-) -> FileRecords:
-    """Refuse a file that cannot be unpacked: as one record, which says why."""
-    profile.packing, profile.separator, profile.encoding = "", "", ""
-    profile.columns, profile.refusal = list(expected.known), problem
-    row = {RECORD: 1, PROBLEM: f"the file {problem}", LINE: f"({len(raw):,} bytes)"}
-    rows = pa.Table.from_pylist([{**dict.fromkeys(profile.columns), **row}])
-    schema = [(name, pa.int64() if name == RECORD else pa.string()) for name in rows.column_names]
-    rows = rows.cast(pa.schema(schema))
     _count(profile, rows)
     return FileRecords(profile, raw, rows)
 

@@ -61,6 +61,8 @@ class DelimitedFiles:
         days: the partitions of the run; none where the table has none.
         names: columns that are called otherwise in the files: name there, name here.
         editions: the editions of the files that the table knows.
+        takes: whether files of an edition (None: of none that is known) belong to this table. Each
+            file of a folder that several tables read belongs to one of them.
     """
 
     files: Sequence[DelimitedFile]
@@ -68,6 +70,7 @@ class DelimitedFiles:
     days: Collection[date] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     editions: Sequence[Edition] = ()
+    takes: Callable[[Edition | None], bool] = lambda _: True
 
 
 def select(connection: duckdb.DuckDBPyConnection, table: Table, given: DelimitedFiles) -> str:
@@ -122,6 +125,7 @@ def expected(table: Table, given: DelimitedFiles) -> ExpectedColumns:
         ours=_ours(table),
         names=given.names,
         editions=given.editions,
+        takes=given.takes,
         is_personal=bool(table.contract.personal()),
     )
 
@@ -155,6 +159,8 @@ def _collect(
         with file.open() as opened:
             raw = opened.read() or b""
         found = reading.read(file.source, raw, expected_, day=file.day)
+        if found is None:
+            continue
         profiles.append(found.profile)
         waiting.append(_with_origin(found))
         # Of the text, for asking 1,000 small tables for their own bytes each time took 90 s.
@@ -171,7 +177,8 @@ def _with_origin(found: reading.FileRecords) -> pa.Table:
     """Return the rows of a file, each with the file, its day and its edition."""
     profile, rows = found.profile, found.rows
     day = None if profile.day is None else str(profile.day)
-    for name, value in {SOURCE: profile.source, DAY: day, EDITION: profile.edition}.items():
+    edition = profile.edition.name if profile.edition else None
+    for name, value in {SOURCE: profile.source, DAY: day, EDITION: edition}.items():
         column = pa.repeat(pa.scalar(value, pa.string()), rows.num_rows)
         rows = rows.append_column(name, column)
     return rows
@@ -211,7 +218,7 @@ def _store_profiles(
             "packing": profile.packing,
             "encoding": profile.encoding,
             "separator": profile.separator,
-            "edition": profile.edition,
+            "edition": profile.edition.name if profile.edition else None,
             "preamble": profile.preamble,
             # A header that names no column may be a record.
             "header": [WITHHELD] if profile.refusal and is_personal else profile.header,
@@ -219,7 +226,11 @@ def _store_profiles(
             "rows": profile.rows,
             "problems": profile.problems,
             "unknown_columns": [name for name in profile.columns if name not in known],
-            "missing_columns": [name for name in known if name not in profile.columns],
+            "missing_columns": [
+                name
+                for name in (profile.edition.columns.values() if profile.edition else known)
+                if name not in profile.columns
+            ],
             "run_id": given.run_id,
         }
         for profile in profiles

@@ -6,10 +6,10 @@ means belongs in `records`.
 """
 
 import codecs
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +19,12 @@ UTF16 = {"utf-16-le": b"\r\0\n\0|[\r\n]\0", "utf-16-be": b"\0\r\0\n|\0[\r\n]"}
 MARKS = {codecs.BOM_UTF8: UTF8, codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 # A text without a byte order mark is UTF-16 if that share of its first bytes are zero.
 FIRST_BYTES, SHARE_OF_ZEROS = 64, 0.25
-# How far ahead it is looked for which of two byte orders the characters follow.
-AHEAD_BYTES = 4_096
 # One accidental multi-byte sequence of UTF-8 in that many other bytes is no sign of UTF-8.
 BAD_PER_GOOD = 3
+# How much text beside a line end shows which byte is the first of its characters.
+BESIDE_BYTES = 16
+# Marks a line as damaged.
+NO_CHARACTER = b"\xff"
 BLOCK_BYTES = 8 << 20
 LINE_FEED, CARRIAGE_RETURN = 10, 13
 
@@ -33,6 +35,7 @@ MULTI_BYTE = (
 )
 VALID = re.compile(rb"(?:[\x00-\x7f]++|%b)*+" % MULTI_BYTE)
 SEQUENCE = re.compile(MULTI_BYTE)
+LINE_END = re.compile(rb"(?:\r\n|[\r\n])\Z")
 UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 # The characters that cp1252 has and latin-1 does not.
 WINDOWS_ONLY = re.compile(rb"[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]")
@@ -77,7 +80,7 @@ def decode(raw: bytes) -> Text:
         encoding = _single_byte_or_utf8(content)
     if encoding != UTF8:
         characters = content.decode(encoding, "surrogateescape")
-        content = characters.encode(UTF8, "surrogatepass")
+        content = characters.encode(UTF8, "surrogateescape")
     return Text(raw, _ended(content), encoding, mark)
 
 
@@ -146,7 +149,7 @@ def _single_byte_or_utf8(content: bytes) -> str:
     if is_utf8(content):
         return UTF8
     places_ = list(bad_bytes(content))
-    bad = 1 + sum(b > a + 1 for a, b in pairwise(places_))
+    bad = 1 + sum(b > a + 1 for a, b in itertools.pairwise(places_))
     if BAD_PER_GOOD * len(SEQUENCE.findall(content)) >= bad:
         return UTF8
     return LATIN if UNDEFINED.search(content) and not WINDOWS_ONLY.search(content) else WINDOWS
@@ -176,14 +179,19 @@ def _from_damaged_utf16(raw: bytes, mark: int, encoding: str, pattern: re.Patter
     while begin < len(raw):
         found = _end_of_line(raw, begin, encoding, pattern)
         stop, end = found or (len(raw), len(raw))
-        text = _characters(raw[begin:stop], encoding) + _characters(raw[stop:end], encoding)
-        if texts and texts[-1].endswith(b"\r") and text == b"\n":
-            texts[-1] += text
-            ends[-1] = end
-        else:
-            texts.append(text)
-            ends.append(end)
-        begin = end
+        parts = _parts(raw[begin:stop], encoding)
+        if parts[-1][1].endswith((b"\r", b"\n")):
+            parts.append((0, b""))
+        length, text = parts[-1]
+        parts[-1] = (length + end - stop, text + _characters(raw[stop:end], encoding))
+        for length, text in parts:
+            begin += length
+            if text == b"\n" and texts and texts[-1].endswith(b"\r"):
+                texts[-1] += text
+                ends[-1] = begin
+            elif text:
+                texts.append(text)
+                ends.append(begin)
     return Text(raw, _ended(b"".join(texts)), encoding, mark, np.array(ends, np.int64))
 
 
@@ -192,7 +200,7 @@ def _end_of_line(
 ) -> tuple[int, int] | None:
     """Return where a line ends and where what ends it ends.
 
-    A line end at an odd distance is one if the characters behind it follow it and not the line's
+    A line end at an odd distance is one if the characters beside it follow it and not the line's
     beginning: then a byte is missing, or too many, before it.
     """
     at = begin
@@ -200,11 +208,19 @@ def _end_of_line(
         start, end = found.span()
         if not start - begin & 1:
             return start, end
-        ahead = raw[end - 1 : end + AHEAD_BYTES]
-        if _plain(ahead[1:], encoding) > _plain(ahead, encoding) or end >= len(raw) - 1:
+        if _follows(raw, begin, start, end, encoding):
             return start, end
         at = start + 1
     return None
+
+
+def _follows(raw: bytes, begin: int, start: int, end: int, encoding: str) -> bool:
+    """Say whether the characters beside a line end follow it, and not the line's beginning."""
+    before, behind = raw[max(begin, start - BESIDE_BYTES) : start], raw[end : end + BESIDE_BYTES]
+    same = _plain(before[len(before) & 1 :], encoding) + _plain(behind, encoding)
+    other = _plain(before[~len(before) & 1 : -1], encoding)
+    other += _plain(raw[end + 1 : end + 1 + BESIDE_BYTES], encoding)
+    return same > other or end >= len(raw) - 1
 
 
 def _plain(piece: bytes, encoding: str) -> int:
@@ -214,8 +230,23 @@ def _plain(piece: bytes, encoding: str) -> int:
 
 
 def _characters(piece: bytes, encoding: str) -> bytes:
-    """Return a piece in UTF-8; an odd byte, and half characters, as bytes that are no UTF-8."""
-    even = len(piece) & ~1
-    text = piece[:even].decode(encoding, "surrogatepass")
-    text += "".join(chr(0xDC00 + byte) for byte in piece[even:])
-    return text.encode(UTF8, "surrogatepass")
+    """Return a piece in UTF-8; half a pair of surrogates as bytes that are no UTF-8."""
+    return piece.decode(encoding, "surrogatepass").encode(UTF8, "surrogatepass")
+
+
+def _parts(piece: bytes, encoding: str) -> list[tuple[int, bytes]]:
+    """Return the text of a line, and how many bytes it takes.
+
+    With an odd number of bytes, one is missing or too many, and it is unknown which. Without its
+    zeros the text still shows, line by line; each of these lines is marked as damaged.
+    """
+    if not len(piece) & 1:
+        return [(len(piece), _characters(piece, encoding))]
+    return [(len(part), _odd(part)) for part in piece.splitlines(keepends=True)]
+
+
+def _odd(part: bytes) -> bytes:
+    text = part.replace(b"\0", b"").decode(LATIN).encode()
+    end = LINE_END.search(text)
+    at = end.start() if end else len(text)
+    return text[:at] + NO_CHARACTER + text[at:]

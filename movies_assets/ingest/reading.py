@@ -94,8 +94,8 @@ def read(
     day: date | None = None,
     exactly: bool = False,
     as_text: bool = False,
-) -> FileRecords:
-    """Read a file.
+) -> FileRecords | None:
+    """Read a file; return None where its edition is not taken.
 
     Args:
         source: its path, whose ending may tell its packing.
@@ -119,11 +119,14 @@ def read(
     profile.packing = unpacked.packing
     profile.unread = list(unpacked.unread)
     if unpacked.columns is not None:
-        return _read_columns(profile, raw, unpacked, expected)
+        found = _read_columns(profile, raw, unpacked, expected)
+        return found if expected.takes(profile.edition) else None
     text = decode(raw if unpacked.text is None else unpacked.text)
     profile.encoding = text.encoding
     lines = Lines(text.content, b",")
     describe(profile, lines, expected)
+    if not expected.takes(profile.edition):
+        return None
     reader = Reader(
         lines,
         profile.columns,

@@ -20,6 +20,7 @@ import pyarrow.csv as pa_csv
 from movies_assets.ingest.encoding import (
     BLOCK_BYTES,
     CARRIAGE_RETURN,
+    LINE_END,
     LINE_FEED,
     UTF8,
     bad_bytes,
@@ -38,7 +39,6 @@ MOST_JOINED_LINES = 50
 # of their values have digits there.
 SAMPLED, FEWEST_SAMPLED, SHARE_WITH_DIGITS = 200, 2, 0.9
 QUOTE = 34
-LINE_END = re.compile(rb"(?:\r\n|[\r\n])\Z")
 DIGIT = re.compile(rb"[0-9]")
 
 
@@ -270,28 +270,26 @@ class Reader:
         """Say whether a record over several lines is one, and no damage.
 
         Two quotes that were never closed, far apart, make one field of all records between them. So
-        it is damage if a line between them reads as a record by itself, or the first line and the
-        last one do.
+        it is damage if a line between them reads as a record by itself, or if the first line and
+        the last one do when their quotes are characters like others.
         """
         if isinstance(self._fitting(fields), str):
             return False
-        numeric = self._numeric(first, last)
-        if any(self._reads_as_record(line, numeric) for line in range(first + 1, last)):
+        numeric, by = self._numeric(first, last), self._lines.separator
+        between = (split(self._lines.text(line), by) for line in range(first + 1, last))
+        if any(self._is_like_a_record(fields, numeric) for fields in between):
             return False
-        return not all(self._reads_as_record(line, numeric) for line in (first, last))
+        begin, end = self._lines.text(first), self._lines.text(last)
+        is_begin = self._is_like_a_record(begin.split(by), numeric)
+        ends = (end.split(by), split(end, by))
+        return not (is_begin and any(self._is_like_a_record(read, numeric) for read in ends))
 
-    def _reads_as_record(self, line: int, numeric: Sequence[int]) -> bool:
-        """Say whether a line by itself may be a record, its quotes read as quotes or as they are.
-
-        It has the right number of fields, and digits where the file's records have digits.
-        """
-        text = self._lines.text(line)
-        readings = [split(text, self._lines.separator), text.split(self._lines.separator)]
-        return any(
+    def _is_like_a_record(self, fields: list[bytes] | str, numeric: Sequence[int]) -> bool:
+        """Say whether fields are as many as the columns, with digits where the file has digits."""
+        return (
             isinstance(fields, list)
             and len(fields) == len(self._columns)
             and all(DIGIT.search(fields[n]) or not fields[n].strip() for n in numeric)
-            for fields in readings
         )
 
     def _numeric(self, first: int, last: int) -> list[int]:

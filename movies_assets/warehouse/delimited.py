@@ -67,6 +67,8 @@ class DelimitedFiles:
         names: columns that are called otherwise in the files: name there, name here.
         editions: the editions of the files that the table knows.
         unread: files beside them that are not read, with their paths as rows would show them.
+        takes: whether files of an edition (None: of none that is known) belong to this table. Each
+            file of a folder that several tables read belongs to one of them.
     """
 
     files: Sequence[DelimitedFile]
@@ -74,6 +76,7 @@ class DelimitedFiles:
     days: Collection[date] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     editions: Sequence[Edition] = ()
+    takes: Callable[[Edition | None], bool] = lambda _: True
     unread: "Sequence[Unread]" = ()
 
 
@@ -147,6 +150,7 @@ def expected(table: Table, given: DelimitedFiles) -> ExpectedColumns:
         ours=_ours(table),
         names=given.names,
         editions=given.editions,
+        takes=given.takes,
         is_personal=bool(table.contract.personal()),
     )
 
@@ -187,6 +191,8 @@ def _collect(
                 raise PermanentSourceError(f"{file.source} {reason}") from error
             profiles.append(_refused(file, reason))
             continue
+        if found is None:
+            continue
         profiles.append(found.profile)
         waiting.append(_with_origin(found))
         # Of the text, for asking 1,000 small tables for their own bytes each time took 90 s.
@@ -203,7 +209,8 @@ def _with_origin(found: reading.FileRecords) -> pa.Table:
     """Return the rows of a file, each with the file, its day and its edition."""
     profile, rows = found.profile, found.rows
     day = None if profile.day is None else str(profile.day)
-    for name, value in {SOURCE: profile.source, DAY: day, EDITION: profile.edition}.items():
+    edition = profile.edition.name if profile.edition else None
+    for name, value in {SOURCE: profile.source, DAY: day, EDITION: edition}.items():
         column = pa.repeat(pa.scalar(value, pa.string()), rows.num_rows)
         rows = rows.append_column(name, column)
     return rows
@@ -244,7 +251,7 @@ def _store_profiles(
             "packing": profile.packing,
             "encoding": profile.encoding,
             "separator": profile.separator,
-            "edition": profile.edition,
+            "edition": profile.edition.name if profile.edition else None,
             "preamble": profile.preamble,
             # A header that names no column may be a record.
             "header": [WITHHELD] if profile.refusal and is_personal else profile.header,
@@ -254,7 +261,11 @@ def _store_profiles(
             "rows": profile.rows,
             "problems": profile.problems,
             "unknown_columns": [name for name in profile.columns if name not in known],
-            "missing_columns": [name for name in known if name not in profile.columns],
+            "missing_columns": [
+                name
+                for name in (profile.edition.columns.values() if profile.edition else known)
+                if name not in profile.columns
+            ],
             "run_id": given.run_id,
         }
         for profile in profiles

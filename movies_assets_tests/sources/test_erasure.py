@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from random import Random
 
 import fsspec
 import pytest
@@ -217,6 +218,17 @@ def test_a_file_behind_a_link_is_cleared_where_it_is(landing, tmp_path):
     store = put(tmp_path.parent / f"{tmp_path.name} store", "users.csv", HEADER + HERS + BOBS)
     (tmp_path / "2025-10-30").symlink_to(store.parent)
     assert cleared(landing, store) == HEADER + BOBS
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_file_that_is_no_text_stops_nothing(landing, tmp_path, seed):
+    packed = Random(seed).randbytes(1_000)  # noqa: S311
+    other = tmp_path / "2025-10-29" / "users.bin"
+    other.parent.mkdir()
+    other.write_bytes(packed)
+    file = put(tmp_path, "2025-10-30/users.csv", HEADER + HERS + BOBS)
+    assert cleared(landing, file) == HEADER + BOBS
+    assert other.read_bytes() == packed
 
 
 @pytest.mark.parametrize("length", range(20, 60, 4))

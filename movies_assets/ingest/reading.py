@@ -23,7 +23,7 @@ from movies_assets.ingest.profile import (
 )
 from movies_assets.ingest.records import LINE, PROBLEM, RECORD, Lines, Reader
 
-DELIMITED = ("csv", "csv.gz", "zip")
+PLAIN, WORKBOOK = "csv", "xlsx"
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,15 @@ class FileRecords:
         Args:
             gone: the numbers of the records.
         """
-        name = self.profile.source
-        if self._text is None or self.profile.packing not in DELIMITED:
+        name, packed = self.profile.source, self.profile.packing
+        if self._text is None or packed.startswith(WORKBOOK):
             indexes = [number - 1 for number in gone]
             return packing.without(name, self.raw, indexes)  # type: ignore[attr-defined,no-any-return,unused-ignore]
         edges, kept = self._edges(), [self._text.raw[: self._text.mark]]
         numbers = [number for number in range(1, len(edges)) if number not in gone]
         kept += [self._text.raw[edges[number - 1] : edges[number]] for number in numbers]
         text = b"".join(kept)
-        if self.profile.packing == DELIMITED[0]:
+        if packed == PLAIN:
             return text
         return packing.repack(name, self.raw, text)  # type: ignore[attr-defined,no-any-return,unused-ignore]
 
@@ -113,7 +113,7 @@ def read(
     except packing_error():
         if not as_text:
             raise
-        unpacked = packing.Unpacked(DELIMITED[0], raw)
+        unpacked = packing.Unpacked(PLAIN, raw)
     profile.packing = unpacked.packing
     profile.unread = list(getattr(unpacked, "unread", ()))
     if unpacked.columns is not None:
@@ -143,7 +143,7 @@ def read(
 
 def _unpack(source: str, raw: bytes) -> packing.Unpacked:
     unpack = getattr(packing, "unpack", None)
-    return unpack(source, raw) if unpack and raw else packing.Unpacked(DELIMITED[0], raw)
+    return unpack(source, raw) if unpack and raw else packing.Unpacked(PLAIN, raw)
 
 
 def packing_error() -> type[Exception]:

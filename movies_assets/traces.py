@@ -14,7 +14,7 @@ USER_ID, USER_KEY, NAME, EMAIL = "user_id", "user_key", "full_name", "email"
 NEVER = r"[^\s\S]"
 SOUND_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # An address begins here: what stands before it can be no part of it, but for an opening quote.
-BEFORE_EMAIL = r"(?:^'?|[,;:\t|\s(<\"]'?|[^\p{L}\p{N}_.%+'!#$&*/=?^`{|}~-])"
+BEFORE_EMAIL = r"(?:^'?|[,;:\t|\s(<\"]'?|\\x[0-9a-f]{2}|[^\p{L}\p{N}_.%+'!#$&*/=?^`{|}~-])"
 # A field that begins a record and is a whole number, up to the separator, of whatever kind.
 FIRST_FIELD = r'^[ "\x{feff}]*0*(?:%s)(?:\.0+)?[ "]*(?:[,;\t|]|$)'
 # The id of any person: who begins a record with it, is the one whom it is about.

@@ -23,9 +23,7 @@ from movies_assets.ingest.profile import (
 )
 from movies_assets.ingest.records import LINE, PROBLEM, RECORD, Lines, Reader
 
-WORKBOOK = "xlsx"
-# How the names of packings of delimited text begin.
-DELIMITED = ("csv", "zip")
+PLAIN, WORKBOOK = "csv", "xlsx"
 
 
 @dataclass(frozen=True)
@@ -61,15 +59,15 @@ class FileRecords:
         Args:
             gone: the numbers of the records.
         """
-        name = self.profile.source
-        if self._text is None or self.profile.packing.partition(".")[0] not in DELIMITED:
+        name, packed = self.profile.source, self.profile.packing
+        if self._text is None or packed.startswith(WORKBOOK):
             indexes = [number - 1 for number in gone]
             return packing.without(name, self.raw, indexes)
         edges, kept = self._edges(), [self._text.raw[: self._text.mark]]
         numbers = [number for number in range(1, len(edges)) if number not in gone]
         kept += [self._text.raw[edges[number - 1] : edges[number]] for number in numbers]
         text = b"".join(kept)
-        if self.profile.packing == DELIMITED[0]:
+        if packed == PLAIN:
             return text
         return packing.repack(name, self.raw, text)
 
@@ -115,7 +113,7 @@ def read(
     except packing.PackingError:
         if not as_text:
             raise
-        unpacked = packing.Unpacked(DELIMITED[0], raw)
+        unpacked = packing.Unpacked(PLAIN, raw)
     profile.packing = unpacked.packing
     profile.unread = list(unpacked.unread)
     if unpacked.columns is not None:

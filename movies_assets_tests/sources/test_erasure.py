@@ -247,7 +247,7 @@ def test_an_address_that_ends_with_the_persons_is_another_one(landing, tmp_path,
     assert cleared(landing, file) == HEADER + others
 
 
-@pytest.mark.parametrize("mark", ["<{}>", "({})", '"{}"', "'{}'", "mailto:{}", " {}"])
+@pytest.mark.parametrize("mark", ["<{}>", "({})", '"{}"', "'{}'", "mailto:{}", " {}", r"\xff{}"])
 def test_an_address_is_found_in_whatever_stands_around_it(landing, tmp_path, mark):
     file = put(tmp_path, "2025-10-30/users.csv", f"{HEADER}torn,{mark.format(EMAIL)}\n{BOBS}")
     assert cleared(landing, file) == HEADER + BOBS

@@ -26,7 +26,7 @@ USER_ID, USER_KEY, NAME, EMAIL = "user_id", "user_key", "full_name", "email"
 NEVER = r"[^\s\S]"
 SOUND_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # An address begins here: a character before it can be no part of it, but for an opening quote.
-BEFORE_EMAIL = r"(?:^'?|[,;:\t|\s(<\"]'?|[^\p{L}\p{N}_.%+'!#$&*/=?^`{|}~-])"
+BEFORE_EMAIL = r"(?:^'?|[,;:\t|\s(<\"]'?|\\x[0-9a-f]{2}|[^\p{L}\p{N}_.%+'!#$&*/=?^`{|}~-])"
 # What may surround the first field of a record: quotes and blanks, but for those between fields.
 AROUND = PAD.replace(r"[\x00-\x20", r'["\x00-\x08\x0b\x0c\x0e-\x20')
 # What surrounds an id that is a text and no part of a longer one; classes of all letters are large.

@@ -21,6 +21,8 @@ MARKS = {codecs.BOM_UTF8: UTF8, codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF
 FIRST_BYTES, SHARE_OF_ZEROS = 64, 0.25
 # One accidental multi-byte sequence of UTF-8 in that many other bytes is no sign of UTF-8.
 BAD_PER_GOOD = 3
+# How much text beside a line end shows which byte is the first of its characters.
+BESIDE_BYTES = 16
 # Marks a line as damaged.
 NO_CHARACTER = b"\xff"
 BLOCK_BYTES = 8 << 20
@@ -198,23 +200,27 @@ def _end_of_line(
 ) -> tuple[int, int] | None:
     """Return where a line ends and where what ends it ends.
 
-    A line end at an odd distance is one if the characters of the next line follow it and not the
-    line's beginning: then a byte is missing, or too many, before it.
+    A line end at an odd distance is one if the characters beside it follow it and not the line's
+    beginning: then a byte is missing, or too many, before it.
     """
     at = begin
     while found := pattern.search(raw, at):
         start, end = found.span()
         if not start - begin & 1:
             return start, end
-        following = next(
-            (more.start() for more in pattern.finditer(raw, end) if more.start() > end + 1),
-            len(raw),
-        )
-        ahead = raw[end - 1 : following]
-        if _plain(ahead[1:], encoding) > _plain(ahead, encoding) or end >= len(raw) - 1:
+        if _follows(raw, begin, start, end, encoding):
             return start, end
         at = start + 1
     return None
+
+
+def _follows(raw: bytes, begin: int, start: int, end: int, encoding: str) -> bool:
+    """Say whether the characters beside a line end follow it, and not the line's beginning."""
+    before, behind = raw[max(begin, start - BESIDE_BYTES) : start], raw[end : end + BESIDE_BYTES]
+    same = _plain(before[len(before) & 1 :], encoding) + _plain(behind, encoding)
+    other = _plain(before[~len(before) & 1 : -1], encoding)
+    other += _plain(raw[end + 1 : end + 1 + BESIDE_BYTES], encoding)
+    return same > other or end >= len(raw) - 1
 
 
 def _plain(piece: bytes, encoding: str) -> int:

@@ -7,7 +7,7 @@ bytes belong in `encoding`, its records in `records`.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
@@ -38,6 +38,7 @@ class ExpectedColumns:
         ours: columns that are not a file's to fill.
         names: columns that are called otherwise in the files: name there, name here.
         editions: the editions that the table knows.
+        takes: whether files of an edition, or of none that is known, belong to the table.
         is_personal: whether the table is about persons, so that no message shows a value.
     """
 
@@ -45,6 +46,7 @@ class ExpectedColumns:
     ours: AbstractSet[str]
     names: Mapping[str, str] = field(default_factory=dict)
     editions: Sequence[Edition] = ()
+    takes: Callable[[Edition | None], bool] = lambda _: True
     is_personal: bool = False
 
     @cached_property
@@ -86,7 +88,7 @@ class FileProfile:
     packing: str = "csv"
     encoding: str = UTF8
     separator: str = ","
-    edition: str | None = None
+    edition: Edition | None = None
     header: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     above: list[int] = field(default_factory=list)
@@ -134,12 +136,12 @@ def describe(profile: FileProfile, lines: Lines, expected: ExpectedColumns) -> N
         samples = [record.fields for record in tops[at + 1 :]]
         edition = _edition(profile.header, samples, expected)
         profile.columns = names_of(profile.header, expected, edition)
-        profile.edition = edition.name if edition else None
+        profile.edition = edition
         if expected.known.keys().isdisjoint(profile.columns):
             profile.refusal = _refusal(", ".join(profile.header), expected)
     else:
         profile.separator, edition, columns = _by_position(records, expected)
-        profile.edition = edition.name if edition else None
+        profile.edition = edition
         profile.columns, at = columns or list(expected.known), -1
         tops = records[profile.separator]
         if columns is None and tops:
@@ -168,7 +170,7 @@ def describe_columns(
     """
     edition = _edition(profile.header, samples, expected)
     profile.columns = names_of(profile.header, expected, edition)
-    profile.edition = edition.name if edition else None
+    profile.edition = edition
     if expected.known.keys().isdisjoint(profile.columns):
         profile.refusal = _refusal(", ".join(profile.header), expected)
 
@@ -258,18 +260,22 @@ def _is_certain(header: Sequence[str], expected: ExpectedColumns) -> bool:
 def _edition(
     header: Sequence[str], samples: Sequence[Sequence[str]], expected: ExpectedColumns
 ) -> Edition | None:
-    """Return the edition of a file: the most specific one whose shapes its values have."""
+    """Return the most specific edition of a file's header; of equal ones the one of most shapes."""
+    fitting = candidates(header, expected.editions)
     spelt = [normalised(name) for name in header]
+    shared = [len(edition.columns.keys() & set(spelt)) for edition in fitting]
+    equal = [one for one, count in zip(fitting, shared, strict=True) if count == shared[0]]
     whole = [sample for sample in samples if len(sample) == len(header)]
-    columns = dict(zip(spelt, zip(*whole, strict=True), strict=False)) if whole else {}
-    for edition in candidates(header, expected.editions):
-        if all(
-            _are_of(columns[name], re.compile(shape))
-            for name, shape in edition.shapes.items()
-            if name in columns
-        ):
-            return edition
-    return None
+
+    def of_shape(edition: Edition) -> int:
+        return sum(
+            re.fullmatch(edition.shapes[name], value.strip()) is not None
+            for sample in whole
+            for name, value in zip(spelt, sample, strict=True)
+            if name in edition.shapes
+        )
+
+    return max(equal, key=of_shape, default=None)
 
 
 def _by_position(

@@ -23,7 +23,7 @@ from movies_assets.ingest.profile import (
 )
 from movies_assets.ingest.records import LINE, PROBLEM, RECORD, Lines, Reader
 
-DELIMITED = ("csv", "csv.gz", "zip")
+PLAIN, WORKBOOK = "csv", "xlsx"
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,15 @@ class FileRecords:
         Args:
             gone: the numbers of the records.
         """
-        name = self.profile.source
-        if self._text is None or self.profile.packing not in DELIMITED:
+        name, packed = self.profile.source, self.profile.packing
+        if self._text is None or packed.startswith(WORKBOOK):
             indexes = [number - 1 for number in gone]
             return packing.without(name, self.raw, indexes)
         edges, kept = self._edges(), [self._text.raw[: self._text.mark]]
         numbers = [number for number in range(1, len(edges)) if number not in gone]
         kept += [self._text.raw[edges[number - 1] : edges[number]] for number in numbers]
         text = b"".join(kept)
-        if self.profile.packing == DELIMITED[0]:
+        if packed == PLAIN:
             return text
         return packing.repack(name, self.raw, text)
 
@@ -92,8 +92,8 @@ def read(
     day: date | None = None,
     exactly: bool = False,
     as_text: bool = False,
-) -> FileRecords:
-    """Read a file.
+) -> FileRecords | None:
+    """Read a file; return None where its edition is not taken.
 
     Args:
         source: its path, whose ending may tell its packing.
@@ -104,30 +104,34 @@ def read(
         as_text: read a file that cannot be unpacked as if it were text.
 
     Raises:
-        PackingError: the file cannot be unpacked.
+        PackingError: it cannot be unpacked.
     """
     checksum = hashlib.blake2b(raw, digest_size=16).hexdigest()
     profile = FileProfile(source, day, len(raw), checksum)
     try:
-        unpacked = packing.unpack(source, raw) if raw else packing.Unpacked(DELIMITED[0], raw)
+        unpacked = packing.unpack(source, raw)
     except packing.PackingError:
         if not as_text:
             raise
-        unpacked = packing.Unpacked(DELIMITED[0], raw)
+        unpacked = packing.Unpacked(PLAIN, raw)
     profile.packing = unpacked.packing
     profile.unread = list(unpacked.unread)
     if unpacked.columns is not None:
-        return _read_columns(profile, raw, unpacked, expected)
+        found = _read_columns(profile, raw, unpacked, expected)
+        return found if expected.takes(profile.edition) else None
     text = decode(raw if unpacked.text is None else unpacked.text)
     profile.encoding = text.encoding
     lines = Lines(text.content, b",")
     describe(profile, lines, expected)
+    if not expected.takes(profile.edition):
+        return None
     reader = Reader(
         lines,
         profile.columns,
         first=profile.first_line,
         number=len(profile.above) + 1,
         encoding=profile.encoding,
+        is_sound=profile.packing.startswith(WORKBOOK),
     )
     records = reader.read(refusal=profile.refusal, exactly=exactly)
     _count(profile, records.rows)

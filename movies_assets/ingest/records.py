@@ -112,12 +112,14 @@ def split(text: bytes, separator: bytes) -> list[bytes] | str:
     return NEVER_CLOSED if OPEN.match(text, at) else TEXT_BEHIND_QUOTE
 
 
-def joined(lines: Lines, first: int) -> tuple[int, list[bytes] | str]:
+def joined(
+    lines: Lines, first: int, most: int = MOST_JOINED_LINES
+) -> tuple[int, list[bytes] | str]:
     """Read a record that may go over several lines; return its last line, and how it reads."""
     read = split(lines.text(first), lines.separator)
     if read != NEVER_CLOSED:
         return first, read
-    for last in range(first + 1, min(first + MOST_JOINED_LINES, len(lines.ends))):
+    for last in range(first + 1, min(first + most, len(lines.ends))):
         if b'"' in lines.content[lines.starts[last] : lines.ends[last]]:
             whole = split(lines.text(first, last), lines.separator)
             if whole != NEVER_CLOSED:
@@ -134,13 +136,22 @@ class Reader:
         first: the index of the first line to read.
         number: the number of the first record.
         encoding: the encoding that messages name.
+        is_sound: whether its quotes are known to be right, as in the text of a workbook: then
+            a field may go over any lines.
     """
 
     def __init__(
-        self, lines: Lines, columns: Sequence[str], *, first: int, number: int, encoding: str
+        self,
+        lines: Lines,
+        columns: Sequence[str],
+        *,
+        first: int,
+        number: int,
+        encoding: str,
+        is_sound: bool = False,
     ) -> None:
         self._lines, self._columns, self._encoding = lines, columns, encoding
-        self._first, self._number = first, number
+        self._first, self._number, self._trusts_quotes = first, number, is_sound
 
     def read(self, *, refusal: str | None = None, exactly: bool = False) -> Records:
         """Return the records.
@@ -208,8 +219,9 @@ class Reader:
         for line in np.flatnonzero(exact).tolist():
             if line < following:
                 continue
-            last, fields = joined(self._lines, line)
-            if last > line and not self._is_sound(line, last, fields):
+            most = len(self._lines.ends) if self._trusts_quotes else MOST_JOINED_LINES
+            last, fields = joined(self._lines, line, most)
+            if last > line and not (self._trusts_quotes or self._is_sound(line, last, fields)):
                 last, fields = line, NEVER_CLOSED
             following = last + 1
             self._is_record[line + 1 : following] = False

@@ -4,7 +4,7 @@ Files are read as their table reads them (`warehouse.delimited`), so that every 
 that a table could have is found. The patterns by which persons are found belong in `traces`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from movies_assets.ingest.editions import Edition
 from movies_assets.ingest.reading import FileRecords
 from movies_assets.ingest.records import LINE, RECORD
 from movies_assets.sources.http import PermanentSourceError
@@ -27,20 +28,21 @@ Found: TypeAlias = Any
 ESCAPED = r"\\x[0-9a-f]{2}"
 
 
-def learn(landing: Landing, table: Table, traces: Traces) -> None:
+def learn(landing: Landing, table: Table, traces: Traces, editions: Sequence[Edition] = ()) -> None:
     """Take note of what the files of a folder say of the persons.
 
     Args:
         landing: the folder.
         table: the table that reads its files.
         traces: gains the names and addresses.
+        editions: the editions of its files that the table knows.
 
     Raises:
         PermanentSourceError: a file cannot be read.
     """
     told = [name for name in (NAME, EMAIL) if name in columns_of(table)]
     for path in landing.everything() if told else ():
-        records = _read(landing, path, table)
+        records = _read(landing, path, table, editions)
         if records and {USER_ID, *told} <= {*records.profile.columns}:
             theirs = records.rows.filter(_is_theirs(records.rows, traces))
             for row in theirs.select([USER_ID, *told]).to_pylist():
@@ -48,7 +50,12 @@ def learn(landing: Landing, table: Table, traces: Traces) -> None:
 
 
 def erase(
-    landing: Landing, table: Table, traces: Traces, *, only_unidentified: bool = False
+    landing: Landing,
+    table: Table,
+    traces: Traces,
+    editions: Sequence[Edition] = (),
+    *,
+    only_unidentified: bool = False,
 ) -> Iterator[int]:
     """Remove the persons' records from all files of a folder; a file without any is not touched.
 
@@ -56,6 +63,7 @@ def erase(
         landing: the folder.
         table: the table that reads its files.
         traces: what is known of the persons.
+        editions: the editions of its files that the table knows.
         only_unidentified: remove only records that are found by a name or an address, for these are
             known from the other ones: those go when nothing is to be found by them any more.
 
@@ -66,7 +74,7 @@ def erase(
         PermanentSourceError: a file cannot be read or written.
     """
     for path in landing.everything():
-        if not (records := _read(landing, path, table)):
+        if not (records := _read(landing, path, table, editions)):
             continue
         gone = _gone(records, table, traces, only_unidentified=only_unidentified)
         if gone:
@@ -74,11 +82,13 @@ def erase(
             yield len(gone)
 
 
-def _read(landing: Landing, path: str, table: Table) -> FileRecords | None:
+def _read(
+    landing: Landing, path: str, table: Table, editions: Sequence[Edition]
+) -> FileRecords | None:
     """Read a file; None where it is empty."""
     source = f"{landing.name}/{path}"
     try:
-        return read(DelimitedFile(source, partial(landing.open, path)), table)
+        return read(DelimitedFile(source, partial(landing.open, path)), table, editions)
     except OSError as error:
         raise PermanentSourceError(
             f"{source} cannot be read: {error.strerror or error}. Check its permissions and its "

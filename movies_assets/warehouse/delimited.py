@@ -36,6 +36,8 @@ ARRIVED, BATCH = "arrived", "arrived_batch"
 BATCH_BYTES = 32 << 20
 SOURCE, DAY, EDITION = "_source", "_day", "_edition"
 LEFT = "was not loaded, because another file of its day could not be read"
+# The packing of a file that cannot be read.
+UNREADABLE = ""
 HIDDEN = (RECORD, PROBLEM, LINE, SOURCE, DAY, EDITION)
 
 
@@ -65,8 +67,8 @@ class DelimitedFiles:
         names: columns that are called otherwise in the files: name there, name here.
         editions: the editions of the files that the table knows.
         unread: files beside them that are not read, with their paths as rows would show them.
-        takes: whether files of an edition, by its name (None: of no known one), belong to this
-            table. Each file of a folder that several tables read belongs to one of them.
+        takes: whether files of an edition (None: of none that is known) belong to this table. Each
+            file of a folder that several tables read belongs to one of them.
     """
 
     files: Sequence[DelimitedFile]
@@ -74,8 +76,8 @@ class DelimitedFiles:
     days: Collection[date] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     editions: Sequence[Edition] = ()
+    takes: Callable[[Edition | None], bool] = lambda _: True
     unread: "Sequence[Unread]" = ()
-    takes: Callable[[str | None], bool] = lambda _: True
 
 
 def select(connection: duckdb.DuckDBPyConnection, table: Table, given: DelimitedFiles) -> str:
@@ -148,6 +150,7 @@ def expected(table: Table, given: DelimitedFiles) -> ExpectedColumns:
         ours=_ours(table),
         names=given.names,
         editions=given.editions,
+        takes=given.takes,
         is_personal=bool(table.contract.personal()),
     )
 
@@ -183,13 +186,12 @@ def _collect(
                 raw = opened.read() or b""
             found = reading.read(file.source, raw, expected_, day=file.day)
         except (PackingError, PermanentSourceError, OSError) as error:
-            if not given.days:
-                raise
             reason = f"cannot be read: {error}" if isinstance(error, OSError) else str(error)
-            refused = _after(file.source, reason)
-            profiles.append(FileProfile(file.source, file.day, packing="", refused=refused))
+            if not given.days:
+                raise PermanentSourceError(f"{file.source} {reason}") from error
+            profiles.append(_refused(file, reason))
             continue
-        if not given.takes(found.profile.edition):
+        if found is None:
             continue
         profiles.append(found.profile)
         waiting.append(_with_origin(found))
@@ -207,7 +209,8 @@ def _with_origin(found: reading.FileRecords) -> pa.Table:
     """Return the rows of a file, each with the file, its day and its edition."""
     profile, rows = found.profile, found.rows
     day = None if profile.day is None else str(profile.day)
-    for name, value in {SOURCE: profile.source, DAY: day, EDITION: profile.edition}.items():
+    edition = profile.edition.name if profile.edition else None
+    for name, value in {SOURCE: profile.source, DAY: day, EDITION: edition}.items():
         column = pa.repeat(pa.scalar(value, pa.string()), rows.num_rows)
         rows = rows.append_column(name, column)
     return rows
@@ -236,7 +239,8 @@ def _store_profiles(
     ensure_table(connection, landed(table), LandedFile)
     within = [str(day) for day in given.days]
     where = f"partition_key BETWEEN '{min(within)}' AND '{max(within)}'" if within else "true"
-    connection.execute(f"DELETE FROM {landed(table)} WHERE {where}")
+    # A file of no day is listed by every run.
+    connection.execute(f"DELETE FROM {landed(table)} WHERE {where} OR partition_key = ''")
     known, is_personal = columns_of(table), bool(table.contract.personal())
     rows = [
         {
@@ -247,17 +251,21 @@ def _store_profiles(
             "packing": profile.packing,
             "encoding": profile.encoding,
             "separator": profile.separator,
-            "edition": profile.edition,
+            "edition": profile.edition.name if profile.edition else None,
             "preamble": profile.preamble,
             # A header that names no column may be a record.
             "header": [WITHHELD] if profile.refusal and is_personal else profile.header,
             "unread": profile.unread,
+            "refused": profile.refusal if profile.packing == UNREADABLE else None,
+            "ignored": None,
             "rows": profile.rows,
             "problems": profile.problems,
             "unknown_columns": [name for name in profile.columns if name not in known],
-            "missing_columns": [name for name in known if name not in profile.columns],
-            "refused": profile.refused,
-            "ignored": None,
+            "missing_columns": [
+                name
+                for name in (profile.edition.columns.values() if profile.edition else known)
+                if name not in profile.columns
+            ],
             "run_id": given.run_id,
         }
         for profile in profiles
@@ -265,7 +273,7 @@ def _store_profiles(
     rows += [_unread_row(one, given) for one in given.unread]
     if rows:
         columns = {name: [row[name] for row in rows] for name in rows[0]}
-        kinds = {"edition": pa.string(), "refused": pa.string(), "ignored": pa.string()}
+        kinds = dict.fromkeys(("edition", "refused", "ignored"), pa.string())
         arrays = {name: pa.array(v, kinds.get(name)) for name, v in columns.items()}
         connection.register(BATCH, pa.table(arrays))
         connection.execute(
@@ -292,9 +300,12 @@ def _unread_row(one: "Unread", given: DelimitedFiles) -> dict[str, Any]:
     }
 
 
-def _after(source: str, message: str) -> str:
-    """Return a message as it goes on from a file's name."""
-    return message.removeprefix(f"{source} ").removesuffix(".")
+def _refused(file: DelimitedFile, reason: str) -> FileProfile:
+    """Return the profile of a file that cannot be read."""
+    refusal = reason.removeprefix(f"{file.source} ").removesuffix(".")
+    return FileProfile(
+        file.source, file.day, packing=UNREADABLE, encoding="", separator="", refusal=refusal
+    )
 
 
 def refused_days(

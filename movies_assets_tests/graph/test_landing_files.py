@@ -1,5 +1,6 @@
 """From the landing folder to tables: a file that cannot be read costs its own day and no other."""
 
+import gzip
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from movies_assets.sources.landing import Landing
 from movies_assets_tests.conftest import Platform, arrive, netflix_title
 from movies_assets_tests.graph.test_netflix import checked, error_of, run
+from movies_assets_tests.ingest.test_packing import PACKINGS, to_xlsx
 
 DAYS = ["2025-10-10", "2025-10-11", "2025-10-12"]
 TABLE = "bronze/netflix_titles"
@@ -145,6 +147,47 @@ def test_files_in_folders_of_any_kind_are_loaded_with_their_day(platform, titles
     result = run(platform, DAYS[0], select=[TABLE])
     assert checked(result, TABLE, "files").passed
     assert platform.sql(TITLES.format("bronze")) == [(n, DAYS[0]) for n in (1, 2, 3)]
+
+
+COLUMNS = ["show_id", "title", "type", "date_added", "release_year", "rating"]
+RECORDS = [["1", "Blame!", "Movie", "2021-09-25", "2019", "PG"],
+           ["2", "Café, “one”", "TV Show", "2021-09-26", "2020", None]]  # fmt: skip
+
+
+@pytest.mark.parametrize("found", PACKINGS)
+def test_a_file_of_any_packing_fills_the_table_with_the_same_rows(platform, found):
+    name, pack = PACKINGS[found]
+    day = platform.settings.landing / "netflix" / "titles" / DAYS[0]
+    day.mkdir(parents=True)
+    (day / name.upper()).write_bytes(pack([COLUMNS, *RECORDS]))
+    result = run(platform, DAYS[0], select=[TABLE])
+    assert checked(result, TABLE, "files").passed
+    asked = "show_id::VARCHAR, title, type, date_added, release_year::VARCHAR, rating"
+    rows = platform.sql(f"SELECT {asked} FROM bronze.netflix_titles ORDER BY ALL")
+    assert rows == [tuple(record) for record in RECORDS]
+    assert platform.sql("SELECT packing, rows FROM landing.netflix_titles") == [(found, 2)]
+
+
+def test_a_damaged_archive_costs_its_own_day_only(platform, titles):
+    titles(f"{DAYS[0]}/a.csv", [netflix_title(1)])
+    damaged = titles(f"{DAYS[1]}/a.csv.gz", [netflix_title(2)])
+    damaged.write_bytes(gzip.compress(damaged.read_bytes())[:-9])
+    titles(f"{DAYS[2]}/a.csv", [netflix_title(3)])
+    result = run(platform, DAYS[0], DAYS[-1], select=SILVER)
+    assert "a.csv.gz is a damaged or incomplete gzip file" in (
+        checked(result, TABLE, "files").description or ""
+    )
+    assert platform.sql(TITLES.format("silver")) == [(1, DAYS[0]), (3, DAYS[2])]
+
+
+def test_parts_of_a_file_that_are_left_aside_are_named(platform):
+    day = platform.settings.landing / "netflix" / "titles" / DAYS[0]
+    day.mkdir(parents=True)
+    (day / "a.xlsx").write_bytes(to_xlsx([COLUMNS, *RECORDS], [["Notes"]]))
+    check = checked(run(platform, DAYS[0], select=[TABLE]), TABLE, "files")
+    assert check.description == (
+        f"1 part of a file is not read: netflix/titles/{DAYS[0]}/a.xlsx sheet Sheet2 is left aside."
+    )
 
 
 def test_a_store_behind_a_url_has_the_same_rules(settings, instance):

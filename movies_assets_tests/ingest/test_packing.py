@@ -482,3 +482,24 @@ def test_each_packing_has_its_own_way_to_lose_records():
         without("a.csv", TEXT, {0})
     with pytest.raises(PackingError, match="by `without`"):
         repack("a.jsonl", to_jsonl(TABLE), TEXT)
+
+
+# Made once: archives hold the moment at which they were made.
+PACKED = {found: pack(TABLE) for found, (_, pack) in PACKINGS.items()}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(sorted(PACKINGS)), st.data())
+def test_damage_of_any_kind_is_read_or_refused_and_never_a_crash(found, data):
+    name, raw = PACKINGS[found][0], bytearray(PACKED[found])
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        raw[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    try:
+        unpacked = unpack(name, bytes(raw))
+        if unpacked.packing.partition(".")[0] in {"csv", "zip"}:
+            repack(name, bytes(raw), TEXT)
+        else:
+            without(name, bytes(raw), {0})
+    except PackingError:
+        pass

@@ -1,14 +1,18 @@
 """What a file looks like is found: encoding, separator, header, edition; and no line is lost."""
 
 import codecs
+from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from movies_assets.ingest import packing
 from movies_assets.ingest.editions import Edition
+from movies_assets.ingest.packing import Unpacked
 from movies_assets.ingest.profile import ExpectedColumns
 from movies_assets.ingest.reading import FileRecords, read
-from movies_assets.ingest.records import LINE, PROBLEM
+from movies_assets.ingest.records import LINE, PROBLEM, RECORD
 
 KNOWN = {"title": "VARCHAR", "release_year": "BIGINT", "show_id": "VARCHAR"}
 EXPECTED = ExpectedColumns(KNOWN, frozenset(["_run_id"]))
@@ -19,7 +23,9 @@ RECORDS = "Ada,2001,1\nBob,2002,2\n"
 
 def reading(content: str | bytes, expected: ExpectedColumns = EXPECTED) -> FileRecords:
     raw = content if isinstance(content, bytes) else content.encode()
-    return read("shows.csv", raw, expected)
+    found = read("shows.csv", raw, expected)
+    assert found
+    return found
 
 
 def values(found: FileRecords) -> list[Any]:
@@ -153,7 +159,39 @@ def test_the_edition_of_a_file_is_found_by_its_header_and_the_shapes_of_its_valu
     text, edition, row
 ):
     found = reading(text, EDITIONS)
-    assert (found.profile.edition, values(found)[0]) == (edition, row)
+    named = found.profile.edition and found.profile.edition.name
+    assert (named, values(found)[0]) == (edition, row)
+
+
+def test_a_file_of_an_edition_that_is_not_taken_is_not_read():
+    raw = b"id,name,year\n1,Ada,2001\n"
+    assert read("a.csv", raw, replace(EDITIONS, takes=lambda edition: edition is NEW)) is None
+    assert read("a.csv", raw, replace(EDITIONS, takes=lambda edition: edition is OLD))
+
+
+def test_columns_of_a_format_that_has_them_are_read_with_what_does_not(monkeypatch):
+    columns = pa.table({"ID": ["1", None, "2"], "name": ["Ada", None, ""], "x": ["y", None, None]})
+    unpacked = Unpacked("jsonl", columns=columns, problems={1: ("no JSON", "{")})
+    monkeypatch.setattr(packing, "unpack", lambda *_: unpacked, raising=False)
+    gone: list[Any] = []
+    monkeypatch.setattr(packing, "without", lambda *given: gone.append(given), raising=False)
+    found = reading("...", EDITIONS)
+    assert found.rows.to_pylist() == [
+        {"show_id": "1", "title": "Ada", "x": "y", RECORD: 1, PROBLEM: None, LINE: None},
+        {"show_id": None, "title": None, "x": None, RECORD: 2, PROBLEM: "no JSON", LINE: "{"},
+        {"show_id": "2", "title": None, "x": None, RECORD: 3, PROBLEM: None, LINE: None},
+    ]
+    found.without([2, 3])
+    assert gone == [("shows.csv", b"...", [1, 2])]
+
+
+def test_text_that_was_packed_is_packed_again_without_records(monkeypatch):
+    unpacked = Unpacked("csv.gz", text=(HEADER + RECORDS).encode())
+    monkeypatch.setattr(packing, "unpack", lambda *_: unpacked, raising=False)
+    monkeypatch.setattr(packing, "repack", lambda *given: given, raising=False)
+    found = reading("...")
+    assert values(found) == [ADA, BOB]
+    assert found.without([2]) == ("shows.csv", b"...", HEADER.encode() + b"Bob,2002,2\n")
 
 
 def test_two_names_of_a_header_never_fill_one_column():

@@ -2,16 +2,19 @@
 
 import gzip
 from pathlib import Path
+from random import Random
 
 import duckdb
 import fsspec
 import pytest
 
 from movies_assets.definitions import TABLES
+from movies_assets.ingest.packing import unpack
 from movies_assets.sources.erasure import erase, learn
 from movies_assets.sources.http import PermanentSourceError
 from movies_assets.sources.landing import Landing
 from movies_assets.traces import Traces
+from movies_assets_tests.ingest.test_packing import PACKINGS, rows_of, to_xlsx
 
 ADA, EMAIL, NAME = "7", "ada@x.example", "Adé Lovelace"
 USERS, VIEWS = TABLES["bronze.ott_users"], TABLES["bronze.ott_views"]
@@ -190,15 +193,52 @@ def test_lines_may_end_with_carriage_returns_alone(landing, tmp_path):
     assert file.read_bytes().decode() == (HEADER + BOBS + EVES).replace("\n", "\r")
 
 
+@pytest.mark.parametrize("found", PACKINGS)
+def test_the_persons_records_go_from_a_file_of_any_packing(landing, tmp_path, found):
+    name, pack = PACKINGS[found]
+    header, *records = (text.strip().split(",") for text in (HEADER, BOBS, HERS, EVES))
+    file = put(tmp_path, f"2025-10-30/{name}", pack([header, *records]))
+    assert list(erase(landing, USERS, traces())) == [1]
+    assert rows_of(unpack(name, file.read_bytes())) == [header, records[0], records[2]]
+    new = file.read_bytes()
+    assert list(erase(landing, USERS, traces())) == []
+    assert file.read_bytes() == new
+
+
+@pytest.mark.parametrize("lines", [3, 60])
+def test_rows_of_a_workbook_go_whatever_its_cells_look_like(landing, tmp_path, lines):
+    header, hers = HEADER.strip().split(","), HERS.strip().split(",")
+    text = "\n".join(f"{n},Bob,bob@x.example,US" for n in range(100, 100 + lines))
+    others = [["8", text, "b@x.example", "US"], ["9", 'E "x",', "e@x.example", "FR"]]
+    file = put(tmp_path, "2025-10-30/users.xlsx", to_xlsx([header, others[0], [], hers, others[1]]))
+    assert list(erase(landing, USERS, traces())) == [1]
+    assert rows_of(unpack("users.xlsx", file.read_bytes())) == [header, *others]
+
+
+def test_a_file_behind_a_link_is_cleared_where_it_is(landing, tmp_path):
+    store = put(tmp_path.parent / f"{tmp_path.name} store", "users.csv", HEADER + HERS + BOBS)
+    (tmp_path / "2025-10-30").symlink_to(store.parent)
+    assert cleared(landing, store) == HEADER + BOBS
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_file_that_is_no_text_stops_nothing(landing, tmp_path, seed):
-    packed = gzip.compress(f"{HEADER}{seed},Bob,bob@x.example,US\n".encode(), mtime=0)
-    other = tmp_path / "2025-10-29" / "users.csv.gz"
+    packed = Random(seed).randbytes(1_000)  # noqa: S311
+    other = tmp_path / "2025-10-29" / "users.bin"
     other.parent.mkdir()
     other.write_bytes(packed)
     file = put(tmp_path, "2025-10-30/users.csv", HEADER + HERS + BOBS)
     assert cleared(landing, file) == HEADER + BOBS
     assert other.read_bytes() == packed
+
+
+@pytest.mark.parametrize("length", range(20, 60, 4))
+def test_a_file_that_cannot_be_unpacked_stops_nothing(landing, tmp_path, length):
+    damaged = gzip.compress(f"{HEADER}8,Bob,bob@x.example,US\n".encode(), mtime=0)[:length]
+    other = put(tmp_path, "2025-10-29/users.csv.gz", damaged)
+    file = put(tmp_path, "2025-10-30/users.csv", HEADER + HERS + BOBS)
+    assert cleared(landing, file) == HEADER + BOBS
+    assert other.read_bytes() == damaged
 
 
 @pytest.mark.parametrize("before", ["o'", "!", "é", "#", "x.", "-"])
@@ -208,7 +248,7 @@ def test_an_address_that_ends_with_the_persons_is_another_one(landing, tmp_path,
     assert cleared(landing, file) == HEADER + others
 
 
-@pytest.mark.parametrize("mark", ["<{}>", "({})", '"{}"', "'{}'", "mailto:{}", " {}"])
+@pytest.mark.parametrize("mark", ["<{}>", "({})", '"{}"', "'{}'", "mailto:{}", " {}", r"\xff{}"])
 def test_an_address_is_found_in_whatever_stands_around_it(landing, tmp_path, mark):
     file = put(tmp_path, "2025-10-30/users.csv", f"{HEADER}torn,{mark.format(EMAIL)}\n{BOBS}")
     assert cleared(landing, file) == HEADER + BOBS

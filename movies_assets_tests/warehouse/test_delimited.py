@@ -225,12 +225,12 @@ def test_a_file_without_records_has_no_rows_and_is_recorded(load, store, content
 
 
 def test_of_a_file_without_a_known_header_every_line_is_kept(load, store):
-    found = load("<html>\n<body>Not found</body>\n", "show_id, _problem, _line")
+    found = load("Error\nNot found\n", "show_id, _problem, _line")
     problem = (
-        "the file has no header: its first line, '<html>', names none of the columns "
+        "the file has no header: its first line, 'Error', names none of the columns "
         "title, release_year, show_id"
     )
-    assert found == [(None, problem, "<html>"), (None, problem, "<body>Not found</body>")]
+    assert found == [(None, problem, "Error"), (None, problem, "Not found")]
     assert look(store, "header, rows, problems") == [([], 2, 2)]
 
 

@@ -89,7 +89,7 @@ def netflix_titles(
     context: dg.AssetExecutionContext, netflix_landing: dg.ResourceParam[Callable[[], Any]]
 ) -> DelimitedFiles:
     """Read the titles in the files of the run's days, in place of what those days had before."""
-    return _arrived(context, netflix_landing(), lambda edition: edition != JUSTWATCH_CREDITS.name)
+    return _arrived(context, netflix_landing(), lambda edition: edition is not JUSTWATCH_CREDITS)
 
 
 @arriving(contract=BronzeNetflixCredits)
@@ -97,11 +97,11 @@ def netflix_credits(
     context: dg.AssetExecutionContext, netflix_landing: dg.ResourceParam[Callable[[], Any]]
 ) -> DelimitedFiles:
     """Read the credits in the files of the run's days, in place of what those days had before."""
-    return _arrived(context, netflix_landing(), lambda edition: edition == JUSTWATCH_CREDITS.name)
+    return _arrived(context, netflix_landing(), lambda edition: edition is JUSTWATCH_CREDITS)
 
 
 def _arrived(
-    context: dg.AssetExecutionContext, landing: Any, takes: Callable[[str | None], bool]
+    context: dg.AssetExecutionContext, landing: Any, takes: Callable[[Edition | None], bool]
 ) -> DelimitedFiles:
     days, possible = days_within(context.partition_time_window), possible_days(context)
     files = arrived(landing, days, context.run_id, EDITIONS, possible=possible)

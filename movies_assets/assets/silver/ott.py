@@ -210,13 +210,13 @@ class SilverOttViews(Contract):
 def ott_views(bronze_ott_views: ir.Table) -> ir.Table:
     """Type the events. Titles are named once each: of 50 million events there are thousands."""
     rows = bronze_ott_views
+    spelt = rows.select(_spelling=rows.title).distinct()
+    named = spelt.mutate(_name=title_name(spelt["_spelling"]), _tidied=tidy(spelt["_spelling"]))
     rows = rows.mutate(
         _user_id=ibis.coalesce(rows.user_id, whole(rescued(rows, "user_id"))),
         _at=instant(rows.watched_at, rows["_source"]),
         _minutes=exact_minutes(rows.minutes, rows["_source"]),
     )
-    spelt = rows.select(_spelling=rows.title).distinct()
-    named = spelt.mutate(_name=title_name(spelt["_spelling"]), _tidied=tidy(spelt["_spelling"]))
     rows = rows.left_join(named, rows.title == named["_spelling"])
     return rows.select(
         "arrived_date",

@@ -400,14 +400,14 @@ class SilverOttViews(Contract):
 def ott_views(bronze_ott_views: ir.Table) -> ir.Table:
     """Type the events. Titles are named once each: of 50 million events there are thousands."""
     rows = bronze_ott_views
+    spelling = rows.select(_spelling=rows.title).distinct()
+    named = spelling.mutate(
+        _name=identity(spelling["_spelling"]), _tidied=tidy(spelling["_spelling"])
+    )
     rows = rows.mutate(
         _user_id=user_id_of(rows),
         _at=instant(rows.watched_at, rows["_source"]),
         _minutes=exact_minutes(rows.minutes, rows["_source"]),
-    )
-    spelling = rows.select(_spelling=rows.title).distinct()
-    named = spelling.mutate(
-        _name=identity(spelling["_spelling"]), _tidied=tidy(spelling["_spelling"])
     )
     rows = rows.left_join(named, rows.title == named["_spelling"])
     return rows.select(

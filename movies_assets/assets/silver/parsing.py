@@ -6,6 +6,7 @@ file show; where they show none, it is unread, and quarantine gets the reason. R
 tables belong beside their function.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import reduce
 from operator import and_
@@ -35,6 +36,8 @@ NOTHING = (
     "n/a", "na", "n.a.", "nan", "nat", "none", "null", "(null)", "nil", "-", "--", "\u2013",
     "\u2014", "?", "unknown", "tbd", "tba", "\\n", "#n/a", "<na>", "not available",
 )  # fmt: skip
+# Tidy texts have no NUL.
+NO_TEXT = r"\x00"
 # How an unknown value of a row stands in quarantine.
 NULL = r"\N"
 # Columns that say where a row of a file came from, beside those that begin with an underscore.
@@ -238,8 +241,13 @@ def known(
             'na' is how forms write "not available".
     """
     value = tidy(text)
-    is_nothing = value.lower().isin([*nothing]) & ~value.isin([*but])
+    # By pattern: engines join long lists of values, also where none of the rows needs it.
+    is_nothing = value.lower().re_search(_any_of(nothing)) & ~value.re_search(_any_of(but))
     return ibis.ifelse(is_nothing, ibis.null("string"), value)
+
+
+def _any_of(texts: Collection[str]) -> str:
+    return f"^(?:{'|'.join(map(re.escape, texts)) or NO_TEXT})$"
 
 
 def day(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.DateColumn:
@@ -344,7 +352,8 @@ def _by_file(
     (relation,) = text.op().relations
     file = file.fill_null("")
     rows = relation.to_expr().select(file=file, text=text)
-    telling_rows = rows.filter(rows.text.re_search(telling))
+    # Distinct texts, of which there are few: two million events have a tenth as many minutes.
+    telling_rows = rows.filter(rows.text.re_search(telling)).distinct()
     found = telling_rows.group_by("file").aggregate(shown=decide(telling_rows.text))
     found = found.filter(found.shown.notnull())
     shown = found.aggregate(shown=ibis.map(found.file.collect(), found.shown.collect()))
@@ -448,8 +457,10 @@ def exact_minutes(text: ir.StringColumn, file: ir.StringColumn | None = None) ->
         text: the minutes.
         file: the file that each of them is from.
     """
+    # Nearly all texts: the other ways take ten times as long.
+    plain = ibis.ifelse(text.re_search(AS_PROGRAMS_WRITE), text, ibis.null("string"))
     decimal = _number(_without_unit(text, f"(?:{MINUTES})?"), _mark(text, file, SHOWS))
-    return ibis.coalesce(decimal, _clock_minutes(text, file))
+    return ibis.coalesce(plain.cast("float64"), decimal, _clock_minutes(text, file))
 
 
 def _clock_minutes(text: ir.StringColumn, file: ir.StringColumn | None) -> ir.FloatingColumn:

@@ -54,6 +54,7 @@ BAD_ROWS = {
         "week_of_year": None,
     },
     "end_year: is not before release_year": {"release_year": 2020, "end_year": 2019},
+    "user_id: a number, but not a whole one above 0": {"user_id": "7.5"},
     "premiere: from 1870 to 5 years after arrival": {"premiere": "1869-12-31"},
     "watched_at: at most 1 day after the arrival": {"watched_at": "2025-11-01 00:00:00+00"},
     "signup_date: from 1990 to the day on which the service said so": {"signup_date": "1989-12-31"},

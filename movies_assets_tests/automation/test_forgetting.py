@@ -572,6 +572,20 @@ def test_ids_of_any_text_are_forgotten_everywhere_in_whatever_spelling(
     assert platform.sql("SELECT count(*) FROM quarantine.ott_views") == [(1,)]  # the user 0
 
 
+def test_tables_that_were_stored_while_ids_were_numbers_are_searched_too(platform):
+    stored = ["bronze.ott_users", "silver.ott_users", "silver.ott_watched"]
+    with platform.warehouse.session() as session, platform.warehouse.transaction(session):
+        for table in stored:
+            session.execute(
+                f"CREATE OR REPLACE TABLE {table} AS SELECT * REPLACE "
+                f"(TRY_CAST(user_id AS BIGINT) AS user_id) FROM {table}"
+            )
+    forget(platform, ADA)
+    for table in stored:
+        assert platform.sql(f"SELECT count(*) FROM {table} WHERE user_id = {ADA}") == [(0,)]
+        assert platform.sql(f"SELECT count(*) > 0 FROM {table} WHERE user_id = {BOB}") == [(True,)]
+
+
 def test_ids_may_be_texts_and_numbers_in_any_spelling():
     assert forgetting.Forget(user_ids=[7, "007", UUID.upper(), " ann "]).user_ids == [
         "7", "7", UUID, "ann",

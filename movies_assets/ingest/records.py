@@ -31,7 +31,7 @@ from movies_assets.ingest.encoding import (
 
 RECORD, PROBLEM, LINE = "_record", "_problem", "_line"
 NEVER_CLOSED = "a quote is not closed"
-NUL = "a NUL character"
+NUL, HEADER_AGAIN = "a NUL character", "the header once more"
 TEXT_BEHIND_QUOTE = "text between a closing quote and the separator"
 # No quoted text has more lines than that; a quote that is open for longer was never closed.
 MOST_JOINED_LINES = 50
@@ -134,13 +134,21 @@ class Reader:
         first: the index of the first line to read.
         number: the number of the first record.
         encoding: the encoding that messages name.
+        header: the text of the header, which is no record where it comes again.
     """
 
     def __init__(
-        self, lines: Lines, columns: Sequence[str], *, first: int, number: int, encoding: str
+        self,
+        lines: Lines,
+        columns: Sequence[str],
+        *,
+        first: int,
+        number: int,
+        encoding: str,
+        header: bytes = b"",
     ) -> None:
         self._lines, self._columns, self._encoding = lines, columns, encoding
-        self._first, self._number = first, number
+        self._first, self._number, self._header = first, number, header
 
     def read(self, *, refusal: str | None = None, exactly: bool = False) -> Records:
         """Return the records.
@@ -174,8 +182,18 @@ class Reader:
             found += [self._with_odd_quotes(first, last) for first, last in pairwise(edges)]
         bad = [] if is_utf8(content) else list(bad_bytes(content))
         bad += places(content, 0).tolist() if b"\0" in content else []
+        bad += self._headers()
         found.append(np.searchsorted(lines.ends, np.array(bad, np.int64), "right"))
         return np.unique(np.concatenate(found))
+
+    def _headers(self) -> Iterator[int]:
+        """Yield where lines may begin that repeat the header: files that were joined have such."""
+        at = int(self._lines.starts[self._first]) if self._first < len(self._lines.starts) else -1
+        while self._header and at >= 0:
+            at = self._lines.content.find(self._header, at)
+            if at >= 0:
+                yield at
+                at += len(self._header)
 
     def _with_odd_quotes(self, first: int, last: int) -> np.ndarray:
         """Return the lines, of a block, whose quotes are not those of well-formed quoted fields.
@@ -228,6 +246,8 @@ class Reader:
     def _checked(self, first: int, last: int, fields: list[bytes] | str) -> list[bytes] | str:
         """Return the fields of a record, or why it is refused."""
         text = self._lines.text(first, last)
+        if text and text == self._header:
+            return HEADER_AGAIN
         if b"\0" in text:
             return NUL
         if not is_utf8(text):

@@ -127,6 +127,9 @@ def describe(profile: FileProfile, lines: Lines, expected: ExpectedColumns) -> N
     if found is None or not _is_certain(records[found[0]][0].fields, expected):
         records = {by: list(_records(rest, by)) for by in separators}
         found = _header(records, expected)
+        # A record may have a value that is the name of a column, such as the title 'Rating'.
+        if found and not found[1] and _by_position(records, expected)[2]:
+            found = None
     elif expected.editions:
         records[found[0]] = list(_records(rest, found[0]))
     if found:

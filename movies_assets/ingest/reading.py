@@ -132,6 +132,7 @@ def read(
         number=len(profile.above) + 1,
         encoding=profile.encoding,
         is_sound=profile.packing.startswith(WORKBOOK),
+        header=_header_text(profile, lines),
     )
     records = reader.read(refusal=profile.refusal, exactly=exactly)
     _count(profile, records.rows)
@@ -140,6 +141,10 @@ def read(
         lines.text(first, after - 1).decode(UTF8, "replace") for first, after in pairwise(edges)
     ]
     return FileRecords(profile, raw, records.rows, above, text, records.lines)
+
+
+def _header_text(profile: FileProfile, lines: Lines) -> bytes:
+    return lines.text(profile.above[-1], profile.first_line - 1) if profile.header else b""
 
 
 def _read_columns(

@@ -31,7 +31,7 @@ from movies_assets.ingest.encoding import (
 
 RECORD, PROBLEM, LINE = "_record", "_problem", "_line"
 NEVER_CLOSED = "a quote is not closed"
-NUL = "a NUL character"
+NUL, HEADER_AGAIN = "a NUL character", "the header once more"
 TEXT_BEHIND_QUOTE = "text between a closing quote and the separator"
 # No quoted text has more lines than that; a quote that is open for longer was never closed.
 MOST_JOINED_LINES = 50
@@ -138,9 +138,10 @@ class Reader:
         encoding: the encoding that messages name.
         is_sound: whether its quotes are known to be right, as in the text of a workbook: then
             a field may go over any lines.
+        header: the text of the header, which is no record where it comes again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what is known of a text, one thing each)
         self,
         lines: Lines,
         columns: Sequence[str],
@@ -149,9 +150,11 @@ class Reader:
         number: int,
         encoding: str,
         is_sound: bool = False,
+        header: bytes = b"",
     ) -> None:
         self._lines, self._columns, self._encoding = lines, columns, encoding
-        self._first, self._number, self._trusts_quotes = first, number, is_sound
+        self._first, self._number, self._header = first, number, header
+        self._trusts_quotes = is_sound
 
     def read(self, *, refusal: str | None = None, exactly: bool = False) -> Records:
         """Return the records.
@@ -185,8 +188,18 @@ class Reader:
             found += [self._with_odd_quotes(first, last) for first, last in pairwise(edges)]
         bad = [] if is_utf8(content) else list(bad_bytes(content))
         bad += places(content, 0).tolist() if b"\0" in content else []
+        bad += self._headers()
         found.append(np.searchsorted(lines.ends, np.array(bad, np.int64), "right"))
         return np.unique(np.concatenate(found))
+
+    def _headers(self) -> Iterator[int]:
+        """Yield where lines may begin that repeat the header: files that were joined have such."""
+        at = int(self._lines.starts[self._first]) if self._first < len(self._lines.starts) else -1
+        while self._header and at >= 0:
+            at = self._lines.content.find(self._header, at)
+            if at >= 0:
+                yield at
+                at += len(self._header)
 
     def _with_odd_quotes(self, first: int, last: int) -> np.ndarray:
         """Return the lines, of a block, whose quotes are not those of well-formed quoted fields.
@@ -240,6 +253,8 @@ class Reader:
     def _checked(self, first: int, last: int, fields: list[bytes] | str) -> list[bytes] | str:
         """Return the fields of a record, or why it is refused."""
         text = self._lines.text(first, last)
+        if text and text == self._header:
+            return HEADER_AGAIN
         if b"\0" in text:
             return NUL
         if not is_utf8(text):

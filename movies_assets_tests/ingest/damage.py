@@ -67,7 +67,7 @@ class Damage:
 
 @st.composite
 def sound_files(draw: st.DrawFn) -> Sound:
-    """Draw a file of at least three records; its first column is a unique number."""
+    """Draw a file of at least four records, with the columns in any of some orders."""
     encoding = draw(st.sampled_from(sorted(ENCODINGS)))
     separator = draw(st.sampled_from(",;\t|"))
     newline = draw(st.sampled_from(["\n", "\r\n", "\r"]))
@@ -76,16 +76,29 @@ def sound_files(draw: st.DrawFn) -> Sound:
         quoting, [*QUOTED_WORDS, *BROKEN_WORDS]
     )
     texts = st.sampled_from(words)
+    turn = draw(st.sampled_from([0, 0, 0, 1, 3, 4]))
+    columns = (*COLUMNS[turn:], *COLUMNS[:turn])
     rows, spelt = [], []
     for number in range(1, 1 + draw(st.integers(3, 12))):
         person = [f"Ada {chr(64 + number)}. Marlow", f"p{number}@mail.example"]
         values = [str(number), *person, draw(texts), draw(texts)]
         rows.append(dict(zip(COLUMNS, (value or None for value in values), strict=True)))
-        spelt.append([spelling(value, separator, quoting) for value in values])
+        spelt.append([spelling(rows[-1][name] or "", separator, quoting) for name in columns])
     codec = encoding.removesuffix("-sig")
-    head = (separator.join(COLUMNS) + newline).encode(codec)
+    head = (separator.join(columns) + newline).encode(codec)
     records = [(separator.join(values) + newline).encode(codec) for values in spelt]
     return Sound(encoding, separator, ENCODINGS[encoding] + head, records, rows, spelt)
+
+
+def plain(encoding: str, records: int) -> Sound:
+    """Return a file of plain records."""
+    rows = [
+        dict(zip(COLUMNS, [f"{n}", f"Ada {n}.", f"p{n}@mail.example", "x", "é"], strict=True))
+        for n in range(1, 1 + records)
+    ]
+    spelt = [list(row.values()) for row in rows]
+    head, *lines = ((",".join(values) + "\n").encode(encoding) for values in [COLUMNS, *spelt])
+    return Sound(encoding, ",", ENCODINGS[encoding] + head, lines, rows, spelt)
 
 
 def spelling(value: str, separator: str, quoting: str) -> str:

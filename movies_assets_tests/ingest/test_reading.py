@@ -121,6 +121,16 @@ def test_a_file_without_a_header_is_read_by_position_where_types_fit():
     assert found.without([1]) == b"Bob,2002,2\n"
 
 
+def test_a_value_that_is_the_name_of_a_column_makes_no_header():
+    assert values(reading("Title,2001,1\nBob,2002,2\n")) == [["Title", "2001", "1"], BOB]
+
+
+def test_a_header_that_comes_again_is_no_record():
+    found = reading(HEADER + "Ada,2001,1\n" + HEADER + "Bob,2002,2\n")
+    rows = sorted(found.rows.to_pylist(), key=lambda row: int(row[RECORD]))
+    assert [row[PROBLEM] or row["title"] for row in rows] == ["Ada", "the header once more", "Bob"]
+
+
 @pytest.mark.parametrize("first", ["name,year,id", "Ada,MMI,1", "Ada,2001", "Ada,,1"])
 def test_a_file_without_a_header_is_refused_where_they_do_not(first):
     found = reading(f"{first}\n{RECORDS}")

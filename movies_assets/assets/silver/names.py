@@ -115,7 +115,9 @@ def spelt(names: ir.Table) -> ir.Table:
 
 
 def _letters(text: ir.StringColumn, table: dict[str, str]) -> ir.StringColumn:
-    return text.translate("".join(table), "".join(table.values()))
+    """Replace letters; a text of ASCII is left alone, for engines read the table anew each time."""
+    replaced = text.translate("".join(table), "".join(table.values()))
+    return ibis.ifelse(text.re_search("[^ -~]"), replaced, text)
 
 
 def _several(text: ir.StringColumn, table: dict[str, str]) -> ir.StringColumn:

@@ -33,6 +33,9 @@ MINUTES, SEASONS = " ?(?:min|mins|minutes?)", " ?seasons?"
 # A title may be announced before it is there, and listed before its release.
 DAYS_AHEAD, YEARS_AHEAD = 366, 5
 FOUNDED = 1997
+# Generous bounds: real titles have up to 104 characters, descriptions 250, names of people 84. A
+# field beyond them is several fields that damage has joined.
+LONGEST_WORD, LONGEST_TITLE, LONGEST_VALUE, LONGEST_DESCRIPTION = 100, 500, 300, 10_000
 # An id is a number that the publisher puts something before, which keeps its ids apart from those
 # of others; what is said of an id of another kind.
 NUMBER = (r"^()0*([1-9][0-9]{0,17})(?:[.]0+)?$", "not a number")
@@ -64,11 +67,22 @@ class SilverNetflixTitles(Contract):
         clears=True,
         compression="dictionary",
     )
-    type: str = column("Movie or TV Show.", compression="dictionary", expected=True)
+    type: str = column(
+        "Movie or TV Show.",
+        compression="dictionary",
+        expected=True,
+        str_length={"max_value": LONGEST_WORD},
+    )
     type_flag: int = column(
         "The type as a number: 1 a movie, 2 a TV show, 0 anything else.", ge=OTHER, le=TV_SHOW
     )
-    title: str = column("Title in full.", nullable=True, compression="fsst", expected=True)
+    title: str = column(
+        "Title in full.",
+        nullable=True,
+        compression="fsst",
+        expected=True,
+        str_length={"max_value": LONGEST_TITLE},
+    )
     short_title: str = column(
         "The title before its first colon: of 'Black Mirror: Bandersnatch' 'Black Mirror'.",
         nullable=True,
@@ -80,7 +94,12 @@ class SilverNetflixTitles(Contract):
         expected=lambda rows: rows.edition.fill_null("") != JUSTWATCH.name,
     )
     release_year: int = column("Year of release.", nullable=True, ge=1870, expected=True)
-    rating: str = column("Rating in full, such as PG-13.", nullable=True, compression="dictionary")
+    rating: str = column(
+        "Rating in full, such as PG-13.",
+        nullable=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_WORD},
+    )
     rating_group: str = column(
         "The rating before its first hyphen: PG of PG-13, TV of TV-MA.",
         nullable=True,
@@ -107,7 +126,12 @@ class SilverNetflixTitles(Contract):
         ge=1,
         clears=True,
     )
-    description: str = column("Description.", nullable=True, compression="zstd")
+    description: str = column(
+        "Description.",
+        nullable=True,
+        compression="zstd",
+        str_length={"max_value": LONGEST_DESCRIPTION},
+    )
     directors: StringList = column("Directors that its own file names.", nullable=True)
     cast_members: StringList = column("Cast that its own file names.", nullable=True)
     countries: StringList = column("Countries that its own file names.", nullable=True)
@@ -286,10 +310,24 @@ class SilverNetflixCredits(Contract):
         references="silver.netflix_titles",
         orphans="warn",
     )
-    person_id: str = column("The publisher's id of the person.", key=True)
-    role: str = column("ACTOR or DIRECTOR.", key=True, compression="dictionary")
-    person_name: str = column("Name of the person.", compression="fsst")
-    character_name: str = column("Who is played.", nullable=True, compression="fsst")
+    person_id: str = column(
+        "The publisher's id of the person.", key=True, str_length={"max_value": LONGEST_WORD}
+    )
+    role: str = column(
+        "ACTOR or DIRECTOR.",
+        key=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_WORD},
+    )
+    person_name: str = column(
+        "Name of the person.", compression="fsst", str_length={"max_value": LONGEST_VALUE}
+    )
+    character_name: str = column(
+        "Who is played.",
+        nullable=True,
+        compression="fsst",
+        str_length={"max_value": LONGEST_DESCRIPTION},
+    )
     arrived_date: dt.Date = column("Day on which this state of the title's credits arrived.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
@@ -328,7 +366,12 @@ class SilverNetflixLookup(Contract):
         references="silver.netflix_titles",
         orphans="warn",
     )
-    value: str = column("The value, such as a person's name.", key=True, compression="fsst")
+    value: str = column(
+        "The value, such as a person's name.",
+        key=True,
+        compression="fsst",
+        str_length={"max_value": LONGEST_VALUE},
+    )
     is_newest: bool = column(
         "Whether the newest state of the title gives its values in this way: in its own file, in "
         "one of credits, or in the look-up's file. Where it gives none, older values stay."

@@ -310,14 +310,16 @@ class TestRefused:
         assert check.severity == dg.AssetCheckSeverity.WARN
         assert check.metadata["broken"].value == 1
         assert "404" in str(check.metadata["show_id -> silver.netflix_titles"].value)
-        assert platform.sql("SELECT value FROM silver.netflix_cast ORDER BY ALL") == [
-            ("Ada",),
-            ("Bob",),
-            ("Dan",),
+        assert platform.sql("SELECT show_id, value FROM silver.netflix_cast ORDER BY ALL") == [
+            ("1", "Ada"),
+            ("2", "Bob"),
+            ("404", "Dan"),
+            ("tm1", "Ada"),
         ]
         assert platform.sql("FROM gold.netflix_title_cast ORDER BY ALL") == [
             ("1", "ada"),
             ("2", "bob"),
+            ("tm1", "ada"),
         ]
 
     def test_too_many_broken_titles_stop_gold(self, stored):

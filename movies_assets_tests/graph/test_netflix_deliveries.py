@@ -40,6 +40,7 @@ OF_LOOKUPS = [f"silver.{name}" for name in LOOKUPS] + [
 ]
 OF_TITLES = [
     "silver.netflix_titles",
+    *OF_LOOKUPS,
     "gold.dim_date",
     "gold.dim_released_year",
     "gold.netflix_dim_title",
@@ -102,12 +103,12 @@ def contents(warehouse: Warehouse) -> Contents:
                 f"SELECT {', '.join(c for c in TABLES[name].contract.types() if c not in ORIGIN)} "
                 f"FROM {name} ORDER BY ALL"
             ).fetchall()
-            for name in [*OF_LOOKUPS, *OF_TITLES]
+            for name in OF_TITLES
         }
 
 
 class Source:
-    """Titles, one record a text, and a warehouse that holds their look-ups.
+    """Titles, one record a text, and a warehouse that holds their look-ups' files.
 
     Args:
         folder: where the warehouse is made.
@@ -128,7 +129,6 @@ class Source:
             names = {netflix.LOOKUPS[name]: "value"}
             given = delimited.DelimitedFiles(files=[file], run_id="run", names=names)
             read_files(warehouse, TABLES[f"bronze.netflix_{name}"], given)
-        compute(warehouse, OF_LOOKUPS)
         self.at_once = self.delivered([[("2025-10-02/all.csv", records)]])
 
     def delivered(self, batches: Sequence[Files]) -> Contents:

@@ -330,10 +330,24 @@ class SilverNetflixCredits(Contract):
         references="silver.netflix_titles",
         orphans="warn",
     )
-    person_id: str = column("The publisher's id of the person.", key=True)
-    role: str = column("ACTOR or DIRECTOR.", key=True, compression="dictionary")
-    person_name: str = column("Name of the person.", compression="fsst")
-    character_name: str = column("Who is played.", nullable=True, compression="fsst")
+    person_id: str = column(
+        "The publisher's id of the person.", key=True, str_length={"max_value": LONGEST_WORD}
+    )
+    role: str = column(
+        "ACTOR or DIRECTOR.",
+        key=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_WORD},
+    )
+    person_name: str = column(
+        "Name of the person.", compression="fsst", str_length={"max_value": LONGEST_VALUE}
+    )
+    character_name: str = column(
+        "Who is played.",
+        nullable=True,
+        compression="fsst",
+        str_length={"max_value": LONGEST_DESCRIPTION},
+    )
     arrived_date: dt.Date = column("Day on which this state of the title's credits arrived.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 

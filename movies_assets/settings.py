@@ -76,6 +76,12 @@ class YtsSettings(Section):
     margin_pages: int = Field(
         2, ge=1, description="pages read beyond a window, for date inversions"
     )
+    max_requests: int = Field(
+        20_000, ge=1, description="requests a run may send; reading 74,000 movies takes 1,500"
+    )
+    max_seconds: Positive = Field(
+        3600, description="time a run may spend on the API; a reading of all movies takes minutes"
+    )
 
 
 ImdbFile = Literal[
@@ -124,6 +130,12 @@ class ImdbSettings(Section):
     retry_budget_seconds: Positive = Field(
         300, description="time that may pass without progress before a download fails"
     )
+    max_requests: int = Field(
+        1_000, ge=1, description="requests a run may send: seven, and one for each break"
+    )
+    max_seconds: Positive = Field(
+        21_600, description="time a run may spend on downloads: 8 GB at 0.4 MB/s"
+    )
 
 
 class NetflixSettings(Section):
@@ -156,6 +168,10 @@ class NetflixSettings(Section):
     retry_budget_seconds: Positive = Field(
         120, description="time that may pass without progress before a download fails"
     )
+    max_requests: int = Field(
+        200, ge=1, description="requests one look-up may take: one, and one for each break"
+    )
+    max_seconds: Positive = Field(3600, description="time one look-up may take")
 
 
 class OmdbSettings(Section):
@@ -170,6 +186,12 @@ class OmdbSettings(Section):
     )
     requests_a_run: int = Field(
         1000, ge=1, description="requests after which a run stops; the next one goes on from there"
+    )
+    max_requests: int = Field(
+        10_000, ge=1, description="requests a run may send with all retries, which fails then"
+    )
+    max_seconds: Positive = Field(
+        7200, description="time after which a run stops; the next one goes on from there"
     )
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
@@ -206,6 +228,10 @@ class OttSettings(Section):
         description="newest days of users kept in bronze; older ones are removed by the next run",
     )
     page_size: int = Field(100, ge=1, le=1000, description="users a page")
+    max_requests: int = Field(
+        100_000, ge=1, description="requests a run may send: ten million users, 100 a page"
+    )
+    max_seconds: Positive = Field(7200, description="time a run may spend on the users API")
     concurrency: int = Field(4, ge=1, le=64, description="requests under way at once")
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")

@@ -71,6 +71,10 @@ class HttpOptions:
             waiting for a free slot or for the rate limit is not counted. For a download it is the
             time without any progress.
         retry_wait_max_seconds: Longest wait between two tries, unless Retry-After asks for more.
+        max_requests: Requests that one client sends in its life, all tries counted: a server whose
+            pages never end must not keep a run busy for ever.
+        max_seconds: How long one client may go on sending and reading, for the same reason.
+        prefix: Where messages find the settings of these limits, such as 'MOVIES_YTS__'.
     """
 
     concurrency: int = 8
@@ -80,6 +84,13 @@ class HttpOptions:
     max_response_bytes: int = 64 * 1024 * 1024
     retry_budget_seconds: float = 120
     retry_wait_max_seconds: float = 20
+    max_requests: int = 20_000
+    max_seconds: float = 3600
+    prefix: str = ""
+
+    def setting(self, name: str) -> str:
+        """Returns how a limit is called where it is set."""
+        return f"{self.prefix}{name.upper()}" if self.prefix else name
 
 
 DEFAULT_OPTIONS = HttpOptions()
@@ -370,6 +381,7 @@ class HttpClient:
         self._log = log
         self._private = private
         self.requests = 0
+        self._end = math.inf
         self._slots = anyio.Semaphore(options.concurrency, fast_acquire=True)
         rate = options.requests_per_second
         self._rate = AsyncLimiter(1, 1 / rate) if rate else None
@@ -397,7 +409,8 @@ class HttpClient:
         )
 
     async def __aenter__(self) -> Self:
-        """Opens the connection pool."""
+        """Opens the connection pool; the client's time runs from now."""
+        self._end = anyio.current_time() + self._options.max_seconds
         await self._client.__aenter__()
         return self
 
@@ -443,7 +456,8 @@ class HttpClient:
             if len(reply.body) > limit:
                 raise PermanentSourceError(
                     f"{mask_url(reply.url)} answered more than {limit:,} bytes. "
-                    "Allow more (max_response_bytes) if that is expected."
+                    f"Allow more ({self._options.setting('max_response_bytes')}) if that is "
+                    "expected."
                 )
             check(reply)
             return reply
@@ -474,7 +488,7 @@ class HttpClient:
         # Joined here: httpx would parse base, path and parameters one by one, three times.
         query = urlencode([*self._base.params.multi_items(), *(params or {}).items()])
         url = httpx.URL(f"{self._root}/{path}" + (f"?{query}" if query else ""))
-        tries = _Tries(url, self._options.retry_budget_seconds, self._log)
+        tries = _Tries(url, self._options, self._end, self._log)
 
         # Without arguments, for stamina would log them: the URL has secrets.
         async def attempt() -> _T:
@@ -493,7 +507,24 @@ class HttpClient:
         # Not fail_after: it knows a spent deadline by the clock, but _turn may just have lifted it.
         with tries.scope, suppress(TransientSourceError):
             return await self._retrying(tries.wait, attempt)
-        raise tries.given_up() from tries.cause()
+        if self.has_time:
+            raise tries.given_up() from tries.cause()
+        raise self._spent(url) from tries.cause()
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the time of this client is not spent yet."""
+        return anyio.current_time() < self._end
+
+    def _spent(self, url: httpx.URL) -> PermanentSourceError:
+        """Returns the error of a client whose requests or time are spent."""
+        limit = "max_requests" if self.has_time else "max_seconds"
+        return PermanentSourceError(
+            f"{mask_url(url)}: not read, for this run has sent {self.requests:,} requests and may "
+            f"send {self._options.max_requests:,} within {self._options.max_seconds:,.0f} seconds. "
+            "Check whether the source's pages ever end; if it has that much to read, raise "
+            f"{self._options.setting(limit)}."
+        )
 
     def _failure(self, url: httpx.URL, error: Exception) -> tuple[SourceError, Exception | None]:
         """Returns the error for one of httpx, and its cause where that quotes nothing private."""
@@ -521,7 +552,7 @@ class HttpClient:
         async with self._slots:
             if self._rate:
                 await self._rate.acquire()
-            tries.scope.deadline = anyio.current_time() + left
+            tries.scope.deadline = min(anyio.current_time() + left, self._end)
             yield
 
     @asynccontextmanager
@@ -549,6 +580,8 @@ class HttpClient:
         )
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
+        if self.requests >= self._options.max_requests or not self.has_time:
+            raise self._spent(self._place(request))
         self.requests += 1
         named = _NAMED.set(self._place(request))
         try:
@@ -573,19 +606,32 @@ class HttpClient:
 
 
 class _Tries:
-    """The tries of one request, and the time that is left for them."""
+    """The tries of one request, and the time that is left for them.
 
-    def __init__(self, url: httpx.URL, budget: float, log: Callable[[str], None]) -> None:
+    Args:
+        url: What is asked for.
+        options: How long may be tried.
+        end: When the client's own time ends, by anyio's clock.
+        log: Receives a line for each try that failed.
+    """
+
+    def __init__(
+        self, url: httpx.URL, options: HttpOptions, end: float, log: Callable[[str], None]
+    ) -> None:
         self._url = url
-        self._budget = budget
+        self._options = options
+        self._end = end
         self._log = log
         self._failures: list[TransientSourceError] = []
-        self.scope = anyio.CancelScope(deadline=anyio.current_time() + budget)
+        self.scope = anyio.CancelScope(deadline=self._deadline())
+
+    def _deadline(self) -> float:
+        return min(anyio.current_time() + self._options.retry_budget_seconds, self._end)
 
     def renew(self) -> None:
         """Counts time and tries from now."""
         self._failures.clear()
-        self.scope.deadline = anyio.current_time() + self._budget
+        self.scope.deadline = self._deadline()
 
     def wait(self, error: Exception) -> bool | float:
         """Tells stamina whether to try again, and after how many seconds if that is known."""
@@ -602,8 +648,9 @@ class _Tries:
         last = self._failures[-1] if self._failures else None
         what = last or f"{mask_url(self._url)} gave no complete reply."
         return TransientSourceError(
-            f"{what} Gave up after {len(self._failures) or 1} tries within {self._budget:g} "
-            "seconds. Try again later, or allow more time (retry_budget_seconds).",
+            f"{what} Gave up after {len(self._failures) or 1} tries within "
+            f"{self._options.retry_budget_seconds:g} seconds. Try again later, or allow more time "
+            f"({self._options.setting('retry_budget_seconds')}).",
             last.retry_after if last else None,
         )
 

@@ -330,7 +330,7 @@ class OmdbClient(Source):
 
     def may_ask(self, http: HttpClient) -> bool:
         """Returns whether another request may be sent."""
-        return http.requests < self._requests_a_run
+        return http.requests < self._requests_a_run and http.has_time
 
     async def ask(self, http: HttpClient, year: int, search: Search) -> Exchange:
         """Asks for a page.
@@ -411,7 +411,10 @@ class _Run:
     def _fetch(self, year: int, query: Query, part: "_Part") -> None:
         for search in missing(query, part.answers):
             if not self._client.may_ask(self._http):
-                self._stopped = "this run has sent as many requests as it may"
+                self._stopped = (
+                    "this run has sent as many requests, or taken as long, as it may "
+                    "(MOVIES_OMDB__REQUESTS_A_RUN, MOVIES_OMDB__MAX_SECONDS)"
+                )
                 return
             exchange = self._portal.call(self._client.ask, self._http, year, search)
             part.append(exchange)

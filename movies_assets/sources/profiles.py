@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from movies_assets.settings import SampleSettings, Section, Settings, SettingsError
+from movies_assets.settings import PREFIX, SampleSettings, Section, Settings, SettingsError
 
 if TYPE_CHECKING:
     import httpx
@@ -33,7 +33,8 @@ def _options(section: Section, **limits: int) -> "HttpOptions":
     from movies_assets.sources.http import HttpOptions  # noqa: PLC0415 (only runs need it)
 
     named = {field.name for field in fields(HttpOptions)} & type(section).model_fields.keys()
-    return HttpOptions(**{name: getattr(section, name) for name in named}, **limits)
+    prefix = f"{PREFIX}{type(section).__name__.removesuffix('Settings').upper()}__"
+    return HttpOptions(**{name: getattr(section, name) for name in named}, **limits, prefix=prefix)
 
 
 def yts_client(settings: Settings) -> "YtsClient":

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from movies_assets.sources.http import (
     HttpClient,
@@ -248,3 +248,53 @@ def test_a_transport_replaces_the_network(catalogue):
             return await client.get_json("list_movies.json", {"page": 1, "limit": 1})
 
     assert asyncio.run(main())["status"] == "ok"
+
+
+class TestLimitsOfARun:
+    """However long a source goes on, a client does not."""
+
+    def test_requests_are_bounded_tries_among_them(self, catalogue):
+        options = replace(FAST, max_requests=5, prefix="MOVIES_YTS__")
+
+        async def main() -> None:
+            async with HttpClient(catalogue.url, options) as client:
+                while True:
+                    await client.get_json("list_movies.json", {"limit": 1, "page": 1})
+
+        catalogue.fault = first(Response("busy", 503), times=2)
+        with pytest.raises(
+            PermanentSourceError, match=r"has sent 5 requests .* raise MOVIES_YTS__MAX_REQUESTS"
+        ):
+            asyncio.run(main())
+        assert len(catalogue.requests) == 5
+
+    def test_time_is_bounded_between_requests(self, catalogue):
+        options = replace(FAST, max_seconds=0.3, prefix="MOVIES_YTS__")
+
+        async def main() -> None:
+            async with HttpClient(catalogue.url, options) as client:
+                while True:
+                    await client.get_json("list_movies.json", {"limit": 1, "page": 1})
+
+        with pytest.raises(PermanentSourceError, match="raise MOVIES_YTS__MAX_SECONDS"):
+            asyncio.run(main())
+
+    def test_time_is_bounded_within_a_reply_that_never_ends(self, catalogue):
+        async def trickle(response: httpx.Response, renew: Any) -> None:
+            async for _ in response.aiter_raw():
+                renew()
+
+        async def endless() -> Any:
+            while True:
+                yield b" "
+                await asyncio.sleep(0.02)
+
+        async def main() -> None:
+            async with HttpClient(catalogue.url, replace(FAST, max_seconds=0.3)) as client:
+                await client.stream("x", trickle, params={"limit": 1, "page": 1})
+
+        catalogue.fault = lambda *_: StreamingResponse(endless())
+        start = time.monotonic()
+        with pytest.raises(PermanentSourceError, match="raise max_seconds"):
+            asyncio.run(main())
+        assert time.monotonic() - start < 2

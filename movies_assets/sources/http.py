@@ -247,13 +247,23 @@ async def _read(response: httpx.Response, limit: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A complete reply, not yet decoded: that can happen off the event loop."""
+    """A complete reply, not yet decoded: that can happen off the event loop.
+
+    Attributes:
+        url: What was asked for.
+        status: The HTTP status.
+        body: The body, decompressed.
+        login: Secrets of the base URL in every spelling, which no message may show.
+        is_private: Whether no message may show the body.
+        sent_at: The server's clock when it answered (UTC), by the header Date.
+    """
 
     url: httpx.URL
     status: int
     body: bytes
     login: frozenset[str]
     is_private: bool = False
+    sent_at: datetime | None = None
 
     def json(self, loads: Callable[[bytes], Any] = json.loads) -> dict[str, Any]:
         """Decodes the body.
@@ -592,7 +602,8 @@ class HttpClient:
     def reply(self, response: httpx.Response, body: bytes) -> Reply:
         """Returns a response and its body, or the beginning of it, as a reply."""
         url = self._place(response.request)
-        return Reply(url, response.status_code, body, self._login, self._private)
+        sent_at = _instant(response.headers.get("Date", ""))
+        return Reply(url, response.status_code, body, self._login, self._private, sent_at)
 
     async def refusal(self, response: httpx.Response) -> SourceError:
         """Returns the error that a response without success amounts to."""

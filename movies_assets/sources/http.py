@@ -11,6 +11,7 @@ import logging
 import math
 import re
 import ssl
+import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -420,7 +421,7 @@ class HttpClient:
 
     async def __aenter__(self) -> Self:
         """Opens the connection pool; the client's time runs from now."""
-        self._end = anyio.current_time() + self._options.max_seconds
+        self._end = time.monotonic() + self._options.max_seconds
         await self._client.__aenter__()
         return self
 
@@ -524,7 +525,8 @@ class HttpClient:
     @property
     def has_time(self) -> bool:
         """Whether the time of this client is not spent yet."""
-        return anyio.current_time() < self._end
+        # The clock of asyncio's loops, which may be asked outside of them, too.
+        return time.monotonic() < self._end
 
     def _spent(self, url: httpx.URL) -> PermanentSourceError:
         """Returns the error of a client whose requests or time are spent."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from movies_assets.assets.bronze.imdb import imdb_title_ratings
@@ -86,6 +86,10 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
     "blanks": (b"  ", "fewer than 3 columns"),
     "too many columns": (f"{BAD}\t5.0\t1\t1".encode(), "more than 3 columns"),
     "far too many columns": (f"{BAD}\t5.0\t1\t1\t\t\t".encode(), "more than 3 columns"),
+    "a column too many that is empty": (f"{BAD}\t5.0\t1\t".encode(), "more than 3 columns"),
+    "a column too many that is unknown": (f"{BAD}\t5.0\t1\t\\N".encode(), "more than 3 columns"),
+    "a column too many that is blank": (f"{BAD}\t5.0\t1\t ".encode(), "more than 3 columns"),
+    "columns without anything": (b"\t\t\t\\N", "more than 3 columns"),
     "nothing": (b"", "empty line"),
     "rating too high": (f"{BAD}\t10.1\t1".encode(), "rating: less_than_or_equal_to(10)"),
     "rating too low": (f"{BAD}\t0.9\t1".encode(), "rating: greater_than_or_equal_to(1)"),
@@ -211,8 +215,8 @@ def test_every_kind_of_odd_title_is_kept(platform):
         [f"tt{n:07}", "movie", title, None, 0, None, None, 0, ""]
         for n, title in enumerate(ODD.values(), 1)
     ]
-    # The last line has no end, and an empty column too many is passed over.
-    content = dump("title.basics", rows).rstrip(b"\n") + b"\t"
+    # The last line has no end.
+    content = dump("title.basics", rows).rstrip(b"\n")
     land(platform.settings.landing, DAY, {"title.basics": content})
     run(platform, DAY, select=TITLES)
     assert platform.sql(
@@ -407,6 +411,9 @@ class TestFiles:
     ).map(b"".join)
 
     @given(st.lists(line, max_size=12), st.sampled_from([b"\n", b""]))
+    @example([b"\t\t\t\\N"], b"\n")
+    @example([b"tt1\t5.0\t1\t\\N", b"tt1\t5.0\t1\t \t"], b"")
+    @example([b"tt1\t5.0\t1\t\x1d", b"tt1\t5.0\x1d", b"\x1d", b"\t\x1d"], b"\n")
     @settings(
         max_examples=30,
         deadline=None,
@@ -416,10 +423,7 @@ class TestFiles:
         content = b"\n".join([HEADER, *lines]) + end
         expected = content.split(b"\n")[1 : None if content[-1:] != b"\n" else -1]
         stored = self.load(tmp_path, gzip.compress(content))
-        # Empty columns too many are passed over.
-        assert sorted(line.rstrip("\t") for (line,) in stored) == sorted(
-            shown(line).rstrip("\t") for line in expected
-        )
+        assert sorted(line for (line,) in stored) == sorted(map(shown, expected))
 
     def test_odd_lines_are_found_wherever_they_stand_in_a_large_file(self, tmp_path):
         lines = [b"tt%07d\t5.0\t%d" % (n, n) for n in range(200_000)]

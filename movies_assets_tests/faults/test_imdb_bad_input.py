@@ -9,11 +9,13 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import ibis
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from movies_assets.assets.bronze.imdb import imdb_title_ratings
+from movies_assets.assets.silver.imdb import names_of
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.files import TextFile, TextFiles
@@ -96,7 +98,6 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
     "rating of another notation": (f"{BAD}\t1e0\t1".encode(), "average_rating: wrong type"),
     "rating padded": (f"{BAD}\t 5.0\t1".encode(), "average_rating: wrong type"),
     "rating empty": (f"{BAD}\t\t1".encode(), "average_rating: wrong type"),
-    "rating unknown": (f"{BAD}\t\\N\t1".encode(), "rating: required"),
     "rating not a number": (f"{BAD}\tNaN\t1".encode(), "average_rating: wrong type"),
     "votes negative": (f"{BAD}\t5.0\t-1".encode(), "votes: greater_than_or_equal_to(0)"),
     "votes with fraction": (f"{BAD}\t5.0\t20.5".encode(), "num_votes: wrong type"),
@@ -161,6 +162,7 @@ def test_bad_episodes_are_in_quarantine_by_their_number(platform):
     sound = [[f"tt{n:07}", "tt9000000", 1, n] for n in range(1, 201)]
     bad = {
         "series_tconst: required": [BAD, None, 1, 1],
+        "series_tconst: is not the episode itself": [BAD, BAD, 1, 1],
         "season_number: greater": [BAD, "tt9000000", -1, 1],
         "season_number: wrong type": [BAD, "tt9000000", "1.5", 1],
         "episode_number: wrong type": [BAD, "tt9000000", 1, "01"],
@@ -170,9 +172,9 @@ def test_bad_episodes_are_in_quarantine_by_their_number(platform):
     steps = ["bronze/imdb_title_episode", "silver/imdb_episodes"]
     result = run(platform, DAY, select=steps)
     found = quarantine(platform, "imdb_episodes")
-    assert [*found] == [f"line {number}" for number in range(202, 207)]
+    assert [*found] == [f"line {number}" for number in range(202, 208)]
     assert all(rule in rules for rule, (rules, _) in zip(bad, found.values(), strict=True))
-    assert conserved(result, "silver/imdb_episodes") == [205, 200, 5]
+    assert conserved(result, "silver/imdb_episodes") == [206, 200, 6]
 
 
 def test_bad_titles_are_in_quarantine_by_their_number(platform):
@@ -183,6 +185,8 @@ def test_bad_titles_are_in_quarantine_by_their_number(platform):
         "is_adult: wrong type": [BAD, "movie", "A", "A", 2, 2000, None, 90, "Drama"],
         "start_year: wrong type": [BAD, "movie", "A", "A", 0, "20.5", None, 90, "Drama"],
         "start_year: greater": [BAD, "movie", "A", "A", 0, 1066, None, 90, "Drama"],
+        "start_year: at most 10 years": [BAD, "movie", "A", "A", 0, 20222, None, 90, "Drama"],
+        "end_year: at most 10 years": [BAD, "tvSeries", "A", "A", 0, 2022, 20222, 90, "Drama"],
         "end_year: is not before": [BAD, "movie", "A", "A", 0, 2000, 1999, 90, "Drama"],
         "runtime_minutes: greater": [BAD, "movie", "A", "A", 0, 2000, None, -90, "Drama"],
         "runtime_minutes: wrong type": [BAD, "movie", "A", "A", 0, 2000, None, "Drama", "90"],
@@ -190,11 +194,11 @@ def test_bad_titles_are_in_quarantine_by_their_number(platform):
     land(platform.settings.landing, DAY, {"title.basics": [*sound, *bad.values()]})
     result = run(platform, DAY, select=TITLES)
     found = quarantine(platform, "imdb_titles")
-    assert [*found] == [f"line {number}" for number in range(202, 210)]
+    assert [*found] == [f"line {number}" for number in range(202, 212)]
     for (rule, row), (rules, raw) in zip(bad.items(), found.values(), strict=True):
         assert rule in rules
         assert raw.encode() == dump("title.basics", [row]).splitlines()[1]
-    assert conserved(result, "silver/imdb_titles") == [208, 200, 8]
+    assert conserved(result, "silver/imdb_titles") == [210, 200, 10]
 
 
 ODD = {
@@ -222,6 +226,49 @@ def test_every_kind_of_odd_title_is_kept(platform):
     assert platform.sql(
         "SELECT primary_title, runtime_minutes, genres FROM silver.imdb_titles ORDER BY tconst"
     ) == [(title.strip(" "), None, None) for title in ODD.values()]
+
+
+def test_unknown_ratings_and_flags_are_null_and_cost_no_row(platform):
+    ratings = [["tt0000001", "0.0", 5], ["tt0000002", None, 7], ["tt0000003", "0", 0]]
+    titles = [[f"tt000000{n}", "movie", "A", "A", None, 2000, None, 0, None] for n in (1, 2, 3)]
+    land(platform.settings.landing, DAY, {"title.ratings": ratings, "title.basics": titles})
+    run(platform, DAY, select=TITLES)
+    assert platform.sql("SELECT rating, votes FROM silver.imdb_ratings ORDER BY tconst") == [
+        (None, 5),
+        (None, 7),
+        (None, 0),
+    ]
+    assert platform.sql(
+        "SELECT DISTINCT is_adult, runtime_minutes, rating, genres FROM silver.imdb_titles"
+    ) == [(None, None, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("received", "read"),
+    [
+        ("Drama,,Comedy", ["Drama", "Comedy"]),
+        (",", None),
+        ("", None),
+        (" , ,", None),
+        ("Drama, Comedy", ["Drama", "Comedy"]),
+        (" Drama", ["Drama"]),
+        ("Drama,", ["Drama"]),
+        ("Sci-Fi,Drama", ["Sci-Fi", "Drama"]),
+    ],
+)
+def test_genres_are_trimmed_and_none_is_empty(received, read):
+    column = ibis.memtable({"genres": [received]})
+    found = ibis.duckdb.connect().execute(column.select(read=names_of(column.genres)))
+    assert found["read"][0] == read
+
+
+def test_characters_that_are_no_json_stay_as_text(platform):
+    said = ['["Hamlet"]', '["Hamlet', "Hamlet", "[]", "{}"]
+    rows = [["tt0000001", n, "nm0000001", "actor", None, text] for n, text in enumerate(said, 1)]
+    land(platform.settings.landing, DAY, {"title.principals": rows})
+    run(platform, DAY, select=["bronze/imdb_title_principals", "silver/imdb_credits"])
+    kept = platform.sql("SELECT characters FROM silver.imdb_credits ORDER BY ordering")
+    assert [characters for (characters,) in kept] == said
 
 
 class TestDuplicates:

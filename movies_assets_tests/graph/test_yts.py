@@ -56,7 +56,7 @@ def test_unknown_is_null_in_silver_and_a_member_in_every_dimension(platform, yts
         "JOIN gold.dim_runtime USING (runtime_key) JOIN gold.dim_released_year USING (year_key) "
         "JOIN gold.dim_language USING (language_key) JOIN gold.genre_junction USING (movie_key) "
         "JOIN gold.dim_genre USING (genre_key)"
-    ) == [("Unknown", "Unknown", "Unknown", "Unknown", "Unknown", 0)]
+    ) == [("Unknown", "Unknown", "Unknown", "Unknown", "Unknown", None)]
 
 
 def test_a_movie_without_date_is_uploaded_with_its_first_torrent(platform, yts):

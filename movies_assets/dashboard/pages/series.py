@@ -192,14 +192,13 @@ def describe(about: Row) -> str:
 
 
 def figures(about: Row | None) -> list[Kpi]:
-    """Return the series' figures; a dash where no episode is rated."""
-    unknown: Row = dict.fromkeys(
-        ("avg_rating", "binge_score", "pilot_rating", "finale_rating", "finale_delta")
+    """Return the series' figures; a dash where no episode is rated, 0 where there is no series."""
+    names = ("avg_rating", "binge_score", "pilot_rating", "finale_rating", "finale_delta")
+    kpis: Row = {"pilot_basis": "no series", "finale_basis": "no series"} | (
+        about or dict.fromkeys(names, 0)
     )
-    none = unknown | {"pilot_basis": "none", "finale_basis": "none"}
-    kpis = about or none
     if kpis["pilot_basis"] == "none":
-        kpis = kpis | none
+        kpis |= dict.fromkeys(names)
     delta = kpis["finale_delta"]
     return [
         Kpi(
@@ -225,7 +224,7 @@ def figures(about: Row | None) -> list[Kpi]:
         Kpi(
             words.signed(delta),
             "finale against average",
-            _graded(delta + 1, 1.1, 0.9) if delta is not None else "",
+            _graded(delta + 1, 1.1, 0.9) if kpis["finale_rating"] else "",
         ),
     ]
 

@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import importlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -84,13 +84,18 @@ class FakeYts:
             page=1,
         )
 
-    def crawl(self) -> Iterator[list[MovieRow]]:
+    def crawl(self, loaded: Collection[date] = ()) -> Iterator[list[MovieRow]]:  # noqa: ARG002
         for number, payload in enumerate(self.movies_listed):
             if number == self.fail_after:
                 raise ConnectionError("the source went away")
             yield [payload if isinstance(payload, MovieRow) else self.row(payload)]
 
-    def movies(self, first_day: date, last_day: date) -> Iterator[list[MovieRow]]:
+    def movies(
+        self,
+        first_day: date,
+        last_day: date,
+        loaded: Collection[date] = (),  # noqa: ARG002
+    ) -> Iterator[list[MovieRow]]:
         for page in self.crawl():
             yield [row for row in page if first_day <= row.uploaded_date <= last_day]
 

@@ -59,6 +59,14 @@ BAD_ROWS = {
     "watched_at: at most 1 day after the arrival": {"watched_at": "2025-11-01 00:00:00+00"},
     "signup_date: from 1990 to the day on which the service said so": {"signup_date": "1989-12-31"},
     "end_year: greater_than_or_equal_to(1850)": {"start_year": None, "end_year": 1849},
+    "start_year: at most 10 years after the dump": {"start_year": 20222, "end_year": None},
+    "end_year: at most 10 years after the dump": {"start_year": None, "end_year": 20222},
+    "series_tconst: is not the episode itself": {
+        "tconst": "tt9999999",
+        "series_tconst": "tt9999999",
+    },
+    "birth_year: is not after the dump": {"birth_year": 2036},
+    "death_year: is not after the dump": {"death_year": 2036},
 }
 
 RULES = [

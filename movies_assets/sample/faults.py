@@ -3,11 +3,11 @@
 Only the rules and the broken replies belong here; the protocol belongs into `server`.
 """
 
-from collections.abc import AsyncIterator, Container
+from collections.abc import AsyncIterator, Callable, Container
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Literal
+from typing import Any, Literal
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
@@ -54,6 +54,8 @@ TAMPERING: frozenset[Kind] = frozenset(
 )
 """What `Tampered` does to a file."""
 
+TRUTH, ABSENT = object(), object()
+"""What `Lies.movie_count` may be, beside any value of JSON."""
 _STATUSES = {"too_many_requests": 429, "server_error": 503}
 _PAGE = "<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>Back soon</h1></body>"
 _CHUNK = b" " * 65_536
@@ -139,6 +141,26 @@ class Fault:
         yield body
         for _ in range(len(body), self.size_bytes, len(_CHUNK)):
             yield _CHUNK
+
+
+@dataclass
+class Lies:
+    """What a list of movies states or serves falsely, in every reply.
+
+    Attributes:
+        movie_count: What it states in place of the number of movies; `ABSENT` leaves it out, and
+            `TRUTH` is no lie.
+        page_size: How many movies a page has, whatever `limit` asks for.
+        past_end: What is answered past the last page: no movies; the last page again; the list from
+            its beginning again (`wrap`); HTTP 404; an envelope with status 'error'; or movies that
+            are made up, without end.
+        served: Which page a cache serves in place of another; None: there is no cache.
+    """
+
+    movie_count: Any = TRUTH
+    page_size: int | None = None
+    past_end: Literal["empty", "repeat", "wrap", "not_found", "error", "endless"] = "empty"
+    served: Callable[[int], int] | None = None
 
 
 @dataclass

@@ -12,15 +12,16 @@ from typing import NamedTuple
 import anyio
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from movies_assets.sample.catalogue import Movie, MovieList, Shifting
-from movies_assets.sample.faults import TAMPERING, Fault, Faults
+from movies_assets.sample.faults import ABSENT, TAMPERING, TRUTH, Fault, Faults, Lies
 
 BASE_PATH = "/api/v2"
 """A client's base URL is the server's address and this path."""
 LIMIT_DEFAULT, LIMIT_MOST = 20, 50
+_NEW_IDS = 10**9
 
 
 @dataclass
@@ -49,16 +50,21 @@ class Traffic:
 
 
 def create_app(
-    catalogue: MovieList, *, faults: Faults | None = None, latency_seconds: float = 0
+    catalogue: MovieList,
+    *,
+    faults: Faults | None = None,
+    lies: Lies | None = None,
+    latency_seconds: float = 0,
 ) -> Starlette:
     """Returns an ASGI app that serves `/api/v2/list_movies.json`.
 
-    Its state may be read and changed while it runs: `app.state.catalogue`, `.faults`,
+    Its state may be read and changed while it runs: `app.state.catalogue`, `.faults`, `.lies`,
     `.latency_seconds` and `.traffic` (a `Traffic`).
 
     Args:
         catalogue: The movies.
         faults: What goes wrong; the list may be changed later.
+        lies: What is wrong in every reply.
         latency_seconds: How long each reply takes at least.
     """
     app = create_page_app(
@@ -68,7 +74,7 @@ def create_app(
         faults=faults,
         latency_seconds=latency_seconds,
     )
-    app.state.catalogue = catalogue
+    app.state.catalogue, app.state.lies = catalogue, lies or Lies()
     return app
 
 
@@ -147,10 +153,50 @@ def create_file_app(
 
 
 async def _list_movies(request: Request, struck: Sequence[Fault]) -> Response:
-    catalogue = request.app.state.catalogue
-    body = _body(catalogue, *_parse(request.query_params))
+    catalogue, lies = request.app.state.catalogue, request.app.state.lies
+    asked = _ask(catalogue, request.query_params, lies)
+    body = _body(catalogue, asked, lies)
     _shift(catalogue, struck)
-    return Response(body, media_type="application/json")
+    if asked.is_past and lies.past_end == "error":
+        return JSONResponse({"status": "error", "status_message": "No such page"})
+    status = 404 if asked.is_past and lies.past_end == "not_found" else 200
+    return Response(body, status, media_type="application/json")
+
+
+class _Asked(NamedTuple):
+    """The page that is answered.
+
+    Attributes:
+        positions: Those of all movies that the query finds, in its order.
+        page: Number of the page.
+        limit: Movies a page.
+        is_past: Whether the page is past the last one.
+        new_ids: The first id of movies that are made up; 0: none are.
+    """
+
+    positions: Sequence[int]
+    page: int
+    limit: int
+    is_past: bool
+    new_ids: int
+
+
+def _ask(catalogue: MovieList, parameters: Mapping[str, str], lies: Lies) -> _Asked:
+    query, page, limit = _parse(parameters)
+    limit = lies.page_size or limit
+    page = lies.served(page) if lies.served else page
+    positions = _select(catalogue, catalogue.revision, query)
+    last = max(1, -(-len(positions) // limit))
+    new_ids = 0
+    if is_past := page > last:
+        match lies.past_end:
+            case "repeat":
+                page = last
+            case "wrap":
+                page = 1 + (page - 1) % last
+            case "endless":
+                page, new_ids = 1 + (page - 1) % last, _NEW_IDS + page * limit
+    return _Asked(positions, page, limit, is_past, new_ids)
 
 
 def _shift(catalogue: MovieList, struck: Sequence[Fault]) -> None:
@@ -203,16 +249,23 @@ def _parse(parameters: Mapping[str, str]) -> tuple[_Query, int, int]:
     return query, max(number(parameters, "page", 1), 1), min(limit, LIMIT_MOST)
 
 
-def _body(movies: MovieList, query: _Query, page: int, limit: int) -> bytes:
-    positions = _select(movies, movies.revision, query)
-    shown = positions[(page - 1) * limit : page * limit]
-    overstated = movies.movie_count - len(movies)
+def _body(catalogue: MovieList, asked: _Asked, lies: Lies) -> bytes:
+    """Returns a page."""
+    limit, found = asked.limit, len(asked.positions)
+    shown = asked.positions[(asked.page - 1) * limit : asked.page * limit]
+    texts = [catalogue.json(position) for position in shown]
+    if asked.new_ids:
+        movies = ({**catalogue[p], "id": n} for n, p in enumerate(shown, asked.new_ids))
+        texts = [dumps(movie) for movie in movies]
     # The real server leaves the key out when the page is empty.
-    rows = f',"movies":[{",".join([movies.json(position) for position in shown])}]' if shown else ""
-    meta = {"server_time": movies.server_time, "server_timezone": "CET", "api_version": 2}
+    rows = f',"movies":[{",".join(texts)}]' if shown else ""
+    overstated = catalogue.movie_count - len(catalogue)
+    stated = found + overstated if lies.movie_count is TRUTH else lies.movie_count
+    count = "" if stated is ABSENT else f'"movie_count":{dumps(stated)},'
+    meta = {"server_time": catalogue.server_time, "server_timezone": "CET", "api_version": 2}
     return (
         '{"status":"ok","status_message":"Query was successful","data":{'
-        f'"movie_count":{len(positions) + overstated},"limit":{limit},"page_number":{page}{rows}}},'
+        f'{count}"limit":{limit},"page_number":{asked.page}{rows}}},'
         f'"@meta":{dumps(meta | {"execution_time": "0.01 ms"})}}}'
     ).encode()
 

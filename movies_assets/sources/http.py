@@ -251,13 +251,23 @@ async def _read(response: httpx.Response, limit: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A complete reply, not yet decoded: that can happen off the event loop."""
+    """A complete reply, not yet decoded: that can happen off the event loop.
+
+    Attributes:
+        url: What was asked for.
+        status: The HTTP status.
+        body: The body, decompressed.
+        login: Secrets of the base URL in every spelling, which no message may show.
+        is_private: Whether no message may show the body.
+        sent_at: The server's clock when it answered (UTC), by the header Date.
+    """
 
     url: httpx.URL
     status: int
     body: bytes
     login: frozenset[str]
     is_private: bool = False
+    sent_at: datetime | None = None
 
     def json(self, loads: Callable[[bytes], Any] = json.loads) -> dict[str, Any]:
         """Decodes the body.
@@ -414,7 +424,7 @@ class HttpClient:
 
     async def __aenter__(self) -> Self:
         """Opens the connection pool; the client's time runs from now."""
-        self._end = anyio.current_time() + self._options.max_seconds
+        self._end = time.monotonic() + self._options.max_seconds
         await self._client.__aenter__()
         return self
 
@@ -518,7 +528,7 @@ class HttpClient:
     @property
     def has_time(self) -> bool:
         """Whether the time of this client is not spent yet."""
-        # The event loop's clock, which callers in other threads cannot ask.
+        # The clock of asyncio's loops, which may be asked outside of them, too.
         return time.monotonic() < self._end
 
     def _spent(self, url: httpx.URL) -> PermanentSourceError:
@@ -597,7 +607,8 @@ class HttpClient:
     def reply(self, response: httpx.Response, body: bytes) -> Reply:
         """Returns a response and its body, or the beginning of it, as a reply."""
         url = self._place(response.request)
-        return Reply(url, response.status_code, body, self._login, self._private)
+        sent_at = _instant(response.headers.get("Date", ""))
+        return Reply(url, response.status_code, body, self._login, self._private, sent_at)
 
     async def refusal(self, response: httpx.Response) -> SourceError:
         """Returns the error that a response without success amounts to."""

@@ -44,6 +44,8 @@ PASSING = "Error getting data."
 SPENT = "Request limit reached!"
 WRONG_KEY = frozenset({"Invalid API key!", "No API key provided."})
 _NO_RESULTS = " not found!"  # of movies, series, ...
+# What a page beyond the first says that has no results and no error either.
+_EMPTY = "no results"
 _REFUSED = frozenset({"Too many results.", "Incorrect IMDb ID."})
 
 _MASK = "***"
@@ -123,7 +125,7 @@ class Answer(NamedTuple):
 
     Attributes:
         results: The page's results, as decoded JSON.
-        total: How many results the search has on all pages.
+        total: How many results the search is said to have on all pages.
         error: What the service says in place of results.
     """
 
@@ -132,9 +134,11 @@ class Answer(NamedTuple):
     error: str | None
 
     @classmethod
-    def of(cls, data: object) -> "Answer":
-        """Returns what decoded JSON says; raises ValueError if it is of an unknown shape."""
+    def of(cls, data: object, page: int = 1) -> "Answer":
+        """Returns what the decoded JSON of a page says; raises ValueError at an unknown shape."""
         match data:
+            case {"Response": "True", "Search": []} if page > 1:
+                return cls([], 0, _EMPTY)
             case {
                 "Response": "True",
                 "Search": [dict(), *_] as results,
@@ -151,10 +155,27 @@ class Answer(NamedTuple):
         """Whether it would be the same if it were asked for again."""
         return self.error is None or self.error.endswith(_NO_RESULTS) or self.error in _REFUSED
 
-    @property
-    def pages(self) -> int:
-        """How many pages the search has."""
-        return -(-self.total // RESULTS_A_PAGE)
+    def fits(self, before: Sequence["Answer"]) -> bool:
+        """Returns whether it can be the page that follows others of the same search.
+
+        An error in place of a page that the total promises is no end, and a page that repeats
+        another one comes from a cache.
+        """
+        if not before:
+            return True
+        if self.error is not None:
+            return _found(before) >= before[-1].total
+        return self.results not in [each.results for each in before]
+
+    def ends(self, before: Sequence["Answer"]) -> bool:
+        """Returns whether no page follows: it is not full, and all that was promised was found."""
+        is_full = len(self.results) >= RESULTS_A_PAGE
+        has_all = _found([*before, self]) >= self.total
+        return self.error is not None or (not is_full and has_all)
+
+
+def _found(answers: Iterable[Answer]) -> int:
+    return sum(len(answer.results) for answer in answers)
 
 
 class Exchange(NamedTuple):
@@ -189,7 +210,7 @@ class Exchange(NamedTuple):
         known = json.loads(line)
         search = Search(known["term"], known["type"], known["page"])
         fetched_at, body = datetime.fromisoformat(known["fetched_at"]), known["body"]
-        answer = Answer.of(json.loads(body))
+        answer = Answer.of(json.loads(body), search.page)
         return cls(search, known["http_status"], body, fetched_at, answer)
 
 
@@ -359,7 +380,7 @@ class OmdbClient(Source):
     def _exchange(self, search: Search, reply: Reply) -> Exchange:
         data, fetched_at = reply.json(), datetime.now(UTC)
         try:
-            answer = Answer.of(data)
+            answer = Answer.of(data, search.page)
         except ValueError:
             raise reply.unusable("JSON of an unknown shape") from None
         if reply.status == httpx.codes.UNAUTHORIZED and answer.error not in {*WRONG_KEY, SPENT}:
@@ -402,7 +423,9 @@ class _Run:
         part = shelf.part(query)
         part.take_up()
         self._fetch(shelf.year, query, part)
-        if next(missing(query, part.answers), None):
+        if lacking := next(missing(query, part.answers), None):
+            what = f"page {lacking.page} of {lacking.term!r} is missing or contradicts the others"
+            self._log(f"OMDb {shelf.year}: not complete, {what}.")
             return False
         move(part.path, shelf.finished(query))
         self._log(f"OMDb {shelf.year}: complete, {self._http.requests:,} requests so far.")
@@ -417,6 +440,12 @@ class _Run:
                 )
                 return
             exchange = self._portal.call(self._client.ask, self._http, year, search)
+            if part.has_before(exchange):
+                self._log(
+                    f"OMDb {year}: page {search.page} of {search.term!r} repeats one before: the "
+                    "server or a cache in between ignores `page`. It is not stored."
+                )
+                continue
             part.append(exchange)
             self._pages += 1
             if exchange.answer.error in WRONG_KEY:
@@ -442,22 +471,24 @@ class _Run:
 def missing(query: Query, answers: Mapping[Search, Answer]) -> Iterator[Search]:
     """Yields the pages that are still to be asked for.
 
+    The stated total alone ends no search: a full page is followed by another one, and a page that
+    is promised has to come.
+
     Args:
         query: What is searched for.
         answers: What was answered so far; to be added to before the next page is taken.
     """
     for term, type_ in query.searches:
-        page, last = 1, 1
-        while page <= last:
+        before: list[Answer] = []
+        for page in range(1, query.page_limit + 1):
             search = Search(term, type_, page)
-            if search not in answers or not answers[search].is_final:
-                yield search
             answer = answers.get(search)
-            if answer is None or answer.error is not None:
+            if answer is None or not (answer.is_final and answer.fits(before)):
+                yield search
+                answer = answers.get(search)
+            if answer is None or not answer.fits(before) or answer.ends(before):
                 break
-            if page == 1:
-                last = min(answer.pages, query.page_limit)
-            page += 1
+            before.append(answer)
 
 
 def stored(landing: Path, years: Iterable[int]) -> list[Year]:
@@ -483,6 +514,15 @@ class _Part:
             exchanges, end = _read(self.path)
             self.answers = {search: exchange.answer for search, exchange in exchanges.items()}
             os.truncate(self.path, end)
+
+    def has_before(self, exchange: Exchange) -> bool:
+        """Returns whether a page before it has the same results."""
+        *search, page = exchange.search
+        return bool(exchange.answer.results) and any(
+            answer.results == exchange.answer.results
+            for (*other, number), answer in self.answers.items()
+            if other == search and number < page
+        )
 
     def append(self, exchange: Exchange) -> None:
         """Adds an exchange, which is on the disk then."""

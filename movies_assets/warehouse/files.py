@@ -5,8 +5,9 @@ wrong with it; silver quarantines it. What the columns mean belongs in the contr
 arrive in `sources`.
 
 The engine's reader (DuckDB 1.5) passes over empty lines, splits some lines at a carriage return,
-drops lines of 32 MB, and reads what there is of a file that is cut off; all of it in silence. So it
-gets the files through a pipe, in which such lines are marked, and lines are counted.
+drops lines of 32 MB, drops columns too many that are empty or NULL, and reads what there is of a
+file that is cut off; all of it in silence. So it gets the files through a pipe, in which such lines
+are marked, each line ends with a column of its own, and lines are counted.
 """
 
 import gzip
@@ -37,10 +38,14 @@ CARRIAGE_RETURN, NUL = b"\r", b"\0"
 # Stands before what is wrong with a line that the engine must not read, before that line, and in a
 # column too many behind it. Of a line refused the engine tells the first 10,000 bytes.
 MARK = "\x1e\x1e"
+# Column at the end of each line, so that no column too many is the last one, nor empty. Of a line
+# refused the engine shows the byte behind half a character as a question mark, be it the tab.
+END = "\x1d"
 # How characters are written there.
 VISIBLE = {CARRIAGE_RETURN: "␍", NUL: "␀"}
 LONGEST_LINE = 8_000_000
 CHUNK_BYTES = 1 << 18
+LINE_END = f"\t{END}\n".encode()
 UNSOUND = (gzip.BadGzipFile, EOFError, zlib.error)
 # There is no quoting: a quote is a character like any other.
 DIALECT = (
@@ -142,7 +147,7 @@ class Pipe:
         if CARRIAGE_RETURN in lines or NUL in lines or b"\n\n" in lines or lines[:1] == b"\n":
             marked = [_marked(line, too_many) for line in lines.split(b"\n")[:-1]]
             lines = b"\n".join([*marked, b""])
-        unwritten = memoryview(lines)
+        unwritten = memoryview(lines.replace(b"\n", LINE_END))
         while unwritten:
             unwritten = unwritten[pipe.write(unwritten) :]
 
@@ -253,7 +258,8 @@ def _store_rejected_of(
             END AS _line,
             'line ' || line || ': ' || problem AS _problem
         FROM (
-            SELECT line, min(csv_line) AS text, split_part(text, '{MARK}', 3) AS part,
+            SELECT line, regexp_replace(min(csv_line), '[\t?]{END}$', '') AS text,
+                split_part(text, '{MARK}', 3) AS part,
                 CASE WHEN ends_with(text, '{MARK}')
                     THEN left(part, len(part) - {columns}) ELSE part END AS marked,
                 min(CASE
@@ -338,7 +344,7 @@ def _stands_already(
 
 def _select_file(table: Table, pipe: Pipe, run_id: str) -> str:
     columns = columns_of(table.contract)
-    names = ", ".join(f"'{name}': 'VARCHAR'" for name in columns)
+    names = ", ".join(f"'{name}': 'VARCHAR'" for name in [*columns, "_end"])
     source = f"read_csv('{pipe.path}', {DIALECT}, nullstr = '{NULL}', columns = {{{names}}})"
     misread = {
         name: f"{name} IS DISTINCT FROM TRY_CAST({name} AS {type_})::VARCHAR"

@@ -18,13 +18,19 @@ DAY, DAY_BEFORE, LONG_BEFORE = date(2025, 10, 30), date(2025, 10, 29), date(2025
 SERIES = 100
 GOLD = [name for name in TABLES if name.startswith("gold.imdb_")]
 NOTHING = {
+    "rated_episodes": 0,
     "avg_rating": 0,
     "pilot_rating": 0,
+    "pilot_basis": "none",
     "finale_rating": 0,
+    "finale_basis": "none",
     "best_season_rating": 0,
+    "best_season_basis": "none",
     "finale_delta": 0,
+    "finale_delta_basis": "none",
     "popularity": 0,
     "binge_score": 0,
+    "binge_basis": "none",
 }
 Row = dict[str, Any]
 
@@ -219,6 +225,51 @@ def test_pilot_rating(lab, episodes, rating):
 )
 def test_finale_rating(lab, episodes, rating):
     assert lab.kpis(*(Episode(*each) for each in episodes))["finale_rating"] == rating
+
+
+@pytest.mark.parametrize(
+    ("episodes", "pilot", "finale", "season"),
+    [
+        ([(1, 1, 8.0), (1, 2, 9.0)], "pilot S1E1", "finale S1E2", "1 rated season"),
+        (
+            [(1, 1), (1, 2, 7.5), (2, 1, 6.0)],
+            "earliest rated S1E2",
+            "finale S2E1",
+            "2 rated seasons",
+        ),
+        (
+            [(1, 2, 7.5), (1, 3, 9.0, 1990)],
+            "premiere S1E2",
+            "finale of the last season S1E3",
+            "1 rated season",
+        ),
+        ([(1, 2, 7.5), (1, 3)], "premiere S1E2", "latest rated S1E2", "1 rated season"),
+        ([(1, 1), (1, 25, 7.0)], "earliest rated S1E25", "finale S1E25", "1 rated season"),
+        (
+            [(1, 1, 8.0), (1, 2, 9.0), (None, None, 3.0, 2005)],
+            "pilot S1E1",
+            "finale of the last season S1E2",
+            "1 rated season",
+        ),
+        ([(None, 7, 4.0)], "earliest rated special", "latest rated special", "none"),
+        ([(3, None, 4.0)], "earliest rated S3", "latest rated S3", "1 rated season"),
+        ([(1, 1), (1, 2)], "none", "none", "none"),
+    ],
+)
+def test_beside_a_figure_stands_what_it_was_taken_from(lab, episodes, pilot, finale, season):
+    row = lab.kpis(*(Episode(*each) for each in episodes))
+    assert (row["pilot_basis"], row["finale_basis"], row["best_season_basis"]) == (
+        pilot,
+        finale,
+        season,
+    )
+
+
+def test_beside_averages_stands_how_many_episodes_they_count(lab):
+    row = lab.kpis(Episode(1, 1, 6.0), Episode(1, 2), Episode(2, 1, 8.0))
+    assert row["rated_episodes"] == 2
+    assert row["finale_delta_basis"] == "2 rated episodes"
+    assert row["binge_basis"] == "2 rated of 3 episodes"
 
 
 def test_a_series_without_episodes_has_figures_of_0(lab):

@@ -103,7 +103,7 @@ class TestContract:
             (SILVER, "imdb_code = 'x'", "imdb_code: str_matches('^tt[0-9]{7,9}$')"),
             ("bronze/yts_movies", "page = 0", "page: greater_than_or_equal_to(1)"),
             ("gold/dim_runtime", "runtime_category = 'Endless'", "runtime_category: isin("),
-            ("gold/fact_movies", "genre_count = -1", "genre_count: greater_than_or_equal_to(0)"),
+            ("gold/fact_movies", "genre_count = 0", "genre_count: greater_than_or_equal_to(1)"),
         ],
     )
     def test_a_broken_rule_is_named_counted_and_shown(self, stored, table, change, rule):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from movies_assets.dashboard import words
 from movies_assets.dashboard.filters import State
 from movies_assets.dashboard.layout import GENRES, STATUS, status_words
 from movies_assets.dashboard.pages import audience, movies, releases, series
@@ -157,6 +158,14 @@ def test_the_figures_of_a_series_are_those_of_gold_and_0_where_there_is_nothing(
     elan = series.figures(load(series, world, series=11).about)
     assert [(kpi.value, kpi.tone) for kpi in elan] == [("0.0", "")] * 4 + [("0.00", "")]
     assert [kpi.value for kpi in series.figures(None)] == ["0.0"] * 4 + ["0.00"]
+
+
+def test_a_series_without_a_rated_episode_has_dashes_and_others_their_basis(world):
+    about = dict(load(series, world, series=10).about)
+    known = series.figures(about | {"pilot_basis": "pilot S1E1", "finale_basis": "finale S2E3"})
+    assert [known[2].hint, known[3].hint] == ["pilot S1E1", "finale S2E3"]
+    none = series.figures(about | {"pilot_basis": "none", "finale_basis": "none"})
+    assert [(kpi.value, kpi.tone) for kpi in none] == [(words.NONE, "")] * 5
 
 
 def test_figures_are_graded_by_sign_and_colour(world):

@@ -9,11 +9,13 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import ibis
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from movies_assets.assets.bronze.imdb import imdb_title_ratings
+from movies_assets.assets.silver.imdb import names_of
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.files import TextFile, TextFiles
@@ -86,13 +88,16 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
     "blanks": (b"  ", "fewer than 3 columns"),
     "too many columns": (f"{BAD}\t5.0\t1\t1".encode(), "more than 3 columns"),
     "far too many columns": (f"{BAD}\t5.0\t1\t1\t\t\t".encode(), "more than 3 columns"),
+    "a column too many that is empty": (f"{BAD}\t5.0\t1\t".encode(), "more than 3 columns"),
+    "a column too many that is unknown": (f"{BAD}\t5.0\t1\t\\N".encode(), "more than 3 columns"),
+    "a column too many that is blank": (f"{BAD}\t5.0\t1\t ".encode(), "more than 3 columns"),
+    "columns without anything": (b"\t\t\t\\N", "more than 3 columns"),
     "nothing": (b"", "empty line"),
     "rating too high": (f"{BAD}\t10.1\t1".encode(), "rating: less_than_or_equal_to(10)"),
     "rating too low": (f"{BAD}\t0.9\t1".encode(), "rating: greater_than_or_equal_to(1)"),
     "rating of another notation": (f"{BAD}\t1e0\t1".encode(), "average_rating: not a number"),
     "rating padded": (f"{BAD}\t 5.0\t1".encode(), "average_rating: not a number"),
     "rating empty": (f"{BAD}\t\t1".encode(), "average_rating: not a number"),
-    "rating unknown": (f"{BAD}\t\\N\t1".encode(), "rating: required"),
     "rating not a number": (f"{BAD}\tNaN\t1".encode(), "average_rating: not a number"),
     "votes negative": (f"{BAD}\t5.0\t-1".encode(), "votes: greater_than_or_equal_to(0)"),
     "votes with fraction": (f"{BAD}\t5.0\t20.5".encode(), "num_votes: not a number"),
@@ -157,6 +162,7 @@ def test_bad_episodes_are_in_quarantine_by_their_number(platform):
     sound = [[f"tt{n:07}", "tt9000000", 1, n] for n in range(1, 201)]
     bad = {
         "series_tconst: required": [BAD, None, 1, 1],
+        "series_tconst: is not the episode itself": [BAD, BAD, 1, 1],
         "season_number: greater": [BAD, "tt9000000", -1, 1],
         "season_number: not a number": [BAD, "tt9000000", "1.5", 1],
         "episode_number: not a number": [BAD, "tt9000000", 1, "01"],
@@ -166,9 +172,9 @@ def test_bad_episodes_are_in_quarantine_by_their_number(platform):
     steps = ["bronze/imdb_title_episode", "silver/imdb_episodes"]
     result = run(platform, DAY, select=steps)
     found = quarantine(platform, "imdb_episodes")
-    assert [*found] == [f"line {number}" for number in range(202, 207)]
+    assert [*found] == [f"line {number}" for number in range(202, 208)]
     assert all(rule in rules for rule, (rules, _) in zip(bad, found.values(), strict=True))
-    assert conserved(result, "silver/imdb_episodes") == [205, 200, 5]
+    assert conserved(result, "silver/imdb_episodes") == [206, 200, 6]
 
 
 def test_bad_titles_are_in_quarantine_by_their_number(platform):
@@ -179,6 +185,8 @@ def test_bad_titles_are_in_quarantine_by_their_number(platform):
         "is_adult: neither 0 nor 1": [BAD, "movie", "A", "A", 2, 2000, None, 90, "Drama"],
         "start_year: not a number": [BAD, "movie", "A", "A", 0, "20.5", None, 90, "Drama"],
         "start_year: greater": [BAD, "movie", "A", "A", 0, 1066, None, 90, "Drama"],
+        "start_year: at most 10 years": [BAD, "movie", "A", "A", 0, 20222, None, 90, "Drama"],
+        "end_year: at most 10 years": [BAD, "tvSeries", "A", "A", 0, 2022, 20222, 90, "Drama"],
         "end_year: is not before": [BAD, "movie", "A", "A", 0, 2000, 1999, 90, "Drama"],
         "runtime_minutes: greater": [BAD, "movie", "A", "A", 0, 2000, None, -90, "Drama"],
         "runtime_minutes: not a number": [BAD, "movie", "A", "A", 0, 2000, None, "Drama", "90"],
@@ -186,11 +194,11 @@ def test_bad_titles_are_in_quarantine_by_their_number(platform):
     land(platform.settings.landing, DAY, {"title.basics": [*sound, *bad.values()]})
     result = run(platform, DAY, select=TITLES)
     found = quarantine(platform, "imdb_titles")
-    assert [*found] == [f"line {number}" for number in range(202, 210)]
+    assert [*found] == [f"line {number}" for number in range(202, 212)]
     for (rule, row), (rules, raw) in zip(bad.items(), found.values(), strict=True):
         assert rule in rules
         assert raw.encode() == dump("title.basics", [row]).splitlines()[1]
-    assert conserved(result, "silver/imdb_titles") == [208, 200, 8]
+    assert conserved(result, "silver/imdb_titles") == [210, 200, 10]
 
 
 ODD = {
@@ -211,13 +219,56 @@ def test_every_kind_of_odd_title_is_kept(platform):
         [f"tt{n:07}", "movie", title, None, 0, None, None, 0, ""]
         for n, title in enumerate(ODD.values(), 1)
     ]
-    # The last line has no end, and an empty column too many is passed over.
-    content = dump("title.basics", rows).rstrip(b"\n") + b"\t"
+    # The last line has no end.
+    content = dump("title.basics", rows).rstrip(b"\n")
     land(platform.settings.landing, DAY, {"title.basics": content})
     run(platform, DAY, select=TITLES)
     assert platform.sql(
         "SELECT primary_title, runtime_minutes, genres FROM silver.imdb_titles ORDER BY tconst"
     ) == [(title.strip(" "), None, None) for title in ODD.values()]
+
+
+def test_unknown_ratings_and_flags_are_null_and_cost_no_row(platform):
+    ratings = [["tt0000001", "0.0", 5], ["tt0000002", None, 7], ["tt0000003", "0", 0]]
+    titles = [[f"tt000000{n}", "movie", "A", "A", None, 2000, None, 0, None] for n in (1, 2, 3)]
+    land(platform.settings.landing, DAY, {"title.ratings": ratings, "title.basics": titles})
+    run(platform, DAY, select=TITLES)
+    assert platform.sql("SELECT rating, votes FROM silver.imdb_ratings ORDER BY tconst") == [
+        (None, 5),
+        (None, 7),
+        (None, 0),
+    ]
+    assert platform.sql(
+        "SELECT DISTINCT is_adult, runtime_minutes, rating, genres FROM silver.imdb_titles"
+    ) == [(None, None, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("received", "read"),
+    [
+        ("Drama,,Comedy", ["Drama", "Comedy"]),
+        (",", None),
+        ("", None),
+        (" , ,", None),
+        ("Drama, Comedy", ["Drama", "Comedy"]),
+        (" Drama", ["Drama"]),
+        ("Drama,", ["Drama"]),
+        ("Sci-Fi,Drama", ["Sci-Fi", "Drama"]),
+    ],
+)
+def test_genres_are_trimmed_and_none_is_empty(received, read):
+    column = ibis.memtable({"genres": [received]})
+    found = ibis.duckdb.connect().execute(column.select(read=names_of(column.genres)))
+    assert found["read"][0] == read
+
+
+def test_characters_that_are_no_json_stay_as_text(platform):
+    said = ['["Hamlet"]', '["Hamlet', "Hamlet", "[]", "{}"]
+    rows = [["tt0000001", n, "nm0000001", "actor", None, text] for n, text in enumerate(said, 1)]
+    land(platform.settings.landing, DAY, {"title.principals": rows})
+    run(platform, DAY, select=["bronze/imdb_title_principals", "silver/imdb_credits"])
+    kept = platform.sql("SELECT characters FROM silver.imdb_credits ORDER BY ordering")
+    assert [characters for (characters,) in kept] == said
 
 
 class TestDuplicates:
@@ -407,6 +458,9 @@ class TestFiles:
     ).map(b"".join)
 
     @given(st.lists(line, max_size=12), st.sampled_from([b"\n", b""]))
+    @example([b"\t\t\t\\N"], b"\n")
+    @example([b"tt1\t5.0\t1\t\\N", b"tt1\t5.0\t1\t \t"], b"")
+    @example([b"tt1\t5.0\t1\t\x1d", b"tt1\t5.0\x1d", b"\x1d", b"\t\x1d"], b"\n")
     @settings(
         max_examples=30,
         deadline=None,
@@ -416,10 +470,7 @@ class TestFiles:
         content = b"\n".join([HEADER, *lines]) + end
         expected = content.split(b"\n")[1 : None if content[-1:] != b"\n" else -1]
         stored = self.load(tmp_path, gzip.compress(content))
-        # Empty columns too many are passed over.
-        assert sorted(line.rstrip("\t") for (line,) in stored) == sorted(
-            shown(line).rstrip("\t") for line in expected
-        )
+        assert sorted(line for (line,) in stored) == sorted(map(shown, expected))
 
     def test_odd_lines_are_found_wherever_they_stand_in_a_large_file(self, tmp_path):
         lines = [b"tt%07d\t5.0\t%d" % (n, n) for n in range(200_000)]

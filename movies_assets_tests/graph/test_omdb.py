@@ -460,3 +460,27 @@ def test_the_key_is_in_nothing_that_a_run_leaves_behind(tmp_path, capfd, caplog,
     assert any(name.endswith(".db") for name in left)
     assert any(".jsonl" in name for name in left) == (outcome != "outage")
     assert [name for name, text in left.items() if key.encode() in text] == []
+
+
+def test_a_result_of_another_year_is_kept_under_its_own(make):
+    """Of a server that ignores the year, and of series that still run."""
+    found = [
+        title("tt0000001", Year="2019"),
+        title("tt0000002", Year="2011–2019", Type="series"),  # noqa: RUF001
+        title("tt0000003", Year="N/A"),
+    ]
+    found += [title(f"tt00001{n:02}", Year="2015") for n in range(27)]
+    omdb = make(Listed({2015: found}))
+    omdb.run("2015")
+    years = omdb.sql(
+        "SELECT imdb_id, release_year, searched_year FROM silver.omdb_releases ORDER BY 1"
+    )
+    assert years[:2] == [("tt0000001", 2019, 2015), ("tt0000002", 2011, 2015)]
+    assert omdb.sql("SELECT release_year, total_releases FROM gold.omdb_releases ORDER BY ALL") == [
+        (2011, 1),
+        (2015, 27),
+        (2019, 1),
+    ]
+    assert omdb.sql("SELECT broken_rules FROM quarantine.omdb_releases") == [
+        ("release_year: required",)
+    ]

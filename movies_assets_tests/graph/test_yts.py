@@ -1,12 +1,19 @@
 """Whole materializations of the YTS system on a temporary warehouse."""
 
 import json
+from datetime import date
+from typing import Any
 
 import dagster as dg
+import httpx
 import pytest
 
 from movies_assets.automation.reconciliation import KINDS
+from movies_assets.sample.catalogue import Catalogue
+from movies_assets.sample.faults import ABSENT, Lies
+from movies_assets.sample.server import BASE_PATH, create_app
 from movies_assets.settings import load
+from movies_assets.sources.yts import YtsClient
 from movies_assets_tests.conftest import FakeYts, Platform, movie
 
 FACT = "SELECT movie_key, uploaded_date::VARCHAR FROM gold.fact_movies ORDER BY 1"
@@ -49,7 +56,7 @@ def test_unknown_is_null_in_silver_and_a_member_in_every_dimension(platform, yts
         "JOIN gold.dim_runtime USING (runtime_key) JOIN gold.dim_released_year USING (year_key) "
         "JOIN gold.dim_language USING (language_key) JOIN gold.genre_junction USING (movie_key) "
         "JOIN gold.dim_genre USING (genre_key)"
-    ) == [("Unknown", "Unknown", "Unknown", "Unknown", "Unknown", 0)]
+    ) == [("Unknown", "Unknown", "Unknown", "Unknown", "Unknown", None)]
 
 
 def test_a_movie_without_date_is_uploaded_with_its_first_torrent(platform, yts):
@@ -280,3 +287,37 @@ class TestReconcile:
         found = self.reconcile(stored)
         assert found["days to materialize again"].value == ["2025-10-28...2025-10-28"]
         assert found["movies behind"].value == 1
+
+
+class TestLoadedDay:
+    """A day whose movies the source does not list any more stays, unless that is proved."""
+
+    day = "2025-10-30"
+    steps = ("bronze/yts_movies", "silver/yts_movies")
+
+    def run(self, settings, instance, lies: Lies, movies: int = 300, **config: Any) -> Platform:
+        app = create_app(Catalogue(movies, date(2025, 10, 31)), lies=lies)
+        client = YtsClient(f"http://yts.invalid{BASE_PATH}", transport=httpx.ASGITransport(app))
+        platform = Platform(settings, instance, lambda: client)
+        run_config = {"ops": {"bronze__yts_movies": {"config": config}}} if config else None
+        result = platform.run(
+            self.day, select=list(self.steps), run_config=run_config, raise_on_error=False
+        )
+        self.success = result.success
+        return platform
+
+    def test_is_neither_emptied_nor_cut_by_a_total_that_is_too_low(self, settings, instance):
+        before = self.run(settings, instance, Lies()).contents()
+        assert len(before["silver.yts_movies"]) > 9
+        for count in (0, 40, 150, None, ABSENT):
+            assert self.run(settings, instance, Lies(count)).contents() == before
+            assert self.success
+
+    def test_is_kept_by_a_red_run_where_nothing_proves_that_it_is_empty(self, settings, instance):
+        before = self.run(settings, instance, Lies()).contents()
+        gone = Lies(served=lambda _: 10**6)
+        assert self.run(settings, instance, gone).contents() == before
+        assert not self.success
+        emptied = self.run(settings, instance, gone, accept_empty=True).contents()
+        assert self.success
+        assert emptied["silver.yts_movies"] == []

@@ -201,7 +201,12 @@ def test_without_a_rated_episode_all_figures_are_0(stored):
     rated = {row["tconst"] for row in rows_of("title.ratings")}
     assert not rated & {row["tconst"] for row in rows_of("title.episode")}
     figures: list[tuple[Any, ...]] = stored.sql(
-        "SELECT DISTINCT * EXCLUDE (series_key, run_date) FROM gold.imdb_series_kpis"
+        "SELECT DISTINCT avg_rating, pilot_rating, finale_rating, best_season_rating, "
+        "finale_delta, popularity, binge_score, rated_episodes FROM gold.imdb_series_kpis"
     )
-    assert figures == [(0,) * 7]
+    assert figures == [(0,) * 8]
+    assert stored.sql(
+        "SELECT DISTINCT pilot_basis, finale_basis, best_season_basis, finale_delta_basis, "
+        "binge_basis FROM gold.imdb_series_kpis"
+    ) == [("none",) * 5]
     assert stored.sql("FROM gold.imdb_season_trends") == []

@@ -119,7 +119,8 @@ def pages_of(year: int, query: Query = QUERY) -> list[tuple[str, str, str]]:
     needed = []
     for term, kind in query.searches:
         found = len(TITLES.search(term, year, kind))
-        last = min(max(-(-found // 10), 1), query.page_limit)
+        # That a page is not full proves the end; the total alone does not.
+        last = min(found // 10 + 1, query.page_limit)
         needed += [(str(year), term, str(page)) for page in range(1, last + 1)]
     return needed
 
@@ -151,7 +152,8 @@ class TestPages:
     def test_of_each_type_are_asked_for(self, service):
         query = replace(QUERY, terms=("storm",), types=("series", "movie"))
         service.collect(query=query)
-        kinds = {row.searched_type: json.loads(row.payload)["Type"] for row in service.rows()}
+        rows = [row for row in service.rows() if not row.error]
+        kinds = {row.searched_type: json.loads(row.payload)["Type"] for row in rows}
         assert kinds == {"series": "series", "movie": "movie"}
 
     def test_of_a_complete_year_are_not_asked_for_again(self, service):
@@ -162,16 +164,56 @@ class TestPages:
 
     def test_are_fetched_newest_year_first(self, service):
         service.collect(1950, 2020, 1980)
-        assert [year for year, term, _ in service.asked if term == "river"] == [
+        assert [year for year, *of in service.asked if of == ["river", "1"]] == [
             "2020",
             "1980",
             "1950",
         ]
 
-    def test_that_are_no_more_there_end_a_search(self, service):
-        service.fail(says("Movie not found!", pages=[2]))
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            says("Movie not found!", pages=[2]),
+            Fault("body", pages=[2], body=b'{"Response":"True","Search":[],"totalResults":"25"}'),
+        ],
+        ids=["not found", "empty"],
+    )
+    def test_that_the_total_promises_and_that_do_not_come_leave_the_year_incomplete(
+        self, service, reply
+    ):
+        service.fail(reply)
+        found = service.collect()
+        assert (found.complete, found.incomplete, found.stopped) == ([], [YEAR], None)
+        assert len([row for row in service.rows() if row.search_term == "storm"]) == 11
+        assert any("page 2 of 'storm' is missing" in message for message in service.messages)
+        service.fail()
+        service.forget()
         assert service.collect().complete == [YEAR]
-        assert ("storm", 2, 200, "Movie not found!") in service.errors()
+        assert set(service.asked) == {key for key in pages_of(YEAR) if key[2] != "1"}
+        assert service.errors() == []
+
+    @pytest.mark.parametrize("total", [0, 1, 10, 11, "as it is"])
+    def test_go_on_while_they_are_full_whatever_the_total_says(self, service, total):
+        listed = TITLES.search("storm", YEAR, "")
+        assert len(listed) > 10
+        rules = []
+        for page in (1, 2, 3):
+            shown = listed[(page - 1) * 10 : page * 10]
+            said = len(listed) if total == "as it is" else total
+            body = {"Search": shown, "totalResults": str(said), "Response": "True"}
+            rules.append(Fault("body", pages=[page], body=json.dumps(body).encode()))
+        service.fail(*[rule for page, rule in enumerate(rules, 1) if listed[(page - 1) * 10 :]])
+        assert service.collect(query=replace(QUERY, terms=("storm",))).complete == [YEAR]
+        assert [row.imdb_id for row in service.rows() if not row.error] == [
+            each["imdbID"] for each in listed
+        ]
+
+    def test_that_repeat_another_leave_the_year_incomplete(self, service):
+        listed = TITLES.search("storm", YEAR, "")[:10]
+        body = {"Search": listed, "totalResults": "25", "Response": "True"}
+        service.fail(Fault("body", body=json.dumps(body).encode()))
+        assert service.collect().incomplete == [YEAR]
+        assert [page for _, _, page in service.asked] == ["1", "2", "1", "2"]
 
     def test_of_another_query_do_not_mix(self, service):
         other = Query(("island",))

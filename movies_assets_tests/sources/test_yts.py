@@ -2,6 +2,7 @@ import asyncio
 import hashlib
 import json
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -385,3 +386,47 @@ def test_long_crawls_tell_their_progress_and_no_secret(catalogue, monkeypatch):
     )
     assert "hush" not in " ".join(lines)
     assert catalogue.requests[0].headers["authorization"].startswith("Basic ")
+
+
+NOW = int(time.time())
+DAYS_APART = round((NOW - SERVER_TIME) / DAY)
+
+
+@pytest.mark.parametrize(
+    ("server_time", "unix", "told"),
+    [
+        (
+            SERVER_TIME,
+            NOW + 9 * DAY,
+            rf"it is 2023-11-14 22:13 UTC.* {DAYS_APART:,} days apart. 1 movie is .* both clocks",
+        ),
+        (SERVER_TIME, SERVER_TIME + 2 * DAY, "up to 2023-11-16 .* after the server's clock"),
+        (NOW + 30 * DAY, NOW + 29 * DAY, "30 days apart.* after this machine's clock, which is"),
+        (NOW - 120, 10**30, "2 minutes apart.* up to 9999-12-30 .* after both clocks"),
+        (NOW, NOW, None),
+        (SERVER_TIME, SERVER_TIME + DAY, None),
+    ],
+)
+def test_movies_dated_in_the_future_tell_whose_clock_differs_and_by_how_much(
+    catalogue, monkeypatch, server_time, unix, told
+):
+    monkeypatch.setattr("movies_assets_tests.sources.conftest.SERVER_TIME", server_time)
+    catalogue.movies = [movie(1, START), movie(2, unix), movie(3, START)]
+    lines: list[str] = []
+    assert len(rows(YtsClient(catalogue.url, FAST, log=lines.append).crawl())) == 3
+    assert bool(lines) == bool(told)
+    if told:
+        assert re.search(told, lines[-1])
+
+
+def test_without_a_server_time_the_header_date_is_the_servers_clock():
+    def answer(request: httpx.Request) -> httpx.Response:
+        listed = [movie(1, START), movie(2, NOW + 9 * DAY)] * (request.url.params["page"] == "1")
+        body = page_body(listed, 2, 50, 1).replace(b"server_time", b"other")
+        headers = {"Date": "Tue, 14 Nov 2023 22:13:20 GMT"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(body))
+
+    lines: list[str] = []
+    transport = httpx.MockTransport(answer)
+    rows(YtsClient("http://catalogue", transport=transport, log=lines.append).crawl())
+    assert "YTS says it is 2023-11-14 22:13 UTC" in lines[-1]

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
@@ -13,6 +13,8 @@ from pydantic import Field
 from movies_assets.contracts import BronzeContract, column
 from movies_assets.partitions import ONE_DAY, yts_days
 from movies_assets.table import table
+from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.writer import stored_types
 
 if TYPE_CHECKING:
     from movies_assets.sources.yts import MovieRow, YtsClient
@@ -49,6 +51,11 @@ class YtsFetch(dg.Config):
         description="auto: find the days by bisection, crawl for large ranges; crawl: read every "
         "page, which also finds movies that stand far from their day in the listing",
     )
+    accept_empty: bool = Field(
+        default=False,
+        description="store days without movies that had some, though the list has no older and "
+        "newer movies that would prove it; otherwise that is an error, and nothing is changed",
+    )
 
 
 @table(
@@ -64,16 +71,37 @@ def yts_movies(
     context: dg.AssetExecutionContext,
     config: YtsFetch,
     yts: dg.ResourceParam[Callable[[], Any]],
+    warehouse: dg.ResourceParam[Warehouse],
 ) -> Iterator[pd.DataFrame]:
-    """Fetch the movies that were uploaded on the run's days."""
+    """Fetch the movies that were uploaded on the run's days.
+
+    A day that has movies in the warehouse is not emptied on the word of a source that fails: the
+    list must have older and newer movies.
+    """
     window = context.partition_time_window
     first, last = window.start.date(), window.end.date() - ONE_DAY
     client: YtsClient = yts()
-    pages = client.movies(first, last) if config.fetch == "auto" else client.crawl()
+    loaded = [] if config.accept_empty else _loaded(warehouse, first, last)
+    pages = client.movies(first, last, loaded) if config.fetch == "auto" else client.crawl(loaded)
     rows = (row for page in pages for row in page if first <= row.uploaded_date <= last)
     frames = _frames(rows, client.source_url, context.run_id)
     # Dagster would take a generator's frames for events; a chain is an iterator like any other.
     return itertools.chain(frames)
+
+
+def _loaded(warehouse: Warehouse, first: date, last: date) -> list[date]:
+    """Return the days of a run that have movies in the warehouse."""
+    if not warehouse.path.exists():
+        return []
+    with warehouse.reading() as connection:
+        if not stored_types(connection, yts_movies.name):
+            return []
+        days = connection.execute(
+            f"SELECT DISTINCT uploaded_date FROM {yts_movies.name} "
+            "WHERE uploaded_date BETWEEN ? AND ?",
+            [first, last],
+        ).fetchall()
+    return [day for (day,) in days]
 
 
 def _frames(rows: Iterable["MovieRow"], source: str, run_id: str) -> Iterator[pd.DataFrame]:

@@ -195,7 +195,9 @@ class ImdbTopMoviesByGenre(Contract):
 @gold_table(contract=ImdbTopMoviesByGenre)
 def imdb_top_movies_by_genre(gold_imdb_movie_facts: ir.Table) -> ir.Table:
     """Rank the movies of each genre and decade."""
-    known = gold_imdb_movie_facts.filter(gold_imdb_movie_facts.votes >= VOTES_NEEDED)
+    known = gold_imdb_movie_facts.filter(
+        gold_imdb_movie_facts.votes >= VOTES_NEEDED, gold_imdb_movie_facts.rating.notnull()
+    )
     ranked = known.mutate(
         rank=ibis.row_number().over(
             group_by=[known.genre, known.decade_label],
@@ -383,9 +385,13 @@ def imdb_series_season_summary(gold_imdb_episode_facts: ir.Table) -> ir.Table:
 
 
 class ImdbSeriesKpis(Contract):
-    """One row a series: its figures, each 0 where there is nothing to measure."""
+    """One row a series: its figures, each 0 where there is nothing to measure.
+
+    What a figure was taken from is in the column of its basis, 'none' where it is such a 0.
+    """
 
     series_key: int = column("The series.", key=True, references="gold.imdb_dim_series")
+    rated_episodes: int = column("Number of rated episodes.", ge=0)
     avg_rating: float = column("Mean rating of the rated episodes.", ge=0, le=10)
     pilot_rating: float = column(
         "Rating of episode 1 of season 1; else of season 1's premiere; else of the earliest rated "
@@ -393,21 +399,42 @@ class ImdbSeriesKpis(Contract):
         ge=0,
         le=10,
     )
+    pilot_basis: str = column(
+        "The episode of pilot_rating: 'pilot S1E1', 'premiere S1E2', 'earliest rated S2E5', "
+        "'none'.",
+        compression="dictionary",
+    )
     finale_rating: float = column(
         "Rating of the latest rated episode if it ends a season; else of the last season's finale; "
         "else of the latest rated episode.",
         ge=0,
         le=10,
     )
+    finale_basis: str = column(
+        "The episode of finale_rating: 'finale S2E9', 'finale of the last season S3E8', 'latest "
+        "rated S3E4', 'latest rated special', 'none'.",
+        compression="dictionary",
+    )
     best_season_rating: float = column("Mean rating of the best numbered season.", ge=0, le=10)
+    best_season_basis: str = column(
+        "Among how many it is the best: '3 rated seasons', 'none'.", compression="dictionary"
+    )
     finale_delta: float = column(
         "How far the finale fell or rose: finale_rating - avg_rating, rounded to 2 decimals.",
         ge=-10,
         le=10,
     )
+    finale_delta_basis: str = column(
+        "How many episodes the finale is compared with: '24 rated episodes', 'none'.",
+        compression="dictionary",
+    )
     popularity: int = column("Votes for all its episodes.", ge=0)
     binge_score: float = column(
         "Quality times length: avg_rating x log10(number of episodes).", ge=0
+    )
+    binge_basis: str = column(
+        "How many episodes make its quality and its length: '24 rated of 26 episodes', 'none'.",
+        compression="dictionary",
     )
     run_date: dt.Date = column("Run date of the dump.")
 
@@ -422,14 +449,17 @@ def imdb_series_kpis(
     summary = gold_imdb_series_season_summary
     numbered = summary.filter(summary.season_number != UNKNOWN)
     seasons = numbered.group_by("series_key").aggregate(
-        last_season=numbered.season_number.max(), best_season=numbered.avg_season_rating.max()
+        last_season=numbered.season_number.max(),
+        best_season=numbered.avg_season_rating.max(),
+        rated_seasons=numbered.avg_season_rating.count(),
     )
     measured = _measured(gold_imdb_episode_facts, seasons)
     rows = (
         gold_imdb_dim_series.left_join(measured, "series_key")
         .drop("series_key_right")
-        .left_join(seasons.select("series_key", "best_season"), "series_key")
+        .left_join(seasons, "series_key")
     )
+    rated = rows.rated.fill_null(0)
     average = rows.average.fill_null(0.0)
     pilot = ibis.coalesce(rows.pilot, rows.premiere, rows.earliest)
     finale = ibis.ifelse(
@@ -438,16 +468,57 @@ def imdb_series_kpis(
     return rows.select(
         "series_key",
         "run_date",
+        rated_episodes=rated,
         avg_rating=average,
         pilot_rating=pilot.fill_null(0.0),
+        pilot_basis=ibis.cases(
+            (rows.pilot.notnull(), "pilot S1E1"),
+            (rows.premiere.notnull(), "premiere S1E" + rows.premiere_number.cast("string")),
+            (
+                rows.earliest.notnull(),
+                "earliest rated " + _place(rows.earliest_season, rows.earliest_number),
+            ),
+            else_="none",
+        ),
         finale_rating=finale.fill_null(0.0),
+        finale_basis=ibis.cases(
+            (rows.ends_a_season, "finale " + _place(rows.latest_season, rows.latest_number)),
+            (
+                rows.last_finale.notnull(),
+                "finale of the last season " + _place(rows.last_season, rows.last_number),
+            ),
+            (
+                rows.latest.notnull(),
+                "latest rated " + _place(rows.latest_season, rows.latest_number),
+            ),
+            else_="none",
+        ),
         best_season_rating=rows.best_season.fill_null(0.0),
+        best_season_basis=_counted(rows.rated_seasons, "rated season"),
+        finale_delta_basis=_counted(rated, "rated episode"),
+        binge_basis=ibis.ifelse(
+            rated > 0,
+            rated.cast("string") + " rated of " + _counted(rows.episodes, "episode"),
+            "none",
+        ),
         finale_delta=(finale - rows.average).round(2).fill_null(0.0),
         popularity=rows.popularity.fill_null(0),
         binge_score=ibis.ifelse(rows.episodes > 0, average * rows.episodes.log10(), 0.0).fill_null(
             0.0
         ),
     )
+
+
+def _place(season: ir.IntegerColumn, number: ir.IntegerColumn) -> ir.StringColumn:
+    """Name an episode by its place: 'S1E25'; 'S1' where it has no number; 'special'."""
+    numbered = "S" + season.cast("string") + ("E" + number.cast("string")).fill_null("")
+    return ibis.ifelse(season == UNKNOWN, "special", numbered)
+
+
+def _counted(count: ir.IntegerColumn, noun: str) -> ir.StringColumn:
+    """Say how many there are: '1 episode', '2 episodes'; 'none'."""
+    plural = ibis.ifelse(count == 1, noun, f"{noun}s")
+    return ibis.ifelse(count > 0, count.cast("string") + " " + plural, "none").fill_null("none")
 
 
 def _measured(episodes: ir.Table, seasons: ir.Table) -> ir.Table:
@@ -481,16 +552,26 @@ def _measured(episodes: ir.Table, seasons: ir.Table) -> ir.Table:
             ]
         ),
     )
-    rating, is_latest = rated.rating, rated.late_place == 0
+    rating = rated.rating
+    is_latest, is_earliest = rated.late_place == 0, rated.early_place == 0
+    is_premiere = rated.is_season_premiere & (season == 1)
+    is_last_finale = rated.is_finale & (season == rated.last_season)
     return rated.group_by("series_key").aggregate(
+        rated=rating.count(),
         average=mean_of(rating),
         popularity=rated.votes.sum(),
         pilot=rating.max(where=rated.is_pilot & (rated.pilot_place == 0)),
-        premiere=rating.max(where=rated.is_season_premiere & (rated.season_number == 1)),
-        earliest=rating.max(where=rated.early_place == 0),
+        premiere=rating.max(where=is_premiere),
+        premiere_number=number.max(where=is_premiere),
+        earliest=rating.max(where=is_earliest),
+        earliest_season=season.max(where=is_earliest),
+        earliest_number=number.max(where=is_earliest),
         latest=rating.max(where=is_latest),
+        latest_season=season.max(where=is_latest),
+        latest_number=number.max(where=is_latest),
         ends_a_season=rated.is_finale.any(where=is_latest),
-        last_finale=rating.max(where=rated.is_finale & (rated.season_number == rated.last_season)),
+        last_finale=rating.max(where=is_last_finale),
+        last_number=number.max(where=is_last_finale),
     )
 
 
@@ -551,7 +632,7 @@ class ImdbTrendingTitles(Contract):
 @gold_table(contract=ImdbTrendingTitles)
 def imdb_trending_titles(silver_imdb_ratings: ir.Table, silver_imdb_titles: ir.Table) -> ir.Table:
     """Compare the two newest run dates; empty while there is only one."""
-    ratings = silver_imdb_ratings
+    ratings = silver_imdb_ratings.filter(silver_imdb_ratings.rating.notnull())
     newest = ratings.run_date.max().as_scalar()
     earlier = ratings.filter(ratings.run_date < newest)
     now = ratings.filter(ratings.run_date == newest)

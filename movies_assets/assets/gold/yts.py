@@ -222,7 +222,7 @@ class FactMovies(Contract):
     year_key: int = column("Year of release.", references="gold.dim_released_year")
     rating: float = column("IMDb rating, 0.1 to 10.", nullable=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True)
-    genre_count: int = column("Number of genres; 0 where none are known.", ge=0)
+    genre_count: int = column("Number of genres; NULL where none are known.", nullable=True, ge=1)
     uploaded_at: Instant = column("Instant of the upload (UTC).")
     uploaded_date: dt.Date = column("UTC day of the upload: the partition.")
 
@@ -241,7 +241,7 @@ def fact_movies(silver_yts_movies: ir.Table) -> ir.Table:
         year_key=year_key(movies.year),
         rating=movies.rating,
         runtime_minutes=movies.runtime_minutes,
-        genre_count=movies.genres.length().fill_null(0),
+        genre_count=movies.genres.length(),
         uploaded_at=movies.uploaded_at,
         uploaded_date=movies.uploaded_date,
     )

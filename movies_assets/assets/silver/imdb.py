@@ -27,6 +27,8 @@ TITLE_TYPES = [
 # More than that is no number of votes or episode, and could not be added up or put in order.
 MOST_VOTES, LAST_EPISODE = 1_000_000_000, 100_000_000
 YES, NO = 1, 0
+# Titles are announced a few years ahead; a later year is an accident, such as 20222.
+YEARS_AHEAD = 10
 
 of_run_date = partial(
     table, layer="silver", group="imdb", partitions=imdb_run_dates, partition_column="run_date"
@@ -50,8 +52,20 @@ def text(value: ir.StringColumn) -> ir.StringColumn:
 
 
 def names_of(value: ir.StringColumn) -> ir.ArrayColumn:
-    """Read a comma-separated list."""
-    return value.nullif("").split(",")
+    """Read a comma-separated list; names are trimmed, and empty ones are none.
+
+    Only what needs it is trimmed: doing so for 12 million titles would take longer than all else.
+    """
+    names = value.split(",")
+    untidy = (
+        value.contains(" ")
+        | value.contains(",,")
+        | value.startswith(",")
+        | value.endswith(",")
+        | (value == "")
+    )
+    tidied = names.map(lambda name: name.strip()).filter(lambda name: name != "")
+    return ibis.cases((~untidy, names), (tidied.length() > 0, tidied))
 
 
 def flag(value: ir.IntegerColumn) -> ir.BooleanColumn:
@@ -59,12 +73,22 @@ def flag(value: ir.IntegerColumn) -> ir.BooleanColumn:
     return ibis.cases((value == YES, True), (value == NO, False))
 
 
+def has_come(year: ir.IntegerColumn, rows: ir.Table) -> ir.BooleanValue:
+    """Say whether a year, if it is known, is at most YEARS_AHEAD after that of the dump."""
+    return year.isnull() | (year <= rows.run_date.year() + YEARS_AHEAD)
+
+
 class SilverImdbRatings(Contract):
     """One row a title and run date: how it was rated then."""
 
     tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
     run_date: dt.Date = column("Run date of the ratings: the partition.", key=True)
-    rating: float = column("Weighted average of the ratings, 1 to 10.", ge=1, le=10)
+    rating: float = column(
+        "Weighted average of the ratings, 1 to 10; NULL where the file says 0 or nothing.",
+        nullable=True,
+        ge=1,
+        le=10,
+    )
     votes: int = column("Number of votes.", ge=0, le=MOST_VOTES)
 
 
@@ -81,7 +105,7 @@ def imdb_ratings(bronze_imdb_title_ratings: ir.Table) -> ir.Table:
     return rows.select(
         tconst=rows.tconst,
         run_date=rows.run_date,
-        rating=rating,
+        rating=rating.nullif(0),
         votes=rows.num_votes,
         **accounted(rows, average_rating=(rows.average_rating, rating)),
     )
@@ -96,12 +120,14 @@ class SilverImdbTitles(Contract):
     )
     primary_title: str = column("Title in use.", compression="fsst")
     original_title: str = column("Title in its language.", nullable=True, compression="fsst")
-    is_adult: bool = column("Whether it is for adults.")
+    is_adult: bool = column("Whether it is for adults.", nullable=True)
     start_year: int = column("Year of release, of a series its first.", nullable=True, ge=1850)
     end_year: int = column("Last year of a series.", nullable=True, ge=1850)
     decade: int = column("First year of the decade of release.", nullable=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True, ge=1)
-    genres: StringList = column("Up to three genres, in the order received.", nullable=True)
+    genres: StringList = column(
+        "Up to three genres, in the order received, without blanks around them.", nullable=True
+    )
     rating: float = column("Weighted average of the ratings, 1 to 10.", nullable=True)
     votes: int = column("Number of votes.", nullable=True)
     run_date: dt.Date = column("Run date of the dump.")
@@ -111,6 +137,16 @@ class SilverImdbTitles(Contract):
     def _ends_after_start(cls, data: IbisData) -> ir.BooleanColumn:
         start, end = data.table.start_year, data.table.end_year
         return start.isnull() | end.isnull() | (end >= start)
+
+    @pa.dataframe_check(name=f"start_year: at most {YEARS_AHEAD} years after the dump")
+    @classmethod
+    def _start_has_come(cls, data: IbisData) -> ir.BooleanValue:
+        return has_come(data.table.start_year, data.table)
+
+    @pa.dataframe_check(name=f"end_year: at most {YEARS_AHEAD} years after the dump")
+    @classmethod
+    def _end_has_come(cls, data: IbisData) -> ir.BooleanValue:
+        return has_come(data.table.end_year, data.table)
 
 
 @newest_state(
@@ -151,6 +187,11 @@ class SilverImdbEpisodes(Contract):
     )
     run_date: dt.Date = column("Run date of the dump.")
 
+    @pa.dataframe_check(name="series_tconst: is not the episode itself")
+    @classmethod
+    def _has_a_parent(cls, data: IbisData) -> ir.BooleanColumn:
+        return data.table.series_tconst != data.table.tconst
+
 
 @newest_state(
     contract=SilverImdbEpisodes,
@@ -180,6 +221,20 @@ class SilverImdbPeople(Contract):
     known_for_titles: StringList = column("IMDb ids of titles.", nullable=True)
     run_date: dt.Date = column("Run date of the dump.")
 
+    @pa.dataframe_check(name="birth_year: is not after the dump")
+    @classmethod
+    def _is_born(cls, data: IbisData) -> ir.BooleanValue:
+        return data.table.birth_year.isnull() | (
+            data.table.birth_year <= data.table.run_date.year()
+        )
+
+    @pa.dataframe_check(name="death_year: is not after the dump")
+    @classmethod
+    def _is_dead(cls, data: IbisData) -> ir.BooleanValue:
+        return data.table.death_year.isnull() | (
+            data.table.death_year <= data.table.run_date.year()
+        )
+
 
 @newest_state(
     contract=SilverImdbPeople,
@@ -208,7 +263,11 @@ class SilverImdbCredits(Contract):
     nconst: str = column("IMDb id of the person.", str_matches=PERSON, compression="fsst")
     category: str = column("Kind of the part, such as actress.", compression="dictionary")
     job: str = column("The job, where the kind does not say it.", nullable=True)
-    characters: str = column("Roles played, a JSON list.", nullable=True, compression="fsst")
+    characters: str = column(
+        "Roles played, a JSON list; a text that is none stays as received.",
+        nullable=True,
+        compression="fsst",
+    )
     run_date: dt.Date = column("Run date of the dump.")
 
 

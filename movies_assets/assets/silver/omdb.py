@@ -23,7 +23,8 @@ class SilverOmdbReleases(Contract):
     """One row a title: of all years under which it was found, the newest one.
 
     Within a year that of the least `result_id` stands: the first one by term, type, page and
-    position.
+    position. `release_year` is what the title itself says, whatever year was asked for; a title
+    that does not say it is in quarantine.
     """
 
     imdb_id: str = column("IMDb id of the title.", key=True, str_matches=TITLE)

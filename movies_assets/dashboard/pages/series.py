@@ -57,7 +57,8 @@ ABOUT = """
     SELECT series_label, series_start_year, genres, episodes, seasons,
         coalesce(avg_rating, 0) AS avg_rating, coalesce(binge_score, 0) AS binge_score,
         coalesce(pilot_rating, 0) AS pilot_rating, coalesce(finale_rating, 0) AS finale_rating,
-        coalesce(finale_delta, 0) AS finale_delta, coalesce(popularity, 0) AS popularity
+        coalesce(finale_delta, 0) AS finale_delta, coalesce(popularity, 0) AS popularity,
+        coalesce(pilot_basis, 'none') AS pilot_basis, coalesce(finale_basis, 'none') AS finale_basis
     FROM gold.imdb_dim_series LEFT JOIN gold.imdb_series_kpis USING (series_key)
     WHERE series_key = $series"""
 EPISODES = f"""
@@ -191,10 +192,13 @@ def describe(about: Row) -> str:
 
 
 def figures(about: Row | None) -> list[Kpi]:
-    """Return the series' figures, each 0 where there is nothing to measure."""
-    kpis = about or dict.fromkeys(
-        ("avg_rating", "binge_score", "pilot_rating", "finale_rating", "finale_delta"), 0
+    """Return the series' figures; a dash where no episode is rated, 0 where there is no series."""
+    names = ("avg_rating", "binge_score", "pilot_rating", "finale_rating", "finale_delta")
+    kpis: Row = {"pilot_basis": "no series", "finale_basis": "no series"} | (
+        about or dict.fromkeys(names, 0)
     )
+    if kpis["pilot_basis"] == "none":
+        kpis |= dict.fromkeys(names)
     delta = kpis["finale_delta"]
     return [
         Kpi(
@@ -209,12 +213,12 @@ def figures(about: Row | None) -> list[Kpi]:
         ),
         Kpi(
             words.decimal(kpis["pilot_rating"]),
-            "first episode",
+            kpis["pilot_basis"],
             _graded(kpis["pilot_rating"], 8, 6.5),
         ),
         Kpi(
             words.decimal(kpis["finale_rating"]),
-            "last episode",
+            kpis["finale_basis"],
             _graded(kpis["finale_rating"], 8, 6.5),
         ),
         Kpi(
@@ -225,8 +229,8 @@ def figures(about: Row | None) -> list[Kpi]:
     ]
 
 
-def _graded(value: float, good: float, fair: float) -> Tone:
-    """Grade a figure; 0 is no figure."""
+def _graded(value: float | None, good: float, fair: float) -> Tone:
+    """Grade a figure; 0 is no figure, as little as none."""
     if not value:
         return ""
     return "good" if value >= good else "fair" if value >= fair else "bad"

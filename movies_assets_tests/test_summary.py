@@ -39,9 +39,7 @@ def test_the_summary_counts_tables_and_checks_and_says_where_to_go_on(platform, 
     words = " ".join(text.split())
     assert "bronze.yts_movies 2 silver.yts_movies 1 quarantine.yts_movies 1" in words
     assert "5 passed, 0 warned, 1 failed in the newest yts_daily run (failure)" in words
-    assert (
-        "failed: silver.yts_movies quarantine: movie_id: greater_than_or_equal_to(1): 1." in words
-    )
+    assert "failed: silver.yts_movies quarantine: 1 row: movie_id less than 1." in words
     assert "Quarantine 1 rows" in words
     assert str(platform.settings.database) in text
     assert "Published nothing yet" in words
@@ -108,7 +106,7 @@ def test_a_run_that_a_check_stopped_is_told_by_what_the_check_found(platform, yt
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00", id=-5)]
     result = platform.run("2025-10-30", raise_on_error=False)
     (reason,) = summary.failures_of(platform.instance, result.run_id)
-    assert reason.startswith("silver.yts_movies quarantine: movie_id: greater_than")
+    assert reason.startswith("silver.yts_movies quarantine: 1 row: movie_id less than 1. ")
     assert "The rows are kept in quarantine.yts_movies" in reason
 
 

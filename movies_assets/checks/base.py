@@ -8,7 +8,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
-from movies_assets.contracts import WITHHELD
+from movies_assets.contracts import WITHHELD, Contract, sentence
 from movies_assets.partitions import keys_of
 from movies_assets.table import Table
 from movies_assets.warehouse import ledger
@@ -16,6 +16,14 @@ from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.writer import SHOWN_ROWS, stored_types
 
 SHOWN_CHARACTERS = 200
+# Of a check that stops a run, three rows end its log, each in a line.
+EXAMPLE_ROWS, LINE_CHARACTERS = 3, 160
+# Metadata of a red check: the lines that end the log.
+ENDING = "ending"
+BROKEN_RULES = "broken_rules"
+# How the contract check begins the name of its rule about the key.
+KEY = "key ("
+SINGULAR = {"are": "is", "do": "does", "have": "has", "match": "matches"}
 
 
 class Rows:
@@ -183,33 +191,94 @@ def markdown(rows: Sequence[Mapping[Any, Any]]) -> dg.MetadataValue:
     return dg.MetadataValue.md(pd.DataFrame(rows).to_markdown(index=False) if rows else "none")
 
 
+def definitions(contract: type[Contract], broken: Mapping[str, int]) -> dg.MetadataValue:
+    """Show how the contract declares the rules that are broken."""
+    return markdown(
+        [
+            {"rule": sentence(rule.name), "definition": f"`{rule.definition}`"}
+            for rule in contract.rules()
+            if broken.get(rule.name)
+        ]
+    )
+
+
+def counted(number: int, things: str) -> str:
+    """Say how many: 1 and `rows lost` as '1 row lost', 36 and `rows lost` as '36 rows lost'.
+
+    Args:
+        number: how many.
+        things: words that begin with a plural; `that` may follow with a verb.
+    """
+    if number == 1:
+        noun, _, more = things.partition(" ")
+        things = f"{noun.removesuffix('s')} {more}".strip()
+        that, found, verb = things.partition(" that ")
+        word, _, more = verb.partition(" ")
+        things = f"{that}{found}{SINGULAR.get(word, word)} {more}".strip() if found else things
+    return f"{number:,} {things}"
+
+
+def told(rule: str, count: int) -> str:
+    """Say that rows break a rule, or that there are some of what the rule counts."""
+    is_rule = ": " in rule or rule.startswith(KEY)
+    return f"{counted(count, 'rows')}: {sentence(rule)}" if is_rule else counted(count, rule)
+
+
 def verdict(
     broken: Mapping[str, int],
     *,
-    samples: Callable[[], Mapping[str, dg.MetadataValue]] = dict,
+    samples: Callable[[], Mapping[str, dg.MetadataValue | Sequence[Mapping[str, Any]]]] = dict,
     metadata: Mapping[str, Any] | None = None,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
     advice: str,
+    say: Callable[[str, int], str] = told,
 ) -> dg.AssetCheckResult:
     """Turn counts of broken rules into a result; a green one shows zeros, a red one rows.
 
     Args:
         broken: every rule and how many rows break it.
-        samples: called where something is broken; what to show then.
+        samples: called where something is broken; rows to show then.
         metadata: shown in any case.
         severity: what a red result means for the run.
         advice: what to do about a red result.
+        say: turns a rule and its count into a sentence.
     """
     red = {rule: count for rule, count in broken.items() if count}
-    summary = "; ".join(f"{rule}: {count}" for rule, count in red.items())
+    shown = dict(samples()) if red else {}
+    sentences = [say(rule, count) for rule, count in [*red.items()][:SHOWN_ROWS]]
+    if len(red) > SHOWN_ROWS:
+        sentences.append(f"and {len(red) - SHOWN_ROWS} more")
+    tables = [rows for rows in shown.values() if not isinstance(rows, dg.MetadataValue)]
+    finding = "; ".join(sentences)
     return dg.AssetCheckResult(
         passed=not red,
         severity=severity,
-        description=f"{summary}. {advice}" if red else "holds",
+        description=f"{finding}. {advice}" if red else "holds",
         metadata={
-            **(metadata or {}),
             "broken": sum(red.values()),
+            **(metadata or {}),
             "rules": dg.MetadataValue.json(dict(broken)),
-            **(samples() if red else {}),
+            **{
+                name: rows if isinstance(rows, dg.MetadataValue) else markdown(rows)
+                for name, rows in shown.items()
+            },
+            **(_ending(finding, next(filter(None, tables), []), advice) if red else {}),
         },
     )
+
+
+def _ending(
+    finding: str, rows: Sequence[Mapping[str, Any]], advice: str
+) -> dict[str, dg.MetadataValue]:
+    """Return how a run that the check stops ends: what was found, three rows, what to do."""
+    lines = [_in_one_line(row) for row in rows[:EXAMPLE_ROWS]]
+    return {ENDING: dg.MetadataValue.json([finding, *lines, advice])}
+
+
+def _in_one_line(row: Mapping[str, Any]) -> str:
+    """Show a row in a line: its broken rules first, and the columns that they name."""
+    rules = str(row.get(BROKEN_RULES, ""))
+    named = {rule.partition(":")[0] for rule in rules.split("; ")} | {BROKEN_RULES}
+    ordered = sorted(row.items(), key=lambda item: item[0] not in named)
+    text = " ".join(", ".join(f"{name}={value}" for name, value in ordered).split())
+    return text if len(text) <= LINE_CHARACTERS else f"{text[: LINE_CHARACTERS - 3]}..."

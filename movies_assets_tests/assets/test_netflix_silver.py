@@ -344,8 +344,8 @@ class TestTitles:
             "show_id: required",
             "type: required; type_flag: required",
             "date_added: wrong type",
-            "date_added: from 1997 to 366 days after the arrival",
-            "duration_minutes: greater_than_or_equal_to(0)",
+            "date_added: before 1997 or more than 366 days after arrival",
+            "duration_minutes: less than 0",
             "show_id: required; type: required; type_flag: required; 1 field, not 9",
         ]
         assert platform.sql(

@@ -164,13 +164,13 @@ def test_numbers_are_read_in_each_spelling(one, columns, column, value):
 @pytest.mark.parametrize(
     ("columns", "rule"),
     [
-        ({"runtime": 0}, "runtime_minutes: greater_than_or_equal_to(1)"),
-        ({"runtime": 4000}, "runtime_minutes: less_than_or_equal_to(1440)"),
-        ({"imdb_score": 11.0}, "imdb_score: less_than_or_equal_to(10)"),
-        ({"imdb_score": 0.0}, "imdb_score: greater_than_or_equal_to(1)"),
-        ({"views": -1}, "views: greater_than_or_equal_to(0)"),
-        ({"premiere": "1800-01-01"}, "premiere: from 1870 to 5 years after arrival"),
-        ({"premiere": "2035-01-01"}, "premiere: from 1870 to 5 years after arrival"),
+        ({"runtime": 0}, "runtime_minutes: less than 1"),
+        ({"runtime": 4000}, "runtime_minutes: more than 1440"),
+        ({"imdb_score": 11.0}, "imdb_score: more than 10"),
+        ({"imdb_score": 0.0}, "imdb_score: less than 1"),
+        ({"views": -1}, "views: less than 0"),
+        ({"premiere": "1800-01-01"}, "premiere: before 1870 or more than 5 years after arrival"),
+        ({"premiere": "2035-01-01"}, "premiere: before 1870 or more than 5 years after arrival"),
         ({"_rescued_data": rescue(runtime="long")}, "runtime: wrong type"),
         ({"_rescued_data": rescue(imdb_score="good")}, "imdb_score: wrong type"),
         ({"_rescued_data": rescue(views="many")}, "views: wrong type"),
@@ -211,15 +211,15 @@ def test_an_instant_that_cannot_be_read_is_refused(one, text):
     ("columns", "rule"),
     [
         ({"user_id": None}, "user_id: required"),
-        ({"user_id": 0}, "user_id: greater_than_or_equal_to(1)"),
+        ({"user_id": 0}, "user_id: less than 1"),
         ({"title": None}, "title_name: required; title: required"),
         ({"watched_at": None}, "watched_at: required"),
-        ({"minutes": -1.0}, "minutes: greater_than_or_equal_to(0)"),
-        ({"minutes": 1441.0}, "minutes: less_than_or_equal_to(1440)"),
+        ({"minutes": -1.0}, "minutes: less than 0"),
+        ({"minutes": 1441.0}, "minutes: more than 1440"),
         ({"minutes": None, "_rescued_data": rescue(minutes="all")}, "minutes: wrong type"),
         (
             {"watched_at": "2025-11-01T00:00:00Z"},
-            "watched_at: at most 1 day after the arrival",
+            "watched_at: more than 1 day after arrival",
         ),
     ],
 )
@@ -263,12 +263,12 @@ def test_users_are_cleaned(one, columns, column, value):
     ("columns", "rule"),
     [
         ({"user_id": None}, "user_id: required"),
-        ({"user_id": -4}, "user_id: greater_than_or_equal_to(1)"),
-        ({"email": "nobody"}, "email: str_matches"),
-        ({"email": "a@b@c.example"}, "email: str_matches"),
+        ({"user_id": -4}, "user_id: less than 1"),
+        ({"email": "nobody"}, "email: not an e-mail address"),
+        ({"email": "a@b@c.example"}, "email: not an e-mail address"),
         ({"signup_date": "never"}, "signup_date: wrong type"),
-        ({"signup_date": "2025-12-24"}, "signup_date: from 1990"),
-        ({"signup_date": "1980-01-01"}, "signup_date: from 1990"),
+        ({"signup_date": "2025-12-24"}, "signup_date: before 1990"),
+        ({"signup_date": "1980-01-01"}, "signup_date: before 1990"),
     ],
 )
 def test_users_that_cannot_be_are_refused(one, columns, rule):

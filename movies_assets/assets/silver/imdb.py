@@ -19,6 +19,7 @@ from movies_assets.table import Refinement, table
 
 # No two ids have the same digits: longer ones do not begin with 0.
 TITLE = r"^tt([0-9]{7}|[1-9][0-9]{7,8})$"
+NO_ID = "not an IMDb id"
 PERSON = r"^nm([0-9]{7}|[1-9][0-9]{7,8})$"
 TITLE_TYPES = [
     "movie", "short", "tvEpisode", "tvMiniSeries", "tvMovie", "tvPilot", "tvSeries", "tvShort",
@@ -62,7 +63,9 @@ def flag(value: ir.IntegerColumn) -> ir.BooleanColumn:
 class SilverImdbRatings(Contract):
     """One row a title and run date: how it was rated then."""
 
-    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    tconst: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
     run_date: dt.Date = column("Run date of the ratings: the partition.", key=True)
     rating: float = column("Weighted average of the ratings, 1 to 10.", ge=1, le=10)
     votes: int = column("Number of votes.", ge=0, le=MOST_VOTES)
@@ -90,7 +93,9 @@ def imdb_ratings(bronze_imdb_title_ratings: ir.Table) -> ir.Table:
 class SilverImdbTitles(Contract):
     """One row a title of the newest dump, with its newest rating."""
 
-    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    tconst: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
     title_type: str = column(
         "Type of the title, as IMDb calls it.", isin=TITLE_TYPES, compression="dictionary"
     )
@@ -106,7 +111,7 @@ class SilverImdbTitles(Contract):
     votes: int = column("Number of votes.", nullable=True)
     run_date: dt.Date = column("Run date of the dump.")
 
-    @pa.dataframe_check(name="end_year: is not before start_year")
+    @pa.dataframe_check(name="end_year: before start_year")
     @classmethod
     def _ends_after_start(cls, data: IbisData) -> ir.BooleanColumn:
         start, end = data.table.start_year, data.table.end_year
@@ -143,8 +148,12 @@ def imdb_titles(bronze_imdb_title_basics: ir.Table, silver_imdb_ratings: ir.Tabl
 class SilverImdbEpisodes(Contract):
     """One row an episode of the newest dump: its series, and its place there."""
 
-    tconst: str = column("IMDb id of the episode.", key=True, str_matches=TITLE, compression="fsst")
-    series_tconst: str = column("IMDb id of the series.", str_matches=TITLE, compression="fsst")
+    tconst: str = column(
+        "IMDb id of the episode.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
+    series_tconst: str = column(
+        "IMDb id of the series.", str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
     season_number: int = column("Season; sometimes a year.", nullable=True, ge=0)
     episode_number: int = column(
         "Number within the season; 0 exists.", nullable=True, ge=0, le=LAST_EPISODE
@@ -172,7 +181,9 @@ def imdb_episodes(bronze_imdb_title_episode: ir.Table) -> ir.Table:
 class SilverImdbPeople(Contract):
     """One row a person of the newest dump."""
 
-    nconst: str = column("IMDb id of the person.", key=True, str_matches=PERSON, compression="fsst")
+    nconst: str = column(
+        "IMDb id of the person.", key=True, str_matches=PERSON, fault=NO_ID, compression="fsst"
+    )
     primary_name: str = column("Name.", compression="fsst")
     birth_year: int = column("Year of birth.", nullable=True)
     death_year: int = column("Year of death.", nullable=True)
@@ -203,9 +214,13 @@ def imdb_people(bronze_imdb_name_basics: ir.Table) -> ir.Table:
 class SilverImdbCredits(Contract):
     """One row a credit of the newest dump: a person's part in a title."""
 
-    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    tconst: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
     ordering: int = column("Rank among the credits of the title, from 1.", key=True, ge=1)
-    nconst: str = column("IMDb id of the person.", str_matches=PERSON, compression="fsst")
+    nconst: str = column(
+        "IMDb id of the person.", str_matches=PERSON, fault=NO_ID, compression="fsst"
+    )
     category: str = column("Kind of the part, such as actress.", compression="dictionary")
     job: str = column("The job, where the kind does not say it.", nullable=True)
     characters: str = column("Roles played, a JSON list.", nullable=True, compression="fsst")
@@ -226,7 +241,9 @@ def imdb_credits(bronze_imdb_title_principals: ir.Table) -> ir.Table:
 class SilverImdbCrew(Contract):
     """One row a title of the newest dump: who directed and wrote it."""
 
-    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    tconst: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
     directors: StringList = column("IMDb ids of its directors.", nullable=True)
     writers: StringList = column("IMDb ids of its writers.", nullable=True)
     run_date: dt.Date = column("Run date of the dump.")
@@ -251,7 +268,9 @@ def imdb_crew(bronze_imdb_title_crew: ir.Table) -> ir.Table:
 class SilverImdbAkas(Contract):
     """One row a name of a title in the newest dump."""
 
-    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    tconst: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
     ordering: int = column("Number among the names of the title, from 1.", key=True, ge=1)
     title: str = column("The name.", compression="fsst")
     region: str = column("Region, mostly ISO 3166.", nullable=True, compression="dictionary")

@@ -55,7 +55,12 @@ class SilverYtsMovies(Contract):
     """One row a movie, at its latest upload; what the API calls 0 or '' is NULL here."""
 
     movie_id: int = column("YTS id.", key=True, ge=1)
-    imdb_code: str = column("IMDb id, tt and digits.", nullable=True, str_matches=r"^tt[0-9]{7,9}$")
+    imdb_code: str = column(
+        "IMDb id, tt and digits.",
+        nullable=True,
+        str_matches=r"^tt[0-9]{7,9}$",
+        fault="not an IMDb id",
+    )
     slug: str = column("Name of the movie in URLs.", nullable=True)
     url: str = column("The movie's page.", nullable=True)
     title: str = column("Title.", str_length={"min_value": 1, "max_value": 500})
@@ -87,17 +92,17 @@ class SilverYtsMovies(Contract):
     yt_trailer_code: str = column("YouTube id of the trailer.", nullable=True)
     content_hash: str = column("The bronze row that this row was read from.")
 
-    @pa.dataframe_check(name="language_code: is an ISO 639-1 code")
+    @pa.dataframe_check(name="language_code: not an ISO 639-1 code")
     @classmethod
     def _known_language(cls, data: IbisData) -> ir.BooleanColumn:
         return is_code(data.table.language_code)
 
-    @pa.dataframe_check(name=f"year: at most {YEARS_AHEAD} years after the upload")
+    @pa.dataframe_check(name=f"year: more than {YEARS_AHEAD} years after the upload")
     @classmethod
     def _year_has_come(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.year <= data.table.uploaded_date.year() + YEARS_AHEAD
 
-    @pa.dataframe_check(name="uploaded_date: is the UTC day of uploaded_at")
+    @pa.dataframe_check(name="uploaded_date: not the UTC day of uploaded_at")
     @classmethod
     def _day_of_upload(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.uploaded_date == data.table.uploaded_at.cast("date")

@@ -96,6 +96,10 @@ class Rows:
             for row in self.fetch(f"SELECT * FROM ({query}) LIMIT {SHOWN_ROWS}")
         ]
 
+    def has(self, name: str) -> bool:
+        """Say whether the warehouse has a table."""
+        return bool(stored_types(self._connection, name))
+
     def stored_types(self) -> dict[str, str]:
         """Return the columns and types of the table as it is stored."""
         return stored_types(self._connection, self.table.name)

@@ -254,7 +254,7 @@ class TestSchema:
         assert [day for day, check in said.items() if check.passed] == [9]
         assert {check.severity for check in said.values()} == {dg.AssetCheckSeverity.WARN}
         assert "Named: country." in said[10].description
-        assert "records with rescued values: 1" in said[12].description
+        assert "1 record with rescued values" in said[12].description
         assert "Released 2019" in str(said[12].metadata)
         assert "Named: description." in said[15].description
         shown = {day: self.columns_shown(result) for day, result in results.items()}

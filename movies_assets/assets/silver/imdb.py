@@ -67,8 +67,8 @@ class SilverImdbRatings(Contract):
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
     )
     run_date: dt.Date = column("Run date of the ratings: the partition.", key=True)
-    rating: float = column("Weighted average of the ratings, 1 to 10.", ge=1, le=10)
-    votes: int = column("Number of votes.", ge=0, le=MOST_VOTES)
+    rating: float = column("Weighted average of the ratings, 1 to 10.", ge=1, le=10, expected=True)
+    votes: int = column("Number of votes.", ge=0, le=MOST_VOTES, expected=True)
 
 
 @of_run_date(
@@ -97,12 +97,17 @@ class SilverImdbTitles(Contract):
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
     )
     title_type: str = column(
-        "Type of the title, as IMDb calls it.", isin=TITLE_TYPES, compression="dictionary"
+        "Type of the title, as IMDb calls it.",
+        isin=TITLE_TYPES,
+        compression="dictionary",
+        expected=True,
     )
-    primary_title: str = column("Title in use.", compression="fsst")
+    primary_title: str = column("Title in use.", compression="fsst", expected=True)
     original_title: str = column("Title in its language.", nullable=True, compression="fsst")
     is_adult: bool = column("Whether it is for adults.")
-    start_year: int = column("Year of release, of a series its first.", nullable=True, ge=1850)
+    start_year: int = column(
+        "Year of release, of a series its first.", nullable=True, ge=1850, expected=True
+    )
     end_year: int = column("Last year of a series.", nullable=True, ge=1850)
     decade: int = column("First year of the decade of release.", nullable=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True, ge=1)
@@ -152,7 +157,7 @@ class SilverImdbEpisodes(Contract):
         "IMDb id of the episode.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
     )
     series_tconst: str = column(
-        "IMDb id of the series.", str_matches=TITLE, fault=NO_ID, compression="fsst"
+        "IMDb id of the series.", expected=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
     )
     season_number: int = column("Season; sometimes a year.", nullable=True, ge=0)
     episode_number: int = column(
@@ -184,7 +189,7 @@ class SilverImdbPeople(Contract):
     nconst: str = column(
         "IMDb id of the person.", key=True, str_matches=PERSON, fault=NO_ID, compression="fsst"
     )
-    primary_name: str = column("Name.", compression="fsst")
+    primary_name: str = column("Name.", compression="fsst", expected=True)
     birth_year: int = column("Year of birth.", nullable=True)
     death_year: int = column("Year of death.", nullable=True)
     primary_profession: StringList = column("Up to three professions.", nullable=True)

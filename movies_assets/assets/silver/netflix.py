@@ -33,18 +33,20 @@ class SilverNetflixTitles(Contract):
     """One row a title, as it arrived last."""
 
     show_id: int = column("Netflix's id.", key=True, ge=1)
-    type: str = column("Movie or TV Show.", compression="dictionary")
+    type: str = column("Movie or TV Show.", compression="dictionary", expected=True)
     type_flag: int = column(
         "The type as a number: 1 a movie, 2 a TV show, 0 anything else.", ge=OTHER, le=TV_SHOW
     )
-    title: str = column("Title in full.", nullable=True, compression="fsst")
+    title: str = column("Title in full.", nullable=True, compression="fsst", expected=True)
     short_title: str = column(
         "The title before its first colon: of 'Black Mirror: Bandersnatch' 'Black Mirror'.",
         nullable=True,
         compression="fsst",
     )
-    date_added: dt.Date = column("Day on which it was added to the offer.", nullable=True)
-    release_year: int = column("Year of release.", nullable=True, ge=1870)
+    date_added: dt.Date = column(
+        "Day on which it was added to the offer.", nullable=True, expected=True
+    )
+    release_year: int = column("Year of release.", nullable=True, ge=1870, expected=True)
     rating: str = column("Rating in full, such as PG-13.", nullable=True, compression="dictionary")
     rating_group: str = column(
         "The rating before its first hyphen: PG of PG-13, TV of TV-MA.",

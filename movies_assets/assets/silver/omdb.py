@@ -26,11 +26,19 @@ class SilverOmdbReleases(Contract):
     position.
     """
 
-    imdb_id: str = column("IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID)
-    movie_title: str = column("Title.", str_length={"min_value": 1, "max_value": 500})
-    release_year: int = column("Year of release, of a series its first.", ge=FIRST_YEAR)
+    imdb_id: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, expected=True
+    )
+    movie_title: str = column(
+        "Title.", str_length={"min_value": 1, "max_value": 500}, expected=True
+    )
+    release_year: int = column(
+        "Year of release, of a series its first.", ge=FIRST_YEAR, expected=True
+    )
     end_year: int = column("Last year of a series; NULL while it goes on.", nullable=True)
-    media_type: str = column("Type of the title.", isin=MEDIA_TYPES, compression="dictionary")
+    media_type: str = column(
+        "Type of the title.", isin=MEDIA_TYPES, compression="dictionary", expected=True
+    )
     poster_url: str = column("URL of the poster.", nullable=True)
     search_term: str = column("Words by which it was found.", compression="dictionary")
     ingested_at: Instant = column("When it was found (UTC).")

@@ -123,14 +123,16 @@ class SilverOttTitles(Contract):
     title_name: str = column(
         "The title without case, accents, punctuation and spaces.", compression="fsst"
     )
-    title: str = column("Title.", compression="fsst")
-    genres: StringList = column("Genres, in the alphabet's order; none where none is known.")
+    title: str = column("Title.", compression="fsst", expected=True)
+    genres: StringList = column(
+        "Genres, in the alphabet's order; none where none is known.", expected=True
+    )
     premiere: dt.Date = column("Day of the premiere.", nullable=True)
     added_date: dt.Date = column("Day on which it was added to the offer.", nullable=True)
     runtime_minutes: int = column(
         "Running time in minutes.", nullable=True, ge=1, le=MINUTES_OF_DAY
     )
-    imdb_score: float = column("Score on IMDb, 1 to 10.", nullable=True, ge=1, le=10)
+    imdb_score: float = column("Score on IMDb, 1 to 10.", nullable=True, ge=1, le=10, expected=True)
     views: int = column("Views so far, as the service counts them.", nullable=True, ge=0)
     language: str = column("Language, or several.", nullable=True, compression="dictionary")
     arrived_date: dt.Date = column("Day on which this state of it arrived.")
@@ -198,14 +200,16 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
 class SilverOttViews(Contract):
     """One row a watch event; one that is delivered again is the same event."""
 
-    user_id: int = column("The service's id of the user.", key=True, ge=1, personal=True)
+    user_id: int = column(
+        "The service's id of the user.", key=True, ge=1, personal=True, expected=True
+    )
     title_name: str = column(
         "The title without case, accents, punctuation and spaces.",
         key=True,
         compression="dictionary",
     )
-    watched_at: Instant = column("When it was watched (UTC).", key=True)
-    title: str = column("Title as the event spells it.", compression="dictionary")
+    watched_at: Instant = column("When it was watched (UTC).", key=True, expected=True)
+    title: str = column("Title as the event spells it.", compression="dictionary", expected=True)
     minutes: float = column("Minutes watched.", nullable=True, ge=0, le=MINUTES_OF_DAY)
     arrived_date: dt.Date = column("Day to which its file belongs: the partition.")
     source_row: str = column("File and record that it was read from.", compression="fsst")

@@ -54,20 +54,21 @@ PARSED = dt.Struct(
 class SilverYtsMovies(Contract):
     """One row a movie, at its latest upload; what the API calls 0 or '' is NULL here."""
 
-    movie_id: int = column("YTS id.", key=True, ge=1)
+    movie_id: int = column("YTS id.", key=True, ge=1, expected=True)
     imdb_code: str = column(
         "IMDb id, tt and digits.",
         nullable=True,
         str_matches=r"^tt[0-9]{7,9}$",
         fault="not an IMDb id",
+        expected=True,
     )
     slug: str = column("Name of the movie in URLs.", nullable=True)
     url: str = column("The movie's page.", nullable=True)
-    title: str = column("Title.", str_length={"min_value": 1, "max_value": 500})
+    title: str = column("Title.", str_length={"min_value": 1, "max_value": 500}, expected=True)
     title_english: str = column("English title.", nullable=True)
     title_long: str = column("Title (year).", nullable=True)
-    year: int = column("Year of release.", nullable=True, ge=1870)
-    rating: float = column("IMDb rating, 0.1 to 10.", nullable=True, ge=0.1, le=10)
+    year: int = column("Year of release.", nullable=True, ge=1870, expected=True)
+    rating: float = column("IMDb rating, 0.1 to 10.", nullable=True, ge=0.1, le=10, expected=True)
     mpa_rating: str = column("MPA rating such as PG-13; mostly unknown.", nullable=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True, ge=1, le=1440)
     language_code: str = column("Spoken language, ISO 639-1.", nullable=True)

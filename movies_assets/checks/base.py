@@ -21,8 +21,6 @@ EXAMPLE_ROWS, LINE_CHARACTERS = 3, 160
 # Metadata of a red check: the lines that end the log.
 ENDING = "ending"
 BROKEN_RULES = "broken_rules"
-# How the contract check begins the name of its rule about the key.
-KEY = "key ("
 SINGULAR = {"are": "is", "do": "does", "have": "has", "match": "matches"}
 
 
@@ -154,6 +152,8 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
             for check in checks:
                 if check.name in selected:
                     found[check.name] = _result(check, rows, warehouse)
+                    if check.blocking and not _holds(found[check.name]):
+                        context.log.error("\n".join(_lines(found[check.name])))
                     yield found[check.name]
             sound = [
                 write
@@ -173,6 +173,23 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
                 ledger.strike_off(connection, sound)
 
     return run_checks
+
+
+def ending_of(evaluation: dg.AssetCheckEvaluation) -> list[str]:
+    """Return the lines that say why a check has stopped its run; none where it has not.
+
+    They name the check, what it found, up to three rows, and what to do.
+    """
+    is_stop = evaluation.blocking and evaluation.severity == dg.AssetCheckSeverity.ERROR
+    return [] if evaluation.passed or not is_stop else _lines(evaluation)
+
+
+def _lines(result: dg.AssetCheckResult | dg.AssetCheckEvaluation) -> list[str]:
+    metadata = result.metadata or {}
+    found: Any = metadata[ENDING].value if ENDING in metadata else [result.description]
+    table = ".".join(result.asset_key.path) if result.asset_key else ""
+    first, *rest = map(str, found)
+    return [f"{table} {result.check_name}: {first}", *(f"  {line}" for line in rest)]
 
 
 def _holds(result: dg.AssetCheckResult) -> bool:
@@ -224,8 +241,12 @@ def counted(number: int, things: str) -> str:
 
 def told(rule: str, count: int) -> str:
     """Say that rows break a rule, or that there are some of what the rule counts."""
-    is_rule = ": " in rule or rule.startswith(KEY)
-    return f"{counted(count, 'rows')}: {sentence(rule)}" if is_rule else counted(count, rule)
+    return of_rows(rule, count) if ": " in rule else counted(count, rule)
+
+
+def of_rows(rule: str, count: int) -> str:
+    """Say how many rows break a rule: '2 rows: show_id is missing'."""
+    return f"{counted(count, 'rows')}: {sentence(rule)}"
 
 
 def verdict(
@@ -266,9 +287,16 @@ def verdict(
                 name: rows if isinstance(rows, dg.MetadataValue) else markdown(rows)
                 for name, rows in shown.items()
             },
-            **(_ending(finding, next(filter(None, tables), []), advice) if red else {}),
+            **(_ending(_first(sentences), next(filter(None, tables), []), advice) if red else {}),
         },
     )
+
+
+def _first(sentences: Sequence[str]) -> str:
+    """Join the first sentences, as many as an ending shows."""
+    more = len(sentences) - EXAMPLE_ROWS
+    shown = [*sentences[:EXAMPLE_ROWS], *([f"and {more} more"] if more > 0 else [])]
+    return "; ".join(shown)
 
 
 def _ending(

@@ -7,7 +7,7 @@ from functools import partial
 import dagster as dg
 
 from movies_assets.assets.silver.parsing import NULL, ORIGIN
-from movies_assets.checks.base import Check, Rows, definitions, told, verdict
+from movies_assets.checks.base import Check, Rows, definitions, of_rows, verdict
 from movies_assets.contracts import REQUIRED
 from movies_assets.table import Refinement, Table
 from movies_assets.warehouse.writer import Window, compile_sql, read_of
@@ -63,7 +63,7 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
 
         def say(rule: str, count: int) -> str:
             example = None if is_personal else received[rule]
-            return told(rule, count) + (f", such as {example}" if example else "")
+            return of_rows(rule, count) + (f", such as {example}" if example else "")
 
         return verdict(
             broken,

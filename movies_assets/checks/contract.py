@@ -4,7 +4,7 @@ from functools import cache
 
 import dagster as dg
 
-from movies_assets.checks.base import KEY, Check, Rows, definitions, verdict
+from movies_assets.checks.base import Check, Rows, definitions, verdict
 from movies_assets.contracts import Contract, duckdb_type
 from movies_assets.table import Table
 from movies_assets.warehouse.writer import broken_rules, compile_sql, same_type
@@ -44,7 +44,7 @@ def _evaluate(rows: Rows) -> dg.AssetCheckResult:
     broken = {rule: int(count or 0) for rule, count in counts.items()}
     duplicates = _duplicate_keys(rows)
     if key := ", ".join(rows.table.contract.key()):  # lines as received promise none
-        broken[f"{KEY}{key}): not unique"] = rows.count(duplicates)
+        broken[f"key ({key}): not unique"] = rows.count(duplicates)
     return verdict(
         broken,
         metadata={"rows": read},

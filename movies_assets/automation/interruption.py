@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from threading import Thread, current_thread, main_thread
 
 import dagster as dg
@@ -21,8 +22,8 @@ from dagster._core.errors import DagsterHomeNotSetError
 GRACE_SECONDS = 4
 # As shells report a process that SIGTERM ended.
 ENDED = 128 + 15
-PLANNED = [dg.DagsterRunStatus.NOT_STARTED]
-UNFINISHED = [*PLANNED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+AT_ONCE = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED]
+UNFINISHED = [*AT_ONCE, dg.DagsterRunStatus.STARTING]
 
 # The runs whose steps this process executes.
 running: set[str] = set()
@@ -52,22 +53,30 @@ def watch(arguments: Sequence[str] = tuple(sys.argv)) -> None:
 def _watch(arguments: Sequence[str], started: datetime, receiver: socket.socket) -> None:
     while receiver.recv(1)[0] not in (signal.SIGTERM, signal.SIGINT):
         pass
-    # A step that can be interrupted ends the run, and the process, by itself.
-    time.sleep(GRACE_SECONDS)
+    if running:
+        # A step that can be interrupted ends the run, and the process, by itself.
+        time.sleep(GRACE_SECONDS)
     try:
         with dg.DagsterInstance.get() as instance:
-            # Before its first step, a run is known by its job alone; no other way of running a job
-            # leaves it "not started".
+            # Before its first step, a run is known by its job alone. One that is launched, and not
+            # executed at once, has other states at first.
             mine = dg.RunsFilter(run_ids=[*running]) if running else None
-            for job in arguments[3:]:
-                planned = dg.RunsFilter(job_name=job, statuses=PLANNED, created_after=started)
-                mark(instance, mine or planned, "The process was told to end.")
+            planned = dg.RunsFilter(
+                job_name=_job(arguments), statuses=AT_ONCE, created_after=started
+            )
+            marked = mark(instance, mine or planned, "The process was told to end.")
+            sys.stderr.write("Ended by a signal; the run is marked as failed.\n" * bool(marked))
     except DagsterHomeNotSetError:
-        pass
+        sys.stderr.write("Ended by a signal.\n")
     finally:
-        sys.stderr.write("Ended by a signal; the run is marked as failed.\n")
         sys.stderr.flush()
         os._exit(ENDED)
+
+
+def _job(arguments: Sequence[str]) -> str | None:
+    """Return the job that a `dagster job execute` names."""
+    options = pairwise(arguments)
+    return next((value for name, value in options if name in ("-j", "--job")), None)
 
 
 def mark(instance: dg.DagsterInstance, runs: dg.RunsFilter, reason: str) -> list[str]:

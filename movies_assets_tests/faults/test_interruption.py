@@ -28,6 +28,11 @@ OF_RANGE = [*EXECUTE, "-j", "yts_daily", "--tags", json.dumps(RANGE)]
 OURS = [sys.executable, "-W", "ignore", "-m", "movies_assets", "run", "--job", "yts_daily"]
 
 
+def limit() -> float:
+    """Return the seconds in which a run is to end; where processes wait for a core, more."""
+    return LIMIT_SECONDS * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 class Home:
     """A Dagster home of its own, and processes that run jobs in it."""
 
@@ -85,7 +90,7 @@ def is_over(home: Home) -> bool:
 
 @pytest.mark.slow
 def test_a_range_that_is_told_to_end_while_it_is_planned_ends_in_time(home):
-    assert home.end(OF_RANGE, signal.SIGTERM, home.runs) < LIMIT_SECONDS
+    assert home.end(OF_RANGE, signal.SIGTERM, home.runs) < limit()
     assert is_over(home)
     assert "the run is marked as failed" in home.log.read_text()
 
@@ -95,7 +100,7 @@ def test_a_range_that_is_told_to_end_while_it_runs_ends_in_time(home):
     month = {**RANGE, "dagster/asset_partition_range_start": "2025-10-01"}
     command = [*EXECUTE, "-j", "yts_daily", "--tags", json.dumps(month)]
     runs = home.end(command, signal.SIGTERM, lambda: "STEP_OUTPUT" in home.log.read_text())
-    assert runs < LIMIT_SECONDS
+    assert runs < limit()
     assert is_over(home)
 
 
@@ -103,7 +108,7 @@ def test_a_range_that_is_told_to_end_while_it_runs_ends_in_time(home):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_our_command_passes_signals_on_and_marks_the_run(home, number):
     command = [*OURS, "30", "--", *EXECUTE]
-    assert home.end(command, number, home.runs) < LIMIT_SECONDS
+    assert home.end(command, number, home.runs) < limit()
     assert is_over(home)
 
 

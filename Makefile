@@ -15,7 +15,7 @@ MODULE := movies_assets.definitions
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run summary dev dashboard test test-all lint format docs lock clean
+.PHONY: help install run summary warnings dev dashboard test test-all lint format docs lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -38,15 +38,19 @@ $(INSTALLED): requirements.lock setup.cfg
 
 install: $(INSTALLED) ## make the virtual environment, as every other command does on first use
 
-run summary dev: export DAGSTER_HOME := $(CURDIR)
+# A DAGSTER_HOME of the caller's own wins.
+run summary warnings dev: export DAGSTER_HOME ?= $(CURDIR)
 # Dagster warns of its own beta interfaces and of the command line to come, a screenful at a start.
-run summary dev: export PYTHONWARNINGS := ignore
+run summary warnings dev: export PYTHONWARNINGS := ignore
 
 run: $(INSTALLED) ## materialize the newest days of the sample's sources, then sum up
 	@$(BIN)/python -m movies_assets run $(JOBS) -- $(BIN)/dagster job execute -m $(MODULE)
 
 summary: $(INSTALLED) ## what the warehouse holds and how the newest run went
 	@$(BIN)/python -m movies_assets summary
+
+warnings: $(INSTALLED) ## the warnings of the newest runs, as sentences
+	@$(BIN)/python -m movies_assets warnings
 
 dev: $(INSTALLED) ## Dagster's UI, schedules and run queue on http://127.0.0.1:3000 (PORT=...)
 	@$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)

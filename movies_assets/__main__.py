@@ -1,17 +1,25 @@
-"""What `make` calls: `python -m movies_assets run | summary | dictionary | dashboard`.
+"""What `make` calls: `python -m movies_assets run | summary | warnings | dictionary | dashboard`.
 
 Commands only: what a summary or a dictionary says belongs in their modules, what is materialized in
 the `dagster` command that `run` is given.
 """
 
+import codecs
 import json
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
-from threading import Thread
+from signal import SIGINT, SIGTERM, Signals
+from threading import Thread, Timer, current_thread, main_thread
+from types import FrameType
 
 import click
 from rich.console import Console
@@ -21,11 +29,16 @@ from movies_assets.settings import PROJECT_ROOT, Settings, SettingsError, load
 
 # The end of a log that is shown where Dagster recorded no failure, such as one at import.
 SHOWN_LINES = 15
+# A run that is told to end has 10 s.
+SECONDS_TO_END = 6
 
 
 @click.group()
 def main() -> None:
     """Commands around Dagster's own; `make help` lists them in their usual form."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=READABLE)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -40,7 +53,7 @@ def main() -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
     """Run COMMAND, a `dagster job execute`, for each job with its newest partitions, and sum up."""
-    settings, console = _load(), Console(highlight=False)
+    settings, console = _load(), _console()
     # The summary's imports take 3 s and are needed when the runs are over: let them come beside.
     Thread(target=import_module, args=["movies_assets.summary"]).start()
     for place, (job, number) in enumerate(jobs, 1):
@@ -77,9 +90,16 @@ def _run_job(
     code = execute([*command, "-j", job, "--tags", json.dumps(tags)], log, console)
     seconds = (datetime.now(UTC) - started).total_seconds()
     if code:
+        marked = _mark_unfinished(job, started, code)
+        if code - 128 in (SIGINT, SIGTERM):
+            console.print(f"Ended by {Signals(code - 128).name} after {seconds:.0f} s. {marked}")
+            sys.exit(code)
         reasons = _reasons(job, started, log)
-        console.print(f"The run failed after {seconds:.0f} s:", *reasons, sep="\n\n")
-        console.print(f"\nThe whole log is in {_short(log)}", soft_wrap=True)
+        console.print(
+            f"The run failed after {seconds:.0f} s. The whole log is in {_short(log)}. {marked}\n",
+            soft_wrap=True,
+        )
+        console.print(*reasons, sep="\n", soft_wrap=True)
         sys.exit(code)
     console.print(f"Done in {seconds:.0f} s.")
 
@@ -91,9 +111,17 @@ def show_summary() -> None:
     from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
 
     try:
-        summary.show(_load(), summary.dagster_instance(), Console(highlight=False))
+        summary.show(_load(), summary.dagster_instance(), _console())
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
+
+
+@main.command("warnings")
+def show_warnings() -> None:
+    """Print the warnings of the newest run of each job."""
+    from movies_assets import summary  # noqa: PLC0415 (heavy)
+
+    summary.show_warnings(_load(), summary.dagster_instance(), _console())
 
 
 @main.command("published")
@@ -190,23 +218,73 @@ def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
 def execute(command: Sequence[str], log: Path, console: Console) -> int:
     """Run a command whose output goes to a file; a terminal shows the step it is at.
 
+    SIGTERM and SIGINT are passed on to the command, which has 6 s to end.
+
     Returns:
-        The command's exit code.
+        The command's exit code; where a signal has ended it, 128 and the signal's number.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    # The log is UTF-8 whatever the terminal can show.
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     with (
         log.open("w", encoding="utf-8") as file,
-        console.status("starting Dagster") as status,
+        console.status("starting Dagster", spinner="line") as status,
         subprocess.Popen(  # noqa: S603 (the caller's own command)
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
         ) as process,
+        _passing_on_signals(process) as received,
     ):
         assert process.stdout is not None  # noqa: S101 (it is a pipe)
         for line in process.stdout:
             file.write(line)
             if " - STEP_START - " in line:
-                status.update(line.split(" - ")[-3].replace("__", "."))
-    return process.returncode
+                status.update(Text(line.split(" - ")[-3].replace("__", ".")))
+    code = received[0] if received else -process.returncode
+    return 128 + code if code > 0 else process.returncode
+
+
+@contextmanager
+def _passing_on_signals(process: subprocess.Popen[str]) -> Iterator[list[int]]:
+    """Let the signals that end this process end another one; yield those that came."""
+    received: list[int] = []
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        process.terminate()
+        killing.start() if len(received) == 1 else process.kill()
+
+    killing = Timer(SECONDS_TO_END, process.kill)
+    killing.daemon = True
+    if current_thread() is not main_thread():
+        yield received
+        return
+    before = {number: signal.signal(number, pass_on) for number in (SIGINT, SIGTERM)}
+    try:
+        yield received
+        process.wait()
+    finally:
+        killing.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _mark_unfinished(job: str, started: datetime, code: int) -> str:
+    """Mark the run of a process that has ended before its run; say so."""
+    import dagster as dg  # noqa: PLC0415 (heavy)
+
+    from movies_assets import summary  # noqa: PLC0415
+    from movies_assets.automation import interruption  # noqa: PLC0415
+
+    if instance := summary.dagster_instance():
+        ours = dg.RunsFilter(job_name=job, created_after=started)
+        if interruption.mark(instance, ours, f"The process ended with exit code {code}."):
+            return "The process ended before its run, which is marked as failed."
+    return ""
 
 
 def _reasons(job: str, started: datetime, log: Path) -> list[Text]:
@@ -219,6 +297,33 @@ def _reasons(job: str, started: datetime, log: Path) -> list[Text]:
         recorded = summary.failures_of(instance, run.run_id) if run else []
     end = "\n".join(log.read_text(encoding="utf-8").splitlines()[-SHOWN_LINES:])
     return [Text(reason) for reason in recorded or [end]]
+
+
+def _console() -> Console:
+    """Return where text is printed as it is: `[a]` in a path is no markup."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _readable(error: UnicodeError) -> tuple[str, int]:
+    """Replace what a terminal cannot show by the letters below its accents, or else by `?`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(PLAIN)
+    letters = [
+        unicodedata.normalize("NFKD", c).encode("ascii", "ignore").decode()
+        or ("" if unicodedata.combining(c) else "?")
+        for c in text
+    ]
+    return "".join(letters), error.end
+
+
+READABLE = "movies_assets.readable"
+PLAIN = str.maketrans(
+    {"\u2013": "-", "\u2014": "-", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"',
+     "\u2026": "...", "\u2192": "->", "\u00d8": "O", "\u00f8": "o", "\u0141": "L", "\u0142": "l",
+     "\u00df": "ss", "\u00e6": "ae", "\u00c6": "AE"}
+)  # fmt: skip
+codecs.register_error(READABLE, _readable)
 
 
 def _load() -> Settings:

@@ -28,6 +28,27 @@ ARRIVED = "Brought by files that have arrived; the contract does not know it. Te
 # What texts of a type look like; more digits fit no type.
 PATTERNS = {"BIGINT": "-?[0-9]{1,18}", "DOUBLE": r"-?[0-9]{1,15}(\.[0-9]{1,15})?"}
 
+# The rule of a column that may not be NULL.
+REQUIRED = "required"
+# What is wrong with a value that breaks one of Pandera's checks, with the check's arguments.
+WRONG = {
+    "equal_to": "not {value}",
+    "not_equal_to": "equal to {value}",
+    "greater_than": "not more than {min_value}",
+    "greater_than_or_equal_to": "less than {min_value}",
+    "less_than": "not less than {max_value}",
+    "less_than_or_equal_to": "more than {max_value}",
+    "in_range": "not from {min_value} to {max_value}",
+    "isin": "none of {values}",
+    "notin": "one of {values}",
+    "str_matches": "not in the expected form",
+    "str_length": "not from {min_value} to {max_value} characters long",
+}
+# Names of rules that do not read as the end of a sentence, and what is written in their place.
+SAID = {REQUIRED: "is missing", "wrong type": "is of the wrong type"}
+# Longer lists of values are counted.
+LONGEST_LIST = 80
+
 # Columns, here and in quarantine, that hold parts of a row as it was received.
 AS_RECEIVED = {"raw", "_line", "_rescued_data"}
 # What is shown in place of a value that tells of a person.
@@ -62,12 +83,27 @@ class Rule(NamedTuple):
     """One thing that must hold for every row.
 
     Attributes:
-        name: column and rule, as checks and quarantine show it: `rating: in_range(0, 10)`.
+        name: the column and what is wrong with it, as quarantine stores it: `rating: more than 10`.
         holds: the rule as a boolean column of a table; NULL counts as "holds".
+        definition: the rule as the contract declares it: `str_matches('^tt[0-9]{7,9}$')`.
     """
 
     name: str
     holds: Callable[[ir.Table], ir.BooleanColumn]
+    definition: str = ""
+
+
+def sentence(rule: str) -> str:
+    """Turn a broken rule into a sentence: `show_id: required` into `show_id is missing`.
+
+    A text that names no column is returned as it is.
+    """
+    name, colon, wrong = rule.partition(": ")
+    if not colon:
+        return rule
+    if wrong in SAID:
+        return f"{name} {SAID[wrong]}"
+    return f"{name} is {wrong}" if wrong.startswith(("not ", "none of ")) else f"{name} {wrong}"
 
 
 def column(  # noqa: PLR0913 (one thing that is said of a column each)
@@ -80,8 +116,9 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
     compression: Compression | None = None,
     alias: str | None = None,
     personal: bool = False,
-    expected: bool | Callable[[ir.Table], ir.BooleanColumn] = False,
+    expected: bool | Condition = False,
     clears: bool = False,
+    fault: str | None = None,
     **rules: Any,
 ) -> Any:
     """Declare a column of a contract.
@@ -98,10 +135,12 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
         alias: the column's name where Python or Pandera reserve it (a leading underscore).
         personal: whether values tell of a person: no metadata, message or profile shows them.
         expected: whether the table cannot do without the column: if no row of a delivery has a
-            value, or far fewer than usual, the check `completeness` stops the run. A function says
-            of which rows that is true.
+            value, or far fewer than usual, the check `completeness` stops the run. A function
+            names the rows of which that is true: only movies have minutes.
         clears: whether an unknown value in a newer file clears a value that an older file knew; by
             default the known value stays.
+        fault: what is wrong with a value that breaks `str_matches`, such as `not an IMDb id`; the
+            pattern itself is shown only where rules are defined.
         rules: Pandera's own checks, such as `ge=0`, `isin=[...]`, `str_length={...}`.
     """
     return pa.Field(
@@ -116,6 +155,7 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
             "personal": personal,
             "expected": expected,
             "clears": clears,
+            "fault": fault,
         },
         **rules,
     )
@@ -229,10 +269,32 @@ class Contract(pa.DataFrameModel):
         rules: list[Rule] = []
         for name, spec in cls._columns().items():
             if not spec.nullable:
-                rules.append(Rule(f"{name}: required", _required(name)))
-            rules += [Rule(_rule_name(check, name), _holds(check, name)) for check in spec.checks]
-        rules += [Rule(_rule_name(check, None), _holds(check, None)) for check in cls._row_checks()]
+                rules.append(Rule(f"{name}: {REQUIRED}", _required(name), REQUIRED))
+            rules += [
+                Rule(rule_name(check, name, spec.metadata["fault"]), _holds(check, name), found)
+                for check in spec.checks
+                for found in [str(check.error or check.name)]
+            ]
+        rules += [
+            Rule(rule_name(check), _holds(check, None), str(check.error or check.name))
+            for check in cls._row_checks()
+        ]
         return tuple(rules)
+
+    @classmethod
+    @cache
+    def expected(cls) -> dict[str, Condition]:
+        """Return the columns that the table cannot do without, and the rows that should have them.
+
+        A condition is an expression on the table's rows; of a column that every row should have it
+        is true.
+        """
+        found = {name: spec.metadata["expected"] for name, spec in cls._columns().items()}
+        return {
+            name: wanted if callable(wanted) else (lambda _: ibis.literal(value=True))
+            for name, wanted in found.items()
+            if wanted
+        }
 
     @classmethod
     def _row_checks(cls) -> list[Check]:
@@ -272,9 +334,28 @@ def _required(name: str) -> Callable[[ir.Table], ir.BooleanColumn]:
     return lambda table: table[name].notnull()
 
 
-def _rule_name(check: Check, column_name: str | None) -> str:
-    text = check.error or check.name or "rule"
-    return f"{column_name}: {text}" if column_name else str(text)
+def rule_name(check: Check, column_name: str | None = None, fault: str | None = None) -> str:
+    """Name a check by the column and what is wrong with a value that breaks it.
+
+    Args:
+        check: Pandera's check; one of whole rows is called what it declares.
+        column_name: the column.
+        fault: what is wrong, where the contract says so.
+    """
+    declared = str(check.name or "rule")
+    wrong = fault if fault and declared == "str_matches" else _wrong(check, declared)
+    return f"{column_name}: {wrong}" if column_name else wrong
+
+
+def _wrong(check: Check, declared: str) -> str:
+    given = dict(check.statistics or {})
+    if declared == "str_length" and not given.get("min_value"):
+        return f"more than {given.get('max_value')} characters long"
+    values = given.get("allowed_values", given.get("forbidden_values", ()))
+    listed = ", ".join(map(str, values))
+    if len(listed) > LONGEST_LIST:
+        listed = f"the {len(values)} known values"
+    return WRONG.get(declared, declared).format(**given, values=listed)
 
 
 def _holds(check: Check, column_name: str | None) -> Callable[[ir.Table], ir.BooleanColumn]:

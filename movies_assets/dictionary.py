@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from movies_assets.assets.serving import meta
-from movies_assets.contracts import ARRIVED, Contract, LandedFile, Quarantine
+from movies_assets.contracts import ARRIVED, REQUIRED, Contract, LandedFile, Quarantine
 from movies_assets.definitions import TABLES
 from movies_assets.settings import PROJECT_ROOT
 from movies_assets.table import Table
@@ -90,7 +90,7 @@ def _section(
         *(f"| `{column}` | VARCHAR |  | {ARRIVED} |" for column in arrived),
         "",
     ]
-    lines += [*(["Rules:", "", *rules, ""] if rules else [])]
+    lines += [*(["A row breaks a rule where:", "", *rules, ""] if rules else [])]
     return "\n".join(lines)
 
 
@@ -110,6 +110,7 @@ def _link(table: str) -> str:
 
 def _rules(contract: type[Contract]) -> Iterator[str]:
     for rule in contract.rules():
-        if not rule.name.endswith(": required"):
-            column, _, condition = rule.name.partition(": ")
-            yield f"- `{column}`: {condition}"
+        if rule.definition != REQUIRED:
+            column, _, wrong = rule.name.partition(": ")
+            pattern = f" (`{rule.definition}`)" if rule.definition.startswith("str_matches") else ""
+            yield f"- `{column}`: {wrong}{pattern}"

@@ -1,4 +1,4 @@
-"""What stands at the end of a run: tables, checks, the best movies, and where to go on.
+"""The end of `make run`: tables, the best movies, checks, warnings, and where to go on.
 
 It only reads: the warehouse for rows, Dagster's instance for runs and checks.
 """
@@ -6,7 +6,7 @@ It only reads: the warehouse for rows, Dagster's instance for runs and checks.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dagster as dg
 import duckdb
@@ -17,8 +17,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from movies_assets.automation.executor import shortened
 from movies_assets.automation.jobs import PARTITIONED
+from movies_assets.checks.base import ending_of
 from movies_assets.definitions import TABLES, open_warehouse
+from movies_assets.sample.warnings import WARNINGS
 from movies_assets.settings import Settings
 from movies_assets.warehouse import ledger
 from movies_assets.warehouse.published import NothingPublishedError, Published
@@ -140,11 +143,15 @@ class Check(NamedTuple):
         name: table and check, for example `silver.yts_movies conservation`.
         verdict: `passed`, `warned` or `failed`.
         description: what the check says of it.
+        rules: the names of the rules that are broken.
+        ending: lines that say why it has stopped the run; none where it has not.
     """
 
     name: str
     verdict: str
     description: str
+    rules: frozenset[str] = frozenset()
+    ending: Sequence[str] = ()
 
 
 def show(settings: Settings, instance: dg.DagsterInstance | None, console: Console) -> None:
@@ -176,14 +183,22 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
             console.print()
             console.print(_table(headers, listed))
     console.print()
-    _show_checks(instance, console)
-    console.print(f"Quarantine  {refused:,} rows")
-    console.print(f"Database    {settings.database}", soft_wrap=True)
-    console.print(f"Published   {_published(settings)}", soft_wrap=True)
+    is_sample = settings.profile == "sample"
+    _show_checks(instance, console, is_sample=is_sample)
+    say(console, f"Quarantine  {refused:,} rows")
+    say(console, f"Database    {settings.database}")
+    say(console, f"Published   {_published(settings)}")
     if unaudited:
         others = f", and {len(unaudited) - 1} more" if len(unaudited) > 1 else ""
-        console.print(f"            Not audited: {unaudited[0]}{others}; see the check `audited`")
-    console.print(f"UI          make dev, then open {UI}")
+        say(console, f"            Not audited: {unaudited[0]}{others}; see the check `audited`")
+    say(console, f"UI          make dev, then open {UI}")
+    if warnings := warnings_of(instance):
+        say(console, f"{counted_warnings(warnings, is_sample=is_sample)}: make warnings")
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line as it is: `[a]` in a path or a title is text, and no line is broken."""
+    console.print(Text(text), soft_wrap=True)
 
 
 def _published(settings: Settings) -> str:
@@ -224,15 +239,19 @@ def checks_of(instance: dg.DagsterInstance, run_id: str) -> list[Check]:
             name=f"{'.'.join(found.asset_key.path)} {found.check_name}",
             verdict=_verdict(found),
             description=found.description or "",
+            rules=_broken(found),
+            ending=ending_of(found),
         )
         for found in evaluations
     ]
 
 
 def failures_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
-    """Say why a run failed: the steps' errors and the checks that failed, one line each."""
+    """Say why a run failed, in few lines: the steps' errors, and what stopped it with some rows."""
     failed = [check for check in checks_of(instance, run_id) if check.verdict == "failed"]
-    return [*_step_failures(instance, run_id), *(f"{c.name}: {c.description}" for c in failed)]
+    endings = [line for check in failed for line in check.ending]
+    others = [f"{check.name}: {check.description}" for check in failed if not check.ending]
+    return shortened([*_step_failures(instance, run_id), *others, *endings])
 
 
 def dagster_instance() -> dg.DagsterInstance | None:
@@ -253,29 +272,73 @@ def _step_failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
             yield f"{(entry.step_key or '').replace('__', '.')}: {error.message.strip()}"
 
 
-def _show_checks(instance: dg.DagsterInstance | None, console: Console) -> None:
-    runs = {job: newest_run(instance, job) for job in PARTITIONED} if instance else {}
-    if not any(runs.values()):
+def _show_checks(instance: dg.DagsterInstance | None, console: Console, *, is_sample: bool) -> None:
+    runs = _newest_runs(instance)
+    if not runs:
         console.print(
             "Checks      no run is known (DAGSTER_HOME names the folder of Dagster's runs)"
         )
-    for job, run in runs.items():
-        if instance and run:
-            _show_checks_of(instance, job, run, console)
+    for job, (run, checks) in runs.items():
+        count = Counter(check.verdict for check in checks)
+        verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS)
+        status = run.status.value.lower()
+        console.print(Text(f"Checks      {verdicts} in the newest {job} run ({status})"))
+        for check in checks:
+            if check.verdict == "failed" or (
+                check.verdict == "warned" and not (is_sample and is_of_sample(check))
+            ):
+                _show_check(check, console)
 
 
-def _show_checks_of(
-    instance: dg.DagsterInstance, job: str, run: dg.DagsterRun, console: Console
+def _newest_runs(
+    instance: dg.DagsterInstance | None,
+) -> dict[str, tuple[dg.DagsterRun, list[Check]]]:
+    """Return the newest run of each job that has run, and its checks."""
+    runs = {job: newest_run(instance, job) for job in PARTITIONED} if instance else {}
+    return {
+        job: (run, checks_of(instance, run.run_id)) for job, run in runs.items() if instance and run
+    }
+
+
+def _show_check(check: Check, console: Console) -> None:
+    line = Text(f"{check.verdict}: {check.name}: {check.description}")
+    console.print(Padding(line, (0, 0, 0, INDENT)))
+
+
+def is_of_sample(check: Check) -> bool:
+    """Say whether a warning is one that the sample is made to cause: by its check and its rules."""
+    return check.rules <= WARNINGS.get(check.name, frozenset())
+
+
+def warnings_of(instance: dg.DagsterInstance | None) -> list[Check]:
+    """Return the warnings of the newest run of each job."""
+    runs = _newest_runs(instance).values()
+    return [check for _, checks in runs for check in checks if check.verdict == "warned"]
+
+
+def show_warnings(
+    settings: Settings, instance: dg.DagsterInstance | None, console: Console
 ) -> None:
-    checks = checks_of(instance, run.run_id)
-    count = Counter(check.verdict for check in checks)
-    verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS)
-    status = run.status.value.lower()
-    console.print(f"Checks      {verdicts} in the newest {job} run ({status})")
-    for check in checks:
-        if check.verdict != "passed":
-            line = Text(f"{check.verdict}: {check.name}: {check.description}")
-            console.print(Padding(line, (0, 0, 0, INDENT)))
+    """Print the warnings of the newest run of each job, a paragraph each."""
+    found = warnings_of(instance)
+    for check in found:
+        say(console, f"{check.name}: {check.description}")
+    say(console, counted_warnings(found, is_sample=settings.profile == "sample"))
+
+
+def counted_warnings(warnings: Sequence[Check], *, is_sample: bool) -> str:
+    """Say in a line how many warnings there are, and how many the sample is made to cause."""
+    number = len(warnings)
+    of_sample = sum(map(is_of_sample, warnings)) if is_sample else 0
+    counted = f"{number} warning" + ("s" if number != 1 else "")
+    if not of_sample:
+        return counted
+    return f"{counted}, {'all' if of_sample == number else of_sample} part of the sample"
+
+
+def _broken(evaluation: AssetCheckEvaluation) -> frozenset[str]:
+    rules: Any = evaluation.metadata["rules"].value if "rules" in evaluation.metadata else {}
+    return frozenset(rule for rule, count in rules.items() if count)
 
 
 def _verdict(evaluation: AssetCheckEvaluation) -> str:

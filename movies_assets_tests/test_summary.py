@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
@@ -12,10 +15,11 @@ from rich.console import Console
 from movies_assets import summary
 from movies_assets.__main__ import execute, main, newest_days
 from movies_assets.assets.serving.published import LATER
-from movies_assets.settings import load
+from movies_assets.sample.warnings import WARNINGS
+from movies_assets.settings import PROJECT_ROOT, load
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.published import Published
-from movies_assets_tests.conftest import movie
+from movies_assets_tests.conftest import Platform, movie
 
 
 def shown(platform, width=80):
@@ -38,10 +42,8 @@ def test_the_summary_counts_tables_and_checks_and_says_where_to_go_on(platform, 
     text = shown(platform)
     words = " ".join(text.split())
     assert "bronze.yts_movies 2 silver.yts_movies 1 quarantine.yts_movies 1" in words
-    assert "5 passed, 0 warned, 1 failed in the newest yts_daily run (failure)" in words
-    assert (
-        "failed: silver.yts_movies quarantine: movie_id: greater_than_or_equal_to(1): 1." in words
-    )
+    assert "6 passed, 0 warned, 1 failed in the newest yts_daily run (failure)" in words
+    assert "failed: silver.yts_movies quarantine: 1 row: movie_id less than 1." in words
     assert "Quarantine 1 rows" in words
     assert str(platform.settings.database) in text
     assert "Published nothing yet" in words
@@ -107,9 +109,10 @@ def test_why_a_run_failed_is_told_by_the_error_at_its_root(platform, yts):
 def test_a_run_that_a_check_stopped_is_told_by_what_the_check_found(platform, yts):
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00", id=-5)]
     result = platform.run("2025-10-30", raise_on_error=False)
-    (reason,) = summary.failures_of(platform.instance, result.run_id)
-    assert reason.startswith("silver.yts_movies quarantine: movie_id: greater_than")
-    assert "The rows are kept in quarantine.yts_movies" in reason
+    reason, row, fix = summary.failures_of(platform.instance, result.run_id)
+    assert reason.startswith("silver.yts_movies quarantine: 1 row: movie_id less than 1")
+    assert "broken_rules=movie_id: less than 1" in row
+    assert "The rows are kept in quarantine.yts_movies" in fix
 
 
 @pytest.mark.usefixtures("elsewhere")
@@ -189,3 +192,91 @@ def test_a_terminal_is_told_the_step_that_runs(tmp_path):
     assert execute([sys.executable, "-c", f"print({line!r})"], tmp_path / "log", console) == 0
     assert "gold.dim_movie" in console.file.getvalue()
     assert (tmp_path / "log").read_text() == line + "\n"
+
+
+def check(name, *rules):
+    return summary.Check(name, "warned", "text", frozenset(rules))
+
+
+def test_warnings_of_the_sample_are_told_from_new_ones():
+    (name, rules), *_ = WARNINGS.items()
+    expected, new = check(name, *rules), check(name, *rules, "something: new")
+    other = check("silver.yts_movies bands", "figures outside of their band")
+    assert [summary.is_of_sample(found) for found in (expected, new, other)] == [True, False, False]
+    said = partial(summary.counted_warnings, is_sample=True)
+    assert said([expected] * 14) == "14 warnings, all part of the sample"
+    assert said([expected, expected, new]) == "3 warnings, 2 part of the sample"
+    assert said([new]) == "1 warning"
+    assert summary.counted_warnings([expected], is_sample=False) == "1 warning"
+
+
+def test_a_new_warning_is_shown_in_full_and_one_of_the_sample_is_counted(
+    platform, yts, monkeypatch
+):
+    listed = [movie(n, "2025-10-30T12:00:00") for n in range(1, 41)]
+    yts.movies_listed = [*listed, movie(41, "2025-10-30T12:00:00", rating=11)]
+    platform.run("2025-10-30")
+    rule = "rating: more than 10"
+    warning = "warned: silver.yts_movies quarantine: 1 row: rating more than 10, such as 11."
+    words = " ".join(shown(platform).split())
+    assert warning in words
+    assert words.endswith("1 warning: make warnings")
+    monkeypatch.setitem(WARNINGS, "silver.yts_movies quarantine", frozenset({rule}))
+    words = " ".join(shown(platform).split())
+    assert "rating more than 10" not in words
+    assert words.endswith("1 warning, all part of the sample: make warnings")
+    console = Console(file=io.StringIO(), width=80)
+    summary.show_warnings(platform.settings, platform.instance, console)
+    assert "silver.yts_movies quarantine: 1 row: rating more than 10" in console.file.getvalue()
+
+
+def test_brackets_in_paths_are_no_markup(yts, instance, tmp_path):
+    folder = tmp_path / "[a] [bold]data"
+    platform = Platform(
+        load(data_dir=folder, yts={"first_day": "2025-01-01"}), instance, lambda: yts
+    )
+    yts.movies_listed = [movie(1, "2025-10-30T12:00:00", title="The [b] Movie")]
+    platform.run("2025-10-30")
+    text = shown(platform, width=200)
+    assert str(platform.settings.database) in text
+    assert "The [b] Movie" in text
+
+
+@pytest.mark.parametrize("command", [["summary"], ["warnings"]])
+def test_commands_work_where_the_terminal_knows_ascii_only(platform, yts, command):
+    yts.movies_listed = [
+        movie(1, "2025-10-30T12:00:00", title="Bergstr\u00f6m \u2013 \uac00\U0001f3ac")
+    ]
+    platform.run("2025-10-30")
+    environment = {
+        **os.environ,
+        "PYTHONIOENCODING": "ascii",
+        "MOVIES_DATA_DIR": str(platform.settings.data_dir),
+        "PYTHONPATH": str(PROJECT_ROOT),
+    }
+    environment.pop("DAGSTER_HOME", None)
+    found = subprocess.run(  # noqa: S603 (our own command)
+        [sys.executable, "-W", "ignore", "-m", "movies_assets", *command],
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    assert command == ["warnings"] or b"Bergstrom - ??" in found.stdout
+
+
+@pytest.mark.parametrize("home", ["/somewhere/else", None])
+def test_make_lets_a_dagster_home_of_the_callers_own_win(home):
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    environment |= {"DAGSTER_HOME": home} if home else {}
+    printing = "include Makefile\nsummary: ; @echo $$DAGSTER_HOME\n"
+    found = subprocess.run(
+        ["make", "-s", "-f", "-", "-o", ".venv/installed", "summary"],  # noqa: S607
+        input=printing,
+        env=environment,
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == (home or str(PROJECT_ROOT))

@@ -1,1 +1,1 @@
-"""Check factories: contract, references, conservation, volume, freshness."""
+"""Check factories: contract, completeness, references, conservation, volume, freshness."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from movies_assets.checks.base import Check, Rows, markdown, verdict
+from movies_assets.checks.base import Check, Rows, verdict
 from movies_assets.table import Table
 from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.writer import SHOWN_ROWS
@@ -57,18 +57,18 @@ def bands_check(table: Table) -> Check:
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
         compared = rows.fetch(_compared(table))
         odd = [figure for figure in compared if figure.pop("is_odd")]
-        advice = "Look whether the source or its reading changed; if the data is right, nothing is "
+        advice = "Check whether the source or its reading changed; if the data is right, nothing "
         found = verdict(
             {"figures outside of their band": len(odd)},
             metadata={"compared": len(compared)},
-            samples=lambda: {"odd figures": markdown(odd[:SHOWN_ROWS])},
+            samples=lambda: {"odd figures": odd[:SHOWN_ROWS]},
             severity=dg.AssetCheckSeverity.WARN,
-            advice=f"{advice}to be done.",
+            advice=f"{advice}needs to be done.",
         )
         if odd:
             more = f"; and {len(odd) - SHOWN_ROWS} more" if len(odd) > SHOWN_ROWS else ""
             named = "; ".join(_named(figure) for figure in odd[:SHOWN_ROWS]) + more
-            return found._replace(description=f"{named}. {advice}to be done.")
+            return found._replace(description=f"{named}. {advice}needs to be done.")
         return found
 
     return Check(

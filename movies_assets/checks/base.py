@@ -8,7 +8,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
-from movies_assets.contracts import WITHHELD
+from movies_assets.contracts import WITHHELD, Contract, sentence
 from movies_assets.partitions import keys_of
 from movies_assets.table import Table
 from movies_assets.warehouse import ledger
@@ -16,6 +16,12 @@ from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.writer import SHOWN_ROWS, stored_types
 
 SHOWN_CHARACTERS = 200
+# Of a check that stops a run, three rows end its log, each in a line.
+EXAMPLE_ROWS, LINE_CHARACTERS = 3, 160
+# Metadata of a red check: the lines that end the log.
+ENDING = "ending"
+BROKEN_RULES = "broken_rules"
+SINGULAR = {"are": "is", "do": "does", "have": "has", "match": "matches"}
 
 
 class Rows:
@@ -88,6 +94,10 @@ class Rows:
             for row in self.fetch(f"SELECT * FROM ({query}) LIMIT {SHOWN_ROWS}")
         ]
 
+    def has(self, name: str) -> bool:
+        """Say whether the warehouse has a table."""
+        return bool(stored_types(self._connection, name))
+
     def stored_types(self) -> dict[str, str]:
         """Return the columns and types of the table as it is stored."""
         return stored_types(self._connection, self.table.name)
@@ -142,6 +152,8 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
             for check in checks:
                 if check.name in selected:
                     found[check.name] = _result(check, rows, warehouse)
+                    if check.blocking and not _holds(found[check.name]):
+                        context.log.error("\n".join(_lines(found[check.name])))
                     yield found[check.name]
             sound = [
                 write
@@ -161,6 +173,23 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
                 ledger.strike_off(connection, sound)
 
     return run_checks
+
+
+def ending_of(evaluation: dg.AssetCheckEvaluation) -> list[str]:
+    """Return the lines that say why a check has stopped its run; none where it has not.
+
+    They name the check, what it found, up to three rows, and what to do.
+    """
+    is_stop = evaluation.blocking and evaluation.severity == dg.AssetCheckSeverity.ERROR
+    return [] if evaluation.passed or not is_stop else _lines(evaluation)
+
+
+def _lines(result: dg.AssetCheckResult | dg.AssetCheckEvaluation) -> list[str]:
+    metadata = result.metadata or {}
+    found: Any = metadata[ENDING].value if ENDING in metadata else [result.description]
+    table = ".".join(result.asset_key.path) if result.asset_key else ""
+    first, *rest = map(str, found)
+    return [f"{table} {result.check_name}: {first}", *(f"  {line}" for line in rest)]
 
 
 def _holds(result: dg.AssetCheckResult) -> bool:
@@ -183,33 +212,105 @@ def markdown(rows: Sequence[Mapping[Any, Any]]) -> dg.MetadataValue:
     return dg.MetadataValue.md(pd.DataFrame(rows).to_markdown(index=False) if rows else "none")
 
 
+def definitions(contract: type[Contract], broken: Mapping[str, int]) -> dg.MetadataValue:
+    """Show how the contract declares the rules that are broken."""
+    return markdown(
+        [
+            {"rule": sentence(rule.name), "definition": f"`{rule.definition}`"}
+            for rule in contract.rules()
+            if broken.get(rule.name)
+        ]
+    )
+
+
+def counted(number: int, things: str) -> str:
+    """Say how many: 1 and `rows lost` as '1 row lost', 36 and `rows lost` as '36 rows lost'.
+
+    Args:
+        number: how many.
+        things: words that begin with a plural; `that` may follow with a verb.
+    """
+    if number == 1:
+        noun, _, more = things.partition(" ")
+        things = f"{noun.removesuffix('s')} {more}".strip()
+        that, found, verb = things.partition(" that ")
+        word, _, more = verb.partition(" ")
+        things = f"{that}{found}{SINGULAR.get(word, word)} {more}".strip() if found else things
+    return f"{number:,} {things}"
+
+
+def told(rule: str, count: int) -> str:
+    """Say that rows break a rule, or that there are some of what the rule counts."""
+    return of_rows(rule, count) if ": " in rule else counted(count, rule)
+
+
+def of_rows(rule: str, count: int) -> str:
+    """Say how many rows break a rule: '2 rows: show_id is missing'."""
+    return f"{counted(count, 'rows')}: {sentence(rule)}"
+
+
 def verdict(
     broken: Mapping[str, int],
     *,
-    samples: Callable[[], Mapping[str, dg.MetadataValue]] = dict,
+    samples: Callable[[], Mapping[str, dg.MetadataValue | Sequence[Mapping[str, Any]]]] = dict,
     metadata: Mapping[str, Any] | None = None,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
     advice: str,
+    say: Callable[[str, int], str] = told,
 ) -> dg.AssetCheckResult:
     """Turn counts of broken rules into a result; a green one shows zeros, a red one rows.
 
     Args:
         broken: every rule and how many rows break it.
-        samples: called where something is broken; what to show then.
+        samples: called where something is broken; rows to show then.
         metadata: shown in any case.
         severity: what a red result means for the run.
         advice: what to do about a red result.
+        say: turns a rule and its count into a sentence.
     """
     red = {rule: count for rule, count in broken.items() if count}
-    summary = "; ".join(f"{rule}: {count}" for rule, count in red.items())
+    shown = dict(samples()) if red else {}
+    sentences = [say(rule, count) for rule, count in [*red.items()][:SHOWN_ROWS]]
+    if len(red) > SHOWN_ROWS:
+        sentences.append(f"and {len(red) - SHOWN_ROWS} more")
+    tables = [rows for rows in shown.values() if not isinstance(rows, dg.MetadataValue)]
+    finding = "; ".join(sentences)
     return dg.AssetCheckResult(
         passed=not red,
         severity=severity,
-        description=f"{summary}. {advice}" if red else "holds",
+        description=f"{finding}. {advice}" if red else "holds",
         metadata={
-            **(metadata or {}),
             "broken": sum(red.values()),
+            **(metadata or {}),
             "rules": dg.MetadataValue.json(dict(broken)),
-            **(samples() if red else {}),
+            **{
+                name: rows if isinstance(rows, dg.MetadataValue) else markdown(rows)
+                for name, rows in shown.items()
+            },
+            **(_ending(_first(sentences), next(filter(None, tables), []), advice) if red else {}),
         },
     )
+
+
+def _first(sentences: Sequence[str]) -> str:
+    """Join the first sentences, as many as an ending shows."""
+    more = len(sentences) - EXAMPLE_ROWS
+    shown = [*sentences[:EXAMPLE_ROWS], *([f"and {more} more"] if more > 0 else [])]
+    return "; ".join(shown)
+
+
+def _ending(
+    finding: str, rows: Sequence[Mapping[str, Any]], advice: str
+) -> dict[str, dg.MetadataValue]:
+    """Return how a run that the check stops ends: what was found, three rows, what to do."""
+    lines = [_in_one_line(row) for row in rows[:EXAMPLE_ROWS]]
+    return {ENDING: dg.MetadataValue.json([finding, *lines, advice])}
+
+
+def _in_one_line(row: Mapping[str, Any]) -> str:
+    """Show a row in a line: its broken rules first, and the columns that they name."""
+    rules = str(row.get(BROKEN_RULES, ""))
+    named = {rule.partition(":")[0] for rule in rules.split("; ")} | {BROKEN_RULES}
+    ordered = sorted(row.items(), key=lambda item: item[0] not in named)
+    text = " ".join(", ".join(f"{name}={value}" for name, value in ordered).split())
+    return text if len(text) <= LINE_CHARACTERS else f"{text[: LINE_CHARACTERS - 3]}..."

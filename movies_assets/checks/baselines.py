@@ -42,6 +42,7 @@ def beats(
                 for baseline in baselines
             },
             metadata={"figures": markdown(found)},
+            say=lambda rule, _: rule,
             severity=dg.AssetCheckSeverity.WARN,
             advice="Look at the figures: recommendations that are no better than the same titles "
             "for everybody are not worth computing. Where few users are evaluated, wait for more "

@@ -1,13 +1,19 @@
 """Is every row that was read accounted for: kept, quarantined, or a counted duplicate."""
 
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import dagster as dg
 
-from movies_assets.checks.base import Check, Rows, markdown, verdict
+from movies_assets.assets.silver.parsing import NULL, ORIGIN
+from movies_assets.checks.base import Check, Rows, definitions, of_rows, verdict
+from movies_assets.contracts import REQUIRED
 from movies_assets.table import Refinement, Table
 from movies_assets.warehouse.writer import Window, compile_sql, read_of
+
+# Of a value as received, as much as tells what it is.
+EXAMPLE_CHARACTERS = 40
 
 
 def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
@@ -25,7 +31,7 @@ def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
                 "rows_quarantined": counts.get("quarantined", 0),
                 "rows_duplicate": counts.get("duplicate", 0),
             },
-            samples=lambda: {"lost rows": markdown(rows.sample(lost))},
+            samples=lambda: {"lost rows": rows.sample(lost)},
             advice=f"The function of {table.name} drops or doubles rows; every row of "
             f"{source.name} must come out of it once.",
         )
@@ -46,17 +52,36 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
         rows_read = rows.count(_read(rows, source))
         refused = _quarantined(rows)
-        by_rule = f"SELECT broken_rules, count(*) AS n FROM ({refused}) GROUP BY ALL ORDER BY ALL"
-        broken = {row["broken_rules"]: row["n"] for row in rows.fetch(by_rule)}
-        share = sum(broken.values()) / rows_read if rows_read else 0.0
+        by_rule = rows.fetch(_by_rule(refused))
+        broken = {row["rule"]: row["n"] for row in by_rule}
+        received = {row["rule"]: _received(source, row["rule"], row["raw"]) for row in by_rule}
+        rows_refused = rows.count(refused)
+        share = rows_refused / rows_read if rows_read else 0.0
         too_many = share > refines.allowed_share
+        # What is as received may hold personal data wherever the table has a personal column.
+        is_personal = bool(table.contract.personal() | source.contract.personal())
+
+        def say(rule: str, count: int) -> str:
+            example = None if is_personal else received[rule]
+            return of_rows(rule, count) + (f", such as {example}" if example else "")
+
         return verdict(
             broken,
-            metadata={"rows_read": rows_read, "share": share, "allowed": refines.allowed_share},
-            samples=lambda: {"quarantined rows": markdown(rows.sample(refused))},
+            metadata={
+                "rows_read": rows_read,
+                # A row may break several rules.
+                "broken": rows_refused,
+                "share": share,
+                "allowed": refines.allowed_share,
+            },
+            samples=lambda: {
+                "quarantined rows": rows.sample(refused),
+                "definitions": definitions(table.contract, broken),
+            },
             severity=dg.AssetCheckSeverity.ERROR if too_many else dg.AssetCheckSeverity.WARN,
-            advice=f"The rows are kept in {table.quarantine}. Mend the source or the rule, then "
+            advice=f"The rows are kept in {table.quarantine}. Fix the source or the rule, then "
             "materialize these partitions again: rows that pass leave quarantine.",
+            say=say,
         )
 
     return Check(
@@ -82,6 +107,46 @@ def _read(rows: Rows, source: Table) -> str:
 def _quarantined(rows: Rows) -> str:
     condition = "true" if rows.is_all else rows.within("partition_key")
     return f"SELECT * FROM {rows.table.quarantine} WHERE {condition}"
+
+
+def _by_rule(refused: str) -> str:
+    """List the broken rules, each with its number of rows and one of them as it was received."""
+    return f"""
+        SELECT rule, count(*) AS n, min_by(raw, row_id) AS raw
+        FROM (SELECT row_id, raw, unnest(string_split(broken_rules, '; ')) AS rule FROM ({refused}))
+        GROUP BY rule ORDER BY n DESC, rule"""
+
+
+def _received(source: Table, rule: str, raw: str | None) -> str | None:
+    """Return the value that broke a rule, from a row as `parsing.accounted` lays it out, or JSON.
+
+    Args:
+        source: the bronze table that the row came from.
+        rule: the name of the rule.
+        raw: the row as received.
+    """
+    name, colon, wrong = rule.partition(": ")
+    if not raw or not colon or wrong == REQUIRED:
+        return None
+    fields = [known for known in source.contract.types() if known[0] != "_" and known not in ORIGIN]
+    values = raw.split("\t")
+    value: object = None
+    if name in fields and len(values) >= len(fields):
+        value = values[fields.index(name)]
+        if value == NULL:  # what did not fit its type
+            value = _field_of(values[-1], name)
+    elif len(values) == 1:
+        value = _field_of(raw, name)
+    text = "" if value is None else " ".join(str(value).split())
+    return text if len(text) <= EXAMPLE_CHARACTERS else f"{text[:EXAMPLE_CHARACTERS]}..."
+
+
+def _field_of(payload: str, name: str) -> object:
+    try:
+        found = json.loads(payload)
+    except ValueError:
+        return None
+    return found.get(name) if isinstance(found, dict) else None
 
 
 def _totals(

@@ -4,7 +4,7 @@ from functools import cache
 
 import dagster as dg
 
-from movies_assets.checks.base import Check, Rows, markdown, verdict
+from movies_assets.checks.base import Check, Rows, definitions, verdict
 from movies_assets.contracts import Contract, duckdb_type
 from movies_assets.table import Table
 from movies_assets.warehouse.writer import broken_rules, compile_sql, same_type
@@ -13,7 +13,7 @@ from movies_assets.warehouse.writer import broken_rules, compile_sql, same_type
 RUN = "run"
 
 ADVICE = (
-    "Nothing below this table was updated. Look at the sample rows, mend the source or the rule, "
+    "Nothing below this table was updated. Look at the sample rows, fix the source or the rule, "
     "and materialize these partitions again."
 )
 
@@ -33,7 +33,10 @@ def _evaluate(rows: Rows) -> dg.AssetCheckResult:
     if structure := _structure(rows):
         return verdict(
             dict.fromkeys((f"{s['column']}: structure" for s in structure), 1),
-            samples=lambda: {"expected and actual types": markdown(structure)},
+            samples=lambda: {"expected and actual types": structure},
+            say=lambda rule, _: (
+                f"column {rule.partition(':')[0]} is not as the contract declares it"
+            ),
             advice=ADVICE,
         )
     counts = rows.fetch(_of_run(rows, _count_broken_rules(rows.table.contract)))[0]
@@ -41,13 +44,14 @@ def _evaluate(rows: Rows) -> dg.AssetCheckResult:
     broken = {rule: int(count or 0) for rule, count in counts.items()}
     duplicates = _duplicate_keys(rows)
     if key := ", ".join(rows.table.contract.key()):  # lines as received promise none
-        broken[f"key ({key}): unique"] = rows.count(duplicates)
+        broken[f"key ({key}): not unique"] = rows.count(duplicates)
     return verdict(
         broken,
         metadata={"rows": read},
         samples=lambda: {
-            **({"duplicate keys": markdown(rows.sample(duplicates))} if key else {}),
-            "broken rows": markdown(rows.sample(_broken_rows(rows))),
+            "broken rows": rows.sample(_broken_rows(rows)),
+            **({"duplicate keys": rows.sample(duplicates)} if key else {}),
+            "definitions": definitions(rows.table.contract, broken),
         },
         advice=ADVICE,
     )

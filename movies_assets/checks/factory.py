@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from movies_assets.checks.base import warehouse_checks
+from movies_assets.checks.completeness import completeness_check
 from movies_assets.checks.conservation import conservation_check, quarantine_check
 from movies_assets.checks.contract import contract_check
 from movies_assets.checks.freshness import freshness_check
@@ -26,6 +27,8 @@ def checks_of(
         settings: where the partitions come from.
     """
     checks = [contract_check(table)]
+    if table.contract.expected():
+        checks.append(completeness_check(table, tables))
     if table.contract.references():
         checks.append(references_check(table, tables))
     if table.refines:

@@ -4,9 +4,11 @@ from datetime import date
 
 import dagster as dg
 
-from movies_assets.checks.base import Check, Rows, verdict
+from movies_assets.checks.base import Check, Rows, counted, verdict
 from movies_assets.settings import Settings
 from movies_assets.table import Table
+
+BEHIND = "days behind the newest partition"
 
 
 def freshness_check(table: Table, settings: Settings) -> Check:
@@ -21,15 +23,16 @@ def freshness_check(table: Table, settings: Settings) -> Check:
         newest = rows.fetch(f"SELECT max({column}) AS newest FROM {table.name}")[0]["newest"]
         behind = (due - newest).days if newest else None
         return verdict(
-            {"is behind": int(behind is None or behind > allowed)},
+            {BEHIND: max(behind or 0, 1) if behind is None or behind > allowed else 0},
             metadata={
                 "newest_row": str(newest),
                 "newest_partition": due.isoformat(),
                 "days_behind": -1 if behind is None else behind,
             },
             severity=dg.AssetCheckSeverity.WARN,
+            say=lambda rule, n: "the table is empty" if behind is None else counted(n, rule),
             advice=f"The newest row is of {newest}, the newest partition {due}. Backfill the days "
-            "between, and see that the daily schedule is switched on and its runs are green.",
+            "between, and check that the daily schedule is switched on and its runs are green.",
         )
 
     return Check(

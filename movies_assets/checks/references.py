@@ -4,8 +4,11 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from movies_assets.checks.base import Check, Rows, markdown, verdict
+from movies_assets.checks.base import Check, Rows, counted, verdict
 from movies_assets.table import Table
+
+# Between a column and the table that it refers to, in the name of the rule.
+ARROW = " -> "
 
 
 def references_check(table: Table, tables: Mapping[str, Table]) -> Check:
@@ -16,20 +19,19 @@ def references_check(table: Table, tables: Mapping[str, Table]) -> Check:
         tables: every table, by name, to find the referenced ones.
     """
     references = table.contract.references()
-    tolerated = {f"{column} -> {references[column]}" for column in table.contract.tolerated()}
+    tolerated = {f"{column}{ARROW}{references[column]}" for column in table.contract.tolerated()}
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
         orphans = {
-            f"{column} -> {target}": _orphans(rows, column, tables[target])
+            f"{column}{ARROW}{target}": _orphans(rows, column, tables[target])
             for column, target in references.items()
         }
         counts = {name: rows.count(query) for name, query in orphans.items()}
         stops = any(count for name, count in counts.items() if name not in tolerated)
         return verdict(
             counts,
-            samples=lambda: {
-                name: markdown(rows.sample(orphans[name])) for name, n in counts.items() if n
-            },
+            samples=lambda: {name: rows.sample(orphans[name]) for name, n in counts.items() if n},
+            say=lambda name, n: f"{counted(n, 'rows')}: {name.replace(ARROW, ' is not in ')}",
             severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
             advice="Materialize the named dimension for the same partitions, then this table."
             if stops

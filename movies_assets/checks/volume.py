@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from movies_assets.checks.base import Check, Rows, markdown, verdict
+from movies_assets.checks.base import Check, Rows, verdict
 from movies_assets.table import Table
 
 HISTORY_DAYS = 28
@@ -20,10 +20,10 @@ def volume_check(table: Table) -> Check:
         odd = _odd_days(rows, band)
         return verdict(
             {f"days outside of 1/{band:g} to {band:g} times the median": rows.count(odd)},
-            samples=lambda: {"odd days": markdown(rows.sample(odd))},
+            samples=lambda: {"odd days": rows.sample(odd)},
             severity=dg.AssetCheckSeverity.WARN,
-            advice="Look whether the source was down or its data changed; if the days are right, "
-            "nothing is to be done.",
+            advice="Check whether the source was down or its data changed; if the days are right, "
+            "nothing needs to be done.",
         )
 
     return Check(

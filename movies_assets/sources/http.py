@@ -37,6 +37,9 @@ Reader = Callable[[httpx.Response, Callable[[], None]], Awaitable[_T]]
 
 _logger = logging.getLogger(__name__)
 
+# Each retry is logged once, by `_Tries`; the library's own line names neither URL nor cause.
+stamina.instrumentation.set_on_retry_hooks(())
+
 _MASK = "***"
 _ASKED = "asked"  # the URL before redirects, which goes along with a request
 _MAX_REDIRECTS = 5

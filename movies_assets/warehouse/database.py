@@ -30,6 +30,8 @@ except ModuleNotFoundError:  # Windows, where an open file cannot be replaced an
 ALIAS, RENEWED = "warehouse", "renewed"
 # The first version of the file format that has zstd, readable by DuckDB 1.2 and later.
 STORAGE = "STORAGE_VERSION 'v1.2.0'"
+# Who holds the file is logged once; the library would log each of its tries.
+stamina.instrumentation.set_on_retry_hooks(())
 # A process that is killed within a write leaves a log; so many in a row are no accident.
 MOST_LOGS = 5
 ABANDONED_SECONDS = 86_400

@@ -441,7 +441,7 @@ def _sift(
         number_lines()
     key = ", ".join(table.contract.key())
     connection.execute(
-        f"UPDATE {STAGE} SET {UNPARSED} = 'key ({key}): unique' "
+        f"UPDATE {STAGE} SET {UNPARSED} = 'key ({key}): not unique' "
         f"WHERE rowid IN ({compile_sql(_repeated(table))})"
     )
     quarantined = _quarantine(connection, table, run_id, numbered=True)

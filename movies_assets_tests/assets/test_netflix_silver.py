@@ -449,8 +449,8 @@ class TestTitles:
             "show_id: required",
             "type: required; type_flag: required",
             "date_added: not a date",
-            "date_added: from 1997 to 366 days after the arrival",
-            "duration_minutes: greater_than_or_equal_to(1)",
+            "date_added: before 1997 or more than 366 days after arrival",
+            "duration_minutes: less than 1",
             "show_id: required; type: required; type_flag: required; 1 field, not 9",
         ]
         assert platform.sql(

@@ -65,7 +65,7 @@ class History:
     def odd(self) -> list[str]:
         """Return what is named as odd."""
         found = self.judge()
-        return [] if found.passed else str(found.description).split(". Look")[0].split("; ")
+        return [] if found.passed else str(found.description).split(". Check")[0].split("; ")
 
 
 @pytest.fixture

@@ -29,12 +29,12 @@ REFUSED = {
     "no id": (bad(id=...), ["movie_id: required"]),
     "id null": (bad(id=None), ["movie_id: required"]),
     "id text": (bad(id="seven"), ["id: not a number", "movie_id: required"]),
-    "id negative": (bad(id=-7), ["movie_id: greater_than_or_equal_to(1)"]),
+    "id negative": (bad(id=-7), ["movie_id: less than 1"]),
     "id with fraction": (bad(id=7.5), ["id: not a whole number", "movie_id: required"]),
     "no title": (bad(title=...), ["title: required"]),
     "title empty": (bad(title=""), ["title: required"]),
     "title blank": (bad(title=" \t "), ["title: required"]),
-    "title too long": (bad(title="x" * 501), ["title: str_length(1, 500)"]),
+    "title too long": (bad(title="x" * 501), ["title: not from 1 to 500 characters long"]),
     "no date": (no_date(), ["uploaded_at: required"]),
     "date text": (
         bad(date_uploaded_unix="yesterday"),
@@ -42,22 +42,22 @@ REFUSED = {
     ),
     "date in the far future": (
         bad(date_uploaded_unix=4_102_444_800, torrents=[]),
-        ["uploaded_date: is the UTC day of uploaded_at"],
+        ["uploaded_date: not the UTC day of uploaded_at"],
     ),
     "year text": (bad(year="nineteen"), ["year: not a number"]),
-    "year 4000": (bad(year=4000), ["year: at most 5 years after the upload"]),
-    "year 12": (bad(year=12), ["year: greater_than_or_equal_to(1870)"]),
-    "rating 11": (bad(rating=11), ["rating: less_than_or_equal_to(10)"]),
-    "rating negative": (bad(rating=-1), ["rating: greater_than_or_equal_to(0.1)"]),
+    "year 4000": (bad(year=4000), ["year: more than 5 years after the upload"]),
+    "year 12": (bad(year=12), ["year: less than 1870"]),
+    "rating 11": (bad(rating=11), ["rating: more than 10"]),
+    "rating negative": (bad(rating=-1), ["rating: less than 0.1"]),
     "rating a list": (bad(rating=[7.3]), ["rating: not a number"]),
-    "runtime of days": (bad(runtime=5000), ["runtime_minutes: less_than_or_equal_to(1440)"]),
+    "runtime of days": (bad(runtime=5000), ["runtime_minutes: more than 1440"]),
     "genres text": (bad(genres="Drama, Comedy"), ["genres: not a list"]),
     "genres an object": (bad(genres={"a": "Drama"}), ["genres: not a list"]),
-    "unknown language": (bad(language="klingon"), ["language_code: is an ISO 639-1 code"]),
-    "other IMDb code": (bad(imdb_code="nm42"), ["imdb_code: str_matches('^tt[0-9]{7,9}$')"]),
+    "unknown language": (bad(language="klingon"), ["language_code: not an ISO 639-1 code"]),
+    "other IMDb code": (bad(imdb_code="nm42"), ["imdb_code: not an IMDb id"]),
     "100 kB of description": (
         bad(description_full="x" * 100_000),
-        ["description_full: str_length(None, 20000)"],
+        ["description_full: more than 20000 characters long"],
     ),
     "10 MB of description": (
         bad(description_full="x" * 10_000_000),
@@ -72,7 +72,7 @@ REFUSED = {
     "infinity": (bad(year=float("inf")), ["year: not a number"]),
     "several at once": (
         bad(rating=11, year="x"),
-        ["rating: less_than_or_equal_to(10)", "year: not a number"],
+        ["rating: more than 10", "year: not a number"],
     ),
 }
 KEPT = {
@@ -202,7 +202,7 @@ def test_a_larger_share_blocks_gold_and_says_why(platform, yts):
     assert not result.success
     blocked = evaluation(result, "quarantine")
     assert blocked.severity == dg.AssetCheckSeverity.ERROR
-    assert "rating: less_than_or_equal_to(10): 1" in str(blocked.description)
+    assert "1 row: rating more than 10, such as 11. " in str(blocked.description)
     assert "quarantine.yts_movies" in str(blocked.description)
     assert platform.sql("SELECT count(*) FROM gold.dim_movie") == [(19,)], "as it was"
     assert json.loads(next(iter(quarantine(platform))))["id"] == BAD

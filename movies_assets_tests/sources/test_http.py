@@ -51,6 +51,23 @@ def test_a_passing_failure_is_tried_again(catalogue, status):
     assert len(catalogue.requests) == 3
 
 
+def test_each_retry_is_logged_once(catalogue, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    catalogue.fault = first(Response("busy", 503), times=2)
+    lines: list[str] = []
+
+    async def main() -> None:
+        async with HttpClient(catalogue.url, FAST, log=lines.append) as client:
+            await client.get_json("list_movies.json", {"limit": 1, "page": 1})
+
+    asyncio.run(main())
+    assert len(lines) == 2
+    assert all("answered HTTP 503" in line and line.endswith("Trying again.") for line in lines)
+    said = "".join(capfd.readouterr()) + caplog.text
+    assert "retry_scheduled" not in said
+    assert "stamina" not in said
+
+
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_is_waited_for_even_past_the_longest_wait(catalogue, form):
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)

@@ -283,7 +283,7 @@ class TestQuarantine:
             (
                 MONDAY,
                 "0 Bob",
-                "visit_id: greater_than_or_equal_to(1); guest: isin(['Ada', 'Eve'])",
+                "visit_id: less than 1; guest: none of Ada, Eve",
                 '{"id": 0}',
                 RUN,
             )

@@ -86,7 +86,7 @@ class DimDate(Contract):
     year: int = column("Year.", nullable=True)
     is_weekend: bool = column("Saturday or Sunday.", nullable=True)
 
-    @pa.dataframe_check(name="date_key: of every day but -1 everything is known")
+    @pa.dataframe_check(name="date_key: other than -1, of a day not all of which is known")
     @classmethod
     def _known_day(cls, data: IbisData) -> ir.BooleanColumn:
         rows = data.table

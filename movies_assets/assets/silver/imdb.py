@@ -19,6 +19,7 @@ from movies_assets.table import Refinement, table
 
 # No two ids have the same digits: longer ones do not begin with 0.
 TITLE = r"^tt([0-9]{7}|[1-9][0-9]{7,8})$"
+NO_ID = "not an IMDb id"
 PERSON = r"^nm([0-9]{7}|[1-9][0-9]{7,8})$"
 TITLE_TYPES = [
     "movie", "short", "tvEpisode", "tvMiniSeries", "tvMovie", "tvPilot", "tvSeries", "tvShort",
@@ -81,15 +82,18 @@ def has_come(year: ir.IntegerColumn, rows: ir.Table) -> ir.BooleanValue:
 class SilverImdbRatings(Contract):
     """One row a title and run date: how it was rated then."""
 
-    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    tconst: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
     run_date: dt.Date = column("Run date of the ratings: the partition.", key=True)
     rating: float = column(
         "Weighted average of the ratings, 1 to 10; NULL where the file says 0 or nothing.",
         nullable=True,
         ge=1,
         le=10,
+        expected=True,
     )
-    votes: int = column("Number of votes.", ge=0, le=MOST_VOTES)
+    votes: int = column("Number of votes.", ge=0, le=MOST_VOTES, expected=True)
 
 
 @of_run_date(
@@ -114,14 +118,21 @@ def imdb_ratings(bronze_imdb_title_ratings: ir.Table) -> ir.Table:
 class SilverImdbTitles(Contract):
     """One row a title of the newest dump, with its newest rating."""
 
-    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
-    title_type: str = column(
-        "Type of the title, as IMDb calls it.", isin=TITLE_TYPES, compression="dictionary"
+    tconst: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
     )
-    primary_title: str = column("Title in use.", compression="fsst")
+    title_type: str = column(
+        "Type of the title, as IMDb calls it.",
+        isin=TITLE_TYPES,
+        compression="dictionary",
+        expected=True,
+    )
+    primary_title: str = column("Title in use.", compression="fsst", expected=True)
     original_title: str = column("Title in its language.", nullable=True, compression="fsst")
     is_adult: bool = column("Whether it is for adults.", nullable=True)
-    start_year: int = column("Year of release, of a series its first.", nullable=True, ge=1850)
+    start_year: int = column(
+        "Year of release, of a series its first.", nullable=True, ge=1850, expected=True
+    )
     end_year: int = column("Last year of a series.", nullable=True, ge=1850)
     decade: int = column("First year of the decade of release.", nullable=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True, ge=1)
@@ -132,18 +143,18 @@ class SilverImdbTitles(Contract):
     votes: int = column("Number of votes.", nullable=True)
     run_date: dt.Date = column("Run date of the dump.")
 
-    @pa.dataframe_check(name="end_year: is not before start_year")
+    @pa.dataframe_check(name="end_year: before start_year")
     @classmethod
     def _ends_after_start(cls, data: IbisData) -> ir.BooleanColumn:
         start, end = data.table.start_year, data.table.end_year
         return start.isnull() | end.isnull() | (end >= start)
 
-    @pa.dataframe_check(name=f"start_year: at most {YEARS_AHEAD} years after the dump")
+    @pa.dataframe_check(name=f"start_year: more than {YEARS_AHEAD} years after the dump")
     @classmethod
     def _start_has_come(cls, data: IbisData) -> ir.BooleanValue:
         return has_come(data.table.start_year, data.table)
 
-    @pa.dataframe_check(name=f"end_year: at most {YEARS_AHEAD} years after the dump")
+    @pa.dataframe_check(name=f"end_year: more than {YEARS_AHEAD} years after the dump")
     @classmethod
     def _end_has_come(cls, data: IbisData) -> ir.BooleanValue:
         return has_come(data.table.end_year, data.table)
@@ -179,15 +190,19 @@ def imdb_titles(bronze_imdb_title_basics: ir.Table, silver_imdb_ratings: ir.Tabl
 class SilverImdbEpisodes(Contract):
     """One row an episode of the newest dump: its series, and its place there."""
 
-    tconst: str = column("IMDb id of the episode.", key=True, str_matches=TITLE, compression="fsst")
-    series_tconst: str = column("IMDb id of the series.", str_matches=TITLE, compression="fsst")
+    tconst: str = column(
+        "IMDb id of the episode.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
+    series_tconst: str = column(
+        "IMDb id of the series.", expected=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
     season_number: int = column("Season; sometimes a year.", nullable=True, ge=0)
     episode_number: int = column(
         "Number within the season; 0 exists.", nullable=True, ge=0, le=LAST_EPISODE
     )
     run_date: dt.Date = column("Run date of the dump.")
 
-    @pa.dataframe_check(name="series_tconst: is not the episode itself")
+    @pa.dataframe_check(name="series_tconst: the episode itself")
     @classmethod
     def _has_a_parent(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.series_tconst != data.table.tconst
@@ -213,22 +228,24 @@ def imdb_episodes(bronze_imdb_title_episode: ir.Table) -> ir.Table:
 class SilverImdbPeople(Contract):
     """One row a person of the newest dump."""
 
-    nconst: str = column("IMDb id of the person.", key=True, str_matches=PERSON, compression="fsst")
-    primary_name: str = column("Name.", compression="fsst")
+    nconst: str = column(
+        "IMDb id of the person.", key=True, str_matches=PERSON, fault=NO_ID, compression="fsst"
+    )
+    primary_name: str = column("Name.", compression="fsst", expected=True)
     birth_year: int = column("Year of birth.", nullable=True)
     death_year: int = column("Year of death.", nullable=True)
     primary_profession: StringList = column("Up to three professions.", nullable=True)
     known_for_titles: StringList = column("IMDb ids of titles.", nullable=True)
     run_date: dt.Date = column("Run date of the dump.")
 
-    @pa.dataframe_check(name="birth_year: is not after the dump")
+    @pa.dataframe_check(name="birth_year: after the dump")
     @classmethod
     def _is_born(cls, data: IbisData) -> ir.BooleanValue:
         return data.table.birth_year.isnull() | (
             data.table.birth_year <= data.table.run_date.year()
         )
 
-    @pa.dataframe_check(name="death_year: is not after the dump")
+    @pa.dataframe_check(name="death_year: after the dump")
     @classmethod
     def _is_dead(cls, data: IbisData) -> ir.BooleanValue:
         return data.table.death_year.isnull() | (
@@ -258,9 +275,13 @@ def imdb_people(bronze_imdb_name_basics: ir.Table) -> ir.Table:
 class SilverImdbCredits(Contract):
     """One row a credit of the newest dump: a person's part in a title."""
 
-    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    tconst: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
     ordering: int = column("Rank among the credits of the title, from 1.", key=True, ge=1)
-    nconst: str = column("IMDb id of the person.", str_matches=PERSON, compression="fsst")
+    nconst: str = column(
+        "IMDb id of the person.", str_matches=PERSON, fault=NO_ID, compression="fsst"
+    )
     category: str = column("Kind of the part, such as actress.", compression="dictionary")
     job: str = column("The job, where the kind does not say it.", nullable=True)
     characters: str = column(
@@ -285,7 +306,9 @@ def imdb_credits(bronze_imdb_title_principals: ir.Table) -> ir.Table:
 class SilverImdbCrew(Contract):
     """One row a title of the newest dump: who directed and wrote it."""
 
-    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    tconst: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
     directors: StringList = column("IMDb ids of its directors.", nullable=True)
     writers: StringList = column("IMDb ids of its writers.", nullable=True)
     run_date: dt.Date = column("Run date of the dump.")
@@ -310,7 +333,9 @@ def imdb_crew(bronze_imdb_title_crew: ir.Table) -> ir.Table:
 class SilverImdbAkas(Contract):
     """One row a name of a title in the newest dump."""
 
-    tconst: str = column("IMDb id of the title.", key=True, str_matches=TITLE, compression="fsst")
+    tconst: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
+    )
     ordering: int = column("Number among the names of the title, from 1.", key=True, ge=1)
     title: str = column("The name.", compression="fsst")
     region: str = column("Region, mostly ISO 3166.", nullable=True, compression="dictionary")

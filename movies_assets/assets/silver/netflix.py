@@ -148,13 +148,15 @@ class SilverNetflixTitles(Contract):
     arrived_date: dt.Date = column("Day on which this state of it arrived.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
-    @pa.dataframe_check(name=f"date_added: from {FOUNDED} to {DAYS_AHEAD} days after the arrival")
+    @pa.dataframe_check(
+        name=f"date_added: before {FOUNDED} or more than {DAYS_AHEAD} days after arrival"
+    )
     @classmethod
     def _added_in_time(cls, data: IbisData) -> ir.BooleanColumn:
         added, arrived = data.table.date_added, data.table.arrived_date
         return (added.year() >= FOUNDED) & (added <= arrived + ibis.interval(days=DAYS_AHEAD))
 
-    @pa.dataframe_check(name=f"release_year: at most {YEARS_AHEAD} years after the arrival")
+    @pa.dataframe_check(name=f"release_year: more than {YEARS_AHEAD} years after arrival")
     @classmethod
     def _year_has_come(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.release_year <= data.table.arrived_date.year() + YEARS_AHEAD

@@ -5,7 +5,7 @@ import ibis.expr.types as ir
 import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
-from movies_assets.assets.silver.imdb import TITLE
+from movies_assets.assets.silver.imdb import NO_ID, TITLE
 from movies_assets.assets.silver.parsing import clean, integer, json_text, json_valid, unparsed
 from movies_assets.contracts import Contract, Instant, column
 from movies_assets.partitions import omdb_years
@@ -27,18 +27,26 @@ class SilverOmdbReleases(Contract):
     that does not say it is in quarantine.
     """
 
-    imdb_id: str = column("IMDb id of the title.", key=True, str_matches=TITLE)
-    movie_title: str = column("Title.", str_length={"min_value": 1, "max_value": 500})
-    release_year: int = column("Year of release, of a series its first.", ge=FIRST_YEAR)
+    imdb_id: str = column(
+        "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, expected=True
+    )
+    movie_title: str = column(
+        "Title.", str_length={"min_value": 1, "max_value": 500}, expected=True
+    )
+    release_year: int = column(
+        "Year of release, of a series its first.", ge=FIRST_YEAR, expected=True
+    )
     end_year: int = column("Last year of a series; NULL while it goes on.", nullable=True)
-    media_type: str = column("Type of the title.", isin=MEDIA_TYPES, compression="dictionary")
+    media_type: str = column(
+        "Type of the title.", isin=MEDIA_TYPES, compression="dictionary", expected=True
+    )
     poster_url: str = column("URL of the poster.", nullable=True)
     search_term: str = column("Words by which it was found.", compression="dictionary")
     ingested_at: Instant = column("When it was found (UTC).")
     searched_year: int = column("Year for which it was found: the partition.")
     result_id: str = column("The bronze row that this row was read from.")
 
-    @pa.dataframe_check(name="end_year: is not before release_year")
+    @pa.dataframe_check(name="end_year: before release_year")
     @classmethod
     def _ends_after_release(cls, data: IbisData) -> ir.BooleanColumn:
         end = data.table.end_year

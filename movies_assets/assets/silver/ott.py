@@ -215,7 +215,9 @@ class SilverOttTitles(Contract):
     arrived_date: dt.Date = column("Day on which this state of it arrived.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
-    @pa.dataframe_check(name=f"premiere: from {FIRST_YEAR} to {YEARS_AHEAD} years after arrival")
+    @pa.dataframe_check(
+        name=f"premiere: before {FIRST_YEAR} or more than {YEARS_AHEAD} years after arrival"
+    )
     @classmethod
     def _premieres_in_time(cls, data: IbisData) -> ir.BooleanColumn:
         premiere, arrived = data.table.premiere, data.table.arrived_date
@@ -381,7 +383,7 @@ class SilverOttViews(Contract):
     def _user_is_known(cls, data: IbisData) -> ir.BooleanColumn:
         return is_an_id(data.table.user_id)
 
-    @pa.dataframe_check(name=f"watched_at: at most {DAYS_AHEAD} day after the arrival")
+    @pa.dataframe_check(name=f"watched_at: more than {DAYS_AHEAD} day after arrival")
     @classmethod
     def _watched_before_arrival(cls, data: IbisData) -> ir.BooleanColumn:
         latest = data.table.arrived_date + ibis.interval(days=DAYS_AHEAD)
@@ -448,7 +450,13 @@ class SilverOttUsers(Contract):
         personal=True,
         str_length={"max_value": LONGEST_PERSON},
     )
-    email: str = column("E-mail address.", nullable=True, str_matches=EMAIL, personal=True)
+    email: str = column(
+        "E-mail address.",
+        nullable=True,
+        str_matches=EMAIL,
+        fault="not an e-mail address",
+        personal=True,
+    )
     signup_date: dt.Date = column("Day of the registration.", nullable=True)
     preferred_genres: StringList = column(
         "Genres liked best, in the alphabet's order; none where none is said."
@@ -473,7 +481,7 @@ class SilverOttUsers(Contract):
         genres = data.table.preferred_genres
         return genres.isnull() | (genres.join("|").length() <= LONGEST_LIST)
 
-    @pa.dataframe_check(name="signup_date: from 1990 to the day on which the service said so")
+    @pa.dataframe_check(name=f"signup_date: before {FIRST_SIGNUP} or after arrival")
     @classmethod
     def _signed_up_before(cls, data: IbisData) -> ir.BooleanColumn:
         day_of, arrived = data.table.signup_date, data.table.arrived_date

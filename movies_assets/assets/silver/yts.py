@@ -54,15 +54,21 @@ PARSED = dt.Struct(
 class SilverYtsMovies(Contract):
     """One row a movie, at its latest upload; what the API calls 0 or '' is NULL here."""
 
-    movie_id: int = column("YTS id.", key=True, ge=1)
-    imdb_code: str = column("IMDb id, tt and digits.", nullable=True, str_matches=r"^tt[0-9]{7,9}$")
+    movie_id: int = column("YTS id.", key=True, ge=1, expected=True)
+    imdb_code: str = column(
+        "IMDb id, tt and digits.",
+        nullable=True,
+        str_matches=r"^tt[0-9]{7,9}$",
+        fault="not an IMDb id",
+        expected=True,
+    )
     slug: str = column("Name of the movie in URLs.", nullable=True)
     url: str = column("The movie's page.", nullable=True)
-    title: str = column("Title.", str_length={"min_value": 1, "max_value": 500})
+    title: str = column("Title.", str_length={"min_value": 1, "max_value": 500}, expected=True)
     title_english: str = column("English title.", nullable=True)
     title_long: str = column("Title (year).", nullable=True)
-    year: int = column("Year of release.", nullable=True, ge=1870)
-    rating: float = column("IMDb rating, 0.1 to 10.", nullable=True, ge=0.1, le=10)
+    year: int = column("Year of release.", nullable=True, ge=1870, expected=True)
+    rating: float = column("IMDb rating, 0.1 to 10.", nullable=True, ge=0.1, le=10, expected=True)
     mpa_rating: str = column("MPA rating such as PG-13; mostly unknown.", nullable=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True, ge=1, le=1440)
     language_code: str = column("Spoken language, ISO 639-1.", nullable=True)
@@ -87,17 +93,17 @@ class SilverYtsMovies(Contract):
     yt_trailer_code: str = column("YouTube id of the trailer.", nullable=True)
     content_hash: str = column("The bronze row that this row was read from.")
 
-    @pa.dataframe_check(name="language_code: is an ISO 639-1 code")
+    @pa.dataframe_check(name="language_code: not an ISO 639-1 code")
     @classmethod
     def _known_language(cls, data: IbisData) -> ir.BooleanColumn:
         return is_code(data.table.language_code)
 
-    @pa.dataframe_check(name=f"year: at most {YEARS_AHEAD} years after the upload")
+    @pa.dataframe_check(name=f"year: more than {YEARS_AHEAD} years after the upload")
     @classmethod
     def _year_has_come(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.year <= data.table.uploaded_date.year() + YEARS_AHEAD
 
-    @pa.dataframe_check(name="uploaded_date: is the UTC day of uploaded_at")
+    @pa.dataframe_check(name="uploaded_date: not the UTC day of uploaded_at")
     @classmethod
     def _day_of_upload(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.uploaded_date == data.table.uploaded_at.cast("date")

@@ -1,0 +1,134 @@
+"""A run that is told to end does so within 10 s, and Dagster knows that it is over."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from movies_assets.settings import PROJECT_ROOT
+
+LIMIT_SECONDS = 10
+# On a busy machine a run needs long to begin.
+PATIENCE_SECONDS = 120
+RANGE = {
+    "dagster/asset_partition_range_start": "2025-06-01",
+    "dagster/asset_partition_range_end": "2025-10-31",
+}
+DAGSTER = [sys.executable, "-W", "ignore", "-m", "dagster", "job", "execute"]
+EXECUTE = [*DAGSTER, "-m", "movies_assets.definitions"]
+OF_RANGE = [*EXECUTE, "-j", "yts_daily", "--tags", json.dumps(RANGE)]
+OURS = [sys.executable, "-W", "ignore", "-m", "movies_assets", "run", "--job", "yts_daily"]
+
+
+def limit() -> float:
+    """Return the seconds in which a run is to end; where processes wait for a core, more."""
+    return LIMIT_SECONDS * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+class Home:
+    """A Dagster home of its own, and processes that run jobs in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "log"
+        (folder / "home").mkdir()
+        shutil.copy(PROJECT_ROOT / "dagster.yaml", folder / "home")
+        self.environment = {
+            **os.environ,
+            "DAGSTER_HOME": str(folder / "home"),
+            "MOVIES_DATA_DIR": str(folder / "data"),
+            "PYTHONPATH": str(PROJECT_ROOT),
+        }
+
+    def runs(self) -> Sequence[dg.DagsterRun]:
+        with dg.DagsterInstance.from_config(str(self.folder / "home")) as instance:
+            return instance.get_runs()
+
+    def run(self, command: Sequence[str]) -> int:
+        """Run a command to its end; return its exit code."""
+        with self.log.open("w") as log:
+            return subprocess.run(  # noqa: S603 (our own command)
+                command, stdout=log, stderr=log, env=self.environment, check=False
+            ).returncode
+
+    def end(self, command: Sequence[str], number: int, when: Callable[[], object]) -> float:
+        """Send a signal to a command when something has come about; return how long it took."""
+        with (
+            self.log.open("w") as log,
+            subprocess.Popen(  # noqa: S603 (our own command)
+                command, stdout=log, stderr=log, env=self.environment, cwd=self.folder
+            ) as process,
+        ):
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not when():
+                assert process.poll() is None, self.log.read_text()
+                assert time.monotonic() < deadline, self.log.read_text()
+                time.sleep(0.2)
+            process.send_signal(number)
+            started = time.monotonic()
+            code = process.wait(PATIENCE_SECONDS)
+        assert code != 0
+        return time.monotonic() - started
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def is_over(home: Home) -> bool:
+    return [run.status for run in home.runs()] == [dg.DagsterRunStatus.FAILURE]
+
+
+@pytest.mark.slow
+def test_a_range_that_is_told_to_end_while_it_is_planned_ends_in_time(home):
+    assert home.end(OF_RANGE, signal.SIGTERM, home.runs) < limit()
+    assert is_over(home)
+    assert "the run is marked as failed" in home.log.read_text()
+
+
+@pytest.mark.slow
+def test_a_range_that_is_told_to_end_while_it_runs_ends_in_time(home):
+    month = {**RANGE, "dagster/asset_partition_range_start": "2025-10-01"}
+    command = [*EXECUTE, "-j", "yts_daily", "--tags", json.dumps(month)]
+    runs = home.end(command, signal.SIGTERM, lambda: "STEP_OUTPUT" in home.log.read_text())
+    assert runs < limit()
+    assert is_over(home)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_our_command_passes_signals_on_and_marks_the_run(home, number):
+    command = [*OURS, "30", "--", *EXECUTE]
+    assert home.end(command, number, home.runs) < limit()
+    assert is_over(home)
+
+
+@pytest.mark.slow
+def test_a_run_whose_process_was_killed_is_marked_by_our_command(home):
+    """As the kernel kills the largest process where memory is short."""
+    killer = home.folder / "killed.py"
+    killer.write_text(
+        "import os, signal, subprocess, sys, time\n"
+        f"sys.path.insert(0, {str(PROJECT_ROOT)!r})\n"
+        "import dagster as dg\n"
+        "child = subprocess.Popen(sys.argv[1:])\n"
+        "instance = dg.DagsterInstance.get()\n"
+        "while not instance.get_runs(): time.sleep(0.2)\n"
+        "child.kill()\n"
+        "child.wait()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    command = [*OURS, "30", "--", sys.executable, "-W", "ignore", str(killer), *EXECUTE]
+    code = home.run(command)
+    assert code == 128 + signal.SIGKILL
+    assert is_over(home)
+    assert "The process ended before its run, which is marked as failed." in home.log.read_text()

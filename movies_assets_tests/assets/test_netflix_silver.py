@@ -353,7 +353,7 @@ class TestTitles:
             "date_added: not a date",
             "date_added: from 1997 to 366 days after the arrival",
             "duration_minutes: greater_than_or_equal_to(0)",
-            "show_id: required; type: required; type_flag: required; 1 field, not 9",
+            "1 field, not 9; show_id: required; type: required; type_flag: required",
         ]
         assert platform.sql(
             "SELECT raw FROM quarantine.netflix_titles WHERE broken_rules LIKE '%1 field%'"

@@ -215,7 +215,10 @@ def _title(number: int, day: date, seed: int, *, initial: int) -> Row:
         "duration_seasons": "" if is_movie else str(draws.pick(_SEASONS)),
         "type": "Movie" if is_movie else "TV Show",
         "title": title,
-        "date_added": f"{added.month}/{added.day}/{added.year}",
+        # A small file in the first days of a month would not show which number is the month.
+        "date_added": (
+            f"{added.month}/{added.day}/{added.year}" if number < initial else _in_words(added)
+        ),
         "release_year": str(added.year - int(60 * (draws.below(4096) / 4096) ** 4)),
         "rating": draws.pick(_RATINGS),
         "description": draw_story(draws),
@@ -224,9 +227,15 @@ def _title(number: int, day: date, seed: int, *, initial: int) -> Row:
     }
 
 
-def _in_words(row: Row) -> str:
-    month, day, year = row["date_added"].split("/")
-    return f"{words.MONTHS[int(month) - 1]} {day}, {year}"
+def _in_words(day: date) -> str:
+    return f"{words.MONTHS[day.month - 1]} {day.day}, {day.year}"
+
+
+def _with_words(row: Row) -> str:
+    if "/" not in row["date_added"]:
+        return row["date_added"]
+    month, day, year = map(int, row["date_added"].split("/"))
+    return _in_words(date(year, month, day))
 
 
 _ODDITIES: dict[int, Callable[[Row], Row]] = {
@@ -235,8 +244,8 @@ _ODDITIES: dict[int, Callable[[Row], Row]] = {
     9: lambda row: {"title": f"\N{ZERO WIDTH SPACE}{row['title']}"},
     12: lambda row: {"title": row["title"].replace(" ", "\N{NO-BREAK SPACE}", 1)},
     15: lambda row: {"date_added": f" {row['date_added']}"},
-    18: lambda row: {"date_added": _in_words(row)},
-    21: lambda row: {"date_added": f" {_in_words(row)}"},
+    18: lambda row: {"date_added": _with_words(row)},
+    21: lambda row: {"date_added": f" {_with_words(row)}"},
     27: lambda _: {"date_added": ""},
     30: lambda _: {"duration_minutes": "", "duration_seasons": ""},
     33: lambda row: {"title": f'The "{row["title"].title()}" Tapes'},

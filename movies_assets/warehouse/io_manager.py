@@ -25,7 +25,7 @@ from movies_assets.table import WHOLE, Table
 from movies_assets.warehouse import delimited, files, ledger, writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
 
-SHOWN_CHARACTERS = 60
+SHOWN_CHARACTERS, SHOWN_SQL_CHARACTERS = 60, 20_000
 
 
 class StagingHandler(DbTypeHandler[Any]):
@@ -319,7 +319,7 @@ class WarehouseIOManager(DbIOManager):
             columns = table.contract.column_schema(loaded.arrived_columns)
             explanation["dagster/column_schema"] = columns
         if sql:
-            explanation["sql"] = dg.MetadataValue.md(f"```sql\n{sql}\n```")
+            explanation["sql"] = dg.MetadataValue.md(f"```sql\n{_beginning(sql)}\n```")
         if not context.has_asset_partitions:
             context.add_output_metadata({"dagster/row_count": loaded.rows, **explanation})
             return
@@ -356,6 +356,15 @@ def _public(table: Table, loaded: writer.Loaded) -> pd.DataFrame:
     withheld = {*personal, *loaded.arrived_columns} if personal else personal
     return loaded.sample.assign(
         **{name: WITHHELD for name in loaded.sample.columns if name in withheld}
+    )
+
+
+def _beginning(sql: str) -> str:
+    """Return a query as the UI shows it: reading dates in all spellings takes 250 kB of SQL."""
+    if len(sql) <= SHOWN_SQL_CHARACTERS:
+        return sql
+    return (
+        f"{sql[:SHOWN_SQL_CHARACTERS]}\n-- and {len(sql) - SHOWN_SQL_CHARACTERS:,} more characters"
     )
 
 

@@ -271,7 +271,7 @@ def test_ids_have_one_spelling_and_a_namespace_for_each_edition(
 
 def test_an_id_of_another_kind_is_named_beside_what_else_is_wrong(title):
     row = title(show_id="s1", date_added="soon")
-    assert row["_unparsed"] == "show_id: not a number; date_added: wrong type"
+    assert row["_unparsed"] == "show_id: not a number; date_added: not a date"
 
 
 # Lists in one cell.
@@ -451,7 +451,7 @@ class TestTitles:
             "date_added: not a date",
             "date_added: before 1997 or more than 366 days after arrival",
             "duration_minutes: less than 1",
-            "show_id: required; type: required; type_flag: required; 1 field, not 9",
+            "1 field, not 9; show_id: required; type: required; type_flag: required",
         ]
         assert platform.sql(
             "SELECT raw FROM quarantine.netflix_titles WHERE broken_rules LIKE '%1 field%'"

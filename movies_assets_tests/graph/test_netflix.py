@@ -195,7 +195,7 @@ class TestArrivals:
 
     def test_the_star_follows_a_title_that_arrives_again_and_one_that_is_taken_away(self, stored):
         platform = stored()
-        again = netflix_title(1, title="Renamed", release_year=1931, date_added="1/2/2026")
+        again = netflix_title(1, title="Renamed", release_year=1931, date_added="1/13/2026")
         later = "2025-10-31"
         # No file holds the titles that are stored: when their day is run again, they are gone.
         arrive(platform.settings.landing, f"{later}/titles.csv", [again])

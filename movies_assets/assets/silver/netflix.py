@@ -182,15 +182,22 @@ def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
             rescued(bronze_netflix_titles, "duration_minutes"), bronze_netflix_titles["_source"]
         ),
         _rating=tidy(bronze_netflix_titles.rating),
+        _type=tidy(bronze_netflix_titles.type),
+        _title=tidy(bronze_netflix_titles.title),
+        _duration=tidy(bronze_netflix_titles.duration),
+    ).view()
+    # The same for readings of those.
+    rows = rows.mutate(
+        _rated_minutes=whole(rows["_rating"], MINUTES),
+        _rated_seasons=whole(rows["_rating"], SEASONS),
     ).view()
     edition = rows["_edition"]
     show_id, problem = identified(rows.show_id, edition)
-    kind, title, rating = tidy(rows.type), tidy(rows.title), rows["_rating"]
+    kind, title = rows["_type"], rows["_title"]
     flag = kind.lower().cases(*FLAGS.items(), else_=OTHER)
     # A duration may be in the column of the rating.
-    rated_minutes, rated_seasons = whole(rating, MINUTES), whole(rating, SEASONS)
-    is_duration = rated_minutes.notnull() | rated_seasons.notnull()
-    rating = ibis.ifelse(is_duration, ibis.null("string"), rating)
+    is_duration = rows["_rated_minutes"].notnull() | rows["_rated_seasons"].notnull()
+    rating = ibis.ifelse(is_duration, ibis.null("string"), rows["_rating"])
     # A show's running time is that of an episode.
     runtime = ibis.ifelse(flag == MOVIE, whole(rows.runtime, f"(?:{MINUTES})?"), ibis.null("int64"))
     typed = rows.select(
@@ -211,15 +218,15 @@ def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
         duration_minutes=first_known(
             rows.duration_minutes,
             rows["_minutes"],
-            whole(tidy(rows.duration), MINUTES),
-            rated_minutes,
+            whole(rows["_duration"], MINUTES),
+            rows["_rated_minutes"],
             runtime,
         ),
         duration_seasons=first_known(
             rows.duration_seasons,
             whole(rescued(rows, "duration_seasons"), f"(?:{SEASONS})?"),
-            whole(tidy(rows.duration), SEASONS),
-            rated_seasons,
+            whole(rows["_duration"], SEASONS),
+            rows["_rated_seasons"],
             whole(rows.seasons, f"(?:{SEASONS})?"),
         ),
         description=clean(rows.description),
@@ -237,7 +244,7 @@ def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
     typed = typed.view()
     judged = typed.mutate(duration_rank=ibis.null("int64"))
     rules = [rule.holds(judged) for rule in SilverNetflixTitles.rules()]
-    judged = judged.mutate(is_sound=reduce(and_, rules, judged["_unparsed"] == ""))
+    judged = judged.mutate(is_sound=reduce(and_, rules, judged["_unparsed"] == "")).view()
     known = latest_known(
         judged,
         ("show_id",),

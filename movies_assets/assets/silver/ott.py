@@ -142,11 +142,11 @@ def _with_premiere(rows: ir.Table) -> ir.Table:
         _any_year=ibis.coalesce(rows["_known_day"].year().cast("int64"), rows["_year"]),
         # What cannot be read is refused, and says nothing of other rows.
         _is_open=rows["_premiere"].isnull(),
-    )
-    rows = _only_one(rows, "_known_day", ["_name", "_any_year"])
+    ).view()
+    rows = _only_one(rows, "_known_day", ["_name", "_any_year"]).view()
     dated = ibis.coalesce(rows["_known_day"].cast("string"), rows["_year"].cast("string"))
     rows = rows.mutate(_dated=dated)
-    rows = rows.mutate(_is_open=rows["_is_open"] & rows["_dated"].isnull())
+    rows = rows.mutate(_is_open=rows["_is_open"] & rows["_dated"].isnull()).view()
     rows = _only_one(rows, "_dated", ["_name"])
     return rows.mutate(_dated=rows["_dated"].fill_null(UNDATED))
 
@@ -295,27 +295,27 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
     """Type and clean the catalogue; what newer files leave open, older ones have told."""
     rows = bronze_ott_titles
     file = rows["_source"]
+    # What does not fit its column's type when the file is read is rescued.
+    rescued_texts = {field: known(rescued(rows, field)) for field in NUMBERS}
+    runtime = rescued_texts["runtime"]
+    rescued_texts["runtime"] = ibis.ifelse(runtime.re_search(SEASONS), ibis.null("string"), runtime)
     # As a step of its own: as one expression the texts would be cleaned anew wherever they are
-    # used, and 584 rows took more than 192 MB.
+    # used, and 584 rows took more than 192 MB. All readings that ask what a file's other values
+    # decide belong here: from a later step they would compute this one again.
     rows = rows.mutate(
         _title=tidy(rows.title),
         _genre=known(rows.genre),
         **{f"_{field}": known(rows[field]) for field in ("premiere", "added_date", "imdb_score")},
-        **{f"_{field}": known(rescued(rows, field)) for field in NUMBERS},
+        **{f"_{field}": text for field, text in rescued_texts.items()},
         _name=identity(rows.title),
         _premiere_day=day(rows.premiere, file),
         _added_day=day(rows.added_date, file),
         _score=score(rows.imdb_score),
+        _minutes=ibis.coalesce(rows.runtime.nullif(0), minutes(rescued(rows, "runtime"), file)),
+        _total=ibis.coalesce(rows.views, whole(rescued(rows, "views"), file=file)),
+        _year=ibis.coalesce(rows.release_year.nullif(0), year(rescued(rows, "release_year"))),
     ).view()
-    is_seasons = rows["_runtime"].re_search(SEASONS)
-    rows = rows.mutate(_runtime=ibis.ifelse(is_seasons, ibis.null("string"), rows["_runtime"]))
-    rows = rows.mutate(
-        # Whole numbers that do not fit their column's type when the file is read are rescued.
-        _minutes=ibis.coalesce(rows.runtime.nullif(0), minutes(rows["_runtime"], rows["_source"])),
-        _total=ibis.coalesce(rows.views, whole(rows["_views"], file=rows["_source"])),
-        _year=ibis.coalesce(rows.release_year.nullif(0), year(rows["_release_year"])),
-    )
-    rows = _with_premiere(rows)
+    rows = _with_premiere(rows).view()
     typed = rows.select(
         "arrived_date",
         "source_row",
@@ -341,7 +341,7 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
             views=(rows["_views"], rows["_total"]),
             release_year=(rows["_release_year"], rows["_year"]),
         ),
-    )
+    ).view()
     kept = reduce(and_, (rule.holds(typed) for rule in SilverOttTitles.rules()))
     return latest_known(
         typed,

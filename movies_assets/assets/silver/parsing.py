@@ -351,7 +351,8 @@ def _by_file(
         return ibis.literal("")
     (relation,) = text.op().relations
     file = file.fill_null("")
-    rows = relation.to_expr().select(file=file, text=text)
+    # A step of its own: the text would be computed anew wherever it is used.
+    rows = relation.to_expr().select(file=file, text=text).view()
     # Distinct texts, of which there are few: two million events have a tenth as many minutes.
     telling_rows = rows.filter(rows.text.re_search(telling)).distinct()
     found = telling_rows.group_by("file").aggregate(shown=decide(telling_rows.text))

@@ -40,7 +40,7 @@ def latest_known(
             .over(until_now)
             for name in names
         },
-    )
+    ).view()
 
     def last_known(name: str) -> ir.Value:
         value = marked[name]

@@ -83,6 +83,8 @@ class Table:
         inputs: parameters that are not named after their table, and the table of each.
         optional: inputs that may never have been written, because their source was never run; they
             are made, empty, before this table is.
+        typed: reads the rows of the bronze table one by one, before versions of an entity are
+            compared; a delivery is judged by that.
         keep_partitions: how many of the newest partitions are kept; None: all of them.
         deps: assets that have to be there first, beyond inputs and referenced tables.
         volume_band: factor by which a day's rows may differ from the usual before a check warns.
@@ -103,6 +105,7 @@ class Table:
     drop_duplicates: bool = False
     inputs: Mapping[str, str] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
+    typed: Callable[[Any], Any] | None = None
     keep_partitions: Callable[[Settings], int] | None = None
     deps: tuple[dg.AssetKey, ...] = ()
     volume_band: float | None = None

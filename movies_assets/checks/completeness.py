@@ -4,7 +4,7 @@ What belongs here: the deliveries that are compared, the band, and what a file m
 Which columns are expected is declared in the contract.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
@@ -80,8 +80,8 @@ def completeness_check(table: Table, tables: Mapping[str, Table]) -> Check:
         files = landed(source) if source and issubclass(source.contract, FileRows) else None
         if files and not rows.has(files):
             files = None
-        if source and files and table.refines and table.refines.reads == "all":
-            delivery = _of_files(rows, source, tables)
+        if source and files and table.typed:
+            delivery = _of_files(rows, source, table.typed)
         elif table.partition_column and table.replaces == "partitions":
             delivery = _of_partitions(rows)
         else:
@@ -134,30 +134,23 @@ def _aggregates(table: Table, rows: ir.Table) -> dict[str, ir.Value]:
     return {"figures": ibis.array(figures)}
 
 
-def _of_files(rows: Rows, source: Table, tables: Mapping[str, Table]) -> Delivery:
-    """Compare file with file, by what the table's function reads from each of them.
+def _of_files(rows: Rows, source: Table, typed: Callable[[ir.Table], ir.Table]) -> Delivery:
+    """Compare file with file, by what is read from the rows of each.
 
     The stored rows would not do: they carry forward what older files knew. The table mirrors every
     file, so a bad one is red until it is replaced or accepted, whichever day is run.
     """
-    table, day = rows.table, source.partition_column
-    inputs = {
-        parameter: tables[name].contract.table(READ if name == source.name else name)
-        for parameter, name in table.reads().items()
-    }
-    refined = table(**inputs)
-    of_file = compile_sql(refined.aggregate(**_aggregates(table, refined)))
+    day = source.partition_column
+    read = typed(source.contract.table(READ))
+    by_file = read.group_by(
+        partition=read[day].cast("string"), file=read.source_row.re_replace("#[0-9]+$", "")
+    )
+    figures = compile_sql(by_file.aggregate(**_aggregates(rows.table, read)))
     newest = f"SELECT DISTINCT {day} FROM {source.name} ORDER BY 1 DESC LIMIT {HISTORY_PARTITIONS}"
-    # One query for all files: each is read as if it were alone.
     return Delivery(
         f"""
-        SELECT files.partition, files.file, unnest(figures, recursive := true) FROM (
-            SELECT DISTINCT {day}::VARCHAR AS partition, _source AS file FROM {source.name}
-            WHERE {rows.within(day)} OR {day} IN ({newest})
-        ) AS files, LATERAL (
-            WITH {READ} AS (SELECT * FROM {source.name} AS landed WHERE landed._source = files.file
-                AND landed.{day}::VARCHAR = files.partition)
-            SELECT * FROM ({of_file})) AS found""",
+        WITH {READ} AS (SELECT * FROM {source.name} WHERE {rows.within(day)} OR {day} IN ({newest}))
+        SELECT partition, file, unnest(figures, recursive := true) FROM ({figures})""",
         f"NOT ({_accepted(rows)})",
     )
 

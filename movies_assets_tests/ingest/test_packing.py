@@ -87,11 +87,14 @@ def rows_of(unpacked: Unpacked) -> list[list[str | None]]:
 
 PACKINGS: dict[str, tuple[str, Callable[[Rows], bytes]]] = {
     "csv": ("a.csv", to_csv),
-    "csv.gz": ("a.csv.gz", lambda rows: gzip.compress(to_csv(rows))),
+    "csv.gz": ("a.csv.gz", lambda rows: gzip.compress(to_csv(rows), mtime=0)),
     "zip": ("a.zip", lambda rows: to_zip({"a.csv": to_csv(rows)})),
-    "csv.gz.zip": ("a.zip", lambda rows: to_zip({"a.csv.gz": gzip.compress(to_csv(rows))})),
+    "csv.gz.zip": (
+        "a.zip",
+        lambda rows: to_zip({"a.csv.gz": gzip.compress(to_csv(rows), mtime=0)}),
+    ),
     "jsonl": ("a.jsonl", to_jsonl),
-    "jsonl.gz": ("a.jsonl.gz", lambda rows: gzip.compress(to_jsonl(rows))),
+    "jsonl.gz": ("a.jsonl.gz", lambda rows: gzip.compress(to_jsonl(rows), mtime=0)),
     "jsonl.zip": ("a.zip", lambda rows: to_zip({"x/a.ndjson": to_jsonl(rows)})),
     "parquet": ("a.parquet", to_parquet),
     "xlsx": ("a.xlsx", to_xlsx),
@@ -170,7 +173,7 @@ def test_a_packed_file_gets_other_text_and_its_archive_keeps_all_else():
 
 
 def test_a_gzip_file_of_several_members_is_read_whole():
-    raw = gzip.compress(TEXT[:20]) + gzip.compress(TEXT[20:])
+    raw = gzip.compress(TEXT[:20], mtime=0) + gzip.compress(TEXT[20:], mtime=0)
     assert unpack("a.csv.gz", raw).text == TEXT
 
 
@@ -205,9 +208,9 @@ TWELVE_FILES = to_zip({f"{n}.csv": TEXT for n in range(12)})
         ("a.zip", encrypted_zip(), "encrypted zip archive: save it without a password"),
         ("a.zip", to_zip({"a.csv": TEXT})[:-9], "damaged or incomplete zip"),
         ("a.zip", damaged_zip(), "damaged or incomplete zip"),
-        ("a.csv.gz", gzip.compress(TEXT)[:-9], "damaged or incomplete gzip"),
-        ("a.csv.gz", gzip.compress(TEXT)[:-8] + bytes(8), "damaged or incomplete gzip"),
-        ("a.csv.gz", gzip.compress(TEXT) + b"more", "damaged or incomplete gzip"),
+        ("a.csv.gz", gzip.compress(TEXT, mtime=0)[:-9], "damaged or incomplete gzip"),
+        ("a.csv.gz", gzip.compress(TEXT, mtime=0)[:-8] + bytes(8), "damaged or incomplete gzip"),
+        ("a.csv.gz", gzip.compress(TEXT, mtime=0) + b"more", "damaged or incomplete gzip"),
         ("a.csv.gz", b"", "empty, which a .gz never is"),
         ("a.csv.gz", b"\x1f\x00\x08\0", "no .gz begins like this"),
         ("a.parquet", to_parquet(TABLE)[:-9], "damaged or incomplete Parquet"),
@@ -223,10 +226,10 @@ TWELVE_FILES = to_zip({f"{n}.csv": TEXT for n in range(12)})
         ("a.csv", b"\x89PNG\r\n\x1a\n", "image"),
         ("a.csv", b"\xff\xd8\xff\xe0", "image"),
         ("a.csv", b"\n<!DOCTYPE html><p>Sign in", "web page"),
-        ("a.csv.gz", gzip.compress(b"<html lang=en>404"), "web page"),
+        ("a.csv.gz", gzip.compress(b"<html lang=en>404", mtime=0), "web page"),
         ("a.csv", b"<?xml version='1.0'?>", "XML"),
         ("a.csv", b"SQLite format 3\0", "SQLite"),
-        ("a.tgz", gzip.compress(bytes(257) + b"ustar\x0000"), "tar archive"),
+        ("a.tgz", gzip.compress(bytes(257) + b"ustar\x0000", mtime=0), "tar archive"),
         ("a.json", b'[{"a": 1}]', "one object a line"),
         ("a.json", b'{\n"a": 1}', "one object a line"),
     ],
@@ -251,7 +254,7 @@ def test_archives_that_unpack_to_too_much_are_refused(monkeypatch):
     monkeypatch.setattr(packing, "MOST_BYTES", 1000)
     zeros = bytes(1001)
     for name, raw in [
-        ("a.csv.gz", gzip.compress(zeros)),
+        ("a.csv.gz", gzip.compress(zeros, mtime=0)),
         ("a.zip", to_zip({"a.csv": zeros})),
         ("a.xlsx", to_xlsx([["0"] * 1000])),
         ("a.parquet", to_parquet([["a"], ["".join(map(str, range(999)))]])),
@@ -273,7 +276,7 @@ def test_tables_of_too_many_values_are_refused(monkeypatch):
 def test_archives_in_archives_end():
     raw = TEXT
     for _ in range(5):
-        raw = gzip.compress(raw)
+        raw = gzip.compress(raw, mtime=0)
     with pytest.raises(PackingError, match="packed in more than 3 archives"):
         unpack("a.csv.gz", raw)
 

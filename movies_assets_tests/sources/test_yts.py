@@ -406,6 +406,7 @@ DAYS_APART = round((NOW - SERVER_TIME) / DAY)
         (NOW, NOW, None),
         (SERVER_TIME, SERVER_TIME + DAY, None),
     ],
+    ids=["after both", "after the server", "after ours", "year 9999", "now", "within a day"],
 )
 def test_movies_dated_in_the_future_tell_whose_clock_differs_and_by_how_much(
     catalogue, monkeypatch, server_time, unix, told

@@ -39,6 +39,13 @@ COUNTS = [
     True,
     [],
 ]
+
+
+def shown(value: Any) -> str:
+    """Return the same id in every process of a test run."""
+    return {id(TRUTH): "truth", id(ABSENT): "absent"}.get(id(value), str(value))
+
+
 PAST = ["empty", "repeat", "not_found", "error"]
 
 
@@ -82,7 +89,7 @@ def within(movies: dict[int, date], first: date, last: date) -> dict[int, date]:
         *product([TRUTH, 0, 40], [20, 100], PAST),
         *product([TRUTH, 0, 40], [None], PAST[1:]),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_whatever_movie_count_limit_and_the_end_say_each_day_and_a_crawl_are_complete(
     server, count, page_size, past_end
@@ -138,7 +145,7 @@ def test_a_lie_costs_no_movie_without_an_error(server, lies, movies, first, leng
     assert len(app.state.traffic.requests) <= OPTIONS.max_requests
 
 
-@pytest.mark.parametrize("count", [TRUTH, 0, 40, 300, 10_000], ids=str)
+@pytest.mark.parametrize("count", [TRUTH, 0, 40, 300, 10_000], ids=shown)
 @pytest.mark.parametrize("page_size", [None, 20])
 def test_a_cache_that_serves_page_1_for_each_page_is_named_at_once(server, count, page_size):
     url, app = server

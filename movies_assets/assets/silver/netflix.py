@@ -162,29 +162,20 @@ class SilverNetflixTitles(Contract):
         return data.table.release_year <= data.table.arrived_date.year() + YEARS_AHEAD
 
 
-@mirror(
-    contract=SilverNetflixTitles,
-    partitions=netflix_days,
-    partition_column="arrived_date",
-    versions=Versions(entity=("show_id",), order=("arrived_date", "source_row")),
-    refines=of_all(source="bronze.netflix_titles"),
-)
-def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
-    """Type and clean the titles.
+def typed_titles(bronze: ir.Table) -> ir.Table:
+    """Type and clean the titles, each by itself.
 
     A value that did not fit its column is read here where that can be done ('95 min', '2019.0').
     Where it cannot, it is NULL and its text stays in bronze: it costs no title its row.
     """
     # As a step of its own: inlined wherever they are used, the dates would be read many times.
-    rows = bronze_netflix_titles.mutate(
-        _added=day(bronze_netflix_titles.date_added, bronze_netflix_titles["_source"]),
-        _minutes=minutes(
-            rescued(bronze_netflix_titles, "duration_minutes"), bronze_netflix_titles["_source"]
-        ),
-        _rating=tidy(bronze_netflix_titles.rating),
-        _type=tidy(bronze_netflix_titles.type),
-        _title=tidy(bronze_netflix_titles.title),
-        _duration=tidy(bronze_netflix_titles.duration),
+    rows = bronze.mutate(
+        _added=day(bronze.date_added, bronze["_source"]),
+        _minutes=minutes(rescued(bronze, "duration_minutes"), bronze["_source"]),
+        _rating=tidy(bronze.rating),
+        _type=tidy(bronze.type),
+        _title=tidy(bronze.title),
+        _duration=tidy(bronze.duration),
     ).view()
     # The same for readings of those.
     rows = rows.mutate(
@@ -200,7 +191,7 @@ def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
     rating = ibis.ifelse(is_duration, ibis.null("string"), rows["_rating"])
     # A show's running time is that of an episode.
     runtime = ibis.ifelse(flag == MOVIE, whole(rows.runtime, f"(?:{MINUTES})?"), ibis.null("int64"))
-    typed = rows.select(
+    typed: ir.Table = rows.select(
         "arrived_date",
         "source_row",
         show_id=show_id,
@@ -240,9 +231,21 @@ def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
         categories=members(rows.categories),
         **refused(rows, problem, date_added=(tidy(rows.date_added), rows["_added"])),
     )
+    return typed.view()
+
+
+@mirror(
+    contract=SilverNetflixTitles,
+    partitions=netflix_days,
+    partition_column="arrived_date",
+    versions=Versions(entity=("show_id",), order=("arrived_date", "source_row")),
+    typed=typed_titles,
+    refines=of_all(source="bronze.netflix_titles"),
+)
+def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
+    """Keep what is known of each title, and rank the titles by their running time."""
     # Of all rows, the rank is known last.
-    typed = typed.view()
-    judged = typed.mutate(duration_rank=ibis.null("int64"))
+    judged = typed_titles(bronze_netflix_titles).mutate(duration_rank=ibis.null("int64"))
     rules = [rule.holds(judged) for rule in SilverNetflixTitles.rules()]
     judged = judged.mutate(is_sound=reduce(and_, rules, judged["_unparsed"] == "")).view()
     known = latest_known(

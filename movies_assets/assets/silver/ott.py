@@ -285,15 +285,9 @@ def namesakes(titles: ir.Table) -> ir.Table:
     return shown.distinct().order_by("title", "other_title")
 
 
-@mirror(
-    contract=SilverOttTitles,
-    versions=Versions(entity=("title_key",), order=("arrived_date", "source_row")),
-    refines=of_row(source="bronze.ott_titles", reads="all"),
-    checks=(namesakes_check,),
-)
-def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
-    """Type and clean the catalogue; what newer files leave open, older ones have told."""
-    rows = bronze_ott_titles
+def typed_titles(bronze: ir.Table) -> ir.Table:
+    """Type and clean the catalogue, each row by itself but for its premiere."""
+    rows = bronze
     file = rows["_source"]
     # What does not fit its column's type when the file is read is rescued.
     rescued_texts = {field: known(rescued(rows, field)) for field in NUMBERS}
@@ -316,7 +310,7 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
         _year=ibis.coalesce(rows.release_year.nullif(0), year(rescued(rows, "release_year"))),
     ).view()
     rows = _with_premiere(rows).view()
-    typed = rows.select(
+    typed: ir.Table = rows.select(
         "arrived_date",
         "source_row",
         title_key=(rows["_name"] + "\n" + rows["_dated"]).hexdigest("sha256").left(KEY_DIGITS),
@@ -341,7 +335,20 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
             views=(rows["_views"], rows["_total"]),
             release_year=(rows["_release_year"], rows["_year"]),
         ),
-    ).view()
+    )
+    return typed.view()
+
+
+@mirror(
+    contract=SilverOttTitles,
+    versions=Versions(entity=("title_key",), order=("arrived_date", "source_row")),
+    typed=typed_titles,
+    refines=of_row(source="bronze.ott_titles", reads="all"),
+    checks=(namesakes_check,),
+)
+def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
+    """Keep what is known of each title: what newer files leave open, older ones have told."""
+    typed = typed_titles(bronze_ott_titles)
     kept = reduce(and_, (rule.holds(typed) for rule in SilverOttTitles.rules()))
     return latest_known(
         typed,

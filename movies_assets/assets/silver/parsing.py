@@ -215,7 +215,7 @@ def json_text(payload: Any, path: Any) -> Any:
 @ibis.udf.scalar.builtin(
     name="map_extract_value", signature=((dt.Map(dt.string, dt.string), dt.string), dt.string)
 )
-def _value_of(values: Any, key: Any) -> Any:
+def value_of(values: Any, key: Any) -> Any:
     """Return the value of a key, or NULL; Ibis's own way repeats the map several times."""
 
 
@@ -358,7 +358,7 @@ def _by_file(
     found = telling_rows.group_by("file").aggregate(shown=decide(telling_rows.text))
     found = found.filter(found.shown.notnull())
     shown = found.aggregate(shown=ibis.map(found.file.collect(), found.shown.collect()))
-    return _value_of(shown.as_scalar(), file).fill_null("")
+    return value_of(shown.as_scalar(), file).fill_null("")
 
 
 @ibis.udf.scalar.builtin(name="epoch_us", signature=((dt.Timestamp(timezone="UTC"),), dt.int64))

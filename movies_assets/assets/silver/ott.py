@@ -114,8 +114,8 @@ def genres_of(text: ir.StringColumn, separators: str) -> ir.ArrayColumn:
 
 def should_have_score(titles: ir.Table) -> ir.BooleanColumn:
     """Say which titles come from files that know scores."""
-    is_without: ir.BooleanColumn = (titles.edition == KAGGLE.name).fill_null(value=False)
-    return ~is_without
+    should: ir.BooleanColumn = titles.edition.fill_null("") != KAGGLE.name
+    return should
 
 
 def _with_premiere(rows: ir.Table) -> ir.Table:

@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from movies_assets.definitions import TABLES
+from movies_assets.ingest.editions import Edition
 from movies_assets.sample import netflix
 from movies_assets.sources.landing import Landing
 from movies_assets.table import Table
@@ -126,8 +127,10 @@ class Source:
         warehouse = Warehouse(self.path)
         for name, content in lookups.items():
             file = delimited.DelimitedFile(name, lambda content=content: BytesIO(content()))
-            names = {netflix.LOOKUPS[name]: "value"}
-            given = delimited.DelimitedFiles(files=[file], run_id="run", names=names)
+            edition = Edition(
+                name, {netflix.LOOKUPS[name]: "value", "show_id": "show_id"}, needs=()
+            )
+            given = delimited.DelimitedFiles(files=[file], run_id="run", editions=[edition])
             read_files(warehouse, TABLES[f"bronze.netflix_{name}"], given)
         self.at_once = self.delivered([[("2025-10-02/all.csv", records)]])
 

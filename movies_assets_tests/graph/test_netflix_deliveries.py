@@ -5,6 +5,7 @@ once, with the tables' own functions; checks and Dagster are left out, for they 
 """
 
 import csv
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
@@ -187,6 +188,10 @@ def sample_records() -> list[str]:
         header, *rows = csv.reader(StringIO(text, newline=""), delimiter=";" if semicolons else ",")
         for row in rows:
             named = dict(zip(header, row, strict=False))
+            # A file of few titles would not show which number is the month.
+            named["date_added"] = re.sub(
+                r"(\d+)/(\d+)/(\d{4})", r"\3-\1-\2", named.get("date_added", "")
+            )
             values = [named.get(name, "") for name in netflix.COLUMNS]
             line = StringIO(newline="")
             csv.writer(line).writerow(values if len(row) == len(header) else row)

@@ -42,12 +42,15 @@ class Traces:
         keys: the keyed hashes of those.
         emails: their e-mail addresses.
         names: the full names of each id.
+        lines: whole lines that tables could not read and that are theirs, though they do not begin
+            with an id: the rest of a torn record, or records that were joined to another one.
     """
 
     ids: frozenset[str]
     keys: set[str] = field(default_factory=set)
     emails: set[str] = field(default_factory=set)
     names: dict[str, set[str]] = field(default_factory=dict)
+    lines: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Bring the ids into their one spelling."""
@@ -72,6 +75,11 @@ class Traces:
     def begins(self) -> str:
         """The pattern of a record that begins with one of the ids."""
         return _begins(spelt(self.ids))
+
+    @property
+    def ends(self) -> str:
+        """The pattern of a field that ends with one of the ids."""
+        return rf"(?:{spelt(self.ids)}){AROUND}*$" if self.ids else NEVER
 
     @property
     def any_id(self) -> str:

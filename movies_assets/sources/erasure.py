@@ -4,6 +4,7 @@ Files are read as their table reads them (`warehouse.delimited`), so that every 
 that a table could have is found. The patterns by which persons are found belong in `traces`.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from movies_assets.ingest.editions import Edition
 from movies_assets.ingest.reading import FileRecords
-from movies_assets.ingest.records import LINE, RECORD
+from movies_assets.ingest.records import LINE, RECORD, split
 from movies_assets.sources.http import PermanentSourceError
 from movies_assets.sources.landing import Landing
 from movies_assets.table import Table
@@ -22,6 +23,8 @@ from movies_assets.traces import EMAIL, NAME, USER_ID, Traces
 from movies_assets.user_ids import NOBODY
 from movies_assets.warehouse.delimited import DelimitedFile, columns_of, read
 
+# A record of one field has no separator by which two of them could be told.
+FEWEST_FIELDS = 2
 # For each record, whether something is found in it.
 Found: TypeAlias = Any
 # A bad byte in a refused line: as text it would end in a letter or digit, which it is not.
@@ -34,19 +37,61 @@ def learn(landing: Landing, table: Table, traces: Traces, editions: Sequence[Edi
     Args:
         landing: the folder.
         table: the table that reads its files.
-        traces: gains the names and addresses.
+        traces: gains the names, addresses and damaged lines.
         editions: the editions of its files that the table knows.
 
     Raises:
         PermanentSourceError: a file cannot be read.
     """
     naming = [name for name in (NAME, EMAIL) if name in columns_of(table)]
-    for path in landing.everything() if naming else ():
-        records = _read(landing, path, table, editions)
-        if records and {USER_ID, *naming} <= {*records.profile.columns}:
+    for path in landing.everything():
+        if not (records := _read(landing, path, table, editions)):
+            continue
+        traces.lines.update(_torn(records, traces), _joined(records, traces))
+        if naming and {USER_ID, *naming} <= {*records.profile.columns}:
             theirs = records.rows.filter(_is_theirs(records.rows, traces))
             for row in theirs.select([USER_ID, *naming]).to_pylist():
                 traces.add(row[USER_ID], row.get(NAME), row.get(EMAIL))
+
+
+def _torn(records: FileRecords, traces: Traces) -> list[str]:
+    """Return the refused lines that go on with a torn record of a person.
+
+    They follow a refused line that begins with the id, begin with no id, and have together with it
+    no more separators than a record.
+    """
+    refused = records.rows.filter(pc.is_valid(records.rows[LINE])).sort_by(RECORD)
+    lines, separator = refused[LINE], records.profile.separator
+    is_theirs = _truths(_matches(lines, traces.begins))
+    if not separator or not is_theirs.any():
+        return []
+    is_first = is_theirs | _truths(_matches(lines, traces.any_id))
+    is_first |= np.diff(refused[RECORD].to_numpy(), prepend=-1) != 1
+    firsts = np.flatnonzero(is_first)
+    group = np.cumsum(is_first) - 1
+    so_far = np.cumsum(pc.count_substring(lines, separator).to_numpy())
+    before = np.append(0, so_far)[firsts]
+    is_rest = is_theirs[firsts][group] & ~is_first
+    is_rest &= so_far - before[group] < len(records.profile.columns)
+    found: list[str] = lines.filter(pa.array(is_rest)).to_pylist()
+    return found
+
+
+def _joined(records: FileRecords, traces: Traces) -> Iterator[str]:
+    """Yield the refused lines in which a record of a person follows another without a line end.
+
+    The last field of the one and the id of the other are one field then.
+    """
+    columns, separator = len(records.profile.columns), records.profile.separator.encode()
+    ends = re.compile(traces.ends)
+    if not separator or columns < FEWEST_FIELDS:
+        return
+    for line in records.rows[LINE].drop_null().to_pylist():
+        fields = split(line.encode(), separator)
+        if isinstance(fields, str) or len(fields) < 2 * columns - 1:
+            continue
+        if any(ends.search(field.decode()) for field in fields[columns - 1 : -1 : columns - 1]):
+            yield line
 
 
 def erase(
@@ -105,7 +150,9 @@ def _gone(
     found_above = pc.or_(_matches(above, traces.email), _names(above, traces))
     if not only_unidentified:
         begins = _matches(rows[LINE], traces.begins)
-        found = pc.or_(found, pc.or_(_is_theirs(rows, traces), begins))
+        lines = pc.is_in(records.rows[LINE], pa.array(sorted(traces.lines), pa.string()))
+        for theirs in (_is_theirs(rows, traces), begins, lines):
+            found = pc.or_(found, theirs)
         found_above = pc.or_(found_above, _matches(above, traces.begins))
     numbers = np.concatenate(
         [1 + np.flatnonzero(found_above.to_numpy(zero_copy_only=False)), rows[RECORD].filter(found)]
@@ -158,6 +205,10 @@ def _is_theirs(rows: pa.Table, traces: Traces) -> Found:
 def _names(texts: Found, traces: Traces) -> Found:
     """Say which texts name a person and the person's id, and do not begin with another id."""
     return pc.and_not(_matches(texts, traces.named), _matches(texts, traces.any_id))
+
+
+def _truths(found: Found) -> np.ndarray:
+    return np.asarray(found.to_numpy(zero_copy_only=False), bool)
 
 
 def _matches(texts: Found, pattern: str) -> Found:

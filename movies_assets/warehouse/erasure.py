@@ -135,6 +135,7 @@ def erase(
         "email": traces.email,
         "ids": sorted(traces.ids),
         "keys": sorted(traces.keys),
+        "lines": sorted(traces.lines),
         "named": traces.named,
         "nobody": NOBODY,
         "rescued": traces.rescued,
@@ -160,6 +161,7 @@ def _conditions(place: Place) -> Iterator[str]:
         return
     received = _text(place, place.received)
     yield _matches(received, "email")
+    yield f"{received} IN (SELECT unnest($lines::VARCHAR[]))"
     yield _matches(received, "rescued")
     beginning = _text(place, [name for name in place.received if name in BEGINNINGS])
     yield _matches(beginning, "begins")

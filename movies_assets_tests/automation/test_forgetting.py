@@ -68,7 +68,8 @@ def people(first: int, last: int) -> list[str]:
 
 
 def views_of(*users: int) -> list[str]:
-    return [f"{user},Film 1,2025-10-30T20:15:00Z,{user % 60}" for user in users]
+    # No minutes are the id of anybody whom a test forgets.
+    return [f"{user},Film 1,2025-10-30T20:15:00Z,{10 + user % 50}" for user in users]
 
 
 def lines(*records: str) -> bytes:
@@ -572,6 +573,28 @@ def test_ids_of_any_text_are_forgotten_everywhere_in_whatever_spelling(
         assert hers not in ids
         assert ids >= {canonical(user_id) for user_id in others}
     assert platform.sql("SELECT count(*) FROM quarantine.ott_views") == [(1,)]  # the user 0
+
+
+def test_what_damage_has_torn_off_or_joined_is_forgotten_though_no_other_record_tells_it(
+    tmp_path, instance
+):
+    settings = load(data_dir=tmp_path / "data")
+    ott = settings.landing / "ott"
+    put(ott, f"titles/{LAST}/titles.csv", TITLES.encode())
+    torn = [f"{ADA},Ada", f"Lovelacé,{EMAIL},2020-01-07,drama|comedy,UK"]
+    glued = f"{people(99, 100)[0]}{CAROLS}"
+    for day in (FIRST, LAST):
+        put(ott, f"users/{day}/users.csv", lines(HEADER, *torn, glued, *people(100, 180)))
+    views = [f"{BOB},Film 1,2025-10-30T20:15:00Z,4{ADA},Film 2,2025-10-30T20:15:00Z,5"]
+    put(ott, f"views/{LAST}/v.csv", lines(VIEWS, *views, *views_of(*range(100, 180))))
+    materialize(settings)
+    platform = Platform(settings, instance)
+    store_uncompressed(platform.warehouse.path)
+    texts = [EMAIL, CAROLS_EMAIL, CAROLS_NAME, f"4{ADA},Film 2"]
+    assert {text for _, text in found_in_bytes(settings.data_dir, texts)} == {*texts}
+    forget(platform, ADA, CAROL)
+    assert found_in_bytes(settings.data_dir, texts) == set()
+    assert platform.sql("SELECT count(*) FROM silver.ott_users") == [(80,)]
 
 
 def test_tables_that_were_stored_while_ids_were_numbers_are_searched_too(platform):

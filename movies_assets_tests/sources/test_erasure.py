@@ -145,6 +145,32 @@ def test_names_and_addresses_are_learned_from_any_file(landing, tmp_path):
     assert (known.emails, known.names) == ({"old@x.example"}, {ADA: {NAME, "A. L."}})
 
 
+@pytest.mark.parametrize(
+    ("before", "hers", "after"),
+    [
+        pytest.param("", "7,Ada\nLovelace,ada@x.example,UK\n", BOBS, id="torn once"),
+        pytest.param(BOBS, "7,Ada\nLove\n,ada@x.example,UK\n", EVES, id="torn twice"),
+        pytest.param("", "7,Ada\n,ada@x.example\n,UK\n", "torn,9\n", id="no more than it had"),
+        pytest.param("", "7,Ada\nL,ada@x.example,UK\n", "8,Bob\nB,b@x.example,UK\n", id="two"),
+        pytest.param("8,Bob\nB,b@x.example,UK\n", "", "torn,B,b@x.example\n", id="others torn"),
+        pytest.param("", "8,Bob,b@x.example,US7,Ada,ada@x.example,UK\n", BOBS, id="joined"),
+        pytest.param(BOBS, '8,B,"b, c",US"7",Ada,a@x.example,UK\n', "", id="joined, quoted"),
+        pytest.param("", "8,B,b@,US9,E,e@,F7,Ada,a@,UK\n", "", id="three joined"),
+        pytest.param(
+            "8,B,b@x.example,US77x,Eve,7,UK\n", "", "8,7,b@,US9,7,e@,F\n", id="others joined"
+        ),
+    ],
+)
+def test_what_damage_has_torn_off_a_record_or_joined_to_another_goes(
+    landing, tmp_path, before, hers, after
+):
+    file = put(tmp_path, "2025-10-30/users.csv", HEADER + before + hers + after)
+    known = Traces(frozenset([ADA]))
+    learn(landing, USERS, known)
+    list(erase(landing, USERS, known))
+    assert file.read_text() == HEADER + before + after
+
+
 def test_what_is_found_by_an_address_goes_before_the_records_that_tell_it(landing, tmp_path):
     """Killed in between, the next run still knows the address."""
     file = put(tmp_path, "2025-10-30/users.csv", HEADER + HERS + f"torn,{EMAIL}\n" + BOBS + "7,A\n")

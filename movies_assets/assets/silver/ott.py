@@ -107,8 +107,8 @@ def genres_of(text: ir.StringColumn, separators: str) -> ir.ArrayColumn:
 
 def should_have_score(titles: ir.Table) -> ir.BooleanColumn:
     """Say which titles come from files that know scores."""
-    should: ir.BooleanColumn = titles.edition.fill_null("") != KAGGLE.name
-    return should
+    knows: ir.BooleanColumn = titles.edition.fill_null("") != KAGGLE.name
+    return knows
 
 
 def _with_premiere(rows: ir.Table) -> ir.Table:

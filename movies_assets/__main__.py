@@ -1,4 +1,4 @@
-"""What `make` calls: `python -m movies_assets run | summary | warnings | dictionary | dashboard`.
+"""Commands behind `make`, such as `python -m movies_assets run`, `summary` and `warnings`.
 
 Commands only: what a summary or a dictionary says belongs in their modules, what is materialized in
 the `dagster` command that `run` is given.
@@ -29,7 +29,7 @@ from movies_assets.settings import PROJECT_ROOT, Settings, SettingsError, load
 
 # The end of a log that is shown where Dagster recorded no failure, such as one at import.
 SHOWN_LINES = 15
-# A run that is told to end has 10 s.
+# After SIGTERM a run has to end within 10 s.
 SECONDS_TO_END = 6
 
 
@@ -274,7 +274,7 @@ def _passing_on_signals(process: subprocess.Popen[str]) -> Iterator[list[int]]:
 
 
 def _mark_unfinished(job: str, started: datetime, code: int) -> str:
-    """Mark the run of a process that has ended before its run; say so."""
+    """Mark the run of a process that ended before its run did; return a sentence that says so."""
     import dagster as dg  # noqa: PLC0415 (heavy)
 
     from movies_assets import summary  # noqa: PLC0415
@@ -300,7 +300,7 @@ def _reasons(job: str, started: datetime, log: Path) -> list[Text]:
 
 
 def _console() -> Console:
-    """Return where text is printed as it is: `[a]` in a path is no markup."""
+    """Return a console that prints text as it is: `[a]` in a path is no markup."""
     return Console(highlight=False, markup=False, emoji=False)
 
 

@@ -31,7 +31,7 @@ PATTERNS = {"BIGINT": "-?[0-9]{1,18}", "DOUBLE": r"-?[0-9]{1,15}(\.[0-9]{1,15})?
 
 # The rule of a column that may not be NULL.
 REQUIRED = "required"
-# What is wrong with a value that breaks one of Pandera's checks, with the check's arguments.
+# Faults of values that break Pandera's checks, with the checks' arguments.
 WRONG = {
     "equal_to": "not {value}",
     "not_equal_to": "equal to {value}",
@@ -45,8 +45,8 @@ WRONG = {
     "str_matches": "not in the expected form",
     "str_length": "not from {min_value} to {max_value} characters long",
 }
-# Names of rules that do not read as the end of a sentence, and what is written in their place.
-SAID = {REQUIRED: "is missing", "wrong type": "is of the wrong type"}
+# Names of rules that do not read as the end of a sentence, and their wording in one.
+WORDING = {REQUIRED: "is missing"}
 # What a rule names before the colon: a column, or a key.
 NAMES = re.compile(r"[a-z0-9_]+|key \(.*\)")
 # Longer lists of values are counted.
@@ -104,12 +104,12 @@ def sentence(rule: str) -> str:
     name, colon, wrong = rule.partition(": ")
     if not colon or not NAMES.fullmatch(name):
         return rule
-    if wrong in SAID:
-        return f"{name} {SAID[wrong]}"
+    if wrong in WORDING:
+        return f"{name} {WORDING[wrong]}"
     return f"{name} is {wrong}" if wrong.startswith(("not ", "none of ")) else f"{name} {wrong}"
 
 
-def column(  # noqa: PLR0913 (one thing that is said of a column each)
+def column(  # noqa: PLR0913 (one property of a column each)
     description: str,
     *,
     key: bool = False,
@@ -142,7 +142,7 @@ def column(  # noqa: PLR0913 (one thing that is said of a column each)
             names the rows of which that is true: only movies have minutes.
         clears: whether an unknown value in a newer file clears a value that an older file knew; by
             default the known value stays.
-        fault: what is wrong with a value that breaks `str_matches`, such as `not an IMDb id`; the
+        fault: the fault of a value that breaks `str_matches`, such as `not an IMDb id`; the
             pattern itself is shown only where rules are defined.
         rules: Pandera's own checks, such as `ge=0`, `isin=[...]`, `str_length={...}`.
     """
@@ -343,7 +343,7 @@ def rule_name(check: Check, column_name: str | None = None, fault: str | None = 
     Args:
         check: Pandera's check; one of whole rows is called what it declares.
         column_name: the column.
-        fault: what is wrong, where the contract says so.
+        fault: the fault that the contract declares, if it does.
     """
     declared = str(check.name or "rule")
     wrong = fault if fault and declared == "str_matches" else _wrong(check, declared)
@@ -442,7 +442,7 @@ class FileRows(FileContract):
 
 
 class LandedFile(Contract):
-    """One row a file that was read into the table, or that was left aside, and why."""
+    """One row a file that was read into the table, or that was not, with the reason."""
 
     partition_key: str = column("Partition to which the file belongs; '' where there is none.")
     source: str = column("The file.", key=True)
@@ -450,7 +450,7 @@ class LandedFile(Contract):
     checksum: str = column("BLAKE2b of its content, 16 bytes in hexadecimal.")
     packing: str = column("How it is packed, as found: csv, csv.gz, zip, xlsx and so on.")
     encoding: str = column("How its text is encoded, as found.")
-    separator: str = column("What separates its fields, as found; '' where it has columns.")
+    separator: str = column("Separator of its fields, as found; '' where it has columns.")
     edition: str = column(
         "Known edition of the data whose names of columns it has; NULL where those are the "
         "table's own.",

@@ -282,7 +282,7 @@ def _show_checks(instance: dg.DagsterInstance | None, console: Console, *, is_sa
         count = Counter(check.verdict for check in checks)
         verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS)
         status = run.status.value.lower()
-        console.print(Text(f"Checks      {verdicts} in the newest {job} run ({status})"))
+        say(console, f"Checks      {verdicts} in the newest {job} run ({status})")
         for check in checks:
             if check.verdict == "failed" or (
                 check.verdict == "warned" and not (is_sample and is_of_sample(check))

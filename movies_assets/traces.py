@@ -27,15 +27,15 @@ NEVER = r"[^\s\S]"
 SOUND_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # An address begins here: a character before it can be no part of it, but for an opening quote.
 BEFORE_EMAIL = r"(?:^'?|[,;:\t|\s(<\"]'?|\\x[0-9a-f]{2}|[^\p{L}\p{N}_.%+'!#$&*/=?^`{|}~-])"
-# What may surround the first field of a record: quotes and blanks, but for those between fields.
+# Characters around the first field of a record: quotes, and blanks that are no separators.
 AROUND = PAD.replace(r"[\x00-\x20", r'["\x00-\x08\x0b\x0c\x0e-\x20')
-# What surrounds an id that is a text and no part of a longer one; classes of all letters are large.
+# Characters around an id that is a text, so that it is no part of a longer one.
 BEFORE_ID, AFTER_ID = r"(?:^|[^\w.+@-])", r"(?:$|[^\w.+@-]|\.(?:$|\W))"
 
 
 @dataclass(repr=False)
 class Traces:
-    """What is known of the persons who are to be forgotten.
+    """Ids, names and addresses of the persons who are to be forgotten.
 
     Attributes:
         ids: their ids, in their one spelling.
@@ -98,7 +98,7 @@ class Traces:
 
     @property
     def email(self) -> str:
-        """The pattern of a text that names somebody without doubt: by an address or a UUID.
+        """The pattern of a text that identifies a person by itself: by an address or a UUID.
 
         A longer address that contains one of the addresses is another one.
         """
@@ -124,7 +124,7 @@ class Traces:
 
 
 def _begins(ids: str) -> str:
-    # Quotes of a damaged line may be missing, so one is neither needed nor in the way.
+    # Quotes of a damaged line may be missing, so they are optional.
     return rf"^{AROUND}*(?:{ids}){AROUND}*(?:[,;\t|]|$)" if ids else NEVER
 
 

@@ -1,7 +1,8 @@
 """Ids of users: one spelling of each, the same in Python, in expressions and in patterns.
 
 A whole number is written in its digits alone, a UUID in lower case without braces and prefix, any
-other text as it is without what surrounds it. The patterns are RE2's, which DuckDB and Arrow share.
+other text as received, without blanks around it. The patterns are RE2's, which DuckDB and Arrow
+share.
 """
 
 import json
@@ -25,7 +26,7 @@ _NUMBER = r"^0*([0-9]+)(?:\.0+)?$"
 _UUID = rf"^(?:[uU][rR][nN]:[uU][uU][iI][dD]:)?\{{?({_UUID_BODY})\}}?$"
 # The spellings of nearly all ids, which need no change: one pattern instead of four.
 _CANONICAL = f"^(?:[1-9][0-9]*|{_UUID_BODY.replace('A-F', '')})$"
-# What services write where they know no id, in lower case.
+# Words for "no id", in lower case.
 NOTHING = ("n/a", "none", "null", "nil", "nan", "undefined", "unknown", "-", "?", r"\n")
 # Numbers that are no ids: 0, with a sign or decimals, or as spreadsheets shorten long ones.
 _NO_NUMBER = (
@@ -33,7 +34,7 @@ _NO_NUMBER = (
     r"|[0-9]+[.,][0-9]+[eE][-+]?[0-9]+|[0-9]E\+[0-9]+"
 )
 _NO_ID = f"^(?:{_NO_NUMBER})$"
-# A field that names nobody: empty, a word for nothing, or a number that is no id.
+# A field without an id: empty, a word for nothing, or a number that is no id.
 NOBODY = rf"^{PAD}*(?:(?i:|{'|'.join(map(re.escape, NOTHING))})|{_NO_NUMBER}){PAD}*$"
 
 

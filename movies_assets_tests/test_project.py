@@ -11,7 +11,7 @@ import tomllib
 import pytest
 import yaml
 
-from movies_assets.settings import PROJECT_ROOT
+from movies_assets.settings import PROJECT_ROOT, load
 
 MODULES = sorted((PROJECT_ROOT / "movies_assets").rglob("*.py"))
 
@@ -47,6 +47,14 @@ def test_dagster_keeps_its_files_below_its_home_whatever_the_working_directory(t
     )
     assert list(elsewhere.iterdir()) == []
     assert (home / "history" / "runs.db").exists()
+
+
+def test_a_run_may_take_longer_than_any_client_may_ask_its_source():
+    instance = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
+    most = instance["run_monitoring"]["max_runtime_seconds"]
+    settings = load()
+    sources = (settings.yts, settings.imdb, settings.netflix, settings.omdb, settings.ott)
+    assert all(source.max_seconds < most for source in sources)
 
 
 def test_the_lock_file_names_every_direct_dependency():

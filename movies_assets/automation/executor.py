@@ -1,6 +1,6 @@
 """How a run executes its steps: in one process; a red one ends its log with the reason.
 
-What a check says belongs in `checks`, what happens when a process is told to end in `interruption`.
+The texts of checks belong in `checks`, reactions to signals in `interruption`.
 """
 
 import atexit
@@ -16,7 +16,7 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from movies_assets.automation import interruption
 from movies_assets.checks.base import ending_of
 
-# A screen's end: what is longer is in the log above, and in the UI.
+# As many lines as fit at the end of a screen; the rest is in the log above, and in the UI.
 LONGEST_ENDING = 10
 
 
@@ -26,7 +26,7 @@ class EndingExecutor(dg.Executor):
     Steps that do not depend on a red check go on, so the verdict is far above the end otherwise.
 
     Args:
-        executor: what executes the steps.
+        executor: the executor that runs the steps.
     """
 
     def __init__(self, executor: dg.Executor) -> None:
@@ -39,7 +39,7 @@ class EndingExecutor(dg.Executor):
 
     @property
     def step_dependency_config(self) -> StepDependencyConfig:
-        """Return what a step waits for."""
+        """Return the upstream steps for which a step waits."""
         return self._executor.step_dependency_config
 
     def execute(

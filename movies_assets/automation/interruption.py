@@ -1,4 +1,4 @@
-"""What happens when a process that runs a job is told to end, or ends on its own.
+"""Ending a run in time when its process gets a signal, and marking runs whose process is gone.
 
 Dagster heeds SIGTERM within steps only: while it writes what a range plans (20 ms an event, one for
 each asset and day), and while it writes what was materialized, the signal waits; and a step may
@@ -35,14 +35,14 @@ def executes_a_job(arguments: Sequence[str]) -> bool:
 
 
 def watch(arguments: Sequence[str] = tuple(sys.argv)) -> None:
-    """Let a `dagster job execute` that is told to end do so in time; any other process is left be.
+    """Let a `dagster job execute` end in time after a signal; leave any other process alone.
 
     Args:
         arguments: those of the process.
     """
     if not executes_a_job(arguments) or current_thread() is not main_thread():
         return
-    # Whoever handles a signal, and whenever: its number is written here as it arrives.
+    # The number of each signal is written here as it arrives, whichever handler it has.
     receiver, sender = socket.socketpair()
     sender.setblocking(False)  # noqa: FBT003 (it has no name)
     signal.set_wakeup_fd(sender.detach(), warn_on_full_buffer=False)
@@ -64,7 +64,7 @@ def _watch(arguments: Sequence[str], started: datetime, receiver: socket.socket)
             planned = dg.RunsFilter(
                 job_name=_job(arguments), statuses=AT_ONCE, created_after=started
             )
-            marked = mark(instance, mine or planned, "The process was told to end.")
+            marked = mark(instance, mine or planned, "The process got a signal to end.")
             sys.stderr.write("Ended by a signal; the run is marked as failed.\n" * bool(marked))
     except DagsterHomeNotSetError:
         sys.stderr.write("Ended by a signal.\n")
@@ -85,7 +85,7 @@ def mark(instance: dg.DagsterInstance, runs: dg.RunsFilter, reason: str) -> list
     Args:
         instance: where runs are recorded.
         runs: which ones.
-        reason: what the run's log says.
+        reason: a sentence for the run's log.
 
     Returns:
         The ids of the runs that were unfinished.

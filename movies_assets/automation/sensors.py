@@ -131,10 +131,10 @@ def arrivals_sensor(
 
 
 def _unread(surveys: Mapping[str, "Survey"], keys: Collection[str]) -> tuple[list[str], set[str]]:
-    """Return the files that are not read, with the reasons, and the days that one of them misses.
+    """Return the files that are not read, with the reasons, and the days of unopenable files.
 
     Args:
-        surveys: what is in the landing folders, by their names.
+        surveys: the contents of the landing folders, by their names.
         keys: the days that have a partition.
     """
     unread = [

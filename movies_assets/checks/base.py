@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+import ibis.expr.types as ir
 import pandas as pd
 
 from movies_assets.contracts import WITHHELD, Contract, sentence
@@ -13,7 +14,7 @@ from movies_assets.partitions import keys_of
 from movies_assets.table import Table
 from movies_assets.warehouse import ledger
 from movies_assets.warehouse.database import Warehouse, WarehouseError
-from movies_assets.warehouse.writer import SHOWN_ROWS, stored_types
+from movies_assets.warehouse.writer import SHOWN_ROWS, compile_sql, stored_types
 
 SHOWN_CHARACTERS = 200
 # Of a check that stops a run, three rows end its log, each in a line.
@@ -73,9 +74,10 @@ class Rows:
         condition = "true" if self.is_all else self.within(self.table.partition_column)
         return f"(SELECT * FROM {self.table.name} WHERE {condition})"
 
-    def fetch(self, query: str) -> list[dict[str, Any]]:
-        """Run a query and return its rows as dictionaries."""
-        cursor = self._connection.execute(query)
+    def fetch(self, query: str | ir.Table) -> list[dict[str, Any]]:
+        """Run a query, SQL or an expression, and return its rows as dictionaries."""
+        sql = query if isinstance(query, str) else compile_sql(query)
+        cursor = self._connection.execute(sql)
         names = [item[0] for item in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -239,8 +241,8 @@ def counted(number: int, things: str) -> str:
     return f"{number:,} {things}"
 
 
-def told(rule: str, count: int) -> str:
-    """Say that rows break a rule, or that there are some of what the rule counts."""
+def as_sentence(rule: str, count: int) -> str:
+    """Say how many rows break a rule, or how many of the things that the rule counts there are."""
     return of_rows(rule, count) if ": " in rule else counted(count, rule)
 
 
@@ -256,7 +258,7 @@ def verdict(
     metadata: Mapping[str, Any] | None = None,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
     advice: str,
-    say: Callable[[str, int], str] = told,
+    say: Callable[[str, int], str] = as_sentence,
 ) -> dg.AssetCheckResult:
     """Turn counts of broken rules into a result; a green one shows zeros, a red one rows.
 
@@ -302,7 +304,7 @@ def _first(sentences: Sequence[str]) -> str:
 def _ending(
     finding: str, rows: Sequence[Mapping[str, Any]], advice: str
 ) -> dict[str, dg.MetadataValue]:
-    """Return how a run that the check stops ends: what was found, three rows, what to do."""
+    """Return the lines that end a run which the check stops: the finding, three rows, the fix."""
     lines = [_in_one_line(row) for row in rows[:EXAMPLE_ROWS]]
     return {ENDING: dg.MetadataValue.json([finding, *lines, advice])}
 

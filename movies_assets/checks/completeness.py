@@ -1,6 +1,6 @@
-"""Does a delivery bring what the table cannot do without: where it does not, the run stops.
+"""Does a delivery have values in the columns that its table needs: if not, the run stops.
 
-What belongs here: the deliveries that are compared, the band, and what a file may call a column.
+The deliveries that are compared, the band, and names that files use for a column belong here.
 Which columns are expected is declared in the contract.
 """
 
@@ -12,6 +12,7 @@ import dagster as dg
 import ibis
 import ibis.expr.types as ir
 
+from movies_assets.assets.silver.parsing import file_of
 from movies_assets.checks.base import Check, Rows, verdict
 from movies_assets.contracts import REQUIRED, FileRows
 from movies_assets.ingest.editions import normalised
@@ -21,7 +22,7 @@ from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.delimited import landed
 from movies_assets.warehouse.writer import SHOWN_ROWS, compile_sql
 
-# What is usual is the share of all other deliveries of the newest partitions, as in `bands`.
+# The usual share is that of all other deliveries of the newest partitions, as in `bands`.
 HISTORY_PARTITIONS = 28
 # `bands` warns from five points more unknown values on. This check stops the run, so it asks for
 # more: where a fifth of the rows lose a value that they usually have, the source has changed.
@@ -65,8 +66,8 @@ class Delivery(NamedTuple):
     Attributes:
         figures: query for the columns FIGURES: how many rows of a partition and file should have a
             value in a column, and how many have one.
-        judged: SQL condition on the partition: the deliveries that are judged. The others only say
-            what is usual.
+        judged: SQL condition on the partition: the deliveries that are judged. The others only
+            give the usual share.
     """
 
     figures: str
@@ -93,7 +94,7 @@ def completeness_check(table: Table, tables: Mapping[str, Table]) -> Check:
         found = _files_of(rows, files, lost) if files else []
         likely = _likely_names(lost, found)
         broken = {_named(figure): figure["row_count"] - figure["known"] for figure in lost}
-        texts = {_named(figure): _said(figure, likely) for figure in lost}
+        texts = {_named(figure): _sentence(figure, likely) for figure in lost}
         return verdict(
             broken,
             metadata={"compared": len(compared)},
@@ -144,9 +145,7 @@ def _of_files(rows: Rows, source: Table, typed: Callable[[ir.Table], ir.Table]) 
     """
     day = source.partition_column
     read = typed(source.contract.table(READ))
-    by_file = read.group_by(
-        partition=read[day].cast("string"), file=read.source_row.re_replace("#[0-9]+$", "")
-    )
+    by_file = read.group_by(partition=read[day].cast("string"), file=file_of(read))
     figures = compile_sql(by_file.aggregate(**_aggregates(rows.table, read)))
     newest = f"SELECT DISTINCT {day} FROM {source.name} ORDER BY 1 DESC LIMIT {HISTORY_PARTITIONS}"
     return Delivery(
@@ -158,7 +157,7 @@ def _of_files(rows: Rows, source: Table, typed: Callable[[ir.Table], ir.Table]) 
 
 
 def _accepted(rows: Rows) -> str:
-    """Return the condition on partitions that somebody has let through."""
+    """Return the condition on partitions that were accepted although they are red."""
     if not rows.has(ledger.ACCEPTED):
         return "false"
     return (
@@ -352,7 +351,7 @@ def _named(figure: Mapping[str, Any]) -> str:
     return f"{figure['column_name']} in {figure['file'] or figure['partition'] or 'all rows'}"
 
 
-def _said(figure: Mapping[str, Any], likely: Mapping[tuple[str, str], str]) -> str:
+def _sentence(figure: Mapping[str, Any], likely: Mapping[tuple[str, str], str]) -> str:
     where = _named(figure).partition(" in ")[2]
     name, number = figure["column_name"], figure["row_count"]
     rows = f"any of the {number:,} rows" if number > 1 else "the one row"

@@ -58,7 +58,7 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
         rows_refused = rows.count(refused)
         share = rows_refused / rows_read if rows_read else 0.0
         too_many = share > refines.allowed_share
-        # What is as received may hold personal data wherever the table has a personal column.
+        # Rows as received may hold personal data if the table has a personal column.
         is_personal = bool(table.contract.personal() | source.contract.personal())
 
         def say(rule: str, count: int) -> str:

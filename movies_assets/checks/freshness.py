@@ -31,8 +31,9 @@ def freshness_check(table: Table, settings: Settings) -> Check:
             },
             severity=dg.AssetCheckSeverity.WARN,
             say=lambda rule, n: "the table is empty" if behind is None else counted(n, rule),
-            advice=f"The newest row is of {newest}, the newest partition {due}. Backfill the days "
-            "between, and check that the daily schedule is switched on and its runs are green.",
+            advice=f"The newest row is of {newest or 'no day'}, the newest partition {due}. "
+            "Backfill the days between, and check that the daily schedule is switched on and its "
+            "runs are green.",
         )
 
     return Check(

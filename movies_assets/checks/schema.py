@@ -82,7 +82,7 @@ def _evaluate_schema(rows: Rows) -> dg.AssetCheckResult:
         ),
         _sentence(counts[UNREAD], "record does", "records do", "not read as the columns"),
     ]
-    return _said(found, sentences, NOTHING_LOST)
+    return _described(found, sentences, NOTHING_LOST)
 
 
 def _evaluate_files(rows: Rows) -> dg.AssetCheckResult:
@@ -120,7 +120,7 @@ def _evaluate_files(rows: Rows) -> dg.AssetCheckResult:
             counts[PARTS], "part of a file is", "parts of files are", "not read", named[PARTS]
         ),
     ]
-    return _said(found, sentences, LEFT_AS_IT_WAS if counts[REFUSED] else "")
+    return _described(found, sentences, LEFT_AS_IT_WAS if counts[REFUSED] else "")
 
 
 def _landed(rows: Rows) -> str:
@@ -139,7 +139,9 @@ def _sentence(count: int, one: str, many: str, verb: str, named: Sequence[str] =
     return f"{count} {one if count == 1 else many} {verb}{': ' if shown else ''}{shown}{more}."
 
 
-def _said(found: dg.AssetCheckResult, sentences: Sequence[str], advice: str) -> dg.AssetCheckResult:
+def _described(
+    found: dg.AssetCheckResult, sentences: Sequence[str], advice: str
+) -> dg.AssetCheckResult:
     if found.passed:
         return found
     return found._replace(description=" ".join(filter(None, [*sentences, advice])))

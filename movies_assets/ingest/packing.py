@@ -1,8 +1,8 @@
 """Packings: from a file as it arrived to delimited text or columns, and back without some records.
 
-What a file is, is found by its content first (signatures), then by its name: a workbook that is
-named `.csv` is read as a workbook. What the text means belongs to the reader of delimited text;
-where files lie, to the landing zone.
+The kind of a file is found by its content first (signatures), then by its name: a workbook that is
+named `.csv` is read as a workbook. The meaning of the text belongs to the reader of delimited text,
+the places of files to the landing zone.
 
 How values of columns become text: numbers without exponent, whole ones without a decimal point;
 dates and times in ISO's spelling; yes and no as `true` and `false`; lists of single values joined
@@ -61,7 +61,7 @@ PARQUET, GZIP, ZIP = b"PAR1", b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 AS_TABLE = "deliver the table as .csv, .xlsx or .parquet"
 WITHOUT_PASSWORD = "save it without a password"  # noqa: S105 (advice)
 REPACK = "pack it as .gz or .zip, or deliver it unpacked"
-# First bytes of what is refused: what it is, and what to do.
+# Files that are refused: their first bytes, a description, and the fix.
 REFUSED: Sequence[tuple[bytes, str, str]] = (
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls), or one with a password",
      "save it as .xlsx without a password, or as .csv"),
@@ -664,7 +664,7 @@ def _without_sheet_rows(raw: bytes, gone: Collection[int]) -> bytes:
             number += any(_cell_text(cell) for cell in cells)
             if number in gone and any(_cell_text(cell) for cell in cells):
                 for cell in cells:
-                    # What a merged range hides has no value, and takes none.
+                    # A cell that a merged range hides has no value, and takes none.
                     if type(cell).__name__ != "MergedCell":
                         cell.value = cell.comment = cell.hyperlink = None
         for each in book.worksheets:

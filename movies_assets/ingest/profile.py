@@ -1,6 +1,6 @@
 """The profile of a file: its separator, its header and the columns that the header's names mean.
 
-What a file looks like is found, never believed: a line `sep=;` names the separator, lines above the
+How a file is laid out is found in its content: a line `sep=;` names the separator, lines above the
 header are kept apart, and a file without a header is read by position where its values fit. Its
 bytes belong in `encoding`, its records in `records`.
 """
@@ -24,7 +24,7 @@ SEPARATOR_LINE = re.compile(r'\s*"?sep=(?P<separator>[,;\t|])"?\s*', re.IGNORECA
 FIRST_RECORDS, FIRST_BYTES, MOST_HEADER_LINES = 20, 100_000, 20
 # A header below other lines names that many known columns.
 FEWEST_NAMES = 2
-# What share of a column's values has to be of its shape or type.
+# The share of a column's values that must be of its shape or type.
 SHARE_OF_SHAPE = 0.9
 SHOWN_CHARACTERS = 80
 
@@ -36,7 +36,6 @@ class ExpectedColumns:
     Attributes:
         known: columns of the contract that files have, and their types.
         ours: columns that are not a file's to fill.
-        names: columns that are called otherwise in the files: name there, name here.
         editions: the editions that the table knows.
         takes: whether files of an edition, or of none that is known, belong to the table.
         is_personal: whether the table is about persons, so that no message shows a value.
@@ -44,7 +43,6 @@ class ExpectedColumns:
 
     known: Mapping[str, str]
     ours: AbstractSet[str]
-    names: Mapping[str, str] = field(default_factory=dict)
     editions: Sequence[Edition] = ()
     takes: Callable[[Edition | None], bool] = lambda _: True
     is_personal: bool = False
@@ -53,12 +51,12 @@ class ExpectedColumns:
     def spellings(self) -> frozenset[str]:
         """All names of columns that a header may have."""
         of_editions = (name for edition in self.editions for name in edition.columns)
-        return frozenset([*self.known, *self.names, *of_editions])
+        return frozenset([*self.known, *of_editions])
 
 
 @dataclass
 class FileProfile:
-    """What a file looks like; its counts are complete when it has been read.
+    """How a file is packed, encoded and laid out; its counts are complete once it is read.
 
     Attributes:
         source: the file.
@@ -67,7 +65,7 @@ class FileProfile:
         checksum: of its content.
         packing: how it is packed.
         encoding: how its text is encoded.
-        separator: what separates its fields.
+        separator: the separator of its fields.
         edition: the edition it is of; None where it uses the contract's own names.
         header: the names in its header; none where it has no header.
         columns: the columns that its fields fill.
@@ -76,7 +74,7 @@ class FileProfile:
         unread: parts of the file that are left aside: further sheets or members of an archive.
         first_line: the index of the line at which its records begin.
         refusal: why all its records are refused; None where they are not.
-        refused: why the file was not read at all; None where it was.
+        unreadable: why the file could not be read at all; None where it was.
         rows: how many records it has.
         problems: how many of them are refused.
     """
@@ -96,7 +94,7 @@ class FileProfile:
     unread: list[str] = field(default_factory=list)
     first_line: int = 0
     refusal: str | None = None
-    refused: str | None = None
+    unreadable: str | None = None
     rows: int = 0
     problems: int = 0
 
@@ -191,7 +189,7 @@ def names_of(
     columns: list[str] = [""] * len(header)
     spelt = [normalised(name) for name in header]
     for n in sorted(range(len(header)), key=lambda n: spelt[n] not in declared):
-        name = declared.get(spelt[n]) or expected.names.get(spelt[n]) or spelt[n]
+        name = declared.get(spelt[n]) or spelt[n]
         name = name or f"column_{n + 1}"
         while name in columns or name in expected.ours:
             name = f"{name}_{n + 1}"

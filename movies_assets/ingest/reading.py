@@ -1,4 +1,4 @@
-"""Reading a file whole: what it looks like, its records, and its bytes without some of them.
+"""Reading a file whole: its profile, its records, and its bytes without some of them.
 
 The same reading fills tables and erases persons, so that what is erased is what was read.
 """
@@ -31,7 +31,7 @@ class FileRecords:
     """The records of a file.
 
     Attributes:
-        profile: what the file looks like.
+        profile: how the file is packed, encoded and laid out.
         raw: its bytes.
         rows: one row a record below the header: the columns as text, its number (RECORD), and,
             where it is refused, why (PROBLEM) and its text (LINE). Numbers count all records, the
@@ -131,7 +131,7 @@ def read(
         first=profile.first_line,
         number=len(profile.above) + 1,
         encoding=profile.encoding,
-        is_sound=profile.packing.startswith(WORKBOOK),
+        trusts_quotes=profile.packing.startswith(WORKBOOK),
         header=_header_text(profile, lines),
     )
     records = reader.read(refusal=profile.refusal, exactly=exactly)

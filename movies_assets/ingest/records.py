@@ -4,7 +4,7 @@ The grammar is RFC 4180 with one addition. Lines end with \r\n, \n or \r. A fiel
 a quote ends with a quote directly before a separator or a line end, and holds pairs of quotes,
 separators and line ends; in any other field quotes are characters like others. A line that does
 not read so is refused by itself, and reading goes on at the next line. The text is UTF-8 (see
-`encoding`); what its columns are called is found by `profile`.
+`encoding`); the names of its columns are found by `profile`.
 """
 
 import re
@@ -62,7 +62,7 @@ class Lines:
 
     Attributes:
         content: the text in UTF-8; it ends with a line end.
-        separator: what separates its fields: one byte.
+        separator: the separator of its fields: one byte.
     """
 
     content: bytes
@@ -136,12 +136,12 @@ class Reader:
         first: the index of the first line to read.
         number: the number of the first record.
         encoding: the encoding that messages name.
-        is_sound: whether its quotes are known to be right, as in the text of a workbook: then
-            a field may go over any lines.
+        trusts_quotes: whether its quotes are known to be right, as in the text of a workbook:
+            then a field may go over any lines.
         header: the text of the header, which is no record where it comes again.
     """
 
-    def __init__(  # noqa: PLR0913 (what is known of a text, one thing each)
+    def __init__(  # noqa: PLR0913 (one fact of a text each)
         self,
         lines: Lines,
         columns: Sequence[str],
@@ -149,12 +149,12 @@ class Reader:
         first: int,
         number: int,
         encoding: str,
-        is_sound: bool = False,
+        trusts_quotes: bool = False,
         header: bytes = b"",
     ) -> None:
         self._lines, self._columns, self._encoding = lines, columns, encoding
         self._first, self._number, self._header = first, number, header
-        self._trusts_quotes = is_sound
+        self._trusts_quotes = trusts_quotes
 
     def read(self, *, refusal: str | None = None, exactly: bool = False) -> Records:
         """Return the records.

@@ -18,7 +18,7 @@ WARNINGS: dict[str, frozenset[str]] = {
     "silver.netflix_directors references": frozenset(["show_id -> silver.netflix_titles"]),
     "silver.netflix_titles quarantine": frozenset(
         [
-            "date_added: wrong type",
+            "date_added: not a date",
             "duration_seasons: more than 200",
             "release_year: more than 5 years after arrival",
             "show_id: required",
@@ -42,6 +42,7 @@ WARNINGS: dict[str, frozenset[str]] = {
             "2 of 4 fields",
             "3 of 4 fields",
             "minutes: less than 0",
+            "text between a closing quote and the separator",
             "title: required",
             "title_name: required",
             "user_id: required",

@@ -32,7 +32,7 @@ ESCAPED = r"\\x[0-9a-f]{2}"
 
 
 def learn(landing: Landing, table: Table, traces: Traces, editions: Sequence[Edition] = ()) -> None:
-    """Take note of what the files of a folder say of the persons.
+    """Collect the names and addresses of the persons from the files of a folder.
 
     Args:
         landing: the folder.
@@ -43,14 +43,14 @@ def learn(landing: Landing, table: Table, traces: Traces, editions: Sequence[Edi
     Raises:
         PermanentSourceError: a file cannot be read.
     """
-    told = [name for name in (NAME, EMAIL) if name in columns_of(table)]
+    naming = [name for name in (NAME, EMAIL) if name in columns_of(table)]
     for path in landing.everything():
         if not (records := _read(landing, path, table, editions)):
             continue
         traces.lines.update(_torn(records, traces), _joined(records, traces))
-        if told and {USER_ID, *told} <= {*records.profile.columns}:
+        if naming and {USER_ID, *naming} <= {*records.profile.columns}:
             theirs = records.rows.filter(_is_theirs(records.rows, traces))
-            for row in theirs.select([USER_ID, *told]).to_pylist():
+            for row in theirs.select([USER_ID, *naming]).to_pylist():
                 traces.add(row[USER_ID], row.get(NAME), row.get(EMAIL))
 
 
@@ -173,12 +173,12 @@ def _unidentified(rows: pa.Table, table: Table, traces: Traces) -> Found:
     be read, every text does.
     """
     known = columns_of(table)
-    told = [name for name in rows.column_names if name not in known and not name.startswith("_")]
+    brought = [n for n in rows.column_names if n not in known and not n.startswith("_")]
     found = _matches(rows[LINE], traces.email)
     found = pc.or_(found, _names(rows[LINE], traces))
-    for name in told:
+    for name in brought:
         found = pc.or_(found, _matches(rows[name], traces.email))
-    texts = [rows[n] for n in rows.column_names if n in known or n in told]
+    texts = [rows[n] for n in rows.column_names if n in known or n in brought]
     whole = pc.binary_join_element_wise(
         *(pc.fill_null(text, "") for text in texts), "\t", null_handling="skip"
     )

@@ -295,7 +295,7 @@ class Landing:
         for found in self._listed():
             if MARKERS.fullmatch(found.path.rpartition("/")[2]):
                 continue
-            # A link that leads nowhere may stand for a folder.
+            # A dangling link may have been a link to a folder.
             day, reason = _day_of(f"{found.path}/" if found.problem else found.path)
             if not found.path.isprintable() and not _is_utf8(found.path):
                 path = found.path.encode(errors="surrogateescape").decode(errors="backslashreplace")

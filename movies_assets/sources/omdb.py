@@ -44,7 +44,7 @@ PASSING = "Error getting data."
 SPENT = "Request limit reached!"
 WRONG_KEY = frozenset({"Invalid API key!", "No API key provided."})
 _NO_RESULTS = " not found!"  # of movies, series, ...
-# What a page beyond the first says that has no results and no error either.
+# The error of a page beyond the first that has no results and states none.
 _EMPTY = "no results"
 _REFUSED = frozenset({"Too many results.", "Incorrect IMDb ID."})
 
@@ -125,7 +125,7 @@ class Answer(NamedTuple):
 
     Attributes:
         results: The page's results, as decoded JSON.
-        total: How many results the search is said to have on all pages.
+        total: How many results the search has on all pages, as stated.
         error: What the service says in place of results.
     """
 

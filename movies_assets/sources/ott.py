@@ -48,7 +48,7 @@ _REREADS = 2
 _PROGRESS_SECONDS = 5
 _PIECE_BYTES = 1 << 20
 _LONGEST_NUMBER = 18
-# What services answer to a page behind the last one, if not an empty list.
+# Statuses of a page behind the last one, from services that do not answer with an empty list.
 _PAST_THE_END = frozenset({404})
 # The id of a user in its one spelling; '' for none.
 _Key: TypeAlias = int | str
@@ -90,7 +90,7 @@ class OttClient(Source):
     """Fetches the users of today into the landing zone; may be killed at any time and run again.
 
     The list is only known by position, and it shifts while one reads: where a user is removed, the
-    next page begins a user late. Hence users are told apart by their ids, the later reply counts,
+    next page begins a user late. Hence users are identified by their ids, the later reply counts,
     and a list that holds fewer users than the service ever stated while it was read is read again
     from its start. What that misses is a removal that an addition makes up for in the meantime.
     Where no total is stated, or it is proved too low, two readings must find the same users.
@@ -151,7 +151,7 @@ class OttClient(Source):
         new = folder / f".{_FILE}.part"
         try:
             with storing(target), locked(folder, "users", self._log):
-                # What a killed process left is about people, and of no use.
+                # The rest of a killed process holds personal data, and is of no use.
                 new.unlink(missing_ok=True)
                 try:
                     with start_blocking_portal(name="ott") as portal:
@@ -384,7 +384,7 @@ class _Users:
 
 
 class _Outcome(NamedTuple):
-    """What one reading of the list has found.
+    """The result of one reading of the list.
 
     Attributes:
         users: How many users.

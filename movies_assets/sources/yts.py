@@ -139,8 +139,8 @@ class _Page:
         movies: Its movies; none past the end of the catalogue.
         days: Their UTC days; without a single sound date it is empty and `median` None.
         median: The median of the days.
-        between: The days before and after which there are more movies than may stand far from
-            their date: what lies between such days of the pages read was listed, if it exists.
+        between: The days before and after which the page has more movies than may be listed far
+            from their date: a movie between such days of the pages read was listed, if it exists.
         hint: How many pages there are if `movie_count` is right.
         is_whole: Whether the catalogue says that it has no other page.
         refusal: The error that was answered in place of the page.

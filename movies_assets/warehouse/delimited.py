@@ -7,7 +7,7 @@ silver to quarantine. `landing.<table>` has a row for each file. How a file is r
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from io import RawIOBase
@@ -36,8 +36,6 @@ ARRIVED, BATCH = "arrived", "arrived_batch"
 BATCH_BYTES = 32 << 20
 SOURCE, DAY, EDITION = "_source", "_day", "_edition"
 LEFT = "was not loaded, because another file of its day could not be read"
-# The packing of a file that cannot be read.
-UNREADABLE = ""
 HIDDEN = (RECORD, PROBLEM, LINE, SOURCE, DAY, EDITION)
 
 
@@ -64,7 +62,6 @@ class DelimitedFiles:
         files: the files.
         run_id: the run that loads them.
         days: the partitions of the run; none where the table has none.
-        names: columns that are called otherwise in the files: name there, name here.
         editions: the editions of the files that the table knows.
         unread: files beside them that are not read, with their paths as rows would show them.
         takes: whether files of an edition (None: of none that is known) belong to this table. Each
@@ -74,7 +71,6 @@ class DelimitedFiles:
     files: Sequence[DelimitedFile]
     run_id: str
     days: Collection[date] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
     editions: Sequence[Edition] = ()
     takes: Callable[[Edition | None], bool] = lambda _: True
     unread: "Sequence[Unread]" = ()
@@ -118,6 +114,7 @@ def arrived(
     editions: Sequence[Edition] = (),
     *,
     possible: tuple[date, date] | None = None,
+    takes: Callable[[Edition | None], bool] = lambda _: True,
 ) -> DelimitedFiles:
     """Return the files that have arrived for some days.
 
@@ -127,6 +124,7 @@ def arrived(
         run_id: the run.
         editions: the editions of the files that the table knows.
         possible: the first and the last day that files may belong to.
+        takes: whether files of an edition belong to the table; see `DelimitedFiles`.
     """
     return DelimitedFiles(
         files=[
@@ -136,6 +134,7 @@ def arrived(
         run_id=run_id,
         days=days,
         editions=editions,
+        takes=takes,
         unread=[
             replace(one, path=f"{landing.name}/{one.path}")
             for one in landing.unread(days, possible=possible)
@@ -148,7 +147,6 @@ def expected(table: Table, given: DelimitedFiles) -> ExpectedColumns:
     return ExpectedColumns(
         known=columns_of(table),
         ours=_ours(table),
-        names=given.names,
         editions=given.editions,
         takes=given.takes,
         is_personal=bool(table.contract.personal()),
@@ -256,7 +254,7 @@ def _store_profiles(
             # A header that names no column may be a record.
             "header": [WITHHELD] if profile.refusal and is_personal else profile.header,
             "unread": profile.unread,
-            "refused": profile.refusal if profile.packing == UNREADABLE else None,
+            "refused": profile.unreadable,
             "ignored": None,
             "rows": profile.rows,
             "problems": profile.problems,
@@ -302,9 +300,9 @@ def _unread_row(one: "Unread", given: DelimitedFiles) -> dict[str, Any]:
 
 def _refused(file: DelimitedFile, reason: str) -> FileProfile:
     """Return the profile of a file that cannot be read."""
-    refusal = reason.removeprefix(f"{file.source} ").removesuffix(".")
+    unreadable = reason.removeprefix(f"{file.source} ").removesuffix(".")
     return FileProfile(
-        file.source, file.day, packing=UNREADABLE, encoding="", separator="", refusal=refusal
+        file.source, file.day, packing="", encoding="", separator="", unreadable=unreadable
     )
 
 

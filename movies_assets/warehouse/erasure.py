@@ -104,11 +104,11 @@ def learn(
     for place in places(connection, tables):
         if USER_ID not in place.types:
             continue
-        said = [name if name in place.types else "NULL" for name in (NAME, EMAIL, USER_KEY)]
+        known = [name if name in place.types else "NULL" for name in (NAME, EMAIL, USER_KEY)]
         wanted = {"an_id": traces.an_id, "ids": ids}
         condition = _is_theirs(place)
         rows = connection.execute(
-            f"SELECT DISTINCT {USER_ID}::VARCHAR, {', '.join(said)} FROM {place.name} "
+            f"SELECT DISTINCT {USER_ID}::VARCHAR, {', '.join(known)} FROM {place.name} "
             f"WHERE {condition}",
             _used(wanted, condition),
         )

@@ -390,7 +390,7 @@ def test_where_tastes_are_wrong_the_check_warns_and_says_of_what(lab):
     found = lab.evaluate()
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.WARN
-    assert "ndcg_at_10 not above that of popularity: 1" in str(found.description)
+    assert "ndcg_at_10 not above that of popularity" in str(found.description)
 
 
 @pytest.mark.parametrize("measure_name", ["ndcg_at_10", "recall_at_10"])

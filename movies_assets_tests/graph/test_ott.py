@@ -247,7 +247,7 @@ def test_names_that_come_close_are_told_and_stay_apart(service, landing):
     found = evaluations(service.run(SECOND, job=DAILY))["silver/ott_titles", "namesakes"]
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.WARN
-    assert "pairs of names that come close: 2" in found.description
+    assert "2 pairs of names that come close" in found.description
     assert "Blame and Blame!; Sebastian and Sébastian." in found.description
     assert "Blame!" in str(found.metadata["pairs"].value)
     assert service.sql("SELECT count(*) FROM gold.ott_dim_title") == [(5,)]

@@ -37,7 +37,7 @@ Genres,Country,Language,Runtime
 def ran(tmp_path: Path, instance: dg.DagsterInstance) -> Callable[..., Platform]:
     """Run the job over a case, or over files of the catalogue by day."""
 
-    def run(case: str | None = None, **days: str) -> Platform:
+    def run(case: str | None = None, job: str = "ott_files", **days: str) -> Platform:
         settings = load(data_dir=tmp_path, ott={"first_day": "2025-10-01"})
         landing = settings.landing / "ott"
         if case:
@@ -52,7 +52,7 @@ def ran(tmp_path: Path, instance: dg.DagsterInstance) -> Callable[..., Platform]
             arrive_ott(settings.landing, STORED_DAY, users=[ott_user(1)])
         platform = Platform(settings, instance, resources={"ott_users": lambda _: []})
         first = min([*days, "d30"])
-        platform.run(f"2025-10-{first[1:]}", STORED_DAY, job="ott_files")
+        platform.run(f"2025-10-{first[1:]}", STORED_DAY, job=job)
         return platform
 
     return run
@@ -106,6 +106,12 @@ def test_a_score_of_0_is_unknown_and_its_views_count(ran):
         ("Not Rated Yet", 1)
     ]  # fmt: skip
     assert platform.sql("FROM quarantine.ott_titles") == []
+
+
+def test_na_is_namibia_unless_it_is_in_small_letters(ran):
+    platform = ran("ott-country-na", job="ott_daily")
+    countries = "SELECT country FROM silver.ott_users ORDER BY user_id"
+    assert platform.sql(countries) == [("NA",), ("PL",), (None,), ("ZA",)]
 
 
 def test_a_catalogue_of_disney_has_genres_years_and_running_times_and_no_scores(ran):

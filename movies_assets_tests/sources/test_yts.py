@@ -402,7 +402,7 @@ DAYS_APART = round((NOW - SERVER_TIME) / DAY)
         ),
         (SERVER_TIME, SERVER_TIME + 2 * DAY, "up to 2023-11-16 .* after the server's clock"),
         (NOW + 30 * DAY, NOW + 29 * DAY, "30 days apart.* after this machine's clock, which is"),
-        (NOW - 120, 10**30, "2 minutes apart.* up to 9999-12-30 .* after both clocks"),
+        (NOW - 120, 10**30, r"\d+ minutes apart.* up to 9999-12-30 .* after both clocks"),
         (NOW, NOW, None),
         (SERVER_TIME, SERVER_TIME + DAY, None),
     ],

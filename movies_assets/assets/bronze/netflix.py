@@ -5,7 +5,6 @@ reading of files, whatever they look like, in `warehouse.delimited`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from io import FileIO
 from typing import TYPE_CHECKING, Any
@@ -104,8 +103,7 @@ def _arrived(
     context: dg.AssetExecutionContext, landing: Any, takes: Callable[[Edition | None], bool]
 ) -> DelimitedFiles:
     days, possible = days_within(context.partition_time_window), possible_days(context)
-    files = arrived(landing, days, context.run_id, EDITIONS, possible=possible)
-    return replace(files, takes=takes)
+    return arrived(landing, days, context.run_id, EDITIONS, possible=possible, takes=takes)
 
 
 class BronzeNetflixLookup(FileRows):

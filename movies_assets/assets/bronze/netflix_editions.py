@@ -1,4 +1,4 @@
-"""The editions of Netflix's catalogue that people have: what each publisher calls the columns.
+"""The editions of Netflix's catalogue that people have: the columns by their publishers' names.
 
 Where values differ in kind (a list in one cell, a running time with its unit), they have a column
 of their own in bronze, and silver reads them. Where several editions have a header's names in

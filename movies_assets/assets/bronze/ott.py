@@ -5,7 +5,6 @@ whatever they look like, in `warehouse.delimited`.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -118,10 +117,12 @@ as_received = partial(
 )
 
 
-def read(context: dg.AssetExecutionContext, landing: "Landing") -> DelimitedFiles:
-    """Read the files of the run's days; what stood there of these days before is replaced."""
+def read(
+    context: dg.AssetExecutionContext, landing: "Landing", editions: Sequence[Edition] = ()
+) -> DelimitedFiles:
+    """Read the files of the run's days; they replace the earlier rows of these days."""
     days = days_within(context.partition_time_window)
-    return arrived(landing, days, context.run_id, possible=possible_days(context))
+    return arrived(landing, days, context.run_id, editions, possible=possible_days(context))
 
 
 class BronzeOttTitles(FileRows):
@@ -144,7 +145,7 @@ def ott_titles(
     context: dg.AssetExecutionContext, ott_landing: dg.ResourceParam[Callable[[str], Any]]
 ) -> DelimitedFiles:
     """Read the catalogue, in whichever edition a file is."""
-    return replace(read(context, ott_landing("titles")), editions=EDITIONS)
+    return read(context, ott_landing("titles"), EDITIONS)
 
 
 class BronzeOttViews(FileRows):

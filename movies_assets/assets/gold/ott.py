@@ -154,7 +154,7 @@ class OttGenreEngagement(Contract):
     viewers: int = column("Users who watched one of its titles.", ge=0)
     views: int = column("Watch events of its titles; one of two genres counts in both.", ge=0)
     minutes: float = column(
-        "Minutes watched of its titles, as far as they are known; NULL where of no view.",
+        "Minutes watched of its titles, as far as they are known; NULL if of no view.",
         nullable=True,
         ge=0,
     )
@@ -169,9 +169,9 @@ def ott_genre_engagement(
     """Compare what users say they like with what they watch."""
     titles = genres_of(silver_ott_titles).select("title_key", "genre", "imdb_score")
     scores = titles.group_by("genre").aggregate(average_score=mean_score(titles).round(6))
-    said = silver_ott_users.select(genre=silver_ott_users.preferred_genres.unnest())
-    said = said.mutate(genre=bounded(said.genre))
-    said = said.group_by("genre").aggregate(users_preferring=said.count())
+    liked = silver_ott_users.select(genre=silver_ott_users.preferred_genres.unnest())
+    liked = liked.mutate(genre=bounded(liked.genre))
+    liked = liked.group_by("genre").aggregate(users_preferring=liked.count())
     seen = silver_ott_watched.inner_join(titles, "title_key")
     seen = seen.group_by("genre").aggregate(
         viewers=seen.user_id.nunique(),
@@ -179,9 +179,9 @@ def ott_genre_engagement(
         minutes=seen.minutes.sum().round(3),
         views_without_minutes=seen.views_without_minutes.sum(),
     )
-    genres = ibis.union(scores.select("genre"), said.select("genre"), distinct=True)
+    genres = ibis.union(scores.select("genre"), liked.select("genre"), distinct=True)
     rows = genres
-    for found in (scores, said, seen):
+    for found in (scores, liked, seen):
         rows = rows.left_join(found, "genre").drop("genre_right")
     return rows.mutate(
         users_preferring=rows.users_preferring.fill_null(0),
@@ -330,10 +330,10 @@ def lists_wanted(users: ir.Table, lists: ir.Table) -> ir.Table:
         users: `user_id`, `preferred_genres`.
         lists: see `lists_of`.
     """
-    said = users.select("user_id", list=users.preferred_genres.unnest())
-    said = said.mutate(list=bounded(said["list"]))
-    said = said.filter(said["list"] != UNKNOWN_NAME)
-    by_taste = said.semi_join(lists.select("list").distinct(), "list")
+    liked = users.select("user_id", list=users.preferred_genres.unnest())
+    liked = liked.mutate(list=bounded(liked["list"]))
+    liked = liked.filter(liked["list"] != UNKNOWN_NAME)
+    by_taste = liked.semi_join(lists.select("list").distinct(), "list")
     others = users.select("user_id").anti_join(by_taste, "user_id")
     return by_taste.union(others.mutate(list=ibis.literal(ALL_TITLES)))
 

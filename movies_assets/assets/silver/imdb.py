@@ -168,16 +168,16 @@ class SilverImdbTitles(Contract):
 def imdb_titles(bronze_imdb_title_basics: ir.Table, silver_imdb_ratings: ir.Table) -> ir.Table:
     """Type the titles, and add how they are rated."""
     lines = newest(bronze_imdb_title_basics)
-    is_adult = flag(lines.is_adult)
+    is_adult, start_year = flag(lines.is_adult), lines.start_year.nullif(0)
     titles = lines.select(
         tconst=lines.tconst,
         title_type=lines.title_type,
         primary_title=text(lines.primary_title),
         original_title=text(lines.original_title),
         is_adult=is_adult,
-        start_year=lines.start_year.nullif(0),
+        start_year=start_year,
         end_year=lines.end_year.nullif(0),
-        decade=lines.start_year - lines.start_year % 10,
+        decade=start_year - start_year % 10,
         runtime_minutes=lines.runtime_minutes.nullif(0),
         genres=names_of(lines.genres),
         run_date=lines.run_date,

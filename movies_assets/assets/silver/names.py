@@ -1,4 +1,4 @@
-"""Names of titles: which two are one title, and which title a name may stand for.
+"""Names of titles: when two are one title, and which title a name may mean.
 
 Identity and matching are two things. The catalogue holds titles by `identity`: as written, but for
 case and blanks. An event that only names a title may spell it in another way; what is compared then
@@ -34,7 +34,7 @@ CYRILLIC = [*range(0x400, 0x530), *range(0x1C80, 0x1C90)]
 STRESSED_CYRILLIC = "\u0400\u0401\u040d\u0450\u0451\u045d"
 # Letters with a stroke or without their dot, which Unicode does not take apart.
 STROKES = dict(zip("łŁøØđĐħĦŧŦı", "lLoOdDhHtTi", strict=True))
-# What one letter becomes several by: folding case, and without accents.
+# Letters that become several: by folding case, and without accents.
 SEVERAL_BY_CASE = {
     "İ": "i\u0307", "ß": "ss", "ẞ": "ss",
     "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st",

@@ -4,8 +4,7 @@ A value that the newest state does not know is the last one known. Everything is
 whole: six thousand titles take less time than finding those that a day has changed.
 """
 
-from functools import partial, reduce
-from operator import and_
+from functools import partial
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -29,7 +28,7 @@ from movies_assets.assets.silver.parsing import (
     whole,
     year,
 )
-from movies_assets.assets.silver.versions import latest_known
+from movies_assets.assets.silver.versions import is_sound, latest_known
 from movies_assets.contracts import Contract, StringList, column
 from movies_assets.countries import names_of
 from movies_assets.partitions import netflix_days
@@ -45,8 +44,8 @@ FOUNDED = 1997
 # Generous bounds: real titles have up to 104 characters, descriptions 250, names of people 84. A
 # field beyond them is several fields that damage has joined.
 LONGEST_WORD, LONGEST_TITLE, LONGEST_VALUE, LONGEST_DESCRIPTION = 100, 500, 300, 10_000
-# An id is a number that the publisher puts something before, which keeps its ids apart from those
-# of others; what is said of an id of another kind.
+# Patterns of ids, a prefix and a number, and the fault of an id of another kind. The prefix keeps
+# the ids of publishers apart.
 NUMBER = (r"^()0*([1-9][0-9]{0,17})(?:[.]0+)?$", "not a number")
 ROW_NUMBER = (r"^(s)0*([1-9][0-9]{0,17})$", "not s and a number")
 NODE = (r"^(t[ms])0*([1-9][0-9]{0,17})$", "not tm or ts and a number")
@@ -246,8 +245,7 @@ def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
     """Keep what is known of each title, and rank the titles by their running time."""
     # Of all rows, the rank is known last.
     judged = typed_titles(bronze_netflix_titles).mutate(duration_rank=ibis.null("int64"))
-    rules = [rule.holds(judged) for rule in SilverNetflixTitles.rules()]
-    judged = judged.mutate(is_sound=reduce(and_, rules, judged["_unparsed"] == "")).view()
+    judged = judged.mutate(is_sound=is_sound(judged, SilverNetflixTitles)).view()
     known = latest_known(
         judged,
         ("show_id",),
@@ -288,7 +286,7 @@ def identified(
 def refused(
     rows: ir.Table, problem: ir.StringColumn, **read: tuple[ir.Value, ir.Value]
 ) -> dict[str, ir.Value]:
-    """Return the columns of `accounted`, with the problem of the id among what is wrong."""
+    """Return the columns of `accounted`, with the problem of the id among the reasons."""
     account = accounted(rows, **read)
     unread = ibis.array([problem, account["_unparsed"].nullif("")]).join("; ").fill_null("")
     return {**account, "_unparsed": ibis.coalesce(rows["_problem"], unread)}
@@ -302,9 +300,9 @@ def first_known(*values: ir.IntegerValue) -> ir.IntegerValue:
 
 def members(text: ir.StringColumn) -> ir.ArrayColumn:
     """Read a list in one cell: 'A, B', or "['a', 'b']"; NULL where it has no members."""
-    said = tidy(text)
-    is_literal = said.re_search(r"^\[.*\]$")
-    bare = ibis.ifelse(is_literal, said.re_replace(r"""[\[\]'"]""", ""), said)
+    tidied = tidy(text)
+    is_literal = tidied.re_search(r"^\[.*\]$")
+    bare = ibis.ifelse(is_literal, tidied.re_replace(r"""[\[\]'"]""", ""), tidied)
     joined = bare.re_replace(SUFFIX, r" \1\2")
     listed = joined.re_replace(" ?,[ ,]*", ",").re_replace("^[ ,]+|[ ,]+$", "").nullif("")
     found: ir.ArrayColumn = listed.split(",")
@@ -312,7 +310,7 @@ def members(text: ir.StringColumn) -> ir.ArrayColumn:
 
 
 def before(text: ir.StringColumn, mark: str) -> ir.StringColumn:
-    """Return what stands before the first mark; NULL where nothing does."""
+    """Return the text before the first mark; NULL where there is none."""
     return text.split(mark)[0].strip().nullif("")
 
 

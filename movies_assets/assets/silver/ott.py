@@ -4,8 +4,7 @@ Names and e-mail addresses end here: below, a user is a keyed hash.
 """
 
 from collections.abc import Sequence
-from functools import partial, reduce
-from operator import and_
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -21,6 +20,7 @@ from movies_assets.assets.silver.parsing import (
     accounted,
     day,
     exact_minutes,
+    file_of,
     instant,
     known,
     minutes,
@@ -31,15 +31,13 @@ from movies_assets.assets.silver.parsing import (
     whole,
     year,
 )
-from movies_assets.assets.silver.versions import latest_known
+from movies_assets.assets.silver.versions import is_sound, latest_known
 from movies_assets.checks.base import Check, Rows, markdown, verdict
 from movies_assets.contracts import Contract, Instant, StringList, column
 from movies_assets.partitions import ott_days
 from movies_assets.table import Refinement, Table, Versions, table
 from movies_assets.user_ids import LONGEST, canonical_column, is_an_id
-from movies_assets.warehouse.writer import compile_sql
 
-NAMES = dt.Array(dt.string)
 # At most 64 characters before the @, as RFC 5321 has it, and names of hosts have at most 253.
 EMAIL = r"^[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}$"
 FIRST_YEAR, YEARS_AHEAD, FIRST_SIGNUP = 1870, 5, 1990
@@ -54,19 +52,14 @@ NOT_LISTED, NOT_CLEAR, NOT_YET = (
 UNMATCHED_SHARE = 0.05
 # Sums of decimals are exact; those of floats depend on the order of their rows.
 EXACT = "decimal(18, 6)"
-# What stands for no country, but for Namibia.
+# Of countries this is Namibia, and not "not available".
 NAMIBIA = "NA"
 NUMBERS = ("runtime", "views", "release_year")
 # A series' running time is not the number of its seasons.
 SEASONS = r"(?i)^[0-9]+ seasons?$"
 KEY_DIGITS = 32
-# So many pairs of names a check tells in its text, and in its table.
+# How many pairs of names a check shows in its text, and in its table.
 NAMED, SHOWN_PAIRS = 5, 50
-# What a newer file may leave open, and an older one has told.
-KNOWN_OF_TITLES = (
-    "genres", "premiere", "release_year", "added_date", "runtime_minutes", "imdb_score", "views",
-    "language",
-)  # fmt: skip
 UNDATED = "undated"
 # Generous bounds: the longest real title has some 200 characters, and 40 genres or languages fit.
 # A field beyond them is several fields that damage has joined.
@@ -104,7 +97,7 @@ def genres_of(text: ir.StringColumn, separators: str) -> ir.ArrayColumn:
 
     Args:
         text: the genres.
-        separators: pattern of what stands between them.
+        separators: pattern of the separator between them.
     """
     joined = text.lower().re_replace(rf"\s*[{separators}]\s*", "|")
     return in_order(
@@ -136,11 +129,11 @@ def _with_premiere(rows: ir.Table) -> ir.Table:
             day_of,
             ibis.null("date"),
         ),
-        _file=rows.source_row.re_replace("#[0-9]+$", ""),
+        _file=file_of(rows),
     )
     rows = rows.mutate(
         _any_year=ibis.coalesce(rows["_known_day"].year().cast("int64"), rows["_year"]),
-        # What cannot be read is refused, and says nothing of other rows.
+        # A row with an unreadable premiere is refused, and does not count for other rows.
         _is_open=rows["_premiere"].isnull(),
     ).view()
     rows = _only_one(rows, "_known_day", ["_name", "_any_year"]).view()
@@ -182,7 +175,7 @@ class SilverOttTitles(Contract):
         compression="dictionary",
     )
     title_name: str = column(
-        "The title without case and surplus blanks, by which it is told from others.",
+        "The title without case and surplus blanks, by which it differs from others.",
         compression="fsst",
     )
     title: str = column(
@@ -210,6 +203,7 @@ class SilverOttTitles(Contract):
     edition: str = column(
         "Edition of the file that it was read from; NULL where none is known.",
         nullable=True,
+        clears=True,
         compression="dictionary",
     )
     arrived_date: dt.Date = column("Day on which this state of it arrived.")
@@ -243,7 +237,7 @@ def namesakes_check(table: Table) -> Check:
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
         titles = rows.table.contract.table(table.name)
-        pairs = rows.fetch(compile_sql(namesakes(titles)))
+        pairs = rows.fetch(namesakes(titles))
         named = "; ".join(f"{pair['title']} and {pair['other_title']}" for pair in pairs[:NAMED])
         return verdict(
             {"pairs of names that come close": len(pairs)},
@@ -263,7 +257,7 @@ def namesakes_check(table: Table) -> Check:
 
 
 def namesakes(titles: ir.Table) -> ir.Table:
-    """Return the pairs of titles of one date whose different names may stand for each other.
+    """Return the pairs of titles of one date whose different names may mean each other.
 
     Args:
         titles: `silver.ott_titles`.
@@ -289,7 +283,7 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
     """Type and clean the catalogue, each row by itself but for its premiere."""
     rows = bronze
     file = rows["_source"]
-    # What does not fit its column's type when the file is read is rescued.
+    # Values that did not fit the type of their bronze column.
     rescued_texts = {field: known(rescued(rows, field)) for field in NUMBERS}
     runtime = rescued_texts["runtime"]
     rescued_texts["runtime"] = ibis.ifelse(runtime.re_search(SEASONS), ibis.null("string"), runtime)
@@ -321,7 +315,7 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
         release_year=rows["_year"],
         added_date=rows["_added_day"],
         runtime_minutes=rows["_minutes"],
-        # Nothing is that bad: files write 0 where nobody has voted.
+        # Files write 0 where there are no votes.
         imdb_score=rows["_score"].nullif(0),
         views=rows["_total"],
         language=known(rows.language),
@@ -347,15 +341,14 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
     checks=(namesakes_check,),
 )
 def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
-    """Keep what is known of each title: what newer files leave open, older ones have told."""
+    """Keep the newest known values of each title: a file that lacks one leaves the older value."""
     typed = typed_titles(bronze_ott_titles)
-    kept = reduce(and_, (rule.holds(typed) for rule in SilverOttTitles.rules()))
     return latest_known(
         typed,
         entity=["title_key"],
         order=["arrived_date", "source_row"],
-        columns=KNOWN_OF_TITLES,
-        sound=kept & (typed["_unparsed"] == ""),
+        columns=SilverOttTitles.carried(),
+        sound=is_sound(typed, SilverOttTitles),
     )
 
 
@@ -625,7 +618,7 @@ class SilverOttWatched(Contract):
     )
     views: int = column("How often it was watched.", ge=1)
     minutes: float = column(
-        "Minutes watched, as far as they are known; NULL where of no view.", nullable=True, ge=0
+        "Minutes watched, as far as they are known; NULL if of no view.", nullable=True, ge=0
     )
     views_without_minutes: int = column("Views whose minutes are unknown.", ge=0)
     first_watched_at: Instant = column("When it was watched first (UTC).")
@@ -649,7 +642,7 @@ def matched_check(table: Table) -> Check:
             samples=lambda: {"titles watched most": markdown(rows.sample(most))},
             severity=dg.AssetCheckSeverity.WARN,
             advice="They are counted in silver.ott_unmatched and nowhere in gold. Deliver the "
-            "missing titles, or mend their names, and run any day again.",
+            "missing titles, or correct their names, and run any day again.",
         )
 
     return Check(

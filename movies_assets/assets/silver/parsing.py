@@ -38,7 +38,7 @@ NOTHING = (
 )  # fmt: skip
 # Tidy texts have no NUL.
 NO_TEXT = r"\x00"
-# How an unknown value of a row stands in quarantine.
+# How quarantine writes an unknown value of a row.
 NULL = r"\N"
 # Columns that say where a row of a file came from, beside those that begin with an underscore.
 ORIGIN = {"run_date", "arrived_date", "source_row"}
@@ -170,7 +170,7 @@ def _decimal(mark: str, *groups: str) -> tuple[str, ...]:
 _POINT_DECIMALS = _decimal("[.]", _groups(","), _INDIAN_GROUPS, *_BLANK_GROUPS)
 _COMMA_DECIMALS = _decimal(",", _groups("[.]"), *_BLANK_GROUPS)
 _COMMA_GROUPS, _POINT_GROUPS = (_groups(",", "{2,}"), _INDIAN_GROUPS), (_groups("[.]", "{2,}"),)
-# What shows the decimal mark of a file, and what is read once the mark is known.
+# Numbers that show the decimal mark of a file.
 POINT, COMMA = ".", ","
 SHOWS = {
     POINT: _exactly(*_POINT_DECIMALS, *_COMMA_GROUPS),
@@ -225,7 +225,7 @@ def clean(text: ir.StringColumn) -> ir.StringColumn:
 
 
 def tidy(text: ir.StringColumn) -> ir.StringColumn:
-    """Drop what nobody sees, make any white space one space, trim, and read '' as unknown."""
+    """Drop invisible characters, make any white space one space, trim, and read '' as unknown."""
     return text.re_replace(UNSEEN, "").re_replace(SPACES, " ").strip().nullif("")
 
 
@@ -527,6 +527,12 @@ def _digits(text: ir.StringColumn, mark: ir.StringValue) -> ir.StringColumn:
     )
 
 
+def file_of(rows: ir.Table) -> ir.StringColumn:
+    """Return the file that each row was read from: `source_row` without the record's number."""
+    file: ir.StringColumn = rows.source_row.re_replace("#[0-9]+$", "")
+    return file
+
+
 def rescued(rows: ir.Table, name: str) -> ir.StringColumn:
     """Return the text of a field that did not fit its type when the file was read."""
     text: ir.StringColumn = rows["_rescued_data"].cast("json")[name].str
@@ -544,7 +550,7 @@ def unparsed(
     """
     nothing = ibis.null("string")
     found = [
-        # What was received is looked at only where nothing was read: the rest are nearly all rows.
+        # The received text matters only where nothing was read, which is rare.
         ibis.ifelse(
             read.isnull(),
             ibis.ifelse(
@@ -585,7 +591,7 @@ def _reason(raw: ir.Value, read: ir.Value) -> ir.StringValue:
 def accounted(
     rows: ir.Table, **read: tuple[ir.Value, ir.Value] | tuple[ir.Value, ir.Value, str]
 ) -> dict[str, ir.Value]:
-    """Return the columns that tell quarantine how a line was received, and what is wrong with it.
+    """Return the columns for quarantine: the line as received, and what is wrong with it.
 
     Args:
         rows: rows of a bronze table of files.

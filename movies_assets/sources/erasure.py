@@ -149,7 +149,7 @@ def _gone(
     found = _unidentified(rows, table, traces)
     found_above = pc.or_(_matches(above, traces.email), _names(above, traces))
     if not only_unidentified:
-        begins = _matches(rows[LINE], traces.begins)
+        begins = pc.or_(_matches(rows[LINE], traces.begins), _matches(rows[LINE], traces.rescued))
         lines = pc.is_in(records.rows[LINE], pa.array(sorted(traces.lines), pa.string()))
         for theirs in (_is_theirs(rows, traces), begins, lines):
             found = pc.or_(found, theirs)

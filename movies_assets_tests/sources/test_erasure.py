@@ -171,6 +171,15 @@ def test_what_damage_has_torn_off_a_record_or_joined_to_another_goes(
     assert file.read_text() == HEADER + before + after
 
 
+def test_a_damaged_object_goes_and_those_of_others_stay(landing, tmp_path):
+    kept = '{"user_id": "8", "full_name": "Bob", "email": "b@x.example"}\n{"user_id": 77, "em\n'
+    torn = '{"user_id": "7", "full_name": "Ada"\n'
+    joined = '{"user_id": 9, "full_name": "Eve"}{"user_id": 7, "email": "ada@x.example"}\n'
+    file = put(tmp_path, "2025-10-30/users.jsonl", kept + torn + joined)
+    list(erase(landing, USERS, Traces(frozenset([ADA]))))
+    assert file.read_text() == kept
+
+
 def test_what_is_found_by_an_address_goes_before_the_records_that_tell_it(landing, tmp_path):
     """Killed in between, the next run still knows the address."""
     file = put(tmp_path, "2025-10-30/users.csv", HEADER + HERS + f"torn,{EMAIL}\n" + BOBS + "7,A\n")

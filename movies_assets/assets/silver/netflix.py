@@ -171,6 +171,13 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
     rows = bronze.mutate(
         _added=day(bronze.date_added, bronze["_source"]),
         _minutes=minutes(rescued(bronze, "duration_minutes"), bronze["_source"]),
+        # Without a unit it may be seasons.
+        _clock=minutes(
+            ibis.ifelse(
+                bronze.duration.re_search("[0-9] ?[:a-zA-Z]"), bronze.duration, ibis.null("string")
+            ),
+            bronze["_source"],
+        ),
         _rating=tidy(bronze.rating),
         _type=tidy(bronze.type),
         _title=tidy(bronze.title),
@@ -189,7 +196,11 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
     is_duration = rows["_rated_minutes"].notnull() | rows["_rated_seasons"].notnull()
     rating = ibis.ifelse(is_duration, ibis.null("string"), rows["_rating"])
     # A show's running time is that of an episode.
-    runtime = ibis.ifelse(flag == MOVIE, whole(rows.runtime, f"(?:{MINUTES})?"), ibis.null("int64"))
+    runtime = ibis.ifelse(
+        flag == MOVIE,
+        ibis.coalesce(rows["_clock"], whole(rows.runtime, f"(?:{MINUTES})?")),
+        ibis.null("int64"),
+    )
     typed: ir.Table = rows.select(
         "arrived_date",
         "source_row",

@@ -374,7 +374,7 @@ def test_ids_of_users_have_one_spelling(one, name, columns, user_id):
         ("7.5", NO_ID),
         ("1,5", NO_ID),
         ("1.23457E+18", NO_ID),
-        ("x" * 201, "user_id: str_length"),
+        ("x" * 201, "user_id: more than 200 characters long"),
     ],
 )
 def test_what_is_no_id_is_refused(one, name, user_id, rule):

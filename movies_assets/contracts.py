@@ -5,6 +5,7 @@ everything that has to know columns, types, units, keys or rules asks it. What a
 belongs in the layer's file, how rows are stored belongs in `warehouse`.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, reduce
 from operator import and_
@@ -46,6 +47,8 @@ WRONG = {
 }
 # Names of rules that do not read as the end of a sentence, and their wording in one.
 WORDING = {REQUIRED: "is missing"}
+# What a rule names before the colon: a column, or a key.
+NAMES = re.compile(r"[a-z0-9_]+|key \(.*\)")
 # Longer lists of values are counted.
 LONGEST_LIST = 80
 
@@ -99,7 +102,7 @@ def sentence(rule: str) -> str:
     A text that names no column is returned as it is.
     """
     name, colon, wrong = rule.partition(": ")
-    if not colon:
+    if not colon or not NAMES.fullmatch(name):
         return rule
     if wrong in WORDING:
         return f"{name} {WORDING[wrong]}"

@@ -290,6 +290,7 @@ def test_of_a_contract_with_personal_columns_rows_as_received_are_personal_too()
             "release_year more than 5 years after arrival",
         ),
         ("1 field, not 9", "1 field, not 9"),
+        ("the file has no header: its first line", "the file has no header: its first line"),
     ],
 )
 def test_a_broken_rule_reads_as_a_sentence(rule, said):

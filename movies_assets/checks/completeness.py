@@ -41,7 +41,7 @@ FIGURES = ("partition", "file", "column_name", "row_count", "known")
 
 # Words that publishers use for the same thing.
 SYNONYMS = (
-    {"title", "name", "film", "movie", "show", "programme"},
+    {"title", "name", "film", "movie", "programme"},
     {"genre", "genres", "kind", "category", "categories", "listed"},
     {"type", "kind", "media"},
     {"score", "rating", "ratings", "stars", "vote", "votes", "average", "rank"},
@@ -54,6 +54,8 @@ SYNONYMS = (
 )
 # Words that nearly every name may contain.
 COMMON = {"id", "key", "code", "number", "no", "at", "of", "in", "date", "the"}
+# A name that is this alone means any column that ends so.
+ID = "id"
 # How alike two names are, from 0 to 1: a shared word, a shared meaning, and the least that counts.
 SHARED_WORD, SHARED_MEANING, LIKELY = 0.9, 0.8, 0.65
 
@@ -306,6 +308,10 @@ def _files_of(rows: Rows, files: str, lost: Sequence[Mapping[str, Any]]) -> list
 def likeness(one: str, other: str) -> float:
     """Return how alike the names of two columns are, from 0 to 1: by words, meaning and letters."""
     first, second = (normalised(name) for name in (one, other))
+    if ID in (first, second):
+        return (
+            SHARED_MEANING if all(f"_{name}".endswith(f"_{ID}") for name in (first, second)) else 0
+        )
     words, others = (set(name.split("_")) - COMMON for name in (first, second))
     if words & others:
         return max(SHARED_WORD, SequenceMatcher(None, first, second).ratio())
@@ -321,7 +327,6 @@ def _likely_names(
     found: dict[tuple[str, str], str] = {}
     for file in files:
         spelt = [name for name in file["header"] if normalised(name) in file["unknown_columns"]]
-        spelt = spelt or [name for name in file["header"] if normalised(name)]
         columns = [
             figure["column_name"]
             for figure in lost

@@ -8,7 +8,7 @@ import dagster as dg
 
 from movies_assets.assets.silver.parsing import NULL, ORIGIN
 from movies_assets.checks.base import Check, Rows, definitions, of_rows, verdict
-from movies_assets.contracts import REQUIRED
+from movies_assets.contracts import NAMES, REQUIRED
 from movies_assets.table import Refinement, Table
 from movies_assets.warehouse.writer import Window, compile_sql, read_of
 
@@ -110,10 +110,15 @@ def _quarantined(rows: Rows) -> str:
 
 
 def _by_rule(refused: str) -> str:
-    """List the broken rules, each with its number of rows and one of them as it was received."""
+    """List the broken rules, each with its number of rows and one of them as it was received.
+
+    A line that does not read has no values: its reason says so, and no column is called missing.
+    """
     return f"""
         SELECT rule, count(*) AS n, min_by(raw, row_id) AS raw
-        FROM (SELECT row_id, raw, unnest(string_split(broken_rules, '; ')) AS rule FROM ({refused}))
+        FROM (SELECT row_id, raw, regexp_matches(broken_rules, '^(?:{NAMES.pattern}): ') AS is_read,
+            unnest(string_split(broken_rules, '; ')) AS rule FROM ({refused}))
+        WHERE is_read OR NOT ends_with(rule, ': {REQUIRED}')
         GROUP BY rule ORDER BY n DESC, rule"""
 
 

@@ -11,7 +11,7 @@ from movies_assets.warehouse.delimited import landed
 UNKNOWN, MISSING = "columns that the contract does not know", "columns that files do not have"
 RESCUED, UNREAD = "records with rescued values", "records that do not read as the columns"
 REFUSED, IGNORED = "files that could not be read", "files that are not read"
-PARTS = "parts of files that are not read"
+PARTS, EMPTY = "parts of files that are not read", "files without any line"
 SHOWN_FILES, NAMED_FILES = 50, 5
 NOTHING_LOST = (
     "Nothing is lost: new columns are in the table as text, missing ones are NULL, values that do "
@@ -90,6 +90,8 @@ def _evaluate_files(rows: Rows) -> dg.AssetCheckResult:
     asked = {
         REFUSED: f"SELECT source, refused AS reason FROM {files} WHERE refused IS NOT NULL",
         IGNORED: f"SELECT source, ignored AS reason FROM {files} WHERE ignored IS NOT NULL",
+        EMPTY: f"SELECT source, '' AS reason FROM {files} "
+        "WHERE coalesce(refused, ignored) IS NULL AND rows = 0 AND len(header) = 0",
         PARTS: f"SELECT source, unnest(unread) || ' is left aside' AS reason FROM {files}",
     }
     queries = {rule: f"{query} ORDER BY ALL" for rule, query in asked.items()}
@@ -105,13 +107,15 @@ def _evaluate_files(rows: Rows) -> dg.AssetCheckResult:
     )
     named = {
         rule: [
-            f"{row['source']} {row['reason']}" for row in rows.fetch(f"{query} LIMIT {NAMED_FILES}")
+            f"{row['source']} {row['reason']}".strip()
+            for row in rows.fetch(f"{query} LIMIT {NAMED_FILES}")
         ]
         for rule, query in queries.items()
     }
     sentences = [
         _sentence(counts[REFUSED], "file", "files", "could not be read", named[REFUSED]),
         _sentence(counts[IGNORED], "file is", "files are", "not read", named[IGNORED]),
+        _sentence(counts[EMPTY], "file is", "files are", "empty", named[EMPTY]),
         _sentence(
             counts[PARTS], "part of a file is", "parts of files are", "not read", named[PARTS]
         ),

@@ -118,7 +118,8 @@ def describe(profile: FileProfile, lines: Lines, expected: ExpectedColumns) -> N
     """
     top = _first_lines(lines)
     named = SEPARATOR_LINE.fullmatch(top[0][1]) if top else None
-    separators = [named["separator"]] if named else SEPARATORS
+    # The one that is named comes first, but is not believed where the header shows another.
+    separators = sorted(SEPARATORS, key=lambda by: named is None or by != named["separator"])
     rest = top[1:] if named else top
     records = {by: list(_records(rest, by, most=1)) for by in separators}
     found = _header(records, expected)
@@ -146,7 +147,7 @@ def describe(profile: FileProfile, lines: Lines, expected: ExpectedColumns) -> N
         profile.columns, at = columns or list(expected.known), -1
         tops = records[profile.separator]
         if columns is None and tops:
-            profile.refusal = _refusal(top[0][1], expected)
+            profile.refusal = _refusal(rest[0][1], expected)
     lines.separator = profile.separator.encode()
     above = tops[: at + 1]
     profile.above = [*([top[0][0]] if named else []), *(record.first for record in above)]

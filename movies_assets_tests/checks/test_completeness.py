@@ -81,6 +81,8 @@ def spell(
         ("customer_id", "user_id"),
         ("Time stamp", "watched_at"),
         ("relase_year", "release_year"),
+        ("ID", "show_id"),
+        ("User", "user_id"),
     ],
 )
 def test_a_name_that_people_use_for_a_column_looks_like_it(spelt, column):
@@ -89,7 +91,15 @@ def test_a_name_that_people_use_for_a_column_looks_like_it(spelt, column):
 
 @pytest.mark.parametrize(
     ("spelt", "column"),
-    [("Language", "imdb_score"), ("Views", "title"), ("country_id", "user_id"), ("x", "genres")],
+    [
+        ("Language", "imdb_score"),
+        ("Views", "title"),
+        ("country_id", "user_id"),
+        ("x", "genres"),
+        ("Name", "show_id"),
+        ("title", "show_id"),
+        ("ID", "title"),
+    ],
 )
 def test_another_thing_does_not(spelt, column):
     assert likeness(spelt, column) < LIKELY
@@ -133,6 +143,8 @@ def test_a_column_that_is_there_and_empty_is_found(service):
         found.description
     )
     assert "genres has no value" not in str(found.description)
+    # Its name is not what is wrong.
+    assert "looks like" not in str(found.description)
 
 
 def test_the_first_delivery_of_all_may_have_any_share(service):

@@ -207,6 +207,18 @@ def test_a_store_behind_a_url_has_the_same_rules(settings, instance):
     )
 
 
+def test_an_empty_file_is_named_and_one_line_of_damage_is_called_that_alone(platform):
+    folder = platform.settings.landing / "netflix" / "titles" / DAYS[0]
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("\n")
+    (folder / "b.csv").write_text('show_id,title,type\n1,One,Movie\n2,"Two,Movie\n')
+    result = run(platform, DAYS[0], select=[TABLE, "silver/netflix_titles"], raise_on_error=False)
+    said = f"1 file is empty: netflix/titles/{DAYS[0]}/a.csv."
+    assert checked(result, TABLE, "files").description == said
+    refused = checked(result, "silver/netflix_titles", "quarantine").description or ""
+    assert refused.startswith("1 row: a quote is not closed. The rows are kept")
+
+
 @pytest.mark.recorded
 @pytest.mark.skipif(not CASE.is_dir(), reason="recorded: ../shared/cases is not there")
 def test_suffixes_in_any_case_are_read(platform):

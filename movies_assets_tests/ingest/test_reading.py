@@ -91,6 +91,13 @@ def test_a_line_may_name_the_separator(separator, spelt):
     )
 
 
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_a_line_that_names_another_separator_than_the_header_has_is_not_believed(separator):
+    found = reading("sep=;\n" + (HEADER + RECORDS).replace(",", separator))
+    assert values(found) == [ADA, BOB]
+    assert (found.profile.separator, found.profile.preamble) == (separator, ["sep=;"])
+
+
 @pytest.mark.parametrize(
     ("preamble", "kept"),
     [

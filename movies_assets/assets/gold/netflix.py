@@ -88,6 +88,7 @@ class NetflixDimTitle(Contract):
         "The publisher's id of the title: digits of Netflix, s and digits of Kaggle 2021, tm or ts "
         "and digits of JustWatch.",
         key=True,
+        str_length={"max_value": LONGEST_KEY},
     )
     type: str = column("Movie or TV Show.")
     type_flag: int = column(

@@ -68,6 +68,7 @@ class SilverNetflixTitles(Contract):
         "or ts and digits of JustWatch.",
         key=True,
         expected=True,
+        str_length={"max_value": LONGEST_WORD},
     )
     edition: str = column(
         "The edition of the file: how its publisher names the columns; unknown where none fits.",
@@ -350,6 +351,7 @@ class SilverNetflixCredits(Contract):
         key=True,
         references="silver.netflix_titles",
         orphans="warn",
+        str_length={"max_value": LONGEST_WORD},
     )
     person_id: str = column(
         "The publisher's id of the person.", key=True, str_length={"max_value": LONGEST_WORD}
@@ -406,6 +408,7 @@ class SilverNetflixLookup(Contract):
         key=True,
         references="silver.netflix_titles",
         orphans="warn",
+        str_length={"max_value": LONGEST_WORD},
     )
     value: str = column(
         "The value, such as a person's name.",

@@ -103,7 +103,6 @@ def test_kaggle_2019_ends_as_a_full_star(run):
     }
 
 
-@pytest.mark.xfail(reason="25-Sep-21 is not read yet: the row of s8807 is in quarantine")
 def test_kaggle_2021_ends_as_a_full_star_in_a_namespace_of_its_own(run):
     result, platform = run("netflix-kaggle-2021")
     assert red(result) == {}

@@ -197,7 +197,6 @@ def test_a_date_that_says_something_unreadable_is_named(title, text, broken):
         ({"duration": "1 Season"}, None, 1),
         ({"duration": " 3\xa0Seasons"}, None, 3),
         ({"duration": "0 min"}, None, None),
-        ({"duration": "67"}, None, None),
         ({"duration": "1h 29m"}, 89, None),
         ({"duration": "1:29"}, 89, None),
         ({"duration": "1 hr 29 min", "type": "TV Show"}, None, None),
@@ -209,6 +208,8 @@ def test_a_date_that_says_something_unreadable_is_named(title, text, broken):
         ({"_rescued_data": rescue(duration_minutes="95 min")}, 95, None),
         ({"_rescued_data": rescue(duration_minutes=" 95.0 ")}, 95, None),
         ({"_rescued_data": rescue(duration_seasons="2 Seasons")}, None, 2),
+        ({"_rescued_data": rescue(duration_minutes="N/A", release_year="unknown")}, None, None),
+        ({"duration": "n/a"}, None, None),
         ({"_rescued_data": rescue(duration_minutes="long", other="95")}, None, None),
         ({"_rescued_data": rescue(duration_minutes="95.5")}, None, None),
     ],
@@ -217,6 +218,19 @@ def test_durations(title, columns, minutes, seasons):
     row = title(**columns)
     assert (row["duration_minutes"], row["duration_seasons"]) == (minutes, seasons)
     assert row["_unparsed"] == ""
+
+
+@pytest.mark.parametrize(
+    ("columns", "broken"),
+    [
+        ({"duration": "67"}, "duration: not a duration"),
+        ({"duration": "ninety"}, "duration: not a duration"),
+        ({"runtime": "long"}, "runtime: not a number"),
+        ({"seasons": "many"}, "seasons: not a number"),
+    ],
+)
+def test_a_number_that_cannot_be_read_is_named(title, columns, broken):
+    assert title(**columns)["_unparsed"] == broken
 
 
 @pytest.mark.parametrize("text", ["74 min", "74 mins", "74min", "2 Seasons"])

@@ -1,6 +1,11 @@
 """The page "Bring your own file" names the editions, columns and messages that the code has."""
 
+import csv
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +48,66 @@ def test_messages_are_quoted_as_they_are(part, module):
     code = (PROJECT_ROOT / "movies_assets" / module).read_text(encoding="utf-8")
     assert part in PAGE
     assert part in code or part.partition(" any of the ")[0] in code
+
+
+def kaggle_file(path: Path, titles: int) -> None:
+    """Write a file of made-up titles in Kaggle's layout of 2021."""
+    header = (
+        "show_id,type,title,director,cast,country,date_added,release_year,rating,duration,"
+        "listed_in,description"
+    )
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(header.split(","))
+        for n in range(1, titles + 1):
+            kind, length = ("Movie", f"{60 + n} min") if n % 3 else ("TV Show", "2 Seasons")
+            date = f"September {1 + n % 28}, 2021"
+            rows.writerow(
+                [
+                    f"s{n}",
+                    kind,
+                    f"Title {n}",
+                    "Ada Marlow",
+                    "Benno Falk, Cara Lind",
+                    "Norway",
+                    date,
+                    2020,
+                    "PG-13",
+                    length,
+                    "Dramas, Comedies",
+                    'He says "go".',
+                ]
+            )
+
+
+@pytest.mark.slow
+def test_the_commands_lead_from_a_file_to_the_published_catalogue(tmp_path):
+    kaggle_file(tmp_path / "netflix_titles.csv", 30)
+    (tmp_path / "dagster.yaml").write_bytes((PROJECT_ROOT / "dagster.yaml").read_bytes())
+    dagster = Path(sys.executable).with_name("dagster")
+    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+    for own, ours in {
+        ".venv/bin/python -c": f"{sys.executable} -c",
+        "~/Downloads": str(tmp_path),
+        'make run JOBS="--job netflix_daily 1"': (
+            f"{sys.executable} -m movies_assets run --job netflix_daily 1 -- "
+            f"{dagster} job execute -m movies_assets.definitions"
+        ),
+        "make dashboard": "",
+    }.items():
+        assert own in commands
+        commands = commands.replace(own, ours)
+    variables = {"PYTHONPATH": str(PROJECT_ROOT), "DAGSTER_HOME": str(tmp_path)}
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("MOVIES_")} | variables
+    done = subprocess.run(  # noqa: S603 (the commands of our own page)
+        ["/bin/bash", "-ec", commands],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 warned, 0 failed in the newest netflix_daily run" in " ".join(done.stdout.split())
+    assert re.search(r"Movie\W+20\W+", done.stdout)
+    assert re.search(r"TV Show\W+10\W+NULL", done.stdout)

@@ -343,14 +343,24 @@ class _Reading:
         return not page.movies or self._first[page.keys] < number
 
     def refuse_repeats(self, numbers: Iterable[int]) -> None:
-        """Raises the error of a page that has the movies of a page before it."""
+        """Raises the error of a page that has the movies of a page before it.
+
+        Both are read again: in a list that shifts, a page may have had the movies that another one
+        has later. Then it raises _DisturbedError.
+        """
         for number in numbers:
             if (first := self._first.get(self._keys[number], number)) < number:
-                raise PermanentSourceError(
-                    f"{self._url}: page {number} repeats page {first}: the server or a "
-                    "cache in between ignores `page`. Nothing was stored. Try again later, or set "
-                    "the base URL to the server itself."
-                )
+                again = {page.number: page.keys for page in self._fetch([first, number])}
+                if again[first] != again[number]:
+                    raise _DisturbedError(f"page {number} had the movies of page {first}")
+                raise self._repetition(number, first)
+
+    def _repetition(self, number: int, first: int) -> PermanentSourceError:
+        return PermanentSourceError(
+            f"{self._url}: page {number} repeats page {first}: the server or a cache in between "
+            "ignores `page`. Nothing was stored. Try again later, or set the base URL to the "
+            "server itself."
+        )
 
     def reach(self, enough: Callable[[_Page], bool]) -> int:
         """Returns a page that is `enough`, looking from the stated end on; else the last page.
@@ -505,7 +515,7 @@ class _Reading:
         if number == 1:
             self._is_whole, self._hint = page.is_whole, page.hint
         elif self._first.get(keys) == 1 and not self._is_whole:
-            self.refuse_repeats([number])
+            raise self._repetition(number, 1)
         return page
 
     def _dated(self, page: _Page) -> _Page:

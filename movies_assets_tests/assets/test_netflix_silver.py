@@ -21,15 +21,19 @@ LOOKUPS = ["cast", "category", "countries", "directors"]
 Row = dict[str, Any]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         yield connection
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
-    """Return what a silver table's function makes of bronze rows, in their order."""
+    """Return what a silver table's function makes of bronze rows, in their order.
+
+    A query is compiled once: that takes longer than to run it.
+    """
+    queries: dict[str, str] = {}
 
     def read_rows(name: str, *rows: Row) -> list[Row]:
         source = TABLES[f"bronze.netflix_{name}"]
@@ -45,16 +49,17 @@ def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
         refining = TABLES[f"silver.netflix_{name}"]
         for other in refining.reads().values():
             writer.ensure_table(connection, other, TABLES[other].contract)
-        inputs = {key: TABLES[n].contract.table(n) for key, n in refining.reads().items()}
-        refined = refining(**inputs)
-        found = connection.execute(f"FROM ({writer.compile_sql(refined)}) ORDER BY source_row")
+        if name not in queries:
+            inputs = {key: TABLES[n].contract.table(n) for key, n in refining.reads().items()}
+            queries[name] = writer.compile_sql(refining(**inputs))
+        found = connection.execute(f"FROM ({queries[name]}) ORDER BY source_row")
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
 
     return read_rows
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def title(read: Callable[..., list[Row]]) -> Callable[..., Row]:
     """Return what becomes of one title, of which columns are given."""
 

@@ -219,3 +219,4 @@ def test_downloads_are_behind_the_token_and_empty_pages_say_so(tmp_path, visit):
         expect(card(page, "Lineage").locator(".empty")).to_contain_text("Nothing is known")
         lonely.publish("b", more())
         expect(card(page, "Tables").locator("tbody tr")).to_have_count(6)
+        page.close()  # before its server ends: it would connect again, and log that it cannot

@@ -270,6 +270,14 @@ class TestSchema:
         return [column.name for column in schema.schema.columns] if schema else []
 
 
+def test_ids_of_another_edition_are_refused_with_an_example_and_the_reason(platform, titles):
+    titles(f"{DAYS[0]}/a.csv", [*map(netflix_title, ["s1", "s2", "s3"]), netflix_title(4)])
+    result = run(platform, DAYS[0], select=TITLES, raise_on_error=False)
+    found = checked(result, "silver/netflix_titles", "quarantine")
+    assert not result.success
+    assert "3 rows: show_id is not a number, such as s1" in found.description
+
+
 class TestRefused:
     """What is not what it should be stops what is below, and changes nothing there."""
 

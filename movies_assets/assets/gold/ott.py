@@ -33,7 +33,9 @@ class OttDimUser(Contract):
     user_key: str = column("Keyed hash of the user.", key=True, personal=True)
     signup_date: dt.Date = column("Day of the registration.", nullable=True)
     country: str = column("Country.", nullable=True, compression="dictionary")
-    preferred_genres: StringList = column("Genres liked best; none where none is said.")
+    preferred_genres: StringList = column(
+        "Genres liked best; NULL where none is known.", nullable=True
+    )
 
 
 @mirror(contract=OttDimUser)

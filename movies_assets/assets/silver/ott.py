@@ -459,7 +459,7 @@ class SilverOttUsers(Contract):
     )
     signup_date: dt.Date = column("Day of the registration.", nullable=True)
     preferred_genres: StringList = column(
-        "Genres liked best, in the alphabet's order; none where none is said."
+        "Genres liked best, in the alphabet's order; NULL where none is known.", nullable=True
     )
     country: str = column(
         "Country.",
@@ -540,9 +540,7 @@ def ott_users(bronze_ott_users: ir.Table) -> ir.Table:
         full_name=tidy(rows.full_name),
         email=rows["_email"],
         signup_date=rows["_signup_day"],
-        preferred_genres=genres_of(rows["_genres"], "|,;/").fill_null(
-            ibis.literal([], type="array<string>")
-        ),
+        preferred_genres=genres_of(rows["_genres"], "|,;/"),
         country=known(rows.country, but=[NAMIBIA]),
         **accounted(rows, signup_date=(known(rows.signup_date), rows["_signup_day"])),
     )

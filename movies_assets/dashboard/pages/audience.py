@@ -134,7 +134,7 @@ async def search(snapshot: Snapshot, sought: str) -> list[Option]:
         Option(
             row["user_key"],
             row["user_key"],
-            " · ".join(filter(None, [row["country"], ", ".join(row["preferred_genres"])])),
+            " · ".join(filter(None, [row["country"], ", ".join(row["preferred_genres"] or [])])),
         )
         for row in rows
     ]
@@ -201,11 +201,12 @@ def nothing(state: State) -> str:
 
 def describe(user: Row) -> str:
     """Say what is known of a user, in a line."""
-    liked = ", ".join(user["preferred_genres"])
+    liked = ", ".join(user["preferred_genres"] or [])
     since = f"since {user['signup_date']:%-d %b %Y}" if user["signup_date"] else ""
     return " · ".join(
         filter(
-            None, [user["country"], since, f"prefers {liked}" if liked else "no preferred genres"]
+            None,
+            [user["country"], since, f"prefers {liked}" if liked else "preferred genres not known"],
         )
     )
 

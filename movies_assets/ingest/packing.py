@@ -15,6 +15,7 @@ import gzip
 import json
 import math
 import re
+import struct
 import warnings
 import zipfile
 import zlib
@@ -41,6 +42,11 @@ MOST_LAYERS = 3
 LONGEST_FIRST_LINE = 1 << 20
 CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 # How workbooks write control characters, and what looks like one.
+# What Python's reader raises where an archive is damaged; of a name that is empty an IndexError.
+DAMAGED_ZIP = (
+    zipfile.BadZipFile, EOFError, zlib.error, struct.error, ValueError, OSError, LookupError,
+    OverflowError,
+)  # fmt: skip
 ESCAPED = re.compile(r"_x(00[0-9A-Fa-f]{2})_")
 NO_OBJECT, TWICE = "another value", "a name is there twice"
 SHOWN_MEMBERS = 10
@@ -305,7 +311,7 @@ def _zip(raw: bytes) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(BytesIO(raw)) as archive:
             yield archive
-    except (zipfile.BadZipFile, EOFError, zlib.error, ValueError, OSError) as error:
+    except DAMAGED_ZIP as error:
         raise PackingError(
             f"a damaged or incomplete zip archive ({error}): deliver it again"
         ) from None

@@ -267,6 +267,8 @@ def _edition(
     spelt = [normalised(name) for name in header]
     shared = [len(edition.columns.keys() & set(spelt)) for edition in fitting]
     equal = [one for one, count in zip(fitting, shared, strict=True) if count == shared[0]]
+    if len(equal) == 1:
+        return equal[0]
     whole = [sample for sample in samples if len(sample) == len(header)]
 
     def of_shape(edition: Edition) -> int:

@@ -487,6 +487,12 @@ def test_each_packing_has_its_own_way_to_lose_records():
         repack("a.jsonl", to_jsonl(TABLE), TEXT)
 
 
+def test_a_zip_member_without_a_name_is_damage():
+    raw = to_zip({"b.csv": TEXT}).replace(b"b.csv", b"\0.csv")
+    with pytest.raises(PackingError, match="damaged or incomplete zip"):
+        unpack("a.zip", raw)
+
+
 # Made once: archives hold the moment at which they were made.
 PACKED = {found: pack(TABLE) for found, (_, pack) in PACKINGS.items()}
 

@@ -130,7 +130,7 @@ def test_every_user_is_stored_with_what_is_needed_and_nothing_else(stored):
             f"{user['firstName']} {user['lastName']}",
             user["email"],
             None,
-            [],
+            None,
             user["address"]["country"],
         )
         for user in users()

@@ -7,7 +7,7 @@ belongs in the layer's file, how rows are stored belongs in `warehouse`.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, reduce
+from functools import cache, reduce, wraps
 from operator import and_
 from typing import Any, Literal, NamedTuple
 
@@ -331,6 +331,23 @@ class Contract(pa.DataFrameModel):
             ]
             + [dg.TableColumn(name, type="VARCHAR", description=ARRIVED) for name in arrived]
         )
+
+
+def row_rule(name: str) -> Callable[[Any], Any]:
+    """Declare a rule about whole rows, as a method of the contract that takes Pandera's data.
+
+    A row of which the rule cannot tell, since a value is unknown, keeps it. (Pandera itself takes
+    a table of such rows only for one that breaks it.)
+    """
+
+    def declare(rule: Callable[[type, IbisData], ir.BooleanColumn]) -> Any:
+        @wraps(rule)
+        def holds(contract: type, data: IbisData) -> ir.BooleanColumn:
+            return rule(contract, data).fill_null(True)  # noqa: FBT003
+
+        return pa.dataframe_check(name=name)(classmethod(holds))
+
+    return declare
 
 
 def _required(name: str) -> Callable[[ir.Table], ir.BooleanColumn]:

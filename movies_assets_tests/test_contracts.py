@@ -162,6 +162,19 @@ def test_pandera_finds_the_same_rules_broken(connection, table):
     assert broken(connection, table) == {rule.name for rule in rules}
 
 
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_pandera_finds_the_same_rules_broken_by_unknown_values(connection, table):
+    columns = table.contract.column_schema().columns
+    store(connection, table, [{item.name: None for item in columns if item.constraints.nullable}])
+    rows = ibis.duckdb.from_connection(connection).table("rows")
+    found = set()
+    try:
+        table.contract.to_schema().validate(rows, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        found = {rule_of(error) for error in errors.schema_errors}
+    assert found == broken(connection, table)
+
+
 CONTRACTS = {**{name: table.contract for name, table in TABLES.items()}, "quarantine": Quarantine}
 
 

@@ -10,11 +10,10 @@ from functools import partial
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.assets.silver.parsing import MONTHS
-from movies_assets.contracts import Contract, column
+from movies_assets.contracts import Contract, column, row_rule
 from movies_assets.table import table
 
 UNKNOWN = -1
@@ -86,8 +85,7 @@ class DimDate(Contract):
     year: int = column("Year.", nullable=True)
     is_weekend: bool = column("Saturday or Sunday.", nullable=True)
 
-    @pa.dataframe_check(name="date_key: other than -1, of a day not all of which is known")
-    @classmethod
+    @row_rule("date_key: other than -1, of a day not all of which is known")
     def _known_day(cls, data: IbisData) -> ir.BooleanColumn:
         rows = data.table
         # Columns that are required of every day have rules of their own.

@@ -9,11 +9,10 @@ from functools import partial
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.assets.silver.parsing import accounted, number
-from movies_assets.contracts import Contract, StringList, column
+from movies_assets.contracts import Contract, StringList, column, row_rule
 from movies_assets.partitions import imdb_run_dates
 from movies_assets.table import Refinement, table
 
@@ -143,19 +142,16 @@ class SilverImdbTitles(Contract):
     votes: int = column("Number of votes.", nullable=True)
     run_date: dt.Date = column("Run date of the dump.")
 
-    @pa.dataframe_check(name="end_year: before start_year")
-    @classmethod
+    @row_rule("end_year: before start_year")
     def _ends_after_start(cls, data: IbisData) -> ir.BooleanColumn:
         start, end = data.table.start_year, data.table.end_year
         return start.isnull() | end.isnull() | (end >= start)
 
-    @pa.dataframe_check(name=f"start_year: more than {YEARS_AHEAD} years after the dump")
-    @classmethod
+    @row_rule(f"start_year: more than {YEARS_AHEAD} years after the dump")
     def _start_has_come(cls, data: IbisData) -> ir.BooleanValue:
         return has_come(data.table.start_year, data.table)
 
-    @pa.dataframe_check(name=f"end_year: more than {YEARS_AHEAD} years after the dump")
-    @classmethod
+    @row_rule(f"end_year: more than {YEARS_AHEAD} years after the dump")
     def _end_has_come(cls, data: IbisData) -> ir.BooleanValue:
         return has_come(data.table.end_year, data.table)
 
@@ -202,8 +198,7 @@ class SilverImdbEpisodes(Contract):
     )
     run_date: dt.Date = column("Run date of the dump.")
 
-    @pa.dataframe_check(name="series_tconst: the episode itself")
-    @classmethod
+    @row_rule("series_tconst: the episode itself")
     def _has_a_parent(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.series_tconst != data.table.tconst
 
@@ -238,15 +233,13 @@ class SilverImdbPeople(Contract):
     known_for_titles: StringList = column("IMDb ids of titles.", nullable=True)
     run_date: dt.Date = column("Run date of the dump.")
 
-    @pa.dataframe_check(name="birth_year: after the dump")
-    @classmethod
+    @row_rule("birth_year: after the dump")
     def _is_born(cls, data: IbisData) -> ir.BooleanValue:
         return data.table.birth_year.isnull() | (
             data.table.birth_year <= data.table.run_date.year()
         )
 
-    @pa.dataframe_check(name="death_year: after the dump")
-    @classmethod
+    @row_rule("death_year: after the dump")
     def _is_dead(cls, data: IbisData) -> ir.BooleanValue:
         return data.table.death_year.isnull() | (
             data.table.death_year <= data.table.run_date.year()

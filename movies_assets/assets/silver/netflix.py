@@ -9,7 +9,6 @@ from functools import partial
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.assets.bronze.netflix_editions import (
@@ -30,7 +29,7 @@ from movies_assets.assets.silver.parsing import (
     year,
 )
 from movies_assets.assets.silver.versions import is_sound, latest_known
-from movies_assets.contracts import Contract, StringList, column
+from movies_assets.contracts import Contract, StringList, column, row_rule
 from movies_assets.countries import names_of
 from movies_assets.partitions import netflix_days
 from movies_assets.table import Refinement, Table, Versions, table
@@ -149,16 +148,12 @@ class SilverNetflixTitles(Contract):
     arrived_date: dt.Date = column("Day on which this state of it arrived.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
-    @pa.dataframe_check(
-        name=f"date_added: before {FOUNDED} or more than {DAYS_AHEAD} days after arrival"
-    )
-    @classmethod
+    @row_rule(f"date_added: before {FOUNDED} or more than {DAYS_AHEAD} days after arrival")
     def _added_in_time(cls, data: IbisData) -> ir.BooleanColumn:
         added, arrived = data.table.date_added, data.table.arrived_date
         return (added.year() >= FOUNDED) & (added <= arrived + ibis.interval(days=DAYS_AHEAD))
 
-    @pa.dataframe_check(name=f"release_year: more than {YEARS_AHEAD} years after arrival")
-    @classmethod
+    @row_rule(f"release_year: more than {YEARS_AHEAD} years after arrival")
     def _year_has_come(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.release_year <= data.table.arrived_date.year() + YEARS_AHEAD
 

@@ -2,12 +2,11 @@
 
 import ibis
 import ibis.expr.types as ir
-import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.assets.silver.imdb import NO_ID, TITLE
 from movies_assets.assets.silver.parsing import clean, integer, json_text, json_valid, unparsed
-from movies_assets.contracts import Contract, Instant, column
+from movies_assets.contracts import Contract, Instant, column, row_rule
 from movies_assets.partitions import omdb_years
 from movies_assets.table import Refinement, Versions, table
 
@@ -46,8 +45,7 @@ class SilverOmdbReleases(Contract):
     searched_year: int = column("Year for which it was found: the partition.")
     result_id: str = column("The bronze row that this row was read from.")
 
-    @pa.dataframe_check(name="end_year: before release_year")
-    @classmethod
+    @row_rule("end_year: before release_year")
     def _ends_after_release(cls, data: IbisData) -> ir.BooleanColumn:
         end = data.table.end_year
         return end.isnull() | (end >= data.table.release_year)

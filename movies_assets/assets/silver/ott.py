@@ -11,7 +11,6 @@ import dagster as dg
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.assets.bronze.ott import KAGGLE
@@ -33,7 +32,7 @@ from movies_assets.assets.silver.parsing import (
 )
 from movies_assets.assets.silver.versions import is_sound, latest_known
 from movies_assets.checks.base import Check, Rows, markdown, verdict
-from movies_assets.contracts import Contract, Instant, StringList, column
+from movies_assets.contracts import Contract, Instant, StringList, column, row_rule
 from movies_assets.partitions import ott_days
 from movies_assets.table import Refinement, Table, Versions, table
 from movies_assets.user_ids import LONGEST, canonical_column, is_an_id
@@ -209,24 +208,17 @@ class SilverOttTitles(Contract):
     arrived_date: dt.Date = column("Day on which this state of it arrived.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
-    @pa.dataframe_check(
-        name=f"premiere: before {FIRST_YEAR} or more than {YEARS_AHEAD} years after arrival"
-    )
-    @classmethod
+    @row_rule(f"premiere: before {FIRST_YEAR} or more than {YEARS_AHEAD} years after arrival")
     def _premieres_in_time(cls, data: IbisData) -> ir.BooleanColumn:
         premiere, arrived = data.table.premiere, data.table.arrived_date
         return premiere.year().between(FIRST_YEAR, arrived.year() + YEARS_AHEAD)
 
-    @pa.dataframe_check(
-        name=f"release_year: before {FIRST_YEAR} or more than {YEARS_AHEAD} years after arrival"
-    )
-    @classmethod
+    @row_rule(f"release_year: before {FIRST_YEAR} or more than {YEARS_AHEAD} years after arrival")
     def _released_in_time(cls, data: IbisData) -> ir.BooleanColumn:
         year, arrived = data.table.release_year, data.table.arrived_date
         return year.isnull() | year.between(FIRST_YEAR, arrived.year() + YEARS_AHEAD)
 
-    @pa.dataframe_check(name=f"genres: more than {LONGEST_LIST} characters together")
-    @classmethod
+    @row_rule(f"genres: more than {LONGEST_LIST} characters together")
     def _genres_are_short(cls, data: IbisData) -> ir.BooleanColumn:
         genres = data.table.genres
         return genres.isnull() | (genres.join("|").length() <= LONGEST_LIST)
@@ -378,13 +370,11 @@ class SilverOttViews(Contract):
     arrived_date: dt.Date = column("Day to which its file belongs: the partition.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
-    @pa.dataframe_check(name=ID_RULE)
-    @classmethod
+    @row_rule(ID_RULE)
     def _user_is_known(cls, data: IbisData) -> ir.BooleanColumn:
         return is_an_id(data.table.user_id)
 
-    @pa.dataframe_check(name=f"watched_at: more than {DAYS_AHEAD} day after arrival")
-    @classmethod
+    @row_rule(f"watched_at: more than {DAYS_AHEAD} day after arrival")
     def _watched_before_arrival(cls, data: IbisData) -> ir.BooleanColumn:
         latest = data.table.arrived_date + ibis.interval(days=DAYS_AHEAD)
         return utc_day(data.table.watched_at) <= latest
@@ -470,19 +460,16 @@ class SilverOttUsers(Contract):
     arrived_date: dt.Date = column("Day on which the service said so.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
-    @pa.dataframe_check(name=ID_RULE)
-    @classmethod
+    @row_rule(ID_RULE)
     def _user_is_known(cls, data: IbisData) -> ir.BooleanColumn:
         return is_an_id(data.table.user_id)
 
-    @pa.dataframe_check(name=f"preferred_genres: more than {LONGEST_LIST} characters together")
-    @classmethod
+    @row_rule(f"preferred_genres: more than {LONGEST_LIST} characters together")
     def _genres_are_short(cls, data: IbisData) -> ir.BooleanColumn:
         genres = data.table.preferred_genres
         return genres.isnull() | (genres.join("|").length() <= LONGEST_LIST)
 
-    @pa.dataframe_check(name=f"signup_date: before {FIRST_SIGNUP} or after arrival")
-    @classmethod
+    @row_rule(f"signup_date: before {FIRST_SIGNUP} or after arrival")
     def _signed_up_before(cls, data: IbisData) -> ir.BooleanColumn:
         day_of, arrived = data.table.signup_date, data.table.arrived_date
         return (day_of.year() >= FIRST_SIGNUP) & (

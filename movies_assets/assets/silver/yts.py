@@ -6,7 +6,6 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-import pandera.ibis as pa
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.assets.silver.parsing import (
@@ -17,7 +16,7 @@ from movies_assets.assets.silver.parsing import (
     number,
     unparsed,
 )
-from movies_assets.contracts import Contract, Instant, StringList, column
+from movies_assets.contracts import Contract, Instant, StringList, column, row_rule
 from movies_assets.languages import code_of, is_code
 from movies_assets.partitions import yts_days
 from movies_assets.table import Refinement, Versions, table
@@ -93,18 +92,15 @@ class SilverYtsMovies(Contract):
     yt_trailer_code: str = column("YouTube id of the trailer.", nullable=True)
     content_hash: str = column("The bronze row that this row was read from.")
 
-    @pa.dataframe_check(name="language_code: not an ISO 639-1 code")
-    @classmethod
+    @row_rule("language_code: not an ISO 639-1 code")
     def _known_language(cls, data: IbisData) -> ir.BooleanColumn:
         return is_code(data.table.language_code)
 
-    @pa.dataframe_check(name=f"year: more than {YEARS_AHEAD} years after the upload")
-    @classmethod
+    @row_rule(f"year: more than {YEARS_AHEAD} years after the upload")
     def _year_has_come(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.year <= data.table.uploaded_date.year() + YEARS_AHEAD
 
-    @pa.dataframe_check(name="uploaded_date: not the UTC day of uploaded_at")
-    @classmethod
+    @row_rule("uploaded_date: not the UTC day of uploaded_at")
     def _day_of_upload(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.uploaded_date == data.table.uploaded_at.cast("date")
 

@@ -1,5 +1,6 @@
 """What a snapshot takes from the warehouse: never less than readers had, never a red day."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,7 +9,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from rich.console import Console
 
+from movies_assets import summary
 from movies_assets.assets.serving.published import Publication, published_tables
 from movies_assets.assets.serving.selection import Selection, held_with
 from movies_assets.definitions import TABLES
@@ -181,6 +184,14 @@ class TestARedDayOfOneSource:
             )
             (_, oldest, newest), (_, current, _) = ages
             assert oldest <= newest <= published_at < current
+
+    def test_is_named_at_the_end_of_a_summary(self, stored, capsys):
+        stored.change(red=RED)
+        stored.publish()
+        summary.show(stored.settings, None, Console(width=200))
+        shown = capsys.readouterr().out
+        assert re.search(r"\n +yts as of [-\d]{10} [:\d]{5} UTC: newer rows have not", shown)
+        assert "imdb as of" not in shown
 
     def test_comes_in_when_it_has_passed(self, stored):
         stored.change(*NEW_ROWS, red=RED)

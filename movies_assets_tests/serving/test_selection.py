@@ -231,8 +231,10 @@ class TestARedDayOfOneSource:
 
     def test_of_which_nothing_was_published_yet_is_empty_and_marked(self, stored):
         shutil.rmtree(stored.published.folder)
-        stored.change(red=RED)
-        assert not stored.publish().is_refused
+        stored.change("DROP TABLE gold.netflix_dim_title", red=RED)
+        found = stored.publish()
+        assert not found.is_refused
+        assert found.held.keys() == (YTS | SHARED | NETFLIX | QUALITY) - {"gold.netflix_dim_title"}
         rows = stored.rows()
         assert {name for name in YTS if rows[name]} == set()
         assert all(rows[name] for name in IMDB)

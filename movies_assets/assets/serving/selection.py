@@ -70,11 +70,14 @@ class Selection:
 
     @cached_property
     def held(self) -> dict[str, Obstacle]:
-        """Return the published tables that are held back, each with the first reason."""
+        """Return the published tables that are held back, each with the first reason.
+
+        Of a source that was never run there is nothing to hold back.
+        """
         found: dict[str, Obstacle] = {}
         for obstacle in self.obstacles:
             for name in held_with(self.tables, obstacle.table):
-                if name in self.public:
+                if name in self.public and name in self.stored:
                     found.setdefault(name, obstacle)
         return found
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from signal import SIGINT, SIGTERM, Signals
 from threading import Thread, Timer, current_thread, main_thread
 from types import FrameType
+from typing import Any
 
 import click
 from rich.console import Console
@@ -33,7 +34,22 @@ SHOWN_LINES = 15
 SECONDS_TO_END = 6
 
 
-@click.group()
+class Commands(click.Group):
+    """Commands that name a setting that is not valid in one line, also where an import reads it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command.
+
+        Raises:
+            ClickException: a setting is not valid.
+        """
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands)
 def main() -> None:
     """Commands around Dagster's own; `make help` lists them in their usual form."""
     for stream in (sys.stdout, sys.stderr):
@@ -53,7 +69,7 @@ def main() -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
     """Run COMMAND, a `dagster job execute`, for each job with its newest partitions, and sum up."""
-    settings, console = _load(), _console()
+    settings, console = load(), _console()
     # The summary's imports take 3 s and are needed when the runs are over: let them come beside.
     Thread(target=import_module, args=["movies_assets.summary"]).start()
     for place, (job, number) in enumerate(jobs, 1):
@@ -111,7 +127,7 @@ def show_summary() -> None:
     from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
 
     try:
-        summary.show(_load(), summary.dagster_instance(), _console())
+        summary.show(load(), summary.dagster_instance(), _console())
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
 
@@ -121,7 +137,7 @@ def show_warnings() -> None:
     """Print the warnings of the newest run of each job."""
     from movies_assets import summary  # noqa: PLC0415 (heavy)
 
-    summary.show_warnings(_load(), summary.dagster_instance(), _console())
+    summary.show_warnings(load(), summary.dagster_instance(), _console())
 
 
 @main.command("published")
@@ -131,7 +147,7 @@ def show_published() -> None:
     from movies_assets.warehouse.published import Published  # noqa: PLC0415
 
     try:
-        click.echo(Published(_load().published_folder).current())
+        click.echo(Published(load().published_folder).current())
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
 
@@ -147,7 +163,7 @@ def accept_writes(table: str, first: str, last: str, reason: str) -> None:
     from movies_assets.warehouse import ledger  # noqa: PLC0415
     from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
 
-    warehouse, keys = open_warehouse(_load()), (first, last or first or "~")
+    warehouse, keys = open_warehouse(load()), (first, last or first or "~")
     try:
         with warehouse.session() as connection, warehouse.transaction(connection):
             writes = ledger.accept(connection, table, keys, reason)
@@ -166,7 +182,7 @@ def write_dictionary(*, stored: bool) -> None:
     from movies_assets.definitions import open_warehouse  # noqa: PLC0415
 
     if stored:
-        click.echo(dictionary.text(dictionary.arrived_in(open_warehouse(_load()))))
+        click.echo(dictionary.text(dictionary.arrived_in(open_warehouse(load()))))
         return
     dictionary.PATH.write_text(dictionary.text(), encoding="utf-8")
     click.echo(f"wrote {_short(dictionary.PATH)}")
@@ -188,7 +204,7 @@ def write_powerbi() -> None:
 @click.option("--port", type=int, help="Port to listen on; default MOVIES_DASHBOARD__PORT.")
 def serve_dashboard(host: str | None, port: int | None) -> None:
     """Serve the dashboard over what was published last, until it is interrupted."""
-    settings = _load()
+    settings = load()
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     chosen = settings.dashboard.model_copy(update=given)
     try:
@@ -199,10 +215,7 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
             "pip install 'movies_assets[dashboard]'"
         ) from error
     click.echo(f"The dashboard is at http://{chosen.host}:{chosen.port}; Ctrl+C ends it.")
-    try:
-        server.serve(settings.model_copy(update={"dashboard": chosen}))
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
+    server.serve(settings.model_copy(update={"dashboard": chosen}))
 
 
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
@@ -330,13 +343,6 @@ PLAIN = str.maketrans(
      "\u00df": "ss", "\u00e6": "ae", "\u00c6": "AE"}
 )  # fmt: skip
 codecs.register_error(READABLE, _readable)
-
-
-def _load() -> Settings:
-    try:
-        return load()
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _short(path: Path) -> str:

@@ -100,7 +100,7 @@ class TestAWarehouseThatLostItsRows:
     def test_publishes_nothing_where_it_is_empty(self, emptied):
         emptied.change()
         found = emptied.publish()
-        assert "no table was ever written in " in found.reason
+        assert "no table was ever written in this warehouse" in found.reason
         assert '"confirm_empty": true' in found.reason
 
     def test_publishes_nothing_after_the_first_run_of_one_source(self, emptied):
@@ -118,7 +118,7 @@ class TestAWarehouseThatLostItsRows:
     def test_publishes_nothing_where_it_is_new(self, tmp_path, instance):
         new = Stored(load(data_dir=tmp_path), instance)
         new.change()
-        assert "no table was ever written in " in new.publish().reason
+        assert "no table was ever written in this warehouse" in new.publish().reason
         assert not new.published.snapshots()
 
 

@@ -10,14 +10,12 @@ What a reader can rely on (docs/exports.md says it at length):
   The plain folder is copied from it, and has `_manifest.json` only while it is whole.
 """
 
-import ctypes
 import json
-import os
 import shutil
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from movies_assets.durable import synced
+from movies_assets.durable import exchange, synced
 from movies_assets.serving.exports import (
     UNKNOWN_FOLDER,
     Export,
@@ -49,7 +47,6 @@ LONGEST_FOLDER, KEPT_OF_LONGER = 200, 12
 # rows in any order, 500,000 rows in 400 folders did not fit into 192 MB; sorted they do, and are
 # written in half the time, for few folders are open at once.
 ROWS_HELD = 20_000
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 Manifest = dict[str, Any]
 
@@ -134,23 +131,10 @@ class LocalFolder(Folder):
         synced(staged)
         there = self.root / table
         if there.exists():
-            _exchange(staged, there)
+            exchange(staged, there)
         else:
             staged.rename(there)
         synced(self.root)
-
-
-def _exchange(new: Path, old: Path) -> None:
-    """Swap two folders: in one step where the system can, as Linux does on its own file systems."""
-    with suppress(AttributeError, OSError):
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-        paths = (_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(old))
-        if renameat2(*paths, _RENAME_EXCHANGE) == 0:
-            return
-    # For a moment there is no table: a reader finds nothing, and never half of it.
-    aside = new.with_name(f"{new.name}.old")
-    old.rename(aside)
-    new.rename(old)
 
 
 class Store(Folder):

@@ -77,6 +77,10 @@ class Folder(ABC):
     def replace(self, table: str, version: str, staged: Path) -> None:
         """Let a table that was written take the place of the one that is there."""
 
+    @abstractmethod
+    def clean(self, table: str) -> None:
+        """Remove what killed writes have left outside of the work folder."""
+
 
 def folder(url: str, scratch: Path) -> Folder:
     """Return the folder that a URL or path names.
@@ -136,6 +140,9 @@ class LocalFolder(Folder):
             staged.rename(there)
         synced(self.root)
 
+    def clean(self, table: str) -> None:
+        """Do nothing: all that is unfinished is in the work folder."""
+
 
 class Store(Folder):
     """A folder in an object store, or in whatever else fsspec knows.
@@ -191,6 +198,14 @@ class Store(Folder):
         self._copy(at, there, paths)
         self._clean(versions, {version, before})
 
+    def clean(self, table: str) -> None:
+        """Remove versions that no reader can have open any more; raises what the store raises."""
+        versions = f"{self.root}/{VERSIONS}/{table}"
+        current = self._current(versions)
+        # The version before may still be read for a day after another one was named.
+        if current and current < _oldest_kept():
+            self._clean(versions, {current})
+
     def _current(self, versions: str) -> str | None:
         self.files.invalidate_cache()
         try:
@@ -216,12 +231,16 @@ class Store(Folder):
 
         Only their age tells: another machine may be about to name a version that is not named yet.
         """
-        oldest = f"{datetime.now(UTC) - KEPT:{STAMP}}"
+        oldest = _oldest_kept()
         self.files.invalidate_cache()
         for path in self.files.ls(versions, detail=False):
             version = path.rstrip("/").rpartition("/")[2]
             if version not in {*kept, POINTER} and version < oldest:
                 self.files.rm(path, recursive=True)
+
+
+def _oldest_kept() -> str:
+    return f"{datetime.now(UTC) - KEPT:{STAMP}}"
 
 
 def write(
@@ -254,6 +273,7 @@ def write(
             known = target.manifest(export.name)
             if known and known["mark"] == manifest["mark"]:
                 log(f"{export.name}: unchanged since snapshot {known['snapshot']}")
+                target.clean(export.name)
                 return None
             export.require_newest(target.snapshot(export.name))
             version = f"{datetime.now(UTC):{STAMP}}_{uuid.uuid4().hex[:8]}"

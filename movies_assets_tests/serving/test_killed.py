@@ -6,6 +6,7 @@ Each has work to do: several tables and months that have changed since the last 
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -198,19 +199,22 @@ def test_killed_before_any_message_postgres_has_old_or_new_tables_and_the_next_l
         name = database.publish(rows_of_version(version))
         return [(name, 200 + version, *[version] * 4)]
 
-    old = published(1)
-    changes = in_child(load_until_killed, folder, target, 0)
-    assert database.ask(state) == old
+    for version in (1, 2):
+        old = published(version)
+        changes = in_child(load_until_killed, folder, target, 0)
+        assert database.ask(state) == old
     seen = set()
-    for version, point in enumerate(points(changes, most), 2):
+    # How many messages there are varies a little: all are those until a load ends by itself.
+    for version, point in enumerate(points(changes, most) if most else count(1), 3):
         new = published(version)
-        reached = in_child(load_until_killed, folder, target, point)
+        is_killed = in_child(load_until_killed, folder, target, point) == point
         found = database.ask(state)
         assert found in (old, new), f"torn when killed before message {point}"
-        seen.add((old, new).index(found))
         load(database.published, LOADED, target)
         assert database.ask(state) == new
         assert database.schemas() == {"movies"}
-        assert reached == point or point > 0.9 * changes, "the number of messages varies a little"
+        if not is_killed:
+            break
+        seen.add((old, new).index(found))
         old = new
-    assert seen == {0, 1}
+    assert seen == {0, 1} if most is None else 0 in seen

@@ -447,6 +447,25 @@ def test_versions_go_after_a_day_but_neither_the_named_one_nor_the_one_before(
     assert left == {"way", "CURRENT", first.rpartition("_")[2], second.rpartition("_")[2]}
 
 
+def test_what_killed_uploads_left_goes_although_nothing_has_changed(
+    make, tmp_path, memory, monkeypatch
+):
+    url, files = memory
+    versions = f"/{tmp_path.name}/{parquet.VERSIONS}/fact_movies"
+    with make(FACTS, facts(OLD)) as found:
+        target = parquet.folder(url, tmp_path / "scratch")
+        parquet.write(found, target, url)
+        current = files.cat_file(f"{versions}/CURRENT").decode()
+        killed = f"{versions}/20251031T000000000000Z_killed"
+        files.pipe_file(f"{killed}/part_0.parquet", b"half")
+        assert parquet.write(found, target, url) is None
+        assert files.exists(killed), "the version before the named one may be read for a day"
+        monkeypatch.setattr(parquet, "KEPT", timedelta(0))
+        assert parquet.write(found, target, url) is None
+    left = {path.rpartition("/")[2] for path in files.ls(versions, detail=False)}
+    assert left == {"CURRENT", current}
+
+
 # What may be wrong.
 
 

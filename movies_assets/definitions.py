@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from movies_assets import permissions
 from movies_assets import settings as settings_module
 from movies_assets.assets.bronze import imdb as bronze_imdb
 from movies_assets.assets.bronze import netflix as bronze_netflix
@@ -143,4 +144,6 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
 
 # Dagster loads this module before it creates a run of `dagster job execute`.
 interruption.watch()
-defs = build_defs(settings_module.load())
+_settings = settings_module.load()
+permissions.keep_private(_settings)
+defs = build_defs(_settings)

@@ -458,6 +458,11 @@ class Settings(BaseSettings):
         "sample", description="embedded sample or real sources"
     )
     data_dir: Path = Field(PROJECT_ROOT / "data", description="landing files and the warehouse")
+    private_files: bool = Field(
+        default=True,
+        description="let only the user who runs the project read what it writes (folders 0700, "
+        "files 0600); `false`: the umask of the process decides",
+    )
     catch_up_days: int = Field(
         90, ge=1, description="how far back the schedule looks for missed days"
     )

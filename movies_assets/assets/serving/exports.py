@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import SecretStr
 
 from movies_assets.assets.serving.published import KEY, shared_tables
+from movies_assets.permissions import readable_as
 from movies_assets.serving.exports import Export, NewerIsThereError, layout_of, reading_newest
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS, Table
@@ -53,13 +54,15 @@ def export_assets(
                 kind.capitalize(),
             )
             return
+        place = url.get_secret_value()
         newest = reading_newest(warehouse, Published(settings.published_folder))
         with newest as (snapshot, connection):
             for key in sorted(context.selected_asset_keys):
                 started = time.perf_counter()
                 export = Export(shared[key], connection, snapshot.stem)
                 try:
-                    told = write(context, export, url.get_secret_value())
+                    with readable_as(place, settings):
+                        told = write(context, export, place)
                 except NewerIsThereError as reason:
                     context.log.warning(str(reason))
                     told = {"outcome": NEWER_IS_THERE}

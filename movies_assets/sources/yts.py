@@ -39,6 +39,7 @@ from movies_assets.sources.http import (
     mask_url,
     url_below,
 )
+from movies_assets.sources.strict_json import DECODER
 
 _PATH = "list_movies.json"
 _DAY_SECONDS = 86_400
@@ -51,7 +52,8 @@ _LIST_NEXT = re.compile(r"\s*([,\]])\s*")
 _TORRENTS = re.compile(rb'"torrents"\s*:\s*\[[^\]]*\]')
 _UNLOCKED_BYTES = 2_047
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
-_DECODER = json.JSONDecoder()
+# A movie with NaN or a duplicate name is no reason to refuse its page: silver quarantines it.
+_MOVIE_DECODER = json.JSONDecoder()
 _PROGRESS_SECONDS = 5
 _DATELESS_PAGES = 3
 # More pages than any catalogue has: the search for the end goes no further.
@@ -192,16 +194,16 @@ def _loads(body: bytes) -> Any:
     text = body.decode("utf-8-sig", "surrogatepass")
     start = _MOVIES.search(text)
     if not start:
-        return json.loads(text)
+        return DECODER.decode(text)
     movies = list[_Movie]()
     position, mark = start.end(), _LIST_END.match(text, start.end())
     while not (mark and mark[1] == "]"):
-        value, end = _DECODER.raw_decode(text, position)
+        value, end = _MOVIE_DECODER.raw_decode(text, position)
         movies.append(_Movie(value, text[position:end]))
         if not (mark := _LIST_NEXT.match(text, end)):
             raise json.JSONDecodeError("Expecting ',' or ']'", text, end)
         position = mark.end()
-    envelope = json.loads(text[: start.end()] + text[mark.start(1) :])
+    envelope = DECODER.decode(text[: start.end()] + text[mark.start(1) :])
     match envelope:
         case {"data": {"movies": []} as data}:
             data["movies"] = movies

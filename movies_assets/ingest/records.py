@@ -8,13 +8,14 @@ not read so is refused by itself, and reading goes on at the next line. The text
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from movies_assets.ingest.encoding import (
@@ -38,6 +39,13 @@ MOST_JOINED_LINES = 50
 # How many of a file's records are looked at to find its columns of numbers and dates, and how many
 # of their values have digits there.
 SAMPLED, FEWEST_SAMPLED, SHARE_WITH_DIGITS = 200, 2, 0.9
+# A longer field is an accident: the longest real ones, casts and descriptions, have some 10,000
+# bytes. Ten thousand fields of 20 MB would take more memory than the engine is given, and their
+# tables more disk than there is.
+LONGEST_FIELD = 1_000_000
+SHOWN_CHARACTERS = 1_000
+# How a text ends of which only the beginning is kept.
+CUT_OFF = " bytes)"
 QUOTE = 34
 DIGIT = re.compile(rb"[0-9]")
 
@@ -125,6 +133,41 @@ def joined(
             if whole != NEVER_CLOSED:
                 return last, whole
     return first, read
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a text that is longer than any field, and how long it is."""
+    size = len(text.encode(UTF8, "surrogatepass"))
+    return text if size <= LONGEST_FIELD else f"{text[:SHOWN_CHARACTERS]}… ({size:,}{CUT_OFF}"
+
+
+def without_long_fields(rows: pa.Table, text_of: Callable[[int], str]) -> pa.Table:
+    """Refuse the records that have a field of more than LONGEST_FIELD bytes.
+
+    Args:
+        rows: the records.
+        text_of: returns the text of a record, given its number.
+    """
+    names = [name for name in rows.column_names if name not in (RECORD, PROBLEM, LINE)]
+    why = np.full(rows.num_rows, None, object)
+    for name in names:
+        sizes = pc.binary_length(rows[name])
+        if (pc.max(sizes).as_py() or 0) > LONGEST_FIELD:
+            is_long = pc.fill_null(pc.greater(sizes, LONGEST_FIELD), fill_value=False)
+            problem = f"{name}: more than {LONGEST_FIELD:,} bytes"
+            why[is_long.to_numpy()] = problem
+    refused = np.flatnonzero(why != None)  # noqa: E711 (of each element)
+    if not len(refused):
+        return rows
+    keeps = pa.array(why == None)  # noqa: E711
+    texts = np.full(rows.num_rows, None, object)
+    texts[refused] = [text_of(number) for number in rows[RECORD].take(refused).to_pylist()]
+    columns = {
+        name: pc.if_else(keeps, rows[name], pa.scalar(None, rows[name].type)) for name in names
+    }
+    for name, found in {PROBLEM: why, LINE: texts}.items():
+        columns[name] = pc.coalesce(pa.array(found, pa.string()), rows[name])
+    return pa.table({name: columns.get(name, rows[name]) for name in rows.column_names})
 
 
 class Reader:

@@ -26,6 +26,7 @@ from urllib.parse import quote
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from movies_assets.ingest.records import shortened
 from movies_assets.sources.download import locked, move, storing, write_file
 from movies_assets.sources.http import (
     DEFAULT_OPTIONS,
@@ -225,7 +226,8 @@ class ReleaseRow(NamedTuple):
         page: Number of the page.
         position: Place on the page from 1; 0 of an error.
         imdb_id: The IMDb id without blanks around it; None where there is none.
-        payload: The result's JSON; of an error the whole reply.
+        payload: The result's JSON; of an error the whole reply. Of more than a field may have, the
+            beginning.
         http_status: The status of the reply.
         error: What the service said in place of results.
         fetched_at: When the reply had arrived (UTC).
@@ -613,8 +615,10 @@ def _read(path: Path) -> tuple[dict[Search, Exchange], int]:
 def _rows(year: int, exchange: Exchange) -> Iterator[ReleaseRow]:
     term, type_, page = exchange.search
     results = exchange.answer.results
-    found = [(number, _id(result), _text(result)) for number, result in enumerate(results, 1)]
-    for position, imdb_id, payload in found or [(0, None, exchange.body)]:
+    found = [
+        (number, _id(result), shortened(_text(result))) for number, result in enumerate(results, 1)
+    ]
+    for position, imdb_id, payload in found or [(0, None, shortened(exchange.body))]:
         yield ReleaseRow(
             release_year=year,
             result_id=f"{year}/{term}/{type_}/{page:03}/{position:02}",

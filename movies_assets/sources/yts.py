@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import httpx
 from anyio.from_thread import start_blocking_portal
 
+from movies_assets.ingest.records import shortened
 from movies_assets.sources.http import (
     DEFAULT_OPTIONS,
     HttpClient,
@@ -77,7 +78,8 @@ class MovieRow(NamedTuple):
         movie_id: The movie's id; None where it is missing or no integer.
         content_hash: MD5 of the payload without its torrents, in hexadecimal: their seeders change
             all the time, and a movie that only gained one has not changed.
-        payload: The movie's JSON, character by character as received; always valid UTF-8.
+        payload: The movie's JSON, character by character as received; always valid UTF-8. Of more
+            than a field may have, the beginning.
         page: Number of the page that listed it.
     """
 
@@ -117,7 +119,7 @@ class _Movie(NamedTuple):
             payload = data.decode()
         # Cut out as text: writing the movie as JSON again would cost 2 ms a page.
         lasting = _TORRENTS.sub(b"", data, count=1)
-        return MovieRow(day, self.id(), _md5(lasting), payload, page)
+        return MovieRow(day, self.id(), _md5(lasting), shortened(payload), page)
 
 
 def _md5(data: bytes) -> str:

@@ -36,6 +36,8 @@ _PIECE_BYTES = 1 << 20
 _PROGRESS_SECONDS = 10
 _PROGRESS_SHARE = 0.1
 _FRESH_STARTS = 5
+# Real dumps unpack to five times their size; deflate can unpack to a thousand.
+_MOST_EXPANSION = 20
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
@@ -482,6 +484,7 @@ class _Reading:
             await run_sync(self._partial.append, piece)
         except zlib.error as error:
             raise self._damage(response, str(error)) from error
+        self._check_size(response, content.size // _MOST_EXPANSION)
 
     def _check_size(self, response: httpx.Response, size: int) -> None:
         """Throws the file away and raises an error if it is larger than allowed."""

@@ -795,9 +795,10 @@ class _Tries:
     def given_up(self) -> TransientSourceError:
         """Returns the error that ends all tries."""
         last = self._failures[-1] if self._failures else None
+        tries = max(len(self._failures), self.pace.slow, 1)
         what = last or f"{mask_url(self._url)} gave no complete reply."
         return TransientSourceError(
-            f"{what} Gave up after {len(self._failures) or 1} tries within "
+            f"{what} Gave up after {tries} tries within "
             f"{self._options.retry_budget_seconds:g} seconds. Try again later, or allow more time "
             f"({self._options.setting('retry_budget_seconds')}).",
             last.retry_after if last else None,

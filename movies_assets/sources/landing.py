@@ -8,6 +8,7 @@ could otherwise have any file of this machine read, or a run wait for a pipe for
 packed belongs in `ingest.packing`.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -55,7 +56,7 @@ NO_ACCESS = "cannot be read: check its permissions"
 # Of these nothing is ever opened, not even to erase a person from it; all others may hold data.
 NEVER_OPENED = (LOOP, OUTSIDE_FOLDER, TOO_MANY_LINKS, NO_FILE, EMPTY_FOLDER)
 # Links to folders that one path may lead through: n folders that link to each other have n! paths.
-MOST_LINKS = 4
+MOST_LINKS = 3
 # Checksums that stores have of an object; without any of them it is read.
 CHECKSUMS = ("ETag", "etag", "md5Hash", "content_md5", "md5")
 EXTRAS = {"s3": "s3", "s3a": "s3", "abfs": "azure", "abfss": "azure", "az": "azure", "gs": "gcs",
@@ -137,8 +138,16 @@ class _Found:
     reason: str | None = None
 
 
-class _NeverOpenedError(OSError):
-    """A file that must not be opened; the message says why."""
+class NeverOpenedError(OSError):
+    """A file that must not be opened.
+
+    Args:
+        path: where it is.
+        reason: why, as it goes on from the file's name.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(errno.EINVAL, reason, path)
 
 
 class Landing:
@@ -229,8 +238,8 @@ class Landing:
         source = f"{self.name}/{path}"
         try:
             return self._opened(path)
-        except _NeverOpenedError as error:
-            raise PermanentSourceError(f"{source} {error}.") from None
+        except NeverOpenedError as error:
+            raise PermanentSourceError(f"{source} {error.strerror}.") from None
         except FileNotFoundError:
             if self._is_local and Path(f"{self._root}/{path}").is_symlink():
                 raise PermanentSourceError(f"{source} {DANGLING}.") from None
@@ -304,7 +313,11 @@ class Landing:
             OSError: it cannot be opened, or must not be.
         """
         if self._is_local:
-            return _open_below(self._root, path)
+            file = open_below(self._root, path)
+            if os.fstat(file.fileno()).st_size > MOST_BYTES:
+                file.close()
+                raise NeverOpenedError(path, TOO_LARGE)
+            return file
         return cast("BinaryIO", self._files.open(f"{self._root}/{path}", "rb"))
 
     def _arrivals(self, files: Iterable[_Found]) -> list[Arrival]:
@@ -371,19 +384,24 @@ def _is_below(path: str | Path, folder: str) -> bool:
     return Path(path).is_relative_to(folder)
 
 
-def _open_below(root: str, path: str) -> BinaryIO:
+def open_below(root: str | Path, path: str) -> BinaryIO:
     """Open a regular file below a local folder, without waiting for anything.
 
     Links are resolved first, then no component may be one: nothing that is put into the place of a
     file meanwhile is opened in its stead.
 
+    Args:
+        root: the folder.
+        path: the file's path below it.
+
     Raises:
-        OSError: it cannot be opened, or must not be.
+        NeverOpenedError: it is no regular file, or is not below the folder.
+        OSError: it cannot be opened.
     """
     folder = os.path.realpath(root)
     real = os.path.realpath(f"{root}/{path}")
     if not _is_below(real, folder):
-        raise _NeverOpenedError(OUTSIDE_FOLDER)
+        raise NeverOpenedError(path, OUTSIDE_FOLDER)
     with ExitStack() as stack:
         inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         stack.callback(os.close, inner)
@@ -392,10 +410,9 @@ def _open_below(root: str, path: str) -> BinaryIO:
             inner = os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=inner)
             stack.callback(os.close, inner)
         file = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=inner)
-    state = os.fstat(file)
-    if problem := _problem(state):
+    if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise _NeverOpenedError(problem)
+        raise NeverOpenedError(path, NO_FILE)
     return os.fdopen(file, "rb")
 
 

@@ -38,6 +38,7 @@ from movies_assets.sources.http import (
     TransientSourceError,
     mask_url,
 )
+from movies_assets.sources.landing import NeverOpenedError, open_below
 
 TYPES = ("", "movie", "series", "episode", "game")
 RESULTS_A_PAGE, MOST_PAGES = 10, 100
@@ -564,9 +565,9 @@ class _Shelf:
     def urgency(self, query: Query, *, refresh: bool) -> tuple[str, bool, int]:
         """Returns by what years are put in order."""
         try:
-            with self.finished(query).open("rb") as file:
+            with open_below(self._folder, self.finished(query).name) as file:
                 collected_at = json.loads(file.readline())["fetched_at"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, NeverOpenedError, ValueError, KeyError, TypeError):
             collected_at = ""  # reading the year tells what is damaged
         # Of complete years nothing is asked, so they come first: a spent quota leaves none out.
         return (collected_at if refresh else "", not collected_at, -self.year)
@@ -578,7 +579,8 @@ class _Shelf:
     def read(self) -> Year:
         """Returns what is there of the query that counts."""
         try:
-            file = json.loads((self._folder / _POINTER).read_text())["file"]
+            with open_below(self._folder, _POINTER) as pointer:
+                file = json.load(pointer)["file"]
         except FileNotFoundError:
             return Year(self.year, None, is_complete=False, rows=[])
         # Twice: another process may complete the year between two looks.
@@ -596,7 +598,7 @@ def _read(path: Path) -> tuple[dict[Search, Exchange], int]:
     """Returns the last exchange about each page, and where the last whole line ends."""
     exchanges: dict[Search, Exchange] = {}
     end = 0
-    with path.open("rb") as file:
+    with open_below(path.parent, path.name) as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 break

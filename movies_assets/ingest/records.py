@@ -40,9 +40,11 @@ MOST_JOINED_LINES = 50
 # of their values have digits there.
 SAMPLED, FEWEST_SAMPLED, SHARE_WITH_DIGITS = 200, 2, 0.9
 # A longer field is an accident: the longest real ones, casts and descriptions, have some 10,000
-# bytes. Ten thousand fields of 20 MB would take more memory than the engine is given, and their
-# tables more disk than there is.
-LONGEST_FIELD = 1_000_000
+# bytes, and a cell of a workbook has 32,767 characters at most. With the 192 MB that the engine is
+# given, 30 fields of 1 MB are too much for it, let alone one of 20 MB.
+LONGEST_FIELD = 100_000
+# The same of a JSON document, which has all fields of a record; the longest real one has 10,000.
+LONGEST_DOCUMENT = 1_000_000
 SHOWN_CHARACTERS = 1_000
 # How a text ends of which only the beginning is kept.
 CUT_OFF = " bytes)"
@@ -135,10 +137,10 @@ def joined(
     return first, read
 
 
-def shortened(text: str) -> str:
-    """Return the beginning of a text that is longer than any field, and how long it is."""
+def shortened(text: str, longest: int = LONGEST_FIELD) -> str:
+    """Return the beginning of a text of more bytes than are kept, and how many it has."""
     size = len(text.encode(UTF8, "surrogatepass"))
-    return text if size <= LONGEST_FIELD else f"{text[:SHOWN_CHARACTERS]}… ({size:,}{CUT_OFF}"
+    return text if size <= longest else f"{text[:SHOWN_CHARACTERS]}… ({size:,}{CUT_OFF}"
 
 
 def without_long_fields(rows: pa.Table, text_of: Callable[[int], str]) -> pa.Table:

@@ -26,7 +26,7 @@ from urllib.parse import quote
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from movies_assets.ingest.records import shortened
+from movies_assets.ingest.records import LONGEST_DOCUMENT, shortened
 from movies_assets.sources.download import locked, move, storing, write_file
 from movies_assets.sources.http import (
     DEFAULT_OPTIONS,
@@ -617,10 +617,8 @@ def _read(path: Path) -> tuple[dict[Search, Exchange], int]:
 def _rows(year: int, exchange: Exchange) -> Iterator[ReleaseRow]:
     term, type_, page = exchange.search
     results = exchange.answer.results
-    found = [
-        (number, _id(result), shortened(_text(result))) for number, result in enumerate(results, 1)
-    ]
-    for position, imdb_id, payload in found or [(0, None, shortened(exchange.body))]:
+    found = [(number, _id(result), _text(result)) for number, result in enumerate(results, 1)]
+    for position, imdb_id, payload in found or [(0, None, exchange.body)]:
         yield ReleaseRow(
             release_year=year,
             result_id=f"{year}/{term}/{type_}/{page:03}/{position:02}",
@@ -629,7 +627,7 @@ def _rows(year: int, exchange: Exchange) -> Iterator[ReleaseRow]:
             page=page,
             position=position,
             imdb_id=imdb_id,
-            payload=payload,
+            payload=shortened(payload, LONGEST_DOCUMENT),
             http_status=exchange.http_status,
             error=exchange.answer.error,
             fetched_at=exchange.fetched_at,

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import httpx
 from anyio.from_thread import start_blocking_portal
 
-from movies_assets.ingest.records import shortened
+from movies_assets.ingest.records import LONGEST_DOCUMENT, shortened
 from movies_assets.sources.http import (
     DEFAULT_OPTIONS,
     HttpClient,
@@ -119,7 +119,7 @@ class _Movie(NamedTuple):
             payload = data.decode()
         # Cut out as text: writing the movie as JSON again would cost 2 ms a page.
         lasting = _TORRENTS.sub(b"", data, count=1)
-        return MovieRow(day, self.id(), _md5(lasting), shortened(payload), page)
+        return MovieRow(day, self.id(), _md5(lasting), shortened(payload, LONGEST_DOCUMENT), page)
 
 
 def _md5(data: bytes) -> str:

@@ -27,6 +27,6 @@ def test_of_a_file_that_arrives_all_other_records_are_read(settings, instance, p
         "SELECT row_id, broken_rules, len(raw) FROM quarantine.netflix_titles"
     )
     assert row_id == f"netflix/titles/{DAY}/{name}#{number:0>7}"
-    assert "description: more than 1,000,000 bytes" in rules
+    assert "description: more than 100,000 bytes" in rules
     assert length < 2_000
     assert "1 record does not read" in (checked(result, STEPS[0], "schema").description or "")

@@ -17,7 +17,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from movies_assets.contracts import PATTERNS
-from movies_assets.ingest.records import CUT_OFF, LONGEST_FIELD
+from movies_assets.ingest.records import CUT_OFF, LONGEST_DOCUMENT
 
 INTEGER = f"^{PATTERNS['BIGINT']}$"
 # Blanks of every script, such as the no-break space.
@@ -222,7 +222,7 @@ def json_fault(payload: ir.StringColumn) -> ir.StringColumn:
     names = _json_keys(ibis.ifelse(json_valid(payload), payload, "{}"))
     return ibis.cases(
         (
-            (payload.length() > LONGEST_FIELD) | payload.endswith(CUT_OFF),
+            (payload.length() > LONGEST_DOCUMENT) | payload.endswith(CUT_OFF),
             "payload: too long to be read",
         ),
         # Python reads the last of two values, the engine the first.

@@ -223,6 +223,12 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
             self.transport.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
             self.transport.close()
 
+    async def send(self, message: Any) -> None:
+        """Send; a handshake that was refused in words is complete, which uvicorn does not note."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._waits.leave(self.transport)

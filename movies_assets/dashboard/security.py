@@ -110,13 +110,13 @@ class KnownHosts:
         if scope["type"] not in {"http", "websocket"} or self._is_known(Headers(scope=scope)):
             await self.app(scope, receive, send)
             return
-        refusal = _refusal(
+        refused = refusal(
             scope,
             400,
             "This address is not the dashboard's. Where it is served under another name, that has "
             "to be in MOVIES_DASHBOARD__HOSTS.",
         )
-        await refusal(scope, receive, send)
+        await refused(scope, receive, send)
 
     def _is_known(self, headers: Headers) -> bool:
         host, origin = headers.get("host", ""), headers.get("origin")
@@ -268,20 +268,20 @@ class OneToken:
         elif _equal(asked.cookies.get(COOKIE, ""), self.pass_):
             await self.app(scope, receive, send)
         else:
-            refusal = _refusal(scope, 401, "This dashboard asks for a token.", form=True)
-            await refusal(scope, receive, send)
+            refused = refusal(scope, 401, "This dashboard asks for a token.", form=True)
+            await refused(scope, receive, send)
 
     def _ask(self, asked: HTTPConnection, given: str) -> Response:
         """Return the answer to a token."""
         address = address_of(asked.scope)
         if wait := math.ceil(self.guesses.wait(address)):
             words = f"Too many wrong tokens were given. Try again in {wait} seconds."
-            return _refusal(asked.scope, 429, words, form=True, headers={"retry-after": str(wait)})
+            return refusal(asked.scope, 429, words, form=True, headers={"retry-after": str(wait)})
         if _equal(given, self.token):
             self.guesses.right(address)
             return self._welcome(asked)
         self.guesses.wrong(address)
-        return _refusal(asked.scope, 401, "That is not the token.", form=True)
+        return refusal(asked.scope, 401, "That is not the token.", form=True)
 
     def _welcome(self, asked: HTTPConnection) -> RedirectResponse:
         rest = [(name, value) for name, value in asked.query_params.multi_items() if name != TOKEN]
@@ -302,7 +302,7 @@ def _equal(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
-def _refusal(
+def refusal(
     scope: Scope,
     status: int,
     words: str,

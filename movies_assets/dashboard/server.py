@@ -44,6 +44,7 @@ from movies_assets.dashboard.security import (
     cookie_key,
     plain_page,
 )
+from movies_assets.dashboard.socket_messages import WellFormedSocket
 from movies_assets.settings import DashboardSettings, Settings, SettingsError
 from movies_assets.warehouse.published import NothingPublishedError, Published
 
@@ -113,6 +114,7 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
         favicon=theme.STATIC / "favicon.svg",
     )
     # The last one added is the first one asked; refusals get the headers too.
+    app.add_middleware(WellFormedSocket)
     if chosen.token:
         app.add_middleware(
             OneToken, token=chosen.token.get_secret_value(), key=cookie_key(settings.data_dir)

@@ -72,9 +72,12 @@ class Connections:
         """
         self.limits = limits
         self._clock = clock
+        self._looked = clock()
+        # Seconds in which the server looked: where it was busy itself, no client is late.
+        self._now = 1.0
         self._open: dict[asyncio.Transport, Wait] = {}
         self._closed = 0
-        self._logged = -LOG_SECONDS
+        self._logged = self._looked - LOG_SECONDS
 
     def __len__(self) -> int:
         """Return how many connections are open."""
@@ -86,7 +89,7 @@ class Connections:
         The one that has kept the server waiting longest is closed: slow clients make room for quick
         ones. Where none waits, that is the new one.
         """
-        self._open[transport] = Wait(asked=self._clock())
+        self._open[transport] = Wait(asked=self._now)
         if len(self._open) > self.limits.connections:
             self._close_longest(Wait.since)
 
@@ -97,7 +100,7 @@ class Connections:
     def awaits(self, transport: asyncio.Transport, *, request: bool) -> None:
         """Take note that a connection waits for a request, or that it does not wait any more."""
         if wait := self._open.get(transport):
-            wait.asked = self._clock() if request else None
+            wait.asked = self._now if request else None
 
     def close_stalled(self) -> bool:
         """Close the connection that has been stalled longest; return whether there was one."""
@@ -111,7 +114,9 @@ class Connections:
 
     def look(self) -> None:
         """Close the connections that wait for longer than they may."""
-        now, limits = self._clock(), self.limits
+        last, self._looked = self._looked, self._clock()
+        self._now += min(self._looked - last, 2 * LOOK_SECONDS)
+        now, limits = self._now, self.limits
         for transport, wait in list(self._open.items()):
             wait.look(transport.get_write_buffer_size(), now)
             if (
@@ -120,14 +125,14 @@ class Connections:
                 or _longer(limits.sending_seconds, wait.behind, now)
             ):
                 self._close(transport)
-        if self._closed and now - self._logged >= LOG_SECONDS:
+        if self._closed and self._looked - self._logged >= LOG_SECONDS:
             LOG.warning(
                 "closed %d connections that sent or took too slowly, or were one too many "
                 "(MOVIES_DASHBOARD__CONNECTIONS, ..._REQUEST_SECONDS, ..._STALLED_SECONDS, "
                 "..._SENDING_SECONDS)",
                 self._closed,
             )
-            self._closed, self._logged = 0, now
+            self._closed, self._logged = 0, self._looked
 
     def _close_longest(self, since: Callable[[Wait], float | None]) -> bool:
         waiting = [

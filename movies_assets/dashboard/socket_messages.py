@@ -6,10 +6,13 @@ here; what an event means belongs in NiceGUI and in the pages.
 
 import logging
 import re
+from collections.abc import Iterator
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
 from pydantic import BaseModel, Json, TypeAdapter, ValidationError
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from movies_assets.dashboard.security import refusal
@@ -17,6 +20,9 @@ from movies_assets.dashboard.security import refusal
 LOG = logging.getLogger(__name__)
 
 SOCKET_PATH = "/_nicegui_ws/socket.io/"
+# Between messages that are posted together, and how much may be posted (Engine.IO's limit, too).
+SEPARATOR = "\x1e"
+MOST_BYTES = 1_000_000
 # 1007: data that is not what its type says.
 MALFORMED = 1007
 
@@ -68,6 +74,9 @@ class WellFormedSocket:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a websocket on, with messages that are well formed."""
+        if scope["type"] == "http" and scope["method"] == "POST":
+            await self._polling(scope, receive, send)
+            return
         if scope["type"] != "websocket":
             await self.app(scope, receive, send)
             return
@@ -84,6 +93,28 @@ class WellFormedSocket:
             return message
 
         await self.app(scope, receive_checked, send)
+
+    async def _polling(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on messages of a browser that cannot open a websocket; nothing else is posted."""
+        length = Headers(scope=scope).get("content-length", "")
+        if not length.isdecimal() or int(length) > MOST_BYTES:
+            await refusal(scope, 400, "The length of the request is missing or too large.")(
+                scope, receive, send
+            )
+            return
+        try:
+            body = await Request(scope, receive).body()
+        except ClientDisconnect:
+            return
+        if not all(map(is_well_formed, body.decode(errors="replace").split(SEPARATOR))):
+            await refusal(scope, 400, "The request is malformed.")(scope, receive, send)
+            return
+        read: Iterator[Message] = iter([{"type": "http.request", "body": body}])
+
+        async def receive_again() -> Message:
+            return next(read, None) or await receive()
+
+        await self.app(scope, receive_again, send)
 
 
 def _is_complete(query: bytes) -> bool:

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -282,6 +283,20 @@ def test_a_malformed_handshake_of_a_websocket_is_answered(more):
     with served() as (url, connections):
         assert read_all(connect(url, UPGRADE % more)).startswith(b"HTTP/1.1 400 ")
         until(lambda: len(connections) == 0)
+
+
+def test_no_client_is_late_where_the_server_itself_was_busy():
+    now = [0.0]
+    connections = Connections(DashboardSettings(request_seconds=10), lambda: now[0])
+    transport: Any = Mock(get_write_buffer_size=lambda: 0)
+    connections.enter(transport)
+    now[0] += 1000
+    connections.look()
+    assert not transport.abort.called
+    while now[0] < 1011:
+        now[0] += module.LOOK_SECONDS
+        connections.look()
+    assert transport.abort.called
 
 
 def test_a_client_waits_from_the_moment_at_which_it_takes_nothing():

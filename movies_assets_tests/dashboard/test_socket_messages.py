@@ -1,6 +1,8 @@
 """What a browser may send over the websocket; tests in Chromium show that it sends no more."""
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -49,6 +51,19 @@ def test_anything_else_ends_the_websocket(sent):
         with pytest.raises(WebSocketDisconnect) as ended:
             websocket.receive_text()
     assert ended.value.code == 1007
+
+
+def test_messages_that_are_posted_are_checked_too():
+    """A browser posts them where a proxy lets no websocket through."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(await Request(scope, receive).body())(scope, receive, send)
+
+    posting = TestClient(WellFormedSocket(answer))
+    assert posting.post(SOCKET_PATH, content=f"3\x1e{EVENT}").text == f"3\x1e{EVENT}"
+    for content in (b"", b"3\x1e42[]", b"\xff", b"3" * 1_000_001, iter([b"3"])):
+        assert posting.post(SOCKET_PATH, content=content).status_code == 400
+    assert posting.post(SOCKET_PATH, headers={"content-length": b"\xb2"}).status_code == 400
 
 
 @pytest.mark.parametrize("path", [

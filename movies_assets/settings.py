@@ -440,6 +440,38 @@ class DashboardSettings(Section):
     cached_answers: int = Field(
         500, ge=1, description="answers of queries that are kept until something new is published"
     )
+    connections: int = Field(
+        500,
+        ge=10,
+        description="connections at once; one more closes the one that has kept the server "
+        "waiting longest",
+    )
+    requests: int = Field(100, ge=4, description="requests that are answered at once")
+    request_seconds: Positive = Field(10, description="time in which a request has to arrive")
+    header_bytes: int = Field(
+        64 * 1024, ge=4096, description="largest headers that are read of a request"
+    )
+    stalled_seconds: Positive = Field(
+        20, description="longest time in which a client takes nothing of what is sent to it"
+    )
+    sending_seconds: Positive = Field(
+        900, description="longest time for which a client may lag behind what is sent to it"
+    )
+    downloads: int = Field(
+        8, ge=1, description="downloads at once, each until it is sent; its file is on the disk"
+    )
+    pages: int = Field(200, ge=1, description="pages that are open at once; each takes 0.6 MB")
+    unopened_pages: int = Field(
+        60, ge=1, description="those of them that have not opened their websocket yet"
+    )
+    unopened_seconds: Positive = Field(
+        30, description="time in which a page has to open its websocket"
+    )
+    defuse_csv: bool = Field(
+        default=True,
+        description="put an apostrophe before texts of CSV downloads that a spreadsheet would run "
+        "as formulas",
+    )
 
 
 class SampleSettings(Section):

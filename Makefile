@@ -82,6 +82,6 @@ lock: $(INSTALLED) ## write requirements.lock from setup.cfg, with newer version
 
 clean: ## remove the warehouse, Dagster's history and all caches; the virtual environment stays
 	@find data -mindepth 1 -maxdepth 1 ! -name landing -exec rm -rf {} +
-	@rm -rf history schedules storage logs .logs_queue .nux .telemetry
+	@rm -rf history schedules storage logs .logs_queue .nux .telemetry .instance.lock
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find movies_assets movies_assets_tests -name __pycache__ -exec rm -rf {} +

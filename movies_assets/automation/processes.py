@@ -1,0 +1,69 @@
+"""Which process works on a run: host, pid and start in a tag of the run, and whether it is gone.
+
+A pid alone names another process after a while, or after a restart of the machine.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+TAG = "movies_assets/process"
+ENDED = "ended"
+
+
+@cache
+def _of_pid(pid: int) -> str:
+    return f"{socket.gethostname()} {pid} {_started(pid)}"
+
+
+def this_process() -> str:
+    """Return the text of the tag that names this process: `host pid start`."""
+    return _of_pid(os.getpid())
+
+
+def is_gone(process: str) -> bool:
+    """Return whether a process of this host has ended; False for one of another host.
+
+    Args:
+        process: the text of a tag.
+    """
+    host, pid, started = process.split(maxsplit=2)
+    if host != socket.gethostname() or sys.platform == "win32":
+        return False  # Windows has no signal that leaves a process alone
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass  # another user's, it may be hidden from us
+    return _started(int(pid)) not in (None, started)
+
+
+def _started(pid: int) -> str | None:
+    """Return when a process began, `ended` for one that only waits for its parent, None if unknown.
+
+    Linux counts ticks since the machine started, which no correction of the clock changes.
+    """
+    try:
+        # The name of the program, in brackets, may hold anything; the state comes next.
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return _started_elsewhere(pid)
+    return ENDED if fields[0] in "ZX" else f"{boot} {fields[19]}"
+
+
+def _started_elsewhere(pid: int) -> str | None:
+    """Return the same for macOS, which has no /proc."""
+    if sys.platform in {"linux", "win32"}:
+        return None
+    command = ["ps", "-o", "state=,lstart=", "-p", str(pid)]
+    environment = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
+    shown = subprocess.run(  # noqa: S603 (a pid is a number)
+        command, capture_output=True, text=True, check=False, env=environment
+    ).stdout
+    state, _, started = shown.strip().partition(" ")
+    return (ENDED if state.startswith("Z") else started.strip()) or None

@@ -32,11 +32,11 @@ def sweep(instance: dg.DagsterInstance) -> list[str]:
     return [
         run_id
         for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-        if (process := run.tags.get(TAG)) and is_gone(process)
+        if (named := run.tags.get(TAG)) and is_gone(named)
         for run_id in mark(
             instance,
-            dg.RunsFilter(run_ids=[run.run_id], tags={TAG: process}),
-            f"The process of this run is gone ({process}): it was killed, or its machine stopped.",
+            dg.RunsFilter(run_ids=[run.run_id], tags={TAG: named}),
+            f"The process of this run is gone ({named}): it was killed, or its machine stopped.",
         )
     ]
 

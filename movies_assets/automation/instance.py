@@ -21,7 +21,7 @@ from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
 from movies_assets.automation import abandoned
-from movies_assets.automation.processes import TAG, this_process
+from movies_assets.automation.processes import TAG, process
 
 LOCK = ".instance.lock"
 DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
@@ -61,12 +61,12 @@ class Instance(dg.DagsterInstance):
 
     def _named(self, given: dict[str, Any], tags: str) -> dict[str, Any]:
         abandoned.sweep(self)
-        return {**given, tags: {**(given.get(tags) or {}), TAG: this_process()}}
+        return {**given, tags: {**(given.get(tags) or {}), TAG: process()}}
 
     def handle_new_event(self, event: dg.EventLogEntry, **given: Any) -> None:
         """Store an event; one that hands a run over to this process names it first."""
         if _takes_over(event):
-            self.add_run_tags(event.run_id, {TAG: this_process()})
+            self.add_run_tags(event.run_id, {TAG: process()})
         super().handle_new_event(event, **given)
 
 

@@ -18,7 +18,7 @@ import dagster as dg
 from dagster._core.errors import DagsterHomeNotSetError
 
 from movies_assets.automation.abandoned import mark
-from movies_assets.automation.processes import TAG, this_process
+from movies_assets.automation.processes import TAG, process
 
 # Of the 10 s in which a run is to end: time for the step that is running, and for its events.
 GRACE_SECONDS = 4
@@ -70,7 +70,7 @@ def _watch(receiver: socket.socket) -> None:
         time.sleep(GRACE_SECONDS)
     try:
         with dg.DagsterInstance.get() as instance:
-            mine = dg.RunsFilter(tags={TAG: this_process()})
+            mine = dg.RunsFilter(tags={TAG: process()})
             marked = mark(instance, mine, "The process got a signal to end.")
             sys.stderr.write("Ended by a signal; the run is marked as failed.\n" * bool(marked))
     except DagsterHomeNotSetError:

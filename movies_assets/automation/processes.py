@@ -7,30 +7,29 @@ import os
 import socket
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 TAG = "movies_assets/process"
 ENDED = "ended"
 
 
-@cache
-def _of_pid(pid: int) -> str:
+def process(pid: int | None = None) -> str:
+    """Return the text of the tag that names a process of this host, or this one: `host pid start`.
+
+    Args:
+        pid: of the process.
+    """
+    pid = pid or os.getpid()
     return f"{socket.gethostname()} {pid} {_started(pid)}"
 
 
-def this_process() -> str:
-    """Return the text of the tag that names this process: `host pid start`."""
-    return _of_pid(os.getpid())
-
-
-def is_gone(process: str) -> bool:
+def is_gone(named: str) -> bool:
     """Return whether a process of this host has ended; False for one of another host.
 
     Args:
-        process: the text of a tag.
+        named: the text of a tag.
     """
-    host, pid, started = process.split(maxsplit=2)
+    host, pid, started = named.split(maxsplit=2)
     if host != socket.gethostname() or sys.platform == "win32":
         return False  # Windows has no signal that leaves a process alone
     try:

@@ -11,6 +11,8 @@ import dagster as dg
 from movies_assets.automation.processes import TAG, is_gone
 
 SECONDS_BETWEEN_SWEEPS = 15
+# A backfill may put thousands of runs into the queue.
+EXPLAINED_RUNS = 25
 # A run in the queue belongs to no process: the daemon starts it after a restart as well.
 ACTIVE = [
     dg.DagsterRunStatus.STARTING,
@@ -61,17 +63,23 @@ def mark(instance: dg.DagsterInstance, runs: dg.RunsFilter, reason: str) -> list
 
 
 def waiting(instance: dg.DagsterInstance) -> Mapping[str, str]:
-    """Return for each run in the queue that has to wait, by its id, a sentence that says why."""
-    queued = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
+    """Return for the next runs in the queue that have to wait, by their ids, why they do.
+
+    Args:
+        instance: where runs are recorded.
+    """
+    queued = instance.get_runs(
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]), limit=EXPLAINED_RUNS, ascending=True
+    )
     active = instance.get_runs(dg.RunsFilter(statuses=ACTIVE)) if queued else []
     queue = instance.get_concurrency_config().run_queue_config
     most = queue.max_concurrent_runs if queue else -1
     reasons = {}
     for run in queued:
         if before := [other for other in active if _pools(run) & _pools(other)]:
-            reasons[run.run_id] = f"Waits until the warehouse is free: {_named(before)}."
+            reasons[run.run_id] = f"Waits for {_named(before)}: one run at a time may write."
         elif 0 <= most <= len(active):
-            reasons[run.run_id] = f"Waits for one of {most} runs at a time: {_named(active)}."
+            reasons[run.run_id] = f"Waits for {_named(active)}: {most} runs at a time are allowed."
     return reasons
 
 
@@ -80,11 +88,7 @@ def _pools(run: dg.DagsterRun) -> set[str]:
 
 
 def _named(runs: Iterable[dg.DagsterRun]) -> str:
-    return ", ".join(
-        f"{run.job_name} {run.run_id} is {run.status.value.lower()}"
-        f" ({run.tags.get(TAG, 'process unknown')})"
-        for run in runs
-    )
+    return ", ".join(f"{run.job_name} {run.run_id}" for run in runs)
 
 
 def sensor() -> dg.SensorDefinition:

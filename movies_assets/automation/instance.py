@@ -7,8 +7,8 @@ to an instance nor its SQLite storage, so both come from private modules.
 
 import os
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +101,24 @@ class SqliteStorage(DagsterSqliteStorage):
         """
         folder = Path(config_value["base_dir"])
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / LOCK):
-            for name in DATABASES:
-                _repair(folder, name)
+        with repaired(folder):
             return cls(config_value["base_dir"], inst_data=inst_data)
+
+
+@contextmanager
+def repaired(folder: Path) -> Iterator[None]:
+    """Repair the history in a DAGSTER_HOME, and keep other processes from opening it meanwhile.
+
+    Args:
+        folder: the DAGSTER_HOME.
+
+    Raises:
+        DagsterHistoryError: a database of it cannot be read.
+    """
+    with FileLock(folder / LOCK):
+        for name in DATABASES:
+            _repair(folder, name)
+        yield
 
 
 class DagsterHistoryError(dg.DagsterError):

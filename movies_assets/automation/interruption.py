@@ -18,48 +18,56 @@ import dagster as dg
 from dagster._core.errors import DagsterHomeNotSetError
 
 from movies_assets.automation.abandoned import mark
-from movies_assets.automation.processes import TAG, process
+from movies_assets.automation.processes import TAG, ancestor, is_gone, process
 
 # Of the 10 s in which a run is to end: time for the step that is running, and for its events.
 GRACE_SECONDS = 4
 # As shells report a process that SIGTERM ended.
 ENDED = 128 + 15
 
+# `dagster dev` starts a process that starts the code server, which starts one for each run. Dagster
+# lets runs go on, unseen, when only the first of them gets a signal.
+GENERATIONS_BELOW_DEV = 3
+
 # The runs whose steps this process executes.
 running: set[str] = set()
 
 
 def executes_a_job(arguments: Sequence[str]) -> bool:
-    """Say whether a process with these arguments is a `dagster job execute`."""
-    return [*arguments[1:3]] == ["job", "execute"]
+    """Say whether a process with these arguments is a command that executes a run itself."""
+    return [*arguments[1:3]] in (["job", "execute"], ["asset", "materialize"])
 
 
-def executes_runs(arguments: Sequence[str]) -> bool:
-    """Say whether runs are executed in a process with these arguments.
-
-    A code server starts a process for each run, with its own arguments; it executes none itself.
-    """
-    of_server = [*arguments[1:3]] == ["api", "grpc"] and multiprocessing.parent_process()
-    return (
-        bool(of_server)
-        or executes_a_job(arguments)
-        or [*arguments[1:3]] == ["asset", "materialize"]
-    )
+def _is_of_a_server(arguments: Sequence[str]) -> bool:
+    """Say whether this is a process that a code server, which has these arguments, has started."""
+    return [*arguments[1:3]] == ["api", "grpc"] and multiprocessing.parent_process() is not None
 
 
 def watch(arguments: Sequence[str] = tuple(sys.argv)) -> None:
-    """Let a process that executes runs end in time after a signal; leave any other one alone.
+    """Let a process that executes a run end in time after a signal; leave any other one alone.
 
     Args:
         arguments: those of the process.
     """
-    if not executes_runs(arguments) or current_thread() is not main_thread():
+    of_server = _is_of_a_server(arguments)
+    executes = of_server or executes_a_job(arguments)
+    if not executes or current_thread() is not main_thread():
         return
     # The number of each signal is written here as it arrives, whichever handler it has.
     receiver, sender = socket.socketpair()
     sender.setblocking(False)  # noqa: FBT003 (it has no name)
     signal.set_wakeup_fd(sender.detach(), warn_on_full_buffer=False)
     Thread(target=_watch, args=[receiver], daemon=True, name="interruption").start()
+    of_dev = of_server and "DAGSTER_IS_DEV_CLI" in os.environ
+    if of_dev and (dev := ancestor(GENERATIONS_BELOW_DEV)):
+        Thread(target=_end_with, args=[dev], daemon=True, name="interruption by dev").start()
+
+
+def _end_with(named: str) -> None:
+    """End this process, as a signal does, when another one has ended."""
+    while not is_gone(named):
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _watch(receiver: socket.socket) -> None:

@@ -41,14 +41,34 @@ def is_gone(named: str) -> bool:
     return _started(int(pid)) not in (None, started)
 
 
+def ancestor(generations: int) -> str | None:
+    """Return the text that names an ancestor of this process; None where there is no /proc.
+
+    Args:
+        generations: 1 for the parent.
+    """
+    pid = os.getpid()
+    try:
+        for _ in range(generations):
+            pid = int(_stat(pid)[1])
+    except OSError:
+        return None
+    return process(pid)
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what Linux says of a process, from its state on."""
+    # The name of the program comes before, in brackets, and may hold anything.
+    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+
+
 def _started(pid: int) -> str | None:
     """Return when a process began, `ended` for one that only waits for its parent, None if unknown.
 
     Linux counts ticks since the machine started, which no correction of the clock changes.
     """
     try:
-        # The name of the program, in brackets, may hold anything; the state comes next.
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        fields = _stat(pid)
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return _started_elsewhere(pid)

@@ -148,7 +148,7 @@ def test_a_run_in_the_queue_says_once_for_which_run_it_waits(instance):
     for _ in range(2):
         tick = abandoned.sensor()(dg.build_sensor_context(instance=instance, cursor=cursor))
         cursor = tick.cursor
-    says = f"Waits until the warehouse is free: yts_daily {writing.run_id} is started"
+    says = f"Waits for yts_daily {writing.run_id}: one run at a time may write."
     assert [says in entry.dagster_event.message for entry in instance.all_logs(waiting.run_id)] == [
         True
     ]
@@ -156,7 +156,8 @@ def test_a_run_in_the_queue_says_once_for_which_run_it_waits(instance):
     assert says in tick.skip_reason.skip_message
     for _ in range(3):
         add(instance, STATUS.STARTED, job_name="export")
-    assert "Waits for one of 4 runs at a time" in abandoned.waiting(instance)[free.run_id]
+    assert "export" in abandoned.waiting(instance)[free.run_id]
+    assert "4 runs at a time are allowed" in abandoned.waiting(instance)[free.run_id]
 
 
 def test_the_tick_that_follows_asks_for_the_days_of_an_abandoned_run(instance, killed, tmp_path):

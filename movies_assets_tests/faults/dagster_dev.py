@@ -1,5 +1,6 @@
 """`dagster dev` in a home of its own: driven like the UI does, and killed like a power loss."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -90,6 +91,10 @@ class Dev:
         ours = psutil.Process(self.process.pid)
         return [ours, *ours.children(recursive=True)]
 
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes that execute runs."""
+        return [process for process in self.tree() if "spawn_main" in str(process.cmdline())]
+
     def kill(self) -> None:
         """Kill all processes at once, as a power loss does."""
         tree = self.tree()
@@ -103,8 +108,11 @@ class Dev:
 
 
 @contextmanager
-def dagster_dev(home: Home, port: int) -> Iterator[Dev]:
+def dagster_dev(home: Home) -> Iterator[Dev]:
     """Run `dagster dev` for a while; whatever is left of it at the end is killed."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     dev = Dev(home, port)
     try:
         dev.wait_until_ready()
@@ -114,6 +122,13 @@ def dagster_dev(home: Home, port: int) -> Iterator[Dev]:
             dev.kill()
 
 
-def status(home: Home, run_id: str) -> dg.DagsterRunStatus:
-    """Return the status of a run."""
-    return {run.run_id: run.status for run in home.runs()}[run_id]
+def runs(home: Home) -> dict[str, dg.DagsterRun]:
+    """Return the runs by their ids."""
+    return {run.run_id: run for run in home.runs()}
+
+
+def events(home: Home, run_id: str) -> dict[str, str]:
+    """Return the types of a run's events, each with the newest message."""
+    with dg.DagsterInstance.from_config(str(home.folder / "home")) as instance:
+        found = [entry.dagster_event for entry in instance.all_logs(run_id)]
+    return {event.event_type_value: event.message or "" for event in found if event}

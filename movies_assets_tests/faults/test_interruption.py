@@ -28,9 +28,9 @@ OF_RANGE = [*EXECUTE, "-j", "yts_daily", "--tags", json.dumps(RANGE)]
 OURS = [sys.executable, "-W", "ignore", "-m", "movies_assets", "run", "--job", "yts_daily"]
 
 
-def limit() -> float:
-    """Return the seconds in which a run is to end; where processes wait for a core, more."""
-    return LIMIT_SECONDS * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
+def limit(seconds: float = LIMIT_SECONDS) -> float:
+    """Return the seconds that something may take; where processes wait for a core, more."""
+    return seconds * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class Home:

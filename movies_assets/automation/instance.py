@@ -14,7 +14,6 @@ from typing import Any
 
 import dagster as dg
 from alembic.script import ScriptDirectory
-from dagster._core.events import EngineEventData
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
@@ -78,8 +77,7 @@ def _takes_over(event: dg.EventLogEntry) -> bool:
     if happened.event_type == dg.DagsterEventType.RUN_STARTING:
         return True
     # A process that executes a run says so before it loads the definitions.
-    data = happened.event_specific_data
-    pid = data.metadata.get("pid") if isinstance(data, EngineEventData) else None
+    pid = happened.engine_event_data.metadata.get("pid") if happened.is_engine_event else None
     return pid is not None and pid.value == str(os.getpid())
 
 
@@ -141,6 +139,8 @@ def _repair(folder: Path, name: str) -> None:
                     "DELETE FROM alembic_version WHERE version_num = ?",
                     [(version,) for version in _superseded({version for (version,) in versions})],
                 )
+    except sqlite3.OperationalError:  # locked, or not ours to open
+        raise
     except sqlite3.DatabaseError as error:
         raise DagsterHistoryError(
             f"{database} cannot be read ({error}). If no other process uses it, move the folders "

@@ -4,13 +4,14 @@ A pid alone names another process after a while, or after a restart of the machi
 """
 
 import os
+import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 TAG = "movies_assets/process"
-ENDED = "ended"
+ENDED, UNKNOWN = "ended", "unknown"
 
 
 def process(pid: int | None = None) -> str:
@@ -20,25 +21,28 @@ def process(pid: int | None = None) -> str:
         pid: of the process.
     """
     pid = pid or os.getpid()
-    return f"{socket.gethostname()} {pid} {_started(pid)}"
+    return f"{socket.gethostname()} {pid} {_started(pid) or UNKNOWN}"
 
 
 def is_gone(named: str) -> bool:
-    """Return whether a process of this host has ended; False for one of another host.
+    """Return whether a process of this host has ended; False if that cannot be known.
 
     Args:
         named: the text of a tag.
     """
-    host, pid, started = named.split(maxsplit=2)
-    if host != socket.gethostname() or sys.platform == "win32":
-        return False  # Windows has no signal that leaves a process alone
+    parts = re.fullmatch(r"(\S+) (\d+) (.+)", named)
+    # Windows has no signal that leaves a process alone.
+    if not parts or parts[1] != socket.gethostname() or sys.platform == "win32":
+        return False
+    pid, started = int(parts[2]), parts[3]
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except PermissionError:
         pass  # another user's, it may be hidden from us
-    return _started(int(pid)) not in (None, started)
+    now = _started(pid)
+    return now is not None and started not in (now, UNKNOWN)
 
 
 def ancestor(generations: int) -> str | None:

@@ -1,8 +1,10 @@
 """Runs whose process is gone are marked, those of living ones never; waiting runs say why."""
 
 import os
+import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
@@ -15,7 +17,7 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.dagster_run import RunOpConcurrency
 
 from movies_assets.automation import abandoned
-from movies_assets.automation.processes import TAG, is_gone, process
+from movies_assets.automation.processes import TAG, _started_elsewhere, is_gone, process
 from movies_assets.definitions import build_defs
 from movies_assets.settings import PROJECT_ROOT, load
 from movies_assets.table import WRITER_POOL
@@ -82,7 +84,8 @@ def test_an_unfinished_run_whose_process_was_killed_is_marked(instance, killed, 
 def test_a_run_is_left_alone_while_its_process_lives_or_cannot_be_seen(instance, killed):
     host, pid, started = killed.split(maxsplit=2)
     alive, elsewhere = process(), f"other-{host} {pid} {started}"
-    for tags in ({TAG: alive}, {TAG: elsewhere}, {}):
+    unknown, set_by_hand = f"{host} {os.getpid()} unknown", "mine"
+    for tags in ({}, *({TAG: one} for one in (alive, elsewhere, unknown, set_by_hand))):
         add(instance, STATUS.STARTED, tags=tags)
     assert abandoned.sweep(instance) == []
 
@@ -99,6 +102,13 @@ def test_a_killed_process_that_its_parent_has_not_looked_after_is_gone():
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert is_gone(named)
     child.communicate()
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps")
+def test_where_there_is_no_proc_ps_says_when_a_process_began(killed, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert datetime.strptime(_started_elsewhere(os.getpid()), "%a %b %d %H:%M:%S %Y")  # noqa: DTZ007
+    assert _started_elsewhere(int(killed.split()[1])) is None
 
 
 def test_each_process_that_takes_a_run_over_tags_it(instance, killed):

@@ -113,6 +113,17 @@ def test_our_command_passes_signals_on_and_marks_the_run(home, number):
 
 
 @pytest.mark.slow
+def test_commands_that_were_killed_are_marked_by_the_next_command(home):
+    for number in range(2):
+        home.end(OF_RANGE, signal.SIGKILL, lambda number=number: len(home.runs()) > number)
+    users = json.dumps({"ops": {"erase_users": {"config": {"user_ids": [1]}}}})
+    (home.folder / "users.yaml").write_text(users)
+    home.run([*EXECUTE, "-j", "forget_user", "-c", str(home.folder / "users.yaml")])
+    killed = [run for run in home.runs() if run.job_name == "yts_daily"]
+    assert [run.status for run in killed] == [dg.DagsterRunStatus.FAILURE] * 2
+
+
+@pytest.mark.slow
 def test_a_run_whose_process_was_killed_is_marked_by_our_command(home):
     """As the kernel kills the largest process where memory is short."""
     killer = home.folder / "killed.py"

@@ -107,9 +107,9 @@ def test_a_launched_run_ends_with_dagster_dev(home, capsys):
         run = dev.launch("yts_daily", MONTH)
         dev.wait(lambda: "STEP_START" in events(home, run))
         [worker], tree = dev.workers(), dev.tree()
+        started = time.monotonic()
         dev.process.terminate()
         dev.process.wait()
-        started = time.monotonic()
         worker.wait(PATIENCE_SECONDS)
         seconds = time.monotonic() - started
     psutil.wait_procs(tree, PATIENCE_SECONDS)

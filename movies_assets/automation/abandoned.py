@@ -20,6 +20,10 @@ ACTIVE = [
     dg.DagsterRunStatus.CANCELING,
 ]
 UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, *ACTIVE]
+NOT_OURS = (
+    " dagster.yaml in DAGSTER_HOME has no instance_class: copy the project's there, so that runs "
+    "which are killed before their first step are found as well."
+)
 NOTHING_STORED = "Nothing of an unfinished step was stored."
 
 
@@ -109,11 +113,14 @@ def sensor() -> dg.SensorDefinition:
             run = context.instance.get_run_by_id(run_id)
             if run and known.get(run_id) != reason:
                 context.instance.report_engine_event(reason, run)
-        return dg.SensorResult(
-            skip_reason=_summary(marked, reasons), cursor=json.dumps({**reasons})
-        )
+        summary = f"{_summary(marked, reasons)}{NOT_OURS * _is_stock(context.instance)}"
+        return dg.SensorResult(skip_reason=summary, cursor=json.dumps({**reasons}))
 
     return unfinished_runs
+
+
+def _is_stock(instance: dg.DagsterInstance) -> bool:
+    return type(instance) is dg.DagsterInstance
 
 
 def _summary(marked: Sequence[str], reasons: Mapping[str, str]) -> str:

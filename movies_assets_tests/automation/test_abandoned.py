@@ -170,6 +170,16 @@ def test_a_run_in_the_queue_says_once_for_which_run_it_waits(instance):
     assert "4 runs at a time are allowed" in abandoned.waiting(instance)[free.run_id]
 
 
+def test_an_older_dagster_yaml_is_named_by_the_sensor(instance, tmp_path):
+    (tmp_path / "old").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "old")) as old:
+        says = [
+            abandoned.sensor()(dg.build_sensor_context(instance=one)).skip_reason.skip_message
+            for one in (instance, old)
+        ]
+    assert ["instance_class" in text for text in says] == [False, True]
+
+
 def test_the_tick_that_follows_asks_for_the_days_of_an_abandoned_run(instance, killed, tmp_path):
     live = build_defs(load(data_dir=tmp_path, profile="live", catch_up_days=30))
     materialize(instance, live, ["2025-11-08"])

@@ -25,6 +25,10 @@ RANGE = {
 DAGSTER = [sys.executable, "-W", "ignore", "-m", "dagster", "job", "execute"]
 EXECUTE = [*DAGSTER, "-m", "movies_assets.definitions"]
 OF_RANGE = [*EXECUTE, "-j", "yts_daily", "--tags", json.dumps(RANGE)]
+OF_ASSETS = [
+    *(*DAGSTER[:-2], "asset", "materialize", "-m", "movies_assets.definitions"),
+    *("--select", "group:yts", "--partition-range", "...".join(RANGE.values())),
+]
 OURS = [sys.executable, "-W", "ignore", "-m", "movies_assets", "run", "--job", "yts_daily"]
 
 
@@ -89,8 +93,11 @@ def is_over(home: Home) -> bool:
 
 
 @pytest.mark.slow
-def test_a_range_that_is_told_to_end_while_it_is_planned_ends_in_time(home):
-    assert home.end(OF_RANGE, signal.SIGTERM, home.runs) < limit()
+@pytest.mark.parametrize(
+    ("command", "number"), [(OF_RANGE, signal.SIGTERM), (OF_ASSETS, signal.SIGINT)]
+)
+def test_a_range_that_is_told_to_end_while_it_is_planned_ends_in_time(home, command, number):
+    assert home.end(command, number, home.runs) < limit()
     assert is_over(home)
     assert "the run is marked as failed" in home.log.read_text()
 

@@ -36,8 +36,8 @@ def test_after_a_power_loss_the_next_runs_get_their_turn_within_a_minute(home, c
         dev.wait(lambda: "ASSET_MATERIALIZATION" in events(home, killed))
         dev.kill()
     assert runs(home)[killed].status == STATUS.STARTED
+    started = time.monotonic()
     with dagster_dev(home) as dev:
-        started = time.monotonic()
         second = dev.launch("netflix_daily", DAY)
         third = dev.launch("forget_user", {}, FORGET)
         dev.wait(lambda: is_over(home, second))
@@ -51,7 +51,9 @@ def test_after_a_power_loss_the_next_runs_get_their_turn_within_a_minute(home, c
     ]
     assert found[killed].tags[TAG] in events(home, killed)["PIPELINE_FAILURE"]
     with capsys.disabled():  # for docs/what-it-survives.md
-        print(f"\nthe second run: {seconds:.0f} s, load {os.getloadavg()[0]:.1f}")  # noqa: T201
+        print(
+            f"\n{seconds:.0f} s from restart to the second run's end, load {os.getloadavg()[0]:.1f}"
+        )  # noqa: T201
     assert seconds < limit(LIMIT_SECONDS)
 
 

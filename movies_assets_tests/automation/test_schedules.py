@@ -13,9 +13,10 @@ from movies_assets.automation.jobs import (
     PARTITIONED,
     YTS_DAILY,
 )
-from movies_assets.definitions import build_defs
+from movies_assets.definitions import TABLES, build_defs, open_warehouse
 from movies_assets.partitions import keys_of, range_tags
 from movies_assets.settings import load
+from movies_assets.warehouse.writer import create_table
 
 
 @pytest.fixture
@@ -26,20 +27,42 @@ def instance(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory):
-    """Profile live: its partitions go on with the clock."""
+def settings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("live")
-    return build_defs(load(data_dir=folder, profile="live", catch_up_days=30))
+    return load(data_dir=folder, profile="live", catch_up_days=30)
+
+
+@pytest.fixture(scope="module")
+def live(settings):
+    """Profile live: its partitions go on with the clock."""
+    return build_defs(settings)
+
+
+@pytest.fixture
+def warehouse(settings):
+    """The warehouse of the definitions, new for each test."""
+    yield open_warehouse(settings)
+    settings.database.unlink(missing_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def _new_warehouse(warehouse):
+    """Every test begins without one."""
 
 
 def materialize(
     instance: dg.DagsterInstance, live: dg.Definitions, days: list[str], job: str = YTS_DAILY
 ) -> None:
-    """Report what a run of the job would have written."""
-    tables = live.resolve_job_def(job).asset_layer.executable_asset_keys
+    """Report what a run of the job would have written, and let its tables be there."""
+    written = live.resolve_job_def(job).asset_layer.executable_asset_keys
     for key in live.resolve_asset_graph().toposorted_asset_keys:
-        for day in days if key in tables else []:
+        for day in days if key in written else []:
             instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day))
+    warehouse = live.resources["warehouse"]
+    with warehouse.session() as connection, warehouse.transaction(connection):
+        for table in TABLES.values():
+            if table.key in written:
+                create_table(connection, table.name, table.contract)
 
 
 def start(instance: dg.DagsterInstance, job: str, tags: dict[str, str]) -> None:
@@ -165,7 +188,7 @@ class TestImdb:
         return requests[0] if requests else None
 
     def test_todays_dumps_are_asked_for(self, instance, live):
-        assert self.tick(instance, live).partition_key == "2025-11-10"
+        assert keys_of(self.tick(instance, live).tags) == ("2025-11-10", "2025-11-10")
 
     def test_after_a_failure_the_second_tick_of_the_day_asks_again(self, instance, live):
         keys = {self.tick(instance, live, hour).run_key for hour in (3, 15)}

@@ -50,6 +50,9 @@ class Calendar:
         catches_up: whether the source still has what was missed: then every partition since the
             first one is asked for, however often its run failed before its checks. Otherwise only
             those whose run failed, or whose checks are red.
+        other_jobs: further jobs that fill some of the tables.
+        fetched: the assets that only a day itself can bring, where a past day whose files were
+            never fetched is asked for without them.
     """
 
     job: str
@@ -59,6 +62,8 @@ class Calendar:
     reach: int
     tries: int
     catches_up: bool = False
+    other_jobs: tuple[str, ...] = ()
+    fetched: frozenset[dg.AssetKey] = frozenset()
 
     @property
     def schedule(self) -> str:
@@ -101,9 +106,9 @@ class Unfinished:
         run = f" (run {self.run_id[:8]})" if self.run_id else ""
         tries = f" after {self.tries} failed runs of the schedule" if self.tries > 1 else ""
         following = (
-            "The schedule asks for them again."
+            "Its schedule, where it is on, asks for them again."
             if self.is_asked
-            else "The schedule does not ask for them again: fix the cause, then run them by hand, "
+            else "Its schedule does not ask for them again: fix the cause, then run them by hand, "
             "as one range."
         )
         return f"{self.job} {days}: {why}{tries}{run}. {following}"
@@ -122,8 +127,7 @@ class Days:
         failed: partitions whose newest finished run failed, and that run.
         tries: how many runs of the schedule have failed since one succeeded, by partition.
         under_way: the ranges of the runs that wait or run.
-        can_be_had: the partitions whose files are there; None where nothing is fetched, or where
-            the source still has it.
+        landed: the partitions whose files were fetched; None where none are.
         begin: the oldest partition that was ever asked for, or of which bronze has rows.
         anew: those that are asked for at this tick, done or not.
     """
@@ -135,7 +139,7 @@ class Days:
     failed: Mapping[str, str]
     tries: Mapping[str, int]
     under_way: Sequence[Range]
-    can_be_had: set[str] | None
+    landed: set[str] | None
     begin: str
     anew: Sequence[str]
 
@@ -172,9 +176,16 @@ class Days:
     def _is_due(self, key: str) -> bool:
         if self.calendar.catches_up:
             return key >= self.begin
-        can_be_had = self.can_be_had is None or key in self.can_be_had
-        began = key in self.failed or bool(self.can_be_had)
-        return can_be_had and began and self.tries.get(key, 0) < self.calendar.tries
+        failed = key in self.failed and self._can_be_had(key)
+        return failed and self.tries.get(key, 0) < self.calendar.tries
+
+    def _can_be_had(self, key: str) -> bool:
+        return self.landed is None or key in self.landed or bool(self.calendar.fetched)
+
+    def lacks_files(self, days: Range) -> bool:
+        """Say whether a range has past partitions whose files were never fetched."""
+        landed = self.keys if self.landed is None else {*self.landed, self.keys[-1]}
+        return any(_is_within(key, [days]) and key not in landed for key in self.keys)
 
     def asked(self) -> list[Range]:
         """Return the ranges to ask for.
@@ -209,7 +220,7 @@ class Days:
             for position, key in enumerate(self.keys)
             if key in self.failed
             and not _is_within(key, self.red)
-            and (self.can_be_had is None or key in self.can_be_had or key == self.keys[-1])
+            and (self._can_be_had(key) or key == self.keys[-1])
         ]
         runs = groupby(
             enumerate(failed), lambda item: (item[1][0] - item[0], self.failed[item[1][1]])
@@ -304,8 +315,12 @@ def _look(
         red=_red(calendar, held.unaudited, {run.run_id: days for run, days, _ in runs}),
         failed=failed,
         tries=tries,
-        under_way=[days for run, days, is_recent in runs if is_recent and run.status in UNDER_WAY],
-        can_be_had=set.intersection(*map(set, found.landed.values())) if found.landed else None,
+        under_way=[
+            days
+            for run, days, is_recent in runs
+            if is_recent and run.status in UNDER_WAY and run.job_name not in calendar.other_jobs
+        ],
+        landed=set.intersection(*map(set, found.landed.values())) if found.landed else None,
         begin=min(oldest, default=keys[-1]),
         anew=calendar.anew(keys, now),
     )
@@ -322,9 +337,9 @@ def _runs(
     keys = {table.key for table in calendar.tables.values()}
     records = [
         record
-        for job in (calendar.job, CHOSEN_ASSETS)
+        for job in (calendar.job, *calendar.other_jobs, CHOSEN_ASSETS)
         for record in instance.get_run_records(dg.RunsFilter(job_name=job))
-        if job == calendar.job or keys & (record.dagster_run.asset_selection or set())
+        if job != CHOSEN_ASSETS or keys & (record.dagster_run.asset_selection or set())
     ]
     return [
         (record.dagster_run, days, record.create_timestamp > since)

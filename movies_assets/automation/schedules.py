@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from movies_assets.assets.bronze.omdb import LANDING as OMDB_PAGES
+from movies_assets.assets.bronze.ott import LANDING as OTT_USERS
 from movies_assets.automation import catching_up
 from movies_assets.automation.catching_up import Calendar, Days, Unfinished
 from movies_assets.automation.jobs import (
@@ -14,6 +15,7 @@ from movies_assets.automation.jobs import (
     NETFLIX_DAILY,
     OMDB_YEARLY,
     OTT_DAILY,
+    OTT_FILES,
     PARTITIONED,
     YTS_DAILY,
 )
@@ -35,6 +37,9 @@ ANEW: Mapping[str, Choose] = {
     OMDB_YEARLY: lambda keys, _: keys[-2:],
     OTT_DAILY: lambda keys, _: keys[-1:],
 }
+
+# What of a past day is lost where it was not fetched on that day.
+FETCHED = {OTT_DAILY: frozenset({OTT_USERS, dg.AssetKey(["bronze", "ott_users"])})}
 
 
 def build(
@@ -102,6 +107,8 @@ def calendars(settings: Settings, tables: Mapping[str, Table]) -> list[Calendar]
             tries=settings.catch_up_tries,
             # The others only have what is new today; files that arrive are the sensors' business.
             catches_up=job == YTS_DAILY,
+            other_jobs=(OTT_FILES,) if job == OTT_DAILY else (),
+            fetched=FETCHED.get(job, frozenset()),
         )
         for job, anew in ANEW.items()
     ]
@@ -171,11 +178,21 @@ def _schedule(calendar: Calendar, ticks: _Ticks, warehouse: Warehouse) -> dg.Sch
                 run_key=f"{hour} {first}...{last}",
                 tags=range_tags(first, last),
                 run_config=ticks.run_config,
+                asset_selection=_without(context, calendar)
+                if calendar.fetched and days.lacks_files((first, last))
+                else None,
             )
             for first, last in days.asked()
         ] or dg.SkipReason(" ".join(["Nothing to ask for: done, or under way.", *stuck]))
 
     return schedule
+
+
+def _without(context: dg.ScheduleEvaluationContext, calendar: Calendar) -> list[dg.AssetKey]:
+    """Return the assets of the job but for those that only the day itself can bring."""
+    assert context.repository_def is not None  # noqa: S101 (Dagster sets it for every tick)
+    job = context.repository_def.get_job(calendar.job)
+    return sorted({*job.asset_layer.executable_asset_keys} - calendar.fetched)
 
 
 def _look(

@@ -22,8 +22,7 @@ from dagster._daemon.sensor import execute_sensor_iteration
 from movies_assets.definitions import TABLES, build_defs, open_warehouse
 from movies_assets.settings import Settings, load
 from movies_assets.sources.profiles import netflix_landing
-from movies_assets.warehouse.writer import create_table, stored_types
-from movies_assets_tests.conftest import Platform, movie
+from movies_assets_tests.conftest import Platform, hold, movie
 from movies_assets_tests.faults.processes import FORKSERVER
 
 SENSOR = "netflix_arrivals"
@@ -132,14 +131,7 @@ class TestFirstLook:
     def test_a_day_whose_file_was_cleared_keeps_its_rows(self, ticks, files, tmp_path):
         """As after the sensor's cursor was reset in the UI."""
         warehouse = open_warehouse(load(data_dir=tmp_path))
-        table = TABLES["bronze.netflix_titles"]
-        with warehouse.session() as connection, warehouse.transaction(connection):
-            create_table(connection, table.name, table.contract)
-            row = dict.fromkeys(stored_types(connection, table.name), "NULL")
-            values = ", ".join({**row, "arrived_date": f"DATE '{SECOND}'"}.values())
-            for name in row:
-                connection.execute(f"ALTER TABLE {table.name} ALTER {name} DROP NOT NULL")
-            connection.execute(f"INSERT INTO {table.name} VALUES ({values})")
+        hold(warehouse, TABLES["bronze.netflix_titles"], [SECOND])
         for day in (FIRST, THIRD, "2025-10-05"):
             files.put(day)
         assert ticks.ranges() == [(FIRST, FIRST), (THIRD, "2025-10-05")]
@@ -290,6 +282,12 @@ def test_in_profile_live_a_file_of_a_day_to_come_waits_for_its_day(files, tmp_pa
     with freeze_time(datetime(2025, 11, 2, tzinfo=UTC)):
         assert ticks.ranges() == [("2025-11-02", "2025-11-02")]
         assert ticks.ranges() == []
+
+
+def test_a_look_before_the_first_day_skips_with_a_sentence(files, tmp_path):
+    files.put(FIRST)
+    ticks = Ticks(load(data_dir=tmp_path, profile="live", netflix={"first_day": "2100-01-01"}))
+    assert skipped(ticks) == "nothing new among 1 files"
 
 
 @pytest.mark.slow

@@ -58,7 +58,9 @@ def landing_asset(settings: Settings, tables: Mapping[str, Table]) -> dg.AssetsD
         dumps = [dump for day in days for dump in _fetch(settings, day, imdb)]
         for folder in prune(settings.landing, settings.imdb.keep_run_dates, spare=days):
             context.log.info("removed %s, which is older than the run dates that are kept", folder)
-        if _is_known(context.instance, warehouse, below, dumps):
+        chosen = context.job_def.asset_layer.executable_asset_keys
+        run = {name: table for name, table in below.items() if table.key in chosen}
+        if _is_known(context.instance, warehouse, run, dumps):
             context.log.info("no dump has changed, and all tables are complete: nothing to do")
             return
         yield dg.MaterializeResult(

@@ -44,6 +44,8 @@ class Calendar:
         job: the job.
         tables: the source's tables that have the job's partitions, by name.
         partitions: the partitions.
+        has_whole_tables: whether the source has other tables as well, without partitions. A failed
+            run may then have left them behind, whatever the partitions say.
         anew: returns neighbouring partitions that are asked for at each tick, done or not.
         reach: how many of the newest partitions are asked for again until they are done.
         tries: failed runs after which a partition is no longer asked for.
@@ -58,6 +60,7 @@ class Calendar:
     job: str
     tables: Mapping[str, Table]
     partitions: dg.TimeWindowPartitionsDefinition
+    has_whole_tables: bool
     anew: Callable[[Sequence[str], datetime], Sequence[str]]
     reach: int
     tries: int
@@ -115,8 +118,8 @@ class Unfinished:
 
 
 @dataclass(frozen=True)
-class Days:
-    """What became of the partitions of a calendar.
+class Progress:
+    """The state of a calendar's partitions at a tick.
 
     Attributes:
         calendar: the calendar.
@@ -124,7 +127,7 @@ class Days:
         done: those that are complete.
         red: the ranges whose blocking checks have not passed, and the tables of each; those that
             overlap are one.
-        failed: partitions whose newest finished run failed, and that run.
+        failed: partitions that are not done, whose newest finished run failed, and that run.
         tries: how many runs of the schedule have failed since one succeeded, by partition.
         under_way: the ranges of the runs that wait or run.
         landed: the partitions whose files were fetched; None where none are.
@@ -254,8 +257,8 @@ class Days:
 
 def look(
     calendar: Calendar, instance: dg.DagsterInstance, warehouse: Warehouse, now: datetime
-) -> Days | None:
-    """Return what became of the partitions; None before the first one.
+) -> Progress | None:
+    """Return the state of the partitions; None before the first one.
 
     Args:
         calendar: the partitions.
@@ -278,8 +281,8 @@ def look(
 
 def look_without_warehouse(
     calendar: Calendar, instance: dg.DagsterInstance, now: datetime
-) -> Days | None:
-    """Return what became of the partitions as far as Dagster's history says.
+) -> Progress | None:
+    """Return the state of the partitions as far as Dagster's history says.
 
     For a tick that finds the warehouse in use: red days wait until the next one.
     """
@@ -294,23 +297,23 @@ def _look(
     held: Holdings,
     keys: Sequence[str],
     now: datetime,
-) -> Days:
+) -> Progress:
     runs = _runs(instance, calendar)
     found = written(instance, calendar.tables)
     failed, tries = _failures(calendar, runs, keys)
     # A run whose red writes were accepted would only be red again.
     accepted = {key for key, run_id in failed.items() if run_id in held.accepted}
-    failed = {key: run_id for key, run_id in failed.items() if key not in accepted}
     complete = complete_days(calendar.tables, found, held)
+    passed = accepted if calendar.has_whole_tables else accepted | complete
+    failed = {key: run_id for key, run_id in failed.items() if key not in passed}
     oldest = [
         *(first for _, (first, _), _ in runs),
         *held.partitions,
         *(key for ids in found.tables.values() for key in ids),
     ]
-    return Days(
+    return Progress(
         calendar=calendar,
         keys=keys,
-        # Tables without partitions are not among those that are looked at: their run says it all.
         done=(complete - failed.keys()) | accepted,
         red=_red(calendar, held.unaudited, {run.run_id: days for run, days, _ in runs}),
         failed=failed,

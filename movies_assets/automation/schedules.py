@@ -9,7 +9,7 @@ import dagster as dg
 from movies_assets.assets.bronze.omdb import LANDING as OMDB_PAGES
 from movies_assets.assets.bronze.ott import LANDING as OTT_USERS
 from movies_assets.automation import catching_up
-from movies_assets.automation.catching_up import Calendar, Days, Unfinished
+from movies_assets.automation.catching_up import Calendar, Progress, Unfinished
 from movies_assets.automation.jobs import (
     IMDB_DAILY,
     NETFLIX_DAILY,
@@ -25,21 +25,71 @@ from movies_assets.table import Table
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 
 SUNDAY = 6
+AGAIN = "Days whose run failed or whose blocking checks are red are asked for again."
 
-Choose = Callable[[Sequence[str], datetime], Sequence[str]]
 
-# The partitions that each schedule asks for at every tick, done or not.
-ANEW: Mapping[str, Choose] = {
-    YTS_DAILY: lambda _, __: (),
-    IMDB_DAILY: lambda _, __: (),
-    NETFLIX_DAILY: lambda keys, now: keys if now.weekday() == SUNDAY else keys[-1:],
-    # The years in which titles still appear.
-    OMDB_YEARLY: lambda keys, _: keys[-2:],
-    OTT_DAILY: lambda keys, _: keys[-1:],
-}
+class _Rules(NamedTuple):
+    """When the job of a source runs, and for which partitions.
 
-# What of a past day is lost where it was not fetched on that day.
-FETCHED = {OTT_DAILY: frozenset({OTT_USERS, dg.AssetKey(["bronze", "ott_users"])})}
+    Attributes:
+        cron: when the schedule rules.
+        description: for the UI.
+        anew: returns the partitions that each tick asks for, done or not.
+        catches_up: see `Calendar`.
+        other_jobs: see `Calendar`.
+        fetched: see `Calendar`.
+        run_config: of the runs.
+    """
+
+    cron: str | list[str]
+    description: str
+    anew: Callable[[Sequence[str], datetime], Sequence[str]] = lambda _, __: ()
+    catches_up: bool = False
+    other_jobs: tuple[str, ...] = ()
+    fetched: frozenset[dg.AssetKey] = frozenset()
+    run_config: Mapping[str, Any] | None = None
+
+
+def _rules(settings: Settings) -> Mapping[str, _Rules]:
+    """Return the rules of each source, by its job."""
+    return {
+        YTS_DAILY: _Rules(
+            # Half past two: the UTC day is over everywhere, late uploads have arrived.
+            "30 2 * * *",
+            f"Materialize yesterday, and every day of the last {settings.catch_up_days} since the "
+            "first one that is not complete (downtime, failed runs), neighbours as one range.",
+            catches_up=True,
+        ),
+        IMDB_DAILY: _Rules(
+            # The dumps are refreshed once a day, at no hour that is promised.
+            ["30 3 * * *", "30 15 * * *"],
+            "Fetch today's dumps; twice a day, in case the first run failed. What was fetched is "
+            f"not fetched again. {AGAIN}",
+        ),
+        NETFLIX_DAILY: _Rules(
+            # After the other sources: DuckDB has one writer.
+            "30 4 * * *",
+            "Fetch the look-ups and read the files of the newest day; on Sundays of every day from "
+            f"the first one on, as one range, so that files that changed in silence count. {AGAIN}",
+            anew=lambda keys, now: keys if now.weekday() == SUNDAY else keys[-1:],
+        ),
+        OMDB_YEARLY: _Rules(
+            "30 5 * * *",
+            f"Collect the current and the previous year of release anew. {AGAIN}",
+            # The years in which titles still appear.
+            anew=lambda keys, _: keys[-2:],
+            run_config={"ops": {OMDB_PAGES.to_python_identifier(): {"config": {"refresh": True}}}},
+        ),
+        OTT_DAILY: _Rules(
+            # In the evening, because the users of a day are those at its end.
+            ["30 6 * * *", "30 22 * * *"],
+            "Fetch today's users and read the files of today; twice a day, in case one run fails: "
+            f"users of a day that was missed are lost. {AGAIN}",
+            anew=lambda keys, _: keys[-1:],
+            other_jobs=(OTT_FILES,),
+            fetched=frozenset({OTT_USERS, dg.AssetKey(["bronze", "ott_users"])}),
+        ),
+    }
 
 
 def build(
@@ -52,66 +102,41 @@ def build(
         tables: all tables, by name.
         warehouse: where they are stored.
     """
-    again = "Days whose run failed or whose blocking checks are red are asked for again."
-    every = {
-        YTS_DAILY: _Ticks(
-            # Half past two: the UTC day is over everywhere, late uploads have arrived.
-            "30 2 * * *",
-            f"Materialize yesterday, and every day of the last {settings.catch_up_days} since the "
-            "first one that is not complete (downtime, failed runs), neighbours as one range.",
-        ),
-        IMDB_DAILY: _Ticks(
-            # The dumps are refreshed once a day, at no hour that is promised.
-            ["30 3 * * *", "30 15 * * *"],
-            "Fetch today's dumps; twice a day, in case the first run failed. What was fetched is "
-            f"not fetched again. {again}",
-        ),
-        NETFLIX_DAILY: _Ticks(
-            # After the other sources: DuckDB has one writer.
-            "30 4 * * *",
-            "Fetch the look-ups and read the files of the newest day; on Sundays of every day from "
-            "the first one on, as one range, so that files that changed in silence count. "
-            f"{again}",
-        ),
-        OMDB_YEARLY: _Ticks(
-            "30 5 * * *",
-            f"Collect the current and the previous year of release anew. {again}",
-            {"ops": {OMDB_PAGES.to_python_identifier(): {"config": {"refresh": True}}}},
-        ),
-        OTT_DAILY: _Ticks(
-            # In the evening, because the users of a day are those at its end.
-            ["30 6 * * *", "30 22 * * *"],
-            "Fetch today's users and read the files of today; twice a day, in case one run fails: "
-            f"users of a day that was missed are lost. {again}",
-        ),
-    }
+    rules = _rules(settings)
     return [
-        _schedule(calendar, every[calendar.job], warehouse)
+        _schedule(calendar, rules[calendar.job], warehouse)
         for calendar in calendars(settings, tables)
     ]
 
 
 def calendars(settings: Settings, tables: Mapping[str, Table]) -> list[Calendar]:
-    """Return the partitions of each source, and the rules by which its schedule asks for them."""
-    return [
-        Calendar(
-            job=job,
-            tables={
-                name: table
-                for name, table in tables.items()
-                if table.partitions is PARTITIONED[job]
-            },
-            partitions=PARTITIONED[job](settings),
-            anew=anew,
-            reach=settings.catch_up_days,
-            tries=settings.catch_up_tries,
-            # The others only have what is new today; files that arrive are the sensors' business.
-            catches_up=job == YTS_DAILY,
-            other_jobs=(OTT_FILES,) if job == OTT_DAILY else (),
-            fetched=FETCHED.get(job, frozenset()),
-        )
-        for job, anew in ANEW.items()
-    ]
+    """Return the partitions of each source, and how its schedule asks for them.
+
+    Args:
+        settings: which partitions there are, how far back to look, and how often to try.
+        tables: all tables, by name.
+    """
+    rules = _rules(settings)
+    return [_calendar(settings, tables, job, rules[job]) for job in rules]
+
+
+def _calendar(settings: Settings, tables: Mapping[str, Table], job: str, rules: _Rules) -> Calendar:
+    own = {name: table for name, table in tables.items() if table.partitions is PARTITIONED[job]}
+    groups = {table.group for table in own.values()}
+    return Calendar(
+        job=job,
+        tables=own,
+        partitions=PARTITIONED[job](settings),
+        has_whole_tables=any(
+            table.partitions is None and table.group in groups for table in tables.values()
+        ),
+        anew=rules.anew,
+        reach=settings.catch_up_days,
+        tries=settings.catch_up_tries,
+        catches_up=rules.catches_up,
+        other_jobs=rules.other_jobs,
+        fetched=rules.fetched,
+    )
 
 
 def unfinished(
@@ -122,11 +147,11 @@ def unfinished(
 ) -> list[Unfinished]:
     """Return the days of all sources that a run has left red or incomplete.
 
-    Each says of itself, as a text, what happened and what to do; `is_stuck` are those that need a
-    person. For the summary and for alerts.
+    The text of each is a sentence for people: what happened, and what to do. An alert names those
+    that are stuck, because they need a person; the summary names all.
 
     Args:
-        settings: what sources there are, and how often they are asked.
+        settings: which partitions there are, and how often their runs are tried.
         tables: all tables, by name.
         instance: where runs are recorded.
         warehouse: where the tables are.
@@ -135,40 +160,26 @@ def unfinished(
         WarehouseError: the warehouse is in use by another process, or cannot be read.
     """
     now = datetime.now(UTC)
-    looks = (
+    states = (
         catching_up.look(calendar, instance, warehouse, now)
         for calendar in calendars(settings, tables)
     )
-    return [found for days in looks if days for found in days.unfinished()]
+    return [found for state in states if state for found in state.unfinished()]
 
 
-class _Ticks(NamedTuple):
-    """When a schedule ticks, and what it says of itself.
-
-    Attributes:
-        cron: when.
-        description: for the UI.
-        run_config: of the runs.
-    """
-
-    cron: str | list[str]
-    description: str
-    run_config: Mapping[str, Any] | None = None
-
-
-def _schedule(calendar: Calendar, ticks: _Ticks, warehouse: Warehouse) -> dg.ScheduleDefinition:
+def _schedule(calendar: Calendar, rules: _Rules, warehouse: Warehouse) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=calendar.schedule,
         job_name=calendar.job,
-        cron_schedule=ticks.cron,
+        cron_schedule=rules.cron,
         execution_timezone="UTC",
-        description=ticks.description,
+        description=rules.description,
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        days = _look(context, calendar, warehouse)
-        if days is None:
+        progress = _look(context, calendar, warehouse)
+        if progress is None:
             return dg.SkipReason("The first partition is still to come.")
-        stuck = [str(found) for found in days.unfinished() if found.is_stuck]
+        stuck = [str(found) for found in progress.unfinished() if found.is_stuck]
         for sentence in stuck:
             context.log.warning(sentence)
         # The hour is part of the key: what failed is asked for again.
@@ -177,12 +188,12 @@ def _schedule(calendar: Calendar, ticks: _Ticks, warehouse: Warehouse) -> dg.Sch
             dg.RunRequest(
                 run_key=f"{hour} {first}...{last}",
                 tags=range_tags(first, last),
-                run_config=ticks.run_config,
+                run_config=rules.run_config,
                 asset_selection=_without(context, calendar)
-                if calendar.fetched and days.lacks_files((first, last))
+                if calendar.fetched and progress.lacks_files((first, last))
                 else None,
             )
-            for first, last in days.asked()
+            for first, last in progress.asked()
         ] or dg.SkipReason(" ".join(["Nothing to ask for: done, or under way.", *stuck]))
 
     return schedule
@@ -197,8 +208,8 @@ def _without(context: dg.ScheduleEvaluationContext, calendar: Calendar) -> list[
 
 def _look(
     context: dg.ScheduleEvaluationContext, calendar: Calendar, warehouse: Warehouse
-) -> Days | None:
-    """Return what became of the days, by Dagster's history alone where the warehouse is in use."""
+) -> Progress | None:
+    """Return the state of the days; by Dagster's history alone where the warehouse is in use."""
     now = context.scheduled_execution_time
     try:
         return catching_up.look(calendar, context.instance, warehouse, now)

@@ -523,6 +523,15 @@ class TestFailedRuns:
         past, _ = tick(instance, live, OTT_DAILY, "2025-11-10T06:30:00").run_requests
         assert past.asset_selection is None
 
+    @pytest.mark.parametrize(("job", "is_asked"), [(YTS_DAILY, False), (NETFLIX_DAILY, True)])
+    def test_a_failed_run_counts_where_partitions_do_not_say_everything(
+        self, instance, live, job, is_asked
+    ):
+        """As where every check has passed since, or a table without partitions was not written."""
+        materialize(instance, live, DAYS, job)
+        fail(instance, FIRST, FIRST, job)
+        assert ((FIRST, FIRST) in asked(instance, live, job)) is is_asked
+
     def test_runs_of_chosen_assets_count(self, instance, live):
         """As a backfill of the UI makes them."""
         tables = frozenset({dg.AssetKey(["silver", "yts_movies"])})

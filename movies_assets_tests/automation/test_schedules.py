@@ -1,6 +1,8 @@
 """Schedules ask for what is new, and again for what failed, is red, or was missed."""
 
 import shutil
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -566,9 +568,19 @@ class TestHistory:
         impatient = load(data_dir=tmp_path, profile="live", warehouse={"lock_wait_seconds": 0.1})
         defs = build_defs(impatient)
         materialize(instance, defs, [FIRST])
-        writing = open_warehouse(impatient)
-        with writing.session() as connection, writing.transaction(connection):
+        code = (
+            "import duckdb, sys; held = duckdb.connect(sys.argv[1]); "
+            "print('held', flush=True); sys.stdin.read()"
+        )
+        with subprocess.Popen(  # noqa: S603 (our own code)
+            [sys.executable, "-c", code, str(impatient.database)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as other:
+            assert other.stdout.readline() == "held\n"
             assert asked(instance, defs) == [(SECOND, LAST)]
+            other.stdin.close()
         assert "This tick goes by Dagster's history alone" in capfd.readouterr().err
 
 

@@ -518,7 +518,13 @@ class Settings(BaseSettings):
         "files 0600); `false`: the umask of the process decides",
     )
     catch_up_days: int = Field(
-        90, ge=1, description="how far back the schedule looks for missed days"
+        90, ge=1, description="how far back schedules look for missed and failed days"
+    )
+    catch_up_tries: int = Field(
+        3,
+        ge=1,
+        description="failed runs after which a schedule no longer asks for a day whose blocking "
+        "checks are red, and names it instead",
     )
     secrets_dir: Path | None = Field(None, description="directory of secret files, one a setting")
     key_vault_url: str | None = Field(None, description="Azure key vault that holds secrets")

@@ -26,6 +26,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from movies_assets import permissions
 from movies_assets.settings import PROJECT_ROOT, Settings, SettingsError, load
 
 # The end of a log that is shown where Dagster recorded no failure, such as one at import.
@@ -69,7 +70,7 @@ def main() -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
     """Run COMMAND, a `dagster job execute`, for each job with its newest partitions, and sum up."""
-    settings, console = load(), _console()
+    settings, console = _load(), _console()
     # The summary's imports take 3 s and are needed when the runs are over: let them come beside.
     Thread(target=import_module, args=["movies_assets.summary"]).start()
     for place, (job, number) in enumerate(jobs, 1):
@@ -106,7 +107,7 @@ def _run_job(
     code = execute([*command, "-j", job, "--tags", json.dumps(tags)], log, console)
     seconds = (datetime.now(UTC) - started).total_seconds()
     if code:
-        marked = _mark_unfinished(job, started, code)
+        marked = _mark_unfinished()
         if code - 128 in (SIGINT, SIGTERM):
             console.print(f"Ended by {Signals(code - 128).name} after {seconds:.0f} s. {marked}")
             sys.exit(code)
@@ -127,7 +128,7 @@ def show_summary() -> None:
     from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
 
     try:
-        summary.show(load(), summary.dagster_instance(), _console())
+        summary.show(_load(), summary.dagster_instance(), _console())
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
 
@@ -137,7 +138,7 @@ def show_warnings() -> None:
     """Print the warnings of the newest run of each job."""
     from movies_assets import summary  # noqa: PLC0415 (heavy)
 
-    summary.show_warnings(load(), summary.dagster_instance(), _console())
+    summary.show_warnings(_load(), summary.dagster_instance(), _console())
 
 
 @main.command("published")
@@ -147,7 +148,7 @@ def show_published() -> None:
     from movies_assets.warehouse.published import Published  # noqa: PLC0415
 
     try:
-        click.echo(Published(load().published_folder).current())
+        click.echo(Published(_load().published_folder).current())
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
 
@@ -163,7 +164,7 @@ def accept_writes(table: str, first: str, last: str, reason: str) -> None:
     from movies_assets.warehouse import ledger  # noqa: PLC0415
     from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
 
-    warehouse, keys = open_warehouse(load()), (first, last or first or "~")
+    warehouse, keys = open_warehouse(_load()), (first, last or first or "~")
     try:
         with warehouse.session() as connection, warehouse.transaction(connection):
             writes = ledger.accept(connection, table, keys, reason)
@@ -182,7 +183,7 @@ def write_dictionary(*, stored: bool) -> None:
     from movies_assets.definitions import open_warehouse  # noqa: PLC0415
 
     if stored:
-        click.echo(dictionary.text(dictionary.arrived_in(open_warehouse(load()))))
+        click.echo(dictionary.text(dictionary.arrived_in(open_warehouse(_load()))))
         return
     dictionary.PATH.write_text(dictionary.text(), encoding="utf-8")
     click.echo(f"wrote {_short(dictionary.PATH)}")
@@ -195,7 +196,9 @@ def write_powerbi() -> None:
     from movies_assets.definitions import TABLES  # noqa: PLC0415
     from movies_assets.serving import powerbi  # noqa: PLC0415
 
-    powerbi.write({name: table.contract for name, table in shared_tables(TABLES).items()})
+    contracts = {name: table.contract for name, table in shared_tables(TABLES).items()}
+    with permissions.readable_as(str(powerbi.FOLDER), _load()):
+        powerbi.write(contracts)
     click.echo(f"wrote {_short(powerbi.FOLDER)}")
 
 
@@ -204,7 +207,7 @@ def write_powerbi() -> None:
 @click.option("--port", type=int, help="Port to listen on; default MOVIES_DASHBOARD__PORT.")
 def serve_dashboard(host: str | None, port: int | None) -> None:
     """Serve the dashboard over what was published last, until it is interrupted."""
-    settings = load()
+    settings = _load()
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     chosen = settings.dashboard.model_copy(update=given)
     try:
@@ -292,17 +295,13 @@ def _passing_on_signals(process: subprocess.Popen[str]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _mark_unfinished(job: str, started: datetime, code: int) -> str:
+def _mark_unfinished() -> str:
     """Mark the run of a process that ended before its run did; return a sentence that says so."""
-    import dagster as dg  # noqa: PLC0415 (heavy)
+    from movies_assets import summary  # noqa: PLC0415 (heavy)
+    from movies_assets.automation import abandoned  # noqa: PLC0415
 
-    from movies_assets import summary  # noqa: PLC0415
-    from movies_assets.automation import interruption  # noqa: PLC0415
-
-    if instance := summary.dagster_instance():
-        ours = dg.RunsFilter(job_name=job, created_after=started)
-        if interruption.mark(instance, ours, f"The process ended with exit code {code}."):
-            return "The process ended before its run, which is marked as failed."
+    if (instance := summary.dagster_instance()) and abandoned.sweep(instance):
+        return "The process ended before its run, which is marked as failed."
     return ""
 
 
@@ -343,6 +342,12 @@ PLAIN = str.maketrans(
      "\u00df": "ss", "\u00e6": "ae", "\u00c6": "AE"}
 )  # fmt: skip
 codecs.register_error(READABLE, _readable)
+
+
+def _load() -> Settings:
+    settings = load()
+    permissions.keep_private(settings)
+    return settings
 
 
 def _short(path: Path) -> str:

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from movies_assets.automation.executor import shortened
 from movies_assets.automation.jobs import PARTITIONED
+from movies_assets.automation.schedules import unfinished
 from movies_assets.checks.base import ending_of
 from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.sample.warnings import WARNINGS
@@ -31,6 +32,7 @@ UI = "http://127.0.0.1:3000"
 VERDICTS = ("passed", "warned", "failed")
 # Where the text stands that follows the words on the left.
 INDENT = 12
+SHOWN_DAYS = 10
 
 BEST_MOVIES = """
 SELECT movie.title, year.year, rating.rating,
@@ -186,6 +188,7 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
     console.print()
     is_sample = settings.profile == "sample"
     _show_checks(instance, console, is_sample=is_sample)
+    _show_unfinished(settings, instance, console)
     say(console, f"Quarantine  {refused:,} rows")
     say(console, f"Database    {settings.database}")
     say(console, f"Published   {_published(settings)}")
@@ -299,6 +302,17 @@ def _show_checks(instance: dg.DagsterInstance | None, console: Console, *, is_sa
                 check.verdict == "warned" and not (is_sample and is_of_sample(check))
             ):
                 _show_check(check, console)
+
+
+def _show_unfinished(
+    settings: Settings, instance: dg.DagsterInstance | None, console: Console
+) -> None:
+    """Name the days that runs have left red or incomplete, whoever started them."""
+    warehouse = open_warehouse(settings)
+    found = unfinished(settings, TABLES, instance, warehouse) if instance else []
+    others = [f"and {len(found) - SHOWN_DAYS} more"] if len(found) > SHOWN_DAYS else []
+    for sentence in [*map(str, found[:SHOWN_DAYS]), *others]:
+        say(console, f"Unfinished  {sentence}")
 
 
 def _newest_runs(

@@ -51,6 +51,19 @@ def test_the_summary_counts_tables_and_checks_and_says_where_to_go_on(platform, 
     assert summary.UI in text
 
 
+def test_the_summary_names_red_days_of_any_run_until_they_are_done(platform, yts):
+    yts.movies_listed = [movie(1, "2025-08-30T12:00:00", id=-5)]
+    red = platform.run("2025-08-29", "2025-08-30", raise_on_error=False)
+    platform.run("2025-10-31")
+    assert (
+        "Unfinished  yts_daily 2025-08-29...2025-08-30: the blocking checks of silver.yts_movies "
+        f"have not passed (run {red.run_id[:8]}). Its schedule, where it is on, asks for them again"
+    ) in shown(platform)
+    yts.movies_listed = []
+    platform.run("2025-08-29", "2025-08-30")
+    assert "Unfinished" not in shown(platform)
+
+
 def test_the_summary_names_what_is_published(platform, yts):
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00")]
     platform.run("2025-10-30", publish=True)

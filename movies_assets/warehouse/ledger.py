@@ -234,6 +234,14 @@ def unaudited(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> l
     return _found(connection, "table_name IN (SELECT unnest(?::VARCHAR[]))", [[*tables]])
 
 
+def runs_accepted(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Return the ids of the runs of which writes were accepted."""
+    if not stored_types(connection, ACCEPTED):
+        return frozenset()
+    rows = connection.execute(f"SELECT DISTINCT run_id FROM {ACCEPTED}").fetchall()
+    return frozenset(run_id for (run_id,) in rows)
+
+
 def _found(
     connection: duckdb.DuckDBPyConnection, condition: str, parameters: Sequence[object]
 ) -> list[Write]:

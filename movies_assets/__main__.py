@@ -91,7 +91,7 @@ def _run_job(
     code = execute([*command, "-j", job, "--tags", json.dumps(tags)], log, console)
     seconds = (datetime.now(UTC) - started).total_seconds()
     if code:
-        marked = _mark_unfinished(job, started, code)
+        marked = _mark_unfinished()
         if code - 128 in (SIGINT, SIGTERM):
             console.print(f"Ended by {Signals(code - 128).name} after {seconds:.0f} s. {marked}")
             sys.exit(code)
@@ -276,17 +276,13 @@ def _passing_on_signals(process: subprocess.Popen[str]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _mark_unfinished(job: str, started: datetime, code: int) -> str:
+def _mark_unfinished() -> str:
     """Mark the run of a process that ended before its run did; return a sentence that says so."""
-    import dagster as dg  # noqa: PLC0415 (heavy)
+    from movies_assets import summary  # noqa: PLC0415 (heavy)
+    from movies_assets.automation import abandoned  # noqa: PLC0415
 
-    from movies_assets import summary  # noqa: PLC0415
-    from movies_assets.automation import interruption  # noqa: PLC0415
-
-    if instance := summary.dagster_instance():
-        ours = dg.RunsFilter(job_name=job, created_after=started)
-        if interruption.mark(instance, ours, f"The process ended with exit code {code}."):
-            return "The process ended before its run, which is marked as failed."
+    if (instance := summary.dagster_instance()) and abandoned.sweep(instance):
+        return "The process ended before its run, which is marked as failed."
     return ""
 
 

@@ -15,7 +15,8 @@ from movies_assets.settings import Settings
 ONE_DAY = timedelta(days=1)
 
 # A range is one run, one fetch and one transaction a table. One run a day would cost Dagster's
-# start-up (about 2 s) and a connection for every day of a backfill.
+# start-up (about 2 s) and a connection for every day of a backfill. Assets without partitions have
+# it, too: the command line refuses a range over a selection in which any asset lacks it.
 BACKFILL = dg.BackfillPolicy.single_run()
 
 

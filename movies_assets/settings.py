@@ -37,6 +37,15 @@ ENV_FILE = ".env"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 Positive = Annotated[float, Field(gt=0)]
+BytesPerSecond = Annotated[
+    float,
+    Field(
+        ge=0,
+        description="slowest pace at which a body may arrive, measured over as long as the longest "
+        "silence; slower twice in a row is given up; 0 for any",
+    ),
+]
+ResponseBytes = Annotated[int, Field(ge=1024, description="largest reply that is read")]
 
 
 def _place_in_reply(path: str) -> str:
@@ -105,7 +114,8 @@ class YtsSettings(Section):
     )
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
-    max_response_bytes: int = Field(64 * 1024**2, ge=1024, description="largest reply that is read")
+    max_response_bytes: ResponseBytes = 64 * 1024**2
+    min_bytes_per_second: BytesPerSecond = 1000
     retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
     page_size: int = Field(50, ge=1, le=50, description="movies a page")
     margin_pages: int = Field(
@@ -162,6 +172,10 @@ class ImdbSettings(Section):
     concurrency: int = Field(4, ge=1, le=7, description="downloads under way at once")
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(60, description="longest silence within a download")
+    max_download_bytes: int = Field(
+        4 * 1024**3, ge=1024, description="largest dump that is fetched; the largest has 0.8 GB"
+    )
+    min_bytes_per_second: BytesPerSecond = 1000
     retry_budget_seconds: Positive = Field(
         300, description="time that may pass without progress before a download fails"
     )
@@ -201,6 +215,10 @@ class NetflixSettings(Section):
     )
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a download")
+    max_download_bytes: int = Field(
+        256 * 1024**2, ge=1024, description="largest look-up file that is fetched"
+    )
+    min_bytes_per_second: BytesPerSecond = 1000
     retry_budget_seconds: Positive = Field(
         120, description="time that may pass without progress before a download fails"
     )
@@ -231,6 +249,8 @@ class OmdbSettings(Section):
     )
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
+    max_response_bytes: ResponseBytes = 64 * 1024**2
+    min_bytes_per_second: BytesPerSecond = 1000
     retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
 
 
@@ -328,6 +348,8 @@ class OttSettings(Section):
     concurrency: int = Field(4, ge=1, le=64, description="requests under way at once")
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
+    max_response_bytes: ResponseBytes = 64 * 1024**2
+    min_bytes_per_second: BytesPerSecond = 1000
     retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
 
     def shape(self) -> UsersApi:
@@ -417,6 +439,38 @@ class DashboardSettings(Section):
     threads: int = Field(2, ge=1, description="DuckDB's threads in the dashboard")
     cached_answers: int = Field(
         500, ge=1, description="answers of queries that are kept until something new is published"
+    )
+    connections: int = Field(
+        500,
+        ge=10,
+        description="connections at once; one more closes the one that has kept the server "
+        "waiting longest",
+    )
+    requests: int = Field(100, ge=4, description="requests that are answered at once")
+    request_seconds: Positive = Field(10, description="time in which a request has to arrive")
+    header_bytes: int = Field(
+        64 * 1024, ge=4096, description="largest headers that are read of a request"
+    )
+    stalled_seconds: Positive = Field(
+        20, description="longest time in which a client takes nothing of what is sent to it"
+    )
+    sending_seconds: Positive = Field(
+        900, description="longest time for which a client may lag behind what is sent to it"
+    )
+    downloads: int = Field(
+        8, ge=1, description="downloads at once, each until it is sent; its file is on the disk"
+    )
+    pages: int = Field(200, ge=1, description="pages that are open at once; each takes 0.6 MB")
+    unopened_pages: int = Field(
+        60, ge=1, description="those of them that have not opened their websocket yet"
+    )
+    unopened_seconds: Positive = Field(
+        30, description="time in which a page has to open its websocket"
+    )
+    defuse_csv: bool = Field(
+        default=True,
+        description="put an apostrophe before texts of CSV downloads that a spreadsheet would run "
+        "as formulas",
     )
 
 

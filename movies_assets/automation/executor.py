@@ -14,6 +14,7 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
 from movies_assets.automation import interruption
+from movies_assets.automation.processes import TAG, process
 from movies_assets.checks.base import ending_of
 
 # As many lines as fit at the end of a screen; the rest is in the log above, and in the UI.
@@ -47,6 +48,8 @@ class EndingExecutor(dg.Executor):
     ) -> Iterator[dg.DagsterEvent]:
         """Execute the steps; yield their events."""
         interruption.running.add(plan_context.run_id)
+        # `Instance` has done it already; this is for a DAGSTER_HOME without our dagster.yaml.
+        plan_context.instance.add_run_tags(plan_context.run_id, {TAG: process()})
         endings: list[str] = []
         for event in self._executor.execute(plan_context, execution_plan):
             if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:

@@ -10,6 +10,7 @@ import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from movies_assets.assets.bronze.omdb import LANDING as OMDB_PAGES
+from movies_assets.automation import abandoned
 from movies_assets.automation.completeness import complete_days
 from movies_assets.automation.jobs import (
     IMDB_ASSETS,
@@ -256,8 +257,10 @@ def _under_way(
 ) -> list[tuple[str, str]]:
     """Return first and last partition of the runs of a source that wait or run.
 
-    A run whose process was killed says forever that it runs; after a day it is not believed.
+    Runs whose process is gone are marked first. One of another host, which cannot be looked at, is
+    not believed after a day.
     """
+    abandoned.sweep(instance)
     since = datetime.now(UTC) - ONE_DAY
     runs = instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY, created_after=since))
     return [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from movies_assets.assets.serving.published import KEY as PUBLISHED_WAREHOUSE
+from movies_assets.automation import abandoned
 from movies_assets.automation.jobs import EXPORT, NETFLIX_DAILY, OTT_FILES
 from movies_assets.days import day_ranges
 from movies_assets.partitions import netflix_days, ott_days, range_tags
@@ -33,6 +34,7 @@ def build(settings: Settings) -> list[dg.SensorDefinition]:
             "ott_arrivals", OTT_FILES, "ott_landing", ott_days(settings), ["titles", "views"]
         ),
         exports_sensor(settings),
+        abandoned.sensor(),
     ]
 
 

@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import SecretStr
 
 from movies_assets.assets.serving.published import KEY, shared_tables
+from movies_assets.partitions import BACKFILL
 from movies_assets.permissions import readable_as
 from movies_assets.serving.exports import Export, NewerIsThereError, layout_of, reading_newest
 from movies_assets.settings import Settings
@@ -41,6 +42,7 @@ def export_assets(
         name=f"serving_{kind}",
         specs=[_spec(kind, setting, table) for table in shared.values()],
         can_subset=True,
+        backfill_policy=BACKFILL,
         # Two runs at once would both write, and one of them for nothing.
         pool=f"serving_{kind}",
     )

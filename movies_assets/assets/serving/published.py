@@ -13,6 +13,7 @@ import duckdb
 
 from movies_assets.assets.serving import meta
 from movies_assets.checks.base import markdown
+from movies_assets.partitions import BACKFILL
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS, WRITER_POOL, Table
 from movies_assets.traces import USER_KEY
@@ -101,6 +102,7 @@ def published_asset(
             )
         ],
         can_subset=True,
+        backfill_policy=BACKFILL,
         pool=WRITER_POOL,
     )
     def published_warehouse(

@@ -53,7 +53,7 @@ def test_after_a_power_loss_the_next_runs_get_their_turn_within_a_minute(home, c
     with capsys.disabled():  # for docs/what-it-survives.md
         print(
             f"\n{seconds:.0f} s from restart to the second run's end, load {os.getloadavg()[0]:.1f}"
-        )  # noqa: T201
+        )
     assert seconds < limit(LIMIT_SECONDS)
 
 

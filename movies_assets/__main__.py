@@ -211,10 +211,16 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     """Return first and last of a job's newest days or years; the sample's end with its last day."""
     from movies_assets.automation.jobs import PARTITIONED  # noqa: PLC0415 (heavy)
+    from movies_assets.partitions import NoPartitionError, require_partitions  # noqa: PLC0415
 
     if job not in PARTITIONED:
         raise click.ClickException(f"there is no job {job}; there are {', '.join(PARTITIONED)}")
-    keys = PARTITIONED[job](settings).get_partition_keys()[-number:]
+    partitions = PARTITIONED[job](settings)
+    try:
+        require_partitions(partitions)
+    except NoPartitionError as error:
+        raise click.ClickException(f"{job}: {error}") from error
+    keys = partitions.get_partition_keys()[-number:]
     return keys[0], keys[-1]
 
 

@@ -121,7 +121,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     checks = [checks_of(table, TABLES, settings) for table in TABLES.values()]
     return dg.Definitions(
         assets=[
-            bronze_imdb.landing_asset(settings),
+            bronze_imdb.landing_asset(settings, TABLES),
             bronze_omdb.landing_asset(settings),
             bronze_ott.landing_asset(settings),
             *(table.asset(settings) for table in TABLES.values()),
@@ -134,8 +134,8 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
         ],
         asset_checks=checks,
         jobs=jobs.build(settings, TABLES.values()),
-        schedules=schedules.build(settings),
-        sensors=sensors.build(settings),
+        schedules=schedules.build(settings, TABLES, warehouse),
+        sensors=sensors.build(settings, TABLES, warehouse),
         resources={
             "io_manager": WarehouseIOManager(warehouse, TABLES, settings),
             "warehouse": warehouse,

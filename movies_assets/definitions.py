@@ -1,12 +1,16 @@
 """Everything put together: tables, checks, jobs, schedules and resources from the settings."""
 
+import os
+import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import dagster as dg
 
+from movies_assets import permissions
 from movies_assets import settings as settings_module
 from movies_assets.assets.bronze import imdb as bronze_imdb
 from movies_assets.assets.bronze import netflix as bronze_netflix
@@ -33,6 +37,7 @@ from movies_assets.assets.silver import ott as silver_ott
 from movies_assets.assets.silver import yts as silver_yts
 from movies_assets.automation import interruption, jobs, schedules, sensors
 from movies_assets.automation.executor import executor
+from movies_assets.automation.instance import repaired
 from movies_assets.checks.factory import checks_of
 from movies_assets.settings import Settings
 from movies_assets.sources.profiles import (
@@ -143,4 +148,10 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
 
 # Dagster loads this module before it creates a run of `dagster job execute`.
 interruption.watch()
-defs = build_defs(settings_module.load())
+if interruption.executes_a_job(sys.argv) and (home := os.environ.get("DAGSTER_HOME")):
+    # The instance is open by now. Without our dagster.yaml it was opened without a lock.
+    with repaired(Path(home)):
+        pass
+_settings = settings_module.load()
+permissions.keep_private(_settings)
+defs = build_defs(_settings)

@@ -5,6 +5,7 @@ It only reads: the warehouse for rows, Dagster's instance for runs and checks.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.sample.warnings import WARNINGS
 from movies_assets.settings import Settings
 from movies_assets.warehouse import ledger
-from movies_assets.warehouse.published import NothingPublishedError, Published
+from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError, Published
 
 UI = "http://127.0.0.1:3000"
 VERDICTS = ("passed", "warned", "failed")
@@ -191,6 +192,8 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
     say(console, f"Quarantine  {refused:,} rows")
     say(console, f"Database    {settings.database}")
     say(console, f"Published   {_published(settings)}")
+    for line in _held_back(settings):
+        say(console, f"            {line}")
     if unaudited:
         others = f", and {len(unaudited) - 1} more" if len(unaudited) > 1 else ""
         say(console, f"            Not audited: {unaudited[0]}{others}; see the check `audited`")
@@ -210,6 +213,14 @@ def _published(settings: Settings) -> str:
         return str(Published(settings.published_folder).current())
     except NothingPublishedError:
         return "nothing yet"
+
+
+def _held_back(settings: Settings) -> Iterator[str]:
+    """Say which sources keep rows of an earlier snapshot, and how old those are."""
+    with suppress(NothingPublishedError), Published(settings.published_folder).reading() as session:
+        for source, taken_at in session.execute(HELD_BACK).fetchall():
+            age = f"as of {taken_at:%Y-%m-%d %H:%M} UTC" if taken_at else "never published"
+            yield f"{source} {age}: newer rows have not passed their checks"
 
 
 def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

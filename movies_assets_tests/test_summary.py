@@ -171,6 +171,16 @@ def test_todays_dumps_of_imdb_are_the_newest():
 
 
 @pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("profile", ["sample", "live"])
+def test_a_clock_before_the_first_day_is_one_plain_line(monkeypatch, profile):
+    monkeypatch.setenv("MOVIES_YTS__FIRST_DAY", "2999-01-01")
+    monkeypatch.setenv("MOVIES_PROFILE", profile)
+    result = CliRunner().invoke(main, ["run", "--job", "yts_daily", "2", "--", "true"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: yts_daily: there is no day or year to run: the first")
+
+
+@pytest.mark.usefixtures("elsewhere")
 def test_a_job_that_does_not_exist_is_one_plain_line():
     result = CliRunner().invoke(main, ["run", "--job", "yts_weekly", "2", "--", "true"])
     assert result.exit_code == 1

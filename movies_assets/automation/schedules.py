@@ -8,7 +8,7 @@ import dagster as dg
 
 from movies_assets.assets.bronze.omdb import LANDING as OMDB_PAGES
 from movies_assets.assets.bronze.ott import LANDING as OTT_USERS
-from movies_assets.automation import catching_up
+from movies_assets.automation import abandoned, catching_up
 from movies_assets.automation.catching_up import Calendar, Progress, Unfinished
 from movies_assets.automation.jobs import (
     IMDB_DAILY,
@@ -209,7 +209,11 @@ def _without(context: dg.ScheduleEvaluationContext, calendar: Calendar) -> list[
 def _look(
     context: dg.ScheduleEvaluationContext, calendar: Calendar, warehouse: Warehouse
 ) -> Progress | None:
-    """Return the state of the days; by Dagster's history alone where the warehouse is in use."""
+    """Return the state of the days; by Dagster's history alone where the warehouse is in use.
+
+    Runs whose process is gone are marked first: their days are asked for again.
+    """
+    abandoned.sweep(context.instance)
     now = context.scheduled_execution_time
     try:
         return catching_up.look(calendar, context.instance, warehouse, now)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from movies_assets.assets.serving.published import KEY as PUBLISHED_WAREHOUSE
+from movies_assets.automation import abandoned
 from movies_assets.automation.completeness import holdings
 from movies_assets.automation.jobs import EXPORT, NETFLIX_DAILY, OTT_FILES
 from movies_assets.days import day_ranges
@@ -59,6 +60,7 @@ def build(
             ["titles", "views"],
         ),
         exports_sensor(settings),
+        abandoned.sensor(),
     ]
 
 

@@ -232,6 +232,20 @@ def test_a_day_with_a_link_that_leads_nowhere_has_a_run_of_its_own(ticks, files,
     assert ticks.ranges() == [(SECOND, SECOND)]
 
 
+def test_traps_are_named_once_and_never_waited_for(ticks, files, capfd):
+    folder = files.put(FIRST).parent
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "zero.csv").symlink_to("/dev/zero")
+    (folder / "passwd.csv").symlink_to("/etc/passwd")
+    assert ticks.ranges() == [(FIRST, FIRST)]
+    warned = capfd.readouterr().err
+    assert f"{FIRST}/pipe.csv is neither a file nor a folder" in warned
+    for name in ("zero", "passwd"):
+        assert f"{FIRST}/{name}.csv is a link out of the landing folder" in warned
+    assert ticks.ranges() == []
+    assert "pipe.csv" not in capfd.readouterr().err
+
+
 def test_a_daemon_that_dies_before_it_keeps_the_cursor_asks_under_the_same_key(ticks, files):
     files.put(FIRST)
     ticks.tick()

@@ -43,7 +43,13 @@ run summary warnings dev: export DAGSTER_HOME ?= $(CURDIR)
 # Dagster warns of its own beta interfaces and of the command line to come, a screenful at a start.
 run summary warnings dev: export PYTHONWARNINGS := ignore
 
+# Without it, Dagster would run several writers at once, and keep runs whose process is gone.
+define INSTANCE
+@test -e "$$DAGSTER_HOME/dagster.yaml" || { mkdir -p "$$DAGSTER_HOME" && cp dagster.yaml "$$DAGSTER_HOME"; }
+endef
+
 run: $(INSTALLED) ## materialize the newest days of the sample's sources, then sum up
+	$(INSTANCE)
 	@$(BIN)/python -m movies_assets run $(JOBS) -- $(BIN)/dagster job execute -m $(MODULE)
 
 summary: $(INSTALLED) ## what the warehouse holds and how the newest run went
@@ -53,6 +59,7 @@ warnings: $(INSTALLED) ## the warnings of the newest runs, as sentences
 	@$(BIN)/python -m movies_assets warnings
 
 dev: $(INSTALLED) ## Dagster's UI, schedules and run queue on http://127.0.0.1:3000 (PORT=...)
+	$(INSTANCE)
 	@$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 dashboard: $(INSTALLED) ## the dashboard on http://127.0.0.1:8080 (DASHBOARD_PORT=...)
@@ -82,6 +89,6 @@ lock: $(INSTALLED) ## write requirements.lock from setup.cfg, with newer version
 
 clean: ## remove the warehouse, Dagster's history and all caches; the virtual environment stays
 	@find data -mindepth 1 -maxdepth 1 ! -name landing -exec rm -rf {} +
-	@rm -rf history schedules storage logs .logs_queue .nux .telemetry
+	@rm -rf history schedules storage logs .logs_queue .nux .telemetry .instance.lock
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find movies_assets movies_assets_tests -name __pycache__ -exec rm -rf {} +

@@ -91,7 +91,7 @@ def _run_job(
     code = execute([*command, "-j", job, "--tags", json.dumps(tags)], log, console)
     seconds = (datetime.now(UTC) - started).total_seconds()
     if code:
-        marked = _mark_unfinished(job, started, code)
+        marked = _mark_unfinished()
         if code - 128 in (SIGINT, SIGTERM):
             console.print(f"Ended by {Signals(code - 128).name} after {seconds:.0f} s. {marked}")
             sys.exit(code)
@@ -211,10 +211,16 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     """Return first and last of a job's newest days or years; the sample's end with its last day."""
     from movies_assets.automation.jobs import PARTITIONED  # noqa: PLC0415 (heavy)
+    from movies_assets.partitions import NoPartitionError, require_partitions  # noqa: PLC0415
 
     if job not in PARTITIONED:
         raise click.ClickException(f"there is no job {job}; there are {', '.join(PARTITIONED)}")
-    keys = PARTITIONED[job](settings).get_partition_keys()[-number:]
+    partitions = PARTITIONED[job](settings)
+    try:
+        require_partitions(partitions)
+    except NoPartitionError as error:
+        raise click.ClickException(f"{job}: {error}") from error
+    keys = partitions.get_partition_keys()[-number:]
     return keys[0], keys[-1]
 
 
@@ -276,17 +282,13 @@ def _passing_on_signals(process: subprocess.Popen[str]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _mark_unfinished(job: str, started: datetime, code: int) -> str:
+def _mark_unfinished() -> str:
     """Mark the run of a process that ended before its run did; return a sentence that says so."""
-    import dagster as dg  # noqa: PLC0415 (heavy)
+    from movies_assets import summary  # noqa: PLC0415 (heavy)
+    from movies_assets.automation import abandoned  # noqa: PLC0415
 
-    from movies_assets import summary  # noqa: PLC0415
-    from movies_assets.automation import interruption  # noqa: PLC0415
-
-    if instance := summary.dagster_instance():
-        ours = dg.RunsFilter(job_name=job, created_after=started)
-        if interruption.mark(instance, ours, f"The process ended with exit code {code}."):
-            return "The process ended before its run, which is marked as failed."
+    if (instance := summary.dagster_instance()) and abandoned.sweep(instance):
+        return "The process ended before its run, which is marked as failed."
     return ""
 
 

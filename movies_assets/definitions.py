@@ -1,7 +1,10 @@
 """Everything put together: tables, checks, jobs, schedules and resources from the settings."""
 
+import os
+import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -34,6 +37,7 @@ from movies_assets.assets.silver import ott as silver_ott
 from movies_assets.assets.silver import yts as silver_yts
 from movies_assets.automation import interruption, jobs, schedules, sensors
 from movies_assets.automation.executor import executor
+from movies_assets.automation.instance import repaired
 from movies_assets.checks.factory import checks_of
 from movies_assets.settings import Settings
 from movies_assets.sources.profiles import (
@@ -117,7 +121,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     checks = [checks_of(table, TABLES, settings) for table in TABLES.values()]
     return dg.Definitions(
         assets=[
-            bronze_imdb.landing_asset(settings),
+            bronze_imdb.landing_asset(settings, TABLES),
             bronze_omdb.landing_asset(settings),
             bronze_ott.landing_asset(settings),
             *(table.asset(settings) for table in TABLES.values()),
@@ -130,8 +134,8 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
         ],
         asset_checks=checks,
         jobs=jobs.build(settings, TABLES.values()),
-        schedules=schedules.build(settings),
-        sensors=sensors.build(settings),
+        schedules=schedules.build(settings, TABLES, warehouse),
+        sensors=sensors.build(settings, TABLES, warehouse),
         resources={
             "io_manager": WarehouseIOManager(warehouse, TABLES, settings),
             "warehouse": warehouse,
@@ -144,6 +148,10 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
 
 # Dagster loads this module before it creates a run of `dagster job execute`.
 interruption.watch()
+if interruption.executes_a_job(sys.argv) and (home := os.environ.get("DAGSTER_HOME")):
+    # The instance is open by now. Without our dagster.yaml it was opened without a lock.
+    with repaired(Path(home)):
+        pass
 _settings = settings_module.load()
 permissions.keep_private(_settings)
 defs = build_defs(_settings)

@@ -1,7 +1,7 @@
 """Every partitions definition and backfill policy, each with its reason."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -85,6 +85,25 @@ def omdb_years(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
         fmt="%Y",
         timezone="UTC",
     )
+
+
+class NoPartitionError(Exception):
+    """No day or year of a source has begun; the message names the clock and the first one."""
+
+
+def require_partitions(definition: dg.PartitionsDefinition) -> None:
+    """Make sure that at least one day or year can be run.
+
+    Raises:
+        NoPartitionError: the clock is before the first one.
+    """
+    if definition.get_last_partition_key() is None:
+        first = f"{definition.start:%Y-%m-%d}" if hasattr(definition, "start") else "still to come"
+        raise NoPartitionError(
+            f"there is no day or year to run: the first one is {first}, and the clock of this "
+            f"machine says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Check the clock, or the setting "
+            "of the source's first day."
+        )
 
 
 def possible_days(context: dg.AssetExecutionContext) -> tuple[date, date] | None:

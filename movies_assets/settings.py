@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -66,6 +67,25 @@ def _path_of_field(path: str) -> str:
     return path
 
 
+SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*([KMGT])i?B", re.IGNORECASE)
+# With less, DuckDB cannot open a file and compile the queries of this project.
+LEAST_MEMORY_MB = 32
+
+
+def _size(size: str, *, least: float = 0) -> str:
+    """Refuse what DuckDB does not take for a size, or one of fewer megabytes than the least."""
+    found = SIZE.fullmatch(size.strip())
+    if not found:
+        raise ValueError(
+            "is no size: a number and one of KB, MB, GB, TB, KiB, MiB, GiB, TiB, such as 512MB"
+        )
+    if float(found[1]) * 1_000 ** ("KMGT".index(found[2].upper()) - 1) < least:
+        raise ValueError(f"is too little memory for DuckDB: at least {least:g}MB")
+    return size
+
+
+Size = Annotated[str, AfterValidator(_size)]
+Memory = Annotated[str, AfterValidator(partial(_size, least=LEAST_MEMORY_MB))]
 PlaceInReply = Annotated[str, AfterValidator(_place_in_reply)]
 PathOfField = Annotated[str, AfterValidator(_path_of_field)]
 UserColumn = Literal["user_id", "full_name", "email", "signup_date", "preferred_genres", "country"]
@@ -87,10 +107,10 @@ class WarehouseSettings(Section):
     path: Path | None = Field(
         None, description="database file; default DATA_DIR/warehouse/movies.duckdb"
     )
-    memory_limit: str = Field(
+    memory_limit: Memory = Field(
         "192MB", description="DuckDB's memory limit; more than that spills to disk"
     )
-    spill_limit: str = Field(
+    spill_limit: Size = Field(
         "20GB", description="most that DuckDB spills to disk at once; a run that needs more fails"
     )
     threads: int = Field(2, ge=1, description="DuckDB's threads")
@@ -383,6 +403,12 @@ class PublishedSettings(Section):
     keep: int = Field(
         3, ge=1, description="newest snapshots kept; a reader may go on with an older one"
     )
+    strict: bool = Field(
+        default=False,
+        description="publish nothing while any table has not passed its blocking checks; "
+        "otherwise the sources that share no table with it are published, and the others keep "
+        "the rows of the snapshot before",
+    )
 
 
 class PowerbiSettings(Section):
@@ -435,7 +461,7 @@ class DashboardSettings(Section):
         description="JSON list of further names under which it is served, such as behind a proxy; "
         "`*` for any",
     )
-    memory_limit: str = Field("384MB", description="DuckDB's memory limit in the dashboard")
+    memory_limit: Memory = Field("384MB", description="DuckDB's memory limit in the dashboard")
     threads: int = Field(2, ge=1, description="DuckDB's threads in the dashboard")
     cached_answers: int = Field(
         500, ge=1, description="answers of queries that are kept until something new is published"
@@ -518,7 +544,13 @@ class Settings(BaseSettings):
         "files 0600); `false`: the umask of the process decides",
     )
     catch_up_days: int = Field(
-        90, ge=1, description="how far back the schedule looks for missed days"
+        90, ge=1, description="how far back schedules look for missed and failed days"
+    )
+    catch_up_tries: int = Field(
+        3,
+        ge=1,
+        description="failed runs after which a schedule no longer asks for a day whose blocking "
+        "checks are red, and names it instead",
     )
     secrets_dir: Path | None = Field(None, description="directory of secret files, one a setting")
     key_vault_url: str | None = Field(None, description="Azure key vault that holds secrets")

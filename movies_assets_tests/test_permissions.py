@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -86,6 +87,23 @@ def test_nothing_that_a_run_writes_may_be_read_by_others_unless_the_umask_decide
     assert modes == (
         {(True, 0o700), (False, 0o600)} if is_private else {(True, 0o750), (False, 0o640)}
     )
+
+
+@pytest.mark.parametrize(("is_private", "modes"), [(True, {0o700, 0o600}), (False, {0o750, 0o640})])
+def test_dagsters_history_is_private_wherever_its_instance_is_opened(
+    tmp_path, monkeypatch, is_private, modes
+):
+    home = tmp_path / "dagster"
+    home.mkdir()
+    shutil.copy(PROJECT_ROOT / "dagster.yaml", home)
+    monkeypatch.setenv("MOVIES_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("MOVIES_PRIVATE_FILES", str(is_private))
+    os.umask(0o027)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert instance.get_runs_count() == 0
+    written = [path for path in home.rglob("*") if path.name != "dagster.yaml"]
+    assert {"runs.db", "schedules.db", ".instance.lock"} <= {path.name for path in written}
+    assert {mode(path) for path in written} == modes
 
 
 def test_what_was_readable_before_is_closed_and_links_are_not_followed(tmp_path):

@@ -43,7 +43,7 @@ PUBLISH, PUBLISHED = "publish", dg.AssetSelection.groups("serving")
 EXPORT, EXPORTS = "export", dg.AssetSelection.key_prefixes("serving") - PUBLISHED
 
 # The jobs that materialize a source, and the partitions of each.
-PARTITIONED: Mapping[str, Callable[[Settings], dg.PartitionsDefinition]] = {
+PARTITIONED: Mapping[str, Callable[[Settings], dg.TimeWindowPartitionsDefinition]] = {
     YTS_DAILY: yts_days,
     IMDB_DAILY: imdb_run_dates,
     NETFLIX_DAILY: netflix_days,

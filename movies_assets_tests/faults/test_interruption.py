@@ -25,12 +25,16 @@ RANGE = {
 DAGSTER = [sys.executable, "-W", "ignore", "-m", "dagster", "job", "execute"]
 EXECUTE = [*DAGSTER, "-m", "movies_assets.definitions"]
 OF_RANGE = [*EXECUTE, "-j", "yts_daily", "--tags", json.dumps(RANGE)]
+OF_ASSETS = [
+    *(*DAGSTER[:-2], "asset", "materialize", "-m", "movies_assets.definitions"),
+    *("--select", "group:yts", "--partition-range", "...".join(RANGE.values())),
+]
 OURS = [sys.executable, "-W", "ignore", "-m", "movies_assets", "run", "--job", "yts_daily"]
 
 
-def limit() -> float:
-    """Return the seconds in which a run is to end; where processes wait for a core, more."""
-    return LIMIT_SECONDS * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
+def limit(seconds: float = LIMIT_SECONDS) -> float:
+    """Return the seconds that something may take; where processes wait for a core, more."""
+    return seconds * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class Home:
@@ -89,8 +93,11 @@ def is_over(home: Home) -> bool:
 
 
 @pytest.mark.slow
-def test_a_range_that_is_told_to_end_while_it_is_planned_ends_in_time(home):
-    assert home.end(OF_RANGE, signal.SIGTERM, home.runs) < limit()
+@pytest.mark.parametrize(
+    ("command", "number"), [(OF_RANGE, signal.SIGTERM), (OF_ASSETS, signal.SIGINT)]
+)
+def test_a_range_that_is_told_to_end_while_it_is_planned_ends_in_time(home, command, number):
+    assert home.end(command, number, home.runs) < limit()
     assert is_over(home)
     assert "the run is marked as failed" in home.log.read_text()
 
@@ -110,6 +117,17 @@ def test_our_command_passes_signals_on_and_marks_the_run(home, number):
     command = [*OURS, "30", "--", *EXECUTE]
     assert home.end(command, number, home.runs) < limit()
     assert is_over(home)
+
+
+@pytest.mark.slow
+def test_commands_that_were_killed_are_marked_by_the_next_command(home):
+    for number in range(2):
+        home.end(OF_RANGE, signal.SIGKILL, lambda number=number: len(home.runs()) > number)
+    users = json.dumps({"ops": {"erase_users": {"config": {"user_ids": [1]}}}})
+    (home.folder / "users.yaml").write_text(users)
+    home.run([*EXECUTE, "-j", "forget_user", "-c", str(home.folder / "users.yaml")])
+    killed = [run for run in home.runs() if run.job_name == "yts_daily"]
+    assert [run.status for run in killed] == [dg.DagsterRunStatus.FAILURE] * 2
 
 
 @pytest.mark.slow

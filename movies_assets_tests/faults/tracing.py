@@ -10,6 +10,7 @@ import platform
 import signal
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 # System calls that change a file or folder, or send something: their numbers on x86_64 and aarch64,
@@ -91,20 +92,27 @@ def changes_until_killed(work: Callable[[], object], place: str, kill_before: in
     changes = 0
     while True:
         process, status = os.waitpid(-1, ALL_THREADS)
+        is_killed = 0 < kill_before == changes
         if not os.WIFSTOPPED(status):
             if process == child:
-                assert status == (signal.SIGKILL if 0 < kill_before == changes else 0)
+                assert status == (signal.SIGKILL if is_killed else 0)
                 return changes
             continue
-        forwarded = 0
-        if os.WSTOPSIG(status) == AT_SYSCALL:
-            changes += any(target.startswith(place) for target in _changed(process))
+        if is_killed:
+            continue
+        # A thread that stopped is gone when another one has ended the process meanwhile.
+        with suppress(ProcessLookupError, FileNotFoundError):
+            if os.WSTOPSIG(status) == AT_SYSCALL:
+                changes += any(target.startswith(place) for target in _changed(process))
             if 0 < kill_before == changes:
                 os.kill(child, signal.SIGKILL)
-                continue
-        elif os.WSTOPSIG(status) not in (signal.SIGSTOP, signal.SIGTRAP):  # those are of tracing
-            forwarded = os.WSTOPSIG(status)
-        _ptrace(SYSCALL, process, forwarded)
+            else:
+                _ptrace(SYSCALL, process, _forwarded(os.WSTOPSIG(status)))
+
+
+def _forwarded(number: int) -> int:
+    """Return the signal that a stopped thread is to get; those of tracing itself are none."""
+    return 0 if number in (AT_SYSCALL, signal.SIGSTOP, signal.SIGTRAP) else number
 
 
 def _be_traced(work: Callable[[], object]) -> None:

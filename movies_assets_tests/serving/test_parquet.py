@@ -639,6 +639,21 @@ def test_of_an_older_snapshot_the_asset_says_that_a_newer_one_is_there(tmp_path,
     assert len(read(tmp_path / "exports" / "fact_movies")) == sum(NEW.values())
 
 
+@pytest.mark.parametrize("there", [{FACTS: facts(OLD)}, {}])
+def test_a_table_that_the_warehouse_never_had_does_not_replace_rows(
+    tmp_path, instance, capfd, there
+):
+    settings = load(data_dir=tmp_path, exports={"parquet_url": str(tmp_path / "exports")})
+    publish(settings.published_folder, there)
+    materialize(settings, "parquet_fact_movies", instance)
+    publish(settings.published_folder, {}, unwritten=[FACTS])
+    result = materialize(settings, "parquet_fact_movies", instance)
+    (found,) = result.asset_materializations_for_node("serving_parquet")
+    assert found.metadata["outcome"].value == ("never written" if there else "unchanged")
+    assert ('"confirm_empty": true' in capfd.readouterr().err) == bool(there)
+    assert len(read(tmp_path / "exports" / "fact_movies")) == len(there.get(FACTS, []))
+
+
 class Forgetting(Published):
     """Snapshots of which the newest is replaced and removed as often as somebody looks."""
 

@@ -490,8 +490,11 @@ class DashboardSettings(Section):
     unopened_pages: int = Field(
         60, ge=1, description="those of them that have not opened their websocket yet"
     )
-    unopened_seconds: Positive = Field(
-        30, description="time in which a page has to open its websocket"
+    unopened_seconds: float = Field(
+        30,
+        gt=0,
+        le=60,  # NiceGUI's own limit
+        description="time in which a page has to open its websocket",
     )
     defuse_csv: bool = Field(
         default=True,

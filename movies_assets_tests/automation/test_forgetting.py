@@ -22,6 +22,7 @@ from movies_assets.automation import forgetting
 from movies_assets.definitions import TABLES, open_warehouse, sources
 from movies_assets.partitions import range_tags
 from movies_assets.settings import Settings, load
+from movies_assets.sources.landing import OUTSIDE_FOLDER
 from movies_assets.table import WRITER_POOL
 from movies_assets.user_ids import canonical
 from movies_assets.warehouse.database import Warehouse
@@ -438,6 +439,19 @@ def test_the_next_run_does_not_bring_the_person_back(platform):
     materialize(platform.settings)
     assert found_in_values(data, texts) == {}
     assert platform.sql(preferring) == [(before - 1,)]
+
+
+def test_a_link_out_of_the_landing_folder_is_named_and_nothing_behind_it_is_touched(
+    platform, tmp_path
+):
+    other = put(tmp_path, "elsewhere.csv", lines(VIEWS, *views_of(ADA)))
+    (platform.settings.landing / f"ott/views/{LAST}/elsewhere.csv").symlink_to(other)
+    forget(platform, ADA)
+    assert other.read_bytes() == lines(VIEWS, *views_of(ADA))
+    (run,) = platform.instance.get_runs(dg.RunsFilter(job_name="forget_user"))
+    logged = [entry.user_message for entry in platform.instance.all_logs(run.run_id)]
+    named = f"not searched: ott/views/{LAST}/elsewhere.csv {OUTSIDE_FOLDER}"
+    assert logged.count(named) == 1
 
 
 def test_what_a_waiting_run_stores_between_tables_and_files_goes_too(platform, monkeypatch):

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from movies_assets.assets.bronze.ott import ott_users as bronze_users
+from movies_assets.ingest.records import PROBLEM
 from movies_assets.settings import SettingsError, load
 from movies_assets.sources import ott, profiles
 from movies_assets.sources.http import (
@@ -38,6 +41,7 @@ from movies_assets.sources.http import (
 from movies_assets.sources.landing import Landing
 from movies_assets.sources.ott import COLUMNS, Fetched, OttClient, UserDay, settle, stored
 from movies_assets.sources.profiles import ott_client, ott_landing, ott_users, user_key
+from movies_assets.warehouse.delimited import DelimitedFile, read
 from movies_assets_tests.faults.processes import FORKSERVER, dies_at, in_child
 from movies_assets_tests.sources.conftest import raw_server, switchable
 
@@ -480,6 +484,19 @@ class TestPassingFailures:
 
 
 class TestUsers:
+    def test_one_with_a_long_name_is_refused_when_the_file_is_read(self, service, landing):
+        service.users = [user(1), user(2, fullName="x" * 20_000_000), user(3)]
+        fetch(service, landing)
+        file = DelimitedFile("users.csv", partial(FileIO, path(landing)))
+        found = read(file, bronze_users)
+        assert found
+        why = ["user_id", PROBLEM]
+        assert found.rows.select(why).to_pylist() == [
+            {"user_id": "1", PROBLEM: None},
+            {"user_id": None, PROBLEM: "full_name: more than 100,000 bytes"},
+            {"user_id": "3", PROBLEM: None},
+        ]
+
     @pytest.mark.parametrize(
         ("given", "stored"),
         [

@@ -25,6 +25,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from movies_assets import permissions
 from movies_assets.settings import PROJECT_ROOT, Settings, SettingsError, load
 
 # The end of a log that is shown where Dagster recorded no failure, such as one at import.
@@ -179,7 +180,9 @@ def write_powerbi() -> None:
     from movies_assets.definitions import TABLES  # noqa: PLC0415
     from movies_assets.serving import powerbi  # noqa: PLC0415
 
-    powerbi.write({name: table.contract for name, table in shared_tables(TABLES).items()})
+    contracts = {name: table.contract for name, table in shared_tables(TABLES).items()}
+    with permissions.readable_as(str(powerbi.FOLDER), _load()):
+        powerbi.write(contracts)
     click.echo(f"wrote {_short(powerbi.FOLDER)}")
 
 
@@ -208,10 +211,16 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     """Return first and last of a job's newest days or years; the sample's end with its last day."""
     from movies_assets.automation.jobs import PARTITIONED  # noqa: PLC0415 (heavy)
+    from movies_assets.partitions import NoPartitionError, require_partitions  # noqa: PLC0415
 
     if job not in PARTITIONED:
         raise click.ClickException(f"there is no job {job}; there are {', '.join(PARTITIONED)}")
-    keys = PARTITIONED[job](settings).get_partition_keys()[-number:]
+    partitions = PARTITIONED[job](settings)
+    try:
+        require_partitions(partitions)
+    except NoPartitionError as error:
+        raise click.ClickException(f"{job}: {error}") from error
+    keys = partitions.get_partition_keys()[-number:]
     return keys[0], keys[-1]
 
 
@@ -324,9 +333,11 @@ codecs.register_error(READABLE, _readable)
 
 def _load() -> Settings:
     try:
-        return load()
+        settings = load()
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
+    permissions.keep_private(settings)
+    return settings
 
 
 def _short(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from movies_assets import permissions
 from movies_assets import settings as settings_module
 from movies_assets.assets.bronze import imdb as bronze_imdb
 from movies_assets.assets.bronze import netflix as bronze_netflix
@@ -120,7 +121,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     checks = [checks_of(table, TABLES, settings) for table in TABLES.values()]
     return dg.Definitions(
         assets=[
-            bronze_imdb.landing_asset(settings),
+            bronze_imdb.landing_asset(settings, TABLES),
             bronze_omdb.landing_asset(settings),
             bronze_ott.landing_asset(settings),
             *(table.asset(settings) for table in TABLES.values()),
@@ -133,8 +134,8 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
         ],
         asset_checks=checks,
         jobs=jobs.build(settings, TABLES.values()),
-        schedules=schedules.build(settings),
-        sensors=sensors.build(settings),
+        schedules=schedules.build(settings, TABLES, warehouse),
+        sensors=sensors.build(settings, TABLES, warehouse),
         resources={
             "io_manager": WarehouseIOManager(warehouse, TABLES, settings),
             "warehouse": warehouse,
@@ -151,4 +152,6 @@ if interruption.executes_a_job(sys.argv) and (home := os.environ.get("DAGSTER_HO
     # The instance is open by now. Without our dagster.yaml it was opened without a lock.
     with repaired(Path(home)):
         pass
-defs = build_defs(settings_module.load())
+_settings = settings_module.load()
+permissions.keep_private(_settings)
+defs = build_defs(_settings)

@@ -48,7 +48,12 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
     sections.append(_section(AUDIT, Erasures, [said]))
     said = "A write adds its row, the table's checks remove it when the blocking ones have passed."
     sections.append(_section(ledger.UNAUDITED, ledger.Unaudited, [said]))
-    said = "Written by `python -m movies_assets accept`; no run changes or removes a row."
+    said = "Removed when all blocking checks have passed, or the partitions are written again."
+    sections.append(_section(ledger.PASSED, ledger.Passed, [said]))
+    said = (
+        "Written by `python -m movies_assets accept`, and by the job `publish` with the run config "
+        "`confirm_empty`; no run changes or removes a row."
+    )
     sections.append(_section(ledger.ACCEPTED, ledger.Accepted, [said]))
     sections += [
         _section(f"meta.{name}", contract, ["Only in published snapshots."])

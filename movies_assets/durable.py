@@ -1,7 +1,11 @@
-"""What has to survive a power failure. Nothing here knows what is in a file."""
+"""What has to survive a power failure or a kill. Nothing here knows what is in a file."""
 
+import ctypes
 import os
+from contextlib import suppress
 from pathlib import Path
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 def synced(path: Path) -> None:
@@ -11,3 +15,19 @@ def synced(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def exchange(new: Path, old: Path) -> None:
+    """Swap two folders: in one step where the system can, as Linux does on its own file systems.
+
+    Elsewhere the old one is left beside the new one, with `.old` appended to the new one's name,
+    and for a moment there is none: a reader finds nothing, and never half of it.
+    """
+    with suppress(AttributeError, OSError):
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+        paths = (_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(old))
+        if renameat2(*paths, _RENAME_EXCHANGE) == 0:
+            return
+    aside = new.with_name(f"{new.name}.old")
+    old.rename(aside)
+    new.rename(old)

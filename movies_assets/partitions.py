@@ -1,7 +1,7 @@
 """Every partitions definition and backfill policy, each with its reason."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -15,7 +15,8 @@ from movies_assets.settings import Settings
 ONE_DAY = timedelta(days=1)
 
 # A range is one run, one fetch and one transaction a table. One run a day would cost Dagster's
-# start-up (about 2 s) and a connection for every day of a backfill.
+# start-up (about 2 s) and a connection for every day of a backfill. Assets without partitions have
+# it, too: the command line refuses a range over a selection in which any asset lacks it.
 BACKFILL = dg.BackfillPolicy.single_run()
 
 
@@ -84,6 +85,25 @@ def omdb_years(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
         fmt="%Y",
         timezone="UTC",
     )
+
+
+class NoPartitionError(Exception):
+    """No day or year of a source has begun; the message names the clock and the first one."""
+
+
+def require_partitions(definition: dg.PartitionsDefinition) -> None:
+    """Make sure that at least one day or year can be run.
+
+    Raises:
+        NoPartitionError: the clock is before the first one.
+    """
+    if definition.get_last_partition_key() is None:
+        first = f"{definition.start:%Y-%m-%d}" if hasattr(definition, "start") else "still to come"
+        raise NoPartitionError(
+            f"there is no day or year to run: the first one is {first}, and the clock of this "
+            f"machine says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Check the clock, or the setting "
+            "of the source's first day."
+        )
 
 
 def possible_days(context: dg.AssetExecutionContext) -> tuple[date, date] | None:

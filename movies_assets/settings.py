@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -37,6 +38,15 @@ ENV_FILE = ".env"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 Positive = Annotated[float, Field(gt=0)]
+BytesPerSecond = Annotated[
+    float,
+    Field(
+        ge=0,
+        description="slowest pace at which a body may arrive, measured over as long as the longest "
+        "silence; slower twice in a row is given up; 0 for any",
+    ),
+]
+ResponseBytes = Annotated[int, Field(ge=1024, description="largest reply that is read")]
 
 
 def _place_in_reply(path: str) -> str:
@@ -57,6 +67,25 @@ def _path_of_field(path: str) -> str:
     return path
 
 
+SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*([KMGT])i?B", re.IGNORECASE)
+# With less, DuckDB cannot open a file and compile the queries of this project.
+LEAST_MEMORY_MB = 32
+
+
+def _size(size: str, *, least: float = 0) -> str:
+    """Refuse what DuckDB does not take for a size, or one of fewer megabytes than the least."""
+    found = SIZE.fullmatch(size.strip())
+    if not found:
+        raise ValueError(
+            "is no size: a number and one of KB, MB, GB, TB, KiB, MiB, GiB, TiB, such as 512MB"
+        )
+    if float(found[1]) * 1_000 ** ("KMGT".index(found[2].upper()) - 1) < least:
+        raise ValueError(f"is too little memory for DuckDB: at least {least:g}MB")
+    return size
+
+
+Size = Annotated[str, AfterValidator(_size)]
+Memory = Annotated[str, AfterValidator(partial(_size, least=LEAST_MEMORY_MB))]
 PlaceInReply = Annotated[str, AfterValidator(_place_in_reply)]
 PathOfField = Annotated[str, AfterValidator(_path_of_field)]
 UserColumn = Literal["user_id", "full_name", "email", "signup_date", "preferred_genres", "country"]
@@ -78,10 +107,10 @@ class WarehouseSettings(Section):
     path: Path | None = Field(
         None, description="database file; default DATA_DIR/warehouse/movies.duckdb"
     )
-    memory_limit: str = Field(
+    memory_limit: Memory = Field(
         "192MB", description="DuckDB's memory limit; more than that spills to disk"
     )
-    spill_limit: str = Field(
+    spill_limit: Size = Field(
         "20GB", description="most that DuckDB spills to disk at once; a run that needs more fails"
     )
     threads: int = Field(2, ge=1, description="DuckDB's threads")
@@ -105,7 +134,8 @@ class YtsSettings(Section):
     )
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
-    max_response_bytes: int = Field(64 * 1024**2, ge=1024, description="largest reply that is read")
+    max_response_bytes: ResponseBytes = 64 * 1024**2
+    min_bytes_per_second: BytesPerSecond = 1000
     retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
     page_size: int = Field(50, ge=1, le=50, description="movies a page")
     margin_pages: int = Field(
@@ -162,6 +192,10 @@ class ImdbSettings(Section):
     concurrency: int = Field(4, ge=1, le=7, description="downloads under way at once")
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(60, description="longest silence within a download")
+    max_download_bytes: int = Field(
+        4 * 1024**3, ge=1024, description="largest dump that is fetched; the largest has 0.8 GB"
+    )
+    min_bytes_per_second: BytesPerSecond = 1000
     retry_budget_seconds: Positive = Field(
         300, description="time that may pass without progress before a download fails"
     )
@@ -201,6 +235,10 @@ class NetflixSettings(Section):
     )
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a download")
+    max_download_bytes: int = Field(
+        256 * 1024**2, ge=1024, description="largest look-up file that is fetched"
+    )
+    min_bytes_per_second: BytesPerSecond = 1000
     retry_budget_seconds: Positive = Field(
         120, description="time that may pass without progress before a download fails"
     )
@@ -231,6 +269,8 @@ class OmdbSettings(Section):
     )
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
+    max_response_bytes: ResponseBytes = 64 * 1024**2
+    min_bytes_per_second: BytesPerSecond = 1000
     retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
 
 
@@ -328,6 +368,8 @@ class OttSettings(Section):
     concurrency: int = Field(4, ge=1, le=64, description="requests under way at once")
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
+    max_response_bytes: ResponseBytes = 64 * 1024**2
+    min_bytes_per_second: BytesPerSecond = 1000
     retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
 
     def shape(self) -> UsersApi:
@@ -360,6 +402,12 @@ class PublishedSettings(Section):
     )
     keep: int = Field(
         3, ge=1, description="newest snapshots kept; a reader may go on with an older one"
+    )
+    strict: bool = Field(
+        default=False,
+        description="publish nothing while any table has not passed its blocking checks; "
+        "otherwise the sources that share no table with it are published, and the others keep "
+        "the rows of the snapshot before",
     )
 
 
@@ -413,10 +461,45 @@ class DashboardSettings(Section):
         description="JSON list of further names under which it is served, such as behind a proxy; "
         "`*` for any",
     )
-    memory_limit: str = Field("384MB", description="DuckDB's memory limit in the dashboard")
+    memory_limit: Memory = Field("384MB", description="DuckDB's memory limit in the dashboard")
     threads: int = Field(2, ge=1, description="DuckDB's threads in the dashboard")
     cached_answers: int = Field(
         500, ge=1, description="answers of queries that are kept until something new is published"
+    )
+    connections: int = Field(
+        500,
+        ge=10,
+        description="connections at once; one more closes the one that has kept the server "
+        "waiting longest",
+    )
+    requests: int = Field(100, ge=4, description="requests that are answered at once")
+    request_seconds: Positive = Field(10, description="time in which a request has to arrive")
+    header_bytes: int = Field(
+        64 * 1024, ge=4096, description="largest headers that are read of a request"
+    )
+    stalled_seconds: Positive = Field(
+        20, description="longest time in which a client takes nothing of what is sent to it"
+    )
+    sending_seconds: Positive = Field(
+        900, description="longest time for which a client may lag behind what is sent to it"
+    )
+    downloads: int = Field(
+        8, ge=1, description="downloads at once, each until it is sent; its file is on the disk"
+    )
+    pages: int = Field(200, ge=1, description="pages that are open at once; each takes 0.6 MB")
+    unopened_pages: int = Field(
+        60, ge=1, description="those of them that have not opened their websocket yet"
+    )
+    unopened_seconds: float = Field(
+        30,
+        gt=0,
+        le=60,  # NiceGUI's own limit
+        description="time in which a page has to open its websocket",
+    )
+    defuse_csv: bool = Field(
+        default=True,
+        description="put an apostrophe before texts of CSV downloads that a spreadsheet would run "
+        "as formulas",
     )
 
 
@@ -458,8 +541,19 @@ class Settings(BaseSettings):
         "sample", description="embedded sample or real sources"
     )
     data_dir: Path = Field(PROJECT_ROOT / "data", description="landing files and the warehouse")
+    private_files: bool = Field(
+        default=True,
+        description="let only the user who runs the project read what it writes (folders 0700, "
+        "files 0600); `false`: the umask of the process decides",
+    )
     catch_up_days: int = Field(
-        90, ge=1, description="how far back the schedule looks for missed days"
+        90, ge=1, description="how far back schedules look for missed and failed days"
+    )
+    catch_up_tries: int = Field(
+        3,
+        ge=1,
+        description="failed runs after which a schedule no longer asks for a day whose blocking "
+        "checks are red, and names it instead",
     )
     secrets_dir: Path | None = Field(None, description="directory of secret files, one a setting")
     key_vault_url: str | None = Field(None, description="Azure key vault that holds secrets")

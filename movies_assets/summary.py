@@ -5,6 +5,7 @@ It only reads: the warehouse for rows, Dagster's instance for runs and checks.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,17 +20,19 @@ from rich.text import Text
 
 from movies_assets.automation.executor import shortened
 from movies_assets.automation.jobs import PARTITIONED
+from movies_assets.automation.schedules import unfinished
 from movies_assets.checks.base import ending_of
 from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.sample.warnings import WARNINGS
 from movies_assets.settings import Settings
 from movies_assets.warehouse import ledger
-from movies_assets.warehouse.published import NothingPublishedError, Published
+from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError, Published
 
 UI = "http://127.0.0.1:3000"
 VERDICTS = ("passed", "warned", "failed")
 # Where the text stands that follows the words on the left.
 INDENT = 12
+SHOWN_DAYS = 10
 
 BEST_MOVIES = """
 SELECT movie.title, year.year, rating.rating,
@@ -185,9 +188,12 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
     console.print()
     is_sample = settings.profile == "sample"
     _show_checks(instance, console, is_sample=is_sample)
+    _show_unfinished(settings, instance, console)
     say(console, f"Quarantine  {refused:,} rows")
     say(console, f"Database    {settings.database}")
     say(console, f"Published   {_published(settings)}")
+    for line in _held_back(settings):
+        say(console, f"            {line}")
     if unaudited:
         others = f", and {len(unaudited) - 1} more" if len(unaudited) > 1 else ""
         say(console, f"            Not audited: {unaudited[0]}{others}; see the check `audited`")
@@ -207,6 +213,14 @@ def _published(settings: Settings) -> str:
         return str(Published(settings.published_folder).current())
     except NothingPublishedError:
         return "nothing yet"
+
+
+def _held_back(settings: Settings) -> Iterator[str]:
+    """Say which sources keep rows of an earlier snapshot, and how old those are."""
+    with suppress(NothingPublishedError), Published(settings.published_folder).reading() as session:
+        for source, taken_at in session.execute(HELD_BACK).fetchall():
+            age = f"as of {taken_at:%Y-%m-%d %H:%M} UTC" if taken_at else "never published"
+            yield f"{source} {age}: newer rows have not passed their checks"
 
 
 def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -288,6 +302,17 @@ def _show_checks(instance: dg.DagsterInstance | None, console: Console, *, is_sa
                 check.verdict == "warned" and not (is_sample and is_of_sample(check))
             ):
                 _show_check(check, console)
+
+
+def _show_unfinished(
+    settings: Settings, instance: dg.DagsterInstance | None, console: Console
+) -> None:
+    """Name the days that runs have left red or incomplete, whoever started them."""
+    warehouse = open_warehouse(settings)
+    found = unfinished(settings, TABLES, instance, warehouse) if instance else []
+    others = [f"and {len(found) - SHOWN_DAYS} more"] if len(found) > SHOWN_DAYS else []
+    for sentence in [*map(str, found[:SHOWN_DAYS]), *others]:
+        say(console, f"Unfinished  {sentence}")
 
 
 def _newest_runs(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
+import ibis.expr.types as ir
 
 from movies_assets.contracts import Contract
 from movies_assets.partitions import BACKFILL
@@ -81,6 +82,10 @@ class Table:
         refines: the bronze table whose rows this one accounts for; broken rows go to quarantine.
         drop_duplicates: whether rows with an equal key are one row that was read twice.
         inputs: parameters that are not named after their table, and the table of each.
+        is_conformed: whether it is a dimension that several sources share. Its function takes a
+            table of keys and returns their rows and that of the unknown member. A write of a table
+            that points at it adds the rows of the keys that it lacks; materialized by itself, it
+            makes the rows of its stored keys again.
         optional: inputs that may never have been written, because their source was never run; they
             are made, empty, before this table is.
         typed: reads the rows of the bronze table one by one, before versions of an entity are
@@ -104,6 +109,7 @@ class Table:
     refines: Refinement | None = None
     drop_duplicates: bool = False
     inputs: Mapping[str, str] = field(default_factory=dict)
+    is_conformed: bool = False
     optional: tuple[str, ...] = ()
     typed: Callable[[Any], Any] | None = None
     keep_partitions: Callable[[Settings], int] | None = None
@@ -194,8 +200,13 @@ class Table:
             pool=WRITER_POOL,
             **self.options,
         )
-        asset: dg.AssetsDefinition = decorate(self.function)
+        asset: dg.AssetsDefinition = decorate(self._refill if self.is_conformed else self.function)
         return asset
+
+    def _refill(self) -> ir.Table:
+        """Make the rows of the stored keys of a conformed dimension."""
+        rows: ir.Table = self.function(self.contract.table(self.name).select(*self.contract.key()))
+        return rows
 
 
 def table(

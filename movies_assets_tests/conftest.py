@@ -30,6 +30,7 @@ from movies_assets.settings import ImdbSettings, Settings, load
 from movies_assets.sources.imdb import FILES
 from movies_assets.sources.netflix import Lookup
 from movies_assets.sources.yts import MovieRow
+from movies_assets.table import Table
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
@@ -184,7 +185,7 @@ def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
             "SELECT schema_name || '.' || table_name, list(column_name) FROM duckdb_columns() "
             "WHERE database_name = 'warehouse' AND column_name NOT IN "
             "('_ingested_at', '_run_id', 'run_id', 'quarantined_at', 'read_at', 'page') "
-            "AND table_name NOT IN ('data_quality_snapshot', 'unaudited') GROUP BY ALL"
+            "AND table_name NOT IN ('data_quality_snapshot', 'unaudited', 'passed') GROUP BY ALL"
         ).fetchall()
         return {
             name: connection.execute(
@@ -192,6 +193,18 @@ def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
             ).fetchall()
             for name, columns in tables
         }
+
+
+def hold(warehouse: Warehouse, table: Table, days: Sequence[str]) -> None:
+    """Store a row of each day in a table; nothing but the day is in it."""
+    with warehouse.session() as connection, warehouse.transaction(connection):
+        writer.create_table(connection, table.name, table.contract)
+        for name in writer.stored_types(connection, table.name):
+            connection.execute(f"ALTER TABLE {table.name} ALTER {name} DROP NOT NULL")
+        for day in days:
+            connection.execute(
+                f"INSERT INTO {table.name} ({table.partition_column}) VALUES (?)", [day]
+            )
 
 
 def netflix_title(show_id: int, **changes: Any) -> dict[str, Any]:

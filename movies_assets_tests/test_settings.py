@@ -13,6 +13,7 @@ from azure.keyvault import secrets as key_vault_secrets
 
 from movies_assets.definitions import build_defs
 from movies_assets.settings import PROJECT_ROOT, SettingsError, load
+from movies_assets.warehouse.database import Warehouse
 
 SECRET = "https://ada:hunter2@movies.invalid/api/v2"  # noqa: S105
 
@@ -94,6 +95,32 @@ def test_a_malformed_setting_is_refused_by_name(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=name):
         load()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["WAREHOUSE__MEMORY_LIMIT", "WAREHOUSE__SPILL_LIMIT", "DASHBOARD__MEMORY_LIMIT"],
+)
+@pytest.mark.parametrize("size", ["lots", "", "192", "80%", "1PB", "99999999999TB", "nanMB"])
+def test_a_size_that_duckdb_does_not_take_is_refused_with_an_example(monkeypatch, name, size):
+    monkeypatch.setenv(f"MOVIES_{name}", size)
+    with pytest.raises(SettingsError, match=rf"MOVIES_{name}: .*is no size: .* such as 512MB"):
+        load()
+
+
+@pytest.mark.parametrize("size", ["0MB", "31.9MB", "31999 kb"])
+def test_too_little_memory_is_refused_with_the_least(monkeypatch, size):
+    monkeypatch.setenv("MOVIES_WAREHOUSE__MEMORY_LIMIT", size)
+    with pytest.raises(SettingsError, match="at least 32MB"):
+        load()
+
+
+@pytest.mark.parametrize("size", ["192MB", " 1.5 GiB", "64mib", "32MB"])
+def test_a_size_is_taken_as_duckdb_takes_it(monkeypatch, tmp_path, size):
+    monkeypatch.setenv("MOVIES_WAREHOUSE__MEMORY_LIMIT", size)
+    limit = load().warehouse.memory_limit
+    with Warehouse(tmp_path / "w.duckdb", memory_limit=limit).session() as session:
+        assert session.execute("SELECT 1").fetchall() == [(1,)]
 
 
 def test_a_section_that_is_no_json_is_refused_by_name(monkeypatch):

@@ -41,14 +41,35 @@ def test_the_summary_counts_tables_and_checks_and_says_where_to_go_on(platform, 
     platform.run("2025-10-30", raise_on_error=False)
     text = shown(platform)
     words = " ".join(text.split())
-    assert "bronze.yts_movies 2 silver.yts_movies 1 quarantine.yts_movies 1" in words
-    assert "6 passed, 0 warned, 1 failed in the newest yts_daily run (failure)" in words
+    assert "bronze.yts_movies 2 silver.yts_movies 1 gold.dim_date 1" in words
+    assert "quarantine.yts_movies 1" in words
+    assert "8 passed, 0 warned, 1 failed in the newest yts_daily run (failure)" in words
     assert "failed: silver.yts_movies quarantine: 1 row: movie_id less than 1." in words
     assert "Quarantine 1 rows" in words
     assert str(platform.settings.database) in text
     assert "Published nothing yet" in words
     assert "Not audited: silver.yts_movies 2025-10-30" in words
     assert summary.UI in text
+
+
+def test_the_summary_names_red_days_of_any_run_until_they_are_done(platform, yts):
+    yts.movies_listed = [movie(1, "2025-08-30T12:00:00", id=-5)]
+    # As a backfill of the UI runs them.
+    red = platform.run(
+        "2025-08-29",
+        "2025-08-30",
+        job="__ASSET_JOB",
+        select=["bronze/yts_movies", "silver/yts_movies"],
+        raise_on_error=False,
+    )
+    platform.run("2025-10-31")
+    assert (
+        "Unfinished  yts_daily 2025-08-29...2025-08-30: the blocking checks of silver.yts_movies "
+        f"have not passed (run {red.run_id[:8]}). Its schedule, where it is on, asks for them again"
+    ) in shown(platform)
+    yts.movies_listed = []
+    platform.run("2025-08-29", "2025-08-30")
+    assert "Unfinished" not in shown(platform)
 
 
 def test_the_summary_names_what_is_published(platform, yts):
@@ -148,6 +169,16 @@ def test_todays_dumps_of_imdb_are_the_newest():
     assert (
         newest_days(load(profile="live"), "imdb_daily", 1) == (str(datetime.now(UTC).date()),) * 2
     )
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("profile", ["sample", "live"])
+def test_a_clock_before_the_first_day_is_one_plain_line(monkeypatch, profile):
+    monkeypatch.setenv("MOVIES_YTS__FIRST_DAY", "2999-01-01")
+    monkeypatch.setenv("MOVIES_PROFILE", profile)
+    result = CliRunner().invoke(main, ["run", "--job", "yts_daily", "2", "--", "true"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: yts_daily: there is no day or year to run: the first")
 
 
 @pytest.mark.usefixtures("elsewhere")

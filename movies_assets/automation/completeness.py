@@ -1,38 +1,129 @@
-"""Which partitions are done: every table of a selection written, after the tables it reads."""
+"""Which partitions of a source are done: every table written, in order, and its checks passed.
 
-from collections.abc import Iterable
-from typing import Any
+Two records are read. Dagster's history says which partitions were materialized, and in which order.
+The warehouse says what it holds, and which writes have not passed their blocking checks yet
+(`warehouse.ledger`): an evaluation in Dagster's history does not name the partitions it was for.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+
+from movies_assets.table import Table
+from movies_assets.warehouse import ledger
+from movies_assets.warehouse.database import Warehouse
+
+STORED = (
+    "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
+    "WHERE database_name = current_database()"
+)
 
 
-def complete_days(
-    instance: dg.DagsterInstance,
-    graph: BaseAssetGraph[Any],
-    keys: Iterable[dg.AssetKey],
-    partitions: dg.PartitionsDefinition,
-) -> set[str]:
-    """Return the days on which every table was written, after the tables it reads.
+@dataclass(frozen=True)
+class Holdings:
+    """What the warehouse holds.
 
-    A run that died after bronze leaves older, complete tables below it: such a day is not done.
+    Attributes:
+        tables: the names of the tables that exist, as `schema.table`.
+        partitions: the partitions of which the bronze tables that were asked about have rows.
+        unaudited: the writes whose blocking checks have not passed.
+        accepted: the runs of which writes were accepted although their checks had not passed.
+    """
+
+    tables: frozenset[str] = frozenset()
+    partitions: frozenset[str] = frozenset()
+    unaudited: tuple[ledger.Write, ...] = ()
+    accepted: frozenset[str] = frozenset()
+
+
+def holdings(warehouse: Warehouse, tables: Collection[Table]) -> Holdings:
+    """Return what the warehouse holds; nothing where it does not exist yet.
+
+    Args:
+        warehouse: the warehouse.
+        tables: the tables whose partitions are asked about; only bronze ones count.
+
+    Raises:
+        WarehouseError: the file is in use by another process, or cannot be read.
+    """
+    if not warehouse.path.exists():
+        return Holdings()
+    with warehouse.reading() as connection:
+        stored = frozenset(name for (name,) in connection.execute(STORED).fetchall())
+        bronze = [
+            f"SELECT DISTINCT {table.partition_column}::VARCHAR FROM {table.name}"
+            for table in tables
+            if table.key.path[0] == "bronze" and table.partition_column and table.name in stored
+        ]
+        rows = connection.execute(" UNION ".join(bronze)).fetchall() if bronze else []
+        partitions = frozenset(key for (key,) in rows if key is not None)
+        return Holdings(
+            stored,
+            partitions,
+            tuple(ledger.unaudited(connection, stored)),
+            ledger.runs_accepted(connection),
+        )
+
+
+@dataclass(frozen=True)
+class Written:
+    """When the partitions of some tables were materialized, as Dagster's history says.
+
+    Attributes:
+        landed: the storage ids of the assets that are no tables (landing zones), by partition.
+        tables: those of each table.
+    """
+
+    landed: Mapping[str, Mapping[str, int]]
+    tables: Mapping[str, Mapping[str, int]]
+
+
+def written(instance: dg.DagsterInstance, tables: Mapping[str, Table]) -> Written:
+    """Return when the partitions of tables, and of the landing zones they read, were written.
 
     Args:
         instance: where materializations are recorded.
-        graph: the assets.
-        keys: the tables; those with other partitions do not count.
-        partitions: the days.
+        tables: the tables, by name, all of the same partitions.
     """
-    written = {
-        key: instance.get_latest_storage_id_by_partition(
+    landings = {
+        ".".join(key.path): key
+        for table in tables.values()
+        for key in table.deps
+        if key.path[0] == "landing"
+    }
+    ids = {
+        name: instance.get_latest_storage_id_by_partition(
             key, dg.DagsterEventType.ASSET_MATERIALIZATION
         )
-        for key in keys
-        if graph.get(key).partitions_def == partitions
+        for name, key in {**landings, **{name: t.key for name, t in tables.items()}}.items()
     }
-    reads = [(key, read) for key in written for read in graph.get(key).parent_keys & written.keys()]
+    return Written({name: ids[name] for name in landings}, {name: ids[name] for name in tables})
+
+
+def complete_days(tables: Mapping[str, Table], found: Written, held: Holdings) -> set[str]:
+    """Return the partitions of which every table was written after what it reads, and audited.
+
+    A run that died after bronze leaves older, complete tables below it: such a day is not done.
+    Neither is one whose tables are no longer in the warehouse, because the file was lost.
+
+    Args:
+        tables: the tables, by name, all of the same partitions.
+        found: when they were written.
+        held: what the warehouse holds.
+    """
+    if not held.tables >= tables.keys():
+        return set()
+    ids = {**found.landed, **found.tables}
+    reads = [(name, read) for name in tables for read in tables[name].upstream() & ids.keys()]
+    red = [
+        (write.first, write.last)
+        for write in held.unaudited
+        if write.first and write.table in tables
+    ]
     return {
         day
-        for day in set.intersection(*map(set, written.values()))
-        if all(written[read][day] < written[key][day] for key, read in reads)
+        for day in set.intersection(*map(set, ids.values()))
+        if all(ids[read][day] < ids[name][day] for name, read in reads)
+        and not any(first <= day <= last for first, last in red)
     }

@@ -16,6 +16,7 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from movies_assets.automation import interruption
 from movies_assets.automation.processes import TAG, process
 from movies_assets.checks.base import ending_of
+from movies_assets.partitions import require_partitions
 
 # As many lines as fit at the end of a screen; the rest is in the log above, and in the UI.
 LONGEST_ENDING = 10
@@ -46,7 +47,16 @@ class EndingExecutor(dg.Executor):
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
-        """Execute the steps; yield their events."""
+        """Execute the steps; yield their events.
+
+        Raises:
+            NoPartitionError: the clock is before the first day of the run's source.
+        """
+        # Dagster would fail at the first output, with an error about an empty definition.
+        assets = plan_context.job.get_definition().asset_layer
+        found = {assets.get(key).partitions_def for key in assets.executable_asset_keys}
+        for partitions in filter(None, found):
+            require_partitions(partitions)
         interruption.running.add(plan_context.run_id)
         # `Instance` has done it already; this is for a DAGSTER_HOME without our dagster.yaml.
         plan_context.instance.add_run_tags(plan_context.run_id, {TAG: process()})

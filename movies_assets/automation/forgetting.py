@@ -92,6 +92,9 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
             for folder, table in folders_of_persons(tables).items()
             for landing in _landings(ott_landing(folder), settings.landing / GROUP / folder)
         ]
+        for landing, _ in folders:
+            for one in landing.never_opened():
+                context.log.warning("not searched: %s/%s %s", landing.name, one.path, one.reason)
         # A fetch of users that is under way would bring its own file in place of ours.
         fetches = locked(users, "users", context.log.info) if users.exists() else nullcontext()
         with fetches:

@@ -8,7 +8,7 @@ to an instance nor its SQLite storage, so both come from private modules.
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from filelock import FileLock
 
 from movies_assets.automation import abandoned
 from movies_assets.automation.processes import TAG, process
+from movies_assets.permissions import keep_private
+from movies_assets.settings import SettingsError, load
 
 LOCK = ".instance.lock"
 DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
@@ -40,6 +42,9 @@ class Instance(dg.DagsterInstance):
     @classmethod
     def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
         """Return Dagster's defaults, with our storage in place of its SQLite storage."""
+        # Nothing is stored before; children, such as UI and daemon of `dagster dev`, inherit it.
+        with suppress(SettingsError):  # the definitions say which setting is wrong
+            keep_private(load())
         defaults = InstanceRef.config_defaults(base_dir)
         theirs = defaults["storage"]
         assert theirs is not None  # noqa: S101 (SQLite below base_dir)

@@ -21,7 +21,8 @@ IMDB_DAILY = "imdb_daily"
 IMDB_ASSETS = dg.AssetSelection.groups("imdb")
 NETFLIX_DAILY = "netflix_daily"
 NETFLIX_ASSETS = dg.AssetSelection.groups("netflix")
-# Dimensions that several sources fill belong to the run of each.
+# Dimensions that sources share: facts add their rows, a source's job makes these again and checks
+# them.
 SHARED = dg.AssetSelection.groups("shared")
 OMDB_YEARLY = "omdb_yearly"
 OMDB_ASSETS = dg.AssetSelection.groups("omdb")
@@ -42,7 +43,7 @@ PUBLISH, PUBLISHED = "publish", dg.AssetSelection.groups("serving")
 EXPORT, EXPORTS = "export", dg.AssetSelection.key_prefixes("serving") - PUBLISHED
 
 # The jobs that materialize a source, and the partitions of each.
-PARTITIONED: Mapping[str, Callable[[Settings], dg.PartitionsDefinition]] = {
+PARTITIONED: Mapping[str, Callable[[Settings], dg.TimeWindowPartitionsDefinition]] = {
     YTS_DAILY: yts_days,
     IMDB_DAILY: imdb_run_dates,
     NETFLIX_DAILY: netflix_days,

@@ -13,7 +13,7 @@ import pandas as pd
 
 from movies_assets.checks.base import markdown
 from movies_assets.days import day_ranges
-from movies_assets.partitions import yts_days
+from movies_assets.partitions import require_partitions, yts_days
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import Warehouse
 
@@ -74,6 +74,7 @@ def reconcile_job(settings: Settings) -> dg.JobDefinition:
         warehouse: dg.ResourceParam[Warehouse],
         yts: dg.ResourceParam[Callable[[], Any]],
     ) -> None:
+        require_partitions(partitions)
         first, last = partitions.get_first_partition_key(), partitions.get_last_partition_key()
         with warehouse.session() as connection:
             _collect(connection, yts())

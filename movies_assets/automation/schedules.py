@@ -1,271 +1,224 @@
-"""Schedules: when jobs run."""
+"""Schedules: when jobs run. Which partitions they ask for belongs in `catching_up`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from movies_assets.assets.bronze.omdb import LANDING as OMDB_PAGES
-from movies_assets.automation import abandoned
-from movies_assets.automation.completeness import complete_days
+from movies_assets.assets.bronze.ott import LANDING as OTT_USERS
+from movies_assets.automation import abandoned, catching_up
+from movies_assets.automation.catching_up import Calendar, Progress, Unfinished
 from movies_assets.automation.jobs import (
-    IMDB_ASSETS,
     IMDB_DAILY,
-    NETFLIX_ASSETS,
     NETFLIX_DAILY,
-    OMDB_ASSETS,
     OMDB_YEARLY,
-    OTT_ASSETS,
     OTT_DAILY,
-    YTS_ASSETS,
+    OTT_FILES,
+    PARTITIONED,
     YTS_DAILY,
 )
-from movies_assets.partitions import (
-    ONE_DAY,
-    imdb_run_dates,
-    keys_of,
-    netflix_days,
-    omdb_years,
-    ott_days,
-    range_tags,
-    yts_days,
-)
+from movies_assets.partitions import range_tags
 from movies_assets.settings import Settings
+from movies_assets.table import Table
+from movies_assets.warehouse.database import Warehouse, WarehouseError
 
 SUNDAY = 6
-
-UNDER_WAY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
+AGAIN = "Days whose run failed or whose blocking checks are red are asked for again."
 
 
-def build(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """Build the schedules."""
-    return [
-        _yts_daily(settings),
-        _imdb_daily(settings),
-        _netflix_daily(settings),
-        _omdb_yearly(settings),
-        _ott_daily(settings),
-    ]
+class _Rules(NamedTuple):
+    """When the job of a source runs, and for which partitions.
 
-
-def _yts_daily(settings: Settings) -> dg.ScheduleDefinition:
-    """Ask for yesterday, and for every day that was missed."""
-    partitions = yts_days(settings)
-
-    @dg.schedule(
-        name=f"{YTS_DAILY}_schedule",
-        job_name=YTS_DAILY,
-        # Half past two: the UTC day is over everywhere, late uploads have arrived.
-        cron_schedule="30 2 * * *",
-        execution_timezone="UTC",
-        description=f"Materialize yesterday, and every day of the last {settings.catch_up_days} "
-        "that was missed since the first one (downtime, failed runs), neighbours as one range.",
-    )
-    def yts_daily_schedule(
-        context: dg.ScheduleEvaluationContext,
-    ) -> list[dg.RunRequest] | dg.SkipReason:
-        now = context.scheduled_execution_time
-        keys = partitions.get_partition_keys(current_time=now)[-settings.catch_up_days :]
-        tables = _tables(context, YTS_ASSETS)
-        done = complete_days(context.instance, _graph(context), tables, partitions)
-        first_done = next((index for index, key in enumerate(keys) if key in done), len(keys) - 1)
-        if any(key < keys[0] for key in done):  # begun before: all days within reach were missed
-            first_done = 0
-        missing = [key for key in keys[first_done:] if key not in done]
-        return _requests(context, YTS_DAILY, tables, keys, missing)
-
-    return yts_daily_schedule
-
-
-def _imdb_daily(settings: Settings) -> dg.ScheduleDefinition:
-    """Ask for today's dumps; those of days that were missed cannot be had any more."""
-    partitions = imdb_run_dates(settings)
-
-    @dg.schedule(
-        name=f"{IMDB_DAILY}_schedule",
-        job_name=IMDB_DAILY,
-        # The dumps are refreshed once a day, at no hour that is promised.
-        cron_schedule=["30 3 * * *", "30 15 * * *"],
-        execution_timezone="UTC",
-        description="Fetch today's dumps; twice a day, in case the first run failed. What was "
-        "fetched is not fetched again.",
-    )
-    def imdb_daily_schedule(
-        context: dg.ScheduleEvaluationContext,
-    ) -> dg.RunRequest | dg.SkipReason:
-        now = context.scheduled_execution_time
-        keys = partitions.get_partition_keys(current_time=now)
-        if not keys:
-            return dg.SkipReason("the first run date is still to come")
-        today = keys[-1]
-        tables = _tables(context, IMDB_ASSETS)
-        if today in complete_days(context.instance, _graph(context), tables, partitions):
-            return dg.SkipReason(f"the dumps of {today} are there")
-        if any(a <= today <= b for a, b in _under_way(context.instance, IMDB_DAILY, tables)):
-            return dg.SkipReason(f"the dumps of {today} are under way")
-        return dg.RunRequest(run_key=f"{now:%Y-%m-%d %H}", partition_key=today)
-
-    return imdb_daily_schedule
-
-
-def _netflix_daily(settings: Settings) -> dg.ScheduleDefinition:
-    return _regularly(
-        NETFLIX_DAILY,
-        NETFLIX_ASSETS,
-        netflix_days(settings),
-        # After the other sources: DuckDB has one writer.
-        cron="30 4 * * *",
-        choose=lambda keys, now: keys if now.weekday() == SUNDAY else keys[-1:],
-        description="Fetch the look-ups and read the files of the newest day; on Sundays of every "
-        "day from the first one on, as one range, so that files that changed in silence count.",
-    )
-
-
-def _omdb_yearly(settings: Settings) -> dg.ScheduleDefinition:
-    """Ask for the years in which titles still appear."""
-    return _regularly(
-        OMDB_YEARLY,
-        OMDB_ASSETS,
-        omdb_years(settings),
-        cron="30 5 * * *",
-        choose=lambda keys, _: keys[-2:],
-        run_config={"ops": {OMDB_PAGES.to_python_identifier(): {"config": {"refresh": True}}}},
-        description="Collect the current and the previous year of release anew.",
-    )
-
-
-def _ott_daily(settings: Settings) -> dg.ScheduleDefinition:
-    """Ask for today's users; those of days that were missed cannot be had any more."""
-    return _regularly(
-        OTT_DAILY,
-        OTT_ASSETS,
-        ott_days(settings),
-        # In the evening, because the users of a day are those at its end.
-        cron=["30 6 * * *", "30 22 * * *"],
-        choose=lambda keys, _: keys[-1:],
-        description="Fetch today's users and read the files of today; twice a day, in case one "
-        "run fails: users of a day that was missed are lost.",
-    )
-
-
-def _regularly(  # noqa: PLR0913 (what schedules differ in)
-    job: str,
-    assets: dg.AssetSelection,
-    partitions: dg.TimeWindowPartitionsDefinition,
-    *,
-    cron: str | list[str],
-    choose: Callable[[Sequence[str], datetime], Sequence[str]],
-    description: str,
-    run_config: Mapping[str, Any] | None = None,
-) -> dg.ScheduleDefinition:
-    """Build a schedule that asks for some of the partitions at each tick, done before or not.
-
-    Args:
-        job: what is run.
-        assets: those of the source.
-        partitions: the partitions of the job.
-        cron: when.
-        choose: returns neighbouring ones of the partitions that there are at a time.
+    Attributes:
+        cron: when the schedule rules.
         description: for the UI.
+        anew: returns the partitions that each tick asks for, done or not.
+        catches_up: see `Calendar`.
+        other_jobs: see `Calendar`.
+        fetched: see `Calendar`.
         run_config: of the runs.
     """
 
-    @dg.schedule(
-        name=f"{job}_schedule",
-        job_name=job,
-        cron_schedule=cron,
-        execution_timezone="UTC",
-        description=description,
+    cron: str | list[str]
+    description: str
+    anew: Callable[[Sequence[str], datetime], Sequence[str]] = lambda _, __: ()
+    catches_up: bool = False
+    other_jobs: tuple[str, ...] = ()
+    fetched: frozenset[dg.AssetKey] = frozenset()
+    run_config: Mapping[str, Any] | None = None
+
+
+def _rules(settings: Settings) -> Mapping[str, _Rules]:
+    """Return the rules of each source, by its job."""
+    return {
+        YTS_DAILY: _Rules(
+            # Half past two: the UTC day is over everywhere, late uploads have arrived.
+            "30 2 * * *",
+            f"Materialize yesterday, and every day of the last {settings.catch_up_days} since the "
+            "first one that is not complete (downtime, failed runs), neighbours as one range.",
+            catches_up=True,
+        ),
+        IMDB_DAILY: _Rules(
+            # The dumps are refreshed once a day, at no hour that is promised.
+            ["30 3 * * *", "30 15 * * *"],
+            "Fetch today's dumps; twice a day, in case the first run failed. What was fetched is "
+            f"not fetched again. {AGAIN}",
+        ),
+        NETFLIX_DAILY: _Rules(
+            # After the other sources: DuckDB has one writer.
+            "30 4 * * *",
+            "Fetch the look-ups and read the files of the newest day; on Sundays of every day from "
+            f"the first one on, as one range, so that files that changed in silence count. {AGAIN}",
+            anew=lambda keys, now: keys if now.weekday() == SUNDAY else keys[-1:],
+        ),
+        OMDB_YEARLY: _Rules(
+            "30 5 * * *",
+            f"Collect the current and the previous year of release anew. {AGAIN}",
+            # The years in which titles still appear.
+            anew=lambda keys, _: keys[-2:],
+            run_config={"ops": {OMDB_PAGES.to_python_identifier(): {"config": {"refresh": True}}}},
+        ),
+        OTT_DAILY: _Rules(
+            # In the evening, because the users of a day are those at its end.
+            ["30 6 * * *", "30 22 * * *"],
+            "Fetch today's users and read the files of today; twice a day, in case one run fails: "
+            f"users of a day that was missed are lost. {AGAIN}",
+            anew=lambda keys, _: keys[-1:],
+            other_jobs=(OTT_FILES,),
+            fetched=frozenset({OTT_USERS, dg.AssetKey(["bronze", "ott_users"])}),
+        ),
+    }
+
+
+def build(
+    settings: Settings, tables: Mapping[str, Table], warehouse: Warehouse
+) -> list[dg.ScheduleDefinition]:
+    """Build the schedules.
+
+    Args:
+        settings: what to build for.
+        tables: all tables, by name.
+        warehouse: where they are stored.
+    """
+    rules = _rules(settings)
+    return [
+        _schedule(calendar, rules[calendar.job], warehouse)
+        for calendar in calendars(settings, tables)
+    ]
+
+
+def calendars(settings: Settings, tables: Mapping[str, Table]) -> list[Calendar]:
+    """Return the partitions of each source, and how its schedule asks for them.
+
+    Args:
+        settings: which partitions there are, how far back to look, and how often to try.
+        tables: all tables, by name.
+    """
+    rules = _rules(settings)
+    return [_calendar(settings, tables, job, rules[job]) for job in rules]
+
+
+def _calendar(settings: Settings, tables: Mapping[str, Table], job: str, rules: _Rules) -> Calendar:
+    own = {name: table for name, table in tables.items() if table.partitions is PARTITIONED[job]}
+    groups = {table.group for table in own.values()}
+    return Calendar(
+        job=job,
+        tables=own,
+        partitions=PARTITIONED[job](settings),
+        has_whole_tables=any(
+            table.partitions is None and table.group in groups for table in tables.values()
+        ),
+        anew=rules.anew,
+        reach=settings.catch_up_days,
+        tries=settings.catch_up_tries,
+        catches_up=rules.catches_up,
+        other_jobs=rules.other_jobs,
+        fetched=rules.fetched,
     )
-    def schedule(
-        context: dg.ScheduleEvaluationContext,
-    ) -> list[dg.RunRequest] | dg.SkipReason:
-        now = context.scheduled_execution_time
-        keys = choose(partitions.get_partition_keys(current_time=now), now)
-        if not keys:
-            return dg.SkipReason("the first partition is still to come")
-        return _requests(context, job, _tables(context, assets), keys, keys, run_config)
+
+
+def unfinished(
+    settings: Settings,
+    tables: Mapping[str, Table],
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+) -> list[Unfinished]:
+    """Return the days of all sources that a run has left red or incomplete.
+
+    The text of each is a sentence for people: what happened, and what to do. An alert names those
+    that are stuck, because they need a person; the summary names all.
+
+    Args:
+        settings: which partitions there are, and how often their runs are tried.
+        tables: all tables, by name.
+        instance: where runs are recorded.
+        warehouse: where the tables are.
+
+    Raises:
+        WarehouseError: the warehouse is in use by another process, or cannot be read.
+    """
+    now = datetime.now(UTC)
+    states = (
+        catching_up.look(calendar, instance, warehouse, now)
+        for calendar in calendars(settings, tables)
+    )
+    return [found for state in states if state for found in state.unfinished()]
+
+
+def _schedule(calendar: Calendar, rules: _Rules, warehouse: Warehouse) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=calendar.schedule,
+        job_name=calendar.job,
+        cron_schedule=rules.cron,
+        execution_timezone="UTC",
+        description=rules.description,
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        progress = _look(context, calendar, warehouse)
+        if progress is None:
+            return dg.SkipReason("The first partition is still to come.")
+        stuck = [str(found) for found in progress.unfinished() if found.is_stuck]
+        for sentence in stuck:
+            context.log.warning(sentence)
+        # The hour is part of the key: what failed is asked for again.
+        hour = f"{context.scheduled_execution_time:%Y-%m-%d %H}"
+        return [
+            dg.RunRequest(
+                run_key=f"{hour} {first}...{last}",
+                tags=range_tags(first, last),
+                run_config=rules.run_config,
+                asset_selection=_without(context, calendar)
+                if calendar.fetched and progress.lacks_files((first, last))
+                else None,
+            )
+            for first, last in progress.asked()
+        ] or dg.SkipReason(" ".join(["Nothing to ask for: done, or under way.", *stuck]))
 
     return schedule
 
 
-def _graph(context: dg.ScheduleEvaluationContext) -> BaseAssetGraph[Any]:
+def _without(context: dg.ScheduleEvaluationContext, calendar: Calendar) -> list[dg.AssetKey]:
+    """Return the assets of the job but for those that only the day itself can bring."""
     assert context.repository_def is not None  # noqa: S101 (Dagster sets it for every tick)
-    return context.repository_def.asset_graph
+    job = context.repository_def.get_job(calendar.job)
+    return sorted({*job.asset_layer.executable_asset_keys} - calendar.fetched)
 
 
-def _tables(
-    context: dg.ScheduleEvaluationContext, selection: dg.AssetSelection
-) -> AbstractSet[dg.AssetKey]:
-    return selection.resolve(_graph(context))
+def _look(
+    context: dg.ScheduleEvaluationContext, calendar: Calendar, warehouse: Warehouse
+) -> Progress | None:
+    """Return the state of the days; by Dagster's history alone where the warehouse is in use.
 
-
-def _requests(
-    context: dg.ScheduleEvaluationContext,
-    job: str,
-    tables: AbstractSet[dg.AssetKey],
-    keys: Sequence[str],
-    wanted: Sequence[str],
-    run_config: Mapping[str, Any] | None = None,
-) -> list[dg.RunRequest] | dg.SkipReason:
-    """Ask for partitions that are not under way, neighbours as one range.
-
-    Args:
-        context: the tick; its hour is part of a request's key: what failed is asked for again.
-        job: what is run.
-        tables: those of the source.
-        keys: the partitions in their order.
-        wanted: those of them that are asked for.
-        run_config: of the runs.
+    Runs whose process is gone are marked first: their days are asked for again.
     """
-    under_way = _under_way(context.instance, job, tables)
-    positions = [
-        position
-        for position, key in enumerate(keys)
-        if key in wanted and not any(a <= key <= b for a, b in under_way)
-    ]
-    if not positions:
-        return dg.SkipReason("every partition is there or under way")
-    return [
-        dg.RunRequest(
-            run_key=f"{context.scheduled_execution_time:%Y-%m-%d %H} {first}...{last}",
-            tags=range_tags(first, last),
-            run_config=run_config,
+    abandoned.sweep(context.instance)
+    now = context.scheduled_execution_time
+    try:
+        return catching_up.look(calendar, context.instance, warehouse, now)
+    except WarehouseError as error:
+        context.log.warning(
+            "%s This tick goes by Dagster's history alone; red days wait for the next one.", error
         )
-        for first, last in _ranges(keys, positions)
-    ]
-
-
-def _ranges(keys: Sequence[str], positions: list[int]) -> list[tuple[str, str]]:
-    """Join neighbours into ranges: first and last partition, both included."""
-    runs = groupby(enumerate(positions), key=lambda item: item[1] - item[0])
-    neighbours = [[position for _, position in run] for _, run in runs]
-    return [(keys[run[0]], keys[run[-1]]) for run in neighbours]
-
-
-def _under_way(
-    instance: dg.DagsterInstance, job: str, tables: AbstractSet[dg.AssetKey]
-) -> list[tuple[str, str]]:
-    """Return first and last partition of the runs of a source that wait or run.
-
-    Runs whose process is gone are marked first. One of another host, which cannot be looked at, is
-    not believed after a day.
-    """
-    abandoned.sweep(instance)
-    since = datetime.now(UTC) - ONE_DAY
-    runs = instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY, created_after=since))
-    return [
-        keys
-        for run in runs
-        if run.job_name == job or tables & (run.asset_selection or set())
-        if (keys := keys_of(run.tags))
-    ]
+        return catching_up.look_without_warehouse(calendar, context.instance, now)

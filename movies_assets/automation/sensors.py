@@ -4,17 +4,20 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from movies_assets.assets.serving.published import KEY as PUBLISHED_WAREHOUSE
 from movies_assets.automation import abandoned
+from movies_assets.automation.completeness import holdings
 from movies_assets.automation.jobs import EXPORT, NETFLIX_DAILY, OTT_FILES
 from movies_assets.days import day_ranges
-from movies_assets.partitions import netflix_days, ott_days, range_tags
+from movies_assets.partitions import ONE_DAY, netflix_days, ott_days, range_tags
 from movies_assets.settings import Settings
+from movies_assets.table import Table
+from movies_assets.warehouse.database import Warehouse, WarehouseError
 
 if TYPE_CHECKING:
     from movies_assets.sources.landing import Arrival, Survey
@@ -22,16 +25,39 @@ if TYPE_CHECKING:
 # Looking at 10,000 files takes seconds (docs/benchmarks.md).
 SECONDS_BETWEEN_LOOKS = 60
 SHOWN_FILES = 10
+# A run takes 7 s to start and to publish, and a day within a range 0.2 s of events.
+LONGEST_BRIDGE = timedelta(days=30)
 
 
-def build(settings: Settings) -> list[dg.SensorDefinition]:
-    """Build the sensors."""
+def build(
+    settings: Settings, tables: Mapping[str, Table], warehouse: Warehouse
+) -> list[dg.SensorDefinition]:
+    """Build the sensors.
+
+    Args:
+        settings: what to build for.
+        tables: all tables, by name.
+        warehouse: where they are stored.
+    """
+
+    def days_held(*names: str) -> Callable[[], Collection[str]]:
+        return lambda: holdings(warehouse, [tables[name] for name in names]).partitions
+
     return [
         arrivals_sensor(
-            "netflix_arrivals", NETFLIX_DAILY, "netflix_landing", netflix_days(settings)
+            "netflix_arrivals",
+            NETFLIX_DAILY,
+            "netflix_landing",
+            netflix_days(settings),
+            days_held("bronze.netflix_titles", "bronze.netflix_credits"),
         ),
         arrivals_sensor(
-            "ott_arrivals", OTT_FILES, "ott_landing", ott_days(settings), ["titles", "views"]
+            "ott_arrivals",
+            OTT_FILES,
+            "ott_landing",
+            ott_days(settings),
+            days_held("bronze.ott_titles", "bronze.ott_views"),
+            ["titles", "views"],
         ),
         exports_sensor(settings),
         abandoned.sensor(),
@@ -72,6 +98,7 @@ def arrivals_sensor(
     job: str,
     landing: str,
     partitions: dg.DailyPartitionsDefinition,
+    days_held: Callable[[], Collection[str]],
     folders: Sequence[str] = (),
 ) -> dg.SensorDefinition:
     """Build the sensor that asks for the days to which new, late and replaced files belong.
@@ -81,11 +108,15 @@ def arrivals_sensor(
     it dies before the cursor is stored. A day of which a file cannot be opened gets a run of its
     own, which fails without its neighbours.
 
+    The first look that finds files finds those of many days. It asks for them as one range, over
+    the days between that have neither files nor rows in bronze.
+
     Args:
         name: of the sensor.
         job: the job that it runs.
         landing: the resource that returns the landing folder.
         partitions: the partitions of the job.
+        days_held: returns the days of which the job's bronze tables have rows.
         folders: the folders that the resource is asked for, where it has several.
     """
 
@@ -118,9 +149,12 @@ def arrivals_sensor(
         asked = cursor["asked"] + bool(news)
         whole = {day: new for day, new in news.items() if day not in closed}
         broken = {day: new for day, new in news.items() if day in closed}
+        free: set[str] = set()
+        if not known and len(whole) > 1:
+            free = keys - seen.keys() - closed - _held(context, days_held, keys)
         nothing = f"nothing new among {len(arrivals)} files"
         return dg.SensorResult(
-            run_requests=[*_requests(whole, asked), *_requests(broken, asked)],
+            run_requests=[*_requests(whole, asked, free), *_requests(broken, asked)],
             skip_reason=None
             if news
             else f"{nothing}; not read: {_listed(unread)}"
@@ -165,10 +199,31 @@ def _digests(arrivals: Iterable["Arrival"]) -> Mapping[str, set[str]]:
     return days
 
 
-def _requests(news: Mapping[str, set[str]], asked: int) -> list[dg.RunRequest]:
-    """Ask for the days of new files; a state that comes back is asked for again, by its number."""
+def _held(
+    context: dg.SensorEvaluationContext,
+    days_held: Callable[[], Collection[str]],
+    keys: Collection[str],
+) -> set[str]:
+    """Return the days of which there are rows; all, where the warehouse does not say."""
+    try:
+        return set(days_held())
+    except WarehouseError as error:
+        context.log.warning("%s Days without files are left out.", error)
+        return set(keys)
+
+
+def _requests(
+    news: Mapping[str, set[str]], asked: int, free: Collection[str] = ()
+) -> list[dg.RunRequest]:
+    """Ask for the days of new files; a state that comes back is asked for again, by its number.
+
+    Args:
+        news: the digests of the new files, by day.
+        asked: the number of the request.
+        free: days that may be asked for as well.
+    """
     requests = []
-    for first, last in day_ranges(date.fromisoformat(day) for day in sorted(news)):
+    for first, last in _bridged(day_ranges(map(date.fromisoformat, sorted(news))), free):
         files = sorted(
             digest for day, new in news.items() if str(first) <= day <= str(last) for digest in new
         )
@@ -180,3 +235,16 @@ def _requests(news: Mapping[str, set[str]], asked: int) -> list[dg.RunRequest]:
             )
         )
     return requests
+
+
+def _bridged(ranges: Sequence[tuple[date, date]], free: Collection[str]) -> list[tuple[date, date]]:
+    """Join ranges, given in order, where the days between them are few and free."""
+    joined: list[tuple[date, date]] = []
+    for first, last in ranges:
+        gap = first - joined[-1][1] - ONE_DAY if joined else timedelta.max
+        between = [str(first - ONE_DAY * n) for n in range(1, gap.days + 1)] if joined else []
+        if gap <= LONGEST_BRIDGE and free and set(between) <= set(free):
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
+    return joined

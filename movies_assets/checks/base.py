@@ -146,7 +146,7 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
-        blocking = [check for check in checks if check.blocking]
+        blocking = {check.name: check for check in checks if check.blocking}
         with warehouse.reading() as connection:
             rows = Rows(table, keys_of(context.run.tags), connection)
             writes = ledger.written(connection, table.name, None if rows.is_all else rows.keys)
@@ -157,22 +157,22 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
                     if check.blocking and not _holds(found[check.name]):
                         context.log.error("\n".join(_lines(found[check.name])))
                     yield found[check.name]
-            sound = [
-                write
-                for write in writes
-                if all(check.name in selected for check in blocking)
-                and all(
-                    _holds(
+            evaluated = [check for name, check in blocking.items() if name in selected]
+            verdicts = {
+                write: {
+                    check.name: _holds(
                         found[check.name]
                         if rows.shows(write)
                         else _result(check, rows.of(write), warehouse)
                     )
-                    for check in blocking
-                )
-            ]
-        if sound:
+                    for check in evaluated
+                }
+                for write in writes
+            }
+        if verdicts and (evaluated or not blocking):
             with warehouse.session() as connection, warehouse.transaction(connection):
-                ledger.strike_off(connection, sound)
+                for write, holding in verdicts.items():
+                    ledger.record_verdicts(connection, write, holding, blocking)
 
     return run_checks
 

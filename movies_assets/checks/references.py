@@ -1,6 +1,6 @@
 """Does every reference of a table point at a row: fact to dimension, junction to both sides."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -27,16 +27,13 @@ def references_check(table: Table, tables: Mapping[str, Table]) -> Check:
             for column, target in references.items()
         }
         counts = {name: rows.count(query) for name, query in orphans.items()}
-        stops = any(count for name, count in counts.items() if name not in tolerated)
+        stops = [name for name, count in counts.items() if count and name not in tolerated]
         return verdict(
             counts,
             samples=lambda: {name: rows.sample(orphans[name]) for name, n in counts.items() if n},
             say=lambda name, n: f"{counted(n, 'rows')}: {name.replace(ARROW, ' is not in ')}",
             severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
-            advice="Materialize the named dimension for the same partitions, then this table."
-            if stops
-            else "The source has such rows: they are kept here, and left out where they are joined "
-            "with the named table.",
+            advice=_advice([tables[name.partition(ARROW)[2]] for name in stops]),
         )
 
     return Check(
@@ -49,6 +46,22 @@ def references_check(table: Table, tables: Mapping[str, Table]) -> Check:
         blocking=True,
         evaluate=evaluate,
     )
+
+
+def _advice(dimensions: Sequence[Table]) -> str:
+    """Say what to do about references that stop a run; without any, about those that do not."""
+    if not dimensions:
+        return (
+            "The source has such rows: they are kept here, and left out where they are joined with "
+            "the named table."
+        )
+    if any(dimension.is_conformed for dimension in dimensions):
+        return (
+            "Materialize this table again, which adds the rows that the named dimension lacks. "
+            "Keys that are still named break the dimension's rules: fix the function that makes "
+            "them."
+        )
+    return "Materialize the named dimension for the same partitions, then this table."
 
 
 def _orphans(rows: Rows, column: str, target: Table) -> str:

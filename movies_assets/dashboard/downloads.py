@@ -7,6 +7,7 @@ before the first byte of it is sent, so that nothing stays behind however a down
 
 import asyncio
 import logging
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +19,9 @@ from typing import BinaryIO, Literal, TypeGuard
 
 import duckdb
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from movies_assets.dashboard.connections import busy
 from movies_assets.dashboard.queries import data as queries
 from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.published import NothingPublishedError, Published
@@ -33,18 +36,28 @@ FORMATS: Mapping[Format, tuple[str, str]] = {
         "application/vnd.apache.parquet",
     ),
 }
-# Files under way at once; each of them takes up to so much memory, beside that of the pages, and a
-# place in the folder of temporary files.
-AT_ONCE = 2
+# Files that are made at once; each of them takes up to so much memory, beside that of the pages.
+MADE_AT_ONCE = 2
 MEMORY_LIMIT = "192MB"
 CHUNK_BYTES = 256 * 1024
 DOWNLOAD_PATH = "/download/"
 PREFIX = "movies_download_"
 # From so many rows the size of a file is reckoned.
 SAMPLE_ROWS = 20_000
-# A spreadsheet takes a cell that begins like this for a formula, and runs it. As OWASP advises
-# (CSV Injection), such a text gets an apostrophe before it in CSV; Parquet has it as it is.
-FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001 (spreadsheets of some languages take these too)
+# A spreadsheet takes a cell that begins with one of SIGNS for a formula, and runs it. As OWASP
+# advises (CSV Injection), such a text gets an apostrophe before it in CSV; Parquet has it as it is.
+# A spreadsheet may split a cell again, at another separator than the file's own, and drop blanks
+# and quotes before a sign.
+SIGNS = r"=+\-@＝＋－＠"  # noqa: RUF001 (spreadsheets of some languages take these too)
+SEPARATORS = r",;|\t\r\n\v\f\x{85}\x{2028}\x{2029}"
+IGNORED = r'[ "\x{a0}\x{feff}]*'
+FIRST = rf"^({IGNORED}[{SIGNS}\t\r\n])"
+WITHIN = rf"([{SEPARATORS}])({IGNORED}[{SIGNS}])"
+# Types whose values cannot hold a formula, also in lists; numbers have to stay numbers.
+PLAIN = re.compile(
+    r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|BOOLEAN|DATE|UUID"
+    r"|TIME(STAMP(_S|_MS|_NS)?)?( WITH TIME ZONE)?)(\[\d*\])*"
+)
 
 
 @dataclass(frozen=True)
@@ -53,9 +66,11 @@ class Downloads:
 
     Attributes:
         published: where the snapshots are.
+        defuses: whether texts of CSV that begin like a formula get an apostrophe.
     """
 
     published: Published
+    defuses: bool = True
 
     def file(self, table: str, kind: Format) -> tuple[BinaryIO, int] | None:
         """Return a table as an open file, and its size in bytes; None if it is none that may leave.
@@ -69,7 +84,7 @@ class Downloads:
             with session(self.published.current(), folder) as connection:
                 if not connection.execute(queries.SHARED, {"table": table}).fetchall():
                     return None
-                path = write(connection, table, kind, folder)
+                path = write(connection, table, kind, folder, defuses=self.defuses)
             size = path.stat().st_size
             return path.open("rb"), size
         finally:
@@ -98,6 +113,8 @@ def write(
     kind: Format,
     folder: Path,
     limit: int | None = None,
+    *,
+    defuses: bool = True,
 ) -> Path:
     """Write a table, or its first rows, into a file.
 
@@ -107,15 +124,16 @@ def write(
         kind: the format.
         folder: where to.
         limit: how many rows; None: all.
+        defuses: whether texts of CSV that begin like a formula get an apostrophe.
     """
     source = ".".join(f'"{part}"' for part in table.split("."))
-    if kind == "csv":
+    columns = "*"
+    if kind == "csv" and defuses:
         types = connection.execute(f"DESCRIBE FROM {source}").fetchall()
         columns = ", ".join(
-            _cell(name) if type_ == "VARCHAR" else f'"{name}"' for name, type_, *_ in types
+            f'"{name}"' if PLAIN.fullmatch(type_) else f'{defused(name)} AS "{name}"'
+            for name, type_, *_ in types
         )
-    else:
-        columns = "*"
     path = folder / f"{table}.{kind}"
     rows = f" LIMIT {limit:d}" if limit is not None else ""
     connection.execute(
@@ -124,10 +142,10 @@ def write(
     return path
 
 
-def _cell(name: str) -> str:
-    formula = literal(FORMULA)
-    is_formula = f'regexp_matches("{name}", {formula})'
-    return f"""CASE WHEN {is_formula} THEN '''' ELSE '' END || "{name}" AS "{name}\""""
+def defused(name: str) -> str:
+    """Return SQL for a column's texts, none of which a spreadsheet takes for a formula."""
+    within = f"""regexp_replace("{name}"::VARCHAR, {literal(WITHIN)}, '\\1''\\2', 'g')"""
+    return rf"""regexp_replace({within}, {literal(FIRST)}, '''\1')"""
 
 
 @dataclass(frozen=True)
@@ -168,11 +186,29 @@ def sizes(snapshot: Path, table: str, rows: int) -> Sizes:
 
 
 class DownloadRoute:
-    """Answers `/download/<table>.<csv or parquet>`."""
+    """Answers `/download/<table>.<csv or parquet>`, as an ASGI app.
 
-    def __init__(self, downloads: Downloads) -> None:
-        self._downloads = downloads
-        self._at_once = asyncio.Semaphore(AT_ONCE)
+    A download counts until it is sent or its connection is closed: so long its file takes place on
+    the disk. `connections` closes those whose client takes nothing.
+    """
+
+    def __init__(self, downloads: Downloads, most: int) -> None:
+        """Take what makes the files, and how many there may be at once."""
+        self._downloads, self._most = downloads, most
+        self._held = 0
+        self._made_at_once = asyncio.Semaphore(MADE_AT_ONCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if self._held >= self._most:
+            await busy("As many downloads are under way as may be.")(scope, receive, send)
+            return
+        self._held += 1
+        try:
+            response = await self.answer(scope["path_params"]["name"])
+            await response(scope, receive, send)
+        finally:
+            self._held -= 1
 
     async def answer(self, name: str) -> Response:
         """Return the file, or say why there is none.
@@ -184,7 +220,7 @@ class DownloadRoute:
         if not _is_format(kind):
             return _sorry("A table is there as .csv and as .parquet.", 404)
         try:
-            async with self._at_once:
+            async with self._made_at_once:
                 made = await asyncio.to_thread(self._downloads.file, table, kind)
         except NothingPublishedError as error:
             return _sorry(str(error), 503)
@@ -193,12 +229,20 @@ class DownloadRoute:
             return _sorry("The file could not be made. The dashboard's log says why.", 500)
         if made is None:
             return _sorry("No table of this name may be downloaded.", 404)
-        file, size = made
-        return StreamingResponse(
-            _sent(file),
-            media_type=FORMATS[kind][1],
+        return OpenFile(*made, f"{table}.{kind}", FORMATS[kind][1])
+
+
+class OpenFile(StreamingResponse):
+    """Sends an open file, and closes it however the sending ends."""
+
+    def __init__(self, file: BinaryIO, size: int, name: str, media_type: str) -> None:
+        """Take a file, its bytes, and the name and the type that the browser sees."""
+        self._file = file
+        super().__init__(
+            self._chunks(),
+            media_type=media_type,
             headers={
-                "content-disposition": f'attachment; filename="{table}.{kind}"',
+                "content-disposition": f'attachment; filename="{name}"',
                 "content-length": str(size),
                 # Not compressed on the way: then the browser knows how much is still to come.
                 "content-encoding": "identity",
@@ -206,15 +250,18 @@ class DownloadRoute:
             },
         )
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._file:
+            await super().__call__(scope, receive, send)
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        while chunk := await asyncio.to_thread(self._file.read, CHUNK_BYTES):
+            yield chunk
+
 
 def _is_format(kind: str) -> TypeGuard[Format]:
     return kind in FORMATS
-
-
-async def _sent(file: BinaryIO) -> AsyncIterator[bytes]:
-    with file:
-        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
-            yield chunk
 
 
 def _sorry(words: str, status: int) -> Response:

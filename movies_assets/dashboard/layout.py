@@ -33,7 +33,7 @@ from movies_assets.dashboard.filters import (
 )
 from movies_assets.dashboard.parts import box, text
 from movies_assets.dashboard.reader import Reader, Snapshot
-from movies_assets.warehouse.published import NothingPublishedError
+from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError
 
 LOG = logging.getLogger(__name__)
 
@@ -43,11 +43,14 @@ FAILED = (
     "something new is published, or when it is opened again."
 )
 
-STATUS = """
+STATUS = f"""
+WITH held_back AS ({HELD_BACK})
 SELECT published_at, version,
     (SELECT count(*) FROM meta.checks WHERE verdict = 'passed') AS passed,
     (SELECT count(*) FROM meta.checks WHERE verdict = 'warned') AS warned,
-    (SELECT count(*) FROM meta.checks WHERE verdict = 'failed') AS failed
+    (SELECT count(*) FROM meta.checks WHERE verdict = 'failed') AS failed,
+    (SELECT string_agg(source, ', ' ORDER BY source) FROM held_back) AS held_back,
+    (SELECT min(taken_at) FROM held_back) AS taken_at
 FROM meta.snapshot
 """
 GENRES = "SELECT genre FROM prepared.genres ORDER BY genre"
@@ -333,7 +336,10 @@ def status_words(rows: Sequence[Mapping[str, Any]]) -> str:
     parts += [
         f"{words.count(row[verdict])} {verdict}" for verdict in ("warned", "failed") if row[verdict]
     ]
-    return f"published {words.instant(row['published_at'])} · {', '.join(parts)}"
+    age = (
+        f" · {row['held_back']} as of {words.instant(row['taken_at'])}" if row["held_back"] else ""
+    )
+    return f"published {words.instant(row['published_at'])} · {', '.join(parts)}{age}"
 
 
 def _footer() -> None:

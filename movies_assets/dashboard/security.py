@@ -5,23 +5,34 @@ What a page shows belongs in the pages.
 """
 
 import hmac
+import logging
+import math
+import os
 import re
 import secrets
-from collections.abc import Collection
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
-from urllib.parse import urlencode
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-from starlette.datastructures import URL, Headers, MutableHeaders, QueryParams
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.requests import HTTPConnection
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+LOG = logging.getLogger(__name__)
+
 COOKIE = "movies_dashboard"
+KEY_FILE = "dashboard_cookie.key"
+KEY_BYTES = 32
 TOKEN = "token"  # noqa: S105 (a parameter's name)
 COOKIE_SECONDS = 30 * 24 * 3600
-# 1008: the connection breaks a policy.
-REFUSED = 1008
 
 # NiceGUI's page has its data, its import map and its start in inline scripts: each gets the nonce
 # of the answer, so that a script or an event handler that came in with data never runs.
@@ -99,17 +110,137 @@ class KnownHosts:
         if scope["type"] not in {"http", "websocket"} or self._is_known(Headers(scope=scope)):
             await self.app(scope, receive, send)
             return
-        await _refuse(
-            scope, receive, send, 400,
+        refused = refusal(
+            scope,
+            400,
             "This address is not the dashboard's. Where it is served under another name, that has "
             "to be in MOVIES_DASHBOARD__HOSTS.",
-        )  # fmt: skip
+        )
+        await refused(scope, receive, send)
 
     def _is_known(self, headers: Headers) -> bool:
         host, origin = headers.get("host", ""), headers.get("origin")
-        if "*" not in self.hosts and (URL(f"//{host}").hostname or "").lower() not in self.hosts:
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").lower()
+            from_site = host if origin is None else urlsplit(origin).netloc
+        except ValueError:  # `[`, and what else is no address
             return False
-        return origin is None or URL(origin).netloc == host
+        return ("*" in self.hosts or name in self.hosts) and from_site == host
+
+
+@dataclass
+class Bucket:
+    """What is left of an allowance that fills again with time.
+
+    Attributes:
+        size: how much it holds.
+        seconds: in how many seconds one is added.
+        left: how much there is.
+        at: when that was.
+    """
+
+    size: float
+    seconds: float
+    left: float
+    at: float
+
+    def fill(self, now: float) -> None:
+        """Add what has come in since the last time."""
+        self.left = min(self.size, self.left + (now - self.at) / self.seconds)
+        self.at = now
+
+    def wait(self) -> float:
+        """Return after how many seconds there is one; 0: there is one."""
+        return max(0.0, (1 - self.left) * self.seconds)
+
+
+class Guesses:
+    """Slows down guesses of the token: each address has an allowance, and all together have one.
+
+    Only wrong tokens take from it. So a visitor who mistypes has some tries at once, and then one
+    every few seconds. The allowance of all is not asked of addresses that gave the right token
+    before, and visitors with a cookie are not asked at all: guesses from elsewhere keep out new
+    addresses only, and no longer than they go on.
+    """
+
+    EACH_SIZE, EACH_SECONDS = 5, 10.0
+    ALL_SIZE, ALL_SECONDS = 60, 1.0
+    # Further addresses take the place of those that came longest ago.
+    MOST_ADDRESSES = 10_000
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with full allowances; the clock gives seconds that only go forward."""
+        self._clock = clock
+        self._all = self._bucket(self.ALL_SIZE, self.ALL_SECONDS)
+        self._each: OrderedDict[str, Bucket] = OrderedDict()
+        self._welcome: OrderedDict[str, None] = OrderedDict()
+
+    def wait(self, address: str) -> float:
+        """Return for how many seconds no token of an address is looked at; 0: it is looked at."""
+        now = self._clock()
+        overall = None if address in self._welcome else self._all
+        buckets = [bucket for bucket in (overall, self._each.get(address)) if bucket]
+        for bucket in buckets:
+            bucket.fill(now)
+        return max((bucket.wait() for bucket in buckets), default=0.0)
+
+    def right(self, address: str) -> None:
+        """Remember where the right token was given."""
+        self._keep(self._welcome, address, None)
+
+    def wrong(self, address: str) -> None:
+        """Take one from the allowances, and log the guess, but never the token."""
+        each = self._each.get(address) or self._bucket(self.EACH_SIZE, self.EACH_SECONDS)
+        self._keep(self._each, address, each)
+        for bucket in (each, self._all):
+            bucket.fill(self._clock())
+            bucket.left = max(0.0, bucket.left - 1)
+        wait = self.wait(address)
+        LOG.warning(
+            "a wrong token was given from %s%s",
+            address,
+            f"; no token from there is looked at for {wait:.0f} s" if wait else "",
+        )
+
+    def _keep(self, kept: OrderedDict[str, Any], address: str, what: Any) -> None:
+        kept[address] = what
+        kept.move_to_end(address)
+        if len(kept) > self.MOST_ADDRESSES:
+            kept.popitem(last=False)
+
+    def _bucket(self, size: float, seconds: float) -> Bucket:
+        return Bucket(size, seconds, size, self._clock())
+
+
+def address_of(scope: Scope) -> str:
+    """Return who sends a request: an IPv4 address, or an IPv6 network, for one has all of it."""
+    try:
+        address = ip_address((scope.get("client") or ("",))[0])
+    except ValueError:  # what a proxy forwards may be anything
+        return "an unknown address"
+    return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))  # noqa: PLR2004
+
+
+def cookie_key(folder: Path) -> bytes:
+    """Return the key of the cookies of a data folder, made once and kept for the next start.
+
+    Without it the cookie would follow from the token, and guesses could be tried as cookies, which
+    are on every request.
+    """
+    path, new = folder / KEY_FILE, folder / f"{KEY_FILE}.new"
+    try:
+        # A file that a full disk cut short is no key.
+        if path.exists() and len(kept := path.read_bytes()) == KEY_BYTES:
+            return kept
+        key = secrets.token_bytes(KEY_BYTES)
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(new, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(key)
+        new.replace(path)
+    except OSError as error:
+        LOG.warning("visitors have to give the token again after each start: %s", error)
+        return secrets.token_bytes(KEY_BYTES)
+    return key
 
 
 class OneToken:
@@ -117,12 +248,13 @@ class OneToken:
 
     `?token=...` on any address (the form on the refusal asks for it) is exchanged for a cookie that
     scripts cannot read, and the address is opened again without it. The cookie holds a value that
-    is derived from the token, not the token. Tokens and cookies are compared in constant time.
+    is derived from the token and a random key, so that only the token can be guessed, and guesses
+    of it are slowed down. Tokens and cookies are compared in constant time.
     """
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self.app, self.token = app, token
-        self.pass_ = hmac.new(token.encode(), COOKIE.encode(), sha256).hexdigest()
+    def __init__(self, app: ASGIApp, token: str, key: bytes) -> None:
+        self.app, self.token, self.guesses = app, token, Guesses()
+        self.pass_ = hmac.new(key, token.encode(), sha256).hexdigest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, exchange a token for a cookie, or refuse the request."""
@@ -132,18 +264,28 @@ class OneToken:
         asked = HTTPConnection(scope)
         given = asked.query_params.get(TOKEN)
         if scope["type"] == "http" and given is not None:
-            if _equal(given, self.token):
-                await self._welcome(asked)(scope, receive, send)
-            else:
-                await _refuse(scope, receive, send, 401, "That is not the token.", form=True)
+            await self._ask(asked, given)(scope, receive, send)
         elif _equal(asked.cookies.get(COOKIE, ""), self.pass_):
             await self.app(scope, receive, send)
         else:
-            await _refuse(scope, receive, send, 401, "This dashboard asks for a token.", form=True)
+            refused = refusal(scope, 401, "This dashboard asks for a token.", form=True)
+            await refused(scope, receive, send)
+
+    def _ask(self, asked: HTTPConnection, given: str) -> Response:
+        """Return the answer to a token."""
+        address = address_of(asked.scope)
+        if wait := math.ceil(self.guesses.wait(address)):
+            words = f"Too many wrong tokens were given. Try again in {wait} seconds."
+            return refusal(asked.scope, 429, words, form=True, headers={"retry-after": str(wait)})
+        if _equal(given, self.token):
+            self.guesses.right(address)
+            return self._welcome(asked)
+        self.guesses.wrong(address)
+        return refusal(asked.scope, 401, "That is not the token.", form=True)
 
     def _welcome(self, asked: HTTPConnection) -> RedirectResponse:
         rest = [(name, value) for name, value in asked.query_params.multi_items() if name != TOKEN]
-        path = "/" + asked.url.path.lstrip("/")  # `//host` would lead to another site
+        path = "/" + asked.scope["path"].lstrip("/")  # `//host` would lead to another site
         answer = RedirectResponse(f"{path}?{urlencode(rest)}" if rest else path, status_code=303)
         answer.set_cookie(
             COOKIE,
@@ -160,15 +302,17 @@ def _equal(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
-async def _refuse(
-    scope: Scope, receive: Receive, send: Send, status: int, words: str, *, form: bool = False
-) -> None:
-    """Answer with a sentence, and with a form where a token would help."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": REFUSED, "reason": ""})
-        return
+def refusal(
+    scope: Scope,
+    status: int,
+    words: str,
+    *,
+    form: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """Return a sentence, with a form where a token would help; also to a websocket's handshake."""
     page = plain_page(words, FORM + _hidden(scope) + "</form>" if form else "")
-    await HTMLResponse(page, status)(scope, receive, send)
+    return HTMLResponse(page, status, headers)
 
 
 FORM = (

@@ -18,9 +18,12 @@ from nicegui import ui
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from movies_assets.dashboard import theme
+from movies_assets.dashboard.connections import BoundedRequests, Connections, busy, protocols
 from movies_assets.dashboard.downloads import DOWNLOAD_PATH, DownloadRoute, Downloads
+from movies_assets.dashboard.held_pages import HeldPages
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.dashboard.pages import (
     audience,
@@ -34,7 +37,14 @@ from movies_assets.dashboard.pages import (
 from movies_assets.dashboard.parts import box, text
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.dashboard.reader import Reader
-from movies_assets.dashboard.security import KnownHosts, OneToken, SecureHeaders, plain_page
+from movies_assets.dashboard.security import (
+    KnownHosts,
+    OneToken,
+    SecureHeaders,
+    cookie_key,
+    plain_page,
+)
+from movies_assets.dashboard.socket_messages import WellFormedSocket
 from movies_assets.settings import DashboardSettings, Settings, SettingsError
 from movies_assets.warehouse.published import NothingPublishedError, Published
 
@@ -73,9 +83,10 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
         settings: where snapshots are, and who may come in.
         pages: the pages, the first one at `/`.
     """
-    reader = reader_of(settings)
+    chosen = settings.dashboard
+    reader, connections, held = reader_of(settings), Connections(chosen), HeldPages(chosen)
     for page in pages:
-        _serve(page, pages, reader)
+        _serve(page, pages, reader, held)
     _serve_downloads(settings)
     nicegui_app.add_static_files("/static", theme.STATIC)
     nicegui_app.on_page_exception(_excuse)
@@ -84,11 +95,14 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def watching(_: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(_watch(reader))
+        watches = (_watch(reader), connections.watch(), held.watch())
+        tasks = [asyncio.create_task(watch) for watch in watches]
         yield
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
     app = FastAPI(lifespan=watching, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.connections = connections
     ui.run_with(
         app,
         title="Movies",
@@ -100,10 +114,13 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
         favicon=theme.STATIC / "favicon.svg",
     )
     # The last one added is the first one asked; refusals get the headers too.
-    if token := settings.dashboard.token:
-        app.add_middleware(OneToken, token=token.get_secret_value())
-    hosts = {*LOCAL, settings.dashboard.host, *settings.dashboard.hosts}
-    app.add_middleware(KnownHosts, hosts=hosts)
+    app.add_middleware(WellFormedSocket)
+    if chosen.token:
+        app.add_middleware(
+            OneToken, token=chosen.token.get_secret_value(), key=cookie_key(settings.data_dir)
+        )
+    app.add_middleware(KnownHosts, hosts={*LOCAL, chosen.host, *chosen.hosts})
+    app.add_middleware(BoundedRequests, connections=connections)
     app.add_middleware(SecureHeaders)
     # Level 9 takes 74 ms for the four largest scripts, 5 takes 40 for one percent more bytes.
     app.add_middleware(GZipMiddleware, compresslevel=5, minimum_size=SMALLEST_COMPRESSED)
@@ -119,8 +136,12 @@ def serve(settings: Settings) -> None:
     chosen = settings.dashboard
     refuse_strangers(chosen)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    app = build_app(settings)
+    http, ws = protocols(app.state.connections)
     uvicorn.run(
-        build_app(settings),
+        app,
+        http=http,
+        ws=ws,
         host=chosen.host,
         port=chosen.port,
         access_log=False,  # an address may hold a token
@@ -150,18 +171,21 @@ def _is_local(host: str) -> bool:
         return host in LOCAL
 
 
-def _serve(page: Page, pages: Sequence[Page], reader: Reader) -> None:
+def _serve(page: Page, pages: Sequence[Page], reader: Reader, held: HeldPages) -> None:
     @ui.page(page.path, title=f"{page.title} · Movies")
-    def _(request: Request) -> None:
+    def _(request: Request) -> Response | None:
+        if not held.has_room():
+            ui.context.client.delete()
+            return busy("As many pages are open as the dashboard holds at once.")
         Visit(page, pages, reader, request.query_params)
+        return None
 
 
 def _serve_downloads(settings: Settings) -> None:
-    route = DownloadRoute(Downloads(Published(settings.published_folder)))
-
-    @nicegui_app.get(DOWNLOAD_PATH + "{name}")
-    async def _(name: str) -> Response:
-        return await route.answer(name)
+    chosen = settings.dashboard
+    downloads = Downloads(Published(settings.published_folder), defuses=chosen.defuse_csv)
+    route = DownloadRoute(downloads, chosen.downloads)
+    nicegui_app.routes.append(Route(DOWNLOAD_PATH + "{name}", route, methods=["GET"]))
 
 
 async def _watch(reader: Reader) -> None:

@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from io import BytesIO, StringIO
 from itertools import islice
 from typing import Any
@@ -35,10 +36,14 @@ import pyarrow.parquet as pq
 # A file is unpacked in memory; the reader of delimited text takes no larger block either. So a
 # few kilobytes that unpack to terabytes cost a gigabyte at most.
 MOST_BYTES = 1 << 30
+TOO_LARGE = f"has more than {MOST_BYTES:,} bytes: deliver it in smaller files"
 # Values of a table, blank ones included: a workbook of 5 kB may claim 17 billion cells.
 MOST_VALUES = 100_000_000
 # A zip archive that holds a `.csv.gz` has two layers.
 MOST_LAYERS = 3
+PIECE_BYTES = 1 << 20
+# Python unpacks these piece by piece; of others it unpacks all that a piece amounts to.
+BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 LONGEST_FIRST_LINE = 1 << 20
 CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 # How workbooks write control characters, and what looks like one.
@@ -49,6 +54,8 @@ DAMAGED_ZIP = (
 )  # fmt: skip
 ESCAPED = re.compile(r"_x(00[0-9A-Fa-f]{2})_")
 NO_OBJECT, TWICE = "another value", "a name is there twice"
+LONGEST_NAME = 1_000
+LONG_NAME = f"a name has more than {LONGEST_NAME:,} characters"
 SHOWN_MEMBERS = 10
 EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 # How names of files end that are opened to see what they are. `.txt` is not among them: beside data
@@ -310,6 +317,7 @@ def _gunzip(raw: bytes) -> bytes:
 def _zip(raw: bytes) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(BytesIO(raw)) as archive:
+            _check_compression(archive)
             yield archive
     except DAMAGED_ZIP as error:
         raise PackingError(
@@ -317,6 +325,11 @@ def _zip(raw: bytes) -> Iterator[zipfile.ZipFile]:
         ) from None
     except NotImplementedError as error:
         raise PackingError(f"a zip archive of an unusual kind ({error}): pack it anew") from None
+
+
+def _check_compression(archive: zipfile.ZipFile) -> None:
+    if any(info.compress_type not in BOUNDED for info in archive.infolist()):
+        raise NotImplementedError("its compression is neither none nor deflate")
 
 
 def _member(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, list[str]]:
@@ -347,7 +360,13 @@ def _unzip(raw: bytes) -> tuple[str, bytes, list[str]]:
         if info.flag_bits & 1:
             raise PackingError(f"an encrypted zip archive: {WITHOUT_PASSWORD}")
         _bounded(info.file_size, "a zip archive that")
-        return info.filename, archive.read(info), others
+        return info.filename, _member_content(archive, info), others
+
+
+def _member_content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Return what a member holds, piece by piece: its size may be a lie."""
+    with archive.open(info) as member:
+        return b"".join(iter(partial(member.read, PIECE_BYTES), b""))
 
 
 def _zip_with(raw: bytes, content: bytes) -> bytes:
@@ -441,6 +460,8 @@ def _texts_of(line: str) -> dict[str, str | None]:
     values = _load(line)
     if not isinstance(values, dict):
         raise ValueError(NO_OBJECT)  # noqa: TRY004 (of the file, not of a caller)
+    if max(map(len, values), default=0) > LONGEST_NAME:
+        raise ValueError(LONG_NAME)
     if any(isinstance(value, dict | list) for value in values.values()):
         # JSON inside of JSON keeps the types of its numbers.
         typed = json.loads(line, parse_constant=lambda _: None)
@@ -460,7 +481,7 @@ def _why(error: BaseException) -> str:
         return f"not JSON: {error.msg}, character {error.pos + 1}"
     if isinstance(error, UnicodeEncodeError):
         return "not JSON: half a character"
-    if str(error) in {NO_OBJECT, TWICE}:
+    if str(error) in {NO_OBJECT, TWICE, LONG_NAME}:
         return f"not a JSON object: {error}"
     return "JSON that is nested too deeply"
 
@@ -508,9 +529,24 @@ def _too_many(columns: int, rows: int) -> str:
 
 def _parquet_text(raw: bytes) -> pa.Table:
     with _reading_parquet(raw) as file:
-        table = file.read()
+        schema = file.schema_arrow
+        texts = [each.name for each in schema if each.type in (pa.string(), pa.binary())]
+        # A text that is stored once may be the value of a hundred million rows.
+        table = pq.ParquetFile(BytesIO(raw), read_dictionary=texts).read()
+        _bounded(sum(map(_size_of_values, table.columns)), "a Parquet file that")
         columns = [_column_text(column) for column in table.columns]
         return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def _size_of_values(column: pa.ChunkedArray) -> int:
+    """Return how many bytes the texts of a column have that are stored once each; 0 of others."""
+    if not pa.types.is_dictionary(column.type) or column.type.value_type not in (
+        pa.string(),
+        pa.binary(),
+    ):
+        return 0
+    sizes = (pc.binary_length(chunk.dictionary).take(chunk.indices) for chunk in column.chunks)
+    return sum(pc.sum(each).as_py() or 0 for each in sizes)
 
 
 def _column_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -593,6 +629,9 @@ def _workbook(raw: bytes, *, read_only: bool) -> Iterator[Any]:
         if any(info.flag_bits & 1 for info in archive.infolist()):
             raise PackingError(f"an encrypted workbook: {WITHOUT_PASSWORD}")
         _bounded(sum(info.file_size for info in archive.infolist()), "a workbook that")
+        # A member that is larger than it says is damaged; the reader of workbooks would unpack it.
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(f"{damaged} is not what it should be")
         has_macros = "xl/vbaProject.bin" in archive.namelist()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about styles and extensions, which hold no values

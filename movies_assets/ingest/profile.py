@@ -16,12 +16,18 @@ from functools import cached_property
 from movies_assets.contracts import PATTERNS, WITHHELD
 from movies_assets.ingest.editions import Edition, candidates, normalised
 from movies_assets.ingest.encoding import UTF8
+from movies_assets.ingest.packing import LONGEST_NAME
 from movies_assets.ingest.records import Lines, split
 
 SEPARATORS = (",", ";", "\t", "|")
 SEPARATOR_LINE = re.compile(r'\s*"?sep=(?P<separator>[,;\t|])"?\s*', re.IGNORECASE)
 # How many records at the top of a file are looked at, and how much of it at most.
 FIRST_RECORDS, FIRST_BYTES, MOST_HEADER_LINES = 20, 100_000, 20
+MOST_NAMES = 5_000
+NO_HEADER = (
+    f"the file has no header that is one: of names there are at most {MOST_NAMES:,}, of at most "
+    f"{LONGEST_NAME:,} characters"
+)
 # A header below other lines names that many known columns.
 FEWEST_NAMES = 2
 # The share of a column's values that must be of its shape or type.
@@ -135,12 +141,7 @@ def describe(profile: FileProfile, lines: Lines, expected: ExpectedColumns) -> N
         profile.separator, at = found
         tops = records[profile.separator]
         profile.header = tops[at].fields
-        samples = [record.fields for record in tops[at + 1 :]]
-        edition = _edition(profile.header, samples, expected)
-        profile.columns = names_of(profile.header, expected, edition)
-        profile.edition = edition
-        if expected.known.keys().isdisjoint(profile.columns):
-            profile.refusal = _refusal(", ".join(profile.header), expected)
+        _describe_header(profile, [record.fields for record in tops[at + 1 :]], expected)
     else:
         profile.separator, edition, columns = _by_position(records, expected)
         profile.edition = edition
@@ -170,9 +171,19 @@ def describe_columns(
         samples: the first records.
         expected: the columns that are known.
     """
-    edition = _edition(profile.header, samples, expected)
-    profile.columns = names_of(profile.header, expected, edition)
-    profile.edition = edition
+    _describe_header(profile, samples, expected)
+
+
+def _describe_header(
+    profile: FileProfile, samples: Sequence[Sequence[str]], expected: ExpectedColumns
+) -> None:
+    """Find the edition and the columns of a header, or why no record below it is read."""
+    if max(map(len, profile.header), default=0) > LONGEST_NAME or len(profile.header) > MOST_NAMES:
+        # Each name that no column has would become a column of the table.
+        profile.columns, profile.refusal = list(expected.known), NO_HEADER
+        return
+    profile.edition = _edition(profile.header, samples, expected)
+    profile.columns = names_of(profile.header, expected, profile.edition)
     if expected.known.keys().isdisjoint(profile.columns):
         profile.refusal = _refusal(", ".join(profile.header), expected)
 

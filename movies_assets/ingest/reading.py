@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -21,7 +22,15 @@ from movies_assets.ingest.profile import (
     describe,
     describe_columns,
 )
-from movies_assets.ingest.records import LINE, PROBLEM, RECORD, Lines, Reader
+from movies_assets.ingest.records import (
+    LINE,
+    PROBLEM,
+    RECORD,
+    Lines,
+    Reader,
+    Records,
+    without_long_fields,
+)
 
 PLAIN, WORKBOOK = "csv", "xlsx"
 
@@ -135,12 +144,20 @@ def read(
         header=_header_text(profile, lines),
     )
     records = reader.read(refusal=profile.refusal, exactly=exactly)
-    _count(profile, records.rows)
+    rows = without_long_fields(records.rows, partial(_text_of, profile, lines, records))
+    _count(profile, rows)
     edges = [*profile.above, profile.first_line]
     above = [
         lines.text(first, after - 1).decode(UTF8, "replace") for first, after in pairwise(edges)
     ]
-    return FileRecords(profile, raw, records.rows, above, text, records.lines)
+    return FileRecords(profile, raw, rows, above, text, records.lines)
+
+
+def _text_of(profile: FileProfile, lines: Lines, records: Records, number: int) -> str:
+    """Return the text of a record, given its number."""
+    index = number - len(profile.above) - 1
+    begins = [*records.lines[index : index + 2].tolist(), len(lines.ends)]
+    return lines.text(begins[0], begins[1] - 1).decode(UTF8, "backslashreplace").rstrip("\r\n")
 
 
 def _header_text(profile: FileProfile, lines: Lines) -> bytes:
@@ -156,20 +173,27 @@ def _read_columns(
     first = columns.slice(0, FIRST_RECORDS).to_pydict()
     samples = list(zip(*([value or "" for value in first[name]] for name in first), strict=True))
     describe_columns(profile, samples, expected)
-    values = [pa.chunked_array(column).cast(pa.string()) for column in columns.columns]
-    values = [pa.compute.if_else(pa.compute.equal(one, ""), None, one) for one in values]
-    rows = pa.table(values, names=profile.columns)
     count = columns.num_rows
     whys, texts = [profile.refusal] * count, [""] * count
     if profile.refusal:
         texts = ["\t".join(filter(None, row.values())) for row in columns.to_pylist()]
         rows = pa.table({name: pa.nulls(count, pa.string()) for name in profile.columns})
+    else:
+        values = [pa.chunked_array(column).cast(pa.string()) for column in columns.columns]
+        values = [pa.compute.if_else(pa.compute.equal(one, ""), None, one) for one in values]
+        rows = pa.table(values, names=profile.columns)
     for index, (why, line) in unpacked.problems.items():
         whys[index], texts[index] = why, line
     shown = [text if why else None for why, text in zip(whys, texts, strict=True)]
     rows = rows.append_column(RECORD, pa.array(np.arange(1, 1 + count)))
     rows = rows.append_column(PROBLEM, pa.array(whys, pa.string()))
     rows = rows.append_column(LINE, pa.array(shown, pa.string()))
+
+    def text_of(number: int) -> str:
+        (row,) = columns.slice(number - 1, 1).to_pylist()
+        return "\t".join(filter(None, row.values()))
+
+    rows = without_long_fields(rows, text_of)
     _count(profile, rows)
     return FileRecords(profile, raw, rows)
 

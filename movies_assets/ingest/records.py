@@ -8,13 +8,14 @@ not read so is refused by itself, and reading goes on at the next line. The text
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from movies_assets.ingest.encoding import (
@@ -38,6 +39,15 @@ MOST_JOINED_LINES = 50
 # How many of a file's records are looked at to find its columns of numbers and dates, and how many
 # of their values have digits there.
 SAMPLED, FEWEST_SAMPLED, SHARE_WITH_DIGITS = 200, 2, 0.9
+# A longer field is an accident: the longest real ones, casts and descriptions, have some 10,000
+# bytes, and a cell of a workbook has 32,767 characters at most. With the 192 MB that the engine is
+# given, 30 fields of 1 MB are too much for it, let alone one of 20 MB.
+LONGEST_FIELD = 100_000
+# The same of a JSON document, which has all fields of a record; the longest real one has 10,000.
+LONGEST_DOCUMENT = 1_000_000
+SHOWN_CHARACTERS = 1_000
+# How a text ends of which only the beginning is kept.
+CUT_OFF = " bytes)"
 QUOTE = 34
 DIGIT = re.compile(rb"[0-9]")
 
@@ -125,6 +135,41 @@ def joined(
             if whole != NEVER_CLOSED:
                 return last, whole
     return first, read
+
+
+def shortened(text: str, longest: int = LONGEST_FIELD) -> str:
+    """Return the beginning of a text of more bytes than are kept, and how many it has."""
+    size = len(text.encode(UTF8, "surrogatepass"))
+    return text if size <= longest else f"{text[:SHOWN_CHARACTERS]}… ({size:,}{CUT_OFF}"
+
+
+def without_long_fields(rows: pa.Table, text_of: Callable[[int], str]) -> pa.Table:
+    """Refuse the records that have a field of more than LONGEST_FIELD bytes.
+
+    Args:
+        rows: the records.
+        text_of: returns the text of a record, given its number.
+    """
+    names = [name for name in rows.column_names if name not in (RECORD, PROBLEM, LINE)]
+    why = np.full(rows.num_rows, None, object)
+    for name in names:
+        sizes = pc.binary_length(rows[name])
+        if (pc.max(sizes).as_py() or 0) > LONGEST_FIELD:
+            is_long = pc.fill_null(pc.greater(sizes, LONGEST_FIELD), fill_value=False)
+            problem = f"{name}: more than {LONGEST_FIELD:,} bytes"
+            why[is_long.to_numpy()] = problem
+    refused = np.flatnonzero(why != None)  # noqa: E711 (of each element)
+    if not len(refused):
+        return rows
+    keeps = pa.array(why == None)  # noqa: E711
+    texts = np.full(rows.num_rows, None, object)
+    texts[refused] = [text_of(number) for number in rows[RECORD].take(refused).to_pylist()]
+    columns = {
+        name: pc.if_else(keeps, rows[name], pa.scalar(None, rows[name].type)) for name in names
+    }
+    for name, found in {PROBLEM: why, LINE: texts}.items():
+        columns[name] = pc.coalesce(pa.array(found, pa.string()), rows[name])
+    return pa.table({name: columns.get(name, rows[name]) for name in rows.column_names})
 
 
 class Reader:

@@ -1,7 +1,8 @@
 """Published tables as Delta tables, of which only what has changed is written.
 
 A commit to Delta's log decides what a reader sees: a write that was killed before it left files
-that nobody reads, and that are removed when they are older than the retention.
+that nobody reads. The next run removes them once they are older than the retention: younger ones
+may be of a write that is under way.
 
 Types are those that protocol version 1 (reader) and 2 (writer) knows: no time without zone, no
 deletion vectors, no column mapping, no generated columns. So Power BI, Synapse serverless and older
@@ -9,6 +10,8 @@ Spark read the tables.
 """
 
 import json
+import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +41,8 @@ ATTEMPTS = 4
 ROWS_A_BATCH = 20_000
 # A group is held in memory until it is full; deltalake's own are of 1,048,576 rows.
 ROWS_A_GROUP = 122_880
+# What the object store of deltalake calls a file until it is complete.
+_UNFINISHED = re.compile(r"#\d+$")
 
 
 @dataclass(frozen=True)
@@ -111,10 +116,12 @@ def write(
             with number:
                 divisions = export.divisions()
                 written = _write_changes(export, target, divisions)
+        # Also where nothing has changed: a killed write may have left files since the last time.
+        removed = target.vacuum(retention_hours) + target.remove_unfinished(retention_hours)
         if written is None:
             log(f"{export.name}: unchanged")
             return None
-        return Written(*written, files_removed=target.vacuum(retention_hours))
+        return Written(*written, files_removed=removed)
 
 
 class _Target:
@@ -153,6 +160,26 @@ class _Target:
         if not table.vacuum(**hours):
             return 0
         return len(table.vacuum(**hours, dry_run=False))
+
+    def remove_unfinished(self, retention_hours: int) -> int:
+        """Remove files of this machine that killed processes were writing or about to rename.
+
+        They are called like the file that they were to become, with `#1` or another number
+        appended, and deltalake does not list them. In a store there are none: there, what was not
+        uploaded to its end is not seen. Another process may write such a file at this moment, so
+        only old ones go.
+        """
+        if self.options:
+            return 0
+        oldest = time.time() - retention_hours * 3600
+        unfinished = [
+            path
+            for path in Path(self.url).rglob("*#*")
+            if _UNFINISHED.search(path.name) and path.stat().st_mtime < oldest
+        ]
+        for path in unfinished:
+            path.unlink(missing_ok=True)
+        return len(unfinished)
 
 
 def _write_changes(

@@ -17,7 +17,12 @@ import duckdb
 
 from movies_assets.table import Table
 from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
-from movies_assets.warehouse.published import MOST_LOOKS, NothingPublishedError, Published
+from movies_assets.warehouse.published import (
+    CONFIRM_EMPTY,
+    MOST_LOOKS,
+    NothingPublishedError,
+    Published,
+)
 
 # What a Hive folder of rows without value is called. As a value it would share their folder.
 UNKNOWN_FOLDER = "__HIVE_DEFAULT_PARTITION__"
@@ -46,8 +51,26 @@ class ExportError(Exception):
     """A table could not be exported. The message names cause, place and remedy, and no secret."""
 
 
-class NewerIsThereError(ExportError):
-    """What is there is of a newer snapshot, and was left as it is."""
+class LeftAsItIsError(ExportError):
+    """The table that is there was left as it is; the message says why.
+
+    Attributes:
+        outcome: the reason in a few words.
+    """
+
+    outcome: str
+
+
+class NewerIsThereError(LeftAsItIsError):
+    """What is there is of a newer snapshot."""
+
+    outcome = "newer is there"
+
+
+class NeverWrittenError(LeftAsItIsError):
+    """The snapshot has no row of the table because its warehouse never had one."""
+
+    outcome = "never written"
 
 
 @dataclass(frozen=True)
@@ -115,11 +138,13 @@ class Export:
         table: which one.
         connection: a session in which the snapshot is the current database.
         snapshot: the snapshot's name.
+        is_written: whether the snapshot's warehouse ever had the table, maybe without rows.
     """
 
     table: Table
     connection: duckdb.DuckDBPyConnection
     snapshot: str
+    is_written: bool = True
 
     @property
     def name(self) -> str:
@@ -159,14 +184,20 @@ class Export:
         }
 
     def require_newest(self, there: str | None) -> None:
-        """Refuse to bring an older state back. Names of snapshots sort by time.
+        """Refuse to bring an older state back, or none. Names of snapshots sort by time.
 
         Args:
             there: the snapshot of which the table is that is there, as far as that is known.
 
         Raises:
             NewerIsThereError: it is newer than this one.
+            NeverWrittenError: the warehouse of this one never had the table.
         """
+        if there and not self.is_written:
+            raise NeverWrittenError(
+                f"{self.name}: the warehouse of {self.snapshot} never had this table, so the rows "
+                f"of snapshot {there} stay. Run its source. {CONFIRM_EMPTY}"
+            )
         if there and there > self.snapshot:
             raise NewerIsThereError(
                 f"{self.name}: newer is there, of snapshot {there}; nothing of {self.snapshot} is "

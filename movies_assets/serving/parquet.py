@@ -10,14 +10,12 @@ What a reader can rely on (docs/exports.md says it at length):
   The plain folder is copied from it, and has `_manifest.json` only while it is whole.
 """
 
-import ctypes
 import json
-import os
 import shutil
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from movies_assets.durable import synced
+from movies_assets.durable import exchange, synced
 from movies_assets.serving.exports import (
     UNKNOWN_FOLDER,
     Export,
@@ -49,7 +47,6 @@ LONGEST_FOLDER, KEPT_OF_LONGER = 200, 12
 # rows in any order, 500,000 rows in 400 folders did not fit into 192 MB; sorted they do, and are
 # written in half the time, for few folders are open at once.
 ROWS_HELD = 20_000
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 Manifest = dict[str, Any]
 
@@ -79,6 +76,10 @@ class Folder(ABC):
     @abstractmethod
     def replace(self, table: str, version: str, staged: Path) -> None:
         """Let a table that was written take the place of the one that is there."""
+
+    @abstractmethod
+    def clean(self, table: str) -> None:
+        """Remove what killed writes have left outside of the work folder."""
 
 
 def folder(url: str, scratch: Path) -> Folder:
@@ -134,23 +135,13 @@ class LocalFolder(Folder):
         synced(staged)
         there = self.root / table
         if there.exists():
-            _exchange(staged, there)
+            exchange(staged, there)
         else:
             staged.rename(there)
         synced(self.root)
 
-
-def _exchange(new: Path, old: Path) -> None:
-    """Swap two folders: in one step where the system can, as Linux does on its own file systems."""
-    with suppress(AttributeError, OSError):
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-        paths = (_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(old))
-        if renameat2(*paths, _RENAME_EXCHANGE) == 0:
-            return
-    # For a moment there is no table: a reader finds nothing, and never half of it.
-    aside = new.with_name(f"{new.name}.old")
-    old.rename(aside)
-    new.rename(old)
+    def clean(self, table: str) -> None:
+        """Do nothing: all that is unfinished is in the work folder."""
 
 
 class Store(Folder):
@@ -207,6 +198,14 @@ class Store(Folder):
         self._copy(at, there, paths)
         self._clean(versions, {version, before})
 
+    def clean(self, table: str) -> None:
+        """Remove versions that no reader can have open any more; raises what the store raises."""
+        versions = f"{self.root}/{VERSIONS}/{table}"
+        current = self._current(versions)
+        # The version before may still be read for a day after another one was named.
+        if current and current < _oldest_kept():
+            self._clean(versions, {current})
+
     def _current(self, versions: str) -> str | None:
         self.files.invalidate_cache()
         try:
@@ -232,12 +231,16 @@ class Store(Folder):
 
         Only their age tells: another machine may be about to name a version that is not named yet.
         """
-        oldest = f"{datetime.now(UTC) - KEPT:{STAMP}}"
+        oldest = _oldest_kept()
         self.files.invalidate_cache()
         for path in self.files.ls(versions, detail=False):
             version = path.rstrip("/").rpartition("/")[2]
             if version not in {*kept, POINTER} and version < oldest:
                 self.files.rm(path, recursive=True)
+
+
+def _oldest_kept() -> str:
+    return f"{datetime.now(UTC) - KEPT:{STAMP}}"
 
 
 def write(
@@ -270,6 +273,7 @@ def write(
             known = target.manifest(export.name)
             if known and known["mark"] == manifest["mark"]:
                 log(f"{export.name}: unchanged since snapshot {known['snapshot']}")
+                target.clean(export.name)
                 return None
             export.require_newest(target.snapshot(export.name))
             version = f"{datetime.now(UTC):{STAMP}}_{uuid.uuid4().hex[:8]}"

@@ -11,7 +11,7 @@ read an old table, and holds up those that come meanwhile for less than a second
 
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ from movies_assets.serving.postgres_ddl import (
 )
 from movies_assets.serving.postgres_server import PostgresError, Session, connected, scram_verifier
 from movies_assets.warehouse.database import literal
-from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.published import CONFIRM_EMPTY, Published, never_written
 
 READER = "movies_reader"
 MARK = "Written by movies_assets; a load replaces all of it."
@@ -97,7 +97,8 @@ def load(
         The snapshot's name, and what became of each table.
 
     Raises:
-        PostgresError: the server is away, refuses, or readers are in the way for too long.
+        PostgresError: the server is away, refuses, or readers are in the way for too long; or the
+            snapshot's warehouse never had a table of which there are rows.
         NothingPublishedError: there is no snapshot.
     """
     with connected(target.url) as session, _alone(session, target):
@@ -107,6 +108,7 @@ def load(
             # Opened when it is our turn: a load that waited must not bring an older one back.
             with published.reading() as snapshot:
                 ((name,),) = snapshot.execute("SELECT snapshot_id FROM meta.snapshot").fetchall()
+                _require_written(session, never_written(snapshot) & contracts.keys(), target)
                 loaded = _fill(session, snapshot, contracts, target)
             _swap(session, target)
         except BaseException:
@@ -227,6 +229,18 @@ def _make_staging(session: Session, target: Target) -> None:
 
 def _drop_staging(session: Session, target: Target) -> None:
     session.execute(f"DROP SCHEMA IF EXISTS {quoted(target.staging)} CASCADE")
+
+
+def _require_written(session: Session, unwritten: Iterable[str], target: Target) -> None:
+    """Refuse to replace rows of a table by none, because the snapshot's warehouse never had it."""
+    for name in sorted(unwritten):
+        there = qualified(target.schema, name)
+        is_there = session.value(f"SELECT to_regclass({literal(there)}) IS NOT NULL")
+        if is_there and session.value(f"SELECT EXISTS (SELECT FROM {there})"):
+            raise PostgresError(
+                f"{there} has rows, and the warehouse of the snapshot never had this table, so "
+                f"nothing was loaded. Run its source. {CONFIRM_EMPTY}"
+            )
 
 
 def _fill(

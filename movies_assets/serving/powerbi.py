@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from movies_assets.contracts import Contract
+from movies_assets.durable import exchange
 from movies_assets.serving.postgres_ddl import table_of
 from movies_assets.settings import PROJECT_ROOT
 
@@ -198,18 +199,26 @@ PAGES: Mapping[str, Sequence[Visual]] = {
 
 
 def write(contracts: Mapping[str, type[Contract]], folder: Path = FOLDER) -> None:
-    """Write the project in place of what is in the folder.
+    """Write the project in place of the one that is in the folder; other files there stay.
+
+    The whole folder is replaced in one step: killed at any moment, this leaves the old project or
+    the new one. What it had begun beside the folder is removed by the next call.
 
     Args:
         contracts: the tables in Postgres, by their names in the snapshot.
         folder: where to.
     """
-    for item in (MODEL, REPORT):
-        shutil.rmtree(folder / item, ignore_errors=True)
+    work = folder.with_name(f".{folder.name}.new")
+    staged = work / folder.name
+    shutil.rmtree(work, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(folder, staged, ignore=shutil.ignore_patterns(MODEL, REPORT))
     for path, text in files(contracts).items():
-        target = folder / path
+        target = staged / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
+    exchange(staged, folder)
+    shutil.rmtree(work)
 
 
 def files(contracts: Mapping[str, type[Contract]]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from movies_assets.dashboard import theme, words
 from movies_assets.dashboard.queries import catalogue, quality
 from movies_assets.dashboard.reader import PARAMETER, Row
 from movies_assets.durable import synced
-from movies_assets.warehouse.published import UNFINISHED, Published
+from movies_assets.warehouse.published import HELD_BACK, UNFINISHED, Published
 
 TEMPLATE = "report.html.j2"
 SUFFIX = ".html"
@@ -29,9 +29,12 @@ ENOUGH_VOTES = 1_000
 LONGEST, LONGEST_FINDING = 100, 300
 ELLIPSIS = "…"
 
-SNAPSHOT = """
+SNAPSHOT = f"""
+    WITH held_back AS ({HELD_BACK})
     SELECT snapshot_id, published_at, version,
-        (SELECT coalesce(sum(rows), 0)::BIGINT FROM meta.tables WHERE is_published) AS rows
+        (SELECT coalesce(sum(rows), 0)::BIGINT FROM meta.tables WHERE is_published) AS rows,
+        (SELECT string_agg(source, ', ' ORDER BY source) FROM held_back) AS held_back,
+        (SELECT min(taken_at) FROM held_back) AS taken_at
     FROM meta.snapshot"""
 
 # The facts have a row a genre; a movie counts once, by its first one.
@@ -172,9 +175,12 @@ def about(ask: Ask) -> Mapping[str, str]:
     """Say what the report is of."""
     rows = ask(SNAPSHOT)
     empty: Row = {"snapshot_id": "", "published_at": None, "version": "", "rows": 0}
+    empty |= {"held_back": None, "taken_at": None}
     row = rows[0] if rows else empty
     return {
         "published": words.instant(row["published_at"]),
+        "held_back": row["held_back"] or "",
+        "taken_at": words.instant(row["taken_at"]),
         "rows": words.plural(row["rows"], "row"),
         "snapshot": str(row["snapshot_id"]),
         "version": str(row["version"]),

@@ -27,7 +27,6 @@ from movies_assets.sources.http import (
     PermanentSourceError,
     SourceError,
     TransientSourceError,
-    mask_url,
 )
 
 _MAGIC = b"\x1f\x8b"
@@ -37,6 +36,8 @@ _PIECE_BYTES = 1 << 20
 _PROGRESS_SECONDS = 10
 _PROGRESS_SHARE = 0.1
 _FRESH_STARTS = 5
+# Real dumps unpack to five times their size; deflate can unpack to a thousand.
+_MOST_EXPANSION = 20
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
@@ -421,8 +422,8 @@ class _Reading:
         if not await self._begin(response):
             return False
         await run_sync(self._reserve, self._partial.target)
-        progress = _Progress(mask_url(response.url), self._partial, self._log)
-        async for piece in response.aiter_raw():
+        progress = _Progress(self._http.named(response), self._partial, self._log)
+        async for piece in self._http.pieces(response):
             await self._append(response, piece)
             # Bytes that had arrived once before are no progress.
             if self._partial.size > self._furthest:
@@ -444,7 +445,7 @@ class _Reading:
             version = Version.of(response)
             if self._known and version.is_same(self._known):
                 return False
-            await self._start(version)
+            await self._start(response)
         elif "Range" in asked and status in {
             httpx.codes.PARTIAL_CONTENT,
             httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE,
@@ -456,7 +457,9 @@ class _Reading:
             raise await self._http.refusal(response)
         return True
 
-    async def _start(self, version: Version) -> None:
+    async def _start(self, response: httpx.Response) -> None:
+        version = Version.of(response)
+        self._check_size(response, version.bytes or 0)
         await run_sync(self._partial.begin, version)
         # A server that has another version each time must not keep this going for ever.
         self._starts += 1
@@ -467,26 +470,39 @@ class _Reading:
         if not self._partial.is_continued_by(response):
             self._partial.discard()
             raise TransientSourceError(
-                f"{mask_url(response.url)} changed while it was downloaded: starting over."
+                f"{self._http.named(response)} changed while it was downloaded: starting over."
             )
-        self._log(f"{mask_url(response.url)}: going on after {self._partial.size:,} bytes.")
+        self._log(f"{self._http.named(response)}: going on after {self._partial.size:,} bytes.")
 
     async def _append(self, response: httpx.Response, piece: bytes) -> None:
         content = self._partial.content
         if not self._partial.size and (other := content.refuses(piece)):
             self._partial.discard()
             raise self._http.reply(response, piece).unusable(f"{other} instead of {content.kind}")
+        self._check_size(response, self._partial.size + len(piece))
         try:
             await run_sync(self._partial.append, piece)
         except zlib.error as error:
             raise self._damage(response, str(error)) from error
+        self._check_size(response, content.size // _MOST_EXPANSION)
+
+    def _check_size(self, response: httpx.Response, size: int) -> None:
+        """Throws the file away and raises an error if it is larger than allowed."""
+        options = self._http.options
+        if size > options.max_download_bytes:
+            self._partial.discard()
+            raise PermanentSourceError(
+                f"{self._http.named(response)} has more than {options.max_download_bytes:,} bytes "
+                "and is not read: nothing of it was kept. Allow more "
+                f"({options.setting('max_download_bytes')}) if that is expected."
+            )
 
     def _check_end(self, response: httpx.Response) -> None:
         """Raises an error unless the file is complete."""
         if self._partial.missing:
             raise TransientSourceError(
-                f"{mask_url(response.url)} was cut off {self._partial.missing:,} bytes before its "
-                "end."
+                f"{self._http.named(response)} was cut off {self._partial.missing:,} bytes before "
+                "its end."
             )
         if self._partial.is_empty and (not self._partial.size or self._partial.is_complete):
             self._partial.discard()
@@ -503,7 +519,7 @@ class _Reading:
         self._partial.discard()
         self._damages += 1
         kind = self._partial.content.kind
-        text = f"{mask_url(response.url)} is no sound {kind} file: {what}. It was thrown away."
+        text = f"{self._http.named(response)} is no sound {kind} file: {what}. It was thrown away."
         if self._damages == 1:
             return TransientSourceError(text)
         return PermanentSourceError(

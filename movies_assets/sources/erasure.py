@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from movies_assets.ingest.editions import Edition
 from movies_assets.ingest.reading import FileRecords
-from movies_assets.ingest.records import LINE, RECORD, split
+from movies_assets.ingest.records import LINE, RECORD, shortened, split
 from movies_assets.sources.http import PermanentSourceError
 from movies_assets.sources.landing import Landing
 from movies_assets.table import Table
@@ -47,7 +47,9 @@ def learn(landing: Landing, table: Table, traces: Traces, editions: Sequence[Edi
     for path in landing.everything():
         if not (records := _read(landing, path, table, editions)):
             continue
-        traces.lines.update(_torn(records, traces), _joined(records, traces))
+        lines = {*_torn(records, traces), *_joined(records, traces)}
+        # Tables keep only the beginning of the longest.
+        traces.lines.update(lines, map(shortened, lines))
         if naming and {USER_ID, *naming} <= {*records.profile.columns}:
             theirs = records.rows.filter(_is_theirs(records.rows, traces))
             for row in theirs.select([USER_ID, *naming]).to_pylist():

@@ -6,14 +6,21 @@ source's own module.
 """
 
 import base64
-import json
 import logging
 import math
 import re
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Container,
+    Iterable,
+    Mapping,
+)
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -30,6 +37,7 @@ import stamina
 from aiolimiter import AsyncLimiter
 
 from movies_assets import __version__
+from movies_assets.sources import strict_json
 
 _T = TypeVar("_T")
 Params = Mapping[str, str | int]
@@ -41,8 +49,12 @@ _logger = logging.getLogger(__name__)
 stamina.instrumentation.set_on_retry_hooks(())
 
 _MASK = "***"
-_ASKED = "asked"  # the URL before redirects, which goes along with a request
+_ANY_HEADER = zlib.MAX_WBITS | 32  # of gzip or zlib
+# The URL before redirects, and the pace of the body; both go along with a request.
+_ASKED, _PACE = "asked", "pace"
 _MAX_REDIRECTS = 5
+# A reply that is too slow is asked for again once: the next connection may be faster.
+_MOST_SLOW_TRIES = 2
 _ERROR_BODY_BYTES = 4096  # enough to recognise an error page
 _EXCERPT_CHARACTERS = 200
 _TOO_MANY_REQUESTS = 429
@@ -74,6 +86,9 @@ class HttpOptions:
         connect_timeout_seconds: Time to open a connection.
         read_timeout_seconds: Longest silence while a reply is awaited or read.
         max_response_bytes: Largest body accepted, counted after decompression.
+        max_download_bytes: Largest file accepted, counted as it is stored.
+        min_bytes_per_second: Slowest pace of a body, as it arrives, over as long as the longest
+            silence; 0 for any.
         retry_budget_seconds: Time for one request with all its retries and waits. Time spent
             waiting for a free slot or for the rate limit is not counted. For a download it is the
             time without any progress.
@@ -89,6 +104,8 @@ class HttpOptions:
     connect_timeout_seconds: float = 10
     read_timeout_seconds: float = 30
     max_response_bytes: int = 64 * 1024 * 1024
+    max_download_bytes: int = 4 * 1024**3
+    min_bytes_per_second: float = 1000
     retry_budget_seconds: float = 120
     retry_wait_max_seconds: float = 20
     max_requests: int = 20_000
@@ -166,10 +183,11 @@ def url_below(base: httpx.URL, path: str) -> httpx.URL:
 
 
 class _MaskUrls(logging.Filter):
-    """Masks the URLs in httpx's own log lines, which name where a private source redirects to.
+    """Puts the masked URL that was asked for in place of the URLs in httpx's own log lines.
 
-    httpx logs every URL at INFO. The filter rewrites only what a line shows, so it changes no level
-    and silences nobody; it is attached when the first client is made, not by importing this module.
+    httpx logs every URL at INFO, those of redirects among them, which may hold a key anywhere. The
+    filter rewrites only what a line shows, so it changes no level and silences nobody; it is
+    attached when the first client is made, not by importing this module.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -182,7 +200,7 @@ class _MaskUrls(logging.Filter):
 
 
 class _QuoteNothing(logging.Filter):
-    """Cuts headers, and lines that are none, out of httpcore's log lines, which stand at DEBUG."""
+    """Cuts the headers of replies, and lines that are none, out of httpcore's lines at DEBUG."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = _QUOTED.sub("", str(record.msg))
@@ -192,6 +210,14 @@ class _QuoteNothing(logging.Filter):
 _MASK_URLS = _MaskUrls()
 _QUOTE_NOTHING = _QuoteNothing()
 _NAMED: ContextVar[httpx.URL | None] = ContextVar("the name of a request", default=None)
+_LOGGERS: Mapping[str, logging.Filter] = {
+    "httpx": _MASK_URLS,
+    # A filter does not apply to the loggers below its own.
+    **dict.fromkeys(
+        (f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
+        _QUOTE_NOTHING,
+    ),
+}
 
 
 def _secrets(url: httpx.URL) -> frozenset[str]:
@@ -213,7 +239,7 @@ def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
 def _shown(body: bytes, secrets: Iterable[str], *, private: bool) -> str:
     """Returns the sentence of an error message that shows a body, or says why it does not."""
     if private:
-        return "The body is not shown: it may hold personal data."
+        return "The body is not shown: it may hold personal data or a key."
     return f"The body begins: {_excerpt(body, secrets)!r}."
 
 
@@ -236,20 +262,87 @@ def _retry_after(response: httpx.Response) -> float | None:
     return max(0.0, (then - now).total_seconds())
 
 
-async def _read(response: httpx.Response, limit: int) -> bytes:
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    """Returns scheme, host and port; httpx knows no port where it is the scheme's own."""
+    return url.scheme, url.host, url.port
+
+
+def _may_follow(source: httpx.URL, target: httpx.URL) -> bool:
+    """Returns whether a redirect leads to the same server, or from its http to its https."""
+    to_https = ("http", source.host, None), ("https", source.host, None)
+    return _origin(source) == _origin(target) or (_origin(source), _origin(target)) == to_https
+
+
+async def _read(pieces: AsyncIterable[bytes], coding: str, limit: int) -> bytes:
     """Reads the body, decompressed, and stops one byte past the limit.
 
     httpx would decompress a whole chunk before it can be counted: 64 KiB of gzip can become 64 MiB.
+
+    Raises:
+        EOFError: A gzip body ends before its end.
+        zlib.error: A gzip body is damaged, or goes on with something else.
     """
-    coding = response.headers.get("Content-Encoding", "identity").lower()
-    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if coding in {"gzip", "x-gzip"} else None
-    body = bytearray()
-    async for chunk in response.aiter_raw():
-        room = limit + 1 - len(body)
-        body += inflate.decompress(chunk, room) if inflate else chunk[:room]
+    is_packed = coding.lower() in {"gzip", "x-gzip"}
+    member, body = zlib.decompressobj(_ANY_HEADER), bytearray()
+    is_within = not is_packed
+    async for piece in pieces:
+        while piece and len(body) <= limit:
+            room = limit + 1 - len(body)
+            if not is_packed:
+                body += piece[:room]
+                break
+            if member.eof:
+                member = zlib.decompressobj(_ANY_HEADER)
+            body += member.decompress(piece, room)
+            piece = member.unconsumed_tail or member.unused_data  # noqa: PLW2901
+            is_within = not member.eof
         if len(body) > limit:
-            break
+            return bytes(body)
+    if is_packed and is_within:
+        raise EOFError("a gzip body that is cut short")
     return bytes(body)
+
+
+class _Pace:
+    """How fast the body of one request arrives, over all its tries.
+
+    Args:
+        options: The slowest pace, and over how many seconds it is measured.
+
+    Attributes:
+        slow: How many stretches in a row were too slow.
+    """
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self.slow = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Measures from now."""
+        self._start, self._bytes = time.monotonic(), 0
+
+    def count(self, size: int, url: httpx.URL) -> None:
+        """Counts bytes that have arrived.
+
+        Raises:
+            TransientSourceError: They arrive too slowly.
+        """
+        options = self._options
+        self._bytes += size
+        seconds = time.monotonic() - self._start
+        if seconds < options.read_timeout_seconds:
+            return
+        rate = self._bytes / seconds
+        if rate < options.min_bytes_per_second:
+            self.slow += 1
+            raise TransientSourceError(
+                f"{mask_url(url)} sent {rate:,.0f} bytes a second over {seconds:,.0f} seconds, "
+                f"fewer than {options.min_bytes_per_second:,.0f} "
+                f"({options.setting('min_bytes_per_second')})."
+            )
+        self.slow = 0
+        self.begin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,20 +365,22 @@ class Reply:
     is_private: bool = False
     sent_at: datetime | None = None
 
-    def json(self, loads: Callable[[bytes], Any] = json.loads) -> dict[str, Any]:
+    def json(self, loads: Callable[[bytes], Any] = strict_json.loads) -> dict[str, Any]:
         """Decodes the body.
 
         Args:
-            loads: Replaces json.loads; fails with a ValueError, too.
+            loads: Replaces strict_json.loads; fails with a ValueError, too.
 
         Raises:
-            PermanentSourceError: The body is no JSON object.
+            PermanentSourceError: The body is no JSON object, or has NaN, Infinity or an object
+                with a duplicate name.
         """
         try:
             data, fault = loads(self.body), None
         except (ValueError, RecursionError) as error:
             html = self.body.lstrip()[:1] == b"<"
-            fault = "HTML instead of JSON" if html else f"invalid JSON ({error!s:.200})"
+            where = strict_json.place_of_fault(self.body, shows_names=not self.is_private)
+            fault = "HTML instead of JSON" if html else f"invalid JSON ({where or error!s:.200})"
         # Not where it is caught: the context would have the whole body.
         if fault:
             raise self.unusable(fault)
@@ -368,10 +463,10 @@ class HttpClient:
         options: Limits.
         transport: Replaces the network, such as httpx.ASGITransport for a server in process.
         log: Receives a line for each retry.
-        private: Whether replies hold personal data: neither their bodies nor where they redirect to
-            is shown.
+        private: Whether replies hold personal data: then their bodies are not shown.
 
     Attributes:
+        options: Limits.
         requests: How many requests were sent, all tries counted.
 
     Raises:
@@ -391,10 +486,9 @@ class HttpClient:
         root = self._base.copy_with(userinfo=b"", query=None, fragment=None)
         self._root = str(root).rstrip("/")
         self._login = _secrets(self._base)
-        logging.getLogger("httpx").addFilter(_MASK_URLS)
-        if private:
-            logging.getLogger("httpcore.http11").addFilter(_QUOTE_NOTHING)
-        self._options = options
+        for name, filter_ in _LOGGERS.items():
+            logging.getLogger(name).addFilter(filter_)
+        self.options = options
         self._log = log
         self._private = private
         self.requests = 0
@@ -427,7 +521,7 @@ class HttpClient:
 
     async def __aenter__(self) -> Self:
         """Opens the connection pool; the client's time runs from now."""
-        self._end = time.monotonic() + self._options.max_seconds
+        self._end = time.monotonic() + self.options.max_seconds
         await self._client.__aenter__()
         return self
 
@@ -464,16 +558,21 @@ class HttpClient:
             PermanentSourceError: The source refused, or its reply is too large.
             TransientSourceError: The source was still failing when the time budget was spent.
         """
-        limit = self._options.max_response_bytes
+        limit = self.options.max_response_bytes
 
         async def read(response: httpx.Response, _: Callable[[], None]) -> Reply:
             if not (response.is_success or response.status_code in statuses):
                 raise await self.refusal(response)
-            reply = self.reply(response, await _read(response, limit))
+            coding = response.headers.get("Content-Encoding", "identity")
+            try:
+                body = await _read(self.pieces(response), coding, limit)
+            except EOFError as error:
+                raise TransientSourceError(f"{self.named(response)} answered {error}.") from error
+            reply = self.reply(response, body)
             if len(reply.body) > limit:
                 raise PermanentSourceError(
                     f"{mask_url(reply.url)} answered more than {limit:,} bytes. "
-                    f"Allow more ({self._options.setting('max_response_bytes')}) if that is "
+                    f"Allow more ({self.options.setting('max_response_bytes')}) if that is "
                     "expected."
                 )
             check(reply)
@@ -505,13 +604,16 @@ class HttpClient:
         # Joined here: httpx would parse base, path and parameters one by one, three times.
         query = urlencode([*self._base.params.multi_items(), *(params or {}).items()])
         url = httpx.URL(f"{self._root}/{path}" + (f"?{query}" if query else ""))
-        tries = _Tries(url, self._options, self._end, self._log)
+        tries = _Tries(url, self.options, self._end, self._log)
 
         # Without arguments, for stamina would log them: the URL has secrets.
         async def attempt() -> _T:
             async with self._turn(tries):
                 request = self._client.build_request(
-                    "GET", url, headers=headers(), extensions={_ASKED: url}
+                    "GET",
+                    url,
+                    headers=headers(),
+                    extensions={_ASKED: url, _PACE: tries.pace},
                 )
                 try:
                     async with self._reply_to(request) as response:
@@ -528,6 +630,18 @@ class HttpClient:
             raise tries.given_up() from tries.cause()
         raise self._spent(url) from tries.cause()
 
+    async def pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """Yields the body as it arrives, coded as it is.
+
+        Raises:
+            TransientSourceError: It arrives too slowly.
+        """
+        pace: _Pace = response.request.extensions[_PACE]
+        pace.begin()
+        async for piece in response.aiter_raw():
+            pace.count(len(piece), self._place(response.request))
+            yield piece
+
     @property
     def has_time(self) -> bool:
         """Whether the time of this client is not spent yet."""
@@ -539,28 +653,33 @@ class HttpClient:
         limit = "max_requests" if self.has_time else "max_seconds"
         return PermanentSourceError(
             f"{mask_url(url)}: not read, for this run has sent {self.requests:,} requests and may "
-            f"send {self._options.max_requests:,} within {self._options.max_seconds:,.0f} seconds. "
+            f"send {self.options.max_requests:,} within {self.options.max_seconds:,.0f} seconds. "
             "Check whether the source's pages ever end; if it has that much to read, raise "
-            f"{self._options.setting(limit)}."
+            f"{self.options.setting(limit)}."
         )
 
     def _failure(self, url: httpx.URL, error: Exception) -> tuple[SourceError, Exception | None]:
-        """Returns the error for one of httpx, and its cause where that quotes nothing private."""
+        """Returns the error for one of httpx, and its cause where that quotes no reply."""
         what, cause = type(error).__name__, None
-        if (
-            not self._private
-            or isinstance(error, _QUOTELESS)
-            or str(error).startswith(_QUOTELESS_TEXTS)
-        ):
+        if isinstance(error, _QUOTELESS) or str(error).startswith(_QUOTELESS_TEXTS):
             what, cause = f"{what} {error}".rstrip(), error
         if isinstance(error, _PASSING):
             return TransientSourceError(f"{mask_url(url)} failed: {what}."), cause
         return PermanentSourceError(f"{mask_url(url)} cannot be read: {what}."), cause
 
-    def _place(self, request: httpx.Request) -> httpx.URL:
-        """Returns the URL by which messages name a request: a redirect may name a person."""
+    @staticmethod
+    def _place(request: httpx.Request) -> httpx.URL:
+        """Returns the URL by which messages name a request: a redirect may hold a key or a name."""
         asked: httpx.URL = request.extensions[_ASKED]
-        return asked if self._private else request.url
+        return asked
+
+    def named(self, response: httpx.Response) -> str:
+        """Returns the URL by which messages name a response, without secrets."""
+        return mask_url(self._place(response.request))
+
+    def _is_private(self, response: httpx.Response) -> bool:
+        """Returns whether no message may show a body; that of a redirect may quote its URL."""
+        return self._private or response.url != self._place(response.request)
 
     @asynccontextmanager
     async def _turn(self, tries: "_Tries") -> AsyncIterator[None]:
@@ -575,7 +694,7 @@ class HttpClient:
 
     @asynccontextmanager
     async def _reply_to(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-        """Sends the request and follows redirects on its host."""
+        """Sends the request and follows redirects on its server."""
         for _ in range(_MAX_REDIRECTS + 1):
             response = await self._send(request)
             try:
@@ -585,11 +704,14 @@ class HttpClient:
             finally:
                 await response.aclose()
             target = response.next_request.url
-            if target.host != self._base.host or target.scheme not in {self._base.scheme, "https"}:
-                place = "a place that is not shown" if self._private else mask_url(target)
+            if not _may_follow(request.url, target):
+                # Path and parameters may hold a key; of a private source, even the host a name.
+                place = target.copy_with(userinfo=b"", raw_path=b"/", fragment=None)
+                shown = "not shown" if self._private else place
                 raise PermanentSourceError(
-                    f"{mask_url(self._place(request))} redirects to another host or away from "
-                    f"https: {place}. Set the base URL to the new place if it is trusted."
+                    f"{mask_url(self._place(request))} redirects to another scheme, host or port: "
+                    f"{shown}. It is not followed, for the login would go along. Set the base URL "
+                    "to the new place if it is trusted."
                 )
             request = response.next_request
         raise PermanentSourceError(
@@ -598,7 +720,7 @@ class HttpClient:
         )
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
-        if self.requests >= self._options.max_requests or not self.has_time:
+        if self.requests >= self.options.max_requests or not self.has_time:
             raise self._spent(self._place(request))
         self.requests += 1
         named = _NAMED.set(self._place(request))
@@ -611,13 +733,18 @@ class HttpClient:
         """Returns a response and its body, or the beginning of it, as a reply."""
         url = self._place(response.request)
         sent_at = _instant(response.headers.get("Date", ""))
-        return Reply(url, response.status_code, body, self._login, self._private, sent_at)
+        is_private = self._is_private(response)
+        return Reply(url, response.status_code, body, self._login, is_private, sent_at)
 
     async def refusal(self, response: httpx.Response) -> SourceError:
         """Returns the error that a response without success amounts to."""
-        body = await _read(response, _ERROR_BODY_BYTES)
+        body = b""
+        # What is wrong with an error page must not hide the status.
+        with suppress(EOFError, zlib.error):
+            coding = response.headers.get("Content-Encoding", "identity")
+            body = await _read(self.pieces(response), coding, _ERROR_BODY_BYTES)
         url, status = self._place(response.request), response.status_code
-        shown = _shown(body, self._login | _secrets(response.url), private=self._private)
+        shown = _shown(body, self._login | _secrets(url), private=self._is_private(response))
         text = f"{mask_url(url)} answered HTTP {status}. {shown}"
         if status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR:
             return TransientSourceError(text, _retry_after(response))
@@ -642,6 +769,7 @@ class _Tries:
         self._end = end
         self._log = log
         self._failures: list[TransientSourceError] = []
+        self.pace = _Pace(options)
         self.scope = anyio.CancelScope(deadline=self._deadline())
 
     def _deadline(self) -> float:
@@ -657,6 +785,8 @@ class _Tries:
         if not isinstance(error, TransientSourceError):
             return False
         self._failures.append(error)
+        if self.pace.slow >= _MOST_SLOW_TRIES:
+            return False
         if (error.retry_after or 0) > self.scope.deadline - anyio.current_time():
             return False
         self._log(f"{error} Trying again.")
@@ -665,9 +795,10 @@ class _Tries:
     def given_up(self) -> TransientSourceError:
         """Returns the error that ends all tries."""
         last = self._failures[-1] if self._failures else None
+        tries = max(len(self._failures), self.pace.slow, 1)
         what = last or f"{mask_url(self._url)} gave no complete reply."
         return TransientSourceError(
-            f"{what} Gave up after {len(self._failures) or 1} tries within "
+            f"{what} Gave up after {tries} tries within "
             f"{self._options.retry_budget_seconds:g} seconds. Try again later, or allow more time "
             f"({self._options.setting('retry_budget_seconds')}).",
             last.retry_after if last else None,

@@ -10,6 +10,7 @@ it nothing counts.
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -38,6 +39,7 @@ from movies_assets.sources.http import (
     mask_url,
     url_below,
 )
+from movies_assets.sources.landing import NeverOpenedError, open_below
 
 _logger = logging.getLogger(__name__)
 
@@ -219,16 +221,25 @@ class _Shelf:
         day = _run_date(dump.path.parent)
         owner = self._read(day) if day else None
         same = owner and (owner.path, owner.sha256) == (dump.path, dump.sha256)
-        return dump if same and _size(dump.path) == dump.bytes else None
+        return dump if same and self._size(dump.path) == dump.bytes else None
+
+    def _size(self, path: Path) -> int | None:
+        """Returns the size of a stored file; None if it is none."""
+        try:
+            with open_below(self._root, str(path.relative_to(self._root))) as file:
+                return os.fstat(file.fileno()).st_size
+        except (OSError, ValueError):
+            return None
 
     def _read(self, run_date: date) -> Dump | None:
         """Returns what the manifest says."""
         try:
-            manifest = json.loads((self._folder(run_date) / _MANIFEST).read_bytes())
+            with open_below(self._folder(run_date), _MANIFEST) as file:
+                manifest = json.load(file)
             del manifest["url"]
             path = self.landing / manifest.pop("path")
             return Dump(**{**manifest, "run_date": run_date, "path": path})
-        except (FileNotFoundError, ValueError, TypeError, KeyError):
+        except (FileNotFoundError, NeverOpenedError, ValueError, TypeError, KeyError):
             return None
 
     def fault(self, run_date: date) -> str:
@@ -310,10 +321,6 @@ def _run_date(folder: Path) -> date | None:
     except ValueError:
         return None
     return day if folder.name == f"{_PREFIX}{day}" else None
-
-
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
 
 
 def _all(failures: list[SourceError]) -> SourceError:

@@ -2,14 +2,18 @@
 
 A file belongs to the day in its path: `2025-10-31/titles.csv`, `date=2025-10-31/titles.csv`,
 `2025/10/31/titles.csv` or `year=2025/month=10/day=31/titles.csv`, whatever folders are around.
-The folder of those days is any URL that fsspec knows: a local path, `s3://`, `abfs://`, `gs://`;
-links are followed where it is local. How a file is packed belongs in `ingest.packing`.
+The folder of those days is any URL that fsspec knows: a local path, `s3://`, `abfs://`, `gs://`.
+Of a local folder only regular files below it are opened, and links to such: whoever delivers files
+could otherwise have any file of this machine read, or a run wait for a pipe for ever. How a file is
+packed belongs in `ingest.packing`.
 """
 
+import errno
 import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -21,7 +25,7 @@ from typing import Any, BinaryIO, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from movies_assets.ingest.packing import MARKERS, SUFFIXES
+from movies_assets.ingest.packing import MARKERS, MOST_BYTES, SUFFIXES, TOO_LARGE
 from movies_assets.sources.download import move, storing
 from movies_assets.sources.http import PermanentSourceError
 
@@ -44,8 +48,15 @@ A_NOTE = "is a note, as far as its name says: rename it to .csv or .tsv if it is
 NO_NAME = "has a name that is not UTF-8: rename it"
 LOOP = "is a link to a folder that it is in itself: remove it"
 DANGLING = "is a link to a file that is not there: fix or remove the link"
+OUTSIDE_FOLDER = "is a link out of the landing folder: put a copy in its place, or remove it"
+TOO_MANY_LINKS = "is a link behind too many other links: link to the folder itself"
 NO_FILE = "is neither a file nor a folder: remove it"
+EMPTY_FOLDER = "is an empty folder with the name of a file: deliver the file, or remove it"
 NO_ACCESS = "cannot be read: check its permissions"
+# Of these nothing is ever opened, not even to erase a person from it; all others may hold data.
+NEVER_OPENED = (LOOP, OUTSIDE_FOLDER, TOO_MANY_LINKS, NO_FILE, EMPTY_FOLDER)
+# Links to folders that one path may lead through: n folders that link to each other have n! paths.
+MOST_LINKS = 3
 # Checksums that stores have of an object; without any of them it is read.
 CHECKSUMS = ("ETag", "etag", "md5Hash", "content_md5", "md5")
 EXTRAS = {"s3": "s3", "s3a": "s3", "abfs": "azure", "abfss": "azure", "az": "azure", "gs": "gcs",
@@ -127,6 +138,18 @@ class _Found:
     reason: str | None = None
 
 
+class NeverOpenedError(OSError):
+    """A file that must not be opened.
+
+    Args:
+        path: where it is.
+        reason: why, as it goes on from the file's name.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(errno.EINVAL, reason, path)
+
+
 class Landing:
     """A folder in which files arrive.
 
@@ -206,14 +229,17 @@ class Landing:
         return self._is_local and Path(self._root).resolve() == folder.resolve()
 
     def open(self, path: str) -> BinaryIO:
-        """Open a file.
+        """Open a file without waiting for anything.
 
         Raises:
-            PermanentSourceError: it is gone, or cannot be read.
+            PermanentSourceError: it is gone, cannot be read, or is no regular file below the
+                folder, whatever it was when the folder was listed.
         """
         source = f"{self.name}/{path}"
         try:
-            return cast("BinaryIO", self._files.open(f"{self._root}/{path}", "rb"))
+            return self._opened(path)
+        except NeverOpenedError as error:
+            raise PermanentSourceError(f"{source} {error.strerror}.") from None
         except FileNotFoundError:
             if self._is_local and Path(f"{self._root}/{path}").is_symlink():
                 raise PermanentSourceError(f"{source} {DANGLING}.") from None
@@ -229,14 +255,23 @@ class Landing:
     def everything(self) -> list[str]:
         """Return the paths of all files below the folder, whatever their names and folders.
 
-        Files that a killed process has left of `replace` are removed.
+        Files that a killed process has left of `replace` are removed. All others are
+        `never_opened`.
         """
         # One that may not be opened is among them: it must not pass as cleared.
-        gone = (DANGLING, LOOP, NO_FILE)
+        gone = (DANGLING, *NEVER_OPENED)
         paths = sorted(found.path for found in self._listed() if found.problem not in gone)
         for path in filter(_remains, paths):
             self._files.rm_file(f"{self._root}/{path}")
         return [path for path in paths if not _remains(path)]
+
+    def never_opened(self) -> list[Unread]:
+        """Return what is below the folder and is no regular file in it, each with the reason."""
+        return sorted(
+            Unread(found.path, found.problem)
+            for found in self._listed()
+            if found.problem in NEVER_OPENED
+        )
 
     def replace(self, path: str, pieces: Iterable[bytes]) -> None:
         """Write a file anew: readers find all of the old one or all of the new.
@@ -244,11 +279,12 @@ class Landing:
         A link stays, and the file that it leads to is written.
 
         Raises:
-            PermanentSourceError: it cannot be written.
+            PermanentSourceError: it cannot be written, or is not below the folder.
         """
         is_local = self._is_local
         target = Path(f"{self._root}/{path}")
-        target = target.resolve() if is_local else target
+        if is_local and not _is_below(target := target.resolve(), os.path.realpath(self._root)):
+            raise PermanentSourceError(f"{self.name}/{path} {OUTSIDE_FOLDER}.")
         with ExitStack() as stack:
             stack.enter_context(storing(target))
             if not is_local:
@@ -257,7 +293,8 @@ class Landing:
             else:
                 new = target.with_name(f".{target.name}{PART}")
                 stack.callback(new.unlink, missing_ok=True)
-            with new.open("wb") as file:
+            new.unlink(missing_ok=True)
+            with new.open("xb") as file:  # a link that somebody put there is not followed
                 file.writelines(pieces)
             if is_local:
                 shutil.copymode(target, new)
@@ -269,6 +306,20 @@ class Landing:
     def _is_local(self) -> bool:
         return isinstance(self._files, LocalFileSystem)
 
+    def _opened(self, path: str) -> BinaryIO:
+        """Open a file.
+
+        Raises:
+            OSError: it cannot be opened, or must not be.
+        """
+        if self._is_local:
+            file = open_below(self._root, path)
+            if os.fstat(file.fileno()).st_size > MOST_BYTES:
+                file.close()
+                raise NeverOpenedError(path, TOO_LARGE)
+            return file
+        return cast("BinaryIO", self._files.open(f"{self._root}/{path}", "rb"))
+
     def _arrivals(self, files: Iterable[_Found]) -> list[Arrival]:
         """Return the files that can be opened, each with its checksum."""
         arrivals = []
@@ -276,7 +327,7 @@ class Landing:
             if found.day and not found.problem:
                 # It may have gone since it was listed.
                 with suppress(OSError):
-                    checksum = self._checksum(f"{self._root}/{found.path}", found.info)
+                    checksum = self._checksum(found)
                     arrivals.append(Arrival(found.day, found.path, found.info["size"], checksum))
         return sorted(arrivals)
 
@@ -310,45 +361,115 @@ class Landing:
         if not self._files.exists(self._root):
             return
         if self._is_local:
-            yield from _walk(Path(self._root), "", ())
+            yield from _walk(self._root)
             return
         for path, info in self._files.find(self._root, detail=True).items():
             # Some stores have objects in place of folders.
             if not path.endswith("/"):
-                yield _Found(path.removeprefix(f"{self._root}/"), info)
+                problem = TOO_LARGE if (info.get("size") or 0) > MOST_BYTES else None
+                yield _Found(path.removeprefix(f"{self._root}/"), info, problem=problem)
 
-    def _checksum(self, path: str, info: Mapping[str, Any]) -> str:
+    def _checksum(self, found: _Found) -> str:
         """Return the store's checksum, or that of the content: a copy may keep the times."""
         if not self._is_local:
             for name in CHECKSUMS:
-                if value := info.get(name):
+                if value := found.info.get(name):
                     return str(value).strip('"')
-        with self._files.open(path, "rb") as file:
-            return hashlib.file_digest(file, "blake2b").hexdigest()[: 4 * DIGEST_BYTES]
+        with self._opened(found.path) as file:
+            return hashlib.file_digest(cast("Any", file), "blake2b").hexdigest()[: 4 * DIGEST_BYTES]
 
 
-def _walk(folder: Path, below: str, above: tuple[str, ...]) -> Iterator[_Found]:
-    """Yield what is in a local folder and below, and follow its links.
+def _is_below(path: str | Path, folder: str) -> bool:
+    """Say whether a path is a folder or below it; both are without links."""
+    return Path(path).is_relative_to(folder)
+
+
+def open_below(root: str | Path, path: str) -> BinaryIO:
+    """Open a regular file below a local folder, without waiting for anything.
+
+    Links are resolved first, then no component may be one: nothing that is put into the place of a
+    file meanwhile is opened in its stead.
 
     Args:
-        folder: the folder.
+        root: the folder.
+        path: the file's path below it.
+
+    Raises:
+        NeverOpenedError: it is no regular file, or is not below the folder.
+        OSError: it cannot be opened.
+    """
+    folder = os.path.realpath(root)
+    real = os.path.realpath(f"{root}/{path}")
+    if not _is_below(real, folder):
+        raise NeverOpenedError(path, OUTSIDE_FOLDER)
+    with ExitStack() as stack:
+        inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        stack.callback(os.close, inner)
+        *between, name = Path(real).relative_to(folder).parts or (".",)
+        for each in between:
+            inner = os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=inner)
+            stack.callback(os.close, inner)
+        file = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=inner)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise NeverOpenedError(path, NO_FILE)
+    return os.fdopen(file, "rb")
+
+
+def _problem(state: os.stat_result) -> str | None:
+    """Return why something that is no folder is not opened."""
+    if not stat.S_ISREG(state.st_mode):
+        return NO_FILE
+    return TOO_LARGE if state.st_size > MOST_BYTES else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder on the way through a local landing folder.
+
+    Attributes:
+        path: where it is, through links.
         below: its path below the landing folder, with a slash at its end.
         above: the folders that it is in, without links.
+        links: through how many links its path leads.
     """
-    real = os.path.realpath(folder)
-    if real in above:
-        yield _Found(below.rstrip("/"), {"size": 0}, problem=LOOP)
-        return
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        yield _Found(below.rstrip("/"), {"size": 0}, problem=NO_ACCESS)
-        return
-    for entry in entries:
-        if _is_folder(entry):
-            yield from _walk(folder / entry.name, f"{below}{entry.name}/", (*above, real))
-        else:
-            yield _described(entry, below)
+
+    path: str
+    below: str = ""
+    above: tuple[str, ...] = ()
+    links: int = 0
+
+
+def _walk(root: str) -> Iterator[_Found]:
+    """Yield what is below a local folder, and follow links that stay there."""
+    top, waiting = os.path.realpath(root), [_Folder(root)]
+    while waiting:
+        folder = waiting.pop()
+        real, name = os.path.realpath(folder.path), folder.below.rstrip("/")
+        problem = None
+        if not _is_below(real, top):
+            problem = OUTSIDE_FOLDER
+        elif real in folder.above:
+            problem = LOOP
+        elif folder.links > MOST_LINKS:
+            problem = TOO_MANY_LINKS
+        if problem:
+            yield _Found(name, {"size": 0}, problem=problem)
+            continue
+        try:
+            entries = list(os.scandir(folder.path))
+        except OSError:
+            yield _Found(name, {"size": 0}, problem=NO_ACCESS)
+            continue
+        if not entries and name.lower().endswith(SUFFIXES):
+            yield _Found(name, {"size": 0}, problem=EMPTY_FOLDER)
+        for entry in entries:
+            if _is_folder(entry):
+                links = folder.links + entry.is_symlink()
+                below = f"{folder.below}{entry.name}/"
+                waiting.append(_Folder(entry.path, below, (*folder.above, real), links))
+            else:
+                yield _described(entry, folder.below, top)
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
@@ -358,24 +479,25 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _described(entry: "os.DirEntry[str]", below: str) -> _Found:
+def _described(entry: "os.DirEntry[str]", below: str, top: str) -> _Found:
     problem, size = None, 0
     try:
-        size = entry.stat().st_size
+        if entry.is_symlink() and not _is_below(os.path.realpath(entry.path), top):
+            problem = OUTSIDE_FOLDER
+        else:
+            state = entry.stat()
+            problem, size = _problem(state), state.st_size
     except OSError:
         problem = DANGLING if entry.is_symlink() else NO_ACCESS
-    else:
-        if not entry.is_file():
-            problem = NO_FILE
-        elif not os.access(entry.path, os.R_OK):
-            problem = NO_ACCESS
+    if not problem and not os.access(entry.path, os.R_OK):
+        problem = NO_ACCESS
     return _Found(f"{below}{entry.name}", {"size": size}, problem=problem)
 
 
 def _reason(found: _Found) -> str | None:
     """Say why something is not read, whatever its day; None where it is to be read."""
     name = found.path.rpartition("/")[2].lower()
-    if found.problem in (LOOP, NO_FILE):
+    if found.problem in NEVER_OPENED:
         return found.problem
     if TEMPORARY.search(found.path):
         return STILL_WRITTEN

@@ -26,6 +26,7 @@ from urllib.parse import quote
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from movies_assets.ingest.records import LONGEST_DOCUMENT, shortened
 from movies_assets.sources.download import locked, move, storing, write_file
 from movies_assets.sources.http import (
     DEFAULT_OPTIONS,
@@ -37,6 +38,7 @@ from movies_assets.sources.http import (
     TransientSourceError,
     mask_url,
 )
+from movies_assets.sources.landing import NeverOpenedError, open_below
 
 TYPES = ("", "movie", "series", "episode", "game")
 RESULTS_A_PAGE, MOST_PAGES = 10, 100
@@ -225,7 +227,8 @@ class ReleaseRow(NamedTuple):
         page: Number of the page.
         position: Place on the page from 1; 0 of an error.
         imdb_id: The IMDb id without blanks around it; None where there is none.
-        payload: The result's JSON; of an error the whole reply.
+        payload: The result's JSON; of an error the whole reply. Of more than a field may have, the
+            beginning.
         http_status: The status of the reply.
         error: What the service said in place of results.
         fetched_at: When the reply had arrived (UTC).
@@ -562,9 +565,9 @@ class _Shelf:
     def urgency(self, query: Query, *, refresh: bool) -> tuple[str, bool, int]:
         """Returns by what years are put in order."""
         try:
-            with self.finished(query).open("rb") as file:
+            with open_below(self._folder, self.finished(query).name) as file:
                 collected_at = json.loads(file.readline())["fetched_at"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, NeverOpenedError, ValueError, KeyError, TypeError):
             collected_at = ""  # reading the year tells what is damaged
         # Of complete years nothing is asked, so they come first: a spent quota leaves none out.
         return (collected_at if refresh else "", not collected_at, -self.year)
@@ -576,7 +579,8 @@ class _Shelf:
     def read(self) -> Year:
         """Returns what is there of the query that counts."""
         try:
-            file = json.loads((self._folder / _POINTER).read_text())["file"]
+            with open_below(self._folder, _POINTER) as pointer:
+                file = json.load(pointer)["file"]
         except FileNotFoundError:
             return Year(self.year, None, is_complete=False, rows=[])
         # Twice: another process may complete the year between two looks.
@@ -594,7 +598,7 @@ def _read(path: Path) -> tuple[dict[Search, Exchange], int]:
     """Returns the last exchange about each page, and where the last whole line ends."""
     exchanges: dict[Search, Exchange] = {}
     end = 0
-    with path.open("rb") as file:
+    with open_below(path.parent, path.name) as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 break
@@ -623,7 +627,7 @@ def _rows(year: int, exchange: Exchange) -> Iterator[ReleaseRow]:
             page=page,
             position=position,
             imdb_id=imdb_id,
-            payload=payload,
+            payload=shortened(payload, LONGEST_DOCUMENT),
             http_status=exchange.http_status,
             error=exchange.answer.error,
             fetched_at=exchange.fetched_at,

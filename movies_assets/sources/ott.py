@@ -37,6 +37,7 @@ from movies_assets.sources.http import (
     mask_url,
     url_below,
 )
+from movies_assets.sources.landing import open_below
 from movies_assets.sources.users_api import COLUMNS, SHAPES, Reader, UsersApi, found, text_of
 from movies_assets.user_ids import canonical, is_number
 
@@ -745,7 +746,7 @@ def _path(landing: Path, day: date) -> Path:
 def _kept(landing: Path, day: date) -> UserDay:
     """Returns what was kept of a day; counts lines, for a line is a user."""
     path, end = _path(landing, day), b""
-    with path.open("rb") as file:
+    with open_below(path.parent, path.name) as file:
         is_ours = file.readline().rstrip() == _HEADER.rstrip()
         lines = 0
         for piece in iter(partial(file.read, _PIECE_BYTES), b""):

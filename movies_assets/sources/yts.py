@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import httpx
 from anyio.from_thread import start_blocking_portal
 
+from movies_assets.ingest.records import LONGEST_DOCUMENT, shortened
 from movies_assets.sources.http import (
     DEFAULT_OPTIONS,
     HttpClient,
@@ -39,6 +40,7 @@ from movies_assets.sources.http import (
     mask_url,
     url_below,
 )
+from movies_assets.sources.strict_json import DECODER
 
 _PATH = "list_movies.json"
 _DAY_SECONDS = 86_400
@@ -51,7 +53,8 @@ _LIST_NEXT = re.compile(r"\s*([,\]])\s*")
 _TORRENTS = re.compile(rb'"torrents"\s*:\s*\[[^\]]*\]')
 _UNLOCKED_BYTES = 2_047
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
-_DECODER = json.JSONDecoder()
+# A movie with NaN or a duplicate name is no reason to refuse its page: silver quarantines it.
+_MOVIE_DECODER = json.JSONDecoder()
 _PROGRESS_SECONDS = 5
 _DATELESS_PAGES = 3
 # More pages than any catalogue has: the search for the end goes no further.
@@ -75,7 +78,8 @@ class MovieRow(NamedTuple):
         movie_id: The movie's id; None where it is missing or no integer.
         content_hash: MD5 of the payload without its torrents, in hexadecimal: their seeders change
             all the time, and a movie that only gained one has not changed.
-        payload: The movie's JSON, character by character as received; always valid UTF-8.
+        payload: The movie's JSON, character by character as received; always valid UTF-8. Of more
+            than a field may have, the beginning.
         page: Number of the page that listed it.
     """
 
@@ -115,7 +119,7 @@ class _Movie(NamedTuple):
             payload = data.decode()
         # Cut out as text: writing the movie as JSON again would cost 2 ms a page.
         lasting = _TORRENTS.sub(b"", data, count=1)
-        return MovieRow(day, self.id(), _md5(lasting), payload, page)
+        return MovieRow(day, self.id(), _md5(lasting), shortened(payload, LONGEST_DOCUMENT), page)
 
 
 def _md5(data: bytes) -> str:
@@ -192,16 +196,16 @@ def _loads(body: bytes) -> Any:
     text = body.decode("utf-8-sig", "surrogatepass")
     start = _MOVIES.search(text)
     if not start:
-        return json.loads(text)
+        return DECODER.decode(text)
     movies = list[_Movie]()
     position, mark = start.end(), _LIST_END.match(text, start.end())
     while not (mark and mark[1] == "]"):
-        value, end = _DECODER.raw_decode(text, position)
+        value, end = _MOVIE_DECODER.raw_decode(text, position)
         movies.append(_Movie(value, text[position:end]))
         if not (mark := _LIST_NEXT.match(text, end)):
             raise json.JSONDecodeError("Expecting ',' or ']'", text, end)
         position = mark.end()
-    envelope = json.loads(text[: start.end()] + text[mark.start(1) :])
+    envelope = DECODER.decode(text[: start.end()] + text[mark.start(1) :])
     match envelope:
         case {"data": {"movies": []} as data}:
             data["movies"] = movies

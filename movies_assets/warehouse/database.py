@@ -9,7 +9,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -35,6 +35,11 @@ stamina.instrumentation.set_on_retry_hooks(())
 # A process that is killed within a write leaves a log; so many in a row are no accident.
 MOST_LOGS = 5
 ABANDONED_SECONDS = 86_400
+# How DuckDB 1.5 says that a file is not as it was written, and that memory or spill were too small.
+DAMAGED = re.compile(
+    "Corrupt database file|Could not read enough bytes|not a valid DuckDB database|replaying WAL"
+)
+NO_MEMORY = re.compile("out of memory|failed to (allocate|offload|pin)", re.IGNORECASE)
 
 
 class WarehouseError(Exception):
@@ -113,7 +118,7 @@ class Warehouse:
     def attached_read_only(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """Attach the file to a session for reading; raises like `reading`."""
         self._require_file()
-        with self._attached(connection, "READ_ONLY"):
+        with self._in_plain_words(), self._attached(connection, "READ_ONLY"):
             yield
 
     def _require_file(self) -> None:
@@ -130,25 +135,45 @@ class Warehouse:
             WarehouseError: the file cannot be opened or written, or stayed locked.
         """
         self._make_folder()
-        committed = False
+        # What fails after COMMIT is the tidying up: the rows are in the log beside the file then,
+        # and the next session reads them there.
+        outcome = ["Nothing was changed"]
         try:
-            with self._attached(connection, "READ_WRITE"):
+            with self._in_plain_words(outcome), self._attached(connection, "READ_WRITE"):
                 connection.execute("BEGIN")
                 try:
                     yield
                     connection.execute("COMMIT")
-                    committed = True
+                    outcome[:] = ["All of it is stored"]
                 except BaseException:
                     roll_back(connection)
                     raise
         except (duckdb.IOException, duckdb.TransactionException) as error:
-            # What fails after COMMIT is the tidying up: the rows then stand in the log beside the
-            # file, and the next session reads them there.
-            outcome = "All of it is stored" if committed else "Nothing was changed"
             raise WarehouseError(
-                f"cannot write {self.path}: is the disk full or read-only? {outcome}; free space "
-                f"and run again. DuckDB says: {error}"
+                f"cannot write {self.path}: is the disk full or read-only? {outcome[0]}; free "
+                f"space and run again. DuckDB says: {error}"
             ) from error
+
+    @contextmanager
+    def _in_plain_words(self, outcome: Sequence[str] = ()) -> Iterator[None]:
+        """Say so where the file turns out to be damaged, or where memory was too small.
+
+        Args:
+            outcome: a sentence on what was stored, which may change meanwhile.
+        """
+        try:
+            yield
+        except duckdb.Error as error:
+            if DAMAGED.search(str(error)):
+                raise WarehouseError(_damaged(self.path, error)) from error
+            if NO_MEMORY.search(str(error)):
+                raise WarehouseError(
+                    f"{self.path}: more memory is needed than MOVIES_WAREHOUSE__MEMORY_LIMIT "
+                    f"({self.memory_limit}), and more disk than MOVIES_WAREHOUSE__SPILL_LIMIT "
+                    f"({self.spill_limit}). {''.join(f'{each}. ' for each in outcome)}Raise the "
+                    f"one that the machine has more of, then run again. DuckDB says: {error}"
+                ) from error
+            raise
 
     def remove_spilled(self) -> None:
         """Remove what killed processes have spilled to the disk and left there."""
@@ -180,7 +205,11 @@ class Warehouse:
         """
         new = self._file.with_name(f".{self._file.name}.new")
         try:
-            with self.session() as connection, self._without_log(connection):
+            with (
+                self._in_plain_words(),
+                self.session() as connection,
+                self._without_log(connection),
+            ):
                 self.require_room()
                 try:
                     _remove(new)
@@ -247,10 +276,20 @@ class Warehouse:
             try:
                 yield
             finally:
-                connection.execute("USE memory")
-                connection.execute(f"DETACH {ALIAS}")
+                self._detach(connection)
         finally:
             self._attaching.release()
+
+    def _detach(self, connection: duckdb.DuckDBPyConnection) -> None:
+        try:
+            connection.execute("USE memory")
+            connection.execute(f"DETACH {ALIAS}")
+        except duckdb.Error:
+            # Where a commit fails for lack of memory, DuckDB lets the session do nothing more with
+            # the file; only another one can let go of it.
+            with self.session() as another, suppress(duckdb.Error):
+                another.execute(f"DETACH {ALIAS}")
+            raise
 
     def _in_use(self, holder: str) -> WarehouseError:
         return WarehouseError(
@@ -431,15 +470,24 @@ def _tell_who_holds(path: Path, log: Logger) -> None:
 
 
 def _explain_open_failure(path: Path, error: duckdb.Error) -> str:
-    text = str(error)
-    if "not a valid DuckDB database" in text:
-        return (
-            f"{path} is not a DuckDB database. Move that file away, or let "
-            f"MOVIES_WAREHOUSE__PATH name another one. DuckDB says: {text}"
-        )
+    if DAMAGED.search(str(error)):
+        return _damaged(path, error)
     return (
         f"cannot open {path}: check that the disk is not full and that you may write to the file "
-        f"and its folder. DuckDB says: {text}"
+        f"and its folder. DuckDB says: {error}"
+    )
+
+
+def _damaged(path: Path, error: duckdb.Error) -> str:
+    fault, remedy = "is damaged", ""
+    if "not a valid DuckDB database" in str(error):
+        fault = "is damaged, or is not a DuckDB database"
+        remedy = " If it never was the warehouse, let MOVIES_WAREHOUSE__PATH name another file."
+    return (
+        f"{path} {fault}. Readers keep the published snapshot. Move the file away, and "
+        f"{_log_of(path).name} where there is one; then put a backup in its place, or rebuild the "
+        f"warehouse by running the sources again (README, Rebuild the warehouse).{remedy} "
+        f"DuckDB says: {error}"
     )
 
 

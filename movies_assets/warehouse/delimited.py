@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from movies_assets.contracts import ARRIVED as ARRIVED_COLUMN
 from movies_assets.contracts import PATTERNS, WITHHELD, FileRows, LandedFile
 from movies_assets.ingest import reading
 from movies_assets.ingest.editions import Edition
-from movies_assets.ingest.packing import PackingError
-from movies_assets.ingest.profile import ExpectedColumns, FileProfile
-from movies_assets.ingest.records import LINE, PROBLEM, RECORD
+from movies_assets.ingest.packing import LONGEST_NAME, MOST_BYTES, TOO_LARGE, PackingError
+from movies_assets.ingest.profile import MOST_NAMES, ExpectedColumns, FileProfile
+from movies_assets.ingest.records import LINE, LONGEST_FIELD, PROBLEM, RECORD, shortened
 from movies_assets.sources.http import PermanentSourceError
 from movies_assets.table import Table
 from movies_assets.warehouse.database import literal
@@ -99,12 +100,24 @@ def read(
     file: DelimitedFile, table: Table, editions: Sequence[Edition] = ()
 ) -> reading.FileRecords | None:
     """Read a file as its table would; None where it is empty."""
-    with file.open() as opened:
-        raw = opened.read() or b""
+    raw = _content(file)
     given = DelimitedFiles([file], run_id="", editions=editions)
     if not raw:
         return None
     return reading.read(file.source, raw, expected(table, given), day=file.day, as_text=True)
+
+
+def _content(file: DelimitedFile) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        PermanentSourceError: it cannot be opened, or is too large.
+    """
+    with file.open() as opened:
+        raw = opened.read(MOST_BYTES + 1) or b""
+    if len(raw) > MOST_BYTES:
+        raise PermanentSourceError(f"{file.source} {TOO_LARGE}.")
+    return raw
 
 
 def arrived(
@@ -180,8 +193,7 @@ def _collect(
     waiting_bytes = 0
     for file in given.files:
         try:
-            with file.open() as opened:
-                raw = opened.read() or b""
+            raw = _content(file)
             found = reading.read(file.source, raw, expected_, day=file.day)
         except (PackingError, PermanentSourceError, OSError) as error:
             reason = f"cannot be read: {error}" if isinstance(error, OSError) else str(error)
@@ -208,6 +220,11 @@ def _with_origin(found: reading.FileRecords) -> pa.Table:
     profile, rows = found.profile, found.rows
     day = None if profile.day is None else str(profile.day)
     edition = profile.edition.name if profile.edition else None
+    # A refused record is kept as a text, which may be as long as the field it is refused for.
+    lines = pc.binary_length(rows[LINE])
+    if (pc.max(lines).as_py() or 0) > LONGEST_FIELD:
+        texts = [text and shortened(text) for text in rows[LINE].to_pylist()]
+        rows = rows.set_column(rows.column_names.index(LINE), LINE, pa.array(texts, pa.string()))
     for name, value in {SOURCE: profile.source, DAY: day, EDITION: edition}.items():
         column = pa.repeat(pa.scalar(value, pa.string()), rows.num_rows)
         rows = rows.append_column(name, column)
@@ -250,9 +267,11 @@ def _store_profiles(
             "encoding": profile.encoding,
             "separator": profile.separator,
             "edition": profile.edition.name if profile.edition else None,
-            "preamble": profile.preamble,
+            "preamble": [*map(shortened, profile.preamble)],
             # A header that names no column may be a record.
-            "header": [WITHHELD] if profile.refusal and is_personal else profile.header,
+            "header": [WITHHELD]
+            if profile.refusal and is_personal
+            else [name[:LONGEST_NAME] for name in profile.header[:MOST_NAMES]],
             "unread": profile.unread,
             "refused": profile.unreadable,
             "ignored": None,

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from io import FileIO
 from itertools import groupby
 from operator import itemgetter
@@ -43,7 +44,10 @@ MARK = "\x1e\x1e"
 END = "\x1d"
 # How characters are written there.
 VISIBLE = {CARRIAGE_RETURN: "␍", NUL: "␀"}
+# A line is kept in memory up to this size; of a longer one only the beginning is read. The engine
+# itself refuses lines of more than 2 MiB.
 LONGEST_LINE = 8_000_000
+SHOWN_BYTES = 10_000  # as many as the engine shows of a line that it refuses
 CHUNK_BYTES = 1 << 18
 LINE_END = f"\t{END}\n".encode()
 UNSOUND = (gzip.BadGzipFile, EOFError, zlib.error)
@@ -116,8 +120,7 @@ class Pipe:
         if self._error:
             raise WarehouseError(
                 f"{self.file.path}, after line {self.lines:,}: expected the rest of a sound gzip "
-                f"file with lines of at most {LONGEST_LINE:,} bytes, but: {self._error}. Nothing "
-                "was loaded; fetch the file again."
+                f"file, but: {self._error}. Nothing was loaded; fetch the file again."
             ) from self._error
 
     def close(self) -> None:
@@ -133,35 +136,44 @@ class Pipe:
             self._error = error
 
     def _pass(self, packed: gzip.GzipFile, pipe: FileIO, too_many: bytes) -> None:
-        rest = b""
+        rest, is_too_long = b"", False
         while chunk := packed.read(CHUNK_BYTES):
+            if is_too_long:
+                _, newline, chunk = chunk.partition(b"\n")
+                is_too_long = not newline
             lines, newline, rest = (rest + chunk).rpartition(b"\n")
             self._write(pipe, lines + newline, too_many)
             if len(rest) > LONGEST_LINE:
-                raise ValueError("the next line is longer")
+                begin = rest[:SHOWN_BYTES].decode(errors="ignore").encode()
+                self._write(pipe, _marked(begin, too_many, "too long") + b"\n", too_many)
+                rest, is_too_long = b"", True
         if rest:
             self._write(pipe, rest + b"\n", too_many)
 
     def _write(self, pipe: FileIO, lines: bytes, too_many: bytes) -> None:
         self.lines += lines.count(b"\n")
         if CARRIAGE_RETURN in lines or NUL in lines or b"\n\n" in lines or lines[:1] == b"\n":
-            marked = [_marked(line, too_many) for line in lines.split(b"\n")[:-1]]
+            marked = [
+                _marked(line, too_many, problem) if (problem := _problem_of(line)) else line
+                for line in lines.split(b"\n")[:-1]
+            ]
             lines = b"\n".join([*marked, b""])
         unwritten = memoryview(lines.replace(b"\n", LINE_END))
         while unwritten:
             unwritten = unwritten[pipe.write(unwritten) :]
 
 
-def _marked(line: bytes, too_many: bytes) -> bytes:
-    """Mark a line that the engine must not read, and give it more columns than there are."""
+def _problem_of(line: bytes) -> str:
+    """Return why the engine must not read a line; '' where it may."""
     if CARRIAGE_RETURN in line:
-        problem = "carriage return"
-    elif NUL in line:
-        problem = "NUL character"
-    elif not line:
-        problem = "empty line"
-    else:
-        return line
+        return "carriage return"
+    if NUL in line:
+        return "NUL character"
+    return "" if line else "empty line"
+
+
+def _marked(line: bytes, too_many: bytes, problem: str) -> bytes:
+    """Mark a line that the engine must not read, and give it more columns than there are."""
     for character, visible in VISIBLE.items():
         line = line.replace(character, visible.encode())
     return f"{MARK}{problem}{MARK}".encode() + line + too_many + MARK.encode()
@@ -321,12 +333,14 @@ def _find(path: Path, wanted: Mapping[bytes, str]) -> list[tuple[str, int]]:
     """Return lines that are looked for, and their numbers."""
     if not path.exists():
         return []
+    found, number, is_begin = [], 1, True
     with gzip.open(path) as lines:
-        return [
-            (wanted[text], number)
-            for number, line in enumerate(lines, start=1)
-            if (text := line.rstrip(b"\n")) in wanted
-        ]
+        for piece in iter(partial(lines.readline, LONGEST_LINE), b""):
+            is_end = piece.endswith(b"\n")
+            if is_begin and (text := piece.rstrip(b"\n")) in wanted:
+                found.append((wanted[text], number))
+            number, is_begin = number + is_end, is_end
+    return found
 
 
 def _stands_already(

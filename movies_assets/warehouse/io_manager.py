@@ -24,6 +24,7 @@ from movies_assets.settings import Settings
 from movies_assets.table import WHOLE, Table
 from movies_assets.warehouse import delimited, files, ledger, writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
+from movies_assets.warehouse.members import add_members
 
 SHOWN_CHARACTERS, SHOWN_SQL_CHARACTERS = 60, 20_000
 
@@ -237,7 +238,11 @@ class WarehouseIOManager(DbIOManager):
             if not refused or len(refused) < window.partitions:
                 window = _without(window, table, refused)
                 loaded = writer.write(connection, table, window, run_id, source, number_lines)
-                loaded = replace(loaded, rows=handler.complete(connection, table, obj, loaded.rows))
+                loaded = replace(
+                    loaded,
+                    rows=handler.complete(connection, table, obj, loaded.rows),
+                    members=add_members(connection, table, window, self._tables),
+                )
                 is_whole = table.replaces == "table"
                 ledger.note(connection, table.name, window, run_id, is_whole=is_whole)
                 if table.keep_partitions and table.partition_column:
@@ -318,6 +323,16 @@ class WarehouseIOManager(DbIOManager):
         if loaded.arrived_columns:
             columns = table.contract.column_schema(loaded.arrived_columns)
             explanation["dagster/column_schema"] = columns
+        for name, rows in loaded.members.items():
+            explanation[f"rows_added_to_{name}"] = rows
+            if rows:
+                # No materialization: Dagster would show what reads the dimension as out of date.
+                context.log_event(
+                    dg.AssetObservation(
+                        self._tables[name].key,
+                        metadata={"rows_added": rows, "added_by": table.name},
+                    )
+                )
         if sql:
             explanation["sql"] = dg.MetadataValue.md(f"```sql\n{_beginning(sql)}\n```")
         if not context.has_asset_partitions:

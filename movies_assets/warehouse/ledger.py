@@ -2,10 +2,11 @@
 
 A write notes itself in its own transaction; the checks strike it off when they hold. So a run that
 failed, or was killed before its checks, is known to whoever wants to publish, in whatever process
-and however many green runs of other tables come after it.
+and however many green runs of other tables come after it. Where only some checks hold, this is
+remembered until the table's partitions are written again: the others can be executed alone.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ import duckdb
 from movies_assets.contracts import Contract, Instant, column
 from movies_assets.warehouse.writer import Window, create_table, ensure_table, stored_types
 
-UNAUDITED, ACCEPTED = "audit.unaudited", "audit.accepted"
+UNAUDITED, PASSED, ACCEPTED = "audit.unaudited", "audit.passed", "audit.accepted"
 WITHIN = "table_name = ? AND first_partition >= ? AND last_partition <= ?"
 
 
@@ -29,8 +30,15 @@ class Unaudited(Contract):
     written_at: Instant = column("When it was written (UTC).")
 
 
+class Passed(Contract):
+    """One row a blocking check that has passed for a write of which others have not."""
+
+    write_id: str = column("The write, as in audit.unaudited.", key=True)
+    check_name: str = column("The check.", key=True)
+
+
 class Accepted(Contract):
-    """One row a write that somebody has let through although its blocking checks had not passed."""
+    """One row a write let through with red checks, or an unwritten table confirmed to be empty."""
 
     accepted_at: Instant = column("When (UTC).")
     table_name: str = column("The table, as schema.table.")
@@ -81,9 +89,12 @@ def note(
         run_id: the run that wrote them.
         is_whole: whether all rows of the table were replaced.
     """
-    # Each write of each table comes here: `ensure_table` would look at all comments, 9 ms a time.
-    if not stored_types(connection, UNAUDITED):
-        create_table(connection, UNAUDITED, Unaudited)
+    _ensure_tables(connection)
+    connection.execute(
+        f"DELETE FROM {PASSED} WHERE write_id IN (SELECT write_id FROM {UNAUDITED} "
+        "WHERE table_name = ? AND first_partition <= ? AND last_partition >= ?)",
+        [table, window.last, window.first],
+    )
     replaced = Window() if is_whole else window
     connection.execute(
         f"DELETE FROM {UNAUDITED} WHERE {WITHIN}", [table, replaced.first, replaced.last]
@@ -93,6 +104,13 @@ def note(
         "? AS first_partition, ? AS last_partition, ? AS run_id, now() AS written_at",
         [uuid4().hex, table, window.first, window.last, run_id],
     )
+
+
+def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    # Each write of each table comes here: `ensure_table` would look at all comments, 9 ms a time.
+    if not stored_types(connection, PASSED):
+        create_table(connection, PASSED, Passed)
+        ensure_table(connection, UNAUDITED, Unaudited)
 
 
 def forget_pruned(connection: duckdb.DuckDBPyConnection, table: str, partition: str) -> None:
@@ -123,12 +141,43 @@ def written(
     return _found(connection, WITHIN, [table, *(keys or ("", "~"))])
 
 
-def strike_off(connection: duckdb.DuckDBPyConnection, writes: Collection[Write]) -> None:
-    """Note that the blocking checks of writes have passed."""
+def record_verdicts(
+    connection: duckdb.DuckDBPyConnection,
+    write: Write,
+    verdicts: Mapping[str, bool],
+    required: Collection[str],
+) -> None:
+    """Remember which checks hold for a write, and strike it off when all that are required do.
+
+    Args:
+        connection: an open transaction.
+        write: the write.
+        verdicts: the blocking checks that were evaluated, and whether each holds.
+        required: all blocking checks of the table.
+    """
+    _ensure_tables(connection)
+    stored = connection.execute(
+        f"SELECT check_name FROM {PASSED} WHERE write_id = ?", [write.write_id]
+    ).fetchall()
+    passed = {name for (name,) in stored if verdicts.get(name, True)}
+    passed |= {name for name, holds in verdicts.items() if holds}
+    if passed.issuperset(required):
+        strike_off(connection, [write])
+        return
+    connection.execute(f"DELETE FROM {PASSED} WHERE write_id = ?", [write.write_id])
     connection.execute(
-        f"DELETE FROM {UNAUDITED} WHERE write_id IN (SELECT unnest(?::VARCHAR[]))",
-        [[write.write_id for write in writes]],
+        f"INSERT INTO {PASSED} BY NAME SELECT ? AS write_id, unnest(?::VARCHAR[]) AS check_name",
+        [write.write_id, sorted(passed)],
     )
+
+
+def strike_off(connection: duckdb.DuckDBPyConnection, writes: Collection[Write]) -> None:
+    """Note that the blocking checks of writes have passed, or need not pass."""
+    ids = [write.write_id for write in writes]
+    for table in (UNAUDITED, PASSED):
+        connection.execute(
+            f"DELETE FROM {table} WHERE write_id IN (SELECT unnest(?::VARCHAR[]))", [ids]
+        )
 
 
 def accept(
@@ -145,6 +194,7 @@ def accept(
     Returns:
         The writes; none where nothing stands in the way.
     """
+    _ensure_tables(connection)
     writes = written(connection, table, keys)
     ensure_table(connection, ACCEPTED, Accepted)
     for write in writes:
@@ -157,9 +207,39 @@ def accept(
     return writes
 
 
+def accept_empty(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, type[Contract]], run_id: str
+) -> None:
+    """Make tables that were never written, empty, and keep a note that somebody confirmed it.
+
+    Args:
+        connection: an open transaction.
+        tables: the contracts by table; those that were ever written stay as they are.
+        run_id: the run that was told so.
+    """
+    ensure_table(connection, ACCEPTED, Accepted)
+    for name, contract in tables.items():
+        if not stored_types(connection, name):
+            create_table(connection, name, contract)
+            connection.execute(
+                f"INSERT INTO {ACCEPTED} BY NAME SELECT now() AS accepted_at, ? AS table_name, "
+                "'' AS first_partition, '~' AS last_partition, ? AS run_id, "
+                "'confirmed to be empty' AS reason",
+                [name, run_id],
+            )
+
+
 def unaudited(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> list[Write]:
     """Return the writes of these tables whose blocking checks have not passed."""
     return _found(connection, "table_name IN (SELECT unnest(?::VARCHAR[]))", [[*tables]])
+
+
+def runs_accepted(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Return the ids of the runs of which writes were accepted."""
+    if not stored_types(connection, ACCEPTED):
+        return frozenset()
+    rows = connection.execute(f"SELECT DISTINCT run_id FROM {ACCEPTED}").fetchall()
+    return frozenset(run_id for (run_id,) in rows)
 
 
 def _found(

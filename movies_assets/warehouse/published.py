@@ -6,6 +6,7 @@ said in `assets.serving.published`, how one is written in `warehouse.snapshot`. 
 but this: no contract, and no Dagster, whose imports take seconds and 300 MB.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from movies_assets.durable import synced
 from movies_assets.traces import USER_KEY
 from movies_assets.warehouse.database import (
     ALIAS,
+    DAMAGED,
     STORAGE,
     Warehouse,
     WarehouseError,
@@ -27,13 +29,28 @@ from movies_assets.warehouse.database import (
 )
 
 POINTER, LOCK = "CURRENT", ".lock"
-SNAPSHOTS = "movies_*.duckdb"
 STAMP = "%Y%m%dT%H%M%S%fZ"
 UNFINISHED = ".new"
+# Only files of these names are counted or removed: other files in the folder are somebody's own.
+NAME = r"movies_(?P<stamp>\d{8}T\d{12}Z)_[0-9a-f]{8}"
+SNAPSHOT = re.compile(rf"{NAME}\.duckdb")
+LEFT_BEHIND = re.compile(rf"({NAME}\.(duckdb|html)|{POINTER})\.new(\.(wal|tmp).*)?")
+MADE_OF_SNAPSHOT = (".duckdb", ".duckdb.wal", ".html")
+LONGEST_NAME = 255
 OLD, COPY = "snapshot", "published"
 # What is named may be removed before it is opened; so often in a row it is no accident any more.
 MOST_LOOKS = 5
 USERS = "gold.ott_dim_user"
+# A row a source that keeps rows of an earlier snapshot. As JSON, because snapshots of earlier
+# versions of the project lack the columns.
+HELD_BACK = """
+SELECT source, min(state ->> 'taken_at')::TIMESTAMPTZ AS taken_at
+FROM (SELECT source, to_json(tables) AS state FROM meta.tables AS tables)
+WHERE state ->> 'held_back_by' IS NOT NULL GROUP BY source ORDER BY source"""
+CONFIRM_EMPTY = (
+    "If it is meant to be empty, run the job `publish` once with the run config "
+    '{"ops": {"published_warehouse": {"config": {"confirm_empty": true}}}}.'
+)
 
 
 class NothingPublishedError(WarehouseError):
@@ -56,18 +73,29 @@ class Published:
         Raises:
             NothingPublishedError: there is none.
         """
-        try:
-            name = (self.folder / POINTER).read_text(encoding="utf-8").strip()
-        except (FileNotFoundError, UnicodeDecodeError):
-            name = ""
+        name, reason = self._named()
         path = self.folder / Path(name).name
         if not name or not path.is_file():
             raise NothingPublishedError(
-                f"nothing is published in {self.folder} yet. A run publishes when all checks have "
-                "passed: `make run` for the sample, or the job `publish` for what is in the "
-                "warehouse."
+                f"nothing is published in {self.folder}{reason} yet. A run publishes when all "
+                "checks have passed: `make run` for the sample, or the job `publish` for what is "
+                "in the warehouse."
             )
         return path
+
+    def _named(self) -> tuple[str, str]:
+        """Return the name in the pointer; where there is none, why not."""
+        pointer = self.folder / POINTER
+        try:
+            with pointer.open(encoding="utf-8") as file:
+                name = file.read(LONGEST_NAME + 1).strip()
+        except FileNotFoundError:
+            return "", ""
+        except (OSError, UnicodeDecodeError) as error:
+            return "", f": {pointer} cannot be read ({error})"
+        if len(name.encode()) > LONGEST_NAME:
+            return "", f": {pointer} is damaged"
+        return name, ""
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -88,7 +116,14 @@ class Published:
 
     def snapshots(self) -> list[Path]:
         """Return all snapshots that are kept, the oldest first."""
-        return sorted(self.folder.glob(SNAPSHOTS))
+        return [path for _, path in sorted(self._dated())]
+
+    def _dated(self) -> Iterator[tuple[datetime, Path]]:
+        """Return the snapshots with their times; names of other files are not understood."""
+        for path in self.folder.glob("movies_*.duckdb"):
+            if (found := SNAPSHOT.fullmatch(path.name)) and path.is_file():
+                with suppress(ValueError):
+                    yield datetime.strptime(found["stamp"], STAMP).replace(tzinfo=UTC), path
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -97,6 +132,11 @@ class Published:
         Raises:
             WarehouseError: the folder cannot be written.
         """
+        if (self.folder / POINTER).is_dir():
+            raise WarehouseError(
+                f"cannot publish into {self.folder}: {POINTER} is a folder, where a file belongs "
+                "that names the newest snapshot. Remove the folder, then run again."
+            )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             # A file of its own: the folder may be that of the warehouse, which has its own lock.
@@ -110,11 +150,13 @@ class Published:
         except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
             raise WarehouseError(
                 f"cannot publish into {self.folder}: is the disk full, or the folder read-only? "
-                f"Readers keep the snapshot before. Mend that and run again. The reason: {error}"
+                f"Readers keep the snapshot before. Fix that and run again. The reason: {error}"
             ) from error
 
     def _remove_unfinished(self) -> None:
         for path in self.folder.glob(f"*{UNFINISHED}*"):
+            if not LEFT_BEHIND.fullmatch(path.name):
+                continue
             if path.is_dir():
                 shutil.rmtree(path)
             else:
@@ -125,10 +167,8 @@ class Published:
 
         Names sort as snapshots follow each other, also where the clock goes back.
         """
-        now = datetime.now(UTC)
-        if snapshots := self.snapshots():
-            newest = datetime.strptime(snapshots[-1].name.split("_")[1], STAMP).replace(tzinfo=UTC)
-            now = max(now, newest + timedelta(microseconds=1))
+        after = [newest + timedelta(microseconds=1) for newest, _ in self._dated()]
+        now = max([datetime.now(UTC), *after])
         return self.folder / f"movies_{now:{STAMP}}_{run_id[:8]}.duckdb{UNFINISHED}"
 
     def finished(self, path: Path) -> Path:
@@ -164,8 +204,8 @@ class Published:
                 self._remove(path)
 
     def _remove(self, snapshot: Path) -> None:
-        for path in self.folder.glob(f"{snapshot.stem}.*"):
-            path.unlink()
+        for suffix in MADE_OF_SNAPSHOT:
+            snapshot.with_name(snapshot.stem + suffix).unlink(missing_ok=True)
 
     def forget(self, warehouse: Warehouse, run_id: str) -> int:
         """Erase from the snapshots all users that the warehouse does not know any more.
@@ -196,13 +236,64 @@ class Published:
                 self._remove(path)
         return erased
 
-    def _attach_current(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """Attach the newest snapshot, and say whether there is one that can be read."""
+    @contextmanager
+    def attached(self, connection: duckdb.DuckDBPyConnection) -> Iterator[bool]:
+        """Attach the newest snapshot that can be read as `OLD`; yield whether there is one.
+
+        It is the one that readers have, or where that is damaged, the newest of the others.
+        """
+        is_attached = self._attach_current(connection) or any(
+            _attach(connection, path) for path in reversed(self.snapshots())
+        )
         try:
-            connection.execute(f"ATTACH {literal(str(self.current()))} AS {OLD} (READ_ONLY)")
-        except (NothingPublishedError, duckdb.Error):
+            yield is_attached
+        finally:
+            if is_attached:
+                connection.execute(f"DETACH {OLD}")
+
+    def _attach_current(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Attach the snapshot that readers have; return whether it can be read."""
+        try:
+            return _attach(connection, self.current())
+        except NothingPublishedError:
             return False
-        return True
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> bool:
+    try:
+        connection.execute(f"ATTACH {literal(str(snapshot))} AS {OLD} (READ_ONLY)")
+    except duckdb.Error:
+        return False
+    return True
+
+
+@contextmanager
+def naming_damaged(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Name the snapshot that is attached as `OLD` where reading it shows that it is damaged.
+
+    Raises:
+        WarehouseError: it is damaged.
+    """
+    try:
+        yield
+    except duckdb.IOException as error:
+        if not DAMAGED.search(str(error)):
+            raise
+        ((path,),) = connection.execute(
+            "SELECT path FROM duckdb_databases() WHERE database_name = ?", [OLD]
+        ).fetchall()
+        raise WarehouseError(
+            f"the published snapshot {path} is damaged. Remove it, then run again: an older one "
+            f"takes its place. DuckDB says: {error}"
+        ) from error
+
+
+def never_written(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the tables of an open snapshot that are empty because no row was ever published."""
+    found = connection.execute(
+        "SELECT table_name FROM meta.tables WHERE is_published AND rows IS NULL"
+    ).fetchall()
+    return {name for (name,) in found}
 
 
 def _copy_known(connection: duckdb.DuckDBPyConnection, new: Path, snapshot_id: str) -> int:
@@ -218,7 +309,8 @@ def _copy_known(connection: duckdb.DuckDBPyConnection, new: Path, snapshot_id: s
         connection.execute(f"COPY FROM DATABASE {OLD} TO {COPY} (SCHEMA)")
         for name, is_of_users in _tables(connection, OLD):
             condition = known if is_of_users else "true"
-            connection.execute(f"INSERT INTO {COPY}.{name} FROM {OLD}.{name} WHERE {condition}")
+            with naming_damaged(connection):
+                connection.execute(f"INSERT INTO {COPY}.{name} FROM {OLD}.{name} WHERE {condition}")
             left_out += _count(connection, f"{OLD}.{name}") - _count(connection, f"{COPY}.{name}")
             if is_of_users:
                 connection.execute(

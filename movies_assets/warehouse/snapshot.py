@@ -1,7 +1,13 @@
-"""Writing a snapshot: tables of the warehouse, and what is told of them, in a file of its own."""
+"""Write a snapshot: tables of the warehouse, and their metadata, into a separate file.
 
-from collections.abc import Iterable, Mapping
+Which tables are taken from the warehouse, and which from the snapshot before, belongs in
+`assets.serving.selection`.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import duckdb
@@ -9,20 +15,43 @@ import pandas as pd
 
 from movies_assets.contracts import Contract
 from movies_assets.warehouse.database import ALIAS, STORAGE, literal, roll_back
-from movies_assets.warehouse.published import COPY
+from movies_assets.warehouse.published import COPY, OLD, naming_damaged
 from movies_assets.warehouse.writer import all_stored_types, create_table, number, same_type
+
+UNFIT = (
+    "Where a reference points at no row, or columns are not those of the contract, materialize "
+    "that table again."
+)
+
+
+class Obstacle(NamedTuple):
+    """A reason why a table may not be published.
+
+    Attributes:
+        table: the table, as schema.table.
+        reason: the reason, beginning with the table.
+        remedy: what to do, as a sentence.
+    """
+
+    table: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Return the reason."""
+        return self.reason
 
 
 class Filled(NamedTuple):
-    """What was written into a snapshot.
+    """The result of writing a snapshot.
 
     Attributes:
         rows: how many rows each of the tables has.
-        orphans: references that point at no row, and of how many rows.
+        orphans: the tables with references that point at no row.
     """
 
     rows: Mapping[str, int]
-    orphans: Mapping[str, int]
+    orphans: Sequence[Obstacle]
 
 
 def write_snapshot(
@@ -31,8 +60,9 @@ def write_snapshot(
     tables: Mapping[str, type[Contract]],
     described: Mapping[str, type[Contract]],
     told: Mapping[str, pd.DataFrame],
+    carried: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Filled:
-    """Write tables of the warehouse, and what is told of them, into a new file.
+    """Write tables of the warehouse, and their metadata, into a new file.
 
     Args:
         connection: a session to which the warehouse is attached.
@@ -41,6 +71,8 @@ def write_snapshot(
             query of a reader works.
         described: further tables of the schema `meta`, by name.
         told: the rows of those.
+        carried: tables whose rows are taken from the snapshot before, which is attached as `OLD`,
+            and the columns that each has there; one without columns is published empty.
 
     Returns:
         What is in the file.
@@ -55,10 +87,12 @@ def write_snapshot(
         for name, contract in contracts.items():
             create_table(connection, name, contract)
         connection.execute("COMMIT")
-        rows = {
-            name: _insert(connection, name, contract, f"{ALIAS}.{name}", present.get(name, ()))
-            for name, contract in tables.items()
-        }
+        rows = {}
+        for name, contract in tables.items():
+            database, stored = (OLD, carried) if name in carried else (ALIAS, present)
+            source = f"{database}.{name}"
+            with naming_damaged(connection) if name in carried else nullcontext():
+                rows[name] = _insert(connection, name, contract, source, stored.get(name, ()))
         for name, contract in described.items():
             connection.register("told", told[name])
             _insert(connection, f"meta.{name}", contract, "told", told[name].columns)
@@ -74,16 +108,24 @@ def write_snapshot(
     return filled
 
 
-def misfits(
-    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, type[Contract]]
+def stored_before(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Return the columns and types of every table of the snapshot before, attached as `OLD`."""
+    connection.execute(f"USE {OLD}")
+    try:
+        return all_stored_types(connection)
+    finally:
+        connection.execute(f"USE {ALIAS}")
+
+
+def schema_mismatches(
+    stored: Mapping[str, Mapping[str, str]], tables: Mapping[str, type[Contract]]
 ) -> list[str]:
     """Return the stored tables whose columns are not those of their contract.
 
     Args:
-        connection: a session to which the warehouse is attached.
-        tables: the tables by name.
+        stored: columns and types of stored tables.
+        tables: the contracts by table.
     """
-    stored = all_stored_types(connection)
     return [
         name
         for name, contract in tables.items()
@@ -97,22 +139,25 @@ def misfits(
 
 def _orphans(
     connection: duckdb.DuckDBPyConnection, tables: Mapping[str, type[Contract]]
-) -> dict[str, int]:
-    """Return the references that point at no row, and of how many rows.
+) -> list[Obstacle]:
+    """Return the tables with references that point at no row, and how many rows have them.
 
     Each table was checked when it was written; its dimension may have been written since.
     """
-    found = {}
+    found = []
     for name, contract in tables.items():
         for column, target in contract.references().items():
             if target in tables and column not in contract.tolerated():
                 (key,) = tables[target].key()
-                found[f"{name}.{column} -> {target}"] = number(
+                rows = number(
                     connection,
                     f"SELECT count(*) FROM {name} AS it ANTI JOIN {target} AS target "
                     f"ON it.{column} = target.{key} WHERE it.{column} IS NOT NULL",
                 )
-    return {name: rows for name, rows in found.items() if rows}
+                if rows:
+                    reason = f"{name}.{column} -> {target}: {rows} rows point at none"
+                    found.append(Obstacle(name, reason, UNFIT))
+    return found
 
 
 def _insert(

@@ -4,9 +4,9 @@ Everything happens in the caller's transaction. What the rows are comes from the
 opening files and waiting for locks belongs in `database`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import duckdb
@@ -58,6 +58,7 @@ class Loaded:
         duplicates: rows recognised as versions or copies of others.
         sample: a few of the rows stored.
         arrived_columns: columns of the table that its contract does not know.
+        members: conformed dimensions that the table points at, and how many rows each has gained.
     """
 
     rows: int
@@ -65,6 +66,7 @@ class Loaded:
     duplicates: int
     sample: pd.DataFrame
     arrived_columns: Sequence[str] = ()
+    members: Mapping[str, int] = field(default_factory=dict)
 
 
 def compile_sql(expression: ir.Expr) -> str:
@@ -356,7 +358,7 @@ def _write_streamed(
         quarantined=quarantined,
         duplicates=0,
         sample=connection.execute(
-            f"SELECT * FROM {table.name} WHERE {_replaced(table, window)} LIMIT {SAMPLE_ROWS}"
+            f"SELECT * FROM {table.name} WHERE {replaced(table, window)} LIMIT {SAMPLE_ROWS}"
         ).df(),
         arrived_columns=arrived_columns(connection, table),
     )
@@ -383,13 +385,13 @@ def read_of(table: Table, source: Table, window: Window) -> str:
     return f"FROM {source.name} WHERE {of_run} AND ({refined})"
 
 
-def _replaced(table: Table, window: Window) -> str:
+def replaced(table: Table, window: Window) -> str:
     """Return the SQL condition on stored rows that a write takes the place of."""
     return "true" if table.replaces == "table" else window.where
 
 
 def _delete_replaced(connection: duckdb.DuckDBPyConnection, table: Table, window: Window) -> None:
-    connection.execute(f"DELETE FROM {table.name} WHERE {_replaced(table, window)}")
+    connection.execute(f"DELETE FROM {table.name} WHERE {replaced(table, window)}")
 
 
 def _columns(table: Table) -> str:
@@ -408,11 +410,11 @@ def _set_apart_doubled(connection: duckdb.DuckDBPyConnection, table: Table, wind
     key = ", ".join(table.contract.key())
     connection.execute(
         f"CREATE TEMP TABLE {DOUBLED} AS SELECT {key} FROM {table.name} "
-        f"WHERE {_replaced(table, window)} GROUP BY ALL HAVING count(*) > 1"
+        f"WHERE {replaced(table, window)} GROUP BY ALL HAVING count(*) > 1"
     )
     return number(
         connection,
-        f"DELETE FROM {table.name} WHERE {_replaced(table, window)} AND ({key}) IN "
+        f"DELETE FROM {table.name} WHERE {replaced(table, window)} AND ({key}) IN "
         f"(SELECT {'' if len(table.contract.key()) == 1 else 'row'}({key}) FROM {DOUBLED})",
     )
 

@@ -38,6 +38,17 @@ def test_a_blocking_check_logs_its_verdict_with_three_rows_and_the_fix(platform,
 
 
 @pytest.mark.slow
+def test_a_run_before_the_first_day_ends_with_a_sentence_before_anything_is_fetched(tmp_path: Path):
+    home = Home(tmp_path)
+    home.environment["MOVIES_YTS__FIRST_DAY"] = "2999-01-01"
+    tags = json.dumps({"dagster/partition": DAY})
+    assert home.run([*EXECUTE, "-j", "yts_daily", "--tags", tags]) == 1
+    log = home.log.read_text()
+    assert "the first one is 2999-01-01, and the clock of this machine says 2" in log
+    assert "STEP_START" not in log
+
+
+@pytest.mark.slow
 def test_the_log_of_a_red_run_ends_with_the_reason_whoever_reads_it(tmp_path: Path):
     home = Home(tmp_path)
     header = ["Title", "Kind", "Stars"]

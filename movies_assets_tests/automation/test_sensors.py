@@ -19,10 +19,10 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from movies_assets.definitions import build_defs
+from movies_assets.definitions import TABLES, build_defs, open_warehouse
 from movies_assets.settings import Settings, load
 from movies_assets.sources.profiles import netflix_landing
-from movies_assets_tests.conftest import Platform, movie
+from movies_assets_tests.conftest import Platform, hold, movie
 from movies_assets_tests.faults.processes import FORKSERVER
 
 SENSOR = "netflix_arrivals"
@@ -100,6 +100,8 @@ def test_a_new_file_is_requested_once_however_often_the_sensor_ticks(ticks, file
 
 
 def test_neighbouring_days_are_one_range(ticks, files):
+    files.put("2025-10-20")
+    ticks.tick()
     for day in (FIRST, SECOND, THIRD, "2025-10-30", LAST, "2025-10-10"):
         files.put(day)
     assert ticks.ranges() == [
@@ -107,6 +109,32 @@ def test_neighbouring_days_are_one_range(ticks, files):
         ("2025-10-10", "2025-10-10"),
         ("2025-10-30", LAST),
     ]
+
+
+class TestFirstLook:
+    """Days without files are bridged, so that one run does."""
+
+    def test_the_days_of_all_files_are_one_range(self, ticks, files):
+        for day in (FIRST, THIRD, "2025-10-20", LAST):
+            files.put(day)
+        assert ticks.ranges() == [(FIRST, LAST)]
+        files.put("2025-10-05", name="late.csv")
+        files.put("2025-10-07", name="late.csv")
+        assert ticks.ranges() == [("2025-10-05",) * 2, ("2025-10-07",) * 2]
+
+    def test_a_long_time_without_files_is_not_bridged(self, files, tmp_path):
+        ticks = Ticks(load(data_dir=tmp_path, netflix={"first_day": "2025-01-01"}))
+        for day in ("2025-01-01", "2025-02-02", "2025-03-01"):
+            files.put(day)
+        assert ticks.ranges() == [("2025-01-01",) * 2, ("2025-02-02", "2025-03-01")]
+
+    def test_a_day_whose_file_was_cleared_keeps_its_rows(self, ticks, files, tmp_path):
+        """As after the sensor's cursor was reset in the UI."""
+        warehouse = open_warehouse(load(data_dir=tmp_path))
+        hold(warehouse, TABLES["bronze.netflix_titles"], [SECOND])
+        for day in (FIRST, THIRD, "2025-10-05"):
+            files.put(day)
+        assert ticks.ranges() == [(FIRST, FIRST), (THIRD, "2025-10-05")]
 
 
 def test_a_late_file_is_requested_for_its_own_day(ticks, files):
@@ -204,6 +232,20 @@ def test_a_day_with_a_link_that_leads_nowhere_has_a_run_of_its_own(ticks, files,
     assert ticks.ranges() == [(SECOND, SECOND)]
 
 
+def test_traps_are_named_once_and_never_waited_for(ticks, files, capfd):
+    folder = files.put(FIRST).parent
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "zero.csv").symlink_to("/dev/zero")
+    (folder / "passwd.csv").symlink_to("/etc/passwd")
+    assert ticks.ranges() == [(FIRST, FIRST)]
+    warned = capfd.readouterr().err
+    assert f"{FIRST}/pipe.csv is neither a file nor a folder" in warned
+    for name in ("zero", "passwd"):
+        assert f"{FIRST}/{name}.csv is a link out of the landing folder" in warned
+    assert ticks.ranges() == []
+    assert "pipe.csv" not in capfd.readouterr().err
+
+
 def test_a_daemon_that_dies_before_it_keeps_the_cursor_asks_under_the_same_key(ticks, files):
     files.put(FIRST)
     ticks.tick()
@@ -217,6 +259,8 @@ def test_a_daemon_that_dies_before_it_keeps_the_cursor_asks_under_the_same_key(t
 
 
 def test_two_requests_never_have_one_key(ticks, files):
+    files.put("2025-10-20")
+    ticks.tick()
     keys = []
     for number in range(4):
         for day in (FIRST, THIRD):
@@ -252,6 +296,12 @@ def test_in_profile_live_a_file_of_a_day_to_come_waits_for_its_day(files, tmp_pa
     with freeze_time(datetime(2025, 11, 2, tzinfo=UTC)):
         assert ticks.ranges() == [("2025-11-02", "2025-11-02")]
         assert ticks.ranges() == []
+
+
+def test_a_look_before_the_first_day_skips_with_a_sentence(files, tmp_path):
+    files.put(FIRST)
+    ticks = Ticks(load(data_dir=tmp_path, profile="live", netflix={"first_day": "2100-01-01"}))
+    assert skipped(ticks) == "nothing new among 1 files"
 
 
 @pytest.mark.slow
@@ -367,6 +417,9 @@ class TestDaemon:
         assert daemon.cursor() != before
 
     def test_a_daemon_that_is_killed_loses_no_file_and_asks_for_none_twice(self, daemon, files):
+        # Without this one, the first look would ask for all of October at once.
+        (files.folder / SECOND).mkdir()
+        (files.folder / SECOND / "closed.csv").symlink_to(files.folder / "nowhere")
         files.put(FIRST)
         files.put(THIRD)
         daemon.look(killed_at="RUN_CREATED")

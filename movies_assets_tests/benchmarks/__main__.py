@@ -24,6 +24,7 @@ import click
 import httpx
 
 from movies_assets_tests.benchmarks.dashboard import dashboard
+from movies_assets_tests.benchmarks.dashboard_slow import dashboard_slow
 from movies_assets_tests.benchmarks.exports import exports
 from movies_assets_tests.benchmarks.imdb import imdb
 from movies_assets_tests.benchmarks.netflix import netflix
@@ -47,6 +48,7 @@ def main() -> None:
 
 
 main.add_command(dashboard)
+main.add_command(dashboard_slow)
 main.add_command(exports)
 main.add_command(imdb)
 main.add_command(netflix)

@@ -125,7 +125,7 @@ class LightClient:
         words = "&".join(f"{name}={value}" for name, value in query.items())
         await self._socket.connect(
             f"{self._url}?{words}", transports=["websocket"],
-            socketio_path="/_nicegui_ws/socket.io",
+            socketio_path="/_nicegui_ws/socket.io", wait_timeout=MOST_SECONDS,
         )  # fmt: skip
         await asyncio.wait_for(self._shown.wait(), MOST_SECONDS)
 

@@ -78,12 +78,13 @@ def _peak_megabytes() -> float:
 
 
 def _publish(published: Any, contracts: Mapping[str, type[Contract]], scale: float) -> int:
-    from movies_assets.assets.serving.meta import Snapshot  # noqa: PLC0415
+    from movies_assets.assets.serving.meta import Snapshot, Tables  # noqa: PLC0415
     from movies_assets.warehouse.writer import ensure_table  # noqa: PLC0415
 
-    path, total = published.unfinished("benchmark"), 0
+    path, total = published.unfinished("00000000"), 0
     with duckdb.connect(path) as connection:
         ensure_table(connection, "meta.snapshot", Snapshot)
+        ensure_table(connection, "meta.tables", Tables)
         connection.execute("INSERT INTO meta.snapshot VALUES ('benchmark', now(), 'run', '0')")
         for name, contract in contracts.items():
             ensure_table(connection, name, contract)

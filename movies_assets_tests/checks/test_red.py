@@ -196,6 +196,8 @@ class TestReferences:
         rule = f"{column} -> {target}"
         assert [*broken_rules(evaluation)] == [rule]
         assert rule in evaluation.metadata
+        alone = "Materialize this table again" in evaluation.description
+        assert alone == TABLES[target].is_conformed
 
     @pytest.mark.parametrize(
         ("child", "parent", "severity"),

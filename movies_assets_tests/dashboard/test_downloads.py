@@ -3,14 +3,18 @@
 import asyncio
 import csv
 import io
+import re
 import shutil
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from movies_assets.assets.serving.published import published_tables, shared_tables
 from movies_assets.dashboard import downloads
@@ -48,7 +52,7 @@ def folder(world, tmp_path) -> Path:
 
 def downloaded(folder: Path, name: str) -> tuple[int, bytes, Any]:
     """Return status, content and headers of a download."""
-    route = DownloadRoute(Downloads(Published(folder)))
+    route = DownloadRoute(Downloads(Published(folder)), most=8)
 
     async def ask() -> tuple[int, bytes, Any]:
         answer = await route.answer(name)
@@ -90,6 +94,47 @@ def test_no_text_of_a_csv_file_begins_like_a_formula(tmp_path):
     publish(tmp_path / "published", "a", more() | {TABLE: rows})
     _, content, _ = downloaded(tmp_path / "published", f"{TABLE}.csv")
     assert [row["title"] for row in texts(content)] == [f"'{row['title']}" for row in rows]
+
+
+SIGNS = "=+-@＝＋－＠"  # noqa: RUF001 (spreadsheets of some languages take these too)
+SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
+IGNORED = ' "\xa0\ufeff'
+CELLS = st.lists(st.sampled_from(f"{SIGNS}{SEPARATORS}{IGNORED}'a1é"), max_size=8).map("".join)
+EVERY = [
+    f"{before}{separator}{ignored}{sign}1"
+    for before, separator, ignored, sign in product(
+        ["", "a"], ["", *SEPARATORS], ["", *IGNORED], SIGNS
+    )
+]
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cells=st.lists(CELLS, min_size=10, max_size=40))
+@example(cells=EVERY)
+def test_wherever_a_spreadsheet_splits_a_csv_file_no_text_is_a_formula(cells, tmp_path):
+    frame = pd.DataFrame({"text": cells, "number": -5, "list": [[cell, "-1"] for cell in cells]})
+    with duckdb.connect() as connection:
+        connection.register("frame", frame)
+        connection.execute("CREATE OR REPLACE TABLE cells AS SELECT * FROM frame")
+        path = write(connection, "cells", "csv", tmp_path)
+    content = path.read_bytes().decode()
+    for separators in (",", ";", "|", "\t", ",;|\t"):
+        for field in re.split(rf"[{separators}\r\n\v\f\x85\u2028\u2029]", content):
+            assert field == "-5" or not field.lstrip(IGNORED).startswith(tuple(SIGNS)), field
+    rows = list(csv.reader(io.StringIO(content, newline="")))[1:]
+    for (text, number, _), cell in zip(rows, cells, strict=True):
+        assert number == "-5"
+        assert text[:1] not in {"\t", "\r", "\n"}
+        # Nothing but apostrophes is added, and only where there is something to defuse.
+        assert text.replace("'", "") == cell.replace("'", "")
+        assert text == cell or set(cell) & {*SIGNS, "\t", "\r", "\n"}
+
+
+def test_a_setting_leaves_texts_of_csv_files_as_they_are(folder):
+    made = Downloads(Published(folder), defuses=False).file(TABLE, "csv")
+    assert made
+    with made[0] as file:
+        assert "=1+1" in [row["title"] for row in texts(file.read())]
 
 
 def test_numbers_and_other_texts_of_a_csv_file_stay_as_they_are(tmp_path):
@@ -175,7 +220,7 @@ def test_the_file_is_gone_before_it_is_sent(folder, scratch):
 def test_a_file_that_cannot_be_made_is_said_in_words_and_leaves_nothing_behind(
     folder, scratch, monkeypatch
 ):
-    def fail(*given: Any) -> Path:
+    def fail(*given: Any, **_: Any) -> Path:
         (given[-1] / "half.csv").write_text("half")
         raise duckdb.IOException("no space")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from movies_assets.dashboard.layout import GENRES, STATUS, status_words
 from movies_assets.dashboard.pages import audience, movies, releases, series
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.dashboard.reader import Snapshot
-from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, few, movie, publish
+from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, NOW, few, movie, publish
 
 PAGES = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE)
 CONFIG = {"memory_limit": "200MB", "threads": 1}
@@ -328,6 +329,17 @@ def test_a_status_says_when_and_how_the_checks_went(world, empty):
         "published 21 Nov 2026, 20:30 UTC · 2 checks passed, 1 warned"
     )
     assert status_words(ask(empty, STATUS)) == "published, without a date"
+
+
+def test_the_status_says_which_sources_are_older_than_the_snapshot(tmp_path):
+    held = {"taken_at": NOW - timedelta(days=2), "held_back_by": "a red day"}
+    tables = [
+        {"table_name": f"gold.{source}", "source": source, **state}
+        for source, state in {"yts": held, "netflix": held, "imdb": {"taken_at": NOW}}.items()
+    ]
+    older = opened(publish(tmp_path, "a", {**few(), "meta.tables": tables}))
+    words = status_words(ask(older, STATUS))
+    assert words.endswith(", 1 warned · netflix, yts as of 19 Nov 2026, 20:30 UTC")
 
 
 def test_options_are_plain_values_whose_code_is_constant(world):

@@ -29,6 +29,34 @@ with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as clien
 """
 
 
+HELD = """
+import sys, time
+from pathlib import Path
+from nicegui import Client
+from starlette.testclient import TestClient
+from movies_assets.dashboard import server
+from movies_assets.settings import DashboardSettings, load
+
+limits = DashboardSettings(unopened_pages=4, pages=6, unopened_seconds=30)
+app = server.build_app(load(data_dir=Path(sys.argv[1]), dashboard=limits))
+with TestClient(app, "http://127.0.0.1", client=("192.0.2.1", 1)) as other:
+    others = other.get("/").status_code
+    (page,) = Client.instances.values()
+    client = TestClient(app, "http://127.0.0.1", client=("192.0.2.2", 1))
+    print(others, *{client.get("/").status_code for _ in range(9)}, len(Client.instances))
+    print(page.id in Client.instances)
+    for open_page in Client.instances.values():
+        open_page.environ = {}  # as if its websocket had been opened
+    print([int(client.get("/").status_code) for _ in range(4)], len(Client.instances))
+    for old_page in Client.instances.values():
+        old_page.created -= 31  # NiceGUI itself drops them after 60 to 70 s
+    until = time.monotonic() + 20
+    while Client.instances and time.monotonic() < until:
+        time.sleep(0.1)
+    print(len(Client.instances), client.get("/").status_code)
+"""
+
+
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 (our own code)
         [sys.executable, "-c", code, *arguments],
@@ -40,6 +68,17 @@ def test_a_page_that_fails_says_so_without_the_reason_which_is_logged(tmp_path: 
     ended = python(BROKEN, str(tmp_path))
     assert ended.stdout.split() == ["500", "False", "False", "True"], ended.stderr
     assert "secret detail" in ended.stderr
+
+
+def test_pages_without_a_websocket_are_dropped_after_a_while_and_are_bounded(tmp_path: Path):
+    ended = python(HELD, str(tmp_path))
+    assert ended.stdout.splitlines() == [
+        "200 200 4",  # the oldest ones of whoever asked for most have made room
+        "True",
+        "[200, 200, 503, 503] 6",
+        "0 200",
+    ], ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_dashboard_for_others_is_refused_without_a_token(monkeypatch):

@@ -81,7 +81,7 @@ def publish_keys(settings: Settings) -> None:
         session.execute(f"DELETE FROM {users.name}")
         session.execute(f"INSERT INTO {users.name} BY NAME SELECT user_key FROM keys")
     with published.alone(), warehouse.reading() as session:
-        path = published.unfinished("run")
+        path = published.unfinished("00000000")
         contracts = {"users": UserKeys, "tables": meta.Tables, "snapshot": meta.Snapshot}
         told = {
             "users": keys,

@@ -9,6 +9,8 @@ import dagster as dg
 import pytest
 
 from movies_assets.settings import ImdbSettings, SampleSettings, load
+from movies_assets.warehouse import ledger
+from movies_assets.warehouse.writer import Window
 from movies_assets_tests.conftest import (
     ALL_DUMPS,
     SOUND_DUMPS,
@@ -163,6 +165,12 @@ class TestUnchanged:
         assert "silver__imdb_titles" in steps_of(result)
         assert set(landed(result).values()) == {"unchanged"}
         assert self.sources(stored) == {"basics": [(DAYS[0], 2)], "ratings": [(DAYS[0], 2)]}
+
+    def test_what_is_red_below_is_run_all_the_same(self, stored):
+        with stored.warehouse.session() as connection, stored.warehouse.transaction(connection):
+            ledger.note(connection, "silver.imdb_titles", Window("true", DAYS[0], DAYS[0], 1), "")
+        land(stored.settings.landing, DAYS[1], self.dumps)
+        assert "silver__imdb_titles" in steps_of(run(stored, DAYS[1], select=[*self.select]))
 
     def test_a_warehouse_that_was_removed_is_filled_again(self, stored):
         before = stored.contents()

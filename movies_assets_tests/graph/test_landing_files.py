@@ -1,6 +1,7 @@
 """From the landing folder to tables: a file that cannot be read costs its own day and no other."""
 
 import gzip
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from movies_assets.sources.landing import Landing
+from movies_assets.sources.landing import EMPTY_FOLDER, NO_FILE, OUTSIDE_FOLDER, Landing
 from movies_assets_tests.conftest import Platform, arrive, netflix_title
 from movies_assets_tests.graph.test_netflix import checked, error_of, run
 from movies_assets_tests.ingest.test_packing import PACKINGS, to_xlsx
@@ -217,6 +218,26 @@ def test_an_empty_file_is_named_and_one_line_of_damage_is_called_that_alone(plat
     assert checked(result, TABLE, "files").description == said
     refused = checked(result, "silver/netflix_titles", "quarantine").description or ""
     assert refused.startswith("1 row: a quote is not closed. The rows are kept")
+
+
+def test_traps_are_named_and_neither_opened_nor_waited_for(platform, titles):
+    folder = titles(f"{DAYS[0]}/a.csv", [netflix_title(1)]).parent
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "zero.csv").symlink_to("/dev/zero")
+    (folder / "passwd.csv").symlink_to("/etc/passwd")
+    (folder / "folder.csv").mkdir()
+    result = run(platform, DAYS[0], select=SILVER)
+    found = checked(result, TABLE, "files")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    named = {
+        "folder.csv": EMPTY_FOLDER,
+        "passwd.csv": OUTSIDE_FOLDER,
+        "pipe.csv": NO_FILE,
+        "zero.csv": OUTSIDE_FOLDER,
+    }
+    places = [f"netflix/titles/{DAYS[0]}/{name} {reason}" for name, reason in named.items()]
+    assert found.description == f"4 files are not read: {'; '.join(places)}."
+    assert platform.sql(TITLES.format("silver")) == [("1", DAYS[0])]
 
 
 @pytest.mark.recorded

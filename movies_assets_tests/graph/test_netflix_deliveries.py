@@ -29,6 +29,7 @@ from movies_assets.sources.landing import Landing
 from movies_assets.table import Table
 from movies_assets.warehouse import delimited, writer
 from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.members import add_members
 
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "netflix"
 FIRST_DAY = date(2025, 10, 2)
@@ -71,6 +72,7 @@ def write(
             writer.ensure_input(connection, name, TABLES[name].contract)
         stage(connection)
         writer.write(connection, table, window, "run", source)
+        add_members(connection, table, window, TABLES)
 
 
 def read_files(warehouse: Warehouse, table: Table, given: delimited.DelimitedFiles) -> None:
@@ -88,8 +90,8 @@ def read_files(warehouse: Warehouse, table: Table, given: delimited.DelimitedFil
 
 
 def compute(warehouse: Warehouse, names: Sequence[str]) -> None:
-    """Compute tables from those that they read."""
-    for table in (TABLES[name] for name in names):
+    """Compute tables from those that they read; shared dimensions are filled by the facts."""
+    for table in (TABLES[name] for name in names if not TABLES[name].is_conformed):
         inputs = {
             parameter: TABLES[name].contract.table(name)
             for parameter, name in table.reads().items()

@@ -169,7 +169,8 @@ def test_a_blocking_check_that_fails_keeps_gold_as_it_was(platform, yts):
 @pytest.mark.parametrize("first_day", ["2016-01-01"])
 def test_calendar_years_are_complete_and_without_gaps_in_any_order(platform, yts):
     yts.movies_listed = [movie(1, "2019-06-01T00:00:00"), movie(2, "2016-06-01T00:00:00")]
-    select = ["bronze/yts_movies", "silver/yts_movies", "gold/dim_date"]
+    dimensions = [f"gold/dim_{name}" for name in ("movie", "language", "runtime", "rating")]
+    select = ["bronze/yts_movies", "silver/yts_movies", *dimensions, "gold/fact_movies"]
     platform.run("2019-06-01", select=select)
     platform.run("2016-06-01", select=select)
     assert platform.sql(

@@ -12,6 +12,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from movies_assets.assets.serving.meta import Tables
 from movies_assets.assets.serving.published import shared_tables
 from movies_assets.contracts import Contract
 from movies_assets.definitions import TABLES, open_warehouse
@@ -119,15 +120,26 @@ def stored_snapshot(published_day: Published) -> Path:
     return published_day.current()
 
 
-def publish(folder: Path, tables: Mapping[str, Rows], at: datetime | None = None) -> Path:
-    """Publish a snapshot with these rows, and with all other tables empty; by default now."""
+UNWRITTEN = {"layer": "gold", "source": "yts", "description": "", "is_published": True}
+
+
+def publish(
+    folder: Path,
+    tables: Mapping[str, Rows],
+    at: datetime | None = None,
+    unwritten: Sequence[str] = (),
+) -> Path:
+    """Publish a snapshot with these rows, and with all other tables empty; by default now.
+
+    Of the `unwritten` ones `meta.tables` says that the warehouse never had them.
+    """
     published = Published(folder)
-    path = published.unfinished("run")
+    path = published.unfinished("00000000")
     if at:
-        path = path.with_name(f"movies_{at:{STAMP}}_run.duckdb{UNFINISHED}")
-    snapshot_of(
-        path, {name: (table.contract, tables.get(name, ())) for name, table in SHARED.items()}
-    )
+        path = path.with_name(f"movies_{at:{STAMP}}_00000000.duckdb{UNFINISHED}")
+    stored = {name: (table.contract, tables.get(name, ())) for name, table in SHARED.items()}
+    known = [{"table_name": name, **UNWRITTEN} for name in unwritten]
+    snapshot_of(path, {**stored, "meta.tables": (Tables, known)})
     return published.put(path)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import duckdb
 from pydantic import SecretStr
 
-from movies_assets.assets.serving.meta import Snapshot
+from movies_assets.assets.serving.meta import Snapshot, Tables
 from movies_assets.contracts import Contract, column
 from movies_assets.serving.postgres import Target
 from movies_assets.warehouse.published import Published
@@ -146,10 +146,10 @@ class Database:
         number = len(self.published.snapshots())
         at = datetime(2025, 10, 31, tzinfo=UTC) + timedelta(seconds=number)
         self.published.folder.mkdir(exist_ok=True)
-        path = self.published.unfinished(f"run{number}")
+        path = self.published.unfinished(f"{number:08}")
         with duckdb.connect(path) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            for name, contract in {**HAND_MADE, "meta.snapshot": Snapshot}.items():
+            for name, contract in {**LOADED, "meta.tables": Tables}.items():
                 ensure_table(connection, name, contract)
             values = [self.published.finished(path).stem, at, f"run{number}", "0"]
             connection.execute("INSERT INTO meta.snapshot VALUES (?, ?, ?, ?)", values)

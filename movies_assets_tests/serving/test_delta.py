@@ -391,28 +391,6 @@ def test_killed_within_a_write_the_table_is_old_and_the_next_run_completes_it(tm
         assert_equal(found, root)
 
 
-def test_killed_at_any_time_the_table_is_old_or_new(tmp_path):
-    old, new = snapshots(tmp_path / "snapshots", times=400)
-    expected = []
-    for snapshot in (old, new):
-        with export(snapshot, FACTS) as found:
-            expected.append(rows_in(found))
-            columns = columns_of(found)
-    for moment in range(8):
-        root = tmp_path / f"delta{moment}"
-        with export(old, FACTS) as found:
-            write(found, root)
-        process = FORKSERVER.Process(target=write_snapshot, args=(new, root))
-        process.start()
-        process.join(0.1 + moment * 0.06)
-        process.kill()
-        process.join()
-        assert rows_of(table_at(root), columns) in expected
-        with export(new, FACTS) as found:
-            write(found, root)
-            assert_equal(found, root)
-
-
 @pytest.mark.parametrize("meanwhile", ["the same rows", "older rows", "newer rows"])
 def test_of_two_writers_at_once_the_second_looks_again(tmp_path, meanwhile):
     old, new = snapshots(tmp_path / "snapshots")
@@ -467,6 +445,23 @@ def test_files_go_when_they_are_older_than_the_retention_also_those_of_killed_wr
     assert written is not None
     assert written.files_removed == 1
     assert (old.exists(), fresh.exists()) == (False, True)
+
+
+def test_unfinished_files_of_killed_writes_go_although_nothing_has_changed(make, tmp_path):
+    with make(FACTS, facts(OLD)) as found:
+        write(found, tmp_path)
+        there = tmp_path / "fact_movies"
+        month = there / "uploaded_month=2025-08-01"
+        names = ["part.parquet#1", "part.parquet#2", "complete.parquet"]
+        old = [there / "_delta_log" / "00000000000000000001.json#1", *(month / n for n in names)]
+        under_way = month / "part.parquet#3"
+        for path in (*old, under_way):
+            path.write_bytes(b"half")
+        for path in old:
+            os.utime(path, (0, 0))
+        assert write(found, tmp_path, hours=1) is None
+    assert [path.name for path in old if path.exists()] == []
+    assert under_way.exists()
 
 
 # Stores, and what may be wrong.

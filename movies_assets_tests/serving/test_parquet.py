@@ -31,7 +31,7 @@ from movies_assets.serving.exports import (
 from movies_assets.settings import load
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.published import MOST_LOOKS, NothingPublishedError, Published
-from movies_assets_tests.faults.processes import dies_at, in_child
+from movies_assets_tests.faults.processes import in_child
 from movies_assets_tests.serving.conftest import (
     NAMES,
     SHARED,
@@ -253,7 +253,7 @@ def test_a_table_without_rows_is_a_file_without_rows(make, tmp_path, name):
         ]
 
 
-# Killed, and read meanwhile.
+# Read meanwhile; that it may be killed is tested in test_killed.py.
 
 
 def snapshots(folder: Path) -> tuple[Path, Path]:
@@ -267,38 +267,6 @@ def snapshots(folder: Path) -> tuple[Path, Path]:
 def write_snapshot(snapshot: Path, root: Path) -> None:
     with export(snapshot, FACTS) as found:
         write(found, root)
-
-
-def killed_at(access: int, snapshot: Path, root: Path) -> bool:
-    return dies_at(access, root, lambda: write_snapshot(snapshot, root))
-
-
-@pytest.mark.parametrize(
-    "step", [pytest.param(4, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
-)
-def test_killed_at_any_moment_a_folder_is_old_or_new_and_the_next_run_completes_it(tmp_path, step):
-    old, new = snapshots(tmp_path / "snapshots")
-    root = tmp_path / "exports"
-    expected = []
-    for snapshot in (old, new):
-        write_snapshot(snapshot, root)
-        expected.append(read(root / "fact_movies"))
-    seen, access = set(), 0
-    while True:
-        access += step
-        write_snapshot(old, root)
-        died = in_child(killed_at, access, new, root)
-        found = read(root / "fact_movies")
-        assert found in expected, f"torn at access {access}"
-        seen.add(expected.index(found))
-        write_snapshot(new, root)
-        assert read(root / "fact_movies") == expected[1]
-        left = [path for path in (root / parquet.INCOMING).rglob("*") if path.is_file()]
-        assert left == [], "what the killed run left is gone"
-        if not died:
-            break
-    assert seen == {0, 1}
-    assert access > 10
 
 
 def test_a_reader_finds_one_state_or_an_error_while_others_take_its_place(tmp_path):
@@ -479,6 +447,25 @@ def test_versions_go_after_a_day_but_neither_the_named_one_nor_the_one_before(
     assert left == {"way", "CURRENT", first.rpartition("_")[2], second.rpartition("_")[2]}
 
 
+def test_what_killed_uploads_left_goes_although_nothing_has_changed(
+    make, tmp_path, memory, monkeypatch
+):
+    url, files = memory
+    versions = f"/{tmp_path.name}/{parquet.VERSIONS}/fact_movies"
+    with make(FACTS, facts(OLD)) as found:
+        target = parquet.folder(url, tmp_path / "scratch")
+        parquet.write(found, target, url)
+        current = files.cat_file(f"{versions}/CURRENT").decode()
+        killed = f"{versions}/20251031T000000000000Z_killed"
+        files.pipe_file(f"{killed}/part_0.parquet", b"half")
+        assert parquet.write(found, target, url) is None
+        assert files.exists(killed), "the version before the named one may be read for a day"
+        monkeypatch.setattr(parquet, "KEPT", timedelta(0))
+        assert parquet.write(found, target, url) is None
+    left = {path.rpartition("/")[2] for path in files.ls(versions, detail=False)}
+    assert left == {"CURRENT", current}
+
+
 # What may be wrong.
 
 
@@ -650,6 +637,21 @@ def test_of_an_older_snapshot_the_asset_says_that_a_newer_one_is_there(tmp_path,
     assert outcomes == ["written", "newer is there"]
     assert "fact_movies: newer is there, of snapshot movies_" in capfd.readouterr().err
     assert len(read(tmp_path / "exports" / "fact_movies")) == sum(NEW.values())
+
+
+@pytest.mark.parametrize("there", [{FACTS: facts(OLD)}, {}])
+def test_a_table_that_the_warehouse_never_had_does_not_replace_rows(
+    tmp_path, instance, capfd, there
+):
+    settings = load(data_dir=tmp_path, exports={"parquet_url": str(tmp_path / "exports")})
+    publish(settings.published_folder, there)
+    materialize(settings, "parquet_fact_movies", instance)
+    publish(settings.published_folder, {}, unwritten=[FACTS])
+    result = materialize(settings, "parquet_fact_movies", instance)
+    (found,) = result.asset_materializations_for_node("serving_parquet")
+    assert found.metadata["outcome"].value == ("never written" if there else "unchanged")
+    assert ('"confirm_empty": true' in capfd.readouterr().err) == bool(there)
+    assert len(read(tmp_path / "exports" / "fact_movies")) == len(there.get(FACTS, []))
 
 
 class Forgetting(Published):

@@ -75,6 +75,24 @@ def _plain(row):
     return [v.timestamp() if isinstance(v, datetime) else v for v in row]
 
 
+def test_a_table_that_the_warehouse_never_had_does_not_replace_rows(database):
+    def without(name: str):
+        state = {"table_name": name, "layer": "gold", "source": "", "description": "", "is": True}
+        columns = "table_name, layer, source, description, is_published"
+        statement = f"INSERT INTO meta.tables ({columns}) VALUES (?, ?, ?, ?, ?)"
+        return lambda connection: connection.execute(statement, [*state.values()])
+
+    database.publish(rows_of_version(1, rows=2))
+    load(database.published, LOADED, database.target())
+    database.publish(without("gold.title"))
+    with pytest.raises(PostgresError, match=r'"title" has rows.*nothing was loaded.*confirm_empty'):
+        load(database.published, LOADED, database.target())
+    assert database.ask("SELECT count(*) FROM movies.title") == [(3,)]
+    database.publish(without("gold.maker"))
+    load(database.published, LOADED, database.target())
+    assert database.ask("SELECT count(*) FROM movies.title") == [(0,)], "makers had no rows before"
+
+
 def test_columns_have_the_types_and_the_needs_of_the_contract(database, stored_day):
     load(Published(stored_day.parents[1] / "published"), SHARED, database.target())
     found = database.ask(

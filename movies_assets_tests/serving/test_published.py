@@ -1,6 +1,7 @@
 """Only what passed its checks is published, whole, and readers never notice how."""
 
 from collections.abc import Iterator
+from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from movies_assets.contracts import Contract, column
 from movies_assets.definitions import TABLES
 from movies_assets.settings import load
 from movies_assets.warehouse.database import Warehouse, WarehouseError
-from movies_assets.warehouse.ledger import forget_pruned, note, unaudited
+from movies_assets.warehouse.ledger import forget_pruned, note, record_verdicts, unaudited
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.snapshot import write_snapshot
 from movies_assets.warehouse.writer import Window
@@ -112,7 +113,7 @@ class TestNothingIsPublished:
         (verdict,) = published_again(platform).get_asset_check_evaluations()
         assert not verdict.passed
         assert f"silver.yts_movies {DAY} (run " in (verdict.description or "")
-        assert "mend what made them red" in (verdict.description or "")
+        assert "fix what made them red" in (verdict.description or "")
         checked_alone(platform, silver)
         assert checked(published_again(platform)), "its checks hold"
 
@@ -191,6 +192,41 @@ class TestWhatStandsInTheWay:
         note(warehouse_session, "gold.t", Window("", DAY, NEXT_DAY), "run 3")
         assert [write.run_id for write in unaudited(warehouse_session, ["gold.t"])] == ["run 3"]
 
+    def test_goes_when_its_red_check_alone_is_executed_and_the_others_have_passed(
+        self, platform, yts
+    ):
+        yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
+        platform.run(DAY)
+        fact, left = TABLES["gold.fact_movies"], "SELECT table_name FROM audit.unaudited"
+        changed(platform, "CREATE TABLE kept AS FROM gold.dim_movie", "DELETE FROM gold.dim_movie")
+        changed(platform, written=(fact.name, Window("", DAY, DAY)))
+        checked_alone(platform, fact.key)
+        assert platform.sql(left) == [(fact.name,)], "references points at no row"
+        changed(platform, "INSERT INTO gold.dim_movie FROM kept")
+        checked_alone(platform, fact.key, "contract")
+        assert platform.sql(left) == [(fact.name,)], "this one was green before"
+        checked_alone(platform, fact.key, "references")
+        assert platform.sql(left) == platform.sql("FROM audit.passed") == []
+        changed(platform, written=(fact.name, Window("", DAY, DAY)))
+        checked_alone(platform, fact.key, "references")
+        assert platform.sql(left) == [(fact.name,)], "of new rows all others have to pass again"
+
+    def test_stays_where_partitions_are_written_again_or_a_check_no_longer_holds(
+        self, warehouse_session
+    ):
+        session, both = warehouse_session, {"one", "two"}
+        note(session, "gold.t", Window("", DAY, NEXT_DAY), "run 1")
+        (write,) = unaudited(session, ["gold.t"])
+        record_verdicts(session, write, {"one": True}, both)
+        note(session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2")
+        record_verdicts(session, write, {"two": True}, both)
+        assert write in unaudited(session, ["gold.t"]), "some of its rows are new"
+        record_verdicts(session, write, {"two": False}, both)
+        record_verdicts(session, write, {"one": True}, both)
+        assert write in unaudited(session, ["gold.t"])
+        record_verdicts(session, write, {"two": True}, both)
+        assert write not in unaudited(session, ["gold.t"])
+
     @pytest.fixture
     def warehouse_session(self, platform: Platform) -> Iterator[duckdb.DuckDBPyConnection]:
         with platform.warehouse.session() as session, platform.warehouse.transaction(session):
@@ -198,19 +234,32 @@ class TestWhatStandsInTheWay:
             yield session
 
 
-def checked_alone(platform: Platform, table: dg.AssetKey) -> list[dg.AssetCheckEvaluation]:
-    """Execute the checks of a table, as the UI's button does: of no partition."""
+def checked_alone(
+    platform: Platform, table: dg.AssetKey, *names: str
+) -> list[dg.AssetCheckEvaluation]:
+    """Execute all checks of a table or the named ones, as the UI's button does: of no partition."""
     keys = {
         key
         for definition in platform.defs.asset_checks or ()
         for key in definition.check_keys
-        if key.asset_key == table
+        if key.asset_key == table and (not names or key.name in names)
     }
     job = platform.defs.resolve_job_def("yts_daily").get_subset(
         asset_selection=set(), asset_check_selection=keys
     )
     result = job.execute_in_process(instance=platform.instance, raise_on_error=False)
     return [*result.get_asset_check_evaluations()]
+
+
+def changed(
+    platform: Platform, *statements: str, written: tuple[str, Window] | None = None
+) -> None:
+    """Change the warehouse, and let a table count as written."""
+    with platform.warehouse.session() as session, platform.warehouse.transaction(session):
+        for statement in statements:
+            session.execute(statement)
+        if written:
+            note(session, *written, "a run without checks")
 
 
 def fail_silver(platform: Platform, yts: FakeYts, broken: int = 8) -> None:
@@ -280,6 +329,15 @@ class TestTheSnapshot:
         assert ("imdb_daily", "success", "2025-10-29 to 2025-10-30") in runs
 
 
+class In1970(datetime):
+    """A clock that lost its battery."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        """Return the first second of 1970."""
+        return datetime(1970, 1, 1, tzinfo=tz)
+
+
 ROWS, MOMENTS = 1000, 5
 
 
@@ -313,7 +371,9 @@ class TestTheFolder:
             assert asked(Published(tmp_path), "SELECT max(number) FROM meta.numbers") == [(number,)]
         assert len(Published(tmp_path).snapshots()) == 2
 
-    @pytest.mark.parametrize("text", [b"", b"nonsense", b"\xff\xfe", b"../../etc/passwd"])
+    @pytest.mark.parametrize(
+        "text", [b"", b"nonsense", b"\xff\xfe", b"../../etc/passwd", b"x" * 5_000, b"a\0b"]
+    )
     def test_with_a_damaged_pointer_says_so_and_is_mended_by_the_next_publication(
         self, tmp_path, text
     ):
@@ -321,6 +381,45 @@ class TestTheFolder:
         (tmp_path / "CURRENT").write_bytes(text)
         with pytest.raises(NothingPublishedError):
             Published(tmp_path).current()
+        publish_number(tmp_path, 1)
+        assert asked(Published(tmp_path), "SELECT max(number) FROM meta.numbers") == [(1,)]
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "movies_backup.duckdb",
+            "movies_20251031T204605942572Z_backup.duckdb",
+            "movies_20251031T204605942572Z_6b521a92 (copy).duckdb",
+            "movies_20259999T000000000000Z_6b521a92.duckdb",
+            "movies_99991231T235959999999Z_6b521a92.duckdb.new.txt",
+            "notes.new",
+        ],
+    )
+    def test_may_hold_files_of_others_which_are_neither_counted_nor_removed(self, tmp_path, name):
+        (tmp_path / name).write_text("somebody's own")
+        for number in range(1, 4):
+            publish_number(tmp_path, number)
+        published = Published(tmp_path)
+        assert asked(published, "SELECT max(number) FROM meta.numbers") == [(3,)]
+        assert len(published.snapshots()) == 2, "as many as are kept"
+        made = [path.with_name(f"{path.stem}.mine") for path in published.snapshots()]
+        [path.touch() for path in made]
+        publish_number(tmp_path, 4)
+        assert (tmp_path / name).read_text() == "somebody's own"
+        assert all(path.exists() for path in made)
+
+    def test_with_a_folder_in_place_of_the_pointer_says_so(self, tmp_path):
+        (tmp_path / "CURRENT").mkdir()
+        with pytest.raises(NothingPublishedError, match=r"CURRENT cannot be read .*directory"):
+            Published(tmp_path).current()
+        with pytest.raises(WarehouseError, match=r"CURRENT is a folder.*Remove the folder"):
+            publish_number(tmp_path, 1)
+
+    def test_takes_names_that_follow_each_other_where_the_clock_is_of_1970(
+        self, tmp_path, monkeypatch
+    ):
+        publish_number(tmp_path, 0)
+        monkeypatch.setattr("movies_assets.warehouse.published.datetime", In1970)
         publish_number(tmp_path, 1)
         assert asked(Published(tmp_path), "SELECT max(number) FROM meta.numbers") == [(1,)]
 
@@ -333,7 +432,7 @@ class TestTheFolder:
         publish_number(tmp_path, 0)
         published = Published(tmp_path)
         with published.alone():
-            path = published.unfinished("run")
+            path = published.unfinished("00000000")
             for left in (path, path.with_name(f"{path.name}.wal")):
                 left.touch()
             with pytest.raises(WarehouseError, match="disk was full"):

@@ -256,8 +256,9 @@ class TestWriting:
         assert path.read_text(encoding="utf-8") != "old"
 
     def test_it_goes_with_its_snapshot(self, published):
+        publish(published.folder, "20261121T203000000000Z_0000000a", {})
         path = write_report(published)
-        publish(published.folder, "b", {})
+        publish(published.folder, "20261121T203000000000Z_0000000b", {})
         newer = write_report(published)
         published.keep(1)
         assert not path.exists()

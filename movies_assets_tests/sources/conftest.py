@@ -1,9 +1,10 @@
 import asyncio
 import json
 import socket
+import time
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any
@@ -96,6 +97,35 @@ def raw_server(reply: bytes) -> Iterator[str]:
         Thread(target=serve, daemon=True).start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         listener.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def pieces_server(head: bytes, pieces: Callable[[], Iterable[bytes]]) -> Iterator[str]:
+    """Answers each connection with a head and then with pieces, until the client has gone."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(head)
+                for piece in pieces():
+                    connection.sendall(piece)
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    Thread(target=answer, args=[connection], daemon=True).start()
+
+        Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def trickle(piece: bytes = b"  ") -> Iterator[bytes]:
+    while True:
+        yield piece
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

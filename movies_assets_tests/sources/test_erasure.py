@@ -251,7 +251,7 @@ def test_rows_of_a_workbook_go_whatever_its_cells_look_like(landing, tmp_path, l
 
 
 def test_a_file_behind_a_link_is_cleared_where_it_is(landing, tmp_path):
-    store = put(tmp_path.parent / f"{tmp_path.name} store", "users.csv", HEADER + HERS + BOBS)
+    store = put(tmp_path, "store/users.csv", HEADER + HERS + BOBS)
     (tmp_path / "2025-10-30").symlink_to(store.parent)
     assert cleared(landing, store) == HEADER + BOBS
 

@@ -1,17 +1,24 @@
 import asyncio
 import gzip
 import logging
+import re
 import socket
 import subprocess
 import sys
 import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import chain
+from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from movies_assets.sources.http import (
@@ -21,7 +28,7 @@ from movies_assets.sources.http import (
     TransientSourceError,
     mask_url,
 )
-from movies_assets_tests.sources.conftest import raw_server
+from movies_assets_tests.sources.conftest import pieces_server, raw_server, trickle
 
 FAST = HttpOptions(
     retry_wait_max_seconds=0.02,
@@ -29,7 +36,28 @@ FAST = HttpOptions(
     read_timeout_seconds=0.2,
     max_response_bytes=100_000,
 )
+PACKED = gzip.compress(b'{"a": 1}')
+EMPTY_BLOCK = b"\0\0\0\xff\xff"
+PACKED_IN_TWO = gzip.compress(b'{"a"') + gzip.compress(b": 1}")
 BRIEF = HttpOptions(retry_wait_max_seconds=0.02, retry_budget_seconds=0.3, read_timeout_seconds=0.1)
+
+
+@contextmanager
+def recording_server() -> Iterator[tuple[int, list[bytes]]]:
+    """Accepts connections, and keeps what arrives through them."""
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        received.append(connection.recv(65536))
+
+        Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1], received
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def get(url: str, options: HttpOptions = FAST, **params: str | int) -> dict[str, Any]:
@@ -166,22 +194,132 @@ def test_the_limit_counts_decompressed_bytes(catalogue):
         get(catalogue.url)
 
 
-def test_a_compressed_reply_is_read(catalogue):
-    body = gzip.compress(b'{"a": 1}')
+@pytest.mark.parametrize("body", [PACKED, PACKED_IN_TWO])
+def test_a_compressed_reply_is_read(catalogue, body):
     catalogue.fault = first(Response(body, headers={"Content-Encoding": "gzip"}))
     assert get(catalogue.url) == {"a": 1}
 
 
-def test_redirects_are_followed_on_the_same_host_only(catalogue):
-    catalogue.fault = first(RedirectResponse("/elsewhere?page=1&limit=1"))
+@pytest.mark.parametrize("end", [-1, -8, -12, len(PACKED) - 2])
+@pytest.mark.parametrize("body", [PACKED, PACKED_IN_TWO])
+def test_a_compressed_reply_that_is_cut_short_is_tried_again_and_refused(catalogue, body, end):
+    cut = Response(body[:end], headers={"Content-Encoding": "gzip"})
+    catalogue.fault = first(cut)
     assert get(catalogue.url)["status"] == "ok"
-    catalogue.requests.clear()
-    catalogue.fault = first(RedirectResponse("http://other.invalid/x?token=hush"))
-    with pytest.raises(PermanentSourceError, match=r"redirects to another host.*token=\*\*\*"):
+    catalogue.fault = lambda *_: cut
+    with pytest.raises(TransientSourceError, match="a gzip body that is cut short"):
+        get(catalogue.url, BRIEF)
+
+
+def test_a_compressed_reply_with_something_behind_it_is_refused(catalogue):
+    reply = Response(PACKED + b"and more", headers={"Content-Encoding": "gzip"})
+    catalogue.fault = first(reply)
+    with pytest.raises(PermanentSourceError, match=r"list_movies.json.* cannot be read: error"):
         get(catalogue.url)
-    catalogue.fault = lambda *_: RedirectResponse("/again")
-    with pytest.raises(PermanentSourceError, match="more than 5 redirects"):
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (b'{"a": [{"b": 1}, {"b": NaN}]}', "NaN at a[1].b"),
+        (b'{"a": -Infinity}', "-Infinity at a"),
+        (b'{"a": [{}, {"b": 1, "b": 1}]}', "a name twice in the object at a[1]"),
+        (b'{"a": 1, "a": 2}', "a name twice in the object at its top"),
+    ],
+)
+def test_json_that_two_readers_would_read_otherwise_is_refused_with_the_place(
+    catalogue, body, place
+):
+    catalogue.fault = first(Response(body))
+    with pytest.raises(PermanentSourceError, match=re.escape(f"invalid JSON ({place})")):
         get(catalogue.url)
+
+
+class TestRedirects:
+    """They are followed on the same server only; a key in `Location` is shown nowhere."""
+
+    def test_on_the_same_server_they_are_followed_so_many_times(self, catalogue):
+        catalogue.fault = first(RedirectResponse("/elsewhere?page=1&limit=1"))
+        assert get(catalogue.url)["status"] == "ok"
+        catalogue.fault = lambda *_: RedirectResponse("/again")
+        with pytest.raises(PermanentSourceError, match="more than 5 redirects"):
+            get(catalogue.url)
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_another_port_or_scheme_gets_neither_the_request_nor_the_login(self, catalogue, scheme):
+        login = catalogue.url.replace("http://", "http://user:secret@")
+        with recording_server() as (port, received):
+            catalogue.fault = first(RedirectResponse(f"{scheme}://127.0.0.1:{port}/x"))
+            with pytest.raises(
+                PermanentSourceError,
+                match=rf"another scheme, host or port: {scheme}://127.0.0.1:{port}/\. It is not",
+            ):
+                get(login, BRIEF, apikey="hush")
+        assert received == []
+        assert "authorization" in catalogue.requests[0].headers
+
+    @pytest.mark.parametrize(
+        ("source", "target", "is_followed"),
+        [
+            ("http://a/x", "http://a:80/y", True),
+            ("http://a/x", "https://a/y", True),
+            ("http://a:80/x", "https://a:443/y", True),
+            ("http://A/x", "https://a/y", True),
+            ("https://a/x", "http://a/y", False),
+            ("http://a/x", "https://a:8443/y", False),
+            ("http://a:8080/x", "https://a/y", False),
+            ("http://a/x", "http://a:8080/y", False),
+            ("http://a/x", "http://b/y", False),
+            ("http://a/x", "http://a.b/y", False),
+            ("http://a/x", "//b/y", False),
+            ("http://a/x", "http://user@b/y", False),
+        ],
+    )
+    def test_from_http_to_https_only_on_the_ports_of_both(self, source, target, is_followed):
+        asked: list[httpx.URL] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            asked.append(request.url)
+            if len(asked) == 1:
+                return httpx.Response(302, headers={"Location": target})
+            return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
+
+        async def main() -> None:
+            async with HttpClient(source, BRIEF, transport=httpx.MockTransport(answer)) as client:
+                await client.get_json("z")
+
+        with nullcontext() if is_followed else pytest.raises(PermanentSourceError, match="redir"):
+            asyncio.run(main())
+        assert len(asked) == 1 + is_followed
+
+    @pytest.mark.parametrize("host", ["", "http://other.invalid", "http://127.0.0.1:1", "http://["])
+    @pytest.mark.parametrize("status", [200, 403, 503])
+    def test_no_log_and_no_message_shows_the_location(self, catalogue, caplog, host, status):
+        caplog.set_level(logging.DEBUG)
+        for name in logging.root.manager.loggerDict:
+            caplog.set_level(logging.DEBUG, name)
+        location = f"{host}/signed/k3y-in-path?sig=k3y-in-query"
+
+        def redirect(request: Request, _: int) -> Response:
+            if request.url.path.startswith("/signed"):
+                return Response(f"<p>{request.url}", status)
+            return RedirectResponse(location)
+
+        catalogue.fault = redirect
+        lines: list[str] = []
+
+        async def main() -> None:
+            async with HttpClient(catalogue.url, BRIEF, log=lines.append) as client:
+                await client.get_json("list_movies.json")
+
+        with pytest.raises((PermanentSourceError, TransientSourceError)) as caught:
+            asyncio.run(main())
+        shown = [*traceback.format_exception(caught.value), *lines]
+        ours = [record for record in caplog.records if not record.name.startswith("uvicorn")]
+        shown += [f"{record.getMessage()} {vars(record)}" for record in ours]
+        assert [text for text in shown if "k3y" in text] == []
+        assert "receive_response_headers.complete" in caplog.text
+        assert "HTTP Request: GET http://127.0.0.1" in caplog.text
 
 
 @pytest.mark.parametrize("status", [200, 403, 503])
@@ -315,3 +453,27 @@ class TestLimitsOfARun:
         with pytest.raises(PermanentSourceError, match="raise max_seconds"):
             asyncio.run(main())
         assert time.monotonic() - start < 2
+
+    @pytest.mark.parametrize(
+        ("head", "begin", "piece"),
+        [(b"", b"{", b"  "), (b"Content-Encoding: gzip\r\n", PACKED[:10], EMPTY_BLOCK)],
+    )
+    def test_a_reply_at_a_trickle_is_asked_for_once_more_and_given_up(self, head, begin, piece):
+        options = replace(FAST, retry_budget_seconds=60, prefix="MOVIES_YTS__")
+        server = pieces_server(
+            b"HTTP/1.1 200 OK\r\n" + head + b"\r\n", lambda: chain([begin], trickle(piece))
+        )
+        pace = r"sent \d+ bytes a second over 0 seconds, fewer than 1,000"
+        given_up = r"\(MOVIES_YTS__MIN_BYTES_PER_SECOND\)\. Gave up after 2 tries"
+        with (
+            server as url,
+            pytest.raises(TransientSourceError, match=f"list_movies.json.* {pace} {given_up}"),
+        ):
+            get(url, options)
+
+    def test_a_reply_whose_head_never_ends_is_given_up(self):
+        with (
+            pieces_server(b"HTTP/1.1 200 OK\r\nX: ", trickle) as url,
+            pytest.raises(TransientSourceError, match="Gave up after 1 tries"),
+        ):
+            get(url, BRIEF)

@@ -1,6 +1,9 @@
 """Files are known by path, size and content; what is not read is named with the reason."""
 
 import os
+import socket
+import stat
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -142,17 +145,35 @@ def test_files_of_other_days_are_named_with_their_own_days_or_where_no_run_can_h
 
 class TestLinks:
     def test_links_to_files_and_folders_are_followed(self, landing, tmp_path):
-        store = tmp_path.parent / f"{tmp_path.name} store"
-        put(store, "2025-10-30/x/a.csv")
-        file = put(store, "b.csv")
+        store = tmp_path / "store"
+        put(store, "oldest/x/a.csv")
+        file = put(store, "b.csv", "text")
         (tmp_path / "2025-10-31").mkdir()
         (tmp_path / "2025-10-31/b.csv").symlink_to(file)
-        (tmp_path / "2025-10-30").symlink_to(store / "2025-10-30")
-        (tmp_path / "date=2025-10-31").symlink_to(store / "2025-10-30/x")
+        (tmp_path / "2025-10-30").symlink_to(store / "oldest")
+        (tmp_path / "date=2025-10-31").symlink_to(store / "oldest/x")
         paths = ["2025-10-30/x/a.csv", "2025-10-31/b.csv", "date=2025-10-31/a.csv"]
         assert [path for _, path in landing.paths({DAY, NEXT_DAY})] == paths
         assert [found.path for found in landing.arrivals()] == paths
-        assert landing.everything() == paths
+        assert landing.everything() == [*paths, "store/b.csv", "store/oldest/x/a.csv"]
+        with landing.open("2025-10-31/b.csv") as opened:
+            assert opened.read() == b"text"
+
+    def test_the_landing_folder_itself_may_be_a_link(self, tmp_path):
+        put(tmp_path, "store/2025-10-31/a.csv")
+        (tmp_path / "link").symlink_to(tmp_path / "store")
+        landing = Landing(tmp_path / "link", "netflix/titles")
+        assert [found.path for found in landing.arrivals()] == ["2025-10-31/a.csv"]
+
+    def test_folders_that_all_link_to_each_other_are_listed_in_moderation(self, landing, tmp_path):
+        folders = [tmp_path / f"2025-10-{day}" for day in range(20, 26)]
+        for folder in folders:
+            put(folder, "a.csv")
+            for other in folders:
+                (folder / other.name[-2:]).symlink_to(other)
+        assert landing.arrivals()
+        reasons = {one.reason for one in landing.never_opened()}
+        assert reasons == {landing_module.LOOP, landing_module.TOO_MANY_LINKS}
 
     def test_a_loop_of_links_ends_and_is_named(self, landing, tmp_path):
         put(tmp_path, "2025-10-31/a.csv")
@@ -180,18 +201,121 @@ class TestLinks:
             landing.open(path)
 
     def test_a_replaced_link_stays_one_and_the_file_behind_it_is_written(self, landing, tmp_path):
-        file = put(tmp_path.parent / f"{tmp_path.name} store", "b.csv")
+        file = put(tmp_path, "store/b.csv")
         link = tmp_path / "b.csv"
         link.symlink_to(file)
         landing.replace("b.csv", [b"new"])
         assert (link.is_symlink(), file.read_bytes()) == (True, b"new")
 
 
-def test_a_pipe_is_named_and_never_waited_for(landing, tmp_path):
-    (tmp_path / "2025-10-31").mkdir()
-    os.mkfifo(tmp_path / "2025-10-31/b.csv")
-    assert landing.arrivals() == landing.paths({NEXT_DAY}) == landing.everything() == []
-    assert [one.reason for one in landing.unread()] == [landing_module.NO_FILE]
+def socket_at(path: Path) -> None:
+    folder = Path.cwd()
+    os.chdir(path.parent)  # the name of a socket has 108 bytes at most
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.bind(path.name)
+    os.chdir(folder)
+
+
+def outside(path: Path) -> Path:
+    return put(path.parents[1].with_name(f"{path.parents[1].name} other"), "b.csv")
+
+
+TRAPS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "pipe": (os.mkfifo, landing_module.NO_FILE),
+    "socket": (socket_at, landing_module.NO_FILE),
+    "device": (lambda path: os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 5)),
+               landing_module.NO_FILE),
+    "link to a device": (lambda path: path.symlink_to("/dev/zero"), landing_module.OUTSIDE_FOLDER),
+    "link out": (lambda path: path.symlink_to(outside(path)), landing_module.OUTSIDE_FOLDER),
+    "relative link out": (lambda path: path.symlink_to(f"../../{path.parents[1].name} other/b.csv"),
+                          landing_module.OUTSIDE_FOLDER),
+    "link to a sibling of the same beginning": (
+        lambda path: path.symlink_to(f"{path.parents[1]} other"), landing_module.OUTSIDE_FOLDER),
+    "link to a folder above": (lambda path: path.symlink_to(".."), landing_module.LOOP),
+    "link to the root": (lambda path: path.symlink_to("/"), landing_module.OUTSIDE_FOLDER),
+    "folder": (Path.mkdir, landing_module.EMPTY_FOLDER),
+}  # fmt: skip
+
+
+class TestTraps:
+    """Only regular files below the folder are opened, without waiting; all others are named."""
+
+    @pytest.mark.parametrize("kind", TRAPS)
+    def test_what_is_no_file_of_the_folder_is_named_and_never_opened(self, landing, tmp_path, kind):
+        lay, reason = TRAPS[kind]
+        outside(tmp_path / "2025-10-31/b.csv")
+        put(tmp_path, "2025-10-31/a.csv")
+        try:
+            lay(tmp_path / "2025-10-31/b.csv")
+        except PermissionError:
+            pytest.skip("only root makes devices")
+        assert [found.path for found in landing.arrivals()] == ["2025-10-31/a.csv"]
+        assert landing.paths({NEXT_DAY}) == [(NEXT_DAY, "2025-10-31/a.csv")]
+        assert landing.everything() == ["2025-10-31/a.csv"]
+        named = [("2025-10-31/b.csv", reason)]
+        for found in (landing.unread(), landing.survey().unread, landing.never_opened()):
+            assert [(one.path, one.reason) for one in found] == named
+
+    @pytest.mark.parametrize("kind", [kind for kind in TRAPS if kind != "folder"])
+    def test_a_trap_that_takes_the_place_of_a_file_after_the_listing_is_not_opened(
+        self, landing, tmp_path, kind
+    ):
+        lay, _ = TRAPS[kind]
+        path = put(tmp_path, "2025-10-31/b.csv")
+        outside(path)
+        assert landing.arrivals()
+        path.unlink()
+        try:
+            lay(path)
+        except PermissionError:
+            pytest.skip("only root makes devices")
+        with pytest.raises(PermanentSourceError, match=r"b\.csv (is|cannot be read)"):
+            landing.open("2025-10-31/b.csv")
+        if path.is_symlink() and kind != "link to a folder above":
+            with pytest.raises(PermanentSourceError, match="is a link out of the landing folder"):
+                landing.replace("2025-10-31/b.csv", [b"new"])
+
+    def test_a_folder_that_becomes_a_link_while_a_file_is_opened_leads_nowhere(
+        self, landing, tmp_path, monkeypatch
+    ):
+        path = put(tmp_path, "2025-10-31/b.csv")
+        other = outside(path)
+        real_path = os.path.realpath
+
+        def swap(given: str) -> str:
+            found = real_path(given)
+            if found.endswith("b.csv") and not path.parent.is_symlink():
+                path.parent.rename(tmp_path / "moved")
+                path.parent.symlink_to(other.parent)
+            return found
+
+        monkeypatch.setattr(landing_module.os.path, "realpath", swap)
+        with pytest.raises(PermanentSourceError, match=r"b\.csv cannot be read"):
+            landing.open("2025-10-31/b.csv")
+
+    def test_a_folder_with_the_name_of_a_file_is_a_folder_like_any_other(self, landing, tmp_path):
+        put(tmp_path, "2025-10-31/b.csv/part-0.csv")
+        assert landing.paths({NEXT_DAY}) == [(NEXT_DAY, "2025-10-31/b.csv/part-0.csv")]
+        assert landing.unread() == []
+
+    def test_an_enormous_file_costs_its_day_and_is_not_read(self, landing, tmp_path):
+        path = put(tmp_path, "2025-10-31/b.csv")
+        os.truncate(path, 1 << 40)
+        assert landing.arrivals() == []
+        assert landing.paths({NEXT_DAY}) == [(NEXT_DAY, "2025-10-31/b.csv")]
+        assert [one.reason for one in landing.survey().closed] == [landing_module.TOO_LARGE]
+        with pytest.raises(PermanentSourceError, match=r"b.csv has more than 1,073,741,824 bytes"):
+            landing.open("2025-10-31/b.csv")
+
+    def test_a_link_in_the_place_of_the_file_that_replaces_another_is_not_followed(
+        self, landing, tmp_path
+    ):
+        path = put(tmp_path, "2025-10-31/b.csv")
+        other = outside(path)
+        (path.parent / f".b.csv{landing_module.PART}").symlink_to(other)
+        landing.replace("2025-10-31/b.csv", [b"new"])
+        assert (path.read_bytes(), path.is_symlink()) == (b"new", False)
+        assert other.read_text() == "a,b\n"
 
 
 def test_a_file_that_may_not_be_opened_is_named_and_never_passes_as_cleared(

@@ -784,7 +784,7 @@ class TestPersonalData:
         body = json.dumps({"error": "cannot serve", "user": user(7)})
         service.fault = always(partial(Response, body, status))
         shown = self.shown(service, landing, caplog, capfd)
-        assert "The body is not shown: it may hold personal data." in shown
+        assert "The body is not shown: it may hold personal data or a key." in shown
         self.check(shown)
 
     @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """The DuckDB file: sessions, locks, transactions, and errors in plain words."""
 
+import os
 import threading
+from dataclasses import replace
+from functools import partial
 
 import duckdb
 import pytest
@@ -136,3 +139,49 @@ def test_a_file_in_place_of_the_folder_is_a_clear_error(tmp_path):
     (tmp_path / "data").write_text("")
     with pytest.raises(WarehouseError, match="cannot make the folder"):
         make(Warehouse(tmp_path / "data" / "w.duckdb"))
+
+
+def damage(path, kind):
+    size = path.stat().st_size
+    if kind == "cut":
+        os.truncate(path, size // 2)
+    else:
+        place = {"header": 4096, "rows": 12_288}[kind]
+        with path.open("r+b") as file:
+            file.seek(place)
+            file.write(b"overwritten " * 8_000)
+
+
+@pytest.mark.parametrize("kind", ["cut", "header", "rows"])
+@pytest.mark.parametrize("use", [rows, partial(make, sql="INSERT INTO t FROM t"), Warehouse.renew])
+def test_a_damaged_file_is_named_with_the_way_to_rebuild_it(warehouse, kind, use):
+    make(warehouse, "CREATE TABLE t AS SELECT md5(range::VARCHAR) AS i FROM range(100000)")
+    damage(warehouse.path, kind)
+    with pytest.raises(WarehouseError) as error:
+        use(warehouse)
+    message = str(error.value)
+    assert f"{warehouse.path} is damaged. Readers keep the published snapshot." in message
+    assert "README, Rebuild the warehouse" in message
+    assert "disk is not full" not in message
+
+
+def change_with_hardly_any_memory(warehouse, checkpoint):
+    with warehouse.session() as session, warehouse.transaction(session):
+        # DuckDB writes what was changed into the file at the commit, or when it closes the file.
+        session.execute(f"SET wal_autocheckpoint = '{checkpoint}'")
+        session.execute("UPDATE t SET i = i || 'x'")
+        session.execute("INSERT INTO t FROM range(1000)")
+        used = session.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
+        session.execute(f"SET memory_limit = '{used[0][0] // 1_000 + 100}KB'")
+
+
+@pytest.mark.parametrize("checkpoint", ["1KB", "1TB"])
+def test_too_little_memory_at_the_end_of_a_transaction_is_called_so(tmp_path, checkpoint):
+    warehouse = Warehouse(tmp_path / "w.duckdb", memory_limit="512MB", spill_limit="0MB")
+    make(warehouse, "CREATE TABLE t AS SELECT md5(range::VARCHAR) AS i FROM range(20000)")
+    with pytest.raises(WarehouseError, match=r"MOVIES_WAREHOUSE__MEMORY_LIMIT \(512MB\)") as told:
+        change_with_hardly_any_memory(warehouse, checkpoint)
+    is_stored = len(rows(replace(warehouse, memory_limit="192MB"))) == 21_000
+    assert ("All of it is stored" if is_stored else "Nothing was changed") in str(told.value)
+    assert is_stored == (checkpoint == "1TB")
+    assert "disk full" not in str(told.value)

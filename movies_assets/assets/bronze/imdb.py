@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from movies_assets.automation.completeness import complete_days
+from movies_assets.automation.completeness import complete_days, holdings, written
 from movies_assets.checks.base import markdown
 from movies_assets.contracts import DumpContract, column
 from movies_assets.partitions import BACKFILL, days_within, imdb_run_dates
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS, Table, table
+from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.files import TextFile, TextFiles
 
 if TYPE_CHECKING:
@@ -24,8 +25,14 @@ if TYPE_CHECKING:
 LANDING = dg.AssetKey(["landing", "imdb_dumps"])
 
 
-def landing_asset(settings: Settings) -> dg.AssetsDefinition:
-    """Build the asset of the fetched files."""
+def landing_asset(settings: Settings, tables: Mapping[str, Table]) -> dg.AssetsDefinition:
+    """Build the asset of the fetched files.
+
+    Args:
+        settings: where they land.
+        tables: all tables, by name; those with these run dates are the ones below.
+    """
+    below = {name: table for name, table in tables.items() if table.partitions is imdb_run_dates}
     run_dates = imdb_run_dates(settings)
 
     @dg.asset(
@@ -41,7 +48,9 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
         output_required=False,
     )
     def imdb_dumps(
-        context: dg.AssetExecutionContext, imdb: dg.ResourceParam[Callable[[date], Any]]
+        context: dg.AssetExecutionContext,
+        imdb: dg.ResourceParam[Callable[[date], Any]],
+        warehouse: dg.ResourceParam[Warehouse],
     ) -> Iterator[dg.MaterializeResult[None]]:
         from movies_assets.sources.imdb import prune  # noqa: PLC0415 (only runs need it)
 
@@ -49,7 +58,9 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
         dumps = [dump for day in days for dump in _fetch(settings, day, imdb)]
         for folder in prune(settings.landing, settings.imdb.keep_run_dates, spare=days):
             context.log.info("removed %s, which is older than the run dates that are kept", folder)
-        if _is_known(context, settings, dumps):
+        chosen = context.job_def.asset_layer.executable_asset_keys
+        run = {name: table for name, table in below.items() if table.key in chosen}
+        if _is_known(context.instance, warehouse, run, dumps):
             context.log.info("no dump has changed, and all tables are complete: nothing to do")
             return
         yield dg.MaterializeResult(
@@ -75,15 +86,17 @@ def _fetch(settings: Settings, day: date, imdb: Callable[[date], Any]) -> "list[
 
 
 def _is_known(
-    context: dg.AssetExecutionContext, settings: Settings, dumps: "Sequence[Dump]"
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+    below: Mapping[str, Table],
+    dumps: "Sequence[Dump]",
 ) -> bool:
-    """Say whether every dump is one of which all tables were made already."""
-    if any(dump.state != "unchanged" for dump in dumps) or not settings.database.exists():
+    """Say whether every dump is one of which all tables were made already, and audited."""
+    if any(dump.state != "unchanged" for dump in dumps):
         return False
     newest = max(dump.path.parent.name.removeprefix("run_date=") for dump in dumps)
-    graph = context.job_def.asset_layer.asset_graph
-    below = graph.executable_asset_keys - {LANDING}
-    return newest in complete_days(context.instance, graph, below, imdb_run_dates(settings))
+    found = written(instance, below)
+    return newest in complete_days(below, found, holdings(warehouse, ()))
 
 
 def _shown(dump: "Dump") -> Mapping[str, Any]:

@@ -1,8 +1,9 @@
 """Dimensions that facts of several sources point at, and how keys of dimensions are made.
 
-They are merged by key from the sources' silver tables, read whole: least and greatest day and the
-different years are found in milliseconds. What was once a member stays one. A source that was never
-run adds nothing.
+The function of such a dimension makes its rows from keys alone. It reads no source: the write of a
+table that points at it adds the rows of the keys that it lacks, in the same transaction
+(docs/decisions/0024-shared-dimensions-are-filled-by-their-readers.md). No member is ever removed.
+Materialized by itself, a dimension makes the rows of its stored keys again.
 """
 
 from functools import partial
@@ -21,6 +22,8 @@ UNKNOWN_NAME = "unknown"
 # What a dimension calls its unknown member.
 UNKNOWN_LABEL = "Unknown"
 SATURDAY = 6
+# First and last key of a day; DuckDB's calendar goes on, ours has years of four digits.
+DATE_KEYS = 1_01_01, 9999_12_31
 # Postgres indexes keys of up to 2,704 bytes; a character takes at most 4, and a key may be of two.
 LONGEST_KEY, KEPT_OF_LONGER, HASH_DIGITS = 200, 160, 32
 
@@ -29,7 +32,7 @@ conformed = partial(
     layer="gold",
     group="shared",
     replaces="keys",
-    optional=("silver.yts_movies", "silver.netflix_titles"),
+    is_conformed=True,
 )
 
 
@@ -95,14 +98,10 @@ class DimDate(Contract):
 
 
 @conformed(contract=DimDate)
-def dim_date(silver_yts_movies: ir.Table, silver_netflix_titles: ir.Table) -> ir.Table:
-    """Lay out the calendar, without gaps between the years seen before and those of the facts."""
-    spans = [
-        _span(silver_yts_movies.uploaded_date),
-        _span(silver_netflix_titles.date_added),
-        _span(DimDate.table("gold.dim_date").date),
-    ]
-    years = ibis.union(*spans).aggregate(first=ibis._.first.min(), last=ibis._.last.max())
+def dim_date(keys: ir.Table) -> ir.Table:
+    """Lay out the calendar from the first year of the keys to the last, without gaps."""
+    known = keys.date_key.between(*DATE_KEYS).ifelse(keys.date_key // 10_000, None)
+    years = keys.aggregate(first=known.min(), last=known.max())
     days = years.filter(years.first.notnull()).select(
         date=ibis.range(
             ibis.date(years.first, 1, 1).cast("timestamp"),
@@ -113,12 +112,6 @@ def dim_date(silver_yts_movies: ir.Table, silver_netflix_titles: ir.Table) -> ir
     # The unknown day is a row like any other: all that is told of no day is unknown.
     no_day = ibis.array([ibis.null("date")]).unnest().name("date").as_table()
     return _described(days.select(date=days.date.cast("date")).union(no_day))
-
-
-def _span(days: ir.DateColumn) -> ir.Table:
-    """Return the first and the last year of some days."""
-    rows = days.name("day").as_table()
-    return rows.aggregate(first=rows.day.min().year(), last=rows.day.max().year())
 
 
 def _described(days: ir.Table) -> ir.Table:
@@ -153,11 +146,9 @@ class DimReleasedYear(Contract):
 
 
 @conformed(contract=DimReleasedYear)
-def dim_released_year(silver_yts_movies: ir.Table, silver_netflix_titles: ir.Table) -> ir.Table:
+def dim_released_year(keys: ir.Table) -> ir.Table:
     """Sort years into decades."""
-    found = members(
-        UNKNOWN, year_key(silver_yts_movies.year), year_key(silver_netflix_titles.release_year)
-    )
+    found = members(UNKNOWN, keys.year_key)
     year = found.key.nullif(UNKNOWN)
     decade = year - year % 10
     return found.select(

@@ -8,13 +8,14 @@ import dagster as dg
 from pydantic import SecretStr
 
 from movies_assets.assets.serving.published import KEY, shared_tables
-from movies_assets.serving.exports import Export, NewerIsThereError, layout_of, reading_newest
+from movies_assets.partitions import BACKFILL
+from movies_assets.permissions import readable_as
+from movies_assets.serving.exports import Export, LeftAsItIsError, layout_of, reading_newest
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS, Table
 from movies_assets.warehouse.database import Warehouse
-from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.published import Published, never_written
 
-NEWER_IS_THERE = "newer is there"
 # Writes a table to a URL; returns what the UI is told of it.
 Write = Callable[[dg.AssetExecutionContext, Export, str], Mapping[str, Any]]
 
@@ -40,6 +41,7 @@ def export_assets(
         name=f"serving_{kind}",
         specs=[_spec(kind, setting, table) for table in shared.values()],
         can_subset=True,
+        backfill_policy=BACKFILL,
         # Two runs at once would both write, and one of them for nothing.
         pool=f"serving_{kind}",
     )
@@ -53,16 +55,20 @@ def export_assets(
                 kind.capitalize(),
             )
             return
+        place = url.get_secret_value()
         newest = reading_newest(warehouse, Published(settings.published_folder))
         with newest as (snapshot, connection):
+            unwritten = never_written(connection)
             for key in sorted(context.selected_asset_keys):
                 started = time.perf_counter()
-                export = Export(shared[key], connection, snapshot.stem)
+                is_written = shared[key].name not in unwritten
+                export = Export(shared[key], connection, snapshot.stem, is_written)
                 try:
-                    told = write(context, export, url.get_secret_value())
-                except NewerIsThereError as reason:
+                    with readable_as(place, settings):
+                        told = write(context, export, place)
+                except LeftAsItIsError as reason:
                     context.log.warning(str(reason))
-                    told = {"outcome": NEWER_IS_THERE}
+                    told = {"outcome": reason.outcome}
                 seconds = round(time.perf_counter() - started, 3)
                 yield dg.MaterializeResult(
                     asset_key=key,

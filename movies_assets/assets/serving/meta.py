@@ -4,7 +4,7 @@ It goes into the snapshot as tables of the schema `meta`, so that a reader needs
 file. It holds no rows as received, no run's config and no metadata of checks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,8 @@ from movies_assets import __version__
 from movies_assets.contracts import Contract, Instant, column
 from movies_assets.partitions import keys_of
 from movies_assets.table import Table
+from movies_assets.warehouse.published import OLD
+from movies_assets.warehouse.snapshot import Obstacle
 from movies_assets.warehouse.writer import all_stored_types
 
 RUNS = 100
@@ -42,12 +44,26 @@ class Tables(Contract):
     source: str = column("Group of assets: the source it comes from, or shared, or quality.")
     description: str = column("What one of its rows is.")
     is_published: bool = column("Whether its rows are in the snapshot.")
-    rows: int = column("Its rows in the warehouse; NULL where it was never written.", nullable=True)
+    rows: int = column(
+        "Its rows in the warehouse, or as they were published where `held_back_by` says why; NULL "
+        "where it was never written.",
+        nullable=True,
+    )
     newest_partition: str = column(
         "Its newest day or year with rows; NULL where it has none.", nullable=True
     )
     materialized_at: Instant = column(
         "When it was written last (UTC); NULL where Dagster's history does not say.", nullable=True
+    )
+    taken_at: Instant = column(
+        "When its published rows were taken from the warehouse (UTC): with this snapshot, or with "
+        "an earlier one; NULL where there are none.",
+        nullable=True,
+    )
+    held_back_by: str = column(
+        "Why its rows are those of an earlier snapshot: what has not passed its blocking checks "
+        "since; NULL where they are the newest.",
+        nullable=True,
     )
 
 
@@ -142,15 +158,17 @@ def snapshot(snapshot_id: str, published_at: datetime, run_id: str) -> pd.DataFr
 def tables_of(
     connection: duckdb.DuckDBPyConnection,
     tables: Mapping[str, Table],
-    published: Mapping[str, Table],
+    published: Collection[str],
+    published_at: datetime,
     instance: dg.DagsterInstance,
 ) -> pd.DataFrame:
-    """Return a row a table.
+    """Return a row a table, as it is in the warehouse.
 
     Args:
         connection: the warehouse is attached to it.
         tables: all tables, by name.
         published: those whose rows are in the snapshot.
+        published_at: the time of the snapshot.
         instance: says when each was written last.
     """
     written = {
@@ -170,11 +188,55 @@ def tables_of(
                 "materialized_at": _instant(record.timestamp)
                 if (record := written.get(name))
                 else None,
+                "taken_at": published_at if name in published and name in extents else None,
                 **extents.get(name, {}),
             }
             for name, table in tables.items()
         ],
     )
+
+
+def carry_forward(
+    rows: pd.DataFrame, held: Mapping[str, Obstacle], before: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Let rows of `tables_of` say of held tables what the snapshot before has said.
+
+    Args:
+        rows: a row a table.
+        held: the tables whose rows are those of the snapshot before, and why.
+        before: what `tables_before` returns.
+    """
+    unknown = dict.fromkeys(("rows", "newest_partition", "materialized_at", "taken_at"))
+    carried = [
+        {**unknown, **before.get(name, {}), "held_back_by": held[name].reason}
+        if name in held
+        else {}
+        for name in rows["table_name"]
+    ]
+    current = [dict(zip(rows.columns, row, strict=True)) for row in rows.to_numpy()]
+    return _frame(Tables, [{**row, **state} for row, state in zip(current, carried, strict=True)])
+
+
+def tables_before(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    """Return the state of each published table in the snapshot before, attached as `OLD`.
+
+    It has the keys `rows`, `newest_partition`, `materialized_at` and `taken_at`.
+    """
+    # Snapshots of earlier versions lack the column.
+    found = connection.execute(
+        f"SELECT tables.*, published_at FROM {OLD}.meta.tables AS tables, {OLD}.meta.snapshot "
+        "WHERE is_published AND rows IS NOT NULL"
+    )
+    names = [item[0] for item in found.description or []]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    kept = ("rows", "newest_partition", "materialized_at")
+    return {
+        row["table_name"]: {
+            **{name: row[name] for name in kept},
+            "taken_at": row.get("taken_at") or row["published_at"],
+        }
+        for row in rows
+    }
 
 
 def _extents(

@@ -11,6 +11,7 @@ import dagster as dg
 
 from movies_assets.assets.serving import published
 from movies_assets.assets.serving.meta import Snapshot
+from movies_assets.partitions import BACKFILL
 from movies_assets.serving.postgres import Loaded, Target, load
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS, Table
@@ -39,6 +40,7 @@ def postgres_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.
         name="serving_postgres",
         specs=[_spec(table) for table in shared.values()],
         can_subset=False,
+        backfill_policy=BACKFILL,
     )
     def serving_postgres(
         context: dg.AssetExecutionContext,

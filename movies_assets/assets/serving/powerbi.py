@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 
 from movies_assets.assets.serving import postgres, published
+from movies_assets.partitions import BACKFILL
 from movies_assets.serving.powerbi_refresh import missing, refresh
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS, Table
@@ -30,6 +31,7 @@ def powerbi_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.A
         key=KEY,
         group_name=GROUP,
         owners=OWNERS,
+        backfill_policy=BACKFILL,
         kinds={"powerbi"},
         description="The dataset in Power BI's service, refreshed after a load into Postgres.",
         deps=[postgres.key_of(name) for name in published.shared_tables(tables)],

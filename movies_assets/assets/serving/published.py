@@ -1,25 +1,32 @@
 """The published snapshot: every gold table that passed its checks, for readers.
 
-Which tables may be published, and when, is decided here. How a snapshot is written and replaced
-belongs in `warehouse.published`.
+Which tables may be published is decided in `selection`. How a snapshot is written and replaced
+belongs in `warehouse.snapshot` and `warehouse.published`.
 """
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import duckdb
+from pydantic import Field
 
 from movies_assets.assets.serving import meta
+from movies_assets.assets.serving.selection import Before, Selection, select
 from movies_assets.checks.base import markdown
+from movies_assets.contracts import Contract
+from movies_assets.partitions import BACKFILL
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS, WRITER_POOL, Table
 from movies_assets.traces import USER_KEY
 from movies_assets.warehouse import ledger
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
-from movies_assets.warehouse.snapshot import misfits, write_snapshot
+from movies_assets.warehouse.snapshot import Filled, stored_before, write_snapshot
 
 KEY = dg.AssetKey(["serving", "published_warehouse"])
 GROUP = "serving"
@@ -27,7 +34,16 @@ AUDITED = "audited"
 # Tags of a run that leaves publishing to one that follows at once, as all but the last of `make
 # run` do.
 LATER = {"movies_assets/publish": "later"}
-SHOWN = 10
+
+
+class PublishConfig(dg.Config):
+    """What a person may decide for a single run."""
+
+    confirm_empty: bool = Field(
+        default=False,
+        description="Publish tables that were never written in this warehouse as empty, although "
+        "the snapshot before has rows of them.",
+    )
 
 
 def published_tables(tables: Mapping[str, Table]) -> dict[str, Table]:
@@ -83,8 +99,8 @@ def published_asset(
                 kinds={"duckdb"},
                 description="The gold tables, and what is known about them (schema `meta`), in a "
                 "read-only DuckDB file of its own name; the file CURRENT names the newest one. "
-                "Nothing is published while any table of the warehouse has not passed its blocking "
-                "checks since it was written.",
+                "A table that has not passed its blocking checks since it was written keeps the "
+                "rows that were published before, and so do all that share a table with it.",
                 deps=[
                     dg.AssetDep(table.key, partition_mapping=newest)
                     for table in published_tables(tables).values()
@@ -101,113 +117,164 @@ def published_asset(
             )
         ],
         can_subset=True,
+        backfill_policy=BACKFILL,
         pool=WRITER_POOL,
     )
     def published_warehouse(
-        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+        context: dg.AssetExecutionContext,
+        config: PublishConfig,
+        warehouse: dg.ResourceParam[Warehouse],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # A run that repeats one of `make run` has nobody that follows.
         if context.run.tags.items() >= LATER.items() and not context.run.parent_run_id:
             context.log.info("Publishing is left to the run that follows.")
             return
-        if context.selected_asset_keys:
-            found = publish(settings, warehouse, tables, specs, context.instance, context.run_id)
+        publication = Publication(
+            settings, warehouse, tables, specs, context.instance, context.run_id
+        )
+        if not context.selected_asset_keys:
+            found = publication.look()
         else:
-            found = obstacles(warehouse, tables)
-        if isinstance(found, dg.MaterializeResult):
-            yield found
-            found = []
-        reason = refusal(found) if found else "holds"
-        if found:
-            context.log.warning(reason)
+            if config.confirm_empty:
+                publication.confirm_empty()
+            found, result = publication.publish()
+            if result:
+                yield result
+        if found.blocked:
+            context.log.warning(found.reason)
         if context.selected_asset_check_keys:
-            yield dg.AssetCheckResult(passed=not found, check_name=AUDITED, description=reason)
+            yield _audited(found)
 
     return published_warehouse
 
 
-def publish(
-    settings: Settings,
-    warehouse: Warehouse,
-    tables: Mapping[str, Table],
-    checks: Sequence[dg.AssetCheckSpec],
-    instance: dg.DagsterInstance,
-    run_id: str,
-) -> dg.MaterializeResult[None] | list[str]:
-    """Publish a snapshot of what is in the warehouse, if all of it has passed its checks.
+def _audited(found: Selection) -> dg.AssetCheckResult:
+    """Return the verdict: red where nothing could be published, a warning where not all could."""
+    severity = dg.AssetCheckSeverity.ERROR if found.is_refused else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(
+        passed=not found.blocked,
+        severity=severity,
+        check_name=AUDITED,
+        description=found.reason if found.blocked else "holds",
+    )
 
-    Args:
-        settings: where, and how many snapshots are kept.
+
+@dataclass(frozen=True)
+class Publication:
+    """The publication of one run.
+
+    Attributes:
+        settings: where snapshots are published, and how many of them are kept.
         warehouse: where the tables are.
         tables: all tables, by name.
         checks: all checks.
         instance: Dagster's history.
         run_id: the run.
-
-    Returns:
-        What the UI is told; or what stands in the way.
-
-    Raises:
-        WarehouseError: the snapshot cannot be written.
     """
-    started = time.perf_counter()
-    published, public = Published(settings.published_folder), published_tables(tables)
-    contracts = {name: table.contract for name, table in public.items()}
-    with published.alone(), warehouse.reading() as connection:
-        if found := _obstacles(connection, tables):
+
+    settings: Settings
+    warehouse: Warehouse
+    tables: Mapping[str, Table]
+    checks: Sequence[dg.AssetCheckSpec]
+    instance: dg.DagsterInstance
+    run_id: str
+
+    def look(self) -> Selection:
+        """Return what could be published.
+
+        Raises:
+            WarehouseError: there is no warehouse, or it cannot be read.
+        """
+        with self._selecting() as (_, found, _):
             return found
-        path = published.unfinished(run_id)
-        told = {
-            "snapshot": meta.snapshot(published.finished(path).stem, datetime.now(UTC), run_id),
-            "tables": meta.tables_of(connection, tables, public, instance),
-            "columns": meta.columns_of(tables),
-            "lineage": meta.lineage_of(tables),
-            "checks": meta.checks_of(checks, instance),
-            "runs": meta.runs_of(instance),
-            "quarantine": meta.quarantine_of(connection, tables),
+
+    def confirm_empty(self) -> None:
+        """Make the published tables that were never written, empty, and keep a note of it.
+
+        Raises:
+            WarehouseError: the warehouse cannot be written.
+        """
+        with self.warehouse.session() as connection, self.warehouse.transaction(connection):
+            ledger.accept_empty(connection, self._contracts, self.run_id)
+
+    def publish(self) -> tuple[Selection, dg.MaterializeResult[None] | None]:
+        """Publish a snapshot of what has passed its checks; of all else what was published before.
+
+        Returns:
+            What was selected, and the result for the UI; None where nothing may be published.
+
+        Raises:
+            WarehouseError: the warehouse cannot be read, or the snapshot cannot be written.
+        """
+        started = time.perf_counter()
+        with self._published.alone(), self._selecting() as (connection, first, before):
+            found = first
+            while not found.is_refused:
+                path, filled = self._write(connection, found, before)
+                if not filled.orphans:
+                    snapshot = self._published.put(path)
+                    self._published.keep(self.settings.published.keep)
+                    return found, _result(found, snapshot, filled, time.perf_counter() - started)
+                found = found.without(filled.orphans)
+            return found, None
+
+    @property
+    def _published(self) -> Published:
+        return Published(self.settings.published_folder)
+
+    @property
+    def _contracts(self) -> dict[str, type[Contract]]:
+        public = published_tables(self.tables)
+        return {name: table.contract for name, table in public.items()}
+
+    @contextmanager
+    def _selecting(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Selection, Before]]:
+        """Open the warehouse and the snapshot before, and select from them."""
+        with (
+            self.warehouse.reading() as connection,
+            self._published.attached(connection) as is_attached,
+        ):
+            before = Before()
+            if is_attached:
+                before = Before(meta.tables_before(connection), stored_before(connection))
+            strict = self.settings.published.strict
+            found = select(connection, self.tables, self._contracts, before, strict=strict)
+            yield connection, found, before
+
+    def _write(
+        self, connection: duckdb.DuckDBPyConnection, found: Selection, before: Before
+    ) -> tuple[Path, Filled]:
+        """Write an unfinished snapshot."""
+        path, now = self._published.unfinished(self.run_id), datetime.now(UTC)
+        rows = meta.tables_of(connection, self.tables, self._contracts, now, self.instance)
+        metadata = {
+            "snapshot": meta.snapshot(self._published.finished(path).stem, now, self.run_id),
+            "tables": meta.carry_forward(rows, found.held, before.tables),
+            "columns": meta.columns_of(self.tables),
+            "lineage": meta.lineage_of(self.tables),
+            "checks": meta.checks_of(self.checks, self.instance),
+            "runs": meta.runs_of(self.instance),
+            "quarantine": meta.quarantine_of(connection, self.tables),
         }
-        filled = write_snapshot(connection, path, contracts, meta.CONTRACTS, told)
-        if filled.orphans:
-            return [f"{name}: {rows} rows point at none" for name, rows in filled.orphans.items()]
-        snapshot = published.put(path)
-        published.keep(settings.published.keep)
+        carried = {name: before.types.get(name, {}) for name in found.held}
+        filled = write_snapshot(
+            connection, path, self._contracts, meta.CONTRACTS, metadata, carried
+        )
+        return path, filled
+
+
+def _result(
+    found: Selection, snapshot: Path, filled: Filled, seconds: float
+) -> dg.MaterializeResult[None]:
     shown = [{"table": name, "rows": number} for name, number in filled.rows.items()]
+    held = [{"table": name, "held back by": str(reason)} for name, reason in found.held.items()]
     return dg.MaterializeResult(
         metadata={
             "snapshot": dg.MetadataValue.path(str(snapshot)),
             "bytes": snapshot.stat().st_size,
             "dagster/row_count": sum(filled.rows.values()),
-            "seconds": round(time.perf_counter() - started, 3),
+            "seconds": round(seconds, 3),
             "tables": markdown(shown),
+            "held back": markdown(held),
         }
-    )
-
-
-def obstacles(warehouse: Warehouse, tables: Mapping[str, Table]) -> list[str]:
-    """Return what is known, before a snapshot is written, to stand in the way of publishing."""
-    with warehouse.reading() as connection:
-        return _obstacles(connection, tables)
-
-
-def _obstacles(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]) -> list[str]:
-    # Of all tables, also those that are not published: a gold table that reads all days of silver
-    # carries the rows of a day that failed there.
-    unaudited = [f"{write}: not audited" for write in ledger.unaudited(connection, tables)]
-    contracts = {name: table.contract for name, table in published_tables(tables).items()}
-    misfit = [f"{name}: not as its contract says" for name in misfits(connection, contracts)]
-    return [*unaudited, *misfit]
-
-
-def refusal(obstacles: Sequence[str]) -> str:
-    """Say why nothing was published, and what to do."""
-    named = "; ".join(obstacles[:SHOWN])
-    others = len(obstacles) - SHOWN
-    return (
-        f"Nothing was published; readers keep the snapshot before. In the way stand: "
-        f"{named}{f'; and {others} more' if others > 0 else ''}. What is not audited has not "
-        "passed its blocking checks since it was written: mend what made them red and "
-        "materialize these partitions again, or execute the table's checks, where a run ended "
-        "before them. Where a reference points at no row, or columns are not those of the "
-        "contract, materialize that table again. What cannot be mended can be accepted "
-        "(README, A red check). Then run the job `publish`."
     )

@@ -4,6 +4,7 @@ import dagster as dg
 
 from movies_assets.assets.serving.published import GROUP
 from movies_assets.assets.serving.published import KEY as PUBLISHED
+from movies_assets.partitions import BACKFILL
 from movies_assets.settings import Settings
 from movies_assets.table import OWNERS
 from movies_assets.warehouse.published import Published
@@ -22,6 +23,7 @@ def report_asset(settings: Settings) -> dg.AssetsDefinition:
         key=KEY,
         group_name=GROUP,
         owners=OWNERS,
+        backfill_policy=BACKFILL,
         kinds={"html"},
         description="The key figures of the published snapshot as one HTML file beside it: no "
         "script, no call to anywhere, light enough for mail. It tells of no single user, and goes "

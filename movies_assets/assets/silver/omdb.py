@@ -5,7 +5,14 @@ import ibis.expr.types as ir
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.assets.silver.imdb import NO_ID, TITLE
-from movies_assets.assets.silver.parsing import clean, integer, json_text, json_valid, unparsed
+from movies_assets.assets.silver.parsing import (
+    clean,
+    integer,
+    json_fault,
+    json_text,
+    json_valid,
+    unparsed,
+)
 from movies_assets.contracts import Contract, Instant, column, row_rule
 from movies_assets.partitions import omdb_years
 from movies_assets.table import Refinement, Versions, table
@@ -64,12 +71,13 @@ def omdb_releases(bronze_omdb_releases: ir.Table) -> ir.Table:
     """Type and clean the results; errors are none."""
     results = bronze_omdb_releases.filter(bronze_omdb_releases.error.isnull())
     # Python reads half a surrogate, the engine fails on it: such a result is quarantined.
-    readable = ibis.ifelse(json_valid(results.payload), results.payload, "{}")
+    fault = json_fault(results.payload)
+    readable = ibis.ifelse((fault == "") & json_valid(results.payload), results.payload, "{}")
     fields = {
         name: clean(json_text(readable, f"$.{name}")).nullif(UNKNOWN)
         for name in ("Title", "Year", "Type", "Poster")
     }
-    rows = results.mutate(**fields)
+    rows = results.mutate(**fields, fault=fault)
     release_year = integer(rows.Year.re_extract(YEARS, RELEASE))
     return rows.select(
         imdb_id=rows.imdb_id,
@@ -83,5 +91,5 @@ def omdb_releases(bronze_omdb_releases: ir.Table) -> ir.Table:
         searched_year=rows.release_year,
         result_id=rows.result_id,
         _raw=rows.payload,
-        _unparsed=unparsed(Year=(rows.Year, release_year, "not a year")),
+        _unparsed=rows.fault + unparsed(Year=(rows.Year, release_year, "not a year")),
     )

@@ -17,6 +17,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from movies_assets.contracts import PATTERNS
+from movies_assets.ingest.records import CUT_OFF, LONGEST_DOCUMENT
 
 INTEGER = f"^{PATTERNS['BIGINT']}$"
 # Blanks of every script, such as the no-break space.
@@ -205,6 +206,29 @@ UNITS_OF_TIME = (
 @ibis.udf.scalar.builtin(name="json_valid", signature=((dt.string,), dt.boolean))
 def json_valid(payload: Any) -> Any:
     """Say whether a text is JSON."""
+
+
+@ibis.udf.scalar.builtin(name="json_keys", signature=((dt.string,), dt.Array(dt.string)))
+def _json_keys(payload: Any) -> Any:
+    """Return the names of a JSON object, one that is there twice as well; none of other JSON."""
+
+
+def json_fault(payload: ir.StringColumn) -> ir.StringColumn:
+    """Return why a JSON object must not be read, as `unparsed` names faults; '' where it may.
+
+    Args:
+        payload: the object; of one that is longer than any field, perhaps only the beginning.
+    """
+    names = _json_keys(ibis.ifelse(json_valid(payload), payload, "{}"))
+    return ibis.cases(
+        (
+            (payload.length() > LONGEST_DOCUMENT) | payload.endswith(CUT_OFF),
+            "payload: too long to be read",
+        ),
+        # Python reads the last of two values, the engine the first.
+        (names.length() > names.unique().length(), "payload: a name is there twice"),
+        else_="",
+    )
 
 
 @ibis.udf.scalar.builtin(name="json_extract_string", signature=((dt.string, dt.string), dt.string))

@@ -11,6 +11,7 @@ from pandera.api.ibis.types import IbisData
 from movies_assets.assets.silver.parsing import (
     clean,
     integer,
+    json_fault,
     json_text,
     json_valid,
     number,
@@ -23,9 +24,6 @@ from movies_assets.table import Refinement, Versions, table
 
 # The longest real descriptions have about 2,000 characters; one of megabytes is an accident.
 LONGEST_TEXT = 20_000
-# The longest real movie has about 10,000. Reading one of megabytes takes several times as much
-# memory as DuckDB is given.
-LONGEST_PAYLOAD = 1_000_000
 LATEST_UNIX = 253_402_300_799  # the end of the year 9999
 # A movie may be listed a few years before its release.
 YEARS_AHEAD = 5
@@ -123,20 +121,20 @@ def _from_json(payload: Any, structure: Any) -> Any:
 def yts_movies(bronze_yts_movies: ir.Table) -> ir.Table:
     """Type and clean the movies' JSON; what cannot be read is named in `_unparsed`."""
     payload = bronze_yts_movies.payload
-    is_too_long = payload.length() > LONGEST_PAYLOAD
+    fault = json_fault(payload)
     # Python reads NaN in JSON, the engine fails on it: such a movie is empty, and quarantined.
-    readable = ibis.ifelse(~is_too_long & json_valid(payload), payload, "{}")
+    readable = ibis.ifelse((fault == "") & json_valid(payload), payload, "{}")
     rows = bronze_yts_movies.mutate(
         wire=_from_json(readable, STRUCTURE),
         genres_text=json_text(readable, "$.genres"),
-        too_long=ibis.ifelse(is_too_long, "payload: too long to be read", ""),
+        fault=fault,
     )
     rows = rows.select(
         "uploaded_date",
         "content_hash",
         "payload",
         "genres_text",
-        "too_long",
+        "fault",
         **{name: rows.wire[name] for name in NUMBERS},
         **{name: clean(rows.wire[name]) for name in TEXTS},
         genres_list=rows.wire["genres"],
@@ -166,7 +164,7 @@ def yts_movies(bronze_yts_movies: ir.Table) -> ir.Table:
         uploaded_date=rows.uploaded_date,
         content_hash=rows.content_hash,
         _raw=rows.payload,
-        _unparsed=rows.too_long
+        _unparsed=rows.fault
         + unparsed(
             **{name: (received[name], value) for name, value in read.items()},
             genres=(rows.genres_text, rows.genres_list),

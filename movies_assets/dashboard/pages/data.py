@@ -172,8 +172,10 @@ def why(data: Data) -> str:
     """Say what to know of the files, or why there are none."""
     if data.sizes:
         return (
-            "In CSV a text that begins like a formula (= + - @) has an apostrophe before it, so "
-            "that no spreadsheet runs it; Parquet has every value as it is."
+            "In CSV a text that begins like a formula (= + - @), also within a cell after a comma, "
+            "a semicolon, a tab or a line break, has an apostrophe before it, so that no "
+            "spreadsheet runs it (unless a setting turns that off). Parquet has every value as it "
+            "is."
         )
     if not data.table or not data.table["is_published"]:
         return "It is not published: its rows stay in the warehouse."

@@ -1,0 +1,251 @@
+"""What a snapshot takes from the warehouse: never less than readers had, never a red day."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from rich.console import Console
+
+from movies_assets import summary
+from movies_assets.assets.serving.published import Publication, published_tables
+from movies_assets.assets.serving.selection import Selection, held_with
+from movies_assets.definitions import TABLES
+from movies_assets.settings import Settings, load
+from movies_assets.warehouse.ledger import accept, note
+from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.writer import Window
+from movies_assets_tests.conftest import STORED_DAY, FakeYts, Platform, movie
+
+PUBLIC = published_tables(TABLES)
+YTS, IMDB, NETFLIX, OMDB, OTT, SHARED, QUALITY = (
+    {name for name, table in PUBLIC.items() if table.group == group}
+    for group in ("yts", "imdb", "netflix", "omdb", "ott", "shared", "quality")
+)
+RED = "silver.yts_movies"
+TITLE = "SELECT max(title) FROM gold.dim_movie"
+MOVIE = "SELECT max(primary_title) FROM gold.imdb_movie_facts"
+
+
+@pytest.fixture
+def data(stored_day: Path, tmp_path: Path) -> Settings:
+    """A data folder with a day of every source, all of it published."""
+    folder = tmp_path / "data"
+    shutil.copytree(stored_day.parents[1], folder)
+    return load(data_dir=folder)
+
+
+@pytest.fixture
+def stored(data: Settings, instance: dg.DagsterInstance) -> "Stored":
+    return Stored(data, instance)
+
+
+class Stored:
+    """A data folder, and means to change and publish it as runs do."""
+
+    def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
+        self.settings = settings
+        self.platform = Platform(settings, instance)
+        self.published = Published(settings.published_folder)
+
+    def publish(self, **settings: Any) -> Selection:
+        """Publish, and return what was selected."""
+        changed = self.settings.model_copy(
+            update={"published": self.settings.published.model_copy(update=settings)}
+        )
+        publication = Publication(
+            changed, self.platform.warehouse, TABLES, [], self.platform.instance, "0123abcd"
+        )
+        found, result = publication.publish()
+        assert (result is None) == found.is_refused
+        return found
+
+    def change(self, *statements: str, red: str | None = None) -> None:
+        """Change the warehouse; `red` is a table whose checks have not passed."""
+        warehouse = self.platform.warehouse
+        with warehouse.session() as session, warehouse.transaction(session):
+            for statement in statements:
+                session.execute(statement)
+            if red:
+                note(session, red, Window("", STORED_DAY, STORED_DAY), "run of a red day")
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the snapshot that readers have."""
+        with self.published.reading() as connection:
+            return connection.execute(query).fetchall()
+
+    def rows(self) -> dict[str, int]:
+        """Return how many rows each published table has for readers."""
+        return {name: self.ask(f"SELECT count(*) FROM {name}")[0][0] for name in PUBLIC}
+
+
+NEW_ROWS = (
+    "UPDATE gold.dim_movie SET title = 'Zebra'",
+    "UPDATE gold.imdb_movie_facts SET primary_title = 'Zebra'",
+)
+
+
+class TestAWarehouseThatLostItsRows:
+    @pytest.fixture
+    def emptied(self, stored: Stored) -> Iterator[Stored]:
+        stored.settings.database.unlink()
+        before = stored.published.current(), stored.rows()
+        yield stored
+        assert (stored.published.current(), stored.rows()) == before, "readers keep their rows"
+
+    def test_publishes_nothing_where_it_is_empty(self, emptied):
+        emptied.change()
+        found = emptied.publish()
+        assert "no table was ever written in " in found.reason
+        assert '"confirm_empty": true' in found.reason
+
+    def test_publishes_nothing_after_the_first_run_of_one_source(self, emptied):
+        source = FakeYts([movie(1, f"{STORED_DAY}T10:00:00")])
+        platform = Platform(emptied.settings, emptied.platform.instance, lambda: source)
+        result = platform.run(STORED_DAY, publish=True)
+        (verdict,) = [
+            each for each in result.get_asset_check_evaluations() if each.check_name == "audited"
+        ]
+        assert not verdict.passed
+        assert verdict.severity == dg.AssetCheckSeverity.ERROR
+        assert "gold.imdb_movie_facts: never written" in (verdict.description or "")
+        assert "gold.fact_movies" not in (verdict.description or ""), "it was written"
+
+    def test_publishes_nothing_where_it_is_new(self, tmp_path, instance):
+        new = Stored(load(data_dir=tmp_path), instance)
+        new.change()
+        assert "no table was ever written in " in new.publish().reason
+        assert not new.published.snapshots()
+
+
+def test_tables_confirmed_to_be_empty_are_published_from_then_on(stored):
+    stored.change("DROP TABLE gold.omdb_releases")
+    assert stored.publish().is_refused
+    config = {"ops": {"published_warehouse": {"config": {"confirm_empty": True}}}}
+    job = stored.platform.defs.resolve_job_def("publish")
+    job.execute_in_process(instance=stored.platform.instance, run_config=config)
+    assert {name for name, rows in stored.rows().items() if not rows} == OMDB
+    noted = "SELECT table_name, reason FROM audit.accepted"
+    assert stored.platform.sql(noted) == [("gold.omdb_releases", "confirmed to be empty")]
+    assert not stored.publish().blocked
+
+
+def test_a_table_that_was_written_and_became_empty_is_published(stored):
+    stored.change("DELETE FROM gold.omdb_releases")
+    assert not stored.publish().blocked
+    assert stored.rows()["gold.omdb_releases"] == 0
+
+
+class TestARedDayOfOneSource:
+    @pytest.mark.parametrize(
+        ("red", "held"),
+        [
+            (RED, YTS | SHARED | NETFLIX),
+            ("silver.netflix_titles", YTS | SHARED | NETFLIX),
+            ("gold.dim_date", YTS | SHARED | NETFLIX),
+            ("bronze.imdb_title_crew", IMDB),
+            ("silver.omdb_releases", OMDB),
+            ("gold.ott_dim_title", OTT),
+            ("gold.data_quality_snapshot", set()),
+        ],
+    )
+    def test_holds_back_all_tables_that_share_one_with_it(self, red, held):
+        assert held_with(TABLES, red) & PUBLIC.keys() == held | QUALITY
+
+    def test_leaves_the_other_sources_their_new_rows(self, stored):
+        (before,) = stored.ask(TITLE)
+        stored.change(*NEW_ROWS, red=RED)
+        found = stored.publish()
+        assert found.blocked
+        assert stored.ask(TITLE) == [before], "as readers had it"
+        assert stored.ask(MOVIE) == [("Zebra",)]
+        assert "keep the rows that were published before" in found.reason
+        assert f"{RED} {STORED_DAY} (run run of a" in found.reason
+
+    def test_shows_readers_how_old_the_rows_are(self, stored):
+        ((published_at,),) = stored.ask("SELECT published_at FROM meta.snapshot")
+        extent = (
+            "SELECT rows, newest_partition FROM meta.tables WHERE table_name = 'gold.dim_movie'"
+        )
+        before = stored.ask(extent)
+        stored.change("DELETE FROM gold.dim_movie", red=RED)
+        for _ in range(2):
+            stored.publish()
+            assert stored.ask(extent) == before
+            held = stored.ask("SELECT table_name FROM meta.tables WHERE held_back_by IS NOT NULL")
+            assert {name for (name,) in held} == YTS | SHARED | NETFLIX | QUALITY
+            ages: list[tuple[bool, datetime, datetime]] = stored.ask(
+                "SELECT held_back_by IS NULL, min(taken_at), max(taken_at) FROM meta.tables "
+                "WHERE is_published GROUP BY 1 ORDER BY 1"
+            )
+            (_, oldest, newest), (_, current, _) = ages
+            assert oldest <= newest <= published_at < current
+
+    def test_is_named_at_the_end_of_a_summary(self, stored, capsys):
+        stored.change(red=RED)
+        stored.publish()
+        summary.show(stored.settings, None, Console(width=200))
+        shown = capsys.readouterr().out
+        assert re.search(r"\n +yts as of [-\d]{10} [:\d]{5} UTC: newer rows have not", shown)
+        assert "imdb as of" not in shown
+
+    def test_comes_in_when_it_has_passed(self, stored):
+        stored.change(*NEW_ROWS, red=RED)
+        stored.publish()
+        warehouse = stored.platform.warehouse
+        with warehouse.session() as session, warehouse.transaction(session):
+            accept(session, RED, ("", "~"), "seen")
+        assert not stored.publish().blocked
+        assert stored.ask(TITLE) == [("Zebra",)]
+        assert stored.ask("FROM meta.tables WHERE held_back_by IS NOT NULL") == []
+
+    def test_stops_publishing_where_the_setting_says_so(self, stored):
+        before = stored.published.current()
+        stored.change(*NEW_ROWS, red=RED)
+        assert stored.publish(strict=True).is_refused
+        assert stored.published.current() == before
+
+    def test_is_told_apart_also_where_only_references_break(self, stored):
+        before = stored.rows()
+        stored.change("DELETE FROM gold.netflix_dim_person", *NEW_ROWS[1:])
+        found = stored.publish()
+        assert "gold.netflix_title_cast.person_key -> gold.netflix_dim_person" in found.reason
+        assert stored.rows() == before
+        assert stored.ask(MOVIE) == [("Zebra",)]
+        assert len(list(stored.published.folder.glob("*.new*"))) == 0
+
+    def test_stops_publishing_where_the_rows_before_no_longer_fit(self, stored):
+        old = stored.published.current()
+        with stored.platform.warehouse.session() as session:
+            session.execute(f"ATTACH '{old}' AS old")
+            session.execute("ALTER TABLE old.gold.dim_movie DROP COLUMN slug")
+            session.execute("DETACH old")
+        stored.change(red=RED)
+        found = stored.publish()
+        assert found.is_refused
+        assert "gold.dim_movie: published before with other columns" in found.reason
+
+    def test_of_which_nothing_was_published_yet_is_empty_and_marked(self, stored):
+        shutil.rmtree(stored.published.folder)
+        stored.change("DROP TABLE gold.netflix_dim_title", red=RED)
+        found = stored.publish()
+        assert not found.is_refused
+        assert found.held.keys() == (YTS | SHARED | NETFLIX | QUALITY) - {"gold.netflix_dim_title"}
+        rows = stored.rows()
+        assert {name for name in YTS if rows[name]} == set()
+        assert all(rows[name] for name in IMDB)
+        assert stored.ask("SELECT rows FROM meta.tables WHERE table_name = 'gold.dim_movie'") == [
+            (None,)
+        ]
+
+    def test_is_carried_from_an_older_snapshot_where_the_newest_is_damaged(self, stored):
+        (before,) = stored.ask(TITLE)
+        stored.publish()
+        stored.published.current().write_bytes(b"damaged" * 1000)
+        stored.change(*NEW_ROWS, red=RED)
+        stored.publish()
+        assert stored.ask(TITLE) == [before]

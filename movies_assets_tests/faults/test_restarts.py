@@ -25,6 +25,12 @@ def home(tmp_path) -> Home:
     return Home(tmp_path)
 
 
+def show(capsys, text: str) -> None:
+    """Print a figure for docs/what-it-survives.md."""
+    with capsys.disabled():
+        print(f"\n{text}, load {os.getloadavg()[0]:.1f}")  # noqa: T201
+
+
 def is_over(home: Home, *ids: str) -> bool:
     return all(runs(home)[run_id].is_finished for run_id in ids)
 
@@ -50,9 +56,7 @@ def test_after_a_power_loss_the_next_runs_get_their_turn_within_a_minute(home, c
         STATUS.SUCCESS,
     ]
     assert found[killed].tags[TAG] in events(home, killed)["PIPELINE_FAILURE"]
-    with capsys.disabled():  # for docs/what-it-survives.md
-        load = f"load {os.getloadavg()[0]:.1f}"
-        print(f"\n{seconds:.0f} s from restart to the second run's end, {load}")  # noqa: T201
+    show(capsys, f"from the restart to the end of the second run: {seconds:.0f} s")
     assert seconds < limit(LIMIT_SECONDS)
 
 
@@ -74,11 +78,10 @@ def test_five_power_losses_in_a_row_leave_no_run_behind_while_others_wait(home, 
     for run in unfinished:
         assert found[run].status == STATUS.FAILURE
         assert "The process of this run is gone" in events(home, run)["PIPELINE_FAILURE"]
-    with capsys.disabled():
-        print(  # noqa: T201
-            f"\n{len(launched)} runs, {len(unfinished)} of them killed: over {seconds:.0f} s after "
-            f"the last restart, load {os.getloadavg()[0]:.1f}"
-        )
+    show(
+        capsys,
+        f"{len(launched)} runs, {len(unfinished)} killed, all over {seconds:.0f} s after the start",
+    )
 
 
 # While the run's process starts, reads its source, and records what it has materialized.
@@ -96,8 +99,7 @@ def test_a_launched_run_that_is_told_to_end_ends_in_time_at_any_stage(home, caps
             run = dev.launch("yts_daily", MONTH)
             dev.wait(lambda run=run, stage=stage: stage in events(home, run) and dev.workers())
             seconds = _end(home, dev, run, dev.workers()[-1], number)
-            with capsys.disabled():
-                print(f"\n{stage}: {seconds:.1f} s, load {os.getloadavg()[0]:.1f}")  # noqa: T201
+            show(capsys, f"{stage}: {seconds:.1f} s")
             assert seconds < limit()
             assert runs(home)[run].status == STATUS.FAILURE
 
@@ -115,8 +117,7 @@ def test_a_launched_run_ends_with_dagster_dev(home, capsys):
         seconds = time.monotonic() - started
     psutil.wait_procs(tree, PATIENCE_SECONDS)
     assert runs(home)[run].status == STATUS.FAILURE
-    with capsys.disabled():
-        print(f"\nwith dev: {seconds:.1f} s, load {os.getloadavg()[0]:.1f}")  # noqa: T201
+    show(capsys, f"with dagster dev: {seconds:.1f} s")
     assert seconds < limit()
     assert not any(process.is_running() for process in tree)
 

@@ -90,13 +90,13 @@ def sound_files(draw: st.DrawFn) -> Sound:
     return Sound(encoding, separator, ENCODINGS[encoding] + head, records, rows, spelt)
 
 
-def plain(encoding: str, records: int) -> Sound:
+def plain(encoding: str, records: int, country: str = "é") -> Sound:
     """Return a file of plain records."""
     rows = [
-        dict(zip(COLUMNS, [f"{n}", f"Ada {n}.", f"p{n}@mail.example", "x", "é"], strict=True))
+        dict(zip(COLUMNS, [f"{n}", f"Ada {n}.", f"p{n}@mail.example", "x", country], strict=True))
         for n in range(1, 1 + records)
     ]
-    spelt = [list(row.values()) for row in rows]
+    spelt = [[spelling(value, ",", "minimal") for value in row.values()] for row in rows]
     head, *lines = ((",".join(values) + "\n").encode(encoding) for values in [COLUMNS, *spelt])
     return Sound(encoding, ",", ENCODINGS[encoding] + head, lines, rows, spelt)
 

@@ -143,6 +143,7 @@ RULES = [sound_records_are_unchanged_and_no_byte_is_lost, a_person_goes_and_othe
 @example(plain("utf-16-le", 3), [Damage("insert", 0, "\n"), Damage("double", 0)])
 @example(plain("utf-16-be", 6), [Damage("insert", 0.6875, b"\xff"), Damage("drop", 0.498)])
 @example(plain("cp1252", 4), [Damage("insert", 0.6, b"\x81")])
+@example(plain("utf-8", 3, "two\nlines"), [Damage("join", 0)])
 def test_damage_costs_its_own_line_only(rule, sound, done):
     rule(sound, done)
 

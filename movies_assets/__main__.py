@@ -20,6 +20,7 @@ from pathlib import Path
 from signal import SIGINT, SIGTERM, Signals
 from threading import Thread, Timer, current_thread, main_thread
 from types import FrameType
+from typing import Any
 
 import click
 from rich.console import Console
@@ -34,7 +35,22 @@ SHOWN_LINES = 15
 SECONDS_TO_END = 6
 
 
-@click.group()
+class Commands(click.Group):
+    """Commands that name a setting that is not valid in one line, also where an import reads it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command.
+
+        Raises:
+            ClickException: a setting is not valid.
+        """
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands)
 def main() -> None:
     """Commands around Dagster's own; `make help` lists them in their usual form."""
     for stream in (sys.stdout, sys.stderr):
@@ -202,10 +218,7 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
             "pip install 'movies_assets[dashboard]'"
         ) from error
     click.echo(f"The dashboard is at http://{chosen.host}:{chosen.port}; Ctrl+C ends it.")
-    try:
-        server.serve(settings.model_copy(update={"dashboard": chosen}))
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
+    server.serve(settings.model_copy(update={"dashboard": chosen}))
 
 
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
@@ -332,10 +345,7 @@ codecs.register_error(READABLE, _readable)
 
 
 def _load() -> Settings:
-    try:
-        settings = load()
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
+    settings = load()
     permissions.keep_private(settings)
     return settings
 

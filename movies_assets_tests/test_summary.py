@@ -171,6 +171,17 @@ def test_todays_dumps_of_imdb_are_the_newest():
     )
 
 
+def test_a_setting_that_is_not_valid_is_one_plain_line_also_at_the_first_import():
+    environment = {**os.environ, "MOVIES_WAREHOUSE__MEMORY_LIMIT": "lots"}
+    command = [sys.executable, "-m", "movies_assets", "summary"]
+    done = subprocess.run(  # noqa: S603 (our own command)
+        command, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: settings are not valid: MOVIES_WAREHOUSE__MEMORY_LIMIT")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("profile", ["sample", "live"])
 def test_a_clock_before_the_first_day_is_one_plain_line(monkeypatch, profile):

@@ -77,7 +77,7 @@ class Published:
         path = self.folder / Path(name).name
         if not name or not path.is_file():
             raise NothingPublishedError(
-                f"nothing is published in {self.folder}{reason} yet. A run publishes when all "
+                f"nothing is published in {self.folder} yet{reason}. A run publishes when all "
                 "checks have passed: `make run` for the sample, or the job `publish` for what is "
                 "in the warehouse."
             )
@@ -92,9 +92,9 @@ class Published:
         except FileNotFoundError:
             return "", ""
         except (OSError, UnicodeDecodeError) as error:
-            return "", f": {pointer} cannot be read ({error})"
+            return "", f": {POINTER} cannot be read ({error})"
         if len(name.encode()) > LONGEST_NAME:
-            return "", f": {pointer} is damaged"
+            return "", f": {POINTER} is damaged"
         return name, ""
 
     @contextmanager
@@ -166,10 +166,17 @@ class Published:
         """Return the path under which a new snapshot is written.
 
         Names sort as snapshots follow each other, also where the clock goes back.
+
+        Raises:
+            ValueError: the run's id does not begin with eight hexadecimal digits. A file of another
+                name would not be known as a snapshot, and never be removed.
         """
         after = [newest + timedelta(microseconds=1) for newest, _ in self._dated()]
         now = max([datetime.now(UTC), *after])
-        return self.folder / f"movies_{now:{STAMP}}_{run_id[:8]}.duckdb{UNFINISHED}"
+        name = f"movies_{now:{STAMP}}_{run_id[:8]}.duckdb"
+        if not SNAPSHOT.fullmatch(name):
+            raise ValueError(f"{run_id} is no id of a run")
+        return self.folder / f"{name}{UNFINISHED}"
 
     def finished(self, path: Path) -> Path:
         """Return the path of a snapshot that was written."""

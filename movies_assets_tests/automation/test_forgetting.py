@@ -17,7 +17,7 @@ import duckdb
 import ibis
 import pytest
 
-from movies_assets.assets.serving.published import publish
+from movies_assets.assets.serving.published import Publication
 from movies_assets.automation import forgetting
 from movies_assets.definitions import TABLES, open_warehouse, sources
 from movies_assets.partitions import range_tags
@@ -138,9 +138,9 @@ def materialize(settings: Settings) -> None:
     with warehouse.session() as session, warehouse.transaction(session):
         session.execute(f"DELETE FROM {UNAUDITED}")
     with dg.DagsterInstance.ephemeral() as instance:
-        for run in ("older", "newer"):
-            published = publish(settings, warehouse, TABLES, [], instance, run)
-            assert isinstance(published, dg.MaterializeResult), published
+        for run in ("00000001", "00000002"):
+            found, _ = Publication(settings, warehouse, TABLES, [], instance, run).publish()
+            assert not found.blocked, found.reason
 
 
 def store_uncompressed(database: Path) -> None:

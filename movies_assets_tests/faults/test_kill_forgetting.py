@@ -100,7 +100,7 @@ def forget_ada(data: Path) -> None:
     ]
     warehouse = open_warehouse(settings)
     published = Published(settings.published_folder)
-    forget(warehouse, TABLES.values(), folders, published, ids=frozenset([ADA]), run_id="run")
+    forget(warehouse, TABLES.values(), folders, published, ids=frozenset([ADA]), run_id="00000000")
 
 
 def at_each_step(do: Callable[[str, int], None]) -> None:

@@ -17,7 +17,7 @@ from movies_assets.assets.serving.selection import Selection, held_with
 from movies_assets.definitions import TABLES
 from movies_assets.settings import Settings, load
 from movies_assets.warehouse.ledger import accept, note
-from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.published import HELD_BACK, Published
 from movies_assets.warehouse.writer import Window
 from movies_assets_tests.conftest import STORED_DAY, FakeYts, Platform, movie
 
@@ -73,6 +73,14 @@ class Stored:
             if red:
                 note(session, red, Window("", STORED_DAY, STORED_DAY), "run of a red day")
 
+    def change_published(self, *statements: str) -> None:
+        """Change the snapshot that readers have, as `old`."""
+        with self.platform.warehouse.session() as session:
+            session.execute(f"ATTACH '{self.published.current()}' AS old")
+            for statement in statements:
+                session.execute(statement)
+            session.execute("DETACH old")
+
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the snapshot that readers have."""
         with self.published.reading() as connection:
@@ -100,7 +108,7 @@ class TestAWarehouseThatLostItsRows:
     def test_publishes_nothing_where_it_is_empty(self, emptied):
         emptied.change()
         found = emptied.publish()
-        assert "no table was ever written in " in found.reason
+        assert "no table was ever written in this warehouse" in found.reason
         assert '"confirm_empty": true' in found.reason
 
     def test_publishes_nothing_after_the_first_run_of_one_source(self, emptied):
@@ -118,7 +126,7 @@ class TestAWarehouseThatLostItsRows:
     def test_publishes_nothing_where_it_is_new(self, tmp_path, instance):
         new = Stored(load(data_dir=tmp_path), instance)
         new.change()
-        assert "no table was ever written in " in new.publish().reason
+        assert "no table was ever written in this warehouse" in new.publish().reason
         assert not new.published.snapshots()
 
 
@@ -219,11 +227,7 @@ class TestARedDayOfOneSource:
         assert len(list(stored.published.folder.glob("*.new*"))) == 0
 
     def test_stops_publishing_where_the_rows_before_no_longer_fit(self, stored):
-        old = stored.published.current()
-        with stored.platform.warehouse.session() as session:
-            session.execute(f"ATTACH '{old}' AS old")
-            session.execute("ALTER TABLE old.gold.dim_movie DROP COLUMN slug")
-            session.execute("DETACH old")
+        stored.change_published("ALTER TABLE old.gold.dim_movie DROP COLUMN slug")
         stored.change(red=RED)
         found = stored.publish()
         assert found.is_refused
@@ -241,6 +245,16 @@ class TestARedDayOfOneSource:
         assert stored.ask("SELECT rows FROM meta.tables WHERE table_name = 'gold.dim_movie'") == [
             (None,)
         ]
+
+    def test_keeps_rows_of_a_snapshot_of_an_earlier_version(self, stored):
+        columns = ("taken_at", "held_back_by")
+        stored.change_published(*(f"ALTER TABLE old.meta.tables DROP COLUMN {c}" for c in columns))
+        assert stored.ask(HELD_BACK) == []
+        ((published_at,),) = stored.ask("SELECT published_at FROM meta.snapshot")
+        stored.change(red=RED)
+        stored.publish()
+        held = dict(stored.ask(HELD_BACK))
+        assert held == dict.fromkeys(("netflix", "quality", "shared", "yts"), published_at)
 
     def test_is_carried_from_an_older_snapshot_where_the_newest_is_damaged(self, stored):
         (before,) = stored.ask(TITLE)

@@ -26,8 +26,8 @@ NOT_AUDITED = (
     "ended before them. What cannot be fixed can be accepted (README, A red check)."
 )
 NEVER_WRITTEN = (
-    "A table that was never written in this warehouse was lost, or is in another one: check "
-    f"MOVIES_DATA_DIR and MOVIES_WAREHOUSE__PATH, or run its source again. {CONFIRM_EMPTY}"
+    "A table that was never written in {path} was lost, or is in another warehouse: check "
+    "MOVIES_DATA_DIR and MOVIES_WAREHOUSE__PATH, or run its source again. "
 )
 CHANGED = (
     "Rows that were published before can only be kept while the contract has the same columns: "
@@ -189,14 +189,11 @@ def select(
 
 def _never_written(found: Selection, before: Before, path: Path) -> list[Obstacle]:
     """Return the tables that would be emptied, because this warehouse never had their rows."""
+    remedy = NEVER_WRITTEN.format(path=path) + CONFIRM_EMPTY
     if not any(name in found.stored for name in found.tables):
-        return [Obstacle("", f"no table was ever written in {path}", NEVER_WRITTEN)]
+        return [Obstacle("", "no table was ever written in this warehouse", remedy)]
     return [
-        Obstacle(
-            name,
-            f"{name}: never written in {path}, and {rows:,} rows were published before",
-            NEVER_WRITTEN,
-        )
+        Obstacle(name, f"{name}: never written, and {rows:,} rows were published before", remedy)
         for name in found.public
         if name not in found.stored and (rows := before.tables.get(name, {}).get("rows"))
     ]

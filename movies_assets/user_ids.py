@@ -37,9 +37,7 @@ _NO_ID = f"^(?:{_NO_NUMBER})$"
 # A field without an id: empty, a word for nothing, a number that is no id, or what damage has left
 # of several fields, which has a quote in it.
 _DAMAGED = r'[^"]*"[\s\S]*'
-NOBODY = (
-    rf"^{PAD}*(?:(?i:|{'|'.join(map(re.escape, NOTHING))})|{_NO_NUMBER}|{_DAMAGED}){PAD}*$"
-)
+NOBODY = rf"^{PAD}*(?:(?i:|{'|'.join(map(re.escape, NOTHING))})|{_NO_NUMBER}|{_DAMAGED}){PAD}*$"
 
 
 def canonical(text: str) -> str:

@@ -22,9 +22,9 @@ from movies_assets.warehouse.writer import Window
 from movies_assets_tests.conftest import STORED_DAY, FakeYts, Platform, movie
 
 PUBLIC = published_tables(TABLES)
-YTS, IMDB, NETFLIX, OMDB, OTT, SHARED, QUALITY = (
+YTS, IMDB, NETFLIX, OMDB, OTT, QUALITY = (
     {name for name, table in PUBLIC.items() if table.group == group}
-    for group in ("yts", "imdb", "netflix", "omdb", "ott", "shared", "quality")
+    for group in ("yts", "imdb", "netflix", "omdb", "ott", "quality")
 )
 RED = "silver.yts_movies"
 TITLE = "SELECT max(title) FROM gold.dim_movie"
@@ -152,9 +152,9 @@ class TestARedDayOfOneSource:
     @pytest.mark.parametrize(
         ("red", "held"),
         [
-            (RED, YTS | SHARED | NETFLIX),
-            ("silver.netflix_titles", YTS | SHARED | NETFLIX),
-            ("gold.dim_date", YTS | SHARED | NETFLIX),
+            (RED, YTS),
+            ("silver.netflix_titles", NETFLIX),
+            ("gold.dim_date", YTS | NETFLIX | {"gold.dim_date"}),
             ("bronze.imdb_title_crew", IMDB),
             ("silver.omdb_releases", OMDB),
             ("gold.ott_dim_title", OTT),
@@ -185,7 +185,7 @@ class TestARedDayOfOneSource:
             stored.publish()
             assert stored.ask(extent) == before
             held = stored.ask("SELECT table_name FROM meta.tables WHERE held_back_by IS NOT NULL")
-            assert {name for (name,) in held} == YTS | SHARED | NETFLIX | QUALITY
+            assert {name for (name,) in held} == YTS | QUALITY
             ages: list[tuple[bool, datetime, datetime]] = stored.ask(
                 "SELECT held_back_by IS NULL, min(taken_at), max(taken_at) FROM meta.tables "
                 "WHERE is_published GROUP BY 1 ORDER BY 1"
@@ -235,10 +235,10 @@ class TestARedDayOfOneSource:
 
     def test_of_which_nothing_was_published_yet_is_empty_and_marked(self, stored):
         shutil.rmtree(stored.published.folder)
-        stored.change("DROP TABLE gold.netflix_dim_title", red=RED)
+        stored.change("DROP TABLE gold.dim_genre", red=RED)
         found = stored.publish()
         assert not found.is_refused
-        assert found.held.keys() == (YTS | SHARED | NETFLIX | QUALITY) - {"gold.netflix_dim_title"}
+        assert found.held.keys() == (YTS | QUALITY) - {"gold.dim_genre"}
         rows = stored.rows()
         assert {name for name in YTS if rows[name]} == set()
         assert all(rows[name] for name in IMDB)
@@ -254,7 +254,7 @@ class TestARedDayOfOneSource:
         stored.change(red=RED)
         stored.publish()
         held = dict(stored.ask(HELD_BACK))
-        assert held == dict.fromkeys(("netflix", "quality", "shared", "yts"), published_at)
+        assert held == dict.fromkeys(("quality", "yts"), published_at)
 
     def test_is_carried_from_an_older_snapshot_where_the_newest_is_damaged(self, stored):
         (before,) = stored.ask(TITLE)

@@ -125,7 +125,8 @@ def held_with(tables: Mapping[str, Table], name: str) -> set[str]:
     """Return the tables that may not be published newer than a table that is held back.
 
     They are all that share a table with it: what one reads or points at, the other has to fit to.
-    Tables that merely come after others, as the profiles of all tables do, hold back none.
+    Tables that merely come after others, as the profiles of all tables do, hold back none; nor does
+    a fact hold back the conformed dimensions that it points at.
 
     Args:
         tables: all tables, by name.
@@ -134,8 +135,10 @@ def held_with(tables: Mapping[str, Table], name: str) -> set[str]:
     near: dict[str, set[str]] = {each: set() for each in tables}
     for each, table in tables.items():
         for other in {*table.reads().values(), *table.contract.references().values()} & near.keys():
-            near[each].add(other)
             near[other].add(each)
+            # A conformed dimension keeps its rows: an older fact fits to a newer one.
+            if not tables[other].is_conformed:
+                near[each].add(other)
         for other in table.upstream() & near.keys():
             near[other].add(each)
     held, reached = {name}, {name}

@@ -152,6 +152,11 @@ if interruption.executes_a_job(sys.argv) and (home := os.environ.get("DAGSTER_HO
     # The instance is open by now. Without our dagster.yaml it was opened without a lock.
     with repaired(Path(home)):
         pass
-_settings = settings_module.load()
+try:
+    _settings = settings_module.load()
+except settings_module.SettingsError as error:
+    if interruption.executes_a_job(sys.argv):
+        sys.exit(str(error))  # without the stack that Dagster would show around it
+    raise
 permissions.keep_private(_settings)
 defs = build_defs(_settings)

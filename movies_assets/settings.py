@@ -669,7 +669,8 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         # include_input=False: a malformed value may be a secret.
         problems = [
-            f"{PREFIX}{'__'.join(map(str, item['loc']))}".upper() + f": {item['msg']}"
+            f"{PREFIX}{'__'.join(map(str, item['loc']))}".upper()
+            + f": {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("settings are not valid: " + "; ".join(problems)) from None

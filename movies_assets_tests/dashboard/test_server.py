@@ -37,7 +37,7 @@ from starlette.testclient import TestClient
 from movies_assets.dashboard import server
 from movies_assets.settings import DashboardSettings, load
 
-limits = DashboardSettings(unopened_pages=4, pages=6, unopened_seconds=30)
+limits = DashboardSettings(unopened_pages=4, pages=6, unopened_seconds=50)
 app = server.build_app(load(data_dir=Path(sys.argv[1]), dashboard=limits))
 with TestClient(app, "http://127.0.0.1", client=("192.0.2.1", 1)) as other:
     others = other.get("/").status_code
@@ -49,7 +49,7 @@ with TestClient(app, "http://127.0.0.1", client=("192.0.2.1", 1)) as other:
         open_page.environ = {}  # as if its websocket had been opened
     print([int(client.get("/").status_code) for _ in range(4)], len(Client.instances))
     for old_page in Client.instances.values():
-        old_page.created -= 31  # NiceGUI itself drops them after 60 to 70 s
+        old_page.created -= 51  # NiceGUI itself drops them after 60 to 70 s
     until = time.monotonic() + 20
     while Client.instances and time.monotonic() < until:
         time.sleep(0.1)

@@ -84,7 +84,12 @@ class Selection:
     @property
     def is_refused(self) -> bool:
         """Say whether nothing is published: no table would have newer rows, or it is forbidden."""
-        newer = {name for name in self.public if name in self.stored} - self.held.keys()
+        newer = {
+            name
+            for name in self.public
+            # Conformed dimensions are of use with facts only.
+            if name in self.stored and name not in self.held and not self.tables[name].is_conformed
+        }
         return bool(self.refused or (self.obstacles and (self.strict or not newer)))
 
     @property

@@ -213,7 +213,7 @@ class Guesses:
 
 
 def address_of(scope: Scope) -> str:
-    """Return where a request is from: an IPv4 address, or an IPv6 network, which is one client's."""
+    """Return where a request is from: an IPv4 address, or an IPv6 network of one client."""
     try:
         address = ip_address((scope.get("client") or ("",))[0])
     except ValueError:  # what a proxy forwards may be anything

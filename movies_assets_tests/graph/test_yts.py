@@ -100,6 +100,17 @@ def test_an_empty_day_is_a_normal_day(platform):
     assert platform.sql("SELECT rating_key FROM gold.dim_rating") == [(-1,)]
 
 
+def test_a_range_of_many_movies_fits_into_the_memory_that_the_engine_is_given(platform, yts):
+    # As many as the engine reads at once, as long as the sample's.
+    text = "description " * 150
+    yts.movies_listed = [
+        movie(n, f"2025-10-{1 + n % 30:02}T12:00:00", synopsis=text) for n in range(1, 2_049)
+    ]
+    select = ["bronze/yts_movies", "silver/yts_movies"]
+    assert platform.run("2025-10-01", "2025-10-30", select=select).success
+    assert platform.sql("SELECT count(*) FROM silver.yts_movies") == [(2_048,)]
+
+
 class TestReupload:
     """A movie stands once, at its latest upload, whatever order partitions are run in."""
 

@@ -1,6 +1,5 @@
 """Releases that OMDb's searches found, typed and cleaned: one row a title."""
 
-import ibis
 import ibis.expr.types as ir
 from pandera.api.ibis.types import IbisData
 
@@ -8,10 +7,9 @@ from movies_assets.assets.silver.imdb import NO_ID, TITLE
 from movies_assets.assets.silver.parsing import (
     clean,
     integer,
-    json_fault,
     json_text,
-    json_valid,
     unparsed,
+    with_readable,
 )
 from movies_assets.contracts import Contract, Instant, column, row_rule
 from movies_assets.partitions import omdb_years
@@ -70,14 +68,12 @@ class SilverOmdbReleases(Contract):
 def omdb_releases(bronze_omdb_releases: ir.Table) -> ir.Table:
     """Type and clean the results; errors are none."""
     results = bronze_omdb_releases.filter(bronze_omdb_releases.error.isnull())
-    # Python reads half a surrogate, the engine fails on it: such a result is quarantined.
-    fault = json_fault(results.payload)
-    readable = ibis.ifelse((fault == "") & json_valid(results.payload), results.payload, "{}")
+    results = with_readable(results)
     fields = {
-        name: clean(json_text(readable, f"$.{name}")).nullif(UNKNOWN)
+        name: clean(json_text(results.readable, f"$.{name}")).nullif(UNKNOWN)
         for name in ("Title", "Year", "Type", "Poster")
     }
-    rows = results.mutate(**fields, fault=fault)
+    rows = results.mutate(**fields)
     release_year = integer(rows.Year.re_extract(YEARS, RELEASE))
     return rows.select(
         imdb_id=rows.imdb_id,

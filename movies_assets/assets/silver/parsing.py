@@ -204,7 +204,7 @@ UNITS_OF_TIME = (
 
 
 @ibis.udf.scalar.builtin(name="json_valid", signature=((dt.string,), dt.boolean))
-def json_valid(payload: Any) -> Any:
+def _json_valid(payload: Any) -> Any:
     """Say whether a text is JSON."""
 
 
@@ -213,22 +213,32 @@ def _json_keys(payload: Any) -> Any:
     """Return the names of a JSON object, one that is there twice as well; none of other JSON."""
 
 
-def json_fault(payload: ir.StringColumn) -> ir.StringColumn:
-    """Return why a JSON object must not be read, as `unparsed` names faults; '' where it may.
+def with_readable(rows: ir.Table) -> ir.Table:
+    """Read the JSON object in the column `payload` of each row as strictly as both readers do.
+
+    Each step is a query of its own: for each place that an expression has in a query, the engine
+    reads the documents once more, with memory of its own.
 
     Args:
-        payload: the object; of one that is longer than any field, perhaps only the beginning.
+        rows: with the object as text; of one that is too long, perhaps only the beginning.
+
+    Returns:
+        The rows with `readable`, which is the object, or an empty one if it must not be read; and
+        `fault`, the reason as `unparsed` names faults, '' where there is none or it is no JSON.
     """
-    names = _json_keys(ibis.ifelse(json_valid(payload), payload, "{}"))
-    return ibis.cases(
-        (
-            (payload.length() > LONGEST_DOCUMENT) | payload.endswith(CUT_OFF),
-            "payload: too long to be read",
-        ),
-        # Python reads the last of two values, the engine the first.
-        (names.length() > names.unique().length(), "payload: a name is there twice"),
-        else_="",
-    )
+    is_long = (rows.payload.length() > LONGEST_DOCUMENT) | rows.payload.endswith(CUT_OFF)
+    # Python reads NaN and half a surrogate; the engine fails on them.
+    is_document = ~is_long & _json_valid(rows.payload)
+    rows = rows.mutate(
+        readable=ibis.ifelse(is_document, rows.payload, "{}"),
+        fault=ibis.ifelse(is_long, "payload: too long to be read", ""),
+    ).view()
+    rows = rows.mutate(names=_json_keys(rows.readable)).view()
+    # Python reads the last of two values, the engine the first.
+    is_ambiguous = rows.names.length() > rows.names.unique().length()
+    doubled = ibis.ifelse(is_ambiguous, "payload: a name is there twice", rows.fault)
+    rows = rows.mutate(fault=doubled).view()
+    return rows.mutate(readable=ibis.ifelse(rows.fault == "", rows.readable, "{}")).view()
 
 
 @ibis.udf.scalar.builtin(name="json_extract_string", signature=((dt.string, dt.string), dt.string))

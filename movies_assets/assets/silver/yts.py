@@ -11,11 +11,10 @@ from pandera.api.ibis.types import IbisData
 from movies_assets.assets.silver.parsing import (
     clean,
     integer,
-    json_fault,
     json_text,
-    json_valid,
     number,
     unparsed,
+    with_readable,
 )
 from movies_assets.contracts import Contract, Instant, StringList, column, row_rule
 from movies_assets.languages import code_of, is_code
@@ -120,14 +119,10 @@ def _from_json(payload: Any, structure: Any) -> Any:
 )
 def yts_movies(bronze_yts_movies: ir.Table) -> ir.Table:
     """Type and clean the movies' JSON; what cannot be read is named in `_unparsed`."""
-    payload = bronze_yts_movies.payload
-    fault = json_fault(payload)
-    # Python reads NaN in JSON, the engine fails on it: such a movie is empty, and quarantined.
-    readable = ibis.ifelse((fault == "") & json_valid(payload), payload, "{}")
-    rows = bronze_yts_movies.mutate(
-        wire=_from_json(readable, STRUCTURE),
-        genres_text=json_text(readable, "$.genres"),
-        fault=fault,
+    rows = with_readable(bronze_yts_movies)
+    rows = rows.mutate(
+        wire=_from_json(rows.readable, STRUCTURE),
+        genres_text=json_text(rows.readable, "$.genres"),
     )
     rows = rows.select(
         "uploaded_date",

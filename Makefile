@@ -76,7 +76,7 @@ lint: $(INSTALLED) ## ruff and mypy
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-format: $(INSTALLED) ## format the code, and mend what ruff can mend
+format: $(INSTALLED) ## format the code, and fix what ruff can fix
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 

@@ -336,8 +336,8 @@ class Contract(pa.DataFrameModel):
 def row_rule(name: str) -> Callable[[Any], Any]:
     """Declare a rule about whole rows, as a method of the contract that takes Pandera's data.
 
-    A row of which the rule cannot tell, since a value is unknown, keeps it. (Pandera itself takes
-    a table of such rows only for one that breaks it.)
+    A row for which the rule is NULL, because a value is unknown, passes. (Pandera itself fails a
+    table that has only such rows.)
     """
 
     def declare(rule: Callable[[type, IbisData], ir.BooleanColumn]) -> Any:

@@ -44,19 +44,19 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
         _section(table.quarantine, Quarantine, [f"Rows refused by `{table.name}`."])
         for table in refining
     ]
-    said = "Written by the job `forget_user`; no run changes or removes a row."
-    sections.append(_section(AUDIT, Erasures, [said]))
-    said = "A write adds its row, the table's checks remove it when the blocking ones have passed."
-    sections.append(_section(ledger.UNAUDITED, ledger.Unaudited, [said]))
-    said = "Removed when all blocking checks have passed, or the partitions are written again."
-    sections.append(_section(ledger.PASSED, ledger.Passed, [said]))
-    said = "Written with the first write of a table; no run changes or removes the row."
-    sections.append(_section(ledger.BEGUN, ledger.Begun, [said]))
-    said = (
+    note = "Written by the job `forget_user`; no run changes or removes a row."
+    sections.append(_section(AUDIT, Erasures, [note]))
+    note = "A write adds its row, the table's checks remove it when the blocking ones have passed."
+    sections.append(_section(ledger.UNAUDITED, ledger.Unaudited, [note]))
+    note = "Removed when all blocking checks have passed, or the partitions are written again."
+    sections.append(_section(ledger.PASSED, ledger.Passed, [note]))
+    note = "Written with the first write of a table; no run changes or removes the row."
+    sections.append(_section(ledger.BEGUN, ledger.Begun, [note]))
+    note = (
         "Written by `python -m movies_assets accept`, and by the job `publish` with the run config "
         "`confirm_empty`; no run changes or removes a row."
     )
-    sections.append(_section(ledger.ACCEPTED, ledger.Accepted, [said]))
+    sections.append(_section(ledger.ACCEPTED, ledger.Accepted, [note]))
     sections += [
         _section(f"meta.{name}", contract, ["Only in published snapshots."])
         for name, contract in meta.CONTRACTS.items()

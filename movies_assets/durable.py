@@ -1,4 +1,4 @@
-"""What has to survive a power failure or a kill. Nothing here knows what is in a file."""
+"""Files and folders that survive a power failure or a kill, whatever is in them."""
 
 import ctypes
 import os

@@ -50,7 +50,7 @@ def keep_private(settings: Settings) -> None:
         if _is_open(path):
             log.warning(
                 "others may read %s, in which files arrive. The project did not make this folder "
-                "and leaves its mode as it is. If its files are for nobody else, run: "
+                "and leaves its mode as it is. If no other account needs its files, run: "
                 "chmod -R go-rwx %s",
                 path,
                 path,
@@ -59,7 +59,7 @@ def keep_private(settings: Settings) -> None:
 
 @contextmanager
 def readable_as(url: str, settings: Settings) -> Iterator[None]:
-    """Let whoever may read a folder read what is written into it meanwhile; nobody else may write.
+    """Let the readers of a folder read files that are written into it; others may not write.
 
     For files that are made for other programs and hold no single users. A folder that is not there
     yet is made private.
@@ -99,7 +99,7 @@ def _made_here(settings: Settings) -> Iterator[Path]:
 
 
 def _places_of_arrivals(settings: Settings) -> dict[str, str | None]:
-    """Return the folders below `landing` in which files arrive, and the URLs in place of them."""
+    """Return the folders below `landing` in which files arrive, and the URLs that replace them."""
     return {
         "netflix/titles": settings.netflix.titles_url,
         "ott/titles": settings.ott.titles_url,
@@ -127,8 +127,8 @@ def _is_open(path: Path) -> bool:
 def _close(path: Path) -> None:
     """Take a file or folder, and all that is in it, from everyone but its owner.
 
-    A folder that is closed is not searched: nobody else gets to what is in it. It is closed last,
-    so that what was interrupted is done again. Links, and what they lead to, stay as they are.
+    A closed folder is not searched: no other user reaches its files. It is closed last, so that an
+    interrupted call is completed by the next one. Links, and what they lead to, stay as they are.
     """
     if path.is_symlink() or not _is_open(path):
         return

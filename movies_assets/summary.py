@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 import duckdb
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSetError
 from rich.console import Console, JustifyMethod
 from rich.padding import Padding
@@ -361,12 +360,12 @@ def counted_warnings(warnings: Sequence[Check], *, is_sample: bool) -> str:
     return f"{counted}, {'all' if of_sample == number else of_sample} part of the sample"
 
 
-def _broken(evaluation: AssetCheckEvaluation) -> frozenset[str]:
+def _broken(evaluation: dg.AssetCheckEvaluation) -> frozenset[str]:
     rules: Any = evaluation.metadata["rules"].value if "rules" in evaluation.metadata else {}
     return frozenset(rule for rule, count in rules.items() if count)
 
 
-def _verdict(evaluation: AssetCheckEvaluation) -> str:
+def _verdict(evaluation: dg.AssetCheckEvaluation) -> str:
     if evaluation.passed:
         return "passed"
     return "warned" if evaluation.severity == dg.AssetCheckSeverity.WARN else "failed"

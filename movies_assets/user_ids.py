@@ -34,8 +34,8 @@ _NO_NUMBER = (
     r"|[0-9]+[.,][0-9]+[eE][-+]?[0-9]+|[0-9]E\+[0-9]+"
 )
 _NO_ID = f"^(?:{_NO_NUMBER})$"
-# A field without an id: empty, a word for nothing, a number that is no id, or what damage has left
-# of several fields, which has a quote in it.
+# A field without an id: empty, a word for nothing, a number that is no id, or the rest of
+# several damaged fields, which has a quote in it.
 _DAMAGED = r'[^"]*"[\s\S]*'
 NOBODY = rf"^{PAD}*(?:(?i:|{'|'.join(map(re.escape, NOTHING))})|{_NO_NUMBER}|{_DAMAGED}){PAD}*$"
 

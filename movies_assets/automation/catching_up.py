@@ -23,6 +23,7 @@ Range = tuple[str, str]
 
 # A tick has 60 s; a run holds the file for as long as it writes a table.
 SECONDS_TO_WAIT = 15
+# Not CANCELING: the days of such a run may be asked for again.
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -263,7 +264,7 @@ def look(
     Args:
         calendar: the partitions.
         instance: where runs and materializations are recorded.
-        warehouse: what is stored and audited.
+        warehouse: where rows and the audit log are.
         now: the time up to which there are partitions.
 
     Raises:
@@ -334,7 +335,8 @@ def _runs(
 ) -> list[tuple[dg.DagsterRun, Range, bool]]:
     """Return the runs of a source, the oldest first: their partitions, and whether they are new.
 
-    A run whose process was killed may say forever that it runs; after a day it is not believed.
+    A run of another host whose process was killed stays unfinished until Dagster's monitoring ends
+    it; after a day it no longer counts as under way. (`abandoned` marks those of this host.)
     """
     since = datetime.now(UTC) - ONE_DAY
     keys = {table.key for table in calendar.tables.values()}

@@ -18,7 +18,6 @@ TIP = (
     "params => { const box = document.createElement('div'); box.className = 'tip'; "
     "box.textContent = (params.data && params.data.tip) || params.name; return box; }"
 )
-COUNT = "value => Number(value).toLocaleString('en-US')"
 SHARE = "value => Math.round(100 * value) + '%'"
 DECIMAL = "value => value == null ? '–' : Number(value).toFixed(1)"  # noqa: RUF001
 COMPACT = (

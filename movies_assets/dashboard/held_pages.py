@@ -39,7 +39,7 @@ class HeldPages:
         return len(Client.instances) <= self._limits.pages
 
     async def watch(self) -> None:
-        """Drop each second what has waited too long, until cancelled."""
+        """Drop each second the pages that have waited too long, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             Client.prune_instances(client_age_threshold=self._limits.unopened_seconds)

@@ -130,7 +130,7 @@ class KnownHosts:
 
 @dataclass
 class Bucket:
-    """What is left of an allowance that fills again with time.
+    """The rest of an allowance that fills again with time.
 
     Attributes:
         size: how much it holds.
@@ -145,7 +145,7 @@ class Bucket:
     at: float
 
     def fill(self, now: float) -> None:
-        """Add what has come in since the last time."""
+        """Add the share of the time since the last call."""
         self.left = min(self.size, self.left + (now - self.at) / self.seconds)
         self.at = now
 
@@ -213,7 +213,7 @@ class Guesses:
 
 
 def address_of(scope: Scope) -> str:
-    """Return who sends a request: an IPv4 address, or an IPv6 network, for one has all of it."""
+    """Return where a request is from: an IPv4 address, or an IPv6 network of one client."""
     try:
         address = ip_address((scope.get("client") or ("",))[0])
     except ValueError:  # what a proxy forwards may be anything
@@ -244,7 +244,7 @@ def cookie_key(folder: Path) -> bytes:
 
 
 class OneToken:
-    """Lets in who knows the token: everything is behind it, static files and the websocket too.
+    """Lets in visitors with the token: everything is behind it, static files and the websocket too.
 
     `?token=...` on any address (the form on the refusal asks for it) is exchanged for a cookie that
     scripts cannot read, and the address is opened again without it. The cookie holds a value that

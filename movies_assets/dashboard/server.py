@@ -151,7 +151,7 @@ def serve(settings: Settings) -> None:
 
 
 def refuse_strangers(chosen: DashboardSettings) -> None:
-    """Do not serve what tells of single users to a network without asking for a token.
+    """Do not serve data of single users to a network without asking for a token.
 
     Raises:
         SettingsError: others could reach the dashboard, and there is no token.
@@ -190,15 +190,15 @@ def _serve_downloads(settings: Settings) -> None:
 
 async def _watch(reader: Reader) -> None:
     """Open what is published as soon as it is there: the first visitor need not wait for it."""
-    said = ""
+    logged = ""
     while True:
         try:
             await reader.snapshot()
-            said = ""
+            logged = ""
         except (NothingPublishedError, duckdb.Error, OSError) as error:
-            if said != str(error):
+            if logged != str(error):
                 LOG.warning("%s", error)
-            said = str(error)
+            logged = str(error)
         await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -210,7 +210,7 @@ def _no_such_page(_: Request, __: Exception) -> HTMLResponse:
 
 
 def _excuse() -> None:
-    """Say in words that a page failed; the log has the reason."""
+    """Show that a page failed; the log has the reason."""
     with box("div", "content"):
         text("h1", "This page failed")
         text("p", "The reason is in the dashboard's log. Other pages may work.", "lead")

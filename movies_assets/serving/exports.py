@@ -351,7 +351,7 @@ def _remedy(error: Exception, url: str) -> str:
     if number in _NO_ROOM or "no space left" in text or "file too large" in text:
         return "The disk is full: free some space, then run again. What was there before stays."
     if isinstance(error, ImportError) and (extra := _EXTRAS.get(scheme_of(url))):
-        return f"To mend it: pip install 'movies_assets[{extra}]'."
+        return f"To fix it: pip install 'movies_assets[{extra}]'."
     if "commitfailed" in text:
         return "Another process writes the same table: run again when it is done."
     if "credential" in text or "authentication" in text:

@@ -97,7 +97,7 @@ def load(
         The snapshot's name, and what became of each table.
 
     Raises:
-        PostgresError: the server is away, refuses, or readers are in the way for too long; or the
+        PostgresError: the server is away, refuses, or readers block it for too long; or the
             snapshot's warehouse never had a table of which there are rows.
         NothingPublishedError: there is no snapshot.
     """

@@ -199,7 +199,7 @@ PAGES: Mapping[str, Sequence[Visual]] = {
 
 
 def write(contracts: Mapping[str, type[Contract]], folder: Path = FOLDER) -> None:
-    """Write the project in place of the one that is in the folder; other files there stay.
+    """Replace the project in a folder; other files there stay.
 
     The whole folder is replaced in one step: killed at any moment, this leaves the old project or
     the new one. What it had begun beside the folder is removed by the next call.

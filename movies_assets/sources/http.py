@@ -183,10 +183,10 @@ def url_below(base: httpx.URL, path: str) -> httpx.URL:
 
 
 class _MaskUrls(logging.Filter):
-    """Puts the masked URL that was asked for in place of the URLs in httpx's own log lines.
+    """Replaces URLs in httpx's own log lines by the masked URL that was asked for.
 
     httpx logs every URL at INFO, those of redirects among them, which may hold a key anywhere. The
-    filter rewrites only what a line shows, so it changes no level and silences nobody; it is
+    filter rewrites only what a line shows, so it changes no level and hides no line; it is
     attached when the first client is made, not by importing this module.
     """
 
@@ -739,7 +739,7 @@ class HttpClient:
     async def refusal(self, response: httpx.Response) -> SourceError:
         """Returns the error that a response without success amounts to."""
         body = b""
-        # What is wrong with an error page must not hide the status.
+        # A fault of the error page itself must not hide the status.
         with suppress(EOFError, zlib.error):
             coding = response.headers.get("Content-Encoding", "identity")
             body = await _read(self.pieces(response), coding, _ERROR_BODY_BYTES)

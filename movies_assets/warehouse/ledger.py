@@ -196,7 +196,7 @@ def strike_off(connection: duckdb.DuckDBPyConnection, writes: Collection[Write])
 def accept(
     connection: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, str], reason: str
 ) -> list[Write]:
-    """Let writes be published although checks have not passed; who does so says why.
+    """Let writes be published although checks have not passed, for a stated reason.
 
     Args:
         connection: an open transaction.
@@ -205,7 +205,7 @@ def accept(
         reason: why.
 
     Returns:
-        The writes; none where nothing stands in the way.
+        The writes; none where nothing is blocked.
     """
     ensure_tables(connection)
     writes = written(connection, table, keys)
@@ -223,12 +223,12 @@ def accept(
 def accept_empty(
     connection: duckdb.DuckDBPyConnection, tables: Mapping[str, type[Contract]], run_id: str
 ) -> None:
-    """Make tables that were never written, empty, and keep a note that somebody confirmed it.
+    """Create tables that were never written, empty, and record that somebody confirmed it.
 
     Args:
         connection: an open transaction.
         tables: the contracts by table; those that were ever written stay as they are.
-        run_id: the run that was told so.
+        run_id: the run by which it was confirmed.
     """
     ensure_table(connection, ACCEPTED, Accepted)
     for name, contract in tables.items():

@@ -1,9 +1,9 @@
 """Published snapshots: what was audited, in read-only files that a pointer names.
 
 A file is written under a name of its own and never changes; then the pointer is replaced. So a
-reader has old or new data, whole, and no writer ever waits for it. What is published, and when, is
-said in `assets.serving.published`, how one is written in `warehouse.snapshot`. Readers need nothing
-but this: no contract, and no Dagster, whose imports take seconds and 300 MB.
+reader has old or new data, whole, and no writer ever waits for it. What is published, and when,
+belongs in `assets.serving.published`, how one is written in `warehouse.snapshot`. Readers need
+nothing but this: no contract, and no Dagster, whose imports take seconds and 300 MB.
 """
 
 import re
@@ -38,7 +38,7 @@ LEFT_BEHIND = re.compile(rf"({NAME}\.(duckdb|html)|{POINTER})\.new(\.(wal|tmp).*
 MADE_OF_SNAPSHOT = (".duckdb", ".duckdb.wal", ".html")
 LONGEST_NAME = 255
 OLD, COPY = "snapshot", "published"
-# What is named may be removed before it is opened; so often in a row it is no accident any more.
+# The named snapshot may be removed before it is opened; so often in a row it is no accident.
 MOST_LOOKS = 5
 USERS = "gold.ott_dim_user"
 # A row a source that keeps rows of an earlier snapshot. As JSON, because snapshots of earlier
@@ -77,9 +77,9 @@ class Published:
         path = self.folder / Path(name).name
         if not name or not path.is_file():
             raise NothingPublishedError(
-                f"nothing is published in {self.folder} yet{reason}. A run publishes when all "
-                "checks have passed: `make run` for the sample, or the job `publish` for what is "
-                "in the warehouse."
+                f"nothing is published in {self.folder} yet{reason}. A run publishes the tables "
+                "that have passed their checks: `make run` for the sample, or the job `publish` "
+                "for the tables in the warehouse."
             )
         return path
 

@@ -59,7 +59,7 @@ def write_snapshot(
     path: Path,
     tables: Mapping[str, type[Contract]],
     described: Mapping[str, type[Contract]],
-    told: Mapping[str, pd.DataFrame],
+    metadata: Mapping[str, pd.DataFrame],
     carried: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Filled:
     """Write tables of the warehouse, and their metadata, into a new file.
@@ -70,7 +70,7 @@ def write_snapshot(
         tables: the tables by name. One that was never written is published empty, so that every
             query of a reader works.
         described: further tables of the schema `meta`, by name.
-        told: the rows of those.
+        metadata: the rows of those.
         carried: tables whose rows are taken from the snapshot before, which is attached as `OLD`,
             and the columns that each has there; one without columns is published empty.
 
@@ -94,9 +94,9 @@ def write_snapshot(
             with naming_damaged(connection) if name in carried else nullcontext():
                 rows[name] = _insert(connection, name, contract, source, stored.get(name, ()))
         for name, contract in described.items():
-            connection.register("told", told[name])
-            _insert(connection, f"meta.{name}", contract, "told", told[name].columns)
-            connection.unregister("told")
+            connection.register("metadata", metadata[name])
+            _insert(connection, f"meta.{name}", contract, "metadata", metadata[name].columns)
+            connection.unregister("metadata")
         filled = Filled(rows, _orphans(connection, tables))
         connection.execute(f"CHECKPOINT {COPY}")
     except BaseException:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import socket
 import tempfile
 import threading
@@ -20,9 +21,17 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
+from uvicorn.server import ServerState
 
 from movies_assets.dashboard import connections as module
-from movies_assets.dashboard.connections import BoundedRequests, Connections, Wait, protocols
+from movies_assets.dashboard.connections import (
+    BoundedHttp,
+    BoundedRequests,
+    BoundedWebSocket,
+    Connections,
+    Wait,
+    protocols,
+)
 from movies_assets.dashboard.downloads import DownloadRoute
 from movies_assets.sample.serving import bind
 from movies_assets.settings import DashboardSettings
@@ -283,6 +292,31 @@ def test_a_malformed_handshake_of_a_websocket_is_answered(more):
     with served() as (url, connections):
         assert read_all(connect(url, UPGRADE % more)).startswith(b"HTTP/1.1 400 ")
         until(lambda: len(connections) == 0)
+
+
+@pytest.mark.parametrize(
+    ("bounded", "used"),
+    [
+        (BoundedHttp, {"transport", "cycle", "send_400_response"}),
+        (BoundedWebSocket, {"transport", "conn", "handshake_initiated", "handshake_complete"}),
+    ],
+)
+def test_uvicorn_has_the_methods_and_attributes_that_are_overridden_and_used(bounded, used):
+    theirs = bounded.__base__
+    changed = f"uvicorn {uvicorn.__version__} changed {theirs.__name__}, adapt {bounded.__name__}: "
+    for name, method in vars(bounded).items():
+        if inspect.isfunction(method) and not name.startswith("_"):
+            assert hasattr(theirs, name), f"{changed}there is no method {name}"
+            ours, expected = (
+                inspect.signature(one).parameters for one in (method, getattr(theirs, name))
+            )
+            assert [*ours] == [*expected], f"{changed}other parameters of {name}"
+
+    async def made() -> asyncio.Protocol:
+        return theirs(config=uvicorn.Config(quick), server_state=ServerState(), app_state={})
+
+    missing = {name for name in used if not hasattr(asyncio.run(made()), name)}
+    assert not missing, f"{changed}there is no {', '.join(missing)}"
 
 
 def test_no_client_is_late_where_the_server_itself_was_busy():

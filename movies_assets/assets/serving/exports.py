@@ -16,7 +16,7 @@ from movies_assets.table import OWNERS, Table
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published, never_written
 
-# Writes a table to a URL; returns what the UI is told of it.
+# Writes a table to a URL; returns metadata for the UI.
 Write = Callable[[dg.AssetExecutionContext, Export, str], Mapping[str, Any]]
 
 
@@ -65,14 +65,14 @@ def export_assets(
                 export = Export(shared[key], connection, snapshot.stem, is_written)
                 try:
                     with readable_as(place, settings):
-                        told = write(context, export, place)
+                        metadata = write(context, export, place)
                 except LeftAsItIsError as reason:
                     context.log.warning(str(reason))
-                    told = {"outcome": reason.outcome}
+                    metadata = {"outcome": reason.outcome}
                 seconds = round(time.perf_counter() - started, 3)
                 yield dg.MaterializeResult(
                     asset_key=key,
-                    metadata={"snapshot": snapshot.stem, "seconds": seconds, **told},
+                    metadata={"snapshot": snapshot.stem, "seconds": seconds, **metadata},
                 )
 
     return export

@@ -61,8 +61,8 @@ class Tables(Contract):
         nullable=True,
     )
     held_back_by: str = column(
-        "Why its rows are those of an earlier snapshot: what has not passed its blocking checks "
-        "since; NULL where they are the newest.",
+        "Why its rows are those of an earlier snapshot: the write or table that blocks newer "
+        "ones; NULL where they are the newest.",
         nullable=True,
     )
 
@@ -199,7 +199,7 @@ def tables_of(
 def carry_forward(
     rows: pd.DataFrame, held: Mapping[str, Obstacle], before: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """Let rows of `tables_of` say of held tables what the snapshot before has said.
+    """Return the rows of `tables_of`, those of held tables as in the snapshot before.
 
     Args:
         rows: a row a table.

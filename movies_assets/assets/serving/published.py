@@ -48,9 +48,9 @@ class PublishConfig(dg.Config):
 
 
 def published_tables(tables: Mapping[str, Table]) -> dict[str, Table]:
-    """Return the tables that are published: those of gold that name nobody.
+    """Return the tables that are published: those of gold that name no person.
 
-    A keyed hash may be in them: who has to know a single user, the dashboard, knows him by that.
+    A keyed hash may be in them, by which the dashboard tells single users apart.
     """
     return {
         name: table
@@ -61,7 +61,7 @@ def published_tables(tables: Mapping[str, Table]) -> dict[str, Table]:
 
 
 def shared_tables(tables: Mapping[str, Table]) -> dict[str, Table]:
-    """Return the published tables that leave for other systems: those that tell of no single user.
+    """Return the published tables that leave for other systems: those without data of single users.
 
     So forgetting a person has one place to go to beyond the warehouse, the snapshots
     (docs/decisions/0018-what-is-shared.md).
@@ -86,29 +86,12 @@ def published_asset(
         checks: the checks of all tables, whose state is published with them.
     """
     specs = [spec for definition in checks for spec in definition.check_specs]
-    newest = dg.LastPartitionMapping()
 
     # `can_subset`, though there is nothing to choose: otherwise Dagster demands a verdict of the
     # check also where nothing was looked at.
     @dg.multi_asset(
         name="published_warehouse",
-        specs=[
-            dg.AssetSpec(
-                KEY,
-                group_name=GROUP,
-                owners=OWNERS,
-                kinds={"duckdb"},
-                description="The gold tables, and what is known about them (schema `meta`), in a "
-                "read-only DuckDB file of its own name; the file CURRENT names the newest one. "
-                "A table that has not passed its blocking checks since it was written keeps the "
-                "rows that were published before, and so do all that share a table with it.",
-                deps=[
-                    dg.AssetDep(table.key, partition_mapping=newest)
-                    for table in published_tables(tables).values()
-                ],
-                skippable=True,
-            )
-        ],
+        specs=[_spec(tables)],
         check_specs=[
             dg.AssetCheckSpec(
                 AUDITED,
@@ -126,7 +109,7 @@ def published_asset(
         config: PublishConfig,
         warehouse: dg.ResourceParam[Warehouse],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        # A run that repeats one of `make run` has nobody that follows.
+        # A run that repeats one of `make run` is followed by none.
         if context.run.tags.items() >= LATER.items() and not context.run.parent_run_id:
             context.log.info("Publishing is left to the run that follows.")
             return
@@ -147,6 +130,25 @@ def published_asset(
             yield _audited(found)
 
     return published_warehouse
+
+
+def _spec(tables: Mapping[str, Table]) -> dg.AssetSpec:
+    newest = dg.LastPartitionMapping()
+    return dg.AssetSpec(
+        KEY,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"duckdb"},
+        description="The gold tables and their metadata (schema `meta`), in a read-only DuckDB "
+        "file of its own name; the file CURRENT names the newest one. A table that has not passed "
+        "its blocking checks since it was written keeps the rows that were published before, and "
+        "so do all that share a table with it.",
+        deps=[
+            dg.AssetDep(table.key, partition_mapping=newest)
+            for table in published_tables(tables).values()
+        ],
+        skippable=True,
+    )
 
 
 def _audited(found: Selection) -> dg.AssetCheckResult:
@@ -190,7 +192,7 @@ class Publication:
             return found
 
     def confirm_empty(self) -> None:
-        """Make the published tables that were never written, empty, and keep a note of it.
+        """Create the published tables that were never written, empty, and record it.
 
         Raises:
             WarehouseError: the warehouse cannot be written.
@@ -201,7 +203,7 @@ class Publication:
     def publish(
         self, *, confirmed: bool = False
     ) -> tuple[Selection, dg.MaterializeResult[None] | None]:
-        """Publish a snapshot of what has passed its checks; of all else what was published before.
+        """Publish the tables that have passed their checks; of others the rows published before.
 
         Args:
             confirmed: whether a person says that the warehouse has all rows there are.

@@ -104,7 +104,7 @@ class Selection:
         return bool(self.refused or self.obstacles)
 
     def without(self, more: Sequence[Obstacle]) -> "Selection":
-        """Return the selection with further obstacles; refused where it has held back those."""
+        """Return the selection with further obstacles; refused where their tables are held back."""
         if any(obstacle.table in self.held for obstacle in more):
             return replace(self, refused=[*self.refused, *more])
         return replace(self, obstacles=[*self.obstacles, *more])
@@ -201,7 +201,7 @@ def select(
             for name in changed
         ),
     ]
-    return Selection(tables, public, stored, obstacles, refused, strict)
+    return replace(found, refused=refused)
 
 
 def _never_written(found: Selection, before: Before, path: Path) -> list[Obstacle]:

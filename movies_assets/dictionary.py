@@ -50,6 +50,8 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
     sections.append(_section(ledger.UNAUDITED, ledger.Unaudited, [note]))
     note = "Removed when all blocking checks have passed, or the partitions are written again."
     sections.append(_section(ledger.PASSED, ledger.Passed, [note]))
+    note = "Written with the first write of a table; no run changes or removes the row."
+    sections.append(_section(ledger.BEGUN, ledger.Begun, [note]))
     note = (
         "Written by `python -m movies_assets accept`, and by the job `publish` with the run config "
         "`confirm_empty`; no run changes or removes a row."

@@ -300,7 +300,7 @@ def _look(
     now: datetime,
 ) -> Progress:
     runs = _runs(instance, calendar)
-    found = written(instance, calendar.tables)
+    found = written(instance, calendar.tables, held.begun)
     failed, tries = _failures(calendar, runs, keys)
     # A run whose red writes were accepted would only be red again.
     accepted = {key for key, run_id in failed.items() if run_id in held.accepted}

@@ -6,7 +6,9 @@ The warehouse says what it holds, and which writes have not passed their blockin
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import inf
 
 import dagster as dg
 
@@ -29,12 +31,14 @@ class Holdings:
         partitions: the partitions of which the bronze tables that were asked about have rows.
         unaudited: the writes whose blocking checks have not passed.
         accepted: the runs of which writes were accepted although their checks had not passed.
+        begun: when its first table was written, if that is known.
     """
 
     tables: frozenset[str] = frozenset()
     partitions: frozenset[str] = frozenset()
     unaudited: tuple[ledger.Write, ...] = ()
     accepted: frozenset[str] = frozenset()
+    begun: datetime | None = None
 
 
 def holdings(warehouse: Warehouse, tables: Collection[Table]) -> Holdings:
@@ -63,6 +67,7 @@ def holdings(warehouse: Warehouse, tables: Collection[Table]) -> Holdings:
             partitions,
             tuple(ledger.unaudited(connection, stored)),
             ledger.runs_accepted(connection),
+            ledger.begun(connection),
         )
 
 
@@ -73,18 +78,24 @@ class Written:
     Attributes:
         landed: the storage ids of the assets that are no tables (landing zones), by partition.
         tables: those of each table.
+        first: of each table, the first one that was written into this warehouse. What is older was
+            written into one that is gone.
     """
 
     landed: Mapping[str, Mapping[str, int]]
     tables: Mapping[str, Mapping[str, int]]
+    first: Mapping[str, float] = field(default_factory=dict)
 
 
-def written(instance: dg.DagsterInstance, tables: Mapping[str, Table]) -> Written:
+def written(
+    instance: dg.DagsterInstance, tables: Mapping[str, Table], begun: datetime | None = None
+) -> Written:
     """Return when the partitions of tables, and of the landing zones they read, were written.
 
     Args:
         instance: where materializations are recorded.
         tables: the tables, by name, all of the same partitions.
+        begun: when the warehouse was begun; None where that is not known.
     """
     landings = {
         ".".join(key.path): key
@@ -98,14 +109,28 @@ def written(instance: dg.DagsterInstance, tables: Mapping[str, Table]) -> Writte
         )
         for name, key in {**landings, **{name: t.key for name, t in tables.items()}}.items()
     }
-    return Written({name: ids[name] for name in landings}, {name: ids[name] for name in tables})
+    return Written(
+        {name: ids[name] for name in landings},
+        {name: ids[name] for name in tables},
+        {name: _first_since(instance, table.key, begun) for name, table in tables.items()}
+        if begun
+        else {},
+    )
+
+
+def _first_since(instance: dg.DagsterInstance, key: dg.AssetKey, begun: datetime) -> float:
+    """Return the storage id of the first materialization since a time; infinity without any."""
+    since = dg.AssetRecordsFilter(asset_key=key, after_timestamp=begun.timestamp())
+    found = instance.fetch_materializations(since, limit=1, ascending=True).records
+    return found[0].storage_id if found else inf
 
 
 def complete_days(tables: Mapping[str, Table], found: Written, held: Holdings) -> set[str]:
     """Return the partitions of which every table was written after what it reads, and audited.
 
     A run that died after bronze leaves older, complete tables below it: such a day is not done.
-    Neither is one whose tables are no longer in the warehouse, because the file was lost.
+    Neither is one whose tables are no longer in the warehouse, because the file was lost, or that
+    was written into the lost one.
 
     Args:
         tables: the tables, by name, all of the same partitions.
@@ -125,5 +150,6 @@ def complete_days(tables: Mapping[str, Table], found: Written, held: Holdings) -
         day
         for day in set.intersection(*map(set, ids.values()))
         if all(ids[read][day] < ids[name][day] for name, read in reads)
+        and all(ids[name][day] >= first for name, first in found.first.items())
         and not any(first <= day <= last for first, last in red)
     }

@@ -398,7 +398,8 @@ def _advice(
     )
     accept = " ".join(f"python -m movies_assets accept {table.name} {window}".split())
     return (
-        f"Nothing below this table was updated, and nothing is published. {found} {fix}"
+        "Nothing below this table was updated, and nothing new of its source is published. "
+        f"{found} {fix}"
         "materialize these partitions again. If the source knows no more, accept it: "
         f"{accept} --reason '...'"
     ).replace("  ", " ")

@@ -7,7 +7,8 @@ remembered until the table's partitions are written again: the others can be exe
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, cast
 from uuid import uuid4
 
 import duckdb
@@ -16,6 +17,7 @@ from movies_assets.contracts import Contract, Instant, column
 from movies_assets.warehouse.writer import Window, create_table, ensure_table, stored_types
 
 UNAUDITED, PASSED, ACCEPTED = "audit.unaudited", "audit.passed", "audit.accepted"
+BEGUN = "audit.begun"
 WITHIN = "table_name = ? AND first_partition >= ? AND last_partition <= ?"
 
 
@@ -46,6 +48,12 @@ class Accepted(Contract):
     last_partition: str = column("Its last partition that was written; ~ for a whole table.")
     run_id: str = column("The Dagster run that wrote it.")
     reason: str = column("Why, in the words of who did it.")
+
+
+class Begun(Contract):
+    """One row: when the first table of this warehouse was written."""
+
+    begun_at: Instant = column("When (UTC).")
 
 
 class Write(NamedTuple):
@@ -89,7 +97,7 @@ def note(
         run_id: the run that wrote them.
         is_whole: whether all rows of the table were replaced.
     """
-    _ensure_tables(connection)
+    ensure_tables(connection)
     connection.execute(
         f"DELETE FROM {PASSED} WHERE write_id IN (SELECT write_id FROM {UNAUDITED} "
         "WHERE table_name = ? AND first_partition <= ? AND last_partition >= ?)",
@@ -106,10 +114,15 @@ def note(
     )
 
 
-def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
+def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables of the ledger that each write needs, where they do not exist."""
     # Each write of each table comes here: `ensure_table` would look at all comments, 9 ms a time.
     if not stored_types(connection, PASSED):
         create_table(connection, PASSED, Passed)
+        # A warehouse of an earlier version began at a time that nobody has noted.
+        if not stored_types(connection, UNAUDITED):
+            create_table(connection, BEGUN, Begun)
+            connection.execute(f"INSERT INTO {BEGUN} VALUES (now())")
         ensure_table(connection, UNAUDITED, Unaudited)
 
 
@@ -155,7 +168,7 @@ def record_verdicts(
         verdicts: the blocking checks that were evaluated, and whether each holds.
         required: all blocking checks of the table.
     """
-    _ensure_tables(connection)
+    ensure_tables(connection)
     stored = connection.execute(
         f"SELECT check_name FROM {PASSED} WHERE write_id = ?", [write.write_id]
     ).fetchall()
@@ -194,7 +207,7 @@ def accept(
     Returns:
         The writes; none where nothing is blocked.
     """
-    _ensure_tables(connection)
+    ensure_tables(connection)
     writes = written(connection, table, keys)
     ensure_table(connection, ACCEPTED, Accepted)
     for write in writes:
@@ -232,6 +245,14 @@ def accept_empty(
 def unaudited(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> list[Write]:
     """Return the writes of these tables whose blocking checks have not passed."""
     return _found(connection, "table_name IN (SELECT unnest(?::VARCHAR[]))", [[*tables]])
+
+
+def begun(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+    """Return when the first table was written; None where that is not known."""
+    if not stored_types(connection, BEGUN):
+        return None
+    ((at,),) = connection.execute(f"SELECT min(begun_at) FROM {BEGUN}").fetchall()
+    return cast("datetime | None", at)
 
 
 def runs_accepted(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:

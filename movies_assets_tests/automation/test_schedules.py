@@ -77,10 +77,12 @@ def materialize(
     """Report what a run of the job would have written, and let its tables be there."""
     written = live.resolve_job_def(job).asset_layer.executable_asset_keys
     graph = live.resolve_asset_graph()
+    warehouse = live.resources["warehouse"]
+    with warehouse.session() as connection, warehouse.transaction(connection):
+        ledger.ensure_tables(connection)
     for key in graph.toposorted_asset_keys:
         for day in days if key in written and graph.get(key).partitions_def else []:
             instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day))
-    warehouse = live.resources["warehouse"]
     with warehouse.session() as connection, warehouse.transaction(connection):
         for table in TABLES.values():
             if table.key in written:
@@ -563,6 +565,14 @@ class TestHistory:
         assert asked(instance, live) == []
         settings.database.unlink()
         assert asked(instance, live) == [(FIRST, LAST)]
+
+    def test_a_day_run_by_hand_brings_back_none_of_the_others_of_a_lost_warehouse(
+        self, instance, live, settings
+    ):
+        materialize(instance, live, DAYS)
+        settings.database.unlink()
+        materialize(instance, live, [LAST])
+        assert asked(instance, live) == [(FIRST, THIRD)]
 
     def test_a_warehouse_in_use_keeps_no_schedule_from_asking(self, instance, tmp_path, capfd):
         impatient = load(data_dir=tmp_path, profile="live", warehouse={"lock_wait_seconds": 0.1})

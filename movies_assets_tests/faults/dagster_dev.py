@@ -93,7 +93,7 @@ class Dev:
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that execute runs."""
-        return [process for process in self.tree() if "spawn_main" in str(process.cmdline())]
+        return [process for process in self.tree() if "spawn_main" in _arguments(process)]
 
     def kill(self) -> None:
         """Kill all processes at once, as a power loss does."""
@@ -105,6 +105,13 @@ class Dev:
             process.kill()
         psutil.wait_procs(tree, timeout=30)
         self.process.wait()
+
+
+def _arguments(process: psutil.Process) -> str:
+    try:
+        return str(process.cmdline())
+    except psutil.Error:  # it has ended meanwhile
+        return ""
 
 
 @contextmanager

@@ -148,6 +148,59 @@ def test_a_table_that_was_written_and_became_empty_is_published(stored):
     assert stored.rows()["gold.omdb_releases"] == 0
 
 
+class TestAWarehouseThatWasBegunAnew:
+    """One run of each source after the file was lost: all tables are there, with a day's rows."""
+
+    ADDED = (
+        "INSERT INTO gold.dim_movie BY NAME SELECT 7 AS movie_key, * EXCLUDE movie_key "
+        "FROM gold.dim_movie LIMIT 1"
+    )
+    LOST = (
+        "UPDATE audit.begun SET begun_at = now()",
+        "DELETE FROM gold.omdb_releases WHERE rowid > 0",
+        ADDED,
+    )
+
+    @pytest.fixture
+    def lost(self, stored: Stored) -> Stored:
+        assert stored.rows()["gold.omdb_releases"] > 2
+        stored.change(*self.LOST, *NEW_ROWS)
+        return stored
+
+    def test_keeps_what_readers_had_of_the_sources_with_few_rows(self, lost):
+        before = lost.rows()
+        found = lost.publish()
+        assert found.held.keys() == OMDB | QUALITY
+        assert "gold.omdb_releases: 1 rows, and" in found.reason
+        assert '"confirm_empty": true' in found.reason
+        rows = lost.rows()
+        assert rows["gold.omdb_releases"] == before["gold.omdb_releases"]
+        assert rows["gold.dim_movie"] == before["gold.dim_movie"] + 1
+        assert lost.publish().held.keys() == OMDB | QUALITY, "also the next time"
+
+    def test_publishes_them_when_they_are_rebuilt(self, lost):
+        lost.publish()
+        lost.change(
+            "INSERT INTO gold.omdb_releases SELECT r.* FROM gold.omdb_releases AS r, range(9)"
+        )
+        assert not lost.publish().blocked
+
+    def test_publishes_them_when_somebody_confirms(self, lost):
+        config = {"ops": {"published_warehouse": {"config": {"confirm_empty": True}}}}
+        job = lost.platform.defs.resolve_job_def("publish")
+        job.execute_in_process(instance=lost.platform.instance, run_config=config)
+        assert lost.rows()["gold.omdb_releases"] == 1
+        assert not lost.publish().blocked
+
+    def test_holds_back_a_conformed_dimension_with_the_facts_that_point_at_it(self, lost):
+        before = lost.rows()
+        lost.change("DELETE FROM gold.fact_movies", "DELETE FROM gold.dim_released_year")
+        found = lost.publish()
+        assert not found.is_refused
+        assert {"gold.fact_movies", "gold.dim_released_year"} <= found.held.keys()
+        assert lost.rows() == before
+
+
 class TestARedDayOfOneSource:
     @pytest.mark.parametrize(
         ("red", "held"),

@@ -95,8 +95,8 @@ def _is_known(
     if any(dump.state != "unchanged" for dump in dumps):
         return False
     newest = max(dump.path.parent.name.removeprefix("run_date=") for dump in dumps)
-    found = written(instance, below)
-    return newest in complete_days(below, found, holdings(warehouse, ()))
+    held = holdings(warehouse, ())
+    return newest in complete_days(below, written(instance, below, held.begun), held)
 
 
 def _shown(dump: "Dump") -> Mapping[str, Any]:

@@ -42,7 +42,8 @@ class PublishConfig(dg.Config):
     confirm_empty: bool = Field(
         default=False,
         description="Publish tables that were never written in this warehouse as empty, although "
-        "the snapshot before has rows of them.",
+        "the snapshot before has rows of them, and those that have lost most of their rows with an "
+        "earlier warehouse as they are.",
     )
 
 
@@ -120,7 +121,7 @@ def published_asset(
         else:
             if config.confirm_empty:
                 publication.confirm_empty()
-            found, result = publication.publish()
+            found, result = publication.publish(confirmed=config.confirm_empty)
             if result:
                 yield result
         if found.blocked:
@@ -199,8 +200,13 @@ class Publication:
         with self.warehouse.session() as connection, self.warehouse.transaction(connection):
             ledger.accept_empty(connection, self._contracts, self.run_id)
 
-    def publish(self) -> tuple[Selection, dg.MaterializeResult[None] | None]:
+    def publish(
+        self, *, confirmed: bool = False
+    ) -> tuple[Selection, dg.MaterializeResult[None] | None]:
         """Publish the tables that have passed their checks; of others the rows published before.
+
+        Args:
+            confirmed: whether a person says that the warehouse has all rows there are.
 
         Returns:
             What was selected, and the result for the UI; None where nothing may be published.
@@ -209,7 +215,10 @@ class Publication:
             WarehouseError: the warehouse cannot be read, or the snapshot cannot be written.
         """
         started = time.perf_counter()
-        with self._published.alone(), self._selecting() as (connection, first, before):
+        with (
+            self._published.alone(),
+            self._selecting(confirmed=confirmed) as (connection, first, before),
+        ):
             found = first
             while not found.is_refused:
                 path, filled = self._write(connection, found, before)
@@ -230,7 +239,9 @@ class Publication:
         return {name: table.contract for name, table in public.items()}
 
     @contextmanager
-    def _selecting(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Selection, Before]]:
+    def _selecting(
+        self, *, confirmed: bool = False
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Selection, Before]]:
         """Open the warehouse and the snapshot before, and select from them."""
         with (
             self.warehouse.reading() as connection,
@@ -240,7 +251,14 @@ class Publication:
             if is_attached:
                 before = Before(meta.tables_before(connection), stored_before(connection))
             strict = self.settings.published.strict
-            found = select(connection, self.tables, self._contracts, before, strict=strict)
+            found = select(
+                connection,
+                self.tables,
+                self._contracts,
+                before,
+                strict=strict,
+                confirmed=confirmed,
+            )
             yield connection, found, before
 
     def _write(

@@ -17,7 +17,7 @@ from movies_assets.table import Table
 from movies_assets.warehouse import ledger
 from movies_assets.warehouse.published import CONFIRM_EMPTY
 from movies_assets.warehouse.snapshot import UNFIT, Obstacle, schema_mismatches
-from movies_assets.warehouse.writer import all_stored_types
+from movies_assets.warehouse.writer import all_stored_types, number
 
 SHOWN = 10
 NOT_AUDITED = (
@@ -28,6 +28,12 @@ NOT_AUDITED = (
 NEVER_WRITTEN = (
     "A table that was never written in {path} was lost, or is in another warehouse: check "
     "MOVIES_DATA_DIR and MOVIES_WAREHOUSE__PATH, or run its source again. "
+)
+# A rebuilt warehouse may have somewhat fewer rows: sources lose titles, and old dumps are gone.
+LEAST_SHARE = 0.5
+SHRUNK = (
+    "After a warehouse was lost, one run brings back its own days only: run the source for all its "
+    "days (README, Rebuild the warehouse). "
 )
 CHANGED = (
     "Rows that were published before can only be kept while the contract has the same columns: "
@@ -160,6 +166,7 @@ def select(
     before: Before,
     *,
     strict: bool,
+    confirmed: bool = False,
 ) -> Selection:
     """Find out which tables of a warehouse may be published.
 
@@ -169,6 +176,7 @@ def select(
         public: the contracts of those that are published.
         before: the snapshot that readers have.
         strict: whether any obstacle is a reason to publish nothing.
+        confirmed: whether a person says that the warehouse has all rows there are.
     """
     stored = all_stored_types(connection)
     # Of all tables, also those that are not published: a gold table that reads all days of silver
@@ -182,6 +190,7 @@ def select(
             Obstacle(name, f"{name}: not as its contract says", UNFIT)
             for name in schema_mismatches(stored, public)
         ),
+        *([] if confirmed else _shrunk(connection, tables, public.keys() & stored.keys(), before)),
     ]
     found = Selection(tables, public, stored, obstacles, strict=strict)
     changed = schema_mismatches(before.types, {name: public[name] for name in found.held})
@@ -204,6 +213,44 @@ def _never_written(found: Selection, before: Before, path: Path) -> list[Obstacl
         Obstacle(name, f"{name}: never written, and {rows:,} rows were published before", remedy)
         for name in found.public
         if name not in found.stored and (rows := before.tables.get(name, {}).get("rows"))
+    ]
+
+
+def _shrunk(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, Table],
+    names: Collection[str],
+    before: Before,
+) -> list[Obstacle]:
+    """Return the tables that have lost most of their rows together with an earlier warehouse.
+
+    And the conformed dimensions that these point at, where they have lost any: rows that were
+    published before would point at none.
+    """
+    began = ledger.begun(connection)
+    fewer: dict[str, tuple[int, int]] = {}
+    for name in names:
+        state = before.tables.get(name)
+        if began and state and state["taken_at"] < began:
+            rows = number(connection, f"SELECT count(*) FROM {name}")
+            if rows < state["rows"]:
+                fewer[name] = rows, state["rows"]
+    shrunk = {
+        name
+        for name, (rows, published) in fewer.items()
+        # Profiles begin anew with a warehouse, and conformed dimensions follow their facts.
+        if rows < LEAST_SHARE * published and tables[name].reads()
+    }
+    pointed_at = {other for name in shrunk for other in tables[name].contract.references().values()}
+    shrunk |= {name for name in pointed_at & fewer.keys() if tables[name].is_conformed}
+    return [
+        Obstacle(
+            name,
+            f"{name}: {fewer[name][0]:,} rows, and {fewer[name][1]:,} were published before, of a "
+            "warehouse that is gone",
+            SHRUNK + CONFIRM_EMPTY,
+        )
+        for name in sorted(shrunk)
     ]
 
 

@@ -53,6 +53,9 @@ FIXED = {
 }
 SCRIPT = re.compile(rb"<script(?=[\s>])")
 
+# Characters of a whole address, or of two hosts, that a Host header may not have.
+NO_HOST = frozenset("@/\\?#,")
+
 
 class SecureHeaders:
     """Adds the policy to every answer, and its nonce to every script of a page.
@@ -119,7 +122,9 @@ class KnownHosts:
         await refused(scope, receive, send)
 
     def _is_known(self, headers: Headers) -> bool:
-        host, origin = headers.get("host", ""), headers.get("origin")
+        host, origin = ",".join(headers.getlist("host")), headers.get("origin")
+        if set(host) & NO_HOST:
+            return False
         try:
             name = (urlsplit(f"//{host}").hostname or "").lower()
             from_site = host if origin is None else urlsplit(origin).netloc

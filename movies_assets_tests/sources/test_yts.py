@@ -298,10 +298,12 @@ def test_appended_movies_do_not_disturb_a_crawl(catalogue):
 
 
 def test_a_catalogue_that_keeps_shifting_is_an_error(catalogue):
-    catalogue.movies = movies(100)
+    catalogue.movies, *coming = movies(100), *movies(2_000)[100:]
 
     def shift(*_: Any) -> None:
-        catalogue.movies.append(catalogue.movies.pop(0))
+        # In a list that turned in a circle, the last page would repeat the first by chance.
+        catalogue.movies.pop(0)
+        catalogue.movies.append(coming.pop(0))
 
     catalogue.fault = shift
     with pytest.raises(TransientSourceError, match="kept shifting"):

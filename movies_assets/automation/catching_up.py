@@ -204,33 +204,19 @@ class Progress:
         }
         for first, last in _joined(whole):
             groups |= {key: first for key in self.keys if first <= key <= last}
-        positions = [
-            position
-            for position, key in enumerate(self.keys)
-            if key in groups and not _is_within(key, self.under_way)
-        ]
-        runs = groupby(
-            enumerate(positions), lambda item: (item[1] - item[0], groups[self.keys[item[1]]])
-        )
-        neighbours = [[position for _, position in run] for _, run in runs]
-        return [(self.keys[run[0]], self.keys[run[-1]]) for run in neighbours]
+        free = {key: group for key, group in groups.items() if not _is_within(key, self.under_way)}
+        return _neighbours(self.keys, free)
 
     def unfinished(self) -> list[Unfinished]:
         """Return the ranges that a run has left red or incomplete, the oldest first."""
         asked = [*self.asked(), *self.under_way]
         red = [self._unfinished(days, tables, asked) for days, tables in self.red.items()]
-        failed = [
-            (position, key)
-            for position, key in enumerate(self.keys)
-            if key in self.failed
-            and not _is_within(key, self.red)
-            and (self._can_be_had(key) or key == self.keys[-1])
-        ]
-        runs = groupby(
-            enumerate(failed), lambda item: (item[1][0] - item[0], self.failed[item[1][1]])
-        )
-        neighbours = [[key for _, (_, key) in run] for _, run in runs]
-        others = [self._unfinished((run[0], run[-1]), (), asked) for run in neighbours]
+        failed = {
+            key: run_id
+            for key, run_id in self.failed.items()
+            if not _is_within(key, self.red) and (self._can_be_had(key) or key == self.keys[-1])
+        }
+        others = [self._unfinished(days, (), asked) for days in _neighbours(self.keys, failed)]
         return sorted([*red, *others], key=lambda found: found.first)
 
     def _unfinished(
@@ -409,6 +395,14 @@ def _joined(ranges: Iterable[Range]) -> list[Range]:
         else:
             joined.append((first, last))
     return joined
+
+
+def _neighbours(keys: Sequence[str], groups: Mapping[str, str]) -> list[Range]:
+    """Return the ranges of neighbouring partitions that are in the same group, in order."""
+    found = [(position, key) for position, key in enumerate(keys) if key in groups]
+    runs = groupby(enumerate(found), lambda item: (item[1][0] - item[0], groups[item[1][1]]))
+    ranges = [[key for _, (_, key) in run] for _, run in runs]
+    return [(run[0], run[-1]) for run in ranges]
 
 
 def _is_within(key: str, ranges: Iterable[Range]) -> bool:

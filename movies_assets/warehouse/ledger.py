@@ -119,7 +119,7 @@ def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
     # Each write of each table comes here: `ensure_table` would look at all comments, 9 ms a time.
     if not stored_types(connection, PASSED):
         create_table(connection, PASSED, Passed)
-        # A warehouse of an earlier version began at a time that nobody has noted.
+        # A warehouse of an earlier version has no record of when it began.
         if not stored_types(connection, UNAUDITED):
             create_table(connection, BEGUN, Begun)
             connection.execute(f"INSERT INTO {BEGUN} VALUES (now())")

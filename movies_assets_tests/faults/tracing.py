@@ -60,7 +60,7 @@ FLAGS_OF = {"open": 1, "openat": 2}
 CHANGING = os.O_CREAT | os.O_TRUNC
 
 TRACEME, SYSCALL, SETOPTIONS, GET_SYSCALL_INFO = 0, 24, 0x4200, 0x420E
-# System calls are told from signals; children and threads are traced; all die with the tracer.
+# Calls and signals are reported apart; children and threads are traced; all die with the tracer.
 OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x100000
 AT_SYSCALL = signal.SIGTRAP | 0x80
 ALL_THREADS = 0x40000000

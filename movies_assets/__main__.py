@@ -26,7 +26,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from movies_assets import permissions
+from movies_assets.orchestration import permissions
 from movies_assets.settings import PROJECT_ROOT, Settings, SettingsError, load
 
 # The end of a log that is shown where Dagster recorded no failure, such as one at import.
@@ -72,11 +72,11 @@ def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
     """Run COMMAND, a `dagster job execute`, for each job with its newest partitions, and sum up."""
     settings, console = _load(), _console()
     # The summary's imports take 3 s and are needed when the runs are over: let them come beside.
-    Thread(target=import_module, args=["movies_assets.summary"]).start()
+    Thread(target=import_module, args=["movies_assets.orchestration.summary"]).start()
     for place, (job, number) in enumerate(jobs, 1):
         _run_job(settings, console, job, number, command, is_last=place == len(jobs))
 
-    from movies_assets import summary  # noqa: PLC0415 (heavy, see above)
+    from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy, see above)
 
     summary.show(settings, summary.dagster_instance(), console)
 
@@ -91,7 +91,7 @@ def _run_job(
     is_last: bool,
 ) -> None:
     """Run a job for its newest partitions as one range; end the program where it fails."""
-    from movies_assets.assets.serving.published import LATER  # noqa: PLC0415 (heavy)
+    from movies_assets.orchestration.publishing.published import LATER  # noqa: PLC0415 (heavy)
 
     first, last = newest_days(settings, job, number)
     log = settings.data_dir / "logs" / f"{job}.log"
@@ -124,7 +124,7 @@ def _run_job(
 @main.command("summary")
 def show_summary() -> None:
     """Print what the warehouse holds and how the newest run went."""
-    from movies_assets import summary  # noqa: PLC0415 (heavy)
+    from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy)
     from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
 
     try:
@@ -136,7 +136,7 @@ def show_summary() -> None:
 @main.command("warnings")
 def show_warnings() -> None:
     """Print the warnings of the newest run of each job."""
-    from movies_assets import summary  # noqa: PLC0415 (heavy)
+    from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy)
 
     summary.show_warnings(_load(), summary.dagster_instance(), _console())
 
@@ -161,7 +161,7 @@ def show_published() -> None:
 def accept_writes(table: str, first: str, last: str, reason: str) -> None:
     """Let a TABLE's partitions FIRST to LAST (or all of it) be published although checks failed."""
     from movies_assets.definitions import open_warehouse  # noqa: PLC0415 (heavy)
-    from movies_assets.warehouse import ledger  # noqa: PLC0415
+    from movies_assets.warehouse import audit_log as ledger  # noqa: PLC0415
     from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
 
     warehouse, keys = open_warehouse(_load()), (first, last or first or "~")
@@ -179,8 +179,8 @@ def accept_writes(table: str, first: str, last: str, reason: str) -> None:
 @click.option("--stored", is_flag=True, help="Print it with the columns that files have brought.")
 def write_dictionary(*, stored: bool) -> None:
     """Write docs/data-dictionary.md from the contracts."""
-    from movies_assets import dictionary  # noqa: PLC0415 (heavy)
     from movies_assets.definitions import open_warehouse  # noqa: PLC0415
+    from movies_assets.serving import dictionary  # noqa: PLC0415 (heavy)
 
     if stored:
         click.echo(dictionary.text(dictionary.arrived_in(open_warehouse(_load()))))
@@ -192,8 +192,8 @@ def write_dictionary(*, stored: bool) -> None:
 @main.command("powerbi")
 def write_powerbi() -> None:
     """Write the Power BI project in the folder powerbi from the contracts."""
-    from movies_assets.assets.serving.published import shared_tables  # noqa: PLC0415 (heavy)
     from movies_assets.definitions import TABLES  # noqa: PLC0415
+    from movies_assets.orchestration.publishing.published import shared_tables  # noqa: PLC0415 (heavy)
     from movies_assets.serving import powerbi  # noqa: PLC0415
 
     contracts = {name: table.contract for name, table in shared_tables(TABLES).items()}
@@ -223,8 +223,8 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
 
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     """Return first and last of a job's newest days or years; the sample's end with its last day."""
-    from movies_assets.automation.jobs import PARTITIONED  # noqa: PLC0415 (heavy)
-    from movies_assets.partitions import NoPartitionError, require_partitions  # noqa: PLC0415
+    from movies_assets.core.partitions import NoPartitionError, require_partitions  # noqa: PLC0415
+    from movies_assets.orchestration.jobs import PARTITIONED  # noqa: PLC0415 (heavy)
 
     if job not in PARTITIONED:
         raise click.ClickException(f"there is no job {job}; there are {', '.join(PARTITIONED)}")
@@ -297,8 +297,7 @@ def _passing_on_signals(process: subprocess.Popen[str]) -> Iterator[list[int]]:
 
 def _mark_unfinished() -> str:
     """Mark the run of a process that ended before its run did; return a sentence that says so."""
-    from movies_assets import summary  # noqa: PLC0415 (heavy)
-    from movies_assets.automation import abandoned  # noqa: PLC0415
+    from movies_assets.orchestration import abandoned, summary  # noqa: PLC0415 (heavy)
 
     if (instance := summary.dagster_instance()) and abandoned.sweep(instance):
         return "The process ended before its run, which is marked as failed."
@@ -307,7 +306,7 @@ def _mark_unfinished() -> str:
 
 def _reasons(job: str, started: datetime, log: Path) -> list[Text]:
     """Say why the run failed: what Dagster recorded, or else the end of the log."""
-    from movies_assets import summary  # noqa: PLC0415 (heavy)
+    from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy)
 
     recorded: list[str] = []
     if instance := summary.dagster_instance():

@@ -10,37 +10,14 @@ from typing import Any
 
 import dagster as dg
 
-from movies_assets import permissions
 from movies_assets import settings as settings_module
-from movies_assets.assets.bronze import imdb as bronze_imdb
-from movies_assets.assets.bronze import netflix as bronze_netflix
-from movies_assets.assets.bronze import omdb as bronze_omdb
-from movies_assets.assets.bronze import ott as bronze_ott
-from movies_assets.assets.bronze import yts as bronze_yts
-from movies_assets.assets.gold import imdb as gold_imdb
-from movies_assets.assets.gold import netflix as gold_netflix
-from movies_assets.assets.gold import omdb as gold_omdb
-from movies_assets.assets.gold import ott as gold_ott
-from movies_assets.assets.gold import ott_evaluation, quality
-from movies_assets.assets.gold import shared as gold_shared
-from movies_assets.assets.gold import yts as gold_yts
-from movies_assets.assets.serving.delta import delta_assets
-from movies_assets.assets.serving.parquet import parquet_assets
-from movies_assets.assets.serving.postgres import postgres_assets
-from movies_assets.assets.serving.powerbi import powerbi_assets
-from movies_assets.assets.serving.published import published_asset
-from movies_assets.assets.serving.report import report_asset
-from movies_assets.assets.silver import imdb as silver_imdb
-from movies_assets.assets.silver import netflix as silver_netflix
-from movies_assets.assets.silver import omdb as silver_omdb
-from movies_assets.assets.silver import ott as silver_ott
-from movies_assets.assets.silver import yts as silver_yts
-from movies_assets.automation import interruption, jobs, schedules, sensors
-from movies_assets.automation.executor import executor
-from movies_assets.automation.instance import repaired
-from movies_assets.checks.factory import checks_of
-from movies_assets.settings import Settings
-from movies_assets.sources.profiles import (
+from movies_assets.core.table import Table, by_name
+from movies_assets.orchestration import interruption, jobs, permissions, schedules, sensors
+from movies_assets.orchestration.checks.factory import checks_of
+from movies_assets.orchestration.executor import executor
+from movies_assets.orchestration.instance import repaired
+from movies_assets.orchestration.io_manager import WarehouseIOManager
+from movies_assets.orchestration.profiles import (
     imdb_client,
     imdb_landed,
     netflix_landing,
@@ -53,9 +30,32 @@ from movies_assets.sources.profiles import (
     user_key,
     yts_client,
 )
-from movies_assets.table import Table, by_name
+from movies_assets.orchestration.publishing.delta import delta_assets
+from movies_assets.orchestration.publishing.parquet import parquet_assets
+from movies_assets.orchestration.publishing.postgres import postgres_assets
+from movies_assets.orchestration.publishing.powerbi import powerbi_assets
+from movies_assets.orchestration.publishing.published import published_asset
+from movies_assets.orchestration.publishing.report import report_asset
+from movies_assets.settings import Settings
+from movies_assets.sources.imdb import bronze as bronze_imdb
+from movies_assets.sources.imdb import gold as gold_imdb
+from movies_assets.sources.imdb import silver as silver_imdb
+from movies_assets.sources.netflix import bronze as bronze_netflix
+from movies_assets.sources.netflix import gold as gold_netflix
+from movies_assets.sources.netflix import silver as silver_netflix
+from movies_assets.sources.omdb import bronze as bronze_omdb
+from movies_assets.sources.omdb import gold as gold_omdb
+from movies_assets.sources.omdb import silver as silver_omdb
+from movies_assets.sources.ott import bronze as bronze_ott
+from movies_assets.sources.ott import evaluation as ott_evaluation
+from movies_assets.sources.ott import gold as gold_ott
+from movies_assets.sources.ott import silver as silver_ott
+from movies_assets.sources.shared import dimensions as gold_shared
+from movies_assets.sources.shared import quality
+from movies_assets.sources.yts import bronze as bronze_yts
+from movies_assets.sources.yts import gold as gold_yts
+from movies_assets.sources.yts import silver as silver_yts
 from movies_assets.warehouse.database import Function, Warehouse
-from movies_assets.warehouse.io_manager import WarehouseIOManager
 
 MODULES: tuple[ModuleType, ...] = (
     bronze_yts,

@@ -31,7 +31,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableError
 
-from movies_assets.sources.users_api import PATH, PLACE, SHAPES, UsersApi
+from movies_assets.sources.ott.users_api import PATH, PLACE, SHAPES, UsersApi
 
 PREFIX = "MOVIES_"
 ENV_FILE = ".env"

@@ -21,16 +21,16 @@ import httpx
 import pandas as pd
 import pytest
 
-from movies_assets.assets.bronze.netflix_editions import JUSTWATCH, JUSTWATCH_CREDITS
-from movies_assets.assets.serving.published import LATER
+from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES, build_defs, open_warehouse
 from movies_assets.ingest.editions import Edition
-from movies_assets.sample.netflix import COLUMNS
+from movies_assets.orchestration.publishing.published import LATER
 from movies_assets.settings import ImdbSettings, Settings, load
-from movies_assets.sources.imdb import FILES
-from movies_assets.sources.netflix import Lookup
-from movies_assets.sources.yts import MovieRow
-from movies_assets.table import Table
+from movies_assets.sources.imdb.client import FILES
+from movies_assets.sources.netflix.client import Lookup
+from movies_assets.sources.netflix.editions import JUSTWATCH, JUSTWATCH_CREDITS
+from movies_assets.sources.netflix.sample import COLUMNS
+from movies_assets.sources.yts.client import MovieRow
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published

@@ -17,9 +17,9 @@ from dagster._core.storage.runs import in_memory as runs_in_memory
 from sqlalchemy.pool import SingletonThreadPool
 
 from movies_assets import definitions
+from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES
 from movies_assets.settings import Settings
-from movies_assets.table import Table
 
 
 def folder_of_all_workers(

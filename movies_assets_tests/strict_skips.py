@@ -4,11 +4,10 @@ A suite that skips what it should prove is green for nothing. `.ci/run` enables 
 `-p movies_assets_tests.strict_skips`.
 """
 
-from pathlib import Path
-
 import pytest
 
-RECORDED = Path(__file__).resolve().parents[2] / "shared" / "recorded"
+from movies_assets_tests.places import RECORDED
+
 # File systems can be mounted by root only, and not in every container.
 PRIVILEGES = "may not mount a file system here"
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from movies_assets.assets.bronze import netflix_editions, ott
 from movies_assets.ingest.editions import Edition, normalised
 from movies_assets.settings import PROJECT_ROOT
+from movies_assets.sources.netflix import editions as netflix_editions
+from movies_assets.sources.ott import bronze as ott
 
 PAGE = (PROJECT_ROOT / "docs" / "bring-your-own-file.md").read_text(encoding="utf-8")
 EDITIONS = [*netflix_editions.EDITIONS, *ott.EDITIONS]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from movies_assets.dashboard import theme
+from movies_assets.serving import theme
 
 Options = dict[str, Any]
 

@@ -22,7 +22,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from movies_assets.dashboard.connections import busy
-from movies_assets.dashboard.queries import data as queries
+from movies_assets.serving.queries import data as queries
 from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.published import NothingPublishedError, Published
 

@@ -18,7 +18,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 from starlette.datastructures import QueryParams
 
-from movies_assets.dashboard import theme, words
+from movies_assets.dashboard.components import box, text
 from movies_assets.dashboard.filters import (
     FIRST_YEAR,
     GENRE,
@@ -31,8 +31,9 @@ from movies_assets.dashboard.filters import (
     parsed,
     read,
 )
-from movies_assets.dashboard.parts import box, text
-from movies_assets.dashboard.reader import Reader, Snapshot
+from movies_assets.serving import formatting as words
+from movies_assets.serving import theme
+from movies_assets.serving.reader import Reader, Snapshot
 from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError
 
 LOG = logging.getLogger(__name__)

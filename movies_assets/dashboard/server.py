@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from movies_assets.dashboard import theme
+from movies_assets.dashboard.components import box, text
 from movies_assets.dashboard.connections import BoundedRequests, Connections, busy, protocols
 from movies_assets.dashboard.downloads import DOWNLOAD_PATH, DownloadRoute, Downloads
 from movies_assets.dashboard.held_pages import HeldPages
@@ -34,9 +34,7 @@ from movies_assets.dashboard.pages import (
     releases,
     series,
 )
-from movies_assets.dashboard.parts import box, text
 from movies_assets.dashboard.prepared import PREPARED
-from movies_assets.dashboard.reader import Reader
 from movies_assets.dashboard.security import (
     KnownHosts,
     OneToken,
@@ -45,6 +43,8 @@ from movies_assets.dashboard.security import (
     plain_page,
 )
 from movies_assets.dashboard.socket_messages import WellFormedSocket
+from movies_assets.serving import theme
+from movies_assets.serving.reader import Reader
 from movies_assets.settings import DashboardSettings, Settings, SettingsError
 from movies_assets.warehouse.published import NothingPublishedError, Published
 

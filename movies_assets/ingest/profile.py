@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
-from movies_assets.contracts import PATTERNS, WITHHELD
+from movies_assets.core.contract import PATTERNS, WITHHELD
 from movies_assets.ingest.editions import Edition, candidates, normalised
 from movies_assets.ingest.encoding import UTF8
 from movies_assets.ingest.packing import LONGEST_NAME

@@ -13,15 +13,20 @@ from pathlib import Path
 import click
 from starlette.types import ASGIApp
 
-from movies_assets.sample import imdb, netflix, netflix_server, ott, ott_server, serving
+from movies_assets.sample import serving
 from movies_assets.sample.catalogue import Catalogue
-from movies_assets.sample.imdb_server import create_folder_app
-from movies_assets.sample.omdb import Titles
-from movies_assets.sample.omdb_server import QUOTA, SAMPLE_KEY, create_omdb_app
-from movies_assets.sample.ott_titles import TITLES
-from movies_assets.sample.ott_users import USERS
-from movies_assets.sample.ott_views import VIEWS
-from movies_assets.sample.server import BASE_PATH, create_app
+from movies_assets.sources.imdb import sample as imdb
+from movies_assets.sources.imdb.sample_server import create_folder_app
+from movies_assets.sources.netflix import sample as netflix
+from movies_assets.sources.netflix import sample_server as netflix_server
+from movies_assets.sources.omdb.sample import Titles
+from movies_assets.sources.omdb.sample_server import QUOTA, SAMPLE_KEY, create_omdb_app
+from movies_assets.sources.ott import sample as ott
+from movies_assets.sources.ott import sample_server as ott_server
+from movies_assets.sources.ott.sample_titles import TITLES
+from movies_assets.sources.ott.sample_users import USERS
+from movies_assets.sources.ott.sample_views import VIEWS
+from movies_assets.sources.yts.sample_server import BASE_PATH, create_app
 
 
 def _day(_: click.Context, __: click.Parameter, value: datetime | None) -> date:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import duckdb
 
-from movies_assets.table import Table
+from movies_assets.core.table import Table
 from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
 from movies_assets.warehouse.published import (
     CONFIRM_EMPTY,

@@ -23,7 +23,7 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from movies_assets.durable import exchange, synced
+from movies_assets.core.durable import exchange, synced
 from movies_assets.serving.exports import (
     UNKNOWN_FOLDER,
     Export,

@@ -19,7 +19,7 @@ import duckdb
 import stamina
 from pydantic import SecretStr
 
-from movies_assets.contracts import Contract
+from movies_assets.core.contract import Contract
 from movies_assets.serving.postgres_ddl import (
     after_loading,
     create,

@@ -6,7 +6,7 @@ and from a schema name that was validated, and are quoted all the same.
 
 from collections.abc import Iterator, Mapping
 
-from movies_assets.contracts import Contract
+from movies_assets.core.contract import Contract
 from movies_assets.warehouse.database import literal
 
 TYPES = {

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from movies_assets.contracts import Contract
-from movies_assets.durable import exchange
+from movies_assets.core.contract import Contract
+from movies_assets.core.durable import exchange
 from movies_assets.serving.postgres_ddl import table_of
 from movies_assets.settings import PROJECT_ROOT
 

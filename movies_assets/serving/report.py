@@ -13,10 +13,11 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from movies_assets.dashboard import theme, words
-from movies_assets.dashboard.queries import catalogue, quality
-from movies_assets.dashboard.reader import PARAMETER, Row
-from movies_assets.durable import synced
+from movies_assets.core.durable import synced
+from movies_assets.serving import formatting as words
+from movies_assets.serving import theme
+from movies_assets.serving.queries import catalogue, quality
+from movies_assets.serving.reader import PARAMETER, Row
 from movies_assets.warehouse.published import HELD_BACK, UNFINISHED, Published
 
 TEMPLATE = "report.html.j2"

@@ -20,7 +20,7 @@ import duckdb
 import stamina
 from duckdb.sqltypes import VARCHAR
 
-from movies_assets.durable import synced
+from movies_assets.core.durable import synced
 
 try:
     import fcntl

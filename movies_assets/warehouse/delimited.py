@@ -17,20 +17,20 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from movies_assets.contracts import ARRIVED as ARRIVED_COLUMN
-from movies_assets.contracts import PATTERNS, WITHHELD, FileRows, LandedFile
+from movies_assets.core.contract import ARRIVED as ARRIVED_COLUMN
+from movies_assets.core.contract import PATTERNS, WITHHELD, FileRows, LandedFile
+from movies_assets.core.table import Table
 from movies_assets.ingest import reading
 from movies_assets.ingest.editions import Edition
+from movies_assets.ingest.http import PermanentSourceError
 from movies_assets.ingest.packing import LONGEST_NAME, MOST_BYTES, TOO_LARGE, PackingError
 from movies_assets.ingest.profile import MOST_NAMES, ExpectedColumns, FileProfile
 from movies_assets.ingest.records import LINE, LONGEST_FIELD, PROBLEM, RECORD, shortened
-from movies_assets.sources.http import PermanentSourceError
-from movies_assets.table import Table
 from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.writer import ensure_table, stored_types
 
 if TYPE_CHECKING:
-    from movies_assets.sources.landing import Landing, Unread
+    from movies_assets.ingest.landing import Landing, Unread
 
 ARRIVED, BATCH = "arrived", "arrived_batch"
 # Rows on their way to the engine are kept in memory up to this size.

@@ -28,8 +28,8 @@ from typing import Self
 import duckdb
 import pandas as pd
 
-from movies_assets.contracts import Contract, DumpContract
-from movies_assets.table import Table
+from movies_assets.core.contract import Contract, DumpContract
+from movies_assets.core.table import Table
 from movies_assets.warehouse.database import WarehouseError, literal
 from movies_assets.warehouse.writer import LINE_NUMBER, RAW, STAGE, UNPARSED
 

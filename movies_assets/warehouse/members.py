@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import duckdb
 import ibis
 
-from movies_assets.table import Table
+from movies_assets.core.table import Table
 from movies_assets.warehouse.writer import Window, compile_sql, ensure_table, number, replaced
 
 KEYS = "keys_of_members"

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import duckdb
 
-from movies_assets.durable import synced
-from movies_assets.traces import USER_KEY
+from movies_assets.core.durable import synced
+from movies_assets.privacy.identifiers import USER_KEY
 from movies_assets.warehouse.database import (
     ALIAS,
     DAMAGED,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import duckdb
 import pandas as pd
 
-from movies_assets.contracts import Contract
+from movies_assets.core.contract import Contract
 from movies_assets.warehouse.database import ALIAS, STORAGE, literal, roll_back
 from movies_assets.warehouse.published import COPY, OLD, naming_damaged
 from movies_assets.warehouse.writer import all_stored_types, create_table, number, same_type

@@ -16,8 +16,8 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis.backends.sql.datatypes import DuckDBType
 
-from movies_assets.contracts import WITHHELD, Contract, Quarantine, duckdb_type
-from movies_assets.table import Table
+from movies_assets.core.contract import WITHHELD, Contract, Quarantine, duckdb_type
+from movies_assets.core.table import Table
 from movies_assets.warehouse.database import WarehouseError, literal
 
 STAGE, DOUBLED = "stage", "doubled"

@@ -106,9 +106,9 @@ def memory() -> None:
 def requests(day: object) -> None:
     """Requests for one old day out of 74,000 movies, against reading every page."""
     from movies_assets.sample.catalogue import Catalogue  # noqa: PLC0415
-    from movies_assets.sample.server import BASE_PATH, create_app  # noqa: PLC0415
     from movies_assets.sample.serving import serve  # noqa: PLC0415
-    from movies_assets.sources.yts import YtsClient  # noqa: PLC0415
+    from movies_assets.sources.yts.client import YtsClient  # noqa: PLC0415
+    from movies_assets.sources.yts.sample_server import BASE_PATH, create_app  # noqa: PLC0415
 
     wanted: date = day.date()  # type: ignore[attr-defined]
     app = create_app(Catalogue(MOVIES, date.fromisoformat(LAST_DAY)))
@@ -135,8 +135,8 @@ def omdb() -> None:
 @click.option("--times", default=3)
 def crawl(times: int) -> None:
     """A crawl over TCP from a server with latency, against the ideal."""
-    from movies_assets.sources.http import HttpOptions  # noqa: PLC0415
-    from movies_assets.sources.yts import YtsClient  # noqa: PLC0415
+    from movies_assets.ingest.http import HttpOptions  # noqa: PLC0415
+    from movies_assets.sources.yts.client import YtsClient  # noqa: PLC0415
 
     ideal = -(-MOVIES // PAGE) * LATENCY / CONCURRENCY
     with _server() as url:
@@ -276,8 +276,8 @@ def _server() -> Iterator[str]:
 def serve() -> None:
     """Serve the catalogue with latency, every movie rendered beforehand: the client is measured."""
     from movies_assets.sample.catalogue import Catalogue  # noqa: PLC0415
-    from movies_assets.sample.server import BASE_PATH, create_app  # noqa: PLC0415
     from movies_assets.sample.serving import bind, server_of  # noqa: PLC0415
+    from movies_assets.sources.yts.sample_server import BASE_PATH, create_app  # noqa: PLC0415
 
     class Rendered(Catalogue):
         def json(self, position: int) -> str:

@@ -13,10 +13,10 @@ import dagster as dg
 import ibis
 import ibis.expr.types as ir
 
-from movies_assets.automation.jobs import QUALITY, SHARED, YTS_ASSETS, YTS_DAILY
+from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES, build_defs, sources
+from movies_assets.orchestration.jobs import QUALITY, SHARED, YTS_ASSETS, YTS_DAILY
 from movies_assets.settings import Settings, load
-from movies_assets.table import Table
 
 NOTHING = ibis.table({"nothing": "int64"}, name="nothing")
 

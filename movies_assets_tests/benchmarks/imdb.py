@@ -95,15 +95,15 @@ def _home(work: Path, files: str, memory_limit: str) -> dict[str, str]:
 
 def _fetch(url: str, home: dict[str, str], day: date, files: str) -> None:
     """Put the dumps into the landing zone beforehand: the network is not what is measured."""
-    from movies_assets.sources.imdb import ImdbClient  # noqa: PLC0415
+    from movies_assets.sources.imdb.client import ImdbClient  # noqa: PLC0415
 
     ImdbClient(url).fetch(Path(home["MOVIES_DATA_DIR"]) / "landing", day, files.split(","))
 
 
 @contextmanager
 def _served(folder: Path) -> Iterator[str]:
-    from movies_assets.sample.imdb_server import create_folder_app  # noqa: PLC0415
     from movies_assets.sample.serving import serve  # noqa: PLC0415
+    from movies_assets.sources.imdb.sample_server import create_folder_app  # noqa: PLC0415
 
     with serve(create_folder_app(folder)) as url:
         yield url

@@ -17,8 +17,8 @@ import click
 import dagster as dg
 import duckdb
 
-from movies_assets.sample.netflix import arrivals
-from movies_assets.sources.landing import Landing
+from movies_assets.ingest.landing import Landing
+from movies_assets.sources.netflix.sample import arrivals
 
 ROOT = Path(__file__).parents[2]
 LAST_DAY = date(2025, 10, 31)

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import duckdb
 
-from movies_assets.contracts import Contract
+from movies_assets.core.contract import Contract
 
 # Of the catalogue's real sizes, those of the largest tables of YTS and IMDb: 2.3 million rows.
 ROWS = {
@@ -78,7 +78,7 @@ def _peak_megabytes() -> float:
 
 
 def _publish(published: Any, contracts: Mapping[str, type[Contract]], scale: float) -> int:
-    from movies_assets.assets.serving.meta import Snapshot, Tables  # noqa: PLC0415
+    from movies_assets.orchestration.publishing.meta import Snapshot, Tables  # noqa: PLC0415
     from movies_assets.warehouse.writer import ensure_table  # noqa: PLC0415
 
     path, total = published.unfinished("00000000"), 0

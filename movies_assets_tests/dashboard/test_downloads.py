@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from movies_assets.assets.serving.published import published_tables, shared_tables
 from movies_assets.dashboard import downloads
 from movies_assets.dashboard.downloads import DownloadRoute, Downloads, session, sizes, write
-from movies_assets.dashboard.queries import data as queries
 from movies_assets.definitions import TABLES
+from movies_assets.orchestration.publishing.published import published_tables, shared_tables
+from movies_assets.serving.queries import data as queries
 from movies_assets.warehouse.published import Published
 from movies_assets_tests.dashboard.more import more, title
 from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, publish

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from starlette.datastructures import QueryParams
 
-from movies_assets.dashboard import words
 from movies_assets.dashboard.charts import Figure
 from movies_assets.dashboard.filters import State, read
 from movies_assets.dashboard.graphs import arrange, related
 from movies_assets.dashboard.pages import catalogue, data, quality
 from movies_assets.dashboard.prepared import PREPARED
-from movies_assets.dashboard.reader import Snapshot
+from movies_assets.serving import formatting as words
+from movies_assets.serving.reader import Snapshot
 from movies_assets_tests.dashboard.more import more, profile, title
 from movies_assets_tests.dashboard.snapshots import HOSTILE, publish
 

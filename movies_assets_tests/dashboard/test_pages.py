@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from movies_assets.dashboard import words
 from movies_assets.dashboard.filters import State
 from movies_assets.dashboard.layout import GENRES, STATUS, status_words
 from movies_assets.dashboard.pages import audience, movies, releases, series
 from movies_assets.dashboard.prepared import PREPARED
-from movies_assets.dashboard.reader import Snapshot
+from movies_assets.serving import formatting as words
+from movies_assets.serving.reader import Snapshot
 from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, NOW, few, movie, publish
 
 PAGES = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE)

@@ -13,7 +13,7 @@ from typing import Any
 # server has one thread and does nothing but import.
 FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(
-    ["movies_assets_tests.conftest", "movies_assets.sample.server", "tabulate"]
+    ["movies_assets_tests.conftest", "movies_assets.sources.yts.sample_server", "tabulate"]
 )
 
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from movies_assets.assets.bronze.imdb import imdb_title_ratings
-from movies_assets.assets.silver.imdb import names_of
+from movies_assets.orchestration.io_manager import FilesHandler
+from movies_assets.sources.imdb.bronze import imdb_title_ratings
+from movies_assets.sources.imdb.silver import names_of
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.files import TextFile, TextFiles
-from movies_assets.warehouse.io_manager import FilesHandler
 from movies_assets_tests.conftest import IMDB_HEADERS, Platform, dump, land
 
 DAY, NEXT_DAY = "2025-10-29", "2025-10-30"

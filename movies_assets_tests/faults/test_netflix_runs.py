@@ -9,9 +9,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from movies_assets.core.table import Table
 from movies_assets.definitions import open_warehouse
 from movies_assets.settings import Settings, load
-from movies_assets.table import Table
 from movies_assets.warehouse import writer
 from movies_assets_tests.conftest import Platform, arrive, contents_of, netflix_title
 from movies_assets_tests.faults.processes import FORKSERVER

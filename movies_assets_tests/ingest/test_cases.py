@@ -3,19 +3,18 @@
 import shutil
 from functools import partial
 from io import FileIO
-from pathlib import Path
 
 import pytest
 
 from movies_assets.definitions import TABLES
+from movies_assets.ingest.landing import Landing
 from movies_assets.ingest.reading import FileRecords
 from movies_assets.ingest.records import LINE, PROBLEM
-from movies_assets.sources.erasure import erase
-from movies_assets.sources.landing import Landing
-from movies_assets.traces import Traces
+from movies_assets.privacy.identifiers import Traces
+from movies_assets.privacy.landing import erase
 from movies_assets.warehouse.delimited import DelimitedFile, read
+from movies_assets_tests.places import CASES
 
-CASES = Path(__file__).parents[3] / "shared" / "cases"
 pytestmark = [
     pytest.mark.recorded,
     pytest.mark.skipif(not CASES.is_dir(), reason="recorded: ../shared/cases is not there"),

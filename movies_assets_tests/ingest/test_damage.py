@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from movies_assets.definitions import TABLES
 from movies_assets.ingest.reading import FileRecords
 from movies_assets.ingest.records import LINE, PROBLEM, RECORD, split
-from movies_assets.sources.erasure import erase
-from movies_assets.traces import Traces
+from movies_assets.privacy.identifiers import Traces
+from movies_assets.privacy.landing import erase
 from movies_assets.warehouse.delimited import DelimitedFile, read
 from movies_assets_tests.ingest.damage import (
     COLUMNS,

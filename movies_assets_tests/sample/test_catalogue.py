@@ -6,7 +6,6 @@ import time
 import unicodedata
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from statistics import mean, stdev
 from zoneinfo import ZoneInfo
 
@@ -14,9 +13,10 @@ import numpy as np
 import pytest
 
 from movies_assets.sample.catalogue import Catalogue, Patched, RecordedCatalogue, Shifting
+from movies_assets_tests.places import RECORDED
 
 LAST_DAY = date(2025, 4, 2)
-RECORDED = Path(__file__).parents[3] / "shared" / "recorded" / "yts"
+FOLDER = RECORDED / "yts"
 # ruff: noqa: SIM905 - reads better than one quoted name a line
 KEYS = (
     "id url imdb_code title title_english title_long slug year rating runtime genres summary "
@@ -227,11 +227,11 @@ def test_a_movie_has_the_keys_of_the_wire_format_in_their_order(movies):
 
 
 @pytest.mark.recorded
-@pytest.mark.skipif(not RECORDED.exists(), reason="no recordings here")
+@pytest.mark.skipif(not FOLDER.exists(), reason="no recordings here")
 def test_keys_and_types_are_those_of_the_recordings(movies):
     recorded = [
         movie
-        for path in RECORDED.glob("list_movies_*.json")
+        for path in FOLDER.glob("list_movies_*.json")
         for movie in json.loads(path.read_text())["data"]["movies"]
     ]
     assert all(list(movie) == KEYS for movie in recorded)

@@ -12,14 +12,14 @@ import duckdb
 import pandas as pd
 import pytest
 
-from movies_assets.assets.serving.meta import Tables
-from movies_assets.assets.serving.published import shared_tables
-from movies_assets.contracts import Contract
+from movies_assets.core.contract import Contract
+from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES, open_warehouse
+from movies_assets.orchestration.publishing.meta import Tables
+from movies_assets.orchestration.publishing.published import shared_tables
 from movies_assets.serving.exports import Export, NewerIsThereError, reading
 from movies_assets.serving.postgres import READER
 from movies_assets.settings import load
-from movies_assets.table import Table
 from movies_assets.warehouse.published import STAMP, UNFINISHED, Published
 from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.serving.postgres import LOADER, MISSING, Database, Server, binaries

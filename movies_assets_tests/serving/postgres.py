@@ -16,8 +16,8 @@ from urllib.parse import quote
 import duckdb
 from pydantic import SecretStr
 
-from movies_assets.assets.serving.meta import Snapshot, Tables
-from movies_assets.contracts import Contract, column
+from movies_assets.core.contract import Contract, column
+from movies_assets.orchestration.publishing.meta import Snapshot, Tables
 from movies_assets.serving.postgres import Target
 from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.writer import ensure_table

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from movies_assets.assets.serving.delta import delta_assets
-from movies_assets.contracts import Contract, column
+from movies_assets.core.contract import Contract, column
 from movies_assets.definitions import TABLES, open_warehouse
+from movies_assets.orchestration.publishing.delta import delta_assets
 from movies_assets.serving import delta
 from movies_assets.serving.exports import ExportError, NewerIsThereError
 from movies_assets.settings import load

@@ -16,8 +16,8 @@ import pyarrow.dataset
 import pyarrow.parquet
 import pytest
 
-from movies_assets.assets.serving.parquet import parquet_assets
 from movies_assets.definitions import TABLES, open_warehouse
+from movies_assets.orchestration.publishing.parquet import parquet_assets
 from movies_assets.serving import parquet
 from movies_assets.serving.exports import (
     Export,

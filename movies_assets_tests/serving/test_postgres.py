@@ -13,16 +13,16 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from movies_assets.assets.gold import netflix as gold_netflix
-from movies_assets.assets.serving.meta import Snapshot
-from movies_assets.assets.serving.postgres import UNSET, key_of
-from movies_assets.assets.serving.published import shared_tables
 from movies_assets.definitions import TABLES
+from movies_assets.orchestration.publishing.meta import Snapshot
+from movies_assets.orchestration.publishing.postgres import UNSET, key_of
+from movies_assets.orchestration.publishing.published import shared_tables
 from movies_assets.serving.postgres import READER, load
 from movies_assets.serving.postgres_ddl import TYPES
 from movies_assets.serving.postgres_server import PostgresError, connected
 from movies_assets.settings import SettingsError
 from movies_assets.settings import load as load_settings
+from movies_assets.sources.netflix import gold as gold_netflix
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.conftest import Platform, movie

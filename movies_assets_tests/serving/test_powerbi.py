@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from movies_assets.assets.serving.published import shared_tables
 from movies_assets.definitions import TABLES
+from movies_assets.orchestration.publishing.published import shared_tables
 from movies_assets.serving import powerbi
 from movies_assets.serving.powerbi import FOLDER, MEASURES, MODEL, REPORT, SCHEMAS, THEME, files
 

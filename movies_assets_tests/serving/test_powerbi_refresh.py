@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from movies_assets.assets.serving.powerbi import powerbi_assets
 from movies_assets.definitions import TABLES
+from movies_assets.orchestration.publishing.powerbi import powerbi_assets
 from movies_assets.sample.serving import serve
 from movies_assets.serving.powerbi_refresh import NEEDED, PowerbiError, missing, refresh
 from movies_assets.settings import PowerbiSettings, load

@@ -12,12 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from movies_assets.__main__ import main
-from movies_assets.assets.serving.published import KEY, published_tables, shared_tables
-from movies_assets.contracts import Contract, column
+from movies_assets.core.contract import Contract, column
 from movies_assets.definitions import TABLES
+from movies_assets.orchestration.publishing.published import KEY, published_tables, shared_tables
 from movies_assets.settings import load
+from movies_assets.warehouse.audit_log import forget_pruned, note, record_verdicts, unaudited
 from movies_assets.warehouse.database import Warehouse, WarehouseError
-from movies_assets.warehouse.ledger import forget_pruned, note, record_verdicts, unaudited
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.snapshot import write_snapshot
 from movies_assets.warehouse.writer import Window

@@ -12,14 +12,14 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from movies_assets.assets.serving.published import KEY as PUBLISHED
-from movies_assets.assets.serving.report import KEY, report_asset
-from movies_assets.dashboard import words
 from movies_assets.dashboard.filters import State
 from movies_assets.dashboard.pages import audience, catalogue, movies, quality, releases, series
 from movies_assets.dashboard.prepared import PREPARED
-from movies_assets.dashboard.reader import Snapshot
+from movies_assets.orchestration.publishing.published import KEY as PUBLISHED
+from movies_assets.orchestration.publishing.report import KEY, report_asset
+from movies_assets.serving import formatting as words
 from movies_assets.serving import report
+from movies_assets.serving.reader import Snapshot
 from movies_assets.serving.report import render, write_report
 from movies_assets.settings import PROJECT_ROOT, Settings
 from movies_assets.warehouse.database import WarehouseError

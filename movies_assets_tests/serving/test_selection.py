@@ -11,12 +11,12 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
-from movies_assets import summary
-from movies_assets.assets.serving.published import Publication, published_tables
-from movies_assets.assets.serving.selection import Selection, held_with
 from movies_assets.definitions import TABLES
+from movies_assets.orchestration import summary
+from movies_assets.orchestration.publishing.published import Publication, published_tables
+from movies_assets.orchestration.publishing.selection import Selection, held_with
 from movies_assets.settings import Settings, load
-from movies_assets.warehouse.ledger import accept, note
+from movies_assets.warehouse.audit_log import accept, note
 from movies_assets.warehouse.published import HELD_BACK, Published
 from movies_assets.warehouse.writer import Window
 from movies_assets_tests.conftest import STORED_DAY, FakeYts, Platform, movie

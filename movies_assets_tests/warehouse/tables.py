@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 from dagster_duckdb_pandas import DuckDBPandasIOManager
 
-from movies_assets.contracts import Contract, column
-from movies_assets.partitions import BACKFILL, yts_days
+from movies_assets.core.contract import Contract, column
+from movies_assets.core.partitions import BACKFILL, yts_days
+from movies_assets.core.table import Table, by_name, table
+from movies_assets.orchestration.io_manager import WarehouseIOManager
 from movies_assets.settings import Settings
-from movies_assets.table import Table, by_name, table
 from movies_assets.warehouse.database import Warehouse
-from movies_assets.warehouse.io_manager import WarehouseIOManager
 
 MONDAY, TUESDAY, WEDNESDAY = "2025-01-06", "2025-01-07", "2025-01-08"
 SETTINGS = Settings()

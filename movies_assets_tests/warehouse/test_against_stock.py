@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from dagster._utils.backoff import backoff
 
-from movies_assets.contracts import Contract, Instant, column
+from movies_assets.core.contract import Contract, Instant, column
 from movies_assets_tests.warehouse.tables import (
     MONDAY,
     TUESDAY,

@@ -10,8 +10,8 @@ import ibis.expr.types as ir
 import pandas as pd
 import pytest
 
-from movies_assets.contracts import Contract, column
-from movies_assets.table import Table
+from movies_assets.core.contract import Contract, column
+from movies_assets.core.table import Table
 from movies_assets_tests.warehouse.tables import (
     MONDAY,
     TUESDAY,
@@ -195,7 +195,7 @@ def test_an_asset_without_contract_is_a_clear_error(store, monkeypatch):
     monkeypatch.setattr("movies_assets_tests.warehouse.tables.by_name", lambda _: {})
     message = store.try_to_write(visits(frame()))
     assert "bronze.visits has no contract" in message
-    assert "movies_assets.table.table" in message
+    assert "movies_assets.core.table.table" in message
 
 
 def test_an_object_that_is_no_rows_is_a_clear_error(store):

@@ -4,9 +4,9 @@ import ibis
 import ibis.expr.types as ir
 import pytest
 
-from movies_assets.contracts import Contract, column
+from movies_assets.core.contract import Contract, column
+from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES
-from movies_assets.table import Table
 from movies_assets_tests.warehouse.tables import MONDAY, TUESDAY, Visit, frame, visit, visits
 
 GUESTS = "FROM gold.guests ORDER BY 1"

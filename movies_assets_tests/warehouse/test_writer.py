@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from movies_assets.contracts import Contract, Quarantine, column
+from movies_assets.core.contract import Contract, Quarantine, column
+from movies_assets.core.table import Refinement, Table, Versions
 from movies_assets.definitions import TABLES
-from movies_assets.table import Refinement, Table, Versions
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets_tests.faults.processes import FORKSERVER

@@ -9,11 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from movies_assets.dashboard import charts, words
+from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
-from movies_assets.dashboard.filters import GENRE, Field, State, matching
-from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.parts import (
+from movies_assets.dashboard.components import (
     ChartCard,
     Kpi,
     KpiCards,
@@ -24,7 +22,10 @@ from movies_assets.dashboard.parts import (
     box,
     text,
 )
-from movies_assets.dashboard.reader import Row, Snapshot
+from movies_assets.dashboard.filters import GENRE, Field, State, matching
+from movies_assets.dashboard.layout import Page, Visit
+from movies_assets.serving import formatting as words
+from movies_assets.serving.reader import Row, Snapshot
 
 DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 HITS = 50

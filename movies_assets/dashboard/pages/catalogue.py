@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
-from movies_assets.dashboard import charts, words
+from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
+from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow, box
 from movies_assets.dashboard.filters import YEARS, Field, State, matching, whole
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.parts import ChartCard, Kpi, KpiCards, TableCard, TableRow, box
-from movies_assets.dashboard.queries import catalogue as queries
-from movies_assets.dashboard.queries.catalogue import (
+from movies_assets.serving import formatting as words
+from movies_assets.serving.queries import catalogue as queries
+from movies_assets.serving.queries.catalogue import (
     BARS,
     LONGEST_MINUTES,
     MINUTES_A_BAR,
@@ -21,7 +22,7 @@ from movies_assets.dashboard.queries.catalogue import (
     SHOW,
     TYPES,
 )
-from movies_assets.dashboard.reader import Row, Snapshot
+from movies_assets.serving.reader import Row, Snapshot
 
 TYPE_NAMES = {"movie": MOVIE, "show": SHOW}
 CALLED = {MOVIE: "movie", SHOW: "TV show"}

@@ -6,16 +6,26 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
-from movies_assets.dashboard import charts, theme, words
+from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Node
+from movies_assets.dashboard.components import (
+    ChartCard,
+    DataTable,
+    TableCard,
+    TableRow,
+    box,
+    card,
+    text,
+)
 from movies_assets.dashboard.downloads import DOWNLOAD_PATH, FORMATS, Sizes, sizes
 from movies_assets.dashboard.filters import LONGEST, Field, State, matching
 from movies_assets.dashboard.graphs import Edge, arrange, related
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.dashboard.pages.quality import TABLE
-from movies_assets.dashboard.parts import ChartCard, DataTable, TableCard, TableRow, box, card, text
-from movies_assets.dashboard.queries import data as queries
-from movies_assets.dashboard.reader import Row, Snapshot
+from movies_assets.serving import formatting as words
+from movies_assets.serving import theme
+from movies_assets.serving.queries import data as queries
+from movies_assets.serving.reader import Row, Snapshot
 
 # From left to right; a gold table that another one is made from stands further left.
 LAYERS = {

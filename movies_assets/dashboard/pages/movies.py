@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from movies_assets.dashboard import charts, words
+from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
+from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.parts import ChartCard, Kpi, KpiCards, TableCard, TableRow
 from movies_assets.dashboard.prepared import ENOUGH_VOTES
-from movies_assets.dashboard.reader import Row, Snapshot
+from movies_assets.serving import formatting as words
+from movies_assets.serving.reader import Row, Snapshot
 
 BANDS = ("Excellent", "Great", "Good", "OK", "Unknown")
 TOP = 25

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from movies_assets.dashboard import charts, theme, words
+from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
+from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow, box
 from movies_assets.dashboard.filters import Field, State, matching, one_of
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.parts import ChartCard, Kpi, KpiCards, TableCard, TableRow, box
-from movies_assets.dashboard.queries import quality as queries
-from movies_assets.dashboard.reader import Row, Snapshot
+from movies_assets.serving import formatting as words
+from movies_assets.serving import theme
+from movies_assets.serving.queries import quality as queries
+from movies_assets.serving.reader import Row, Snapshot
 
 # From bad to good, each with a sign of its own: colours are not needed.
 VERDICTS = {

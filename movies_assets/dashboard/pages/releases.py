@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from movies_assets.dashboard import charts, words
+from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
+from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow
 from movies_assets.dashboard.filters import YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.parts import ChartCard, Kpi, KpiCards, TableCard, TableRow
-from movies_assets.dashboard.reader import Row, Snapshot
+from movies_assets.serving import formatting as words
+from movies_assets.serving.reader import Row, Snapshot
 
 TYPES = {"movie": "Movies", "series": "Series", "episode": "Episodes", "game": "Games"}
 MEDIA = Field("media", "Type", one_of(*TYPES), show=lambda value: TYPES[value])

@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from movies_assets.dashboard import charts, theme, words
+from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
-from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, whole
-from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.parts import (
+from movies_assets.dashboard.components import (
     ChartCard,
     Kpi,
     KpiCards,
@@ -20,7 +18,11 @@ from movies_assets.dashboard.parts import (
     box,
     text,
 )
-from movies_assets.dashboard.reader import Row, Snapshot
+from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, whole
+from movies_assets.dashboard.layout import Page, Visit
+from movies_assets.serving import formatting as words
+from movies_assets.serving import theme
+from movies_assets.serving.reader import Row, Snapshot
 
 SERIES = Field(
     "series",

@@ -1,1 +1,0 @@
-"""Gold: facts, dimensions and junctions for readers. Pure functions of Ibis tables."""

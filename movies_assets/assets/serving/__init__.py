@@ -1,1 +1,0 @@
-"""Where results leave the warehouse: one module a kind of reader."""

@@ -1,1 +1,0 @@
-"""Silver: bronze, typed and cleaned. Pure functions from Ibis tables to Ibis tables."""

@@ -1,1 +1,0 @@
-"""When and how assets run: jobs and schedules."""

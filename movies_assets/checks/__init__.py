@@ -1,1 +1,0 @@
-"""Check factories: contract, completeness, references, conservation, volume, freshness."""

@@ -1,0 +1,1 @@
+"""What a table, its contract and its partitions are."""

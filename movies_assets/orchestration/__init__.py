@@ -1,0 +1,1 @@
+"""Tables as Dagster assets: IO manager, checks, jobs, schedules and sensors."""

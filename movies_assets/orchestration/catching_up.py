@@ -1,0 +1,409 @@
+"""Which partitions of a source a schedule asks for, and which of them need a person.
+
+Days whose run failed, or whose blocking checks are red, are asked for again. When a schedule ticks
+belongs in `schedules`, what counts as done in `completeness`.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import groupby
+
+import dagster as dg
+
+from movies_assets.core.partitions import ONE_DAY, keys_of
+from movies_assets.core.table import Table
+from movies_assets.orchestration.completeness import Holdings, complete_days, holdings, written
+from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse.database import Warehouse
+
+Range = tuple[str, str]
+
+# A tick has 60 s; a run holds the file for as long as it writes a table.
+SECONDS_TO_WAIT = 15
+# Not CANCELING: the days of such a run may be asked for again.
+UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+# Dagster's name for runs of chosen assets: from the UI, a backfill or the command line.
+CHOSEN_ASSETS = "__ASSET_JOB"
+SCHEDULE_TAG = "dagster/schedule_name"
+SHOWN_TABLES = 5
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The partitions of a source's job, and the rules by which its schedule asks for them.
+
+    Attributes:
+        job: the job.
+        tables: the source's tables that have the job's partitions, by name.
+        partitions: the partitions.
+        has_whole_tables: whether the source has other tables as well, without partitions. A failed
+            run may then have left them behind, whatever the partitions say.
+        anew: returns neighbouring partitions that are asked for at each tick, done or not.
+        reach: how many of the newest partitions are asked for again until they are done.
+        tries: failed runs after which a partition is no longer asked for.
+        catches_up: whether the source still has what was missed: then every partition since the
+            first one is asked for, however often its run failed before its checks. Otherwise only
+            those whose run failed, or whose checks are red.
+        other_jobs: further jobs that fill some of the tables.
+        fetched: the assets that only a day itself can bring, where a past day whose files were
+            never fetched is asked for without them.
+    """
+
+    job: str
+    tables: Mapping[str, Table]
+    partitions: dg.TimeWindowPartitionsDefinition
+    has_whole_tables: bool
+    anew: Callable[[Sequence[str], datetime], Sequence[str]]
+    reach: int
+    tries: int
+    catches_up: bool = False
+    other_jobs: tuple[str, ...] = ()
+    fetched: frozenset[dg.AssetKey] = frozenset()
+
+    @property
+    def schedule(self) -> str:
+        """Return the name of the schedule."""
+        return f"{self.job}_schedule"
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Neighbouring partitions that a run has left red or incomplete.
+
+    Attributes:
+        job: the job that materializes them.
+        first: the first one.
+        last: the last one.
+        tables: the tables whose blocking checks have not passed; none where runs failed earlier.
+        tries: how many runs of the schedule have failed since one succeeded.
+        run_id: the newest run that failed, if that is known.
+        is_asked: whether the schedule asks for them again.
+        is_stuck: whether they need a person: the tries are used up, or they are not asked for.
+    """
+
+    job: str
+    first: str
+    last: str
+    tables: tuple[str, ...]
+    tries: int
+    run_id: str | None
+    is_asked: bool
+    is_stuck: bool
+
+    def __str__(self) -> str:
+        """Say which partitions they are, why they are not done, and what happens next."""
+        days = "...".join(dict.fromkeys((self.first, self.last)))
+        others = len(self.tables) - SHOWN_TABLES
+        named = ", ".join(self.tables[:SHOWN_TABLES]) + (
+            f" and {others} more" if others > 0 else ""
+        )
+        why = f"the blocking checks of {named} have not passed" if named else "the run failed"
+        run = f" (run {self.run_id[:8]})" if self.run_id else ""
+        tries = f" after {self.tries} failed runs of the schedule" if self.tries > 1 else ""
+        following = (
+            "Its schedule, where it is on, asks for them again."
+            if self.is_asked
+            else "Its schedule does not ask for them again: fix the cause, then run them by hand, "
+            "as one range."
+        )
+        return f"{self.job} {days}: {why}{tries}{run}. {following}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a calendar's partitions at a tick.
+
+    Attributes:
+        calendar: the calendar.
+        keys: all partitions that there are, in order; at least one.
+        done: those that are complete.
+        red: the ranges whose blocking checks have not passed, and the tables of each; those that
+            overlap are one.
+        failed: partitions that are not done, whose newest finished run failed, and that run.
+        tries: how many runs of the schedule have failed since one succeeded, by partition.
+        under_way: the ranges of the runs that wait or run.
+        landed: the partitions whose files were fetched; None where none are.
+        begin: the oldest partition that was ever asked for, or of which bronze has rows.
+        anew: those that are asked for at this tick, done or not.
+    """
+
+    calendar: Calendar
+    keys: Sequence[str]
+    done: set[str]
+    red: Mapping[Range, tuple[str, ...]]
+    failed: Mapping[str, str]
+    tries: Mapping[str, int]
+    under_way: Sequence[Range]
+    landed: set[str] | None
+    begin: str
+    anew: Sequence[str]
+
+    @property
+    def first_within_reach(self) -> str:
+        """Return the oldest partition that may be asked for again."""
+        return self.keys[-self.calendar.reach :][0]
+
+    @cached_property
+    def red_and_asked(self) -> list[Range]:
+        """Return the red ranges that are asked for again.
+
+        A range is asked for as the whole that was written: a part of it would leave the rest of the
+        write unaudited.
+        """
+        return [
+            (first, last)
+            for first, last in self.red
+            if first >= self.first_within_reach and self._tries((first, last)) < self.calendar.tries
+        ]
+
+    @cached_property
+    def missing(self) -> list[str]:
+        """Return the partitions that are asked for because they are not done, and are not red."""
+        newest, within = self.keys[-1], self.keys[-self.calendar.reach :]
+        return [
+            key
+            for key in within
+            if key not in self.done
+            and not _is_within(key, self.red)
+            and (key == newest or self._is_due(key))
+        ]
+
+    def _is_due(self, key: str) -> bool:
+        if self.calendar.catches_up:
+            return key >= self.begin
+        failed = key in self.failed and self._can_be_had(key)
+        return failed and self.tries.get(key, 0) < self.calendar.tries
+
+    def _can_be_had(self, key: str) -> bool:
+        return self.landed is None or key in self.landed or bool(self.calendar.fetched)
+
+    def lacks_files(self, days: Range) -> bool:
+        """Say whether a range has past partitions whose files were never fetched."""
+        landed = self.keys if self.landed is None else {*self.landed, self.keys[-1]}
+        return any(_is_within(key, [days]) and key not in landed for key in self.keys)
+
+    def asked(self) -> list[Range]:
+        """Return the ranges to ask for.
+
+        Neighbours are one range. Red ranges are asked for alone, and so are partitions whose runs
+        have failed too often: their faults must not fail the runs of the others.
+        """
+        whole = [*self.red_and_asked, *([(self.anew[0], self.anew[-1])] if self.anew else [])]
+        groups: dict[str, str] = {
+            key: "failed" if self.tries.get(key, 0) >= self.calendar.tries else ""
+            for key in self.missing
+        }
+        for first, last in _joined(whole):
+            groups |= {key: first for key in self.keys if first <= key <= last}
+        free = {key: group for key, group in groups.items() if not _is_within(key, self.under_way)}
+        return _neighbours(self.keys, free)
+
+    def unfinished(self) -> list[Unfinished]:
+        """Return the ranges that a run has left red or incomplete, the oldest first."""
+        asked = [*self.asked(), *self.under_way]
+        red = [self._unfinished(days, tables, asked) for days, tables in self.red.items()]
+        failed = {
+            key: run_id
+            for key, run_id in self.failed.items()
+            if not _is_within(key, self.red) and (self._can_be_had(key) or key == self.keys[-1])
+        }
+        others = [self._unfinished(days, (), asked) for days in _neighbours(self.keys, failed)]
+        return sorted([*red, *others], key=lambda found: found.first)
+
+    def _unfinished(
+        self, days: Range, tables: tuple[str, ...], asked: Sequence[Range]
+    ) -> Unfinished:
+        first, last = days
+        within = [key for key in self.keys if first <= key <= last]
+        tries = self._tries(days)
+        is_asked = bool(within) and all(_is_within(key, asked) for key in within)
+        runs = [self.failed[key] for key in within if key in self.failed]
+        return Unfinished(
+            job=self.calendar.job,
+            first=first,
+            last=last,
+            tables=tables,
+            tries=tries,
+            run_id=runs[-1] if runs else None,
+            is_asked=is_asked,
+            is_stuck=tries >= self.calendar.tries or not is_asked,
+        )
+
+    def _tries(self, days: Range) -> int:
+        return max((n for key, n in self.tries.items() if _is_within(key, [days])), default=0)
+
+
+def look(
+    calendar: Calendar, instance: dg.DagsterInstance, warehouse: Warehouse, now: datetime
+) -> Progress | None:
+    """Return the state of the partitions; None before the first one.
+
+    Args:
+        calendar: the partitions.
+        instance: where runs and materializations are recorded.
+        warehouse: where rows and the audit log are.
+        now: the time up to which there are partitions.
+
+    Raises:
+        WarehouseError: the warehouse is in use by another process, or cannot be read.
+    """
+    keys = calendar.partitions.get_partition_keys(current_time=now)
+    if not keys:
+        return None
+    patient = replace(
+        warehouse, lock_wait_seconds=min(warehouse.lock_wait_seconds, SECONDS_TO_WAIT)
+    )
+    tables = calendar.tables.values() if calendar.catches_up else ()
+    return _look(calendar, instance, holdings(patient, [*tables]), keys, now)
+
+
+def look_without_warehouse(
+    calendar: Calendar, instance: dg.DagsterInstance, now: datetime
+) -> Progress | None:
+    """Return the state of the partitions as far as Dagster's history says.
+
+    For a tick that finds the warehouse in use: red days wait until the next one.
+    """
+    keys = calendar.partitions.get_partition_keys(current_time=now)
+    held = Holdings(tables=frozenset(calendar.tables))
+    return _look(calendar, instance, held, keys, now) if keys else None
+
+
+def _look(
+    calendar: Calendar,
+    instance: dg.DagsterInstance,
+    held: Holdings,
+    keys: Sequence[str],
+    now: datetime,
+) -> Progress:
+    runs = _runs(instance, calendar)
+    found = written(instance, calendar.tables, held.begun)
+    failed, tries = _failures(calendar, runs, keys)
+    # A run whose red writes were accepted would only be red again.
+    accepted = {key for key, run_id in failed.items() if run_id in held.accepted}
+    complete = complete_days(calendar.tables, found, held)
+    passed = accepted if calendar.has_whole_tables else accepted | complete
+    failed = {key: run_id for key, run_id in failed.items() if key not in passed}
+    oldest = [
+        *(first for _, (first, _), _ in runs),
+        *held.partitions,
+        *(key for ids in found.tables.values() for key in ids),
+    ]
+    return Progress(
+        calendar=calendar,
+        keys=keys,
+        done=(complete - failed.keys()) | accepted,
+        red=_red(calendar, held.unaudited, {run.run_id: days for run, days, _ in runs}),
+        failed=failed,
+        tries=tries,
+        under_way=[
+            days
+            for run, days, is_recent in runs
+            if is_recent and run.status in UNDER_WAY and run.job_name not in calendar.other_jobs
+        ],
+        landed=set.intersection(*map(set, found.landed.values())) if found.landed else None,
+        begin=min(oldest, default=keys[-1]),
+        anew=calendar.anew(keys, now),
+    )
+
+
+def _runs(
+    instance: dg.DagsterInstance, calendar: Calendar
+) -> list[tuple[dg.DagsterRun, Range, bool]]:
+    """Return the runs of a source, the oldest first: their partitions, and whether they are new.
+
+    A run of another host whose process was killed stays unfinished until Dagster's monitoring ends
+    it; after a day it no longer counts as under way. (`abandoned` marks those of this host.)
+    """
+    since = datetime.now(UTC) - ONE_DAY
+    keys = {table.key for table in calendar.tables.values()}
+    records = [
+        record
+        for job in (calendar.job, *calendar.other_jobs, CHOSEN_ASSETS)
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job))
+        if job != CHOSEN_ASSETS or keys & (record.dagster_run.asset_selection or set())
+    ]
+    return [
+        (record.dagster_run, days, record.create_timestamp > since)
+        for record in sorted(records, key=lambda record: record.storage_id)
+        if (days := keys_of(record.dagster_run.tags))
+    ]
+
+
+def _failures(
+    calendar: Calendar, runs: Iterable[tuple[dg.DagsterRun, Range, bool]], keys: Sequence[str]
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Return the partitions whose newest finished run failed, with that run, and their tries."""
+    failed: dict[str, str] = {}
+    tries: defaultdict[str, int] = defaultdict(int)
+    for run, days, _ in runs:
+        if run.status not in FINISHED:
+            continue
+        for key in (key for key in keys if days[0] <= key <= days[1]):
+            if run.status == dg.DagsterRunStatus.SUCCESS:
+                failed.pop(key, None)
+                tries.pop(key, None)
+            else:
+                failed[key] = run.run_id
+                tries[key] += run.tags.get(SCHEDULE_TAG) == calendar.schedule
+    return failed, tries
+
+
+def _red(
+    calendar: Calendar, unaudited: Iterable[ledger.Write], runs: Mapping[str, Range]
+) -> dict[Range, tuple[str, ...]]:
+    """Return the ranges whose checks have not passed, and the tables; joined where they overlap.
+
+    A write of a whole table belongs to the partitions of its run.
+    """
+    writes: defaultdict[Range, set[str]] = defaultdict(set)
+    for write in unaudited:
+        if write.first and write.table in calendar.tables:
+            writes[write.first, write.last].add(write.table)
+        elif not write.first and write.run_id in runs:
+            writes[runs[write.run_id]].add(write.table)
+    return {
+        (first, last): tuple(
+            sorted(
+                {
+                    name
+                    for days, names in writes.items()
+                    if first <= days[0] <= last
+                    for name in names
+                }
+            )
+        )
+        for first, last in _joined(writes)
+    }
+
+
+def _joined(ranges: Iterable[Range]) -> list[Range]:
+    """Join ranges that overlap."""
+    joined: list[Range] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _neighbours(keys: Sequence[str], groups: Mapping[str, str]) -> list[Range]:
+    """Return the ranges of neighbouring partitions that are in the same group, in order."""
+    found = [(position, key) for position, key in enumerate(keys) if key in groups]
+    runs = groupby(enumerate(found), lambda item: (item[1][0] - item[0], groups[item[1][1]]))
+    ranges = [[key for _, (_, key) in run] for _, run in runs]
+    return [(run[0], run[-1]) for run in ranges]
+
+
+def _is_within(key: str, ranges: Iterable[Range]) -> bool:
+    return any(first <= key <= last for first, last in ranges)

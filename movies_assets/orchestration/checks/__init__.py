@@ -1,0 +1,1 @@
+"""Asset checks: what is asked about the rows of a table."""

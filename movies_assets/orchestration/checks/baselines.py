@@ -1,0 +1,52 @@
+"""Is a strategy better than what needs no thought: a warning, never a stop."""
+
+from collections.abc import Callable, Sequence
+
+import dagster as dg
+
+from movies_assets.core.table import Table
+from movies_assets.orchestration.checks.base import Check, Rows, markdown, verdict
+
+
+def beats(
+    strategy: str, baselines: Sequence[str], measures: Sequence[str]
+) -> Callable[[Table], Check]:
+    """Return the builder of the check that a strategy is above others in every measure.
+
+    Args:
+        strategy: the one in question; the column `strategy` names it.
+        baselines: those to be beaten; the check bears the name of the first one.
+        measures: columns; a measure that is unknown or missing proves nothing.
+    """
+
+    def build(_: Table) -> Check:
+        return Check(
+            name=f"beats_{baselines[0]}",
+            description=f"{strategy} is above {' and '.join(baselines)} in "
+            f"{' and '.join(measures)} (warns).",
+            evaluate=evaluate,
+        )
+
+    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+        found = rows.fetch(f"FROM {rows.table.name} ORDER BY {measures[0]} DESC NULLS LAST")
+        figures = {row["strategy"]: row for row in found}
+
+        def is_above(baseline: str, measure: str) -> bool:
+            ours, theirs = (figures.get(name, {}).get(measure) for name in (strategy, baseline))
+            return ours is not None and theirs is not None and ours > theirs
+
+        return verdict(
+            {
+                f"{measure} not above that of {baseline}": int(not is_above(baseline, measure))
+                for measure in measures
+                for baseline in baselines
+            },
+            metadata={"figures": markdown(found)},
+            say=lambda rule, _: rule,
+            severity=dg.AssetCheckSeverity.WARN,
+            advice="Look at the figures: recommendations that are no better than the same titles "
+            "for everybody are not worth computing. Where few users are evaluated, wait for more "
+            "events.",
+        )
+
+    return build

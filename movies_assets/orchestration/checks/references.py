@@ -1,0 +1,72 @@
+"""Does every reference of a table point at a row: fact to dimension, junction to both sides."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from movies_assets.core.table import Table
+from movies_assets.orchestration.checks.base import Check, Rows, counted, verdict
+
+# Between a column and the table that it refers to, in the name of the rule.
+ARROW = " -> "
+
+
+def references_check(table: Table, tables: Mapping[str, Table]) -> Check:
+    """Build the blocking check of all references of a table.
+
+    Args:
+        table: the fact or junction.
+        tables: every table, by name, to find the referenced ones.
+    """
+    references = table.contract.references()
+    tolerated = {f"{column}{ARROW}{references[column]}" for column in table.contract.tolerated()}
+
+    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+        orphans = {
+            f"{column}{ARROW}{target}": _orphans(rows, column, tables[target])
+            for column, target in references.items()
+        }
+        counts = {name: rows.count(query) for name, query in orphans.items()}
+        stops = [name for name, count in counts.items() if count and name not in tolerated]
+        return verdict(
+            counts,
+            samples=lambda: {name: rows.sample(orphans[name]) for name, n in counts.items() if n},
+            say=lambda name, n: f"{counted(n, 'rows')}: {name.replace(ARROW, ' is not in ')}",
+            severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
+            advice=_advice([tables[name.partition(ARROW)[2]] for name in stops]),
+        )
+
+    return Check(
+        name="references",
+        description="Every reference points at a row: "
+        + ", ".join(
+            f"{column} -> {target}" + (" (warns)" if column in table.contract.tolerated() else "")
+            for column, target in references.items()
+        ),
+        blocking=True,
+        evaluate=evaluate,
+    )
+
+
+def _advice(dimensions: Sequence[Table]) -> str:
+    """Say what to do about references that stop a run; without any, about those that do not."""
+    if not dimensions:
+        return (
+            "The source has such rows: they are kept here, and left out where they are joined with "
+            "the named table."
+        )
+    if any(dimension.is_conformed for dimension in dimensions):
+        return (
+            "Materialize this table again, which adds the rows that the named dimension lacks. "
+            "Keys that are still named break the dimension's rules: fix the function that makes "
+            "them."
+        )
+    return "Materialize the named dimension for the same partitions, then this table."
+
+
+def _orphans(rows: Rows, column: str, target: Table) -> str:
+    (key,) = target.contract.key()
+    return (
+        f"SELECT run.* FROM {rows.of_run} AS run ANTI JOIN {target.name} AS target "
+        f"ON run.{column} = target.{key} WHERE run.{column} IS NOT NULL"
+    )

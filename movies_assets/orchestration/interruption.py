@@ -1,0 +1,88 @@
+"""Ending a run in time when its process gets a signal.
+
+Dagster heeds SIGTERM within steps only: while it writes what a range plans (20 ms an event, one for
+each asset and day), and while it writes what was materialized, the signal waits; and a step may
+wait for a thread of its own.
+"""
+
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from threading import Thread, current_thread, main_thread
+
+import dagster as dg
+from dagster._core.errors import DagsterHomeNotSetError
+
+from movies_assets.orchestration.abandoned import mark
+from movies_assets.orchestration.processes import TAG, ancestor, is_gone, process
+
+# Of the 10 s in which a run is to end: time for the step that is running, and for its events.
+GRACE_SECONDS = 4
+# As shells report a process that SIGTERM ended.
+ENDED = 128 + 15
+
+# `dagster dev` starts a process that starts the code server, which starts one for each run. Dagster
+# lets runs go on, unseen, when only the first of them gets a signal.
+GENERATIONS_BELOW_DEV = 3
+
+# The runs whose steps this process executes.
+running: set[str] = set()
+
+
+def executes_a_job(arguments: Sequence[str]) -> bool:
+    """Say whether a process with these arguments is a command that executes a run itself."""
+    return [*arguments[1:3]] in (["job", "execute"], ["asset", "materialize"])
+
+
+def _is_of_a_server(arguments: Sequence[str]) -> bool:
+    """Say whether this is a process that a code server, which has these arguments, has started."""
+    return [*arguments[1:3]] == ["api", "grpc"] and multiprocessing.parent_process() is not None
+
+
+def watch(arguments: Sequence[str] = tuple(sys.argv)) -> None:
+    """Let a process that executes a run end in time after a signal; leave any other one alone.
+
+    Args:
+        arguments: those of the process.
+    """
+    of_server = _is_of_a_server(arguments)
+    executes = of_server or executes_a_job(arguments)
+    if not executes or current_thread() is not main_thread():
+        return
+    # The number of each signal is written here as it arrives, whichever handler it has.
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)  # noqa: FBT003 (it has no name)
+    signal.set_wakeup_fd(sender.detach(), warn_on_full_buffer=False)
+    Thread(target=_watch, args=[receiver], daemon=True, name="interruption").start()
+    of_dev = of_server and "DAGSTER_IS_DEV_CLI" in os.environ
+    if of_dev and (dev := ancestor(GENERATIONS_BELOW_DEV)):
+        Thread(target=_end_with, args=[dev], daemon=True, name="interruption by dev").start()
+
+
+def _end_with(named: str) -> None:
+    """End this process, as a signal does, when another one has ended."""
+    while not is_gone(named):
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _watch(receiver: socket.socket) -> None:
+    while receiver.recv(1)[0] not in (signal.SIGTERM, signal.SIGINT):
+        pass
+    if running:
+        # A step that can be interrupted ends the run, and the process, by itself.
+        time.sleep(GRACE_SECONDS)
+    try:
+        with dg.DagsterInstance.get() as instance:
+            mine = dg.RunsFilter(tags={TAG: process()})
+            marked = mark(instance, mine, "The process got a signal to end.")
+            sys.stderr.write("Ended by a signal; the run is marked as failed.\n" * bool(marked))
+    except DagsterHomeNotSetError:
+        sys.stderr.write("Ended by a signal.\n")
+    finally:
+        sys.stderr.flush()
+        os._exit(ENDED)

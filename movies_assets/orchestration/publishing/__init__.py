@@ -1,0 +1,1 @@
+"""Assets that publish the audited warehouse and export what is published."""

@@ -1,0 +1,368 @@
+"""What is known about the data when it is published: tables, columns, lineage, checks, runs.
+
+It goes into the snapshot as tables of the schema `meta`, so that a reader needs nothing but the
+file. It holds no rows as received, no run's config and no metadata of checks.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+
+from movies_assets import __version__
+from movies_assets.core.contract import Contract, Instant, column
+from movies_assets.core.partitions import keys_of
+from movies_assets.core.table import Table
+from movies_assets.warehouse.published import OLD
+from movies_assets.warehouse.snapshot import Obstacle
+from movies_assets.warehouse.writer import all_stored_types
+
+RUNS = 100
+# A finding is a sentence; what a check shows beyond it stays with Dagster.
+FINDING_CHARACTERS = 500
+EVALUATION = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
+
+
+class Snapshot(Contract):
+    """One row: the snapshot itself."""
+
+    snapshot_id: str = column("Name of its file, without the suffix.", key=True)
+    published_at: Instant = column("When it was published (UTC).")
+    run_id: str = column("The Dagster run that published it.")
+    version: str = column("Version of the project that published it.")
+
+
+class Tables(Contract):
+    """One row a table of the warehouse."""
+
+    table_name: str = column("The table, as schema.table.", key=True)
+    layer: str = column("bronze, silver or gold.")
+    source: str = column("Group of assets: the source it comes from, or shared, or quality.")
+    description: str = column("What one of its rows is.")
+    is_published: bool = column("Whether its rows are in the snapshot.")
+    rows: int = column(
+        "Its rows in the warehouse, or as they were published where `held_back_by` says why; NULL "
+        "where it was never written.",
+        nullable=True,
+    )
+    newest_partition: str = column(
+        "Its newest day or year with rows; NULL where it has none.", nullable=True
+    )
+    materialized_at: Instant = column(
+        "When it was written last (UTC); NULL where Dagster's history does not say.", nullable=True
+    )
+    taken_at: Instant = column(
+        "When its published rows were taken from the warehouse (UTC): with this snapshot, or with "
+        "an earlier one; NULL where there are none.",
+        nullable=True,
+    )
+    held_back_by: str = column(
+        "Why its rows are those of an earlier snapshot: the write or table that blocks newer "
+        "ones; NULL where they are the newest.",
+        nullable=True,
+    )
+
+
+class Columns(Contract):
+    """One row a column of a table, as its contract declares it."""
+
+    table_name: str = column("The table, as schema.table.", key=True)
+    column_name: str = column("The column.", key=True)
+    position: int = column("Its place in the table, from 1.", ge=1)
+    type: str = column("Its type, as DuckDB spells it.")
+    description: str = column("What a value means, and its unit.")
+    is_key: bool = column("Whether it belongs to the table's key.")
+    is_required: bool = column("Whether it is never NULL.")
+    is_personal: bool = column("Whether values tell of a person.")
+    references_table: str = column("The table whose key it points at.", nullable=True)
+
+
+class Lineage(Contract):
+    """One row an asset that a table is made from, or points at."""
+
+    table_name: str = column("The table, as schema.table.", key=True)
+    upstream: str = column("The asset above it, as schema.table or landing.name.", key=True)
+
+
+class Checks(Contract):
+    """One row a check, as it was evaluated last."""
+
+    table_name: str = column("The table, as schema.table.", key=True)
+    check_name: str = column("The check.", key=True)
+    description: str = column("What it asks.", nullable=True)
+    is_blocking: bool = column("Whether a red result stops what is below the table.")
+    verdict: str = column(
+        "How it went; 'not run' where Dagster's history does not say.",
+        isin=["passed", "warned", "failed", "not run"],
+    )
+    finding: str = column("What it found, in words.", nullable=True)
+    evaluated_at: Instant = column("When it was evaluated (UTC).", nullable=True)
+    run_id: str = column("The Dagster run that evaluated it.", nullable=True)
+
+
+class Runs(Contract):
+    """One row a run of Dagster; the newest hundred, with the one that publishes still under way."""
+
+    run_id: str = column("The run.", key=True)
+    job: str = column("The job.")
+    status: str = column("started, success, failure, canceled, ...")
+    partitions: str = column(
+        "Its day or year, or the first and the last of a range.", nullable=True
+    )
+    started_at: Instant = column("When it started (UTC).", nullable=True)
+    ended_at: Instant = column("When it ended (UTC).", nullable=True)
+
+
+class Refused(Contract):
+    """One row a table, partition and set of broken rules: how many rows are in quarantine."""
+
+    table_name: str = column("The table that refused the rows, as schema.table.", key=True)
+    partition_key: str = column(
+        "Partition in which they were read; '' where there is none.", key=True
+    )
+    broken_rules: str = column("The rules they broke, separated by `; `.", key=True)
+    rows: int = column("How many rows.", ge=1)
+    newest_at: Instant = column("When the newest of them was refused (UTC).")
+
+
+CONTRACTS: Mapping[str, type[Contract]] = {
+    "snapshot": Snapshot,
+    "tables": Tables,
+    "columns": Columns,
+    "lineage": Lineage,
+    "checks": Checks,
+    "runs": Runs,
+    "quarantine": Refused,
+}
+
+
+def snapshot(snapshot_id: str, published_at: datetime, run_id: str) -> pd.DataFrame:
+    """Return the row that tells of the snapshot itself."""
+    return _frame(
+        Snapshot,
+        [
+            {
+                "snapshot_id": snapshot_id,
+                "published_at": published_at,
+                "run_id": run_id,
+                "version": __version__,
+            }
+        ],
+    )
+
+
+def tables_of(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, Table],
+    published: Collection[str],
+    published_at: datetime,
+    instance: dg.DagsterInstance,
+) -> pd.DataFrame:
+    """Return a row a table, as it is in the warehouse.
+
+    Args:
+        connection: the warehouse is attached to it.
+        tables: all tables, by name.
+        published: those whose rows are in the snapshot.
+        published_at: the time of the snapshot.
+        instance: says when each was written last.
+    """
+    written = {
+        ".".join(record.asset_entry.asset_key.path): record.asset_entry.last_materialization_record
+        for record in instance.get_asset_records([table.key for table in tables.values()])
+    }
+    extents = _extents(connection, tables)
+    return _frame(
+        Tables,
+        [
+            {
+                "table_name": name,
+                "layer": table.key.path[0],
+                "source": table.group,
+                "description": table.contract.grain(),
+                "is_published": name in published,
+                "materialized_at": _instant(record.timestamp)
+                if (record := written.get(name))
+                else None,
+                "taken_at": published_at if name in published and name in extents else None,
+                **extents.get(name, {}),
+            }
+            for name, table in tables.items()
+        ],
+    )
+
+
+def carry_forward(
+    rows: pd.DataFrame, held: Mapping[str, Obstacle], before: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Return the rows of `tables_of`, those of held tables as in the snapshot before.
+
+    Args:
+        rows: a row a table.
+        held: the tables whose rows are those of the snapshot before, and why.
+        before: what `tables_before` returns.
+    """
+    unknown = dict.fromkeys(("rows", "newest_partition", "materialized_at", "taken_at"))
+    carried = [
+        {**unknown, **before.get(name, {}), "held_back_by": held[name].reason}
+        if name in held
+        else {}
+        for name in rows["table_name"]
+    ]
+    current = [dict(zip(rows.columns, row, strict=True)) for row in rows.to_numpy()]
+    return _frame(Tables, [{**row, **state} for row, state in zip(current, carried, strict=True)])
+
+
+def tables_before(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    """Return the state of each published table in the snapshot before, attached as `OLD`.
+
+    It has the keys `rows`, `newest_partition`, `materialized_at` and `taken_at`.
+    """
+    # Snapshots of earlier versions lack the column.
+    found = connection.execute(
+        f"SELECT tables.*, published_at FROM {OLD}.meta.tables AS tables, {OLD}.meta.snapshot "
+        "WHERE is_published AND rows IS NOT NULL"
+    )
+    names = [item[0] for item in found.description or []]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    kept = ("rows", "newest_partition", "materialized_at")
+    return {
+        row["table_name"]: {
+            **{name: row[name] for name in kept},
+            "taken_at": row.get("taken_at") or row["published_at"],
+        }
+        for row in rows
+    }
+
+
+def _extents(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]
+) -> dict[str, dict[str, Any]]:
+    """Return how many rows each stored table has, and its newest partition."""
+    stored = all_stored_types(connection)
+    looks = [
+        f"SELECT '{name}', count(*), "
+        + (f"max({table.partition_column})::VARCHAR" if table.partition_column else "NULL")
+        + f" FROM {name}"
+        for name, table in tables.items()
+        if name in stored
+    ]
+    found = connection.execute(" UNION ALL ".join(looks)).fetchall() if looks else []
+    return {name: {"rows": rows, "newest_partition": newest} for name, rows, newest in found}
+
+
+def columns_of(tables: Mapping[str, Table]) -> pd.DataFrame:
+    """Return a row a column of the tables' contracts."""
+    return _frame(Columns, [row for table in tables.values() for row in _columns(table)])
+
+
+def _columns(table: Table) -> Iterator[dict[str, Any]]:
+    contract = table.contract
+    required = {rule.name.removesuffix(": required") for rule in contract.rules()}
+    for position, (name, type_) in enumerate(contract.types().items(), 1):
+        yield {
+            "table_name": table.name,
+            "column_name": name,
+            "position": position,
+            "type": type_,
+            "description": contract.descriptions()[name],
+            "is_key": name in contract.key(),
+            "is_required": name in required,
+            "is_personal": name in contract.personal(),
+            "references_table": contract.references().get(name),
+        }
+
+
+def lineage_of(tables: Mapping[str, Table]) -> pd.DataFrame:
+    """Return a row a table and asset above it."""
+    return _frame(
+        Lineage,
+        [
+            {"table_name": name, "upstream": upstream}
+            for name, table in tables.items()
+            for upstream in sorted(table.upstream())
+        ],
+    )
+
+
+def checks_of(specs: Sequence[dg.AssetCheckSpec], instance: dg.DagsterInstance) -> pd.DataFrame:
+    """Return a row a check, with its newest evaluation."""
+    newest = instance.event_log_storage.get_latest_asset_check_execution_by_key
+    records = newest([spec.key for spec in specs])
+    return _frame(
+        Checks,
+        [
+            {
+                "table_name": ".".join(spec.asset_key.path),
+                "check_name": spec.name,
+                "description": spec.description,
+                "is_blocking": spec.blocking,
+                **_evaluated(records.get(spec.key)),
+            }
+            for spec in specs
+        ],
+    )
+
+
+def _evaluated(record: AssetCheckExecutionRecord | None) -> dict[str, Any]:
+    event = record and record.event and record.event.dagster_event
+    if not record or not record.event or not event or event.event_type_value != EVALUATION:
+        return {"verdict": "not run", "finding": None, "evaluated_at": None, "run_id": None}
+    evaluation = event.asset_check_evaluation_data
+    is_warning = evaluation.severity == dg.AssetCheckSeverity.WARN
+    return {
+        "verdict": "passed" if evaluation.passed else "warned" if is_warning else "failed",
+        "finding": (evaluation.description or "")[:FINDING_CHARACTERS],
+        "evaluated_at": _instant(record.event.timestamp),
+        "run_id": record.run_id,
+    }
+
+
+def runs_of(instance: dg.DagsterInstance) -> pd.DataFrame:
+    """Return a row a run."""
+    return _frame(
+        Runs,
+        [
+            {
+                "run_id": record.dagster_run.run_id,
+                "job": record.dagster_run.job_name,
+                "status": record.dagster_run.status.value.lower(),
+                "partitions": " to ".join(dict.fromkeys(keys_of(record.dagster_run.tags) or ()))
+                or None,
+                "started_at": _instant(record.start_time),
+                "ended_at": _instant(record.end_time),
+            }
+            for record in instance.get_run_records(limit=RUNS)
+        ],
+    )
+
+
+def quarantine_of(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]
+) -> pd.DataFrame:
+    """Return how many rows each table has refused, and why."""
+    stored = all_stored_types(connection)
+    found = [
+        f"SELECT '{table.name}' AS table_name, partition_key, broken_rules, count(*) AS rows, "
+        f"max(quarantined_at) AS newest_at FROM {table.quarantine} GROUP BY ALL"
+        for table in tables.values()
+        if table.refines and table.quarantine in stored
+    ]
+    if not found:
+        return _frame(Refused, [])
+    return connection.execute(" UNION ALL ".join(found)).df()
+
+
+def _instant(seconds: float | datetime | None) -> datetime | None:
+    if isinstance(seconds, datetime):
+        return seconds.astimezone(UTC)
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _frame(contract: type[Contract], rows: list[dict[str, Any]]) -> pd.DataFrame:
+    # As objects: pandas would make numbers of a column that is all None.
+    return pd.DataFrame(rows, columns=[*contract.types()], dtype=object)

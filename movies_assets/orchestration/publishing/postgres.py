@@ -1,0 +1,94 @@
+"""The published tables in Postgres, one asset a table, for BI tools.
+
+How they are loaded belongs in `movies_assets.serving.postgres`. Two runs at once wait for each
+other there, by a lock of the server, so the assets need no pool.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+
+from movies_assets.core.partitions import BACKFILL
+from movies_assets.core.table import OWNERS, Table
+from movies_assets.orchestration.publishing import published
+from movies_assets.orchestration.publishing.meta import Snapshot
+from movies_assets.serving.postgres import Loaded, Target, load
+from movies_assets.settings import Settings
+from movies_assets.warehouse.published import Published
+
+GROUP = "serving_postgres"
+SNAPSHOT = "meta.snapshot"
+UNSET = "MOVIES_POSTGRES_URL is not set: nothing is loaded into Postgres"
+
+
+def key_of(name: str) -> dg.AssetKey:
+    """Return the asset of a table in Postgres."""
+    return dg.AssetKey(["serving", f"postgres_{name.rpartition('.')[2]}"])
+
+
+def postgres_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.AssetsDefinition]:
+    """Build the assets of the tables in Postgres.
+
+    Args:
+        settings: which database, and what schema of it.
+        tables: all tables, by name.
+    """
+    shared = published.shared_tables(tables)
+
+    @dg.multi_asset(
+        name="serving_postgres",
+        specs=[_spec(table) for table in shared.values()],
+        can_subset=False,
+        backfill_policy=BACKFILL,
+    )
+    def serving_postgres(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        if settings.postgres_url is None:
+            context.log.info(UNSET)
+            return
+        target = Target(
+            settings.postgres_url,
+            settings.postgres_schema,
+            settings.postgres_reader_password,
+            settings.postgres_wait_seconds,
+        )
+        contracts = {name: table.contract for name, table in shared.items()}
+        snapshot, loaded = load(
+            Published(settings.published_folder), {**contracts, SNAPSHOT: Snapshot}, target
+        )
+        for name in shared:
+            yield _result(name, loaded[name], snapshot, target)
+
+    return [serving_postgres]
+
+
+def _spec(table: Table) -> dg.AssetSpec:
+    newest = dg.LastPartitionMapping()
+    return dg.AssetSpec(
+        key_of(table.name),
+        deps=[
+            dg.AssetDep(published.KEY),
+            dg.AssetDep(table.key, partition_mapping=newest),
+        ],
+        description=f"{inspect.cleandoc(table.contract.__doc__ or '')}\n\nThe table in Postgres, "
+        "of the newest snapshot.",
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"postgres"},
+        skippable=True,
+        metadata={"dagster/column_schema": table.contract.column_schema()},
+    )
+
+
+def _result(name: str, loaded: Loaded, snapshot: str, target: Target) -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(
+        asset_key=key_of(name),
+        metadata={
+            "dagster/row_count": loaded.rows,
+            "seconds": round(loaded.seconds, 3),
+            "schema": target.schema,
+            "snapshot": snapshot,
+        },
+    )

@@ -1,0 +1,44 @@
+"""The report of what was published. What it says and how belongs in `serving.report`."""
+
+import dagster as dg
+
+from movies_assets.core.partitions import BACKFILL
+from movies_assets.core.table import OWNERS
+from movies_assets.orchestration.publishing.published import GROUP
+from movies_assets.orchestration.publishing.published import KEY as PUBLISHED
+from movies_assets.settings import Settings
+from movies_assets.warehouse.published import Published
+
+KEY = dg.AssetKey(["serving", "report"])
+
+
+def report_asset(settings: Settings) -> dg.AssetsDefinition:
+    """Build the asset of the report.
+
+    Args:
+        settings: where snapshots are published.
+    """
+
+    @dg.asset(
+        key=KEY,
+        group_name=GROUP,
+        owners=OWNERS,
+        backfill_policy=BACKFILL,
+        kinds={"html"},
+        description="The key figures of the published snapshot as one HTML file beside it: no "
+        "script, no call to anywhere, light enough for mail. It tells of no single user, and goes "
+        "with its snapshot.",
+        deps=[PUBLISHED],
+    )
+    def report() -> dg.MaterializeResult[None]:
+        from movies_assets.serving.report import write_report  # noqa: PLC0415 (only runs need it)
+
+        path = write_report(Published(settings.published_folder))
+        return dg.MaterializeResult(
+            metadata={
+                "path": dg.MetadataValue.path(str(path)),
+                "bytes": path.stat().st_size,
+            }
+        )
+
+    return report

@@ -1,0 +1,384 @@
+"""The end of `make run`: tables, the best movies, checks, warnings, and where to go on.
+
+It only reads: the warehouse for rows, Dagster's instance for runs and checks.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import dagster as dg
+import duckdb
+from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSetError
+from rich.console import Console, JustifyMethod
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from movies_assets.definitions import TABLES, open_warehouse
+from movies_assets.orchestration.checks.base import ending_of
+from movies_assets.orchestration.executor import shortened
+from movies_assets.orchestration.jobs import PARTITIONED
+from movies_assets.orchestration.schedules import unfinished
+from movies_assets.sample.warnings import WARNINGS
+from movies_assets.settings import Settings
+from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError, Published
+
+UI = "http://127.0.0.1:3000"
+VERDICTS = ("passed", "warned", "failed")
+# Where the text stands that follows the words on the left.
+INDENT = 12
+SHOWN_DAYS = 10
+
+BEST_MOVIES = """
+SELECT movie.title, year.year, rating.rating,
+    string_agg(genre.genre_name, ', ' ORDER BY genre.genre_name) AS genres
+FROM gold.fact_movies AS fact
+JOIN gold.dim_movie AS movie USING (movie_key)
+JOIN gold.dim_released_year AS year USING (year_key)
+JOIN gold.dim_rating AS rating USING (rating_key)
+JOIN gold.genre_junction USING (movie_key)
+JOIN gold.dim_genre AS genre USING (genre_key)
+WHERE rating.rating IS NOT NULL
+GROUP BY movie_key, movie.title, year.year, rating.rating
+ORDER BY rating.rating DESC, movie.title, movie_key
+LIMIT 10
+"""
+# A handful of votes is nobody's favourite.
+VOTES_NEEDED = 1_000
+SERIES = """
+SELECT series.series_label, series.episodes, round(kpis.avg_rating, 1), kpis.finale_rating,
+    printf('%+.2f', kpis.finale_delta)
+FROM gold.imdb_series_kpis AS kpis JOIN gold.imdb_dim_series AS series USING (series_key)
+WHERE kpis.popularity >= {votes} AND series.seasons > 0 AND kpis.avg_rating > 0
+ORDER BY {order}, series.series_key
+LIMIT 5
+"""
+RELEASES = """
+SELECT release_year, coalesce(sum(total_releases) FILTER (media_type = 'movie'), 0),
+    coalesce(sum(total_releases) FILTER (media_type = 'series'), 0),
+    coalesce(sum(total_releases) FILTER (media_type = 'game'), 0)
+FROM gold.omdb_releases GROUP BY release_year ORDER BY release_year DESC LIMIT 5
+"""
+SERIES_HEADERS = [">Episodes", ">Rating", ">Finale", ">Delta"]
+CATEGORIES = """
+SELECT category_name, count(*) AS titles, count(*) FILTER (type_flag = 1) AS movies,
+    count(*) FILTER (type_flag = 2) AS shows
+FROM gold.netflix_title_category
+JOIN gold.netflix_dim_category USING (category_key)
+JOIN gold.netflix_dim_title USING (show_key)
+GROUP BY category_name
+ORDER BY titles DESC, category_name
+LIMIT 5
+"""
+POPULAR = """
+SELECT title.title, popular.viewers, popular.views, popular.imdb_score
+FROM gold.ott_popular_movies AS popular JOIN gold.ott_dim_title AS title USING (title_key)
+WHERE popular.period = 'overall'
+ORDER BY popular.rank
+LIMIT 5
+"""
+GENRES = """
+SELECT genre, users_preferring, viewers, views, round(average_score, 2)
+FROM gold.ott_genre_engagement
+ORDER BY viewers DESC, genre
+LIMIT 5
+"""
+
+
+class List(NamedTuple):
+    """A list of the summary.
+
+    Attributes:
+        needs: the table without which there is nothing to list.
+        headers: of its columns; those of numbers begin with `>`.
+        query: its rows.
+    """
+
+    needs: str
+    headers: list[str]
+    query: str
+
+
+LISTS = [
+    List("gold.fact_movies", ["Ten best movies", ">Year", ">Rating", "Genres"], BEST_MOVIES),
+    List(
+        "gold.imdb_series_kpis",
+        ["Best series", *SERIES_HEADERS],
+        SERIES.format(votes=VOTES_NEEDED, order="kpis.avg_rating DESC"),
+    ),
+    List(
+        "gold.imdb_series_kpis",
+        ["Most disappointing finales", *SERIES_HEADERS],
+        SERIES.format(votes=VOTES_NEEDED, order="kpis.finale_delta"),
+    ),
+    List(
+        "gold.netflix_title_category",
+        ["Largest categories", ">Titles", ">Movies", ">Shows"],
+        CATEGORIES,
+    ),
+    List(
+        "gold.omdb_releases",
+        ["Releases by year", ">Movies", ">Series", ">Games"],
+        RELEASES,
+    ),
+    List(
+        "gold.ott_popular_movies",
+        ["Most watched titles", ">Viewers", ">Views", ">Score"],
+        POPULAR,
+    ),
+    List(
+        "gold.ott_genre_engagement",
+        ["Genres watched most", ">Users liking", ">Viewers", ">Views", ">Score"],
+        GENRES,
+    ),
+]
+
+
+class Check(NamedTuple):
+    """How a check of a run went.
+
+    Attributes:
+        name: table and check, for example `silver.yts_movies conservation`.
+        verdict: `passed`, `warned` or `failed`.
+        description: what the check says of it.
+        rules: the names of the rules that are broken.
+        ending: lines that say why it has stopped the run; none where it has not.
+    """
+
+    name: str
+    verdict: str
+    description: str
+    rules: frozenset[str] = frozenset()
+    ending: Sequence[str] = ()
+
+
+def show(settings: Settings, instance: dg.DagsterInstance | None, console: Console) -> None:
+    """Print the summary.
+
+    Args:
+        settings: where the warehouse is.
+        instance: where runs and checks are recorded, if that is known.
+        console: where to print.
+
+    Raises:
+        WarehouseError: there is no warehouse yet, or it cannot be opened.
+    """
+    with open_warehouse(settings).reading() as connection:
+        rows = row_counts(connection)
+        unaudited = ledger.unaudited(connection, TABLES)
+        lists = [
+            (found.headers, connection.execute(found.query).fetchall())
+            for found in LISTS
+            if found.needs in rows
+        ]
+    refused = sum(n for name, n in rows.items() if name.startswith("quarantine."))
+    shown = [
+        (name, f"{n:,}") for name, n in rows.items() if n or not name.startswith("quarantine.")
+    ]
+    console.print(_table(["Table", ">Rows"], shown))
+    for headers, listed in lists:
+        if listed:
+            console.print()
+            console.print(_table(headers, listed))
+    console.print()
+    is_sample = settings.profile == "sample"
+    _show_checks(instance, console, is_sample=is_sample)
+    _show_unfinished(settings, instance, console)
+    say(console, f"Quarantine  {refused:,} rows")
+    say(console, f"Database    {settings.database}")
+    say(console, f"Published   {_published(settings)}")
+    for line in _held_back(settings):
+        say(console, f"            {line}")
+    if unaudited:
+        others = f", and {len(unaudited) - 1} more" if len(unaudited) > 1 else ""
+        say(console, f"            Not audited: {unaudited[0]}{others}; see the check `audited`")
+    say(console, f"UI          make dev, then open {UI}")
+    if warnings := warnings_of(instance):
+        say(console, f"{counted_warnings(warnings, is_sample=is_sample)}: make warnings")
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line as it is: `[a]` in a path or a title is text, and no line is broken."""
+    console.print(Text(text), soft_wrap=True)
+
+
+def _published(settings: Settings) -> str:
+    """Name the newest snapshot, or say that there is none."""
+    try:
+        return str(Published(settings.published_folder).current())
+    except NothingPublishedError:
+        return "nothing yet"
+
+
+def _held_back(settings: Settings) -> Iterator[str]:
+    """Say which sources keep rows of an earlier snapshot, and how old those are."""
+    with suppress(NothingPublishedError), Published(settings.published_folder).reading() as session:
+        for source, taken_at in session.execute(HELD_BACK).fetchall():
+            age = f"as of {taken_at:%Y-%m-%d %H:%M} UTC" if taken_at else "never published"
+            yield f"{source} {age}: newer rows have not passed their checks"
+
+
+def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Count the rows of every table, in the order of the layers."""
+    names = connection.execute(
+        "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
+        "WHERE database_name = current_database() AND schema_name <> 'audit' "
+        "ORDER BY list_position(['bronze', 'silver', 'gold', 'landing'], schema_name), table_name"
+    ).fetchall()
+    counts = [connection.execute(f"SELECT count(*) FROM {name}").fetchall() for (name,) in names]
+    return {name: n for (name,), [(n,)] in zip(names, counts, strict=True)}
+
+
+def newest_run(
+    instance: dg.DagsterInstance, job: str, since: datetime | None = None
+) -> dg.DagsterRun | None:
+    """Return the newest run of a job."""
+    filters = dg.RunsFilter(job_name=job, created_after=since)
+    return next(iter(instance.get_runs(filters, limit=1)), None)
+
+
+def checks_of(instance: dg.DagsterInstance, run_id: str) -> list[Check]:
+    """Return how the checks of a run went."""
+    events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    evaluations = [
+        entry.dagster_event.asset_check_evaluation_data for entry in events if entry.dagster_event
+    ]
+    return [
+        Check(
+            name=f"{'.'.join(found.asset_key.path)} {found.check_name}",
+            verdict=_verdict(found),
+            description=found.description or "",
+            rules=_broken(found),
+            ending=ending_of(found),
+        )
+        for found in evaluations
+    ]
+
+
+def failures_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """Say why a run failed, in few lines: the steps' errors, and what stopped it with some rows."""
+    failed = [check for check in checks_of(instance, run_id) if check.verdict == "failed"]
+    endings = [line for check in failed for line in check.ending]
+    others = [f"{check.name}: {check.description}" for check in failed if not check.ending]
+    return shortened([*_step_failures(instance, run_id), *others, *endings])
+
+
+def dagster_instance() -> dg.DagsterInstance | None:
+    """Return the instance that DAGSTER_HOME names, if it does."""
+    try:
+        return dg.DagsterInstance.get()
+    except DagsterHomeNotSetError:
+        return None
+
+
+def _step_failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        error = entry.dagster_event and entry.dagster_event.step_failure_data.error
+        while error and error.cause:
+            error = error.cause
+        # A blocking check that failed is told by its description, which says what to do.
+        if error and error.cls_name != DagsterAssetCheckFailedError.__name__:
+            yield f"{(entry.step_key or '').replace('__', '.')}: {error.message.strip()}"
+
+
+def _show_checks(instance: dg.DagsterInstance | None, console: Console, *, is_sample: bool) -> None:
+    runs = _newest_runs(instance)
+    if not runs:
+        console.print(
+            "Checks      no run is known (DAGSTER_HOME names the folder of Dagster's runs)"
+        )
+    for job, (run, checks) in runs.items():
+        count = Counter(check.verdict for check in checks)
+        verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS)
+        status = run.status.value.lower()
+        say(console, f"Checks      {verdicts} in the newest {job} run ({status})")
+        for check in checks:
+            if check.verdict == "failed" or (
+                check.verdict == "warned" and not (is_sample and is_of_sample(check))
+            ):
+                _show_check(check, console)
+
+
+def _show_unfinished(
+    settings: Settings, instance: dg.DagsterInstance | None, console: Console
+) -> None:
+    """Name the days that runs have left red or incomplete, whoever started them."""
+    warehouse = open_warehouse(settings)
+    found = unfinished(settings, TABLES, instance, warehouse) if instance else []
+    others = [f"and {len(found) - SHOWN_DAYS} more"] if len(found) > SHOWN_DAYS else []
+    for sentence in [*map(str, found[:SHOWN_DAYS]), *others]:
+        say(console, f"Unfinished  {sentence}")
+
+
+def _newest_runs(
+    instance: dg.DagsterInstance | None,
+) -> dict[str, tuple[dg.DagsterRun, list[Check]]]:
+    """Return the newest run of each job that has run, and its checks."""
+    runs = {job: newest_run(instance, job) for job in PARTITIONED} if instance else {}
+    return {
+        job: (run, checks_of(instance, run.run_id)) for job, run in runs.items() if instance and run
+    }
+
+
+def _show_check(check: Check, console: Console) -> None:
+    line = Text(f"{check.verdict}: {check.name}: {check.description}")
+    console.print(Padding(line, (0, 0, 0, INDENT)))
+
+
+def is_of_sample(check: Check) -> bool:
+    """Say whether a warning is one that the sample is made to cause: by its check and its rules."""
+    return check.rules <= WARNINGS.get(check.name, frozenset())
+
+
+def warnings_of(instance: dg.DagsterInstance | None) -> list[Check]:
+    """Return the warnings of the newest run of each job."""
+    runs = _newest_runs(instance).values()
+    return [check for _, checks in runs for check in checks if check.verdict == "warned"]
+
+
+def show_warnings(
+    settings: Settings, instance: dg.DagsterInstance | None, console: Console
+) -> None:
+    """Print the warnings of the newest run of each job, a paragraph each."""
+    found = warnings_of(instance)
+    for check in found:
+        say(console, f"{check.name}: {check.description}")
+    say(console, counted_warnings(found, is_sample=settings.profile == "sample"))
+
+
+def counted_warnings(warnings: Sequence[Check], *, is_sample: bool) -> str:
+    """Say in a line how many warnings there are, and how many the sample is made to cause."""
+    number = len(warnings)
+    of_sample = sum(map(is_of_sample, warnings)) if is_sample else 0
+    counted = f"{number} warning" + ("s" if number != 1 else "")
+    if not of_sample:
+        return counted
+    return f"{counted}, {'all' if of_sample == number else of_sample} part of the sample"
+
+
+def _broken(evaluation: dg.AssetCheckEvaluation) -> frozenset[str]:
+    rules: Any = evaluation.metadata["rules"].value if "rules" in evaluation.metadata else {}
+    return frozenset(rule for rule, count in rules.items() if count)
+
+
+def _verdict(evaluation: dg.AssetCheckEvaluation) -> str:
+    if evaluation.passed:
+        return "passed"
+    return "warned" if evaluation.severity == dg.AssetCheckSeverity.WARN else "failed"
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """Lay out rows; a header that starts with `>` marks a column of numbers."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for header in headers:
+        justify: JustifyMethod = "right" if header[0] == ">" else "left"
+        # The first column gives way where the page is narrow.
+        width = len(header) - 1 if header[0] == ">" else None
+        table.add_column(header.lstrip(">"), justify=justify, no_wrap=True, min_width=width)
+    for row in rows:
+        table.add_row(*("" if value is None else Text(str(value)) for value in row))
+    return table

@@ -1,0 +1,123 @@
+"""The data dictionary: every table, written from its contract, so that it cannot say otherwise."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from movies_assets.core.contract import ARRIVED, REQUIRED, Contract, LandedFile, Quarantine
+from movies_assets.core.table import Table
+from movies_assets.definitions import TABLES
+from movies_assets.orchestration.publishing import meta
+from movies_assets.privacy.warehouse import AUDIT, Erasures
+from movies_assets.settings import PROJECT_ROOT
+from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.delimited import landed
+from movies_assets.warehouse.writer import arrived_columns
+
+PATH = PROJECT_ROOT / "docs" / "data-dictionary.md"
+
+INTRODUCTION = """\
+# Data dictionary
+
+Written by `make docs` from the contracts in `movies_assets/sources`: edit those, not this file.
+Types are DuckDB's. A `required` column is never NULL; every other rule concerns rows in which its
+column is known. Rows that break a rule on their way into a silver table stand in `quarantine`.
+"""
+
+
+def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Return the dictionary as Markdown.
+
+    Args:
+        arrived: for tables that have them, columns that files have brought.
+    """
+    sections = [
+        _section(table.name, table.contract, _storage(table), (arrived or {}).get(table.name, ()))
+        for table in TABLES.values()
+    ]
+    sections += [
+        _section(landed(table), LandedFile, [f"The files that `{table.name}` was read from."])
+        for table in TABLES.values()
+        if table.contract.evolves()
+    ]
+    refining = [table for table in TABLES.values() if table.refines]
+    sections += [
+        _section(table.quarantine, Quarantine, [f"Rows refused by `{table.name}`."])
+        for table in refining
+    ]
+    note = "Written by the job `forget_user`; no run changes or removes a row."
+    sections.append(_section(AUDIT, Erasures, [note]))
+    note = "A write adds its row, the table's checks remove it when the blocking ones have passed."
+    sections.append(_section(ledger.UNAUDITED, ledger.Unaudited, [note]))
+    note = "Removed when all blocking checks have passed, or the partitions are written again."
+    sections.append(_section(ledger.PASSED, ledger.Passed, [note]))
+    note = "Written with the first write of a table; no run changes or removes the row."
+    sections.append(_section(ledger.BEGUN, ledger.Begun, [note]))
+    note = (
+        "Written by `python -m movies_assets accept`, and by the job `publish` with the run config "
+        "`confirm_empty`; no run changes or removes a row."
+    )
+    sections.append(_section(ledger.ACCEPTED, ledger.Accepted, [note]))
+    sections += [
+        _section(f"meta.{name}", contract, ["Only in published snapshots."])
+        for name, contract in meta.CONTRACTS.items()
+    ]
+    return "\n".join([INTRODUCTION, *sections])
+
+
+def arrived_in(warehouse: Warehouse) -> dict[str, list[str]]:
+    """Return, for each table, the columns that files have brought and no contract knows.
+
+    Raises:
+        WarehouseError: there is no warehouse yet, or it cannot be opened.
+    """
+    with warehouse.reading() as connection:
+        return {name: arrived_columns(connection, table) for name, table in TABLES.items()}
+
+
+def _storage(table: Table) -> list[str]:
+    if table.replaces == "keys":
+        return ["Partition: none; rows are merged by key, in place of those that had it."]
+    if table.replaces == "table" or not table.partition_column:
+        return ["Partition: none; a run replaces the whole table."]
+    is_day = table.contract.types()[table.partition_column] == "DATE"
+    return [f"Partition: the {'day' if is_day else 'year'} in `{table.partition_column}`."]
+
+
+def _section(
+    name: str, contract: type[Contract], storage: Sequence[str], arrived: Sequence[str] = ()
+) -> str:
+    key = ", ".join(f"`{column}`" for column in contract.key())
+    facts = [*([f"Key: {key}."] if key else []), *storage]
+    rules = list(_rules(contract))
+    lines = [f"## {name}", "", contract.grain(), "", *(f"- {fact}" for fact in facts), ""]
+    lines += [
+        "| column | type | required | meaning |",
+        "|---|---|---|---|",
+        *_columns(contract),
+        *(f"| `{column}` | VARCHAR |  | {ARRIVED} |" for column in arrived),
+        "",
+    ]
+    lines += [*(["A row breaks a rule where:", "", *rules, ""] if rules else [])]
+    return "\n".join(lines)
+
+
+def _columns(contract: type[Contract]) -> Iterator[str]:
+    required = {rule.name.removesuffix(": required") for rule in contract.rules()}
+    descriptions, references = contract.descriptions(), contract.references()
+    for name, type_ in contract.types().items():
+        target = f" → {_link(references[name])}" if name in references else ""
+        personal = " *Personal.*" if name in contract.personal() else ""
+        meaning = descriptions[name].replace("|", "\\|") + target + personal
+        yield f"| `{name}` | {type_} | {'yes' if name in required else ''} | {meaning} |"
+
+
+def _link(table: str) -> str:
+    return f"[{table}](#{table.replace('.', '')})"
+
+
+def _rules(contract: type[Contract]) -> Iterator[str]:
+    for rule in contract.rules():
+        if rule.definition != REQUIRED:
+            column, _, wrong = rule.name.partition(": ")
+            pattern = f" (`{rule.definition}`)" if rule.definition.startswith("str_matches") else ""
+            yield f"- `{column}`: {wrong}{pattern}"

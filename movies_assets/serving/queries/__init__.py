@@ -1,0 +1,1 @@
+"""Queries that the report and the dashboard share."""

@@ -1,0 +1,250 @@
+"""IMDb's dumps: fetched into the landing zone, and their lines as received, a table a file.
+
+Run dates partition them, and the newest few are kept. What a line means belongs in silver.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from movies_assets.core.contract import DumpContract, column
+from movies_assets.core.partitions import BACKFILL, days_within, imdb_run_dates
+from movies_assets.core.table import OWNERS, Table, table
+from movies_assets.orchestration.checks.base import markdown
+from movies_assets.orchestration.completeness import complete_days, holdings, written
+from movies_assets.settings import Settings
+from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.files import TextFile, TextFiles
+
+if TYPE_CHECKING:
+    from movies_assets.sources.imdb.client import Dump, ImdbClient
+
+LANDING = dg.AssetKey(["landing", "imdb_dumps"])
+
+
+def landing_asset(settings: Settings, tables: Mapping[str, Table]) -> dg.AssetsDefinition:
+    """Build the asset of the fetched files.
+
+    Args:
+        settings: where they land.
+        tables: all tables, by name; those with these run dates are the ones below.
+    """
+    below = {name: table for name, table in tables.items() if table.partitions is imdb_run_dates}
+    run_dates = imdb_run_dates(settings)
+
+    @dg.asset(
+        key=LANDING,
+        group_name="imdb",
+        owners=OWNERS,
+        kinds={"file"},
+        tags={"source": "imdb"},
+        description="IMDb's dumps in the landing zone, a folder a file and run date. Where all of "
+        "them are as they were and the tables below are complete, nothing below is run.",
+        partitions_def=run_dates,
+        backfill_policy=BACKFILL,
+        output_required=False,
+    )
+    def imdb_dumps(
+        context: dg.AssetExecutionContext,
+        imdb: dg.ResourceParam[Callable[[date], Any]],
+        warehouse: dg.ResourceParam[Warehouse],
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        from movies_assets.sources.imdb.client import prune  # noqa: PLC0415 (only runs need it)
+
+        days = days_within(context.partition_time_window)
+        dumps = [dump for day in days for dump in _fetch(settings, day, imdb)]
+        for folder in prune(settings.landing, settings.imdb.keep_run_dates, spare=days):
+            context.log.info("removed %s, which is older than the run dates that are kept", folder)
+        chosen = context.job_def.asset_layer.executable_asset_keys
+        run = {name: table for name, table in below.items() if table.key in chosen}
+        if _is_known(context.instance, warehouse, run, dumps):
+            context.log.info("no dump has changed, and all tables are complete: nothing to do")
+            return
+        yield dg.MaterializeResult(
+            metadata={
+                "files": markdown([_shown(dump) for dump in dumps]),
+                "bytes": sum(dump.bytes for dump in dumps if dump.state == "updated"),
+            }
+        )
+
+    return imdb_dumps
+
+
+def _fetch(settings: Settings, day: date, imdb: Callable[[date], Any]) -> "list[Dump]":
+    """Fetch a run date, unless it is there already: then the source is not asked."""
+    from movies_assets.ingest.http import PermanentSourceError  # noqa: PLC0415
+    from movies_assets.sources.imdb.client import stored  # noqa: PLC0415
+
+    try:
+        return stored(settings.landing, day, settings.imdb.files)
+    except PermanentSourceError:
+        client: ImdbClient = imdb(day)
+        return client.fetch(settings.landing, day, settings.imdb.files)
+
+
+def _is_known(
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+    below: Mapping[str, Table],
+    dumps: "Sequence[Dump]",
+) -> bool:
+    """Say whether every dump is one of which all tables were made already, and audited."""
+    if any(dump.state != "unchanged" for dump in dumps):
+        return False
+    newest = max(dump.path.parent.name.removeprefix("run_date=") for dump in dumps)
+    held = holdings(warehouse, ())
+    return newest in complete_days(below, written(instance, below, held.begun), held)
+
+
+def _shown(dump: "Dump") -> Mapping[str, Any]:
+    return {
+        "run date": dump.run_date,
+        "file": dump.file,
+        "state": dump.state,
+        "bytes": f"{dump.bytes:,}",
+        "last modified": dump.last_modified,
+        "sha256": dump.sha256[:12],
+    }
+
+
+class BronzeImdbTitleBasics(DumpContract):
+    """One row a line about a title, as received in title.basics."""
+
+    tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
+    title_type: str = column("Type of the title.", nullable=True, compression="dictionary")
+    primary_title: str = column("Title in use.", nullable=True, compression="fsst")
+    original_title: str = column("Title in its language.", nullable=True, compression="fsst")
+    is_adult: int = column("Whether it is for adults, 0 or 1.", nullable=True)
+    start_year: int = column("Year of release, of a series its first.", nullable=True)
+    end_year: int = column("Last year of a series.", nullable=True)
+    runtime_minutes: int = column("Running time in minutes.", nullable=True)
+    genres: str = column("Up to three genres.", nullable=True, compression="dictionary")
+
+
+class BronzeImdbTitleRatings(DumpContract):
+    """One row a line about a rated title, as received in title.ratings."""
+
+    tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
+    average_rating: str = column("Weighted average of the ratings.", nullable=True)
+    num_votes: int = column("Number of votes.", nullable=True)
+
+
+class BronzeImdbTitleEpisode(DumpContract):
+    """One row a line about an episode, as received in title.episode."""
+
+    tconst: str = column("IMDb id of the episode.", nullable=True, compression="fsst")
+    parent_tconst: str = column("IMDb id of the series.", nullable=True, compression="fsst")
+    season_number: int = column("Season, sometimes a year.", nullable=True)
+    episode_number: int = column("Number within the season; 0 exists.", nullable=True)
+
+
+class BronzeImdbTitleCrew(DumpContract):
+    """One row a line about who made a title, as received in title.crew."""
+
+    tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
+    directors: str = column("IMDb ids of its directors.", nullable=True, compression="fsst")
+    writers: str = column("IMDb ids of its writers.", nullable=True, compression="fsst")
+
+
+class BronzeImdbTitlePrincipals(DumpContract):
+    """One row a line about a part in a title, as received in title.principals."""
+
+    tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
+    ordering: int = column("Rank among the credits of the title.", nullable=True)
+    nconst: str = column("IMDb id of the person.", nullable=True, compression="fsst")
+    category: str = column("Kind of the part.", nullable=True, compression="dictionary")
+    job: str = column("The job, where the kind does not say it.", nullable=True)
+    characters: str = column("Roles played, a JSON list.", nullable=True, compression="fsst")
+
+
+class BronzeImdbNameBasics(DumpContract):
+    """One row a line about a person, as received in name.basics."""
+
+    nconst: str = column("IMDb id of the person.", nullable=True, compression="fsst")
+    primary_name: str = column("Name.", nullable=True, compression="fsst")
+    birth_year: int = column("Year of birth.", nullable=True)
+    death_year: int = column("Year of death.", nullable=True)
+    primary_profession: str = column("Up to three professions.", nullable=True)
+    known_for_titles: str = column("IMDb ids of titles.", nullable=True, compression="fsst")
+
+
+class BronzeImdbTitleAkas(DumpContract):
+    """One row a line about a name of a title, as received in title.akas."""
+
+    tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
+    ordering: int = column("Number among the names of the title.", nullable=True)
+    title: str = column("The name.", nullable=True, compression="fsst")
+    region: str = column("Region, mostly ISO 3166.", nullable=True, compression="dictionary")
+    language: str = column("Language, mostly ISO 639.", nullable=True, compression="dictionary")
+    name_types: str = column("Kinds of the name.", nullable=True, compression="dictionary")
+    attributes: str = column("More about it.", nullable=True, compression="dictionary")
+    is_original_title: int = column("Whether it is the original title, 0 or 1.", nullable=True)
+
+
+def dump_table(file: str, contract: type[DumpContract], *spelt: str) -> Table:
+    """Describe the bronze table of a dump.
+
+    Args:
+        file: the dump, such as `title.basics`.
+        contract: its columns, in the order of the file.
+        spelt: the names in the file's first line.
+    """
+
+    @table(
+        layer="bronze",
+        group="imdb",
+        name=f"imdb_{file.replace('.', '_')}",
+        contract=contract,
+        partitions=imdb_run_dates,
+        partition_column="run_date",
+        keep_partitions=lambda settings: settings.imdb.keep_run_dates,
+        deps=(LANDING,),
+    )
+    def load(
+        context: dg.AssetExecutionContext,
+        imdb_landed: dg.ResourceParam[Callable[[str, list[date]], Any]],
+    ) -> TextFiles:
+        days = days_within(context.partition_time_window)
+        dumps: list[Dump] = imdb_landed(file, days)
+        # An unchanged dump is that of an older run date, which may be in the run as well.
+        first_days = {dump.path: dump.run_date for dump in reversed(dumps)}
+        return TextFiles(
+            header=spelt,
+            files=tuple(
+                TextFile(path, str(Path(*path.parts[-4:])), day) for path, day in first_days.items()
+            ),
+            days=days,
+            run_id=context.run_id,
+        )
+
+    return load
+
+
+imdb_title_basics = dump_table(
+    "title.basics", BronzeImdbTitleBasics,
+    "tconst", "titleType", "primaryTitle", "originalTitle", "isAdult", "startYear", "endYear",
+    "runtimeMinutes", "genres",
+)  # fmt: skip
+imdb_title_ratings = dump_table(
+    "title.ratings", BronzeImdbTitleRatings, "tconst", "averageRating", "numVotes"
+)
+imdb_title_episode = dump_table(
+    "title.episode", BronzeImdbTitleEpisode,
+    "tconst", "parentTconst", "seasonNumber", "episodeNumber",
+)  # fmt: skip
+imdb_title_crew = dump_table("title.crew", BronzeImdbTitleCrew, "tconst", "directors", "writers")
+imdb_title_principals = dump_table(
+    "title.principals", BronzeImdbTitlePrincipals,
+    "tconst", "ordering", "nconst", "category", "job", "characters",
+)  # fmt: skip
+imdb_name_basics = dump_table(
+    "name.basics", BronzeImdbNameBasics,
+    "nconst", "primaryName", "birthYear", "deathYear", "primaryProfession", "knownForTitles",
+)  # fmt: skip
+imdb_title_akas = dump_table(
+    "title.akas", BronzeImdbTitleAkas,
+    "titleId", "ordering", "title", "region", "language", "types", "attributes", "isOriginalTitle",
+)  # fmt: skip

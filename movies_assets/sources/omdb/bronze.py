@@ -1,0 +1,192 @@
+"""OMDb's searches: collected in the landing zone, and their results as received.
+
+Years of release partition them. What a result means belongs in silver.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+from pydantic import Field
+
+from movies_assets.core.contract import BronzeContract, column
+from movies_assets.core.partitions import BACKFILL, omdb_years
+from movies_assets.core.table import OWNERS, Table, table
+from movies_assets.orchestration.checks.base import Check, Rows, markdown, verdict
+from movies_assets.settings import Settings
+from movies_assets.warehouse.writer import SHOWN_ROWS
+
+if TYPE_CHECKING:
+    from movies_assets.sources.omdb.client import Collected, OmdbClient, Year
+
+LANDING = dg.AssetKey(["landing", "omdb_pages"])
+# Common nouns of titles: OMDb finds whole words, and refuses what nearly every title holds.
+TERMS = ["summer", "island", "river", "shadow", "stranger", "garden", "mountain", "storm"]
+FIRST_YEAR = 1870
+
+
+class OmdbSearches(dg.Config):
+    """What is searched for in each year."""
+
+    terms: list[str] = Field(TERMS, min_length=1, description="words of titles, one search each")
+    types: list[str] = Field(
+        [""],
+        min_length=1,
+        description="types of titles, one search each: movie, series, episode, game; '': any",
+    )
+    page_limit: int = Field(
+        5, ge=1, le=100, description="pages of ten results that are read of each search at most"
+    )
+    refresh: bool = Field(
+        default=False,
+        description="collect complete years anew; until that is complete, the older pages count",
+    )
+
+
+def landing_asset(settings: Settings) -> dg.AssetsDefinition:
+    """Build the asset of the collected pages."""
+
+    @dg.asset(
+        key=LANDING,
+        group_name="omdb",
+        owners=OWNERS,
+        kinds={"file"},
+        tags={"source": "omdb"},
+        description="Pages of OMDb's searches in the landing zone, a file a year and query. Only "
+        "complete years count as materialized. Where the key's quota is spent, the run is green: "
+        "what is there is loaded, and the next run goes on from there.",
+        partitions_def=omdb_years(settings),
+        backfill_policy=BACKFILL,
+    )
+    def omdb_pages(
+        context: dg.AssetExecutionContext,
+        config: OmdbSearches,
+        omdb: dg.ResourceParam[Callable[[], Any]],
+    ) -> dg.MaterializeResult[None]:
+        from movies_assets.sources.omdb.client import Query  # noqa: PLC0415 (only runs need it)
+
+        query = Query(tuple(config.terms), tuple(config.types), config.page_limit)
+        client: OmdbClient = omdb()
+        years = map(int, context.partition_keys)
+        found = client.collect(settings.landing, years, query, refresh=config.refresh)
+        _describe(context, found)
+        # A result counts for every partition of the run; with this mark it counts for none, and
+        # the tables below run all the same. Without a result they would be skipped.
+        return dg.MaterializeResult(metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
+
+    return omdb_pages
+
+
+def _describe(context: dg.AssetExecutionContext, found: "Collected") -> None:
+    """Tell the UI what was collected: years that are complete, and how far the run came."""
+    for year in found.complete:
+        context.log_event(dg.AssetMaterialization(LANDING, partition=str(year)))
+    context.log_event(
+        dg.AssetObservation(
+            LANDING,
+            metadata={
+                "requests": found.requests,
+                "pages": found.pages,
+                "years complete": len(found.complete),
+                "years not complete": dg.MetadataValue.json(found.incomplete),
+                "stopped": found.stopped or "no",
+            },
+        )
+    )
+    if found.incomplete:
+        context.log.warning(
+            "%s%d years are not complete: run them again, and the collection goes on from there "
+            "(%d requests, %d pages)",
+            f"{found.stopped}; " if found.stopped else "",
+            len(found.incomplete),
+            found.requests,
+            found.pages,
+        )
+
+
+class BronzeOmdbReleases(BronzeContract):
+    """One row a search result, or an error that stood in the place of results.
+
+    A title stands here as often as it was found: by several terms, in several years.
+    """
+
+    result_id: str = column(
+        "Year, term, type, page and position, joined by slashes; ids stand in their order.",
+        key=True,
+    )
+    release_year: int = column("Year of release that was asked for: the partition.", ge=FIRST_YEAR)
+    search_term: str = column("Words that the title was to contain.", compression="dictionary")
+    searched_type: str = column("Type that was asked for; '' is any.", compression="dictionary")
+    page: int = column("Page of the results, from 1.", ge=1)
+    position: int = column("Place on the page, from 1; 0 of an error.", ge=0)
+    imdb_id: str = column("IMDb id in the result; NULL where there is none.", nullable=True)
+    payload: str = column("The result's JSON; of an error the whole reply.", compression="zstd")
+    http_status: int = column("HTTP status of the reply.", ge=100)
+    error: str = column(
+        "What OMDb said in place of results.", nullable=True, compression="dictionary"
+    )
+    is_year_complete: bool = column(
+        "Whether every page of the year was there when the row was loaded."
+    )
+
+
+def completeness_check(table: Table) -> Check:
+    """Build the check that names the years of which pages are missing."""
+
+    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+        incomplete = rows.fetch(_incomplete(rows))
+        years = ", ".join(str(row["release_year"]) for row in incomplete[-SHOWN_ROWS:])
+        more = len(incomplete) - SHOWN_ROWS
+        return verdict(
+            {"years that are not complete": len(incomplete)},
+            samples=lambda: {"years": markdown(incomplete)},
+            severity=dg.AssetCheckSeverity.WARN,
+            advice=f"{years}{f' and {more} older ones' if more > 0 else ''}. Run them again, on "
+            "another day if the key's quota is spent: the collection goes on from there.",
+        )
+
+    return Check(
+        name="completeness",
+        description=f"Every page of the years in {table.name} is there (warns).",
+        evaluate=evaluate,
+    )
+
+
+def _incomplete(rows: Rows) -> str:
+    """List the run's years that have no row, or were loaded before they were complete."""
+    stored = (f"(SELECT {edge}(release_year) FROM {rows.table.name})" for edge in ("min", "max"))
+    first, last = rows.keys or stored
+    return f"""
+        SELECT release_year, count(error) AS errors, count(imdb_id) AS results,
+            max(error) FILTER (NOT error LIKE '% not found!') AS last_error
+        FROM (SELECT unnest(generate_series({first}, {last})) AS release_year)
+        LEFT JOIN {rows.of_run} USING (release_year)
+        GROUP BY release_year HAVING NOT coalesce(bool_and(is_year_complete), false)
+        ORDER BY release_year"""
+
+
+@table(
+    layer="bronze",
+    group="omdb",
+    contract=BronzeOmdbReleases,
+    partitions=omdb_years,
+    partition_column="release_year",
+    deps=(LANDING,),
+    checks=(completeness_check,),
+)
+def omdb_releases(
+    context: dg.AssetExecutionContext, omdb_landed: dg.ResourceParam[Callable[[Any], Any]]
+) -> Iterator[pd.DataFrame]:
+    """Load what was collected of the run's years, complete or not."""
+    years: list[Year] = omdb_landed(map(int, context.partition_keys))
+    frames = (_frame(year, context.run_id) for year in years if year.rows)
+    # Dagster would take a generator's frames for events; a chain is an iterator like any other.
+    return itertools.chain(frames)
+
+
+def _frame(year: "Year", run_id: str) -> pd.DataFrame:
+    frame = pd.DataFrame(year.rows).rename(columns={"fetched_at": "_ingested_at"})
+    return frame.assign(is_year_complete=year.is_complete, _source=year.file, _run_id=run_id)

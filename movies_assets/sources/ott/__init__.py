@@ -1,0 +1,1 @@
+"""The streaming service's catalogue, users and watch events."""

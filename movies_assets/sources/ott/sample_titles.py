@@ -1,0 +1,197 @@
+"""The fictional catalogue of a streaming service: what there is to watch, and how well it is liked.
+
+A title is a pure function of the seed, its number and how many titles there are. What the rows of
+the files say of it, and in which odd ways, belongs into `ott`.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, timedelta
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+
+from movies_assets.sample import words
+from movies_assets.sample.catalogue import (
+    RUNTIMES,
+    Draws,
+    draw_english_title,
+    draw_native_title,
+    weighted_table,
+)
+from movies_assets.sample.deliveries import DAYS, check_size, numbers_by_day
+from movies_assets.sample.draws import draw
+from movies_assets.sources.ott.sample_users import GENRES
+from movies_assets.sources.shared.languages import LANGUAGES
+
+TITLES = 240
+FEWEST_TITLES, MOST_TITLES = 40, 100_000
+QUIET_DAYS = {5, 23}
+"""Days, counted from 0, on which no titles arrive."""
+CP1252_DAY = 14
+
+SLOTS = 400
+"""Of so many titles one has each oddity, told by its number within them."""
+ZERO_RUNTIME, LONG_RUNTIME, HIGH_SCORE, NO_TITLE, NO_PREMIERE = 24, 48, 72, 96, 119
+REFUSED = {ZERO_RUNTIME, LONG_RUNTIME, HIGH_SCORE, NO_TITLE, NO_PREMIERE}
+"""What the rows about these titles of the first day say cannot be: hardly anybody watches them."""
+NO_GENRE = 8
+REMAKE = 15
+"""This one has the title of the one before it, and a later premiere."""
+COMING = {16, 66}
+"""These are announced on the first day, and their premiere is after the last."""
+
+_TITLE_DRAWS, _UNLISTED_DRAWS = 3_000_000_000, 4_000_000_000  # other numbers than elsewhere
+_UNLISTED = 5
+_NO_WORD = re.compile(r"[\W_]+")
+_LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)
+_GENRES = weighted_table({genre: words.GENRE_WEIGHTS[genre] for genre in GENRES})
+_NORMAL = NormalDist()
+_MEAN_SCORE, _LOWEST_SCORE, _HIGHEST_SCORE = 63, 15, 98
+_OLDEST_DAYS, _ADDED_WITHIN = 12_000, 1_800
+_REMADE_AFTER, _REMADE_BEFORE = timedelta(9_000), timedelta(30)
+
+
+class Title(NamedTuple):
+    """Something to watch.
+
+    Attributes:
+        number: Its identity, from 0.
+        name: What it is called.
+        genres: One or two; a few have none.
+        premiere: The day of the first showing.
+        added: The day since when the service has it.
+        arrives: The number of the day on which its row arrives.
+        runtime: Minutes.
+        score: Tenths of points, from 10 to 100.
+        language: English name of the language.
+        rank: How much it is watched, 0 most.
+    """
+
+    number: int
+    name: str
+    genres: Sequence[str]
+    premiere: date
+    added: date
+    arrives: int
+    runtime: int
+    score: int
+    language: str
+    rank: int
+
+
+def catalogue(*, last_day: date, titles: int = TITLES, seed: int = 1) -> list[Title]:
+    """Returns all titles in the order in which they arrive.
+
+    Args:
+        last_day: The last of the 30 days on which they do.
+        titles: How many there are.
+        seed: Another seed is another catalogue.
+
+    Raises:
+        ValueError: There cannot be so many or so few titles.
+    """
+    check_size("titles", titles, FEWEST_TITLES, MOST_TITLES)
+    first_day = last_day - timedelta(DAYS - 1)
+    ranks, luck = _ranks(titles, seed), draw(seed, "luck", np.arange(titles)).tolist()
+    found: list[Title] = []
+    taken: Counter[str] = Counter()
+    for day, numbers in numbers_by_day(titles, QUIET_DAYS).items():
+        for number in numbers:
+            title = _title(number, day, first_day, seed)
+            title = title._replace(
+                rank=ranks[number],
+                score=_score(ranks[number], luck[number], titles),
+                name=_unique(title.name, taken),
+            )
+            if number % SLOTS == REMAKE - 1:
+                title = title._replace(premiere=title.premiere - _REMADE_AFTER)
+            elif number % SLOTS == REMAKE:
+                title = title._replace(name=found[-1].name, premiere=title.added - _REMADE_BEFORE)
+            elif is_coming(title):
+                title = title._replace(premiere=last_day + timedelta(5 + number % 40))
+            found.append(title)
+    return found
+
+
+def unlisted(titles: Sequence[Title], seed: int = 1) -> list[str]:
+    """Returns names of titles that no catalogue lists, though they are watched."""
+    taken = Counter(normalised(title.name) for title in titles)
+    drawn = (Draws(seed, _UNLISTED_DRAWS + number) for number in range(_UNLISTED))
+    return [_unique(draw_english_title(draws), taken) for draws in drawn]
+
+
+def normalised(name: str) -> str:
+    """Returns a name without what spellings of it differ in: case, accents, signs and spaces."""
+    folded = name.casefold()
+    if not folded.isascii():
+        letters = unicodedata.normalize("NFKD", folded)
+        folded = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return _NO_WORD.sub(" ", folded).strip()
+
+
+def is_refused(title: Title) -> bool:
+    """Returns whether what the row about a title says cannot be."""
+    return title.arrives == 0 and title.number % SLOTS in REFUSED
+
+
+def is_coming(title: Title) -> bool:
+    """Returns whether the premiere of a title is after the last day."""
+    return title.arrives == 0 and title.number % SLOTS in COMING
+
+
+def _ranks(titles: int, seed: int) -> list[int]:
+    """Returns how much each title is watched: those whose rows are refused least of all."""
+    numbers = np.arange(titles)
+    unpopular = np.isin(numbers % SLOTS, [*REFUSED])
+    order = np.lexsort([draw(seed, "popularity", numbers), unpopular])
+    ranks = np.empty(titles, np.int64)
+    ranks[order] = numbers
+    places: list[int] = ranks.tolist()
+    return places
+
+
+def _score(rank: int, luck: int, titles: int) -> int:
+    """Returns a score that is higher the more a title is watched, give or take some tenths."""
+    popularity = _NORMAL.inv_cdf(1 - (rank + 0.5) / titles)
+    deviation = _NORMAL.inv_cdf((luck % 4096 + 0.5) / 4096)
+    score = round(_MEAN_SCORE + 10 * popularity + 2 * deviation)
+    return min(max(score, _LOWEST_SCORE), _HIGHEST_SCORE)
+
+
+def _title(number: int, day: int, first_day: date, seed: int) -> Title:
+    draws = Draws(seed, _TITLE_DRAWS + number)
+    language = draws.pick(_LANGUAGES)
+    english = draw_english_title(draws)
+    name = draw_native_title(draws, language) or english
+    if day == CP1252_DAY:
+        language, name = "fr", _in_cp1252(english)
+    added = first_day + timedelta(day) - timedelta(draws.below(3 if day else _ADDED_WITHIN))
+    genres = dict.fromkeys(draws.pick(_GENRES) for _ in range(draws.pick((1, 2, 2))))
+    return Title(
+        number=number,
+        name=name,
+        genres=() if number % SLOTS == NO_GENRE else tuple(genres),
+        premiere=added - timedelta(int(_OLDEST_DAYS * (draws.below(4096) / 4096) ** 4)),
+        added=added,
+        arrives=day,
+        runtime=draws.pick(RUNTIMES),
+        score=0,
+        language=LANGUAGES[language],
+        rank=0,
+    )
+
+
+def _in_cp1252(english: str) -> str:
+    """Returns a name that cp1252 can write, and that reads otherwise in UTF-8."""
+    return f"{english.encode('cp1252', 'ignore').decode('cp1252').strip()} à l\u2019été"
+
+
+def _unique(name: str, taken: Counter[str]) -> str:
+    """Returns the name, with a number where another title has it."""
+    normal = normalised(name)
+    taken[normal] += 1
+    return name if taken[normal] == 1 else _unique(f"{name} {taken[normal]}", taken)

@@ -1,0 +1,1 @@
+"""Tables and functions that several sources share."""

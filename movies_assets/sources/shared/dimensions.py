@@ -1,0 +1,159 @@
+"""Dimensions that facts of several sources point at, and how keys of dimensions are made.
+
+The function of such a dimension makes its rows from keys alone. It reads no source: the write of a
+table that points at it adds the rows of the keys that it lacks, in the same transaction
+(docs/decisions/0024-shared-dimensions-are-filled-by-their-readers.md). No member is ever removed.
+Materialized by itself, a dimension makes the rows of its stored keys again.
+"""
+
+from functools import partial
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+from pandera.api.ibis.types import IbisData
+
+from movies_assets.core.contract import Contract, column, row_rule
+from movies_assets.core.table import table
+from movies_assets.sources.shared.parsing import MONTHS
+
+UNKNOWN = -1
+UNKNOWN_NAME = "unknown"
+# What a dimension calls its unknown member.
+UNKNOWN_LABEL = "Unknown"
+SATURDAY = 6
+# First and last key of a day; DuckDB's calendar goes on, ours has years of four digits.
+DATE_KEYS = 1_01_01, 9999_12_31
+# Postgres indexes keys of up to 2,704 bytes; a character takes at most 4, and a key may be of two.
+LONGEST_KEY, KEPT_OF_LONGER, HASH_DIGITS = 200, 160, 32
+
+conformed = partial(
+    table,
+    layer="gold",
+    group="shared",
+    replaces="keys",
+    is_conformed=True,
+)
+
+
+def year_key(year: ir.IntegerColumn) -> ir.IntegerColumn:
+    """Return the key of a year of release."""
+    return year.fill_null(UNKNOWN)
+
+
+def date_key(day: ir.DateColumn) -> ir.IntegerColumn:
+    """Return the key of a day: yyyymmdd."""
+    key = (day.year() * 10_000 + day.month() * 100 + day.day()).cast("int64")
+    return key.fill_null(UNKNOWN)
+
+
+def slug(name: ir.StringColumn) -> ir.StringColumn:
+    """Return a name as a slug: 'Sci-Fi & Fantasy' as 'sci-fi-fantasy'."""
+    return name.lower().re_replace("[^a-z0-9]+", "-").re_replace("^-+|-+$", "")
+
+
+def bounded(key: ir.StringColumn) -> ir.StringColumn:
+    """Return a key that fits into any index: of a longer one its beginning and a hash of it."""
+    of_longer = key.left(KEPT_OF_LONGER) + "-" + key.hexdigest("sha256").left(HASH_DIGITS)
+    return ibis.ifelse(key.length() > LONGEST_KEY, of_longer, key)
+
+
+def decade_label(decade: ir.IntegerColumn) -> ir.StringColumn:
+    """Put a decade into words: '1990s', or 'Unknown'."""
+    return (decade.cast("string") + "s").fill_null(UNKNOWN_LABEL)
+
+
+def members(unknown: int | str, *keys: ir.Value) -> ir.Table:
+    """Return each key once, and the unknown one."""
+    found = [values.name("key").as_table() for values in keys]
+    nobody = ibis.array([unknown]).unnest().cast(keys[0].type()).name("key").as_table()
+    return ibis.union(*found, nobody, distinct=True)
+
+
+class DimDate(Contract):
+    """One row a day, complete calendar years over the span of all facts; and one for no day."""
+
+    date_key: int = column("The day as yyyymmdd; -1 where it is unknown.", key=True)
+    date: dt.Date = column("The day.", nullable=True)
+    date_full: str = column("The day in words: 'April 2, 2025'; 'Unknown'.")
+    day_of_week: int = column(
+        "ISO day of the week: 1 Monday to 7 Sunday.", nullable=True, ge=1, le=7
+    )
+    day_of_month: int = column("Day of the month, 1 to 31.", nullable=True, ge=1, le=31)
+    day_of_year: int = column("Day of the year, 1 to 366.", nullable=True, ge=1, le=366)
+    week_of_year: int = column("ISO week, 1 to 53.", nullable=True, ge=1, le=53)
+    month: int = column("Month, 1 to 12.", nullable=True, ge=1, le=12)
+    month_name: str = column("Name of the month; 'Unknown'.", isin=[*MONTHS, UNKNOWN_LABEL])
+    quarter: int = column("Quarter, 1 to 4.", nullable=True, ge=1, le=4)
+    year: int = column("Year.", nullable=True)
+    is_weekend: bool = column("Saturday or Sunday.", nullable=True)
+
+    @row_rule("date_key: other than -1, of a day not all of which is known")
+    def _known_day(cls, data: IbisData) -> ir.BooleanColumn:
+        rows = data.table
+        # Columns that are required of every day have rules of their own.
+        told = [name for name, spec in cls._columns().items() if spec.nullable]
+        known = ibis.and_(*(rows[name].notnull() for name in told))
+        return (rows.date_key == UNKNOWN) | known
+
+
+@conformed(contract=DimDate)
+def dim_date(keys: ir.Table) -> ir.Table:
+    """Lay out the calendar from the first year of the keys to the last, without gaps."""
+    known = keys.date_key.between(*DATE_KEYS).ifelse(keys.date_key // 10_000, None)
+    years = keys.aggregate(first=known.min(), last=known.max())
+    days = years.filter(years.first.notnull()).select(
+        date=ibis.range(
+            ibis.date(years.first, 1, 1).cast("timestamp"),
+            ibis.date(years.last + 1, 1, 1).cast("timestamp"),
+            ibis.interval(days=1),
+        ).unnest()
+    )
+    # The unknown day is a row like any other: all that is told of no day is unknown.
+    no_day = ibis.array([ibis.null("date")]).unnest().name("date").as_table()
+    return _described(days.select(date=days.date.cast("date")).union(no_day))
+
+
+def _described(days: ir.Table) -> ir.Table:
+    """Say everything about days."""
+    day = days.date
+    month_name = ibis.array(MONTHS)[day.month() - 1]
+    date_full = month_name + " " + day.day().cast("string") + ", " + day.year().cast("string")
+    day_of_week = day.day_of_week.index() + 1
+    return days.select(
+        date_key=date_key(day),
+        date=day,
+        date_full=date_full.fill_null(UNKNOWN_LABEL),
+        day_of_week=day_of_week,
+        day_of_month=day.day(),
+        day_of_year=day.day_of_year(),
+        week_of_year=day.week_of_year(),
+        month=day.month(),
+        month_name=month_name.fill_null(UNKNOWN_LABEL),
+        quarter=day.quarter(),
+        year=day.year(),
+        is_weekend=day_of_week >= SATURDAY,
+    )
+
+
+class DimReleasedYear(Contract):
+    """One row a year of release."""
+
+    year_key: int = column("The year; -1 where it is unknown.", key=True)
+    year: int = column("Year of release.", nullable=True)
+    decade: int = column("First year of the decade.", nullable=True)
+    decade_label: str = column("The decade in words: '1990s'; 'Unknown'.")
+
+
+@conformed(contract=DimReleasedYear)
+def dim_released_year(keys: ir.Table) -> ir.Table:
+    """Sort years into decades."""
+    found = members(UNKNOWN, keys.year_key)
+    year = found.key.nullif(UNKNOWN)
+    decade = year - year % 10
+    return found.select(
+        year_key=found.key,
+        year=year,
+        decade=decade,
+        decade_label=decade_label(decade),
+    )

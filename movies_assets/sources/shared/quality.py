@@ -1,0 +1,225 @@
+"""The profile of every silver and gold table: how its columns looked, partition after partition.
+
+What belongs here: which rows of a table are profiled, and the figures. Which figures are odd is
+said in `checks.bands`. A table of any source is profiled without being named here.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+
+import dagster as dg
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from movies_assets.core.contract import Contract, Instant, column
+from movies_assets.core.partitions import days_of
+from movies_assets.core.table import Table, Versions, table
+from movies_assets.orchestration.checks.profile_drift import bands_check
+from movies_assets.sources.shared.dimensions import LONGEST_KEY
+from movies_assets.warehouse.database import Warehouse, WarehouseError
+from movies_assets.warehouse.writer import stored_types
+
+PROFILED_LAYERS = ("silver", "gold")
+# Of a text, as much as tells what it is: a synopsis may have thousands of characters.
+SHOWN_CHARACTERS = 100
+
+
+class DataQualitySnapshot(Contract):
+    """One row a table, partition and column: its figures when it was profiled last."""
+
+    table_name: str = column(
+        "The table, as schema.table.",
+        key=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_KEY},
+    )
+    partition: str = column(
+        "The days that were profiled: one, or the first and last of a range as first...last. Of a "
+        "table that mirrors the newest state its own day; of a table without days that of the run.",
+        key=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_KEY},
+    )
+    column_name: str = column(
+        "The column.",
+        key=True,
+        compression="dictionary",
+        str_length={"max_value": LONGEST_KEY},
+    )
+    first_day: dt.Date = column("First day of the partition.")
+    last_day: dt.Date = column("Last day of the partition, which orders partitions.")
+    is_whole_table: bool = column("Whether all rows were profiled, not only those of the days.")
+    row_count: int = column("Number of rows.", ge=0)
+    null_count: int = column("Number of rows in which the column is unknown.", ge=0)
+    minimum: str = column(
+        "Least value as text, at most 100 characters of it; NULL for lists and personal data.",
+        nullable=True,
+    )
+    maximum: str = column(
+        "Greatest value as text, at most 100 characters of it; NULL for lists and personal data.",
+        nullable=True,
+    )
+    approximate_distinct: int = column(
+        "Number of different values, off by 13% on average where there are many (HyperLogLog); "
+        "exact for a key; NULL for lists and booleans.",
+        nullable=True,
+        ge=0,
+    )
+    profiled_at: Instant = column("When it was profiled (UTC); the same for all rows of a run.")
+
+
+def data_quality_snapshot(tables: Sequence[Table]) -> Table:
+    """Describe the table of profiles.
+
+    Args:
+        tables: every table; those of silver and gold are profiled.
+    """
+    profiled = {item.name: item for item in tables if item.key.path[0] in PROFILED_LAYERS}
+
+    # It has no partitions: those of the sources differ, and an asset has one kind of them.
+    @table(
+        layer="gold",
+        group="quality",
+        name="data_quality_snapshot",
+        contract=DataQualitySnapshot,
+        replaces="keys",
+        # Profiled again, a partition's rows go as a whole, also those of columns that are no more.
+        versions=Versions(entity=("table_name", "partition"), order=("profiled_at",)),
+        deps=tuple(item.key for item in profiled.values()),
+        checks=(bands_check,),
+    )
+    def fill(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> ir.Table:
+        run = {".".join(key.path) for key in context.job_def.asset_layer.executable_asset_keys}
+        # A run of one source does not scan the others; materialized alone, all are profiled.
+        names = profiled.keys() & run or profiled.keys()
+        days = days_of(context.run.tags)
+        return snapshot(
+            [
+                profile(profiled[name], days, columns)
+                for name, columns in _stored(warehouse, sorted(names)).items()
+            ]
+        )
+
+    return fill
+
+
+def profile(table: Table, days: tuple[date, date] | None, columns: Collection[str]) -> ir.Table:
+    """Compute a table's figures in one scan: a row a column.
+
+    Args:
+        table: the table.
+        days: first and last day of the run, where it has days.
+        columns: those that are stored; a contract may have gained some since.
+    """
+    rows, day, key = table.contract.table(table.name), table.partition_column, table.contract.key()
+    personal = table.contract.personal()
+    window = days if day and table.replaces == "partitions" else None
+    if window:
+        edges = (edge.year if rows[day].type().is_integer() else edge for edge in window)
+        rows = rows.filter(rows[day].between(*map(ibis.literal, edges)))
+    figures = rows.aggregate(
+        row_count=rows.count(),
+        oldest=_day(rows[day].min(), month=1, day=1) if day else ibis.null("date"),
+        newest=_day(rows[day].max(), month=12, day=31) if day else ibis.null("date"),
+        profiles=ibis.array(
+            [
+                _figures(rows[name], is_key=key == (name,), is_personal=name in personal)
+                for name in rows.columns
+                if name in columns
+            ]
+        ),
+    )
+    first_day, last_day = (
+        map(ibis.literal, window) if window else _days_stored(table, figures, days)
+    )
+    return figures.select(
+        "row_count",
+        table_name=ibis.literal(table.name),
+        first_day=first_day,
+        last_day=last_day,
+        is_whole_table=ibis.literal(not window),
+        profile=figures.profiles.unnest(),
+    )
+
+
+def _day(partition: ir.Value, *, month: int, day: int) -> ir.DateValue:
+    """Return a day as it is, and of a year the given one."""
+    if not partition.type().is_integer():
+        return partition
+    return ibis.date(partition, month, day)
+
+
+def _days_stored(
+    table: Table, figures: ir.Table, days: tuple[date, date] | None
+) -> tuple[ir.DateValue, ir.DateValue]:
+    """Return first and last day of a table that is profiled whole."""
+    # What is empty, or has no days of its own, is of the run's last day.
+    of_run = ibis.literal(days[1]) if days else ibis.today()
+    oldest, newest = figures.oldest.fill_null(of_run), figures.newest.fill_null(of_run)
+    return (oldest if table.replaces == "partitions" else newest), newest
+
+
+def snapshot(profiles: Sequence[ir.Table]) -> ir.Table:
+    """Put the profiles together."""
+    rows = ibis.union(*profiles).unpack("profile")
+    first, last = rows.first_day.cast("string"), rows.last_day.cast("string")
+    return rows.select(
+        "table_name",
+        "column_name",
+        "first_day",
+        "last_day",
+        "is_whole_table",
+        "row_count",
+        "approximate_distinct",
+        partition=ibis.ifelse(first == last, last, first + "..." + last),
+        null_count=rows.row_count - rows.known,
+        # Cut after the aggregate: a text is compared in its first bytes, cutting would copy each.
+        minimum=rows.minimum.left(SHOWN_CHARACTERS),
+        maximum=rows.maximum.left(SHOWN_CHARACTERS),
+        profiled_at=ibis.now(),
+    )
+
+
+def _figures(values: ir.Column, *, is_key: bool, is_personal: bool) -> ir.StructValue:
+    """Return a column's figures; named one by one, they would make four times as much SQL.
+
+    The least and the greatest name are names of persons, too.
+    """
+    is_withheld = values.type().is_array() or is_personal
+    unknown = ibis.null("string")
+    return ibis.struct(
+        {
+            "column_name": values.get_name(),
+            "known": values.count(),
+            "minimum": unknown if is_withheld else _text(values.min()),
+            "maximum": unknown if is_withheld else _text(values.max()),
+            "approximate_distinct": _distinct(values, is_key=is_key),
+        }
+    )
+
+
+def _distinct(values: ir.Column, *, is_key: bool) -> ir.IntegerScalar:
+    """Estimate the different values where that is news; it is two thirds of what a profile costs.
+
+    A key is unique, which `contract` checks; of a boolean minimum and maximum tell as much.
+    """
+    if values.type().is_array() or values.type().is_boolean():
+        return ibis.null("int64")
+    return values.count() if is_key else values.approx_nunique()
+
+
+def _text(value: ir.Scalar) -> ir.StringScalar:
+    return value if value.type().is_string() else value.cast("string")
+
+
+def _stored(warehouse: Warehouse, names: Sequence[str]) -> Mapping[str, Collection[str]]:
+    """Return the columns of the tables that are there: a source may never have been loaded."""
+    with warehouse.reading() as connection:
+        stored = {name: stored_types(connection, name) for name in names}
+    found = {name: columns for name, columns in stored.items() if columns}
+    if not found:
+        raise WarehouseError(
+            f"there is nothing to profile in {warehouse.path}: materialize a source first"
+        )
+    return found

@@ -1,0 +1,67 @@
+"""Versions of an entity: the newest one, with known values of older ones where it has none."""
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import and_
+
+import ibis
+import ibis.expr.types as ir
+
+from movies_assets.core.contract import Contract
+
+
+def is_sound(rows: ir.Table, contract: type[Contract]) -> ir.BooleanColumn:
+    """Say which rows break no rule of their contract and have no value that could not be read.
+
+    Args:
+        rows: typed rows with the columns of `parsing.accounted`.
+        contract: the contract of their table.
+    """
+    rules = (rule.holds(rows) for rule in contract.rules())
+    sound: ir.BooleanColumn = reduce(and_, rules, rows["_unparsed"] == "")
+    return sound
+
+
+def latest_known(
+    rows: ir.Table,
+    entity: Sequence[str],
+    order: Sequence[str],
+    columns: Sequence[str],
+    *,
+    sound: ir.BooleanColumn,
+) -> ir.Table:
+    """Return the rows, each column with the last value known up to the row's version.
+
+    A version that knows less than the ones before it then loses nothing. The result depends on the
+    rows alone, and not on the order in which they arrived.
+
+    Args:
+        rows: all versions of all entities.
+        entity: the columns that identify an entity.
+        order: the columns that order its versions, the newest one greatest; no two rows of an
+            entity are equal in all of them.
+        columns: the columns to fill in.
+        sound: whether a row is sound. Others give no values to later rows and keep their own.
+    """
+    until_now = ibis.window(group_by=list(entity), order_by=list(order), rows=(None, 0))
+    # Known values so far: those that follow a known one and know nothing have its number. Ibis has
+    # no other way for windows: of "the last value" it leaves out "that is not NULL".
+    marked = rows.mutate(
+        _believed=sound,
+        **{
+            f"_version_of_{name}": (sound & rows[name].notnull())
+            .cast("int64")
+            .sum()
+            .over(until_now)
+            for name in columns
+        },
+    ).view()
+
+    def last_known(name: str) -> ir.Value:
+        value = marked[name]
+        believed = ibis.ifelse(marked["_believed"], value, ibis.null(value.type()))
+        known = believed.max().over(group_by=[*entity, f"_version_of_{name}"])
+        return ibis.ifelse(marked["_believed"], known, value)
+
+    filled = marked.mutate(**{name: last_known(name) for name in columns})
+    return filled.select(*rows.columns)

@@ -1,0 +1,276 @@
+"""Which writes have not passed the blocking checks of their table yet.
+
+A write notes itself in its own transaction; the checks strike it off when they hold. So a run that
+failed, or was killed before its checks, is known to whoever wants to publish, in whatever process
+and however many green runs of other tables come after it. Where only some checks hold, this is
+remembered until the table's partitions are written again: the others can be executed alone.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, cast
+from uuid import uuid4
+
+import duckdb
+
+from movies_assets.core.contract import Contract, Instant, column
+from movies_assets.warehouse.writer import Window, create_table, ensure_table, stored_types
+
+UNAUDITED, PASSED, ACCEPTED = "audit.unaudited", "audit.passed", "audit.accepted"
+BEGUN = "audit.begun"
+WITHIN = "table_name = ? AND first_partition >= ? AND last_partition <= ?"
+
+
+class Unaudited(Contract):
+    """One row a write of a table's partitions whose blocking checks have not passed since."""
+
+    write_id: str = column("The write.", key=True)
+    table_name: str = column("The table that was written, as schema.table.")
+    first_partition: str = column("The first partition that was written; '' for a whole table.")
+    last_partition: str = column("The last partition that was written; ~ for a whole table.")
+    run_id: str = column("The Dagster run that wrote it.")
+    written_at: Instant = column("When it was written (UTC).")
+
+
+class Passed(Contract):
+    """One row a blocking check that has passed for a write of which others have not."""
+
+    write_id: str = column("The write, as in audit.unaudited.", key=True)
+    check_name: str = column("The check.", key=True)
+
+
+class Accepted(Contract):
+    """One row a write let through with red checks, or an unwritten table confirmed to be empty."""
+
+    accepted_at: Instant = column("When (UTC).")
+    table_name: str = column("The table, as schema.table.")
+    first_partition: str = column("Its first partition that was written; '' for a whole table.")
+    last_partition: str = column("Its last partition that was written; ~ for a whole table.")
+    run_id: str = column("The Dagster run that wrote it.")
+    reason: str = column("Why, in the words of who did it.")
+
+
+class Begun(Contract):
+    """One row: when the first table of this warehouse was written."""
+
+    begun_at: Instant = column("When (UTC).")
+
+
+class Write(NamedTuple):
+    """A write whose blocking checks have not passed.
+
+    Attributes:
+        write_id: its id.
+        table: the table.
+        first: its first partition; '' of a whole table.
+        last: its last partition.
+        run_id: the run that wrote it.
+    """
+
+    write_id: str
+    table: str
+    first: str
+    last: str
+    run_id: str
+
+    def __str__(self) -> str:
+        """Say what was written, and by which run."""
+        days = dict.fromkeys((self.first, self.last))
+        which = f" {' to '.join(days)}" if self.first else ""
+        return f"{self.table}{which} (run {self.run_id[:8]})"
+
+
+def note(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    window: Window,
+    run_id: str,
+    *,
+    is_whole: bool = False,
+) -> None:
+    """Note a write, in its transaction, in place of the writes whose rows it has replaced.
+
+    Args:
+        connection: an open transaction.
+        table: the table that was written.
+        window: its partitions that were written.
+        run_id: the run that wrote them.
+        is_whole: whether all rows of the table were replaced.
+    """
+    ensure_tables(connection)
+    connection.execute(
+        f"DELETE FROM {PASSED} WHERE write_id IN (SELECT write_id FROM {UNAUDITED} "
+        "WHERE table_name = ? AND first_partition <= ? AND last_partition >= ?)",
+        [table, window.last, window.first],
+    )
+    replaced = Window() if is_whole else window
+    connection.execute(
+        f"DELETE FROM {UNAUDITED} WHERE {WITHIN}", [table, replaced.first, replaced.last]
+    )
+    connection.execute(
+        f"INSERT INTO {UNAUDITED} BY NAME SELECT ? AS write_id, ? AS table_name, "
+        "? AS first_partition, ? AS last_partition, ? AS run_id, now() AS written_at",
+        [uuid4().hex, table, window.first, window.last, run_id],
+    )
+
+
+def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables of the ledger that each write needs, where they do not exist."""
+    # Each write of each table comes here: `ensure_table` would look at all comments, 9 ms a time.
+    if not stored_types(connection, PASSED):
+        create_table(connection, PASSED, Passed)
+        # A warehouse of an earlier version has no record of when it began.
+        if not stored_types(connection, UNAUDITED):
+            create_table(connection, BEGUN, Begun)
+            connection.execute(f"INSERT INTO {BEGUN} VALUES (now())")
+        ensure_table(connection, UNAUDITED, Unaudited)
+
+
+def forget_pruned(connection: duckdb.DuckDBPyConnection, table: str, partition: str) -> None:
+    """Strike off the writes of which no partition is kept any more.
+
+    Args:
+        connection: an open transaction.
+        table: the table, from which old partitions were removed.
+        partition: its column that says to which partition a row belongs.
+    """
+    connection.execute(
+        f"DELETE FROM {UNAUDITED} WHERE table_name = ? AND first_partition <> '' "
+        f"AND last_partition < (SELECT min({partition})::VARCHAR FROM {table})",
+        [table],
+    )
+
+
+def written(
+    connection: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, str] | None
+) -> list[Write]:
+    """Return the writes that checks of these partitions look at.
+
+    Args:
+        connection: the warehouse is attached to it.
+        table: the table that is checked.
+        keys: its first and last partition that are checked; None for all of it.
+    """
+    return _found(connection, WITHIN, [table, *(keys or ("", "~"))])
+
+
+def record_verdicts(
+    connection: duckdb.DuckDBPyConnection,
+    write: Write,
+    verdicts: Mapping[str, bool],
+    required: Collection[str],
+) -> None:
+    """Remember which checks hold for a write, and strike it off when all that are required do.
+
+    Args:
+        connection: an open transaction.
+        write: the write.
+        verdicts: the blocking checks that were evaluated, and whether each holds.
+        required: all blocking checks of the table.
+    """
+    ensure_tables(connection)
+    stored = connection.execute(
+        f"SELECT check_name FROM {PASSED} WHERE write_id = ?", [write.write_id]
+    ).fetchall()
+    passed = {name for (name,) in stored if verdicts.get(name, True)}
+    passed |= {name for name, holds in verdicts.items() if holds}
+    if passed.issuperset(required):
+        strike_off(connection, [write])
+        return
+    connection.execute(f"DELETE FROM {PASSED} WHERE write_id = ?", [write.write_id])
+    connection.execute(
+        f"INSERT INTO {PASSED} BY NAME SELECT ? AS write_id, unnest(?::VARCHAR[]) AS check_name",
+        [write.write_id, sorted(passed)],
+    )
+
+
+def strike_off(connection: duckdb.DuckDBPyConnection, writes: Collection[Write]) -> None:
+    """Note that the blocking checks of writes have passed, or need not pass."""
+    ids = [write.write_id for write in writes]
+    for table in (UNAUDITED, PASSED):
+        connection.execute(
+            f"DELETE FROM {table} WHERE write_id IN (SELECT unnest(?::VARCHAR[]))", [ids]
+        )
+
+
+def accept(
+    connection: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, str], reason: str
+) -> list[Write]:
+    """Let writes be published although checks have not passed, for a stated reason.
+
+    Args:
+        connection: an open transaction.
+        table: the table.
+        keys: its first and last partition; '' and ~ for all of it.
+        reason: why.
+
+    Returns:
+        The writes; none where nothing is blocked.
+    """
+    ensure_tables(connection)
+    writes = written(connection, table, keys)
+    ensure_table(connection, ACCEPTED, Accepted)
+    for write in writes:
+        connection.execute(
+            f"INSERT INTO {ACCEPTED} BY NAME SELECT now() AS accepted_at, ? AS table_name, "
+            "? AS first_partition, ? AS last_partition, ? AS run_id, ? AS reason",
+            [write.table, write.first, write.last, write.run_id, reason],
+        )
+    strike_off(connection, writes)
+    return writes
+
+
+def accept_empty(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, type[Contract]], run_id: str
+) -> None:
+    """Create tables that were never written, empty, and record that somebody confirmed it.
+
+    Args:
+        connection: an open transaction.
+        tables: the contracts by table; those that were ever written stay as they are.
+        run_id: the run by which it was confirmed.
+    """
+    ensure_table(connection, ACCEPTED, Accepted)
+    for name, contract in tables.items():
+        if not stored_types(connection, name):
+            create_table(connection, name, contract)
+            connection.execute(
+                f"INSERT INTO {ACCEPTED} BY NAME SELECT now() AS accepted_at, ? AS table_name, "
+                "'' AS first_partition, '~' AS last_partition, ? AS run_id, "
+                "'confirmed to be empty' AS reason",
+                [name, run_id],
+            )
+
+
+def unaudited(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> list[Write]:
+    """Return the writes of these tables whose blocking checks have not passed."""
+    return _found(connection, "table_name IN (SELECT unnest(?::VARCHAR[]))", [[*tables]])
+
+
+def begun(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+    """Return when the first table was written; None where that is not known."""
+    if not stored_types(connection, BEGUN):
+        return None
+    ((at,),) = connection.execute(f"SELECT min(begun_at) FROM {BEGUN}").fetchall()
+    return cast("datetime | None", at)
+
+
+def runs_accepted(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Return the ids of the runs of which writes were accepted."""
+    if not stored_types(connection, ACCEPTED):
+        return frozenset()
+    rows = connection.execute(f"SELECT DISTINCT run_id FROM {ACCEPTED}").fetchall()
+    return frozenset(run_id for (run_id,) in rows)
+
+
+def _found(
+    connection: duckdb.DuckDBPyConnection, condition: str, parameters: Sequence[object]
+) -> list[Write]:
+    if not stored_types(connection, UNAUDITED):
+        return []
+    rows = connection.execute(
+        "SELECT write_id, table_name, first_partition, last_partition, run_id "
+        f"FROM {UNAUDITED} WHERE {condition} ORDER BY table_name, first_partition, write_id",
+        parameters,
+    ).fetchall()
+    return [Write(*row) for row in rows]

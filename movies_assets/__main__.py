@@ -161,13 +161,13 @@ def show_published() -> None:
 def accept_writes(table: str, first: str, last: str, reason: str) -> None:
     """Let a TABLE's partitions FIRST to LAST (or all of it) be published although checks failed."""
     from movies_assets.definitions import open_warehouse  # noqa: PLC0415 (heavy)
-    from movies_assets.warehouse import audit_log as ledger  # noqa: PLC0415
+    from movies_assets.warehouse import audit_log  # noqa: PLC0415
     from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
 
     warehouse, keys = open_warehouse(_load()), (first, last or first or "~")
     try:
         with warehouse.session() as connection, warehouse.transaction(connection):
-            writes = ledger.accept(connection, table, keys, reason)
+            writes = audit_log.accept(connection, table, keys, reason)
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
     if not writes:

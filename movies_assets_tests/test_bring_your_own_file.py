@@ -38,11 +38,11 @@ def test_the_example_is_an_edition_of_the_catalogue():
     [
         ("the file has no header: its first line, ", "ingest/profile.py"),
         ("names none of the columns", "ingest/profile.py"),
-        ("day and month in doubt", "assets/silver/parsing.py"),
-        ("group or decimal mark in doubt", "assets/silver/parsing.py"),
-        ("not a number", "assets/silver/netflix.py"),
+        ("day and month in doubt", "sources/shared/parsing.py"),
+        ("group or decimal mark in doubt", "sources/shared/parsing.py"),
+        ("not a number", "sources/netflix/silver.py"),
         ("a quote is not closed", "ingest/records.py"),
-        ("has no value in any of the ", "checks/completeness.py"),
+        ("has no value in any of the ", "orchestration/checks/completeness.py"),
     ],
 )
 def test_messages_are_quoted_as_they_are(part, module):

@@ -55,7 +55,7 @@ def data_model_table() -> str:
     lines += [
         f"| quarantine | {_link(table.quarantine)} | a row that `{table.name}` refused | |"
         for table in TABLES.values()
-        if table.refines
+        if table.lineage
     ]
     return "\n".join(lines)
 

@@ -179,7 +179,7 @@ class Contract(pa.DataFrameModel):
         return dict(sorted(columns.items(), key=lambda item: item[0].startswith("_")))
 
     @classmethod
-    def evolves(cls) -> bool:
+    def allows_new_columns(cls) -> bool:
         """Say whether the table may have columns beyond these, because its files bring them."""
         return False
 
@@ -453,7 +453,7 @@ class FileRows(FileContract):
     )
 
     @classmethod
-    def evolves(cls) -> bool:
+    def allows_new_columns(cls) -> bool:
         """Say whether the table may have more columns."""
         return True
 

@@ -8,7 +8,7 @@ from pathlib import Path
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
-def synced(path: Path) -> None:
+def fsync(path: Path) -> None:
     """Make sure that a file, or a folder's names, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -28,7 +28,7 @@ WHOLE = "whole"
 
 
 @dataclass(frozen=True)
-class Versions:
+class LatestVersion:
     """Of all versions of an entity, the newest one stands, in whatever order they arrive.
 
     Attributes:
@@ -44,20 +44,20 @@ class Versions:
 
 
 @dataclass(frozen=True)
-class Refinement:
+class Lineage:
     """A table that takes over the rows of a bronze table, and accounts for each of them.
 
     Attributes:
-        source: the bronze table, `schema.table`.
-        row_id: the column, in both tables, that identifies a source row.
+        source_of: the bronze table, `schema.table`.
+        source_row_id: the column, in both tables, that identifies a source row.
         reads: which source rows are read: those of the run's partitions, those of the newest
             partition that is stored, or all of them.
         allowed_share: the share of quarantined rows from which a run is stopped.
         where: SQL condition on the source rows: only those that meet it are taken over.
     """
 
-    source: str
-    row_id: str
+    source_of: str
+    source_row_id: str
     reads: Literal["run", "newest", "all"] = "run"
     allowed_share: float = 0.05
     where: str = "true"
@@ -78,8 +78,8 @@ class Table:
         replaces: what a write takes the place of: the run's partitions; the whole table, which then
             mirrors the newest state whatever partition is run; or the rows of equal keys, so that
             none is ever removed (a small dimension).
-        versions: how versions of one entity are told apart across partitions.
-        refines: the bronze table whose rows this one accounts for; broken rows go to quarantine.
+        latest_version: how versions of one entity are told apart across partitions.
+        lineage: the bronze table whose rows this one accounts for; broken rows go to quarantine.
         drop_duplicates: whether rows with an equal key are one row that was read twice.
         inputs: parameters that are not named after their table, and the table of each.
         is_conformed: whether it is a dimension that several sources share. Its function takes a
@@ -105,8 +105,8 @@ class Table:
     partitions: Callable[[Settings], dg.PartitionsDefinition] | None = None
     partition_column: str | None = None
     replaces: Literal["partitions", "table", "keys"] = "partitions"
-    versions: Versions | None = None
-    refines: Refinement | None = None
+    latest_version: LatestVersion | None = None
+    lineage: Lineage | None = None
     drop_duplicates: bool = False
     inputs: Mapping[str, str] = field(default_factory=dict)
     is_conformed: bool = False
@@ -155,7 +155,7 @@ class Table:
 
         All others go into the table as they are computed: staging 12 million titles costs 4 s.
         """
-        return bool(self.versions or self.drop_duplicates or self.replaces == "keys")
+        return bool(self.latest_version or self.drop_duplicates or self.replaces == "keys")
 
     def asset(self, settings: Settings) -> dg.AssetsDefinition:
         """Build the asset."""

@@ -31,8 +31,7 @@ from movies_assets.dashboard.filters import (
     parsed,
     read,
 )
-from movies_assets.serving import formatting as words
-from movies_assets.serving import theme
+from movies_assets.serving import formatting, theme
 from movies_assets.serving.reader import Reader, Snapshot
 from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError
 
@@ -333,14 +332,18 @@ def status_words(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return "published, without a date"
     (row,) = rows
-    parts = [f"{words.plural(row['passed'], 'check')} passed"]
+    parts = [f"{formatting.plural(row['passed'], 'check')} passed"]
     parts += [
-        f"{words.count(row[verdict])} {verdict}" for verdict in ("warned", "failed") if row[verdict]
+        f"{formatting.count(row[verdict])} {verdict}"
+        for verdict in ("warned", "failed")
+        if row[verdict]
     ]
     age = (
-        f" · {row['held_back']} as of {words.instant(row['taken_at'])}" if row["held_back"] else ""
+        f" · {row['held_back']} as of {formatting.instant(row['taken_at'])}"
+        if row["held_back"]
+        else ""
     )
-    return f"published {words.instant(row['published_at'])} · {', '.join(parts)}{age}"
+    return f"published {formatting.instant(row['published_at'])} · {', '.join(parts)}{age}"
 
 
 def _footer() -> None:

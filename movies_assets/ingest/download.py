@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx
 from anyio.to_thread import run_sync
 
-from movies_assets.core.durable import synced
+from movies_assets.core.durable import fsync
 from movies_assets.ingest.http import (
     HttpClient,
     PermanentSourceError,
@@ -74,9 +74,9 @@ def write_file(path: Path, text: str) -> None:
 
 def move(source: Path, target: Path) -> None:
     """Renames a file so that even a power failure leaves all of the old one or all of the new."""
-    synced(source)
+    fsync(source)
     source.replace(target)
-    synced(target.parent)
+    fsync(target.parent)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import dagster as dg
 from movies_assets.core.partitions import ONE_DAY, keys_of
 from movies_assets.core.table import Table
 from movies_assets.orchestration.completeness import Holdings, complete_days, holdings, written
-from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse
 
 Range = tuple[str, str]
@@ -359,7 +359,7 @@ def _failures(
 
 
 def _red(
-    calendar: Calendar, unaudited: Iterable[ledger.Write], runs: Mapping[str, Range]
+    calendar: Calendar, unaudited: Iterable[audit_log.Write], runs: Mapping[str, Range]
 ) -> dict[Range, tuple[str, ...]]:
     """Return the ranges whose checks have not passed, and the tables; joined where they overlap.
 

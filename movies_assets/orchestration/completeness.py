@@ -13,7 +13,7 @@ from math import inf
 import dagster as dg
 
 from movies_assets.core.table import Table
-from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse
 
 STORED = (
@@ -36,7 +36,7 @@ class Holdings:
 
     tables: frozenset[str] = frozenset()
     partitions: frozenset[str] = frozenset()
-    unaudited: tuple[ledger.Write, ...] = ()
+    unaudited: tuple[audit_log.Write, ...] = ()
     accepted: frozenset[str] = frozenset()
     begun: datetime | None = None
 
@@ -65,9 +65,9 @@ def holdings(warehouse: Warehouse, tables: Collection[Table]) -> Holdings:
         return Holdings(
             stored,
             partitions,
-            tuple(ledger.unaudited(connection, stored)),
-            ledger.runs_accepted(connection),
-            ledger.begun(connection),
+            tuple(audit_log.unaudited(connection, stored)),
+            audit_log.runs_accepted(connection),
+            audit_log.begun(connection),
         )
 
 

@@ -22,8 +22,7 @@ from dagster_duckdb.io_manager import DuckDbClient
 from movies_assets.core.contract import WITHHELD, DumpContract
 from movies_assets.core.table import WHOLE, Table
 from movies_assets.settings import Settings
-from movies_assets.warehouse import audit_log as ledger
-from movies_assets.warehouse import delimited, files, writer
+from movies_assets.warehouse import audit_log, delimited, files, writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
 from movies_assets.warehouse.members import add_members
 
@@ -221,7 +220,7 @@ class WarehouseIOManager(DbIOManager):
         run_id: str,
     ) -> tuple[writer.Loaded, str | None]:
         """Do all of a write in one transaction."""
-        source = self._tables[table.refines.source] if table.refines else None
+        source = self._tables[table.lineage.source_of] if table.lineage else None
         number_lines = None
         if source and issubclass(source.contract, DumpContract):
             number_lines = partial(files.number_lines, connection, source, self._settings.landing)
@@ -245,10 +244,10 @@ class WarehouseIOManager(DbIOManager):
                     members=add_members(connection, table, window, self._tables),
                 )
                 is_whole = table.replaces == "table"
-                ledger.note(connection, table.name, window, run_id, is_whole=is_whole)
+                audit_log.record_write(connection, table.name, window, run_id, is_whole=is_whole)
                 if table.keep_partitions and table.partition_column:
                     writer.prune(connection, table, table.keep_partitions(self._settings), window)
-                    ledger.forget_pruned(connection, table.name, table.partition_column)
+                    audit_log.forget_pruned(connection, table.name, table.partition_column)
         if loaded is None:
             raise WarehouseError(
                 f"{table.name}: {', '.join(refused)} was not loaded and is as it was before: "

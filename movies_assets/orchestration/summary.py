@@ -24,7 +24,7 @@ from movies_assets.orchestration.jobs import PARTITIONED
 from movies_assets.orchestration.schedules import unfinished
 from movies_assets.sample.warnings import WARNINGS
 from movies_assets.settings import Settings
-from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError, Published
 
 UI = "http://127.0.0.1:3000"
@@ -169,7 +169,7 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
     """
     with open_warehouse(settings).reading() as connection:
         rows = row_counts(connection)
-        unaudited = ledger.unaudited(connection, TABLES)
+        unaudited = audit_log.unaudited(connection, TABLES)
         lists = [
             (found.headers, connection.execute(found.query).fetchall())
             for found in LISTS

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from movies_assets.core.table import WRITER_POOL, Table
 from movies_assets.orchestration.checks.base import markdown
 from movies_assets.privacy import warehouse as in_tables
-from movies_assets.privacy.identifiers import Traces
+from movies_assets.privacy.identifiers import PersonIdentifiers
 from movies_assets.privacy.user_ids import canonical
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import Warehouse
@@ -139,7 +139,9 @@ def folders_of_persons(tables: Iterable[Table]) -> dict[str, Table]:
     return {
         table.key.path[-1].removeprefix(f"{GROUP}_"): table
         for table in tables
-        if table.group == GROUP and table.contract.evolves() and table.contract.personal()
+        if table.group == GROUP
+        and table.contract.allows_new_columns()
+        and table.contract.personal()
     }
 
 
@@ -172,7 +174,7 @@ def forget(
     """
     from movies_assets.privacy.landing import learn  # noqa: PLC0415 (only runs need it)
 
-    traces = Traces(ids)
+    traces = PersonIdentifiers(ids)
     with warehouse.reading() as connection:
         in_tables.learn(connection, tables, traces, KEY_OF)
     warehouse.require_room()
@@ -199,7 +201,7 @@ def forget(
 
 
 def _erase_tables(
-    warehouse: Warehouse, tables: Collection[Table], traces: Traces, run_id: str
+    warehouse: Warehouse, tables: Collection[Table], traces: PersonIdentifiers, run_id: str
 ) -> dict[str, int]:
     with warehouse.session() as connection, warehouse.transaction(connection):
         rows = in_tables.erase(connection, tables, traces)
@@ -209,7 +211,7 @@ def _erase_tables(
 
 def _erase_files(
     folders: "Sequence[tuple[Landing, Table]]",
-    traces: Traces,
+    traces: PersonIdentifiers,
     records: Counter[str],
     *,
     only_unidentified: bool,

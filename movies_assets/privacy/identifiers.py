@@ -34,7 +34,7 @@ BEFORE_ID, AFTER_ID = r"(?:^|[^\w.+@-])", r"(?:$|[^\w.+@-]|\.(?:$|\W))"
 
 
 @dataclass(repr=False)
-class Traces:
+class PersonIdentifiers:
     """Ids, names and addresses of the persons who are to be forgotten.
 
     Attributes:

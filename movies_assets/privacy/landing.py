@@ -19,7 +19,7 @@ from movies_assets.ingest.http import PermanentSourceError
 from movies_assets.ingest.landing import Landing
 from movies_assets.ingest.reading import FileRecords
 from movies_assets.ingest.records import LINE, RECORD, shortened, split
-from movies_assets.privacy.identifiers import EMAIL, NAME, USER_ID, Traces
+from movies_assets.privacy.identifiers import EMAIL, NAME, USER_ID, PersonIdentifiers
 from movies_assets.privacy.user_ids import NOBODY
 from movies_assets.warehouse.delimited import DelimitedFile, columns_of, read
 
@@ -31,7 +31,9 @@ Found: TypeAlias = Any
 ESCAPED = r"\\x[0-9a-f]{2}"
 
 
-def learn(landing: Landing, table: Table, traces: Traces, editions: Sequence[Edition] = ()) -> None:
+def learn(
+    landing: Landing, table: Table, traces: PersonIdentifiers, editions: Sequence[Edition] = ()
+) -> None:
     """Collect the names and addresses of the persons from the files of a folder.
 
     Args:
@@ -56,7 +58,7 @@ def learn(landing: Landing, table: Table, traces: Traces, editions: Sequence[Edi
                 traces.add(row[USER_ID], row.get(NAME), row.get(EMAIL))
 
 
-def _torn(records: FileRecords, traces: Traces) -> list[str]:
+def _torn(records: FileRecords, traces: PersonIdentifiers) -> list[str]:
     """Return the refused lines that go on with a torn record of a person.
 
     They follow a refused line that begins with the id, begin with no id, and have together with it
@@ -79,7 +81,7 @@ def _torn(records: FileRecords, traces: Traces) -> list[str]:
     return found
 
 
-def _joined(records: FileRecords, traces: Traces) -> Iterator[str]:
+def _joined(records: FileRecords, traces: PersonIdentifiers) -> Iterator[str]:
     """Yield the refused lines in which a record of a person follows another without a line end.
 
     The last field of the one and the id of the other are one field then.
@@ -99,7 +101,7 @@ def _joined(records: FileRecords, traces: Traces) -> Iterator[str]:
 def erase(
     landing: Landing,
     table: Table,
-    traces: Traces,
+    traces: PersonIdentifiers,
     editions: Sequence[Edition] = (),
     *,
     only_unidentified: bool = False,
@@ -144,7 +146,7 @@ def _read(
 
 
 def _gone(
-    records: FileRecords, table: Table, traces: Traces, *, only_unidentified: bool
+    records: FileRecords, table: Table, traces: PersonIdentifiers, *, only_unidentified: bool
 ) -> frozenset[int]:
     """Return the numbers of the records to remove."""
     rows, above = _searched(records.rows), pa.array(records.above, pa.string())
@@ -168,7 +170,7 @@ def _searched(rows: pa.Table) -> pa.Table:
     return rows.set_column(rows.column_names.index(LINE), LINE, lines)
 
 
-def _unidentified(rows: pa.Table, table: Table, traces: Traces) -> Found:
+def _unidentified(rows: pa.Table, table: Table, traces: PersonIdentifiers) -> Found:
     """Say which records name an address, or a name and the id, without being theirs by the id.
 
     In a record with another id only the columns that the table does not know count; where no id can
@@ -198,13 +200,13 @@ def _is_an_id(rows: pa.Table) -> Found:
     return pc.and_not(pc.is_valid(user_ids), _matches(user_ids, NOBODY))
 
 
-def _is_theirs(rows: pa.Table, traces: Traces) -> Found:
+def _is_theirs(rows: pa.Table, traces: PersonIdentifiers) -> Found:
     if USER_ID not in rows.column_names:
         return pa.array(np.zeros(rows.num_rows, dtype=bool))
     return _matches(rows[USER_ID], traces.an_id)
 
 
-def _names(texts: Found, traces: Traces) -> Found:
+def _names(texts: Found, traces: PersonIdentifiers) -> Found:
     """Say which texts name a person and the person's id, and do not begin with another id."""
     return pc.and_not(_matches(texts, traces.named), _matches(texts, traces.any_id))
 

@@ -13,7 +13,7 @@ import duckdb
 
 from movies_assets.core.contract import AS_RECEIVED, Contract, Instant, column
 from movies_assets.core.table import Table
-from movies_assets.privacy.identifiers import EMAIL, NAME, USER_ID, USER_KEY, Traces
+from movies_assets.privacy.identifiers import EMAIL, NAME, USER_ID, USER_KEY, PersonIdentifiers
 from movies_assets.privacy.user_ids import NOBODY
 from movies_assets.sources.shared.parsing import ORIGIN
 from movies_assets.warehouse.database import WarehouseError
@@ -74,16 +74,21 @@ def places(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> li
 
 def _places_of(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[Place]:
     types, known = stored_types(connection, table.name), table.contract.types()
-    told = [name for name in types if name not in known] if table.contract.evolves() else []
+    told = (
+        [name for name in types if name not in known] if table.contract.allows_new_columns() else []
+    )
     yield Place(table.name, types, (*sorted(AS_RECEIVED & types.keys()), *told))
-    if table.refines:
+    if table.lineage:
         yield Place(table.quarantine, stored_types(connection, table.quarantine), ("raw",))
-    if table.contract.evolves():
+    if table.contract.allows_new_columns():
         yield Place(landed(table), stored_types(connection, landed(table)), ("header",))
 
 
 def learn(
-    connection: duckdb.DuckDBPyConnection, tables: Iterable[Table], traces: Traces, key_of: str
+    connection: duckdb.DuckDBPyConnection,
+    tables: Iterable[Table],
+    traces: PersonIdentifiers,
+    key_of: str,
 ) -> None:
     """Take note of what the tables say of the persons.
 
@@ -118,7 +123,7 @@ def learn(
 
 
 def erase(
-    connection: duckdb.DuckDBPyConnection, tables: Iterable[Table], traces: Traces
+    connection: duckdb.DuckDBPyConnection, tables: Iterable[Table], traces: PersonIdentifiers
 ) -> dict[str, int]:
     """Delete the rows that are about the persons; return how many of which table.
 

@@ -8,7 +8,7 @@ from movies_assets.definitions import TABLES
 from movies_assets.orchestration.publishing import meta
 from movies_assets.privacy.warehouse import AUDIT, Erasures
 from movies_assets.settings import PROJECT_ROOT
-from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import landed
 from movies_assets.warehouse.writer import arrived_columns
@@ -37,9 +37,9 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
     sections += [
         _section(landed(table), LandedFile, [f"The files that `{table.name}` was read from."])
         for table in TABLES.values()
-        if table.contract.evolves()
+        if table.contract.allows_new_columns()
     ]
-    refining = [table for table in TABLES.values() if table.refines]
+    refining = [table for table in TABLES.values() if table.lineage]
     sections += [
         _section(table.quarantine, Quarantine, [f"Rows refused by `{table.name}`."])
         for table in refining
@@ -47,16 +47,16 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
     note = "Written by the job `forget_user`; no run changes or removes a row."
     sections.append(_section(AUDIT, Erasures, [note]))
     note = "A write adds its row, the table's checks remove it when the blocking ones have passed."
-    sections.append(_section(ledger.UNAUDITED, ledger.Unaudited, [note]))
+    sections.append(_section(audit_log.UNAUDITED, audit_log.Unaudited, [note]))
     note = "Removed when all blocking checks have passed, or the partitions are written again."
-    sections.append(_section(ledger.PASSED, ledger.Passed, [note]))
+    sections.append(_section(audit_log.PASSED, audit_log.Passed, [note]))
     note = "Written with the first write of a table; no run changes or removes the row."
-    sections.append(_section(ledger.BEGUN, ledger.Begun, [note]))
+    sections.append(_section(audit_log.BEGUN, audit_log.Begun, [note]))
     note = (
         "Written by `python -m movies_assets accept`, and by the job `publish` with the run config "
         "`confirm_empty`; no run changes or removes a row."
     )
-    sections.append(_section(ledger.ACCEPTED, ledger.Accepted, [note]))
+    sections.append(_section(audit_log.ACCEPTED, audit_log.Accepted, [note]))
     sections += [
         _section(f"meta.{name}", contract, ["Only in published snapshots."])
         for name, contract in meta.CONTRACTS.items()

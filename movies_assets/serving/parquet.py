@@ -23,7 +23,7 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from movies_assets.core.durable import exchange, synced
+from movies_assets.core.durable import exchange, fsync
 from movies_assets.serving.exports import (
     UNKNOWN_FOLDER,
     Export,
@@ -131,14 +131,14 @@ class LocalFolder(Folder):
     def replace(self, table: str, version: str, staged: Path) -> None:  # noqa: ARG002 (of stores)
         """Swap the folders."""
         for path in sorted(staged.rglob("*"), reverse=True):
-            synced(path)
-        synced(staged)
+            fsync(path)
+        fsync(staged)
         there = self.root / table
         if there.exists():
             exchange(staged, there)
         else:
             staged.rename(there)
-        synced(self.root)
+        fsync(self.root)
 
     def clean(self, table: str) -> None:
         """Do nothing: all that is unfinished is in the work folder."""

@@ -13,9 +13,8 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from movies_assets.core.durable import synced
-from movies_assets.serving import formatting as words
-from movies_assets.serving import theme
+from movies_assets.core.durable import fsync
+from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries import catalogue, quality
 from movies_assets.serving.reader import PARAMETER, Row
 from movies_assets.warehouse.published import HELD_BACK, UNFINISHED, Published
@@ -140,9 +139,9 @@ def write_report(published: Published) -> Path:
             page = render(connection)
         unfinished = path.with_name(path.name + UNFINISHED)
         unfinished.write_text(page, encoding="utf-8")
-        synced(unfinished)
+        fsync(unfinished)
         unfinished.replace(path)
-        synced(path.parent)
+        fsync(path.parent)
     return path
 
 
@@ -179,10 +178,10 @@ def about(ask: Ask) -> Mapping[str, str]:
     empty |= {"held_back": None, "taken_at": None}
     row = rows[0] if rows else empty
     return {
-        "published": words.instant(row["published_at"]),
+        "published": formatting.instant(row["published_at"]),
         "held_back": row["held_back"] or "",
-        "taken_at": words.instant(row["taken_at"]),
-        "rows": words.plural(row["rows"], "row"),
+        "taken_at": formatting.instant(row["taken_at"]),
+        "rows": formatting.plural(row["rows"], "row"),
         "snapshot": str(row["snapshot_id"]),
         "version": str(row["version"]),
     }
@@ -192,21 +191,25 @@ def movies(ask: Ask) -> Section:
     """Tell of movies."""
     (row,) = ask(MOVIES)
     figures = [
-        Figure("Movies", words.count(row["movies"]), f"{words.count(row['rated'])} of them rated"),
-        Figure("Votes", words.short(row["votes"])),
-        Figure("Average rating", words.decimal(row["weighted"]), "of 10, weighted by votes"),
-        Figure("Mean rating", words.decimal(row["mean"]), "of 10, each movie counts once"),
-        Figure("Median running time", words.minutes(row["runtime"])),
+        Figure(
+            "Movies",
+            formatting.count(row["movies"]),
+            f"{formatting.count(row['rated'])} of them rated",
+        ),
+        Figure("Votes", formatting.short(row["votes"])),
+        Figure("Average rating", formatting.decimal(row["weighted"]), "of 10, weighted by votes"),
+        Figure("Mean rating", formatting.decimal(row["mean"]), "of 10, each movie counts once"),
+        Figure("Median running time", formatting.minutes(row["runtime"])),
     ]
     best = Table(
-        f"Top movies, {words.count(ENOUGH_VOTES)} votes or more",
+        f"Top movies, {formatting.count(ENOUGH_VOTES)} votes or more",
         ["Title", "Year#", "Rating#", "Votes#"],
         [
             (
                 cut(each["primary_title"]),
-                words.year(each["start_year"]),
-                words.decimal(each["rating"]),
-                words.count(each["votes"]),
+                formatting.year(each["start_year"]),
+                formatting.decimal(each["rating"]),
+                formatting.count(each["votes"]),
             )
             for each in ask(BEST_MOVIES)
         ],
@@ -217,9 +220,9 @@ def movies(ask: Ask) -> Section:
         [
             (
                 cut(each["primary_title"]),
-                words.year(each["start_year"]),
-                words.signed(each["votes_gained"], 0),
-                words.decimal(each["rating"]),
+                formatting.year(each["start_year"]),
+                formatting.signed(each["votes_gained"], 0),
+                formatting.decimal(each["rating"]),
             )
             for each in ask(TRENDING)
         ],
@@ -231,10 +234,10 @@ def series(ask: Ask) -> Section:
     """Tell of series."""
     (row,) = ask(SERIES)
     figures = [
-        Figure("Series", words.count(row["series"])),
-        Figure("Episodes", words.count(row["episodes"])),
-        Figure("Votes", words.short(row["votes"]), "for all episodes"),
-        Figure("Mean rating", words.decimal(row["mean"]), "of 10, of the rated series"),
+        Figure("Series", formatting.count(row["series"])),
+        Figure("Episodes", formatting.count(row["episodes"])),
+        Figure("Votes", formatting.short(row["votes"]), "for all episodes"),
+        Figure("Mean rating", formatting.decimal(row["mean"]), "of 10, of the rated series"),
     ]
     top = Table(
         "Most voted series",
@@ -242,8 +245,11 @@ def series(ask: Ask) -> Section:
         [
             (
                 cut(each["series_label"]),
-                *(words.decimal(each[name]) for name in ("average", "binge", "pilot", "finale")),
-                words.signed(each["delta"]),
+                *(
+                    formatting.decimal(each[name])
+                    for name in ("average", "binge", "pilot", "finale")
+                ),
+                formatting.signed(each["delta"]),
             )
             for each in ask(TOP_SERIES)
         ],
@@ -261,14 +267,14 @@ def releases(ask: Ask) -> Section:
         "episode": "Episodes",
         "game": "Games",
     }
-    figures = [Figure(label, words.count(row[name])) for name, label in labels.items()]
+    figures = [Figure(label, formatting.count(row[name])) for name, label in labels.items()]
     newest = Table(
         "The newest years",
         ["Year", "Titles#", "Movies#", "Series#"],
         [
             (
-                words.year(each["release_year"]),
-                *(words.count(each[name]) for name in ("titles", "movie", "series")),
+                formatting.year(each["release_year"]),
+                *(formatting.count(each[name]) for name in ("titles", "movie", "series")),
             )
             for each in ask(NEWEST_RELEASES)
         ],
@@ -280,26 +286,26 @@ def netflix(ask: Ask) -> Section:
     """Tell of Netflix's catalogue."""
     (row,) = ask(catalogue.FIGURES)
     figures = [
-        Figure("Titles", words.count(row["titles"])),
-        Figure("Movies", words.count(row["movies"])),
-        Figure("TV shows", words.count(row["shows"])),
-        Figure("Countries", words.count(row["countries"])),
+        Figure("Titles", formatting.count(row["titles"])),
+        Figure("Movies", formatting.count(row["movies"])),
+        Figure("TV shows", formatting.count(row["shows"])),
+        Figure("Countries", formatting.count(row["countries"])),
         Figure(
             "Median running time",
-            words.minutes(row["minutes"]),
-            f"of {words.plural(row['with_minutes'], 'movie')}",
+            formatting.minutes(row["minutes"]),
+            f"of {formatting.plural(row['with_minutes'], 'movie')}",
         ),
         Figure(
             "Seasons a show",
-            words.decimal(row["seasons"]),
-            f"mean of {words.plural(row['with_seasons'], 'show')}",
+            formatting.decimal(row["seasons"]),
+            f"mean of {formatting.plural(row['with_seasons'], 'show')}",
         ),
     ]
     tables = [
         Table(
             f"Most frequent {what}",
             [column, "Titles#"],
-            [(cut(each["name"]), words.count(each["titles"])) for each in ask(query)[:TOP]],
+            [(cut(each["name"]), formatting.count(each["titles"])) for each in ask(query)[:TOP]],
         )
         for what, column, query in (
             ("categories", "Category", catalogue.BY_CATEGORY),
@@ -313,15 +319,15 @@ def audience(ask: Ask) -> Section:
     """Tell of the streaming service's audience, and of no single user."""
     (row,) = ask(AUDIENCE)
     figures = [
-        Figure("Views", words.count(row["views"])),
-        Figure("Titles watched", words.count(row["titles"])),
-        Figure("Users", words.count(row["users"])),
+        Figure("Views", formatting.count(row["views"])),
+        Figure("Titles watched", formatting.count(row["titles"])),
+        Figure("Users", formatting.count(row["users"])),
     ]
     popular = Table(
         "Popular movies",
         ["Title", "Viewers#", "Views#"],
         [
-            (cut(each["title"]), words.count(each["viewers"]), words.count(each["views"]))
+            (cut(each["title"]), formatting.count(each["viewers"]), formatting.count(each["views"]))
             for each in ask(POPULAR)
         ],
     )
@@ -329,7 +335,7 @@ def audience(ask: Ask) -> Section:
         "Engagement by genre",
         ["Genre", "Viewers#", "Views#", "Minutes#"],
         [
-            (cut(each["genre"]), *(words.count(each[name]) for name in COUNTED))
+            (cut(each["genre"]), *(formatting.count(each[name]) for name in COUNTED))
             for each in ask(ENGAGEMENT)
         ],
     )
@@ -344,15 +350,19 @@ def state_of_data(ask: Ask) -> Section:
     """Tell how the data is: what checks found, and what was refused."""
     (row,) = ask(quality.FIGURES)
     figures = [
-        Figure("Checks passed", words.count(row["passed"]), f"of {words.count(row['checks'])}"),
-        Figure("Warned", words.count(row["warned"])),
-        Figure("Failed", words.count(row["failed"])),
+        Figure(
+            "Checks passed",
+            formatting.count(row["passed"]),
+            f"of {formatting.count(row['checks'])}",
+        ),
+        Figure("Warned", formatting.count(row["warned"])),
+        Figure("Failed", formatting.count(row["failed"])),
         Figure(
             "Rows in quarantine",
-            words.count(row["refused"]),
-            f"of {words.plural(row['refusing'], 'table')}",
+            formatting.count(row["refused"]),
+            f"of {formatting.plural(row['refusing'], 'table')}",
         ),
-        Figure("Failed runs", words.count(row["broken"]), f"of the last {row['runs']}"),
+        Figure("Failed runs", formatting.count(row["broken"]), f"of the last {row['runs']}"),
     ]
     found = [each for each in ask(quality.CHECKS) if each["verdict"] in {"failed", "warned"}]
     checks = Table(
@@ -375,7 +385,7 @@ def state_of_data(ask: Ask) -> Section:
             (
                 each["table_name"],
                 cut(each["broken_rules"], LONGEST_FINDING),
-                words.count(each["rows"]),
+                formatting.count(each["rows"]),
             )
             for each in refused[:MOST_REFUSED]
         ],
@@ -387,7 +397,7 @@ def state_of_data(ask: Ask) -> Section:
 
 def _of(rows: Sequence[Row], most: int) -> str:
     """Say that a table does not show all."""
-    return f", the first {most} of {words.count(len(rows))}" if len(rows) > most else ""
+    return f", the first {most} of {formatting.count(len(rows))}" if len(rows) > most else ""
 
 
 PARTS: Iterable[Callable[[Ask], Section]] = (
@@ -403,5 +413,5 @@ PARTS: Iterable[Callable[[Ask], Section]] = (
 def cut(text: str | None, longest: int = LONGEST) -> str:
     """Return a text as long as the report has room for."""
     if text is None:
-        return words.NONE
+        return formatting.NONE
     return text if len(text) <= longest else text[: longest - 1] + ELLIPSIS

@@ -80,7 +80,7 @@ class Write(NamedTuple):
         return f"{self.table}{which} (run {self.run_id[:8]})"
 
 
-def note(
+def record_write(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     window: Window,
@@ -175,7 +175,7 @@ def record_verdicts(
     passed = {name for (name,) in stored if verdicts.get(name, True)}
     passed |= {name for name, holds in verdicts.items() if holds}
     if passed.issuperset(required):
-        strike_off(connection, [write])
+        mark_passed(connection, [write])
         return
     connection.execute(f"DELETE FROM {PASSED} WHERE write_id = ?", [write.write_id])
     connection.execute(
@@ -184,7 +184,7 @@ def record_verdicts(
     )
 
 
-def strike_off(connection: duckdb.DuckDBPyConnection, writes: Collection[Write]) -> None:
+def mark_passed(connection: duckdb.DuckDBPyConnection, writes: Collection[Write]) -> None:
     """Note that the blocking checks of writes have passed, or need not pass."""
     ids = [write.write_id for write in writes]
     for table in (UNAUDITED, PASSED):
@@ -216,7 +216,7 @@ def accept(
             "? AS first_partition, ? AS last_partition, ? AS run_id, ? AS reason",
             [write.table, write.first, write.last, write.run_id, reason],
         )
-    strike_off(connection, writes)
+    mark_passed(connection, writes)
     return writes
 
 

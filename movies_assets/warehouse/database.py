@@ -20,7 +20,7 @@ import duckdb
 import stamina
 from duckdb.sqltypes import VARCHAR
 
-from movies_assets.core.durable import synced
+from movies_assets.core.durable import fsync
 
 try:
     import fcntl
@@ -255,10 +255,10 @@ class Warehouse:
         """Give a new file the name of the old one."""
         # The old one may not be opened here: closing it again would end DuckDB's lock.
         shutil.copymode(self._file, new)
-        synced(new)
+        fsync(new)
         with folder_locked(self._file.parent, exclusive=True):
             new.replace(self._file)
-        synced(self._file.parent)
+        fsync(self._file.parent)
 
     def _make_folder(self) -> None:
         try:

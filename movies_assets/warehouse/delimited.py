@@ -374,13 +374,13 @@ def _typed(table: Table, known: Mapping[str, str], new: Sequence[str], run_id: s
         else _quoted(name)
         for name, type_ in known.items()
     ]
-    misfits = {name: f"NOT coalesce({fit}, true)" for name, fit in fits.items()}
+    schema_mismatches = {name: f"NOT coalesce({fit}, true)" for name, fit in fits.items()}
     kept = [
         f"CASE WHEN {misfit} THEN json_object({literal(name)}, {_quoted(name)}) ELSE '{{}}' END"
-        for name, misfit in misfits.items()
+        for name, misfit in schema_mismatches.items()
     ]
     rescued = ", ".join(["'{}'", "'{}'", *kept])
-    misfit = " OR ".join(["false", *misfits.values()])
+    misfit = " OR ".join(["false", *schema_mismatches.values()])
     day = [f"{DAY}::DATE AS {table.partition_column}"] if table.partition_column else []
     return (
         f"SELECT {', '.join([*values, *map(_quoted, new), *day])}, "

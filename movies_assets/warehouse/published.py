@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from movies_assets.core.durable import synced
+from movies_assets.core.durable import fsync
 from movies_assets.privacy.identifiers import USER_KEY
 from movies_assets.warehouse.database import (
     ALIAS,
@@ -193,14 +193,14 @@ class Published:
                 f"cannot publish into {self.folder}: the disk was full while the snapshot was "
                 "written. Readers keep the one before. Free space and run again."
             )
-        synced(path)
+        fsync(path)
         final = self.finished(path)
         path.replace(final)
         pointer = self.folder / f"{POINTER}{UNFINISHED}"
         pointer.write_text(f"{final.name}\n", encoding="utf-8")
-        synced(pointer)
+        fsync(pointer)
         pointer.replace(self.folder / POINTER)
-        synced(self.folder)
+        fsync(self.folder)
         return final
 
     def keep(self, number: int) -> None:

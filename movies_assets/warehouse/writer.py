@@ -127,7 +127,7 @@ def stage_expression(
     Raises:
         WarehouseError: the columns are not the contract's, or an upstream table is missing.
     """
-    hidden = {RAW, UNPARSED} if table.refines else set()
+    hidden = {RAW, UNPARSED} if table.lineage else set()
     expected = set(table.contract.types()) | hidden
     if wrong := expected.symmetric_difference(expression.columns):
         raise WarehouseError(
@@ -144,7 +144,7 @@ def stage_expression(
             "the function, where it says what becomes of values that do not fit."
         )
     # In the order in which the stage is known below: of a union, columns are told by position.
-    ordered = expression.select(*types, *([RAW, UNPARSED] if table.refines else []))
+    ordered = expression.select(*types, *([RAW, UNPARSED] if table.lineage else []))
     cast = ordered.cast({name: t for name, t in types.items() if ordered[name].type() != t})
     return stage_sql(connection, table, compile_sql(cast))
 
@@ -253,7 +253,7 @@ def all_stored_types(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[st
 
 def arrived_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
     """Return the columns that files have brought and that the contract does not know."""
-    if not table.contract.evolves():
+    if not table.contract.allows_new_columns():
         return []
     known = table.contract.types()
     return [name for name in stored_types(connection, table.name) if name not in known]
@@ -307,7 +307,7 @@ def _write_staged(
     connection: duckdb.DuckDBPyConnection, table: Table, window: Window, run_id: str
 ) -> Loaded:
     quarantined = 0
-    if table.refines:
+    if table.lineage:
         _empty_quarantine(connection, table, window)
         quarantined = _quarantine(connection, table, run_id)
     if table.replaces != "keys":
@@ -341,17 +341,17 @@ def _write_streamed(
     """
     _delete_replaced(connection, table, window)
     sound = f"SELECT {_columns(table)} FROM {STAGE}"
-    if table.refines:
+    if table.lineage:
         _empty_quarantine(connection, table, window)
         sound = compile_sql(_sound(table))
     rows = number(connection, f"INSERT INTO {table.name} BY NAME {sound}")
     quarantined = 0
-    if table.refines:
-        rows -= _set_apart_doubled(connection, table, window)
+    if table.lineage:
+        rows -= _extract_duplicates(connection, table, window)
         if source is None or rows < number(
             connection, f"SELECT count(*) {read_of(table, source, window)}"
         ):
-            quarantined, kept = _sift(connection, table, run_id, number_lines)
+            quarantined, kept = _quarantine_failures(connection, table, run_id, number_lines)
             rows += kept
     return Loaded(
         rows=rows,
@@ -376,12 +376,12 @@ def prune(connection: duckdb.DuckDBPyConnection, table: Table, keep: int, window
 def read_of(table: Table, source: Table, window: Window) -> str:
     """Return the clause FROM ... WHERE of the source rows that a run of a refining table reads."""
     partition, of_run = source.partition_column, "true"
-    reads = table.refines.reads if table.refines else "run"
+    reads = table.lineage.reads if table.lineage else "run"
     if partition and window.first and reads == "newest":
         of_run = f"{partition} = (SELECT max({partition}) FROM {source.name})"
     elif partition and window.first and reads == "run":
         of_run = f"{partition} BETWEEN '{window.first}' AND '{window.last}'"
-    refined = table.refines.where if table.refines else "true"
+    refined = table.lineage.where if table.lineage else "true"
     return f"FROM {source.name} WHERE {of_run} AND ({refined})"
 
 
@@ -395,7 +395,7 @@ def _delete_replaced(connection: duckdb.DuckDBPyConnection, table: Table, window
 
 
 def _columns(table: Table) -> str:
-    return "*" if table.contract.evolves() else ", ".join(table.contract.types())
+    return "*" if table.contract.allows_new_columns() else ", ".join(table.contract.types())
 
 
 def _sound(table: Table) -> ir.Table:
@@ -405,7 +405,7 @@ def _sound(table: Table) -> ir.Table:
     return staged.filter(*rules, staged[UNPARSED] == "").select(*table.contract.types())
 
 
-def _set_apart_doubled(connection: duckdb.DuckDBPyConnection, table: Table, window: Window) -> int:
+def _extract_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, window: Window) -> int:
     """Take rows whose key stands twice back out of the table; return how many."""
     key = ", ".join(table.contract.key())
     connection.execute(
@@ -419,7 +419,7 @@ def _set_apart_doubled(connection: duckdb.DuckDBPyConnection, table: Table, wind
     )
 
 
-def _sift(
+def _quarantine_failures(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
     run_id: str,
@@ -489,9 +489,9 @@ def _quarantine(
     connection: duckdb.DuckDBPyConnection, table: Table, run_id: str, *, numbered: bool = False
 ) -> int:
     """Move staged rows that break a rule into the table's quarantine; return how many."""
-    assert table.refines is not None  # noqa: S101 (the caller asks only then)
+    assert table.lineage is not None  # noqa: S101 (the caller asks only then)
     staged = _stage_of(table, **({LINE_NUMBER: "int64"} if numbered else {}))
-    row_id = staged[table.refines.row_id].cast("string").fill_null("unknown")
+    row_id = staged[table.lineage.source_row_id].cast("string").fill_null("unknown")
     if numbered:
         row_id = ibis.coalesce("line " + staged[LINE_NUMBER].cast("string"), row_id)
     marked = staged.select(
@@ -545,9 +545,13 @@ def _drop_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> int
 
 def _keep_newest_versions(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
     """Of an entity's versions, staged here or stored elsewhere, keep the newest one."""
-    if table.versions is None:
+    if table.latest_version is None:
         return 0
-    entity, order, first = table.versions.entity, table.versions.order, table.versions.first
+    entity, order, first = (
+        table.latest_version.entity,
+        table.latest_version.order,
+        table.latest_version.first,
+    )
     same_entity = " AND ".join(f"stored.{column} = staged.{column}" for column in entity)
     newest_first = ", ".join([*(f"{column} DESC" for column in order), *first])
     stored_order = ", ".join(f"stored.{column}" for column in order)
@@ -598,7 +602,7 @@ def _migrate(
     contract: type[Contract],
 ) -> None:
     wanted = contract.ibis_schema()
-    if not contract.evolves():
+    if not contract.allows_new_columns():
         _refuse_lost_columns(name, stored, wanted)
     types = contract.types()
     changed = [

@@ -215,7 +215,7 @@ class TestEveryTable:
 
     def test_orders_versions_by_required_columns(self, table):
         required = {rule.name for rule in table.contract.rules()}
-        versions = table.versions
+        versions = table.latest_version
         for name in versions.entity + versions.order + versions.first if versions else ():
             assert f"{name}: required" in required
 

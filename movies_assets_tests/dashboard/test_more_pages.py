@@ -12,7 +12,7 @@ from movies_assets.dashboard.filters import State, read
 from movies_assets.dashboard.graphs import arrange, related
 from movies_assets.dashboard.pages import catalogue, data, quality
 from movies_assets.dashboard.prepared import PREPARED
-from movies_assets.serving import formatting as words
+from movies_assets.serving import formatting
 from movies_assets.serving.reader import Snapshot
 from movies_assets_tests.dashboard.more import more, profile, title
 from movies_assets_tests.dashboard.snapshots import HOSTILE, publish
@@ -82,13 +82,13 @@ def test_titles_of_unknown_length_are_in_no_bar(tmp_path):
     loaded = load(catalogue, opened(publish(tmp_path, "a", rows)))
     assert (loaded.by_minutes, loaded.by_seasons) == ([], [])
     assert catalogue.minute_bars(loaded) is catalogue.season_bars(loaded) is None
-    assert [kpi.value for kpi in catalogue.figures(loaded.figures)[-2:]] == [words.NONE] * 2
+    assert [kpi.value for kpi in catalogue.figures(loaded.figures)[-2:]] == [formatting.NONE] * 2
 
 
 @pytest.mark.parametrize("flag", [0, catalogue.MOVIE, catalogue.SHOW])
 def test_an_unknown_length_is_a_dash(flag):
     row = {"type_flag": flag, "duration_minutes": None, "duration_seasons": None}
-    assert catalogue.length(row) == words.NONE
+    assert catalogue.length(row) == formatting.NONE
 
 
 def test_a_title_of_two_categories_is_among_both(world):
@@ -170,7 +170,7 @@ def test_what_was_added_last_comes_first_and_says_how_long_it_is(world):
         load(catalogue, world).newest[4]["title"],
     ]
     assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(rows, 5)] == [
-        words.NONE, "95 min", "94 min", "3 seasons", "14 seasons",
+        formatting.NONE, "95 min", "94 min", "3 seasons", "14 seasons",
     ]  # fmt: skip
 
 
@@ -244,7 +244,10 @@ def test_the_run_that_publishes_is_not_taken_for_one_that_hangs(world):
     assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(rows, 2)] == [
         "publishing", "▲ succeeded", "▼ failed",
     ]  # fmt: skip
-    assert cells(rows, 4) == [words.NONE, *["1 min 30 s".replace(" ", "\N{NO-BREAK SPACE}")] * 2]
+    assert cells(rows, 4) == [
+        formatting.NONE,
+        *["1 min 30 s".replace(" ", "\N{NO-BREAK SPACE}")] * 2,
+    ]
 
 
 def test_tables_that_were_not_written_for_longest_come_first(world):
@@ -253,7 +256,7 @@ def test_tables_that_were_not_written_for_longest_come_first(world):
         "gold.ott_recommendation_quality", "gold.ott_dim_user", "bronze.netflix_titles",
     ]  # fmt: skip
     assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(rows, 2)][:4] == [
-        words.NONE, "2 d 3 h", "1 h 5 min", "30 s",
+        formatting.NONE, "2 d 3 h", "1 h 5 min", "30 s",
     ]  # fmt: skip
 
 
@@ -309,7 +312,7 @@ def test_an_empty_snapshot_has_nothing_to_show(empty):
      (90_000, "1 d 1 h"), (-3, "0.0 s")],
 )  # fmt: skip
 def test_durations_in_words(seconds, said):
-    assert words.duration(seconds) == said
+    assert formatting.duration(seconds) == said
 
 
 # --- Data

@@ -12,7 +12,7 @@ from movies_assets.dashboard.filters import State
 from movies_assets.dashboard.layout import GENRES, STATUS, status_words
 from movies_assets.dashboard.pages import audience, movies, releases, series
 from movies_assets.dashboard.prepared import PREPARED
-from movies_assets.serving import formatting as words
+from movies_assets.serving import formatting
 from movies_assets.serving.reader import Snapshot
 from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, NOW, few, movie, publish
 
@@ -166,7 +166,7 @@ def test_a_series_without_a_rated_episode_has_dashes_and_others_their_basis(worl
     known = series.figures(about | {"pilot_basis": "pilot S1E1", "finale_basis": "finale S2E3"})
     assert [known[2].hint, known[3].hint] == ["pilot S1E1", "finale S2E3"]
     none = series.figures(about | {"pilot_basis": "none", "finale_basis": "none"})
-    assert [(kpi.value, kpi.tone) for kpi in none] == [(words.NONE, "")] * 5
+    assert [(kpi.value, kpi.tone) for kpi in none] == [(formatting.NONE, "")] * 5
 
 
 def test_figures_are_graded_by_sign_and_colour(world):

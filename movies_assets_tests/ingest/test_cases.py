@@ -10,7 +10,7 @@ from movies_assets.definitions import TABLES
 from movies_assets.ingest.landing import Landing
 from movies_assets.ingest.reading import FileRecords
 from movies_assets.ingest.records import LINE, PROBLEM
-from movies_assets.privacy.identifiers import Traces
+from movies_assets.privacy.identifiers import PersonIdentifiers
 from movies_assets.privacy.landing import erase
 from movies_assets.warehouse.delimited import DelimitedFile, read
 from movies_assets_tests.places import CASES
@@ -82,7 +82,7 @@ def test_views_between_two_open_quotes_are_read_and_a_person_leaves_no_byte(tmp_
         path.chmod(0o644)
         path.parent.chmod(0o755)
         before = path.read_bytes().splitlines(keepends=True)
-        traces = Traces(frozenset([1001]))
+        traces = PersonIdentifiers(frozenset([1001]))
         list(erase(Landing(tmp_path / name, f"ott/{name}"), TABLES[f"bronze.ott_{name}"], traces))
         kept = [line for line in before if not line.startswith(b"1001")]
         assert path.read_bytes() == b"".join(kept)

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from movies_assets.definitions import TABLES
 from movies_assets.ingest.reading import FileRecords
 from movies_assets.ingest.records import LINE, PROBLEM, RECORD, split
-from movies_assets.privacy.identifiers import Traces
+from movies_assets.privacy.identifiers import PersonIdentifiers
 from movies_assets.privacy.landing import erase
 from movies_assets.warehouse.delimited import DelimitedFile, read
 from movies_assets_tests.ingest.damage import (
@@ -116,7 +116,7 @@ def a_person_goes_and_others_stay(sound: Sound, done: list[Damage]) -> None:
     content, touched = damaged(sound, done)
     person = len(sound.rows) // 2
     row = sound.rows[person]
-    traces = Traces(frozenset([person + 1]))
+    traces = PersonIdentifiers(frozenset([person + 1]))
     traces.add(person + 1, row["full_name"], row["email"])
     landing: Any = OneFile(content)
     list(erase(landing, USERS, traces))

@@ -23,7 +23,7 @@ from movies_assets.orchestration.jobs import (
 )
 from movies_assets.orchestration.schedules import calendars, unfinished
 from movies_assets.settings import load
-from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.writer import Window, create_table
 from movies_assets_tests.conftest import Platform, hold, movie
 
@@ -79,7 +79,7 @@ def materialize(
     graph = live.resolve_asset_graph()
     warehouse = live.resources["warehouse"]
     with warehouse.session() as connection, warehouse.transaction(connection):
-        ledger.ensure_tables(connection)
+        audit_log.ensure_tables(connection)
     for key in graph.toposorted_asset_keys:
         for day in days if key in written and graph.get(key).partitions_def else []:
             instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day))
@@ -364,7 +364,7 @@ def asked(instance, live, job: str = YTS_DAILY, now: str = "2025-11-10T02:30:00"
 def note(warehouse, table: str, first: str = "", last: str = "~", run_id: str = "a") -> None:
     """Record a write of a table whose blocking checks have not passed."""
     with warehouse.session() as connection, warehouse.transaction(connection):
-        ledger.note(connection, table, Window("true", first, last, 1), run_id)
+        audit_log.record_write(connection, table, Window("true", first, last, 1), run_id)
 
 
 def fail(instance, first: str, last: str, job: str = YTS_DAILY, **tags: str) -> str:
@@ -467,7 +467,7 @@ class TestRedDays:
         note(warehouse, "silver.yts_movies", FIRST, SECOND, run_id)
         assert asked(instance, live) == [(FIRST, SECOND)]
         with warehouse.session() as connection, warehouse.transaction(connection):
-            assert ledger.accept(connection, "silver.yts_movies", (FIRST, SECOND), "so it is")
+            assert audit_log.accept(connection, "silver.yts_movies", (FIRST, SECOND), "so it is")
         assert asked(instance, live) == []
 
     def test_a_real_run_that_a_check_stops_is_asked_for_until_its_fault_is_fixed(

@@ -12,7 +12,7 @@ from movies_assets.definitions import TABLES
 from movies_assets.ingest.http import PermanentSourceError
 from movies_assets.ingest.landing import Landing
 from movies_assets.ingest.packing import unpack
-from movies_assets.privacy.identifiers import Traces
+from movies_assets.privacy.identifiers import PersonIdentifiers
 from movies_assets.privacy.landing import erase, learn
 from movies_assets_tests.ingest.test_packing import PACKINGS, rows_of, to_xlsx
 
@@ -34,8 +34,8 @@ def put(folder: Path, path: str, content: bytes | str) -> Path:
     return file
 
 
-def traces() -> Traces:
-    known = Traces(frozenset([ADA]))
+def traces() -> PersonIdentifiers:
+    known = PersonIdentifiers(frozenset([ADA]))
     known.add(ADA, NAME, EMAIL)
     return known
 
@@ -140,7 +140,7 @@ def test_what_a_killed_process_left_of_replacing_a_file_is_removed(landing, tmp_
 def test_names_and_addresses_are_learned_from_any_file(landing, tmp_path):
     put(tmp_path, "2020-01-01/users.csv", f"{HEADER}7,A. L.,old@x.example,UK\n")
     put(tmp_path, "2025-10-30/users.csv", f"{HEADER}7.0,{NAME},n/a,UK\n{BOBS}7,-\n")
-    known = Traces(frozenset([ADA]))
+    known = PersonIdentifiers(frozenset([ADA]))
     learn(landing, USERS, known)
     assert (known.emails, known.names) == ({"old@x.example"}, {ADA: {NAME, "A. L."}})
 
@@ -165,7 +165,7 @@ def test_what_damage_has_torn_off_a_record_or_joined_to_another_goes(
     landing, tmp_path, before, hers, after
 ):
     file = put(tmp_path, "2025-10-30/users.csv", HEADER + before + hers + after)
-    known = Traces(frozenset([ADA]))
+    known = PersonIdentifiers(frozenset([ADA]))
     learn(landing, USERS, known)
     list(erase(landing, USERS, known))
     assert file.read_text() == HEADER + before + after
@@ -176,7 +176,7 @@ def test_a_damaged_object_goes_and_those_of_others_stay(landing, tmp_path):
     torn = '{"user_id": "7", "full_name": "Ada"\n'
     joined = '{"user_id": 9, "full_name": "Eve"}{"user_id": 7, "email": "ada@x.example"}\n'
     file = put(tmp_path, "2025-10-30/users.jsonl", kept + torn + joined)
-    list(erase(landing, USERS, Traces(frozenset([ADA]))))
+    list(erase(landing, USERS, PersonIdentifiers(frozenset([ADA]))))
     assert file.read_text() == kept
 
 
@@ -297,8 +297,8 @@ def test_traces_are_never_shown():
 UUID = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
 
 
-def known_by(user_id: str) -> Traces:
-    known = Traces(frozenset([user_id]))
+def known_by(user_id: str) -> PersonIdentifiers:
+    known = PersonIdentifiers(frozenset([user_id]))
     known.add(user_id, NAME, EMAIL)
     return known
 
@@ -341,7 +341,7 @@ def test_ids_of_any_text_are_found_whole_and_as_files_spell_them(
     ],
 )
 def test_an_address_is_found_in_any_case_and_spelling(landing, tmp_path, known, written):
-    found = Traces(frozenset(["7"]))
+    found = PersonIdentifiers(frozenset(["7"]))
     found.add("7", None, known)
     file = put(tmp_path, "2025-10-30/users.csv", f"{HEADER}torn,{written}\n{BOBS}")
     list(erase(landing, USERS, found))
@@ -351,7 +351,7 @@ def test_an_address_is_found_in_any_case_and_spelling(landing, tmp_path, known, 
 def test_patterns_of_as_many_persons_as_a_run_takes_fit_into_the_engines(landing, tmp_path):
     ids = [f"person-{number:04}.{'x' * 30}" for number in range(250)]
     ids += [f"{number:08x}{UUID[8:]}" for number in range(250)]
-    known = Traces(frozenset(ids))
+    known = PersonIdentifiers(frozenset(ids))
     for number, user_id in enumerate(ids):
         known.add(user_id, f"Åsa Lindström-Karlsson {number}", f"p{number}@straße.example")
     file = put(tmp_path, "2025-10-30/users.csv", HEADER + BOBS + f"torn,{ids[499]}\n")

@@ -16,7 +16,12 @@ from movies_assets.core.contract import Contract, column
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.publishing.published import KEY, published_tables, shared_tables
 from movies_assets.settings import load
-from movies_assets.warehouse.audit_log import forget_pruned, note, record_verdicts, unaudited
+from movies_assets.warehouse.audit_log import (
+    forget_pruned,
+    record_verdicts,
+    record_write,
+    unaudited,
+)
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.snapshot import write_snapshot
@@ -171,25 +176,27 @@ class TestWhatStandsInTheWay:
         assert "no write of silver.yts_movies" in again.output
 
     def test_goes_with_the_rows_when_all_of_the_table_is_replaced(self, warehouse_session):
-        note(warehouse_session, "gold.t", Window("", DAY, DAY), "run 1")
-        note(warehouse_session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2", is_whole=True)
+        record_write(warehouse_session, "gold.t", Window("", DAY, DAY), "run 1")
+        record_write(
+            warehouse_session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2", is_whole=True
+        )
         (left,) = unaudited(warehouse_session, ["gold.t"])
         assert left.run_id == "run 2"
 
     def test_goes_with_the_days_that_are_no_longer_kept(self, warehouse_session):
         warehouse_session.execute(f"CREATE TABLE gold.t AS SELECT DATE '{NEXT_DAY}' AS day")
-        note(warehouse_session, "gold.t", Window("", DAY, DAY), "run 1")
-        note(warehouse_session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2")
+        record_write(warehouse_session, "gold.t", Window("", DAY, DAY), "run 1")
+        record_write(warehouse_session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2")
         forget_pruned(warehouse_session, "gold.t", "day")
         (left,) = unaudited(warehouse_session, ["gold.t"])
         assert left.run_id == "run 2"
 
     def test_of_a_range_goes_only_when_all_of_it_is_written_again(self, warehouse_session):
-        note(warehouse_session, "gold.t", Window("", DAY, NEXT_DAY), "run 1")
-        note(warehouse_session, "gold.t", Window("", DAY, DAY), "run 2")
+        record_write(warehouse_session, "gold.t", Window("", DAY, NEXT_DAY), "run 1")
+        record_write(warehouse_session, "gold.t", Window("", DAY, DAY), "run 2")
         left = {write.run_id for write in unaudited(warehouse_session, ["gold.t"])}
         assert left == {"run 1", "run 2"}
-        note(warehouse_session, "gold.t", Window("", DAY, NEXT_DAY), "run 3")
+        record_write(warehouse_session, "gold.t", Window("", DAY, NEXT_DAY), "run 3")
         assert [write.run_id for write in unaudited(warehouse_session, ["gold.t"])] == ["run 3"]
 
     def test_goes_when_its_red_check_alone_is_executed_and_the_others_have_passed(
@@ -215,10 +222,10 @@ class TestWhatStandsInTheWay:
         self, warehouse_session
     ):
         session, both = warehouse_session, {"one", "two"}
-        note(session, "gold.t", Window("", DAY, NEXT_DAY), "run 1")
+        record_write(session, "gold.t", Window("", DAY, NEXT_DAY), "run 1")
         (write,) = unaudited(session, ["gold.t"])
         record_verdicts(session, write, {"one": True}, both)
-        note(session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2")
+        record_write(session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2")
         record_verdicts(session, write, {"two": True}, both)
         assert write in unaudited(session, ["gold.t"]), "some of its rows are new"
         record_verdicts(session, write, {"two": False}, both)
@@ -259,7 +266,7 @@ def changed(
         for statement in statements:
             session.execute(statement)
         if written:
-            note(session, *written, "a run without checks")
+            record_write(session, *written, "a run without checks")
 
 
 def fail_silver(platform: Platform, yts: FakeYts, broken: int = 8) -> None:

@@ -17,8 +17,7 @@ from movies_assets.dashboard.pages import audience, catalogue, movies, quality, 
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.orchestration.publishing.published import KEY as PUBLISHED
 from movies_assets.orchestration.publishing.report import KEY, report_asset
-from movies_assets.serving import formatting as words
-from movies_assets.serving import report
+from movies_assets.serving import formatting, report
 from movies_assets.serving.reader import Snapshot
 from movies_assets.serving.report import render, write_report
 from movies_assets.settings import PROJECT_ROOT, Settings
@@ -106,11 +105,11 @@ class TestFigures:
         kpis = loaded(movies, snapshot).kpis
         figures = Page(page).figures
         assert kpis["movies"] == 6
-        assert figures["Movies", "Movies"] == words.count(kpis["movies"])
-        assert figures["Movies", "Votes"] == words.short(kpis["votes"])
-        assert figures["Movies", "Average rating"] == words.decimal(kpis["weighted"])
-        assert figures["Movies", "Mean rating"] == words.decimal(kpis["mean"])
-        assert figures["Movies", "Median running time"] == words.minutes(kpis["runtime"])
+        assert figures["Movies", "Movies"] == formatting.count(kpis["movies"])
+        assert figures["Movies", "Votes"] == formatting.short(kpis["votes"])
+        assert figures["Movies", "Average rating"] == formatting.decimal(kpis["weighted"])
+        assert figures["Movies", "Mean rating"] == formatting.decimal(kpis["mean"])
+        assert figures["Movies", "Median running time"] == formatting.minutes(kpis["runtime"])
 
     def test_of_the_best_and_the_trending_movies(self, snapshot, world):
         shown = loaded(movies, snapshot)
@@ -128,37 +127,37 @@ class TestFigures:
         cells = Page(page).cells
         at = cells.index(about["series_label"])
         names = ("avg_rating", "binge_score", "pilot_rating", "finale_rating")
-        assert cells[at + 1 : at + 5] == [words.decimal(about[name]) for name in names]
-        assert cells[at + 5] == words.signed(about["finale_delta"])
+        assert cells[at + 1 : at + 5] == [formatting.decimal(about[name]) for name in names]
+        assert cells[at + 5] == formatting.signed(about["finale_delta"])
         assert Page(page).figures["Series", "Episodes"] == "6"
 
     def test_of_releases(self, page, snapshot):
         totals = loaded(releases, snapshot).totals
         figures = Page(page).figures
-        assert figures["Releases", "Titles"] == words.count(totals["titles"]) == "2,043"
-        assert figures["Releases", "Movies"] == words.count(totals["movie"])
+        assert figures["Releases", "Titles"] == formatting.count(totals["titles"]) == "2,043"
+        assert figures["Releases", "Movies"] == formatting.count(totals["movie"])
         assert figures["Releases", "Episodes"] == "0"
 
     def test_of_the_catalogue(self, page, snapshot):
         row = loaded(catalogue, snapshot).figures
         figures = Page(page).figures
-        assert figures["Catalogue", "Titles"] == words.count(row["titles"]) == "5"
-        assert figures["Catalogue", "Median running time"] == words.minutes(row["minutes"])
+        assert figures["Catalogue", "Titles"] == formatting.count(row["titles"]) == "5"
+        assert figures["Catalogue", "Median running time"] == formatting.minutes(row["minutes"])
         assert figures["Catalogue", "Countries"] == "2"
 
     def test_of_the_audience(self, page, snapshot):
         watched = loaded(audience, snapshot).watched
         figures = Page(page).figures
-        assert figures["Audience", "Views"] == words.count(watched["views"]) == "7"
-        assert figures["Audience", "Titles watched"] == words.count(watched["titles"])
-        assert figures["Audience", "Users"] == words.count(watched["users"])
+        assert figures["Audience", "Views"] == formatting.count(watched["views"]) == "7"
+        assert figures["Audience", "Titles watched"] == formatting.count(watched["titles"])
+        assert figures["Audience", "Users"] == formatting.count(watched["users"])
 
     def test_of_quality(self, page, snapshot):
         row = loaded(quality, snapshot).figures
         figures = Page(page).figures
-        assert figures["Quality", "Checks passed"] == words.count(row["passed"]) == "2"
+        assert figures["Quality", "Checks passed"] == formatting.count(row["passed"]) == "2"
         assert figures["Quality", "Failed"] == "1"
-        assert figures["Quality", "Rows in quarantine"] == words.count(row["refused"]) == "6"
+        assert figures["Quality", "Rows in quarantine"] == formatting.count(row["refused"]) == "6"
         assert "gold.netflix_fact_titles contract: failed" in Page(page).cells
 
 
@@ -204,7 +203,7 @@ def test_a_source_alone_is_no_empty_warehouse(tmp_path):
     assert not any("The warehouse is empty" in text for text in read.prose)
     assert "No series yet." in read.prose
     assert read.figures["Movies", "Movies"] == "1"
-    assert read.figures["Movies", "Mean rating"] == words.NONE
+    assert read.figures["Movies", "Mean rating"] == formatting.NONE
 
 
 def test_it_is_light_enough_for_mail_whatever_titles_and_findings_say(tmp_path):
@@ -271,7 +270,7 @@ class TestWriting:
         def fail(_: Path) -> None:
             raise OSError("no space left")
 
-        monkeypatch.setattr(report, "synced", fail)
+        monkeypatch.setattr(report, "fsync", fail)
         with pytest.raises(WarehouseError, match="no space"):
             write_report(published)
         assert path.read_bytes() == before

@@ -16,7 +16,7 @@ from movies_assets.orchestration import summary
 from movies_assets.orchestration.publishing.published import Publication, published_tables
 from movies_assets.orchestration.publishing.selection import Selection, held_with
 from movies_assets.settings import Settings, load
-from movies_assets.warehouse.audit_log import accept, note
+from movies_assets.warehouse.audit_log import accept, record_write
 from movies_assets.warehouse.published import HELD_BACK, Published
 from movies_assets.warehouse.writer import Window
 from movies_assets_tests.conftest import STORED_DAY, FakeYts, Platform, movie
@@ -71,7 +71,7 @@ class Stored:
             for statement in statements:
                 session.execute(statement)
             if red:
-                note(session, red, Window("", STORED_DAY, STORED_DAY), "run of a red day")
+                record_write(session, red, Window("", STORED_DAY, STORED_DAY), "run of a red day")
 
     def change_published(self, *statements: str) -> None:
         """Change the snapshot that readers have, as `old`."""

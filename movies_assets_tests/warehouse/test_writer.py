@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from movies_assets.core.contract import Contract, Quarantine, column
-from movies_assets.core.table import Refinement, Table, Versions
+from movies_assets.core.table import LatestVersion, Lineage, Table
 from movies_assets.definitions import TABLES
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -150,7 +150,7 @@ class TestDuplicates:
         assert write(warehouse, visits(), twice, window(MONDAY)).rows == 2
 
 
-VERSIONED = visits(versions=Versions(entity=("visit_id",), order=("day", "guest")))
+VERSIONED = visits(latest_version=LatestVersion(entity=("visit_id",), order=("day", "guest")))
 
 
 class TestVersions:
@@ -181,7 +181,7 @@ class TestVersions:
             guest: str = column("Guest.", key=True)
             day: dt.Date = column("Day: the partition.")
 
-        table = visits(contract=Junction, versions=Versions(("visit_id",), ("day",)))
+        table = visits(contract=Junction, latest_version=LatestVersion(("visit_id",), ("day",)))
         rows = frame(visit(1, MONDAY), visit(1, MONDAY, guest="Eve")).drop(columns="host")
         write(warehouse, table, rows, window(MONDAY))
         newer = rows.assign(day=pd.Timestamp(TUESDAY), guest=["Bob", "Ada"])
@@ -213,7 +213,7 @@ class TestAnyOrder:
     def test_any_sequence_of_runs_ends_in_the_same_two_tables(self, tmp_path_factory, world):
         rows, runs = world
         warehouse = Warehouse(tmp_path_factory.mktemp("any") / "w.duckdb")
-        below = visits(name="below", versions=Versions(("visit_id",), ("day",)))
+        below = visits(name="below", latest_version=LatestVersion(("visit_id",), ("day",)))
         for first, last in runs:
             days = window(f"2025-01-{6 + first:02}", f"2025-01-{6 + last:02}")
             arriving = itertools.chain(*(rows[day] for day in range(first, last + 1)))
@@ -244,8 +244,8 @@ REFINED = visits(
     name="guests",
     contract=Guest,
     layer="silver",
-    refines=Refinement(source="bronze.visits", row_id="row_id"),
-    versions=Versions(("visit_id",), ("day", "row_id")),
+    lineage=Lineage(source_of="bronze.visits", source_row_id="row_id"),
+    latest_version=LatestVersion(("visit_id",), ("day", "row_id")),
 )
 
 
@@ -318,7 +318,7 @@ class TestQuarantine:
             )
 
         both = refined((1, MONDAY, "Ada"), (1, TUESDAY, "Ada"))
-        table = visits(name="guests", contract=Dated, layer="silver", refines=REFINED.refines)
+        table = visits(name="guests", contract=Dated, layer="silver", lineage=REFINED.lineage)
         loaded = write(warehouse, table, both, window(MONDAY, TUESDAY))
         assert (loaded.rows, loaded.quarantined) == (1, 1)
         assert ask(warehouse, "SELECT day::VARCHAR FROM silver.guests") == [(MONDAY,)]
@@ -427,8 +427,8 @@ def test_every_contract_can_be_stored_and_is_stored_as_it_says(table):
 )
 def test_a_refinement_says_which_source_rows_a_run_reads(reads, days, found):
     source = visits()
-    refines = Refinement(source=source.name, row_id="visit_id", reads=reads)
-    table = visits(name="guests", layer="silver", replaces="table", refines=refines)
+    refines = Lineage(source_of=source.name, source_row_id="visit_id", reads=reads)
+    table = visits(name="guests", layer="silver", replaces="table", lineage=refines)
     run = window(*days) if days else writer.Window("", "", "")
     with duckdb.connect() as connection:
         writer.ensure_table(connection, source.name, Visit)

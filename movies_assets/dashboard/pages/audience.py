@@ -24,7 +24,7 @@ from movies_assets.dashboard.components import (
 )
 from movies_assets.dashboard.filters import GENRE, Field, State, matching
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.serving import formatting as words
+from movies_assets.serving import formatting
 from movies_assets.serving.reader import Row, Snapshot
 
 DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -216,11 +216,11 @@ def figures(watched: Row) -> list[Kpi]:
     """Return the cards of figures."""
     views, titles = watched["views"] or 0, watched["titles"]
     return [
-        Kpi(words.count(views), "watch events"),
-        Kpi(words.count(titles), "with a view or more"),
-        Kpi(words.decimal(views / titles if titles else 0), "on average"),
-        Kpi(words.count(watched["users"]), "registered"),
-        Kpi(words.count(watched["served"]), "have titles to be offered"),
+        Kpi(formatting.count(views), "watch events"),
+        Kpi(formatting.count(titles), "with a view or more"),
+        Kpi(formatting.decimal(views / titles if titles else 0), "on average"),
+        Kpi(formatting.count(watched["users"]), "registered"),
+        Kpi(formatting.count(watched["served"]), "have titles to be offered"),
     ]
 
 
@@ -233,7 +233,7 @@ def day_bars(data: Audience) -> Figure | None:
     points = [
         Point(
             row["views"],
-            f"{show_day(row['day'])}\n{words.plural(row['views'], 'view')}",
+            f"{show_day(row['day'])}\n{formatting.plural(row['views'], 'view')}",
             pick,
             faded=chosen not in {None, row["day"]},
         )
@@ -244,7 +244,7 @@ def day_bars(data: Audience) -> Figure | None:
         charts.bars([day.rpartition(" ")[0] for day in days], points, unit="Views"),
         f"Bars: views a day from {days[0]} to {days[-1]}.",
         ["Day", "Views#"],
-        [(day, words.count(row["views"])) for day, row in zip(days, data.by_day, strict=True)],
+        [(day, formatting.count(row["views"])) for day, row in zip(days, data.by_day, strict=True)],
         picks,
     )
 
@@ -259,8 +259,8 @@ def genre_bars(data: Audience) -> Figure | None:
     points = [
         Point(
             round(row["minutes"] / 60),
-            f"{row['name']}\n{words.count(row['minutes'] / 60)} hours, "
-            f"{words.plural(row['viewers'], 'viewer')}",
+            f"{row['name']}\n{formatting.count(row['minutes'] / 60)} hours, "
+            f"{formatting.plural(row['viewers'], 'viewer')}",
             pick,
             faded=chosen not in {None, row["name"]},
         )
@@ -268,10 +268,10 @@ def genre_bars(data: Audience) -> Figure | None:
     ]
     return Figure(
         charts.bars([row["name"] for row in rows], points, horizontal=True),
-        f"Bars: hours watched of {words.plural(len(rows), 'genre')}; "
+        f"Bars: hours watched of {formatting.plural(len(rows), 'genre')}; "
         f"the most of {rows[0]['name']}.",
         ["Genre", "Hours#"],
-        [(row["name"], words.count(row["minutes"] / 60)) for row in rows],
+        [(row["name"], formatting.count(row["minutes"] / 60)) for row in rows],
         picks,
     )
 
@@ -283,11 +283,11 @@ def engagement_rows(data: Audience) -> list[TableRow]:
         (
             (
                 row["name"],
-                words.count(row["users_preferring"]),
-                words.count(row["viewers"]),
-                words.count(row["views"]),
-                words.count(None if row["minutes"] is None else row["minutes"] / 60),
-                words.decimal(row["average_score"]),
+                formatting.count(row["users_preferring"]),
+                formatting.count(row["viewers"]),
+                formatting.count(row["views"]),
+                formatting.count(None if row["minutes"] is None else row["minutes"] / 60),
+                formatting.decimal(row["average_score"]),
             ),
             {"genre": row["name"]},
         )
@@ -303,10 +303,10 @@ def popular_rows(rows: list[Row]) -> list[TableRow]:
             (
                 str(row["rank"]),
                 row["title"],
-                words.year(row["premiered"]),
-                words.count(row["viewers"]),
-                words.count(row["views"]),
-                words.decimal(row["imdb_score"]),
+                formatting.year(row["premiered"]),
+                formatting.count(row["viewers"]),
+                formatting.count(row["views"]),
+                formatting.decimal(row["imdb_score"]),
             ),
             None,
         )
@@ -321,9 +321,9 @@ def recommended_rows(rows: list[Row]) -> list[TableRow]:
             (
                 str(row["rank"]),
                 row["title"],
-                words.year(row["premiered"]),
+                formatting.year(row["premiered"]),
                 row["genre"],
-                words.decimal(row["score"]),
+                formatting.decimal(row["score"]),
                 row["reason"],
             ),
             None,

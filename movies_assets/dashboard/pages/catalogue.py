@@ -11,7 +11,7 @@ from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow, box
 from movies_assets.dashboard.filters import YEARS, Field, State, matching, whole
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.serving import formatting as words
+from movies_assets.serving import formatting
 from movies_assets.serving.queries import catalogue as queries
 from movies_assets.serving.queries.catalogue import (
     BARS,
@@ -62,7 +62,7 @@ def show_minutes(step: int) -> str:
 
 def show_seasons(step: int) -> str:
     """Say a number of seasons: `2 seasons`."""
-    return f"{step}+ seasons" if step >= MOST_SEASONS else words.plural(step, "season")
+    return f"{step}+ seasons" if step >= MOST_SEASONS else formatting.plural(step, "season")
 
 
 MONTH = Field("month", "Added in", matching(r"\d{4}-(0[1-9]|1[0-2])"), show=show_month)
@@ -222,17 +222,23 @@ def figures(row: Row) -> list[Kpi]:
     titles = row["titles"]
     newest = f"the newest of {row['newest']:%-d %b %Y}" if row["newest"] else ""
     return [
-        Kpi(words.count(titles), newest),
+        Kpi(formatting.count(titles), newest),
         *(
             Kpi(
-                words.count(row[name]),
-                f"{words.percent(row[name] / titles)} of the titles" if titles else "",
+                formatting.count(row[name]),
+                f"{formatting.percent(row[name] / titles)} of the titles" if titles else "",
             )
             for name in ("movies", "shows")
         ),
-        Kpi(words.count(row["countries"]), "of production"),
-        Kpi(words.minutes(row["minutes"]), f"of {words.plural(row['with_minutes'], 'movie')}"),
-        Kpi(words.decimal(row["seasons"]), f"mean of {words.plural(row['with_seasons'], 'show')}"),
+        Kpi(formatting.count(row["countries"]), "of production"),
+        Kpi(
+            formatting.minutes(row["minutes"]),
+            f"of {formatting.plural(row['with_minutes'], 'movie')}",
+        ),
+        Kpi(
+            formatting.decimal(row["seasons"]),
+            f"mean of {formatting.plural(row['with_seasons'], 'show')}",
+        ),
     ]
 
 
@@ -248,7 +254,8 @@ def month_bars(data: Catalogue) -> Figure | None:
         TYPES[flag]: [
             Point(
                 titles.get((month, flag)),
-                f"{show_month(month)}\n{words.count(titles.get((month, flag), 0))} {TYPES[flag]}",
+                f"{show_month(month)}\n"
+                f"{formatting.count(titles.get((month, flag), 0))} {TYPES[flag]}",
                 {"month": month},
                 faded=chosen not in {None, month},
             )
@@ -261,10 +268,10 @@ def month_bars(data: Catalogue) -> Figure | None:
             charts.stacked([show_month(month) for month in months], series, unit="Titles")
         ),
         f"Stacked bars: titles added each month from {show_month(months[0])} to "
-        f"{show_month(months[-1])}, {words.plural(sum(titles.values()), 'title')} in all.",
+        f"{show_month(months[-1])}, {formatting.plural(sum(titles.values()), 'title')} in all.",
         ["Month", "Type", "Titles#"],
         [
-            (show_month(row["month"]), TYPES[row["type_flag"]], words.count(row["titles"]))
+            (show_month(row["month"]), TYPES[row["type_flag"]], formatting.count(row["titles"]))
             for row in reversed(data.by_month)
         ],
         [{"month": row["month"]} for row in reversed(data.by_month)],
@@ -317,7 +324,7 @@ def _bars(
     points = [
         Point(
             row["titles"],
-            f"{name}\n{words.plural(row['titles'], 'title')}",
+            f"{name}\n{formatting.plural(row['titles'], 'title')}",
             pick,
             faded=chosen not in {None, row[column]},
         )
@@ -331,10 +338,11 @@ def _bars(
         options["yAxis"]["axisLabel"]["width"] = NAME_PIXELS
     return Figure(
         options,
-        f"Bars: titles by {len(rows)} {what}; the most, {words.count(rows[most]['titles'])}, have "
+        f"Bars: titles by {len(rows)} {what}; the most, "
+        f"{formatting.count(rows[most]['titles'])}, have "
         f"{names[most]}.",
         [field.label, "Titles#"],
-        [(name, words.count(row["titles"])) for row, name in zip(rows, names, strict=True)],
+        [(name, formatting.count(row["titles"])) for row, name in zip(rows, names, strict=True)],
         picks,
         height=BAR_PIXELS * len(rows) + 60 if horizontal else None,
     )
@@ -350,14 +358,14 @@ def newest_rows(rows: Sequence[Row]) -> list[TableRow]:
     return [
         (
             (
-                row["title"] or words.NONE,
+                row["title"] or formatting.NONE,
                 CALLED.get(row["type_flag"], "other"),
-                words.year(row["release_year"]),
-                words.unbroken(f"{row['date_added']:%-d %b %Y}")
+                formatting.year(row["release_year"]),
+                formatting.unbroken(f"{row['date_added']:%-d %b %Y}")
                 if row["date_added"]
-                else words.NONE,
-                row["rating"] or words.NONE,
-                words.unbroken(length(row)),
+                else formatting.NONE,
+                row["rating"] or formatting.NONE,
+                formatting.unbroken(length(row)),
             ),
             None,
         )
@@ -369,8 +377,8 @@ def length(row: Row) -> str:
     """Return how long a title is, in seasons or minutes; a dash where that is unknown."""
     if row["type_flag"] == SHOW:
         seasons = row["duration_seasons"]
-        return words.NONE if seasons is None else words.plural(seasons, "season")
-    return words.minutes(row["duration_minutes"])
+        return formatting.NONE if seasons is None else formatting.plural(seasons, "season")
+    return formatting.minutes(row["duration_minutes"])
 
 
 PAGE = Page(

@@ -22,8 +22,7 @@ from movies_assets.dashboard.filters import LONGEST, Field, State, matching
 from movies_assets.dashboard.graphs import Edge, arrange, related
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.dashboard.pages.quality import TABLE
-from movies_assets.serving import formatting as words
-from movies_assets.serving import theme
+from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries import data as queries
 from movies_assets.serving.reader import Row, Snapshot
 
@@ -120,7 +119,7 @@ class SearchBox:
         self._following = True
         self._input.set_value(data.state["search"] or "")
         self._following = False
-        self._found.set_text(words.plural(len(data.tables), "table"))
+        self._found.set_text(formatting.plural(len(data.tables), "table"))
 
     def _changed(self) -> None:
         given = (self._input.value or "")[:LONGEST].strip()
@@ -162,7 +161,7 @@ class AboutTable:
             about = "" if data.sizes.is_exact else "about "
             measured = {"csv": data.sizes.csv, "parquet": data.sizes.parquet}
             for kind, link in self._links.items():
-                link.set_text(f"{NAMES[kind]}, {about}{words.size(measured[kind])}")
+                link.set_text(f"{NAMES[kind]}, {about}{formatting.size(measured[kind])}")
                 link.props["href"] = f"{DOWNLOAD_PATH}{table['table_name']}.{kind}"
 
 
@@ -174,7 +173,7 @@ def rows_said(table: Row) -> str:
     return (
         "It was never written."
         if table["rows"] is None
-        else f"It has {words.plural(table['rows'], 'row')}."
+        else f"It has {formatting.plural(table['rows'], 'row')}."
     )
 
 
@@ -226,7 +225,7 @@ def table_rows(rows: Sequence[Row]) -> list[TableRow]:
     """Return the tables that were found."""
     return [
         (
-            (row["table_name"], row["description"], words.count(row["rows"])),
+            (row["table_name"], row["description"], formatting.count(row["rows"])),
             {"table": row["table_name"]},
         )
         for row in rows
@@ -279,8 +278,9 @@ def lineage_flow(data: Data) -> Figure | None:
     ]
     return Figure(
         charts.flow(columns, tallest, nodes, edges),
-        f"Picture of boxes and lines: {words.plural(len(nodes), 'table')} of {data.source} and "
-        f"{words.plural(len(edges), 'step')} between them, from {columns[0].lower()} to "
+        f"Picture of boxes and lines: {formatting.plural(len(nodes), 'table')} of "
+        f"{data.source} and "
+        f"{formatting.plural(len(edges), 'step')} between them, from {columns[0].lower()} to "
         f"{columns[-1].lower()}.",
         ["Table", "Is made from"],
         [(below, above) for above, below in edges],

@@ -12,7 +12,7 @@ from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCa
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.dashboard.prepared import ENOUGH_VOTES
-from movies_assets.serving import formatting as words
+from movies_assets.serving import formatting
 from movies_assets.serving.reader import Row, Snapshot
 
 BANDS = ("Excellent", "Great", "Good", "OK", "Unknown")
@@ -31,7 +31,7 @@ def show_rating(step: int) -> str:
 @cache
 def show_votes(step: int) -> str:
     """Say from how many votes on a step is: two a power of ten, `300+`."""
-    return f"{words.short((3 if step % 2 else 1) * 10 ** (step // 2))}+"
+    return f"{formatting.short((3 if step % 2 else 1) * 10 ** (step // 2))}+"
 
 
 def show_decade(decade: int) -> str:
@@ -137,7 +137,8 @@ def build(visit: Visit) -> Callable[[Movies], None]:
         pick=visit.toggle,
     )  # fmt: skip
     best = TableCard(
-        "Top movies", f"The best rated with {words.count(ENOUGH_VOTES)} votes or more.", span=6,
+        "Top movies", f"The best rated with {formatting.count(ENOUGH_VOTES)} votes or more.",
+        span=6,
         columns=["#", "Title", "Year#", "Rating#", "Votes#"],
     )  # fmt: skip
     trending = TableCard(
@@ -152,7 +153,9 @@ def build(visit: Visit) -> Callable[[Movies], None]:
         genres.show(genre_bars(data) or none)
         heat.show(rating_heat(data) or none)
         bands.show(band_bars(data) or none)
-        best.show(best_rows(data.best) or f"{none} with {words.count(ENOUGH_VOTES)} votes or more")
+        best.show(
+            best_rows(data.best) or f"{none} with {formatting.count(ENOUGH_VOTES)} votes or more"
+        )
         trending.show(trending_rows(data.trending) or f"{none} among the trending titles")
 
     return show
@@ -182,11 +185,11 @@ def nothing(state: State) -> str:
 def figures(kpis: Row) -> list[Kpi]:
     """Return the cards of figures."""
     return [
-        Kpi(words.count(kpis["movies"]), f"{words.count(kpis['rated'])} of them rated"),
-        Kpi(words.short(kpis["votes"]), f"{words.count(kpis['votes'] or 0)} votes"),
-        Kpi(words.decimal(kpis["weighted"]), "of 10, weighted by votes"),
-        Kpi(words.decimal(kpis["mean"]), "of 10, each movie counts once"),
-        Kpi(words.minutes(kpis["runtime"]), "half of the movies are longer"),
+        Kpi(formatting.count(kpis["movies"]), f"{formatting.count(kpis['rated'])} of them rated"),
+        Kpi(formatting.short(kpis["votes"]), f"{formatting.count(kpis['votes'] or 0)} votes"),
+        Kpi(formatting.decimal(kpis["weighted"]), "of 10, weighted by votes"),
+        Kpi(formatting.decimal(kpis["mean"]), "of 10, each movie counts once"),
+        Kpi(formatting.minutes(kpis["runtime"]), "half of the movies are longer"),
     ]
 
 
@@ -225,7 +228,7 @@ def genre_shares(data: Movies) -> Figure | None:
         f"{show_decade(decades[-1])}. The most frequent genre is {largest[0]}.",
         ["Decade", "Genre", "Movies#", "Share#"],
         [
-            (show_decade(decade), name, words.count(n), words.percent(n / sums[decade]))
+            (show_decade(decade), name, formatting.count(n), formatting.percent(n / sums[decade]))
             for decade in decades
             for name in names
             if (n := cells.get((name, decade), 0))
@@ -243,8 +246,8 @@ def _share(name: str, decade: int, number: int, total: int, chosen: tuple[Any, A
     genre, chosen_decade = chosen
     return Point(
         round(number / total, 4),
-        f"{name}, {show_decade(decade)}\n{words.plural(number, 'movie')}\n"
-        f"{words.percent(number / total)} of the decade's entries",
+        f"{name}, {show_decade(decade)}\n{formatting.plural(number, 'movie')}\n"
+        f"{formatting.percent(number / total)} of the decade's entries",
         {"decade": str(decade)} | ({"genre": name} if name != charts.OTHER else {}),
         faded=genre not in {None, name} or chosen_decade not in {None, decade},
     )
@@ -273,7 +276,7 @@ def _bars(rows: list[Row], column: str, chosen: str | None, *, horizontal: bool)
     points = [
         Point(
             row["movies"],
-            f"{row[column]}\n{words.plural(row['movies'], 'movie')}",
+            f"{row[column]}\n{formatting.plural(row['movies'], 'movie')}",
             pick,
             faded=chosen not in {None, row[column]},
         )
@@ -284,9 +287,9 @@ def _bars(rows: list[Row], column: str, chosen: str | None, *, horizontal: bool)
     return Figure(
         charts.bars(names, points, horizontal=horizontal),
         f"Bars: movies of {len(rows)} {'genres' if name == 'genre' else 'rating bands'}; the most, "
-        f"{words.count(most['movies'])}, are {most[column]}.",
+        f"{formatting.count(most['movies'])}, are {most[column]}.",
         ["Genre" if name == "genre" else "Rating band", "Movies#"],
-        [(row[column], words.count(row["movies"])) for row in rows],
+        [(row[column], formatting.count(row["movies"])) for row in rows],
         picks,
     )
 
@@ -304,7 +307,7 @@ def rating_heat(data: Movies) -> Figure | None:
         Point(
             [row["votes_step"], row["rating_step"] - STEPS[0], row["movies"]],
             f"Rating {show_rating(row['rating_step'])}, {show_votes(row['votes_step'])} votes\n"
-            f"{words.plural(row['movies'], 'movie')}",
+            f"{formatting.plural(row['movies'], 'movie')}",
             pick,
             faded=chosen not in {(None, None), (row["rating_step"], row["votes_step"])},
         )
@@ -319,16 +322,17 @@ def rating_heat(data: Movies) -> Figure | None:
             scale=(0, most["movies"]),
             column_name="Votes",
             row_name="Rating",
-            ends=("none", words.count(most["movies"])),
+            ends=("none", formatting.count(most["movies"])),
         ),
-        f"Heat map: movies by rating and votes; the most, {words.count(most['movies'])}, have a "
-        f"rating of {show_rating(most['rating_step'])} and {show_votes(most['votes_step'])} votes.",
+        f"Heat map: movies by rating and votes; the most, {formatting.count(most['movies'])}, "
+        f"have a rating of {show_rating(most['rating_step'])} and "
+        f"{show_votes(most['votes_step'])} votes.",
         ["Rating", "Votes#", "Movies#"],
         [
             (
                 show_rating(row["rating_step"]),
                 show_votes(row["votes_step"]),
-                words.count(row["movies"]),
+                formatting.count(row["movies"]),
             )
             for row in cells
         ],
@@ -343,9 +347,9 @@ def best_rows(rows: list[Row]) -> list[TableRow]:
             (
                 str(rank),
                 row["primary_title"],
-                words.year(row["start_year"]),
-                words.decimal(row["rating"]),
-                words.count(row["votes"]),
+                formatting.year(row["start_year"]),
+                formatting.decimal(row["rating"]),
+                formatting.count(row["votes"]),
             ),
             None,
         )
@@ -360,9 +364,9 @@ def trending_rows(rows: list[Row]) -> list[TableRow]:
             (
                 str(row["rank"]),
                 row["primary_title"],
-                words.year(row["start_year"]),
-                words.signed(row["votes_gained"], 0),
-                f"{words.decimal(row['rating'])} ({words.signed(row['rating_change'])})",
+                formatting.year(row["start_year"]),
+                formatting.signed(row["votes_gained"], 0),
+                f"{formatting.decimal(row['rating'])} ({formatting.signed(row['rating_change'])})",
             ),
             None,
         )

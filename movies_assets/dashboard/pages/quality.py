@@ -9,8 +9,7 @@ from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow, box
 from movies_assets.dashboard.filters import Field, State, matching, one_of
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.serving import formatting as words
-from movies_assets.serving import theme
+from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries import quality as queries
 from movies_assets.serving.reader import Row, Snapshot
 
@@ -131,26 +130,27 @@ def figures(row: Row) -> list[Kpi]:
     not_run = row["checks"] - row["passed"] - unsound
     return [
         Kpi(
-            words.count(row["passed"]),
-            f"of {words.count(row['checks'])}" + (f", {not_run} not run yet" if not_run else ""),
+            formatting.count(row["passed"]),
+            f"of {formatting.count(row['checks'])}"
+            + (f", {not_run} not run yet" if not_run else ""),
         ),
         Kpi(
-            words.count(unsound),
-            f"{words.count(row['warned'])} warned, {words.count(row['failed'])} failed",
+            formatting.count(unsound),
+            f"{formatting.count(row['warned'])} warned, {formatting.count(row['failed'])} failed",
             "bad" if row["failed"] else "fair" if unsound else "good",
         ),
         Kpi(
-            words.count(row["refused"]),
-            f"of {words.plural(row['refusing'], 'table')}",
+            formatting.count(row["refused"]),
+            f"of {formatting.plural(row['refusing'], 'table')}",
             "fair" if row["refused"] else "good",
         ),
         Kpi(
-            words.count(row["tables"]),
+            formatting.count(row["tables"]),
             f"{row['unwritten']} not written yet" if row["unwritten"] else "all of them written",
         ),
         Kpi(
-            words.count(row["broken"]),
-            f"of the last {words.plural(row['runs'], 'run')}",
+            formatting.count(row["broken"]),
+            f"of the last {formatting.plural(row['runs'], 'run')}",
             "bad" if row["broken"] else "good",
         ),
     ]
@@ -165,7 +165,7 @@ def verdict_bars(data: Quality) -> Figure | None:
     points = [
         Point(
             counted.get(verdict, 0),
-            f"{verdict}\n{words.plural(counted.get(verdict, 0), 'check')}",
+            f"{verdict}\n{formatting.plural(counted.get(verdict, 0), 'check')}",
             {"verdict": verdict},
             faded=chosen not in {None, verdict},
             color=color,
@@ -176,17 +176,18 @@ def verdict_bars(data: Quality) -> Figure | None:
         charts.bars([signed(verdict) for verdict in VERDICTS], points, horizontal=True),
         "Bars: "
         + ", ".join(
-            f"{words.plural(counted.get(verdict, 0), 'check')} {verdict}" for verdict in VERDICTS
+            f"{formatting.plural(counted.get(verdict, 0), 'check')} {verdict}"
+            for verdict in VERDICTS
         ),
         ["Verdict", "Checks#"],
-        [(signed(verdict), words.count(counted.get(verdict, 0))) for verdict in VERDICTS],
+        [(signed(verdict), formatting.count(counted.get(verdict, 0))) for verdict in VERDICTS],
         [{"verdict": verdict} for verdict in VERDICTS],
     )
 
 
 def signed(verdict: str) -> str:
     """Return a verdict with its sign."""
-    return words.unbroken(f"{VERDICTS[verdict][0]} {verdict}")
+    return formatting.unbroken(f"{VERDICTS[verdict][0]} {verdict}")
 
 
 def row_bars(data: Quality) -> Figure | None:
@@ -206,14 +207,15 @@ def row_bars(data: Quality) -> Figure | None:
     unit = "rows" if is_whole else "rows a day"
     return Figure(
         charts.bars([days_said(row) for row in rows], points, unit=f"{data.profiled}: {unit}"),
-        f"Bars: {unit} of {data.profiled} in {words.plural(len(rows), 'partition')}; the newest, "
-        f"{rows[-1]['partition']}, has {words.short(points[-1].value)}.",
+        f"Bars: {unit} of {data.profiled} in "
+        f"{formatting.plural(len(rows), 'partition')}; the newest, "
+        f"{rows[-1]['partition']}, has {formatting.short(points[-1].value)}.",
         ["Partition", "Rows#", "Days#"],
         [
             (
                 days_said(row),
-                words.count(row["rows"]),
-                "all" if is_whole else words.count(row["days"]),
+                formatting.count(row["rows"]),
+                "all" if is_whole else formatting.count(row["days"]),
             )
             for row in rows
         ],
@@ -227,12 +229,12 @@ def days_said(row: Row) -> str:
 
 def rows_said(row: Row) -> str:
     """Say how many rows a partition has, and what that counts."""
-    rows = words.plural(row["rows"], "row")
+    rows = formatting.plural(row["rows"], "row")
     if row["is_whole_table"]:
         return f"{days_said(row)}\n{rows} in the whole table"
     if row["days"] == 1:
         return f"{days_said(row)}\n{rows}"
-    each = words.decimal(row["rows"] / row["days"])
+    each = formatting.decimal(row["rows"] / row["days"])
     return f"{days_said(row)}\n{rows} in {row['days']} days\n{each} a day"
 
 
@@ -247,8 +249,8 @@ def check_rows(rows: list[Row]) -> list[TableRow]:
                 + (", blocks" if row["is_blocking"] and row["verdict"] == "failed" else ""),
                 (row["description"] if row["verdict"] == "passed" else row["finding"])
                 or row["description"]
-                or words.NONE,
-                words.unbroken(words.instant(row["evaluated_at"])),
+                or formatting.NONE,
+                formatting.unbroken(formatting.instant(row["evaluated_at"])),
             ),
             {"table": row["table_name"]},
         )
@@ -263,8 +265,8 @@ def quarantine_rows(rows: list[Row]) -> list[TableRow]:
             (
                 row["table_name"],
                 row["broken_rules"],
-                words.count(row["rows"]),
-                words.count(row["partitions"]),
+                formatting.count(row["rows"]),
+                formatting.count(row["partitions"]),
             ),
             {"table": row["table_name"]},
         )
@@ -278,10 +280,10 @@ def run_rows(rows: list[Row]) -> list[TableRow]:
         (
             (
                 row["job"],
-                words.unbroken(row["partitions"] or words.NONE),
-                words.unbroken(STATUSES.get(str(row["status"]), str(row["status"]))),
-                words.unbroken(words.instant(row["started_at"])),
-                words.unbroken(words.duration(row["seconds"])),
+                formatting.unbroken(row["partitions"] or formatting.NONE),
+                formatting.unbroken(STATUSES.get(str(row["status"]), str(row["status"]))),
+                formatting.unbroken(formatting.instant(row["started_at"])),
+                formatting.unbroken(formatting.duration(row["seconds"])),
             ),
             None,
         )
@@ -295,12 +297,14 @@ def freshness_rows(rows: list[Row]) -> list[TableRow]:
         (
             (
                 row["table_name"],
-                words.unbroken(
-                    words.instant(row["materialized_at"]) if row["materialized_at"] else "never"
+                formatting.unbroken(
+                    formatting.instant(row["materialized_at"])
+                    if row["materialized_at"]
+                    else "never"
                 ),
-                words.unbroken(words.duration(row["seconds"])),
-                row["newest_partition"] or words.NONE,
-                words.count(row["rows"]),
+                formatting.unbroken(formatting.duration(row["seconds"])),
+                row["newest_partition"] or formatting.NONE,
+                formatting.count(row["rows"]),
             ),
             {"table": row["table_name"]},
         )

@@ -9,7 +9,7 @@ from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow
 from movies_assets.dashboard.filters import YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.serving import formatting as words
+from movies_assets.serving import formatting
 from movies_assets.serving.reader import Row, Snapshot
 
 TYPES = {"movie": "Movies", "series": "Series", "episode": "Episodes", "game": "Games"}
@@ -88,15 +88,15 @@ def figures(totals: Row) -> list[Kpi]:
     span = (
         f"{totals['first_year']} to {totals['last_year']}"
         if totals["titles"] and totals["first_year"] != totals["last_year"]
-        else words.year(totals["first_year"])
+        else formatting.year(totals["first_year"])
     )
     all_titles = totals["titles"] or 0
     return [
-        Kpi(words.count(all_titles), span),
+        Kpi(formatting.count(all_titles), span),
         *(
             Kpi(
-                words.count(number),
-                f"{words.percent(number / all_titles)} of the titles" if all_titles else "",
+                formatting.count(number),
+                f"{formatting.percent(number / all_titles)} of the titles" if all_titles else "",
             )
             for number in (totals[name] or 0 for name in TYPES)
         ),
@@ -114,7 +114,7 @@ def _points(data: Releases, media: str, years: Sequence[int]) -> list[Point]:
     return [
         Point(
             counted[year],
-            f"{TYPES[media]} of {year}\n{words.plural(counted[year], 'title')}",
+            f"{TYPES[media]} of {year}\n{formatting.plural(counted[year], 'title')}",
             {"year": str(year), "media": media},
             faded=chosen_year not in {None, year} or chosen_media not in {None, media},
         )
@@ -145,7 +145,11 @@ def year_bars(data: Releases) -> Figure | None:
         f"Stacked bars: titles by year of release and type, {years[0]} to {years[-1]}.",
         ["Year", "Type", "Titles#"],
         [
-            (str(row["release_year"]), TYPES[row["media_type"]], words.count(row["total_releases"]))
+            (
+                str(row["release_year"]),
+                TYPES[row["media_type"]],
+                formatting.count(row["total_releases"]),
+            )
             for row in data.by_year
         ],
         [{"year": str(row["release_year"]), "media": row["media_type"]} for row in data.by_year],
@@ -163,7 +167,7 @@ def type_lines(data: Releases) -> Figure | None:
         f"Lines: titles a year of {', '.join(name.lower() for name in series)}.",
         ["Type", "Titles#"],
         [
-            (name, words.count(sum(point.value or 0 for point in points)))
+            (name, formatting.count(sum(point.value or 0 for point in points)))
             for name, points in series.items()
         ],
     )
@@ -179,7 +183,7 @@ def year_rows(data: Releases) -> list[TableRow]:
             (
                 str(year),
                 *(
-                    words.count(rows[media]["total_releases"] if media in rows else 0)
+                    formatting.count(rows[media]["total_releases"] if media in rows else 0)
                     for media in TYPES
                 ),
                 f"{min(row['first_ingestion_date'] for row in rows.values()):%-d %b %Y}",

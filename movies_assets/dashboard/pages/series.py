@@ -20,8 +20,7 @@ from movies_assets.dashboard.components import (
 )
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, whole
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.serving import formatting as words
-from movies_assets.serving import theme
+from movies_assets.serving import formatting, theme
 from movies_assets.serving.reader import Row, Snapshot
 
 SERIES = Field(
@@ -128,7 +127,8 @@ async def search(snapshot: Snapshot, state: State, sought: str) -> list[Option]:
         Option(
             str(row["series_key"]),
             row["series_label"],
-            f"{words.plural(row['episodes'], 'episode')}, {words.short(row['popularity'])} votes",
+            f"{formatting.plural(row['episodes'], 'episode')}, "
+            f"{formatting.short(row['popularity'])} votes",
         )
         for row in rows
     ]
@@ -186,9 +186,9 @@ def describe(about: Row) -> str:
     """Say what a series is, in a line."""
     parts = [
         about["genres"] or "no genres",
-        words.plural(about["seasons"], "season"),
-        words.plural(about["episodes"], "episode"),
-        words.plural(about["popularity"], "vote"),
+        formatting.plural(about["seasons"], "season"),
+        formatting.plural(about["episodes"], "episode"),
+        formatting.plural(about["popularity"], "vote"),
     ]
     return " · ".join(parts)
 
@@ -204,27 +204,27 @@ def figures(about: Row | None) -> list[Kpi]:
     delta = kpis["finale_delta"]
     return [
         Kpi(
-            words.decimal(kpis["avg_rating"]),
+            formatting.decimal(kpis["avg_rating"]),
             "mean of rated episodes",
             _graded(kpis["avg_rating"], 8, 6.5),
         ),
         Kpi(
-            words.decimal(kpis["binge_score"]),
+            formatting.decimal(kpis["binge_score"]),
             "average × log₁₀ of episodes",  # noqa: RUF001
             _graded(kpis["binge_score"], 12, 7),
         ),
         Kpi(
-            words.decimal(kpis["pilot_rating"]),
+            formatting.decimal(kpis["pilot_rating"]),
             kpis["pilot_basis"],
             _graded(kpis["pilot_rating"], 8, 6.5),
         ),
         Kpi(
-            words.decimal(kpis["finale_rating"]),
+            formatting.decimal(kpis["finale_rating"]),
             kpis["finale_basis"],
             _graded(kpis["finale_rating"], 8, 6.5),
         ),
         Kpi(
-            words.signed(delta),
+            formatting.signed(delta),
             "finale against average",
             _graded(delta + 1, 1.1, 0.9) if kpis["finale_rating"] else "",
         ),
@@ -249,7 +249,8 @@ def code(episode: Row) -> str:
 def _tip(episode: Row) -> str:
     return (
         f"{code(episode)} {episode['episode_title'] or ''}\n"
-        f"{words.decimal(episode['rating'])} of 10, {words.plural(episode['votes'] or 0, 'vote')}"
+        f"{formatting.decimal(episode['rating'])} of 10, "
+        f"{formatting.plural(episode['votes'] or 0, 'vote')}"
     )
 
 
@@ -287,15 +288,15 @@ def episode_lines(data: Series) -> Figure | None:
         one["lineStyle"]["opacity"] = 1 if chosen in {None, season} else charts.FADED
     return Figure(
         options,
-        f"Lines: ratings of {words.plural(len(data.episodes), 'episode')} in "
-        f"{words.plural(len(by_season), 'season')}.",
+        f"Lines: ratings of {formatting.plural(len(data.episodes), 'episode')} in "
+        f"{formatting.plural(len(by_season), 'season')}.",
         ["Episode", "Title", "Rating#", "Votes#"],
         [
             (
                 code(row),
                 row["episode_title"] or "",
-                words.decimal(row["rating"]),
-                words.count(row["votes"]),
+                formatting.decimal(row["rating"]),
+                formatting.count(row["votes"]),
             )
             for row in data.episodes
         ],
@@ -331,10 +332,10 @@ def episode_heat(data: Series) -> Figure | None:
             ends=("1", "10"),
             labels=len(numbers) <= MOST_LABELLED,
         ),
-        f"Heat map: ratings of {words.plural(len(points), 'episode')} by season and episode.",
+        f"Heat map: ratings of {formatting.plural(len(points), 'episode')} by season and episode.",
         ["Episode", "Title", "Rating#"],
         [
-            (code(row), row["episode_title"] or "", words.decimal(row["rating"]))
+            (code(row), row["episode_title"] or "", formatting.decimal(row["rating"]))
             for row in data.episodes
         ],
         [{"season": str(row["season_number"])} for row in data.episodes],
@@ -352,8 +353,8 @@ def best_and_worst(extremes: list[Row]) -> list[Kpi]:
 def _extreme(episode: Row, tone: Tone) -> Kpi:
     title = episode["episode_title"] or "without a title"
     return Kpi(
-        f"{words.decimal(episode['rating'])} · {code(episode)}",
-        f"{title}, {words.plural(episode['votes'] or 0, 'vote')}",
+        f"{formatting.decimal(episode['rating'])} · {code(episode)}",
+        f"{title}, {formatting.plural(episode['votes'] or 0, 'vote')}",
         tone,
     )
 
@@ -364,11 +365,11 @@ def season_rows(seasons: list[Row]) -> list[TableRow]:
         (
             (
                 row["season_label"],
-                words.year(row["season_start_year"]),
-                words.count(row["episodes_in_season"]),
-                words.decimal(row["avg_season_rating"]),
-                words.signed(row["rating_change"]),
-                words.count(row["votes"]),
+                formatting.year(row["season_start_year"]),
+                formatting.count(row["episodes_in_season"]),
+                formatting.decimal(row["avg_season_rating"]),
+                formatting.signed(row["rating_change"]),
+                formatting.count(row["votes"]),
             ),
             {"season": str(row["season_number"])},
         )

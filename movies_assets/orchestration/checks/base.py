@@ -12,7 +12,7 @@ import pandas as pd
 from movies_assets.core.contract import WITHHELD, Contract, sentence
 from movies_assets.core.partitions import keys_of
 from movies_assets.core.table import Table
-from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.writer import SHOWN_ROWS, compile_sql, stored_types
 
@@ -56,7 +56,7 @@ class Rows:
         whole = self.table.replaces == "table"
         return whole or self.keys is None or self.table.partition_column is None
 
-    def shows(self, write: ledger.Write) -> bool:
+    def shows(self, write: audit_log.Write) -> bool:
         """Say whether a check of these rows judges a write, and no other rows beside it.
 
         Of a whole table a share of bad rows may pass that one of its days must not have.
@@ -64,7 +64,7 @@ class Rows:
         whole = self.table.replaces == "table" or self.table.partition_column is None
         return whole or self.keys == (write.first, write.last)
 
-    def of(self, write: ledger.Write) -> "Rows":
+    def of(self, write: audit_log.Write) -> "Rows":
         """Return the rows of a write."""
         return Rows(self.table, (write.first, write.last), self._connection)
 
@@ -149,7 +149,7 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
         blocking = {check.name: check for check in checks if check.blocking}
         with warehouse.reading() as connection:
             rows = Rows(table, keys_of(context.run.tags), connection)
-            writes = ledger.written(connection, table.name, None if rows.is_all else rows.keys)
+            writes = audit_log.written(connection, table.name, None if rows.is_all else rows.keys)
             found = {}
             for check in checks:
                 if check.name in selected:
@@ -172,7 +172,7 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
         if verdicts and (evaluated or not blocking):
             with warehouse.session() as connection, warehouse.transaction(connection):
                 for write, holding in verdicts.items():
-                    ledger.record_verdicts(connection, write, holding, blocking)
+                    audit_log.record_verdicts(connection, write, holding, blocking)
 
     return run_checks
 

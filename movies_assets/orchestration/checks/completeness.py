@@ -17,7 +17,7 @@ from movies_assets.core.table import Table
 from movies_assets.ingest.editions import normalised
 from movies_assets.orchestration.checks.base import Check, Rows, verdict
 from movies_assets.sources.shared.parsing import file_of
-from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.delimited import landed
 from movies_assets.warehouse.writer import SHOWN_ROWS, compile_sql
@@ -79,7 +79,7 @@ def completeness_check(table: Table, tables: Mapping[str, Table]) -> Check:
     columns = table.contract.expected()
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
-        source = tables[table.refines.source] if table.refines else None
+        source = tables[table.lineage.source_of] if table.lineage else None
         files = landed(source) if source and issubclass(source.contract, FileRows) else None
         if files and not rows.has(files):
             files = None
@@ -158,10 +158,11 @@ def _of_files(rows: Rows, source: Table, typed: Callable[[ir.Table], ir.Table]) 
 
 def _accepted(rows: Rows) -> str:
     """Return the condition on partitions that were accepted although they are red."""
-    if not rows.has(ledger.ACCEPTED):
+    if not rows.has(audit_log.ACCEPTED):
         return "false"
     return (
-        f"EXISTS (FROM {ledger.ACCEPTED} AS accepted WHERE table_name = {literal(rows.table.name)} "
+        f"EXISTS (FROM {audit_log.ACCEPTED} AS accepted WHERE table_name = "
+        f"{literal(rows.table.name)} "
         "AND compared.partition BETWEEN first_partition AND last_partition)"
     )
 
@@ -193,7 +194,7 @@ def _of_partitions(rows: Rows) -> Delivery:
 def _refused(rows: Rows) -> str:
     """Count the rows that went to quarantine: where a required column was unknown, it was lost."""
     required = _required(rows.table)
-    if not rows.table.refines or not required or not rows.has(rows.table.quarantine):
+    if not rows.table.lineage or not required or not rows.has(rows.table.quarantine):
         return "SELECT NULL::VARCHAR AS partition WHERE false"
     columns = ", ".join(
         f"{{'column_name': {literal(name)}, 'row_count': count(*), 'known': count(*) FILTER "

@@ -7,7 +7,7 @@ from functools import partial
 import dagster as dg
 
 from movies_assets.core.contract import NAMES, REQUIRED
-from movies_assets.core.table import Refinement, Table
+from movies_assets.core.table import Lineage, Table
 from movies_assets.orchestration.checks.base import Check, Rows, definitions, of_rows, verdict
 from movies_assets.sources.shared.parsing import NULL, ORIGIN
 from movies_assets.warehouse.writer import Window, compile_sql, read_of
@@ -18,11 +18,11 @@ EXAMPLE_CHARACTERS = 40
 
 def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
     """Build the blocking check that no row got lost between bronze and this table."""
-    refines, source = _refinement(table, tables)
+    lineage, source = _lineage_of(table, tables)
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
         count = _fates if table.is_staged else _totals
-        counts, lost = count(rows, tables, refines)
+        counts, lost = count(rows, tables, lineage)
         return verdict(
             {"rows lost": counts.get("lost", 0)},
             metadata={
@@ -47,7 +47,7 @@ def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
 
 def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
     """Build the check that warns of quarantined rows, and blocks where they are too many."""
-    refines, source = _refinement(table, tables)
+    lineage, source = _lineage_of(table, tables)
 
     def evaluate(rows: Rows) -> dg.AssetCheckResult:
         rows_read = rows.count(_read(rows, source))
@@ -57,7 +57,7 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
         received = {row["rule"]: _received(source, row["rule"], row["raw"]) for row in by_rule}
         rows_refused = rows.count(refused)
         share = rows_refused / rows_read if rows_read else 0.0
-        too_many = share > refines.allowed_share
+        too_many = share > lineage.allowed_share
         # Rows as received may hold personal data if the table has a personal column.
         is_personal = bool(table.contract.personal() | source.contract.personal())
 
@@ -72,7 +72,7 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
                 # A row may break several rules.
                 "broken": rows_refused,
                 "share": share,
-                "allowed": refines.allowed_share,
+                "allowed": lineage.allowed_share,
             },
             samples=lambda: {
                 "quarantined rows": rows.sample(refused),
@@ -86,17 +86,17 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
 
     return Check(
         name="quarantine",
-        description=f"No row is in quarantine (warns); more than {refines.allowed_share:.0%} of "
+        description=f"No row is in quarantine (warns); more than {lineage.allowed_share:.0%} of "
         "the rows read block what is below.",
         blocking=True,
         evaluate=evaluate,
     )
 
 
-def _refinement(table: Table, tables: Mapping[str, Table]) -> tuple[Refinement, Table]:
-    if table.refines is None:
-        raise ValueError(f"{table.name} refines no bronze table")
-    return table.refines, tables[table.refines.source]
+def _lineage_of(table: Table, tables: Mapping[str, Table]) -> tuple[Lineage, Table]:
+    if table.lineage is None:
+        raise ValueError(f"{table.name} has no lineage to bronze")
+    return table.lineage, tables[table.lineage.source_of]
 
 
 def _read(rows: Rows, source: Table) -> str:
@@ -155,20 +155,20 @@ def _field_of(payload: str, name: str) -> object:
 
 
 def _totals(
-    rows: Rows, tables: Mapping[str, Table], refines: Refinement
+    rows: Rows, tables: Mapping[str, Table], lineage: Lineage
 ) -> tuple[dict[str, int], str]:
     """Count the rows read, kept and refused; return the counts, and a query for lost rows.
 
     Each line is one row here or one in quarantine, so the sums tell. Comparing 12 million rows one
     by one took 9 s.
     """
-    source = tables[refines.source]
+    source = tables[lineage.source_of]
     read = rows.count(_read(rows, source))
     counts = {
         "kept": rows.count(f"FROM {rows.of_run}"),
         "quarantined": rows.count(_quarantined(rows)),
     }
-    key = refines.row_id
+    key = lineage.source_row_id
     lost = (
         f"SELECT source.* FROM ({_read(rows, source)}) AS source ANTI JOIN {rows.of_run} AS kept "
         f"ON kept.{key} = source.{key} ANTI JOIN ({_quarantined(rows)}) AS refused "
@@ -177,21 +177,19 @@ def _totals(
     return {**counts, "lost": abs(read - sum(counts.values()))}, lost
 
 
-def _fates(
-    rows: Rows, tables: Mapping[str, Table], refines: Refinement
-) -> tuple[dict[str, int], str]:
+def _fates(rows: Rows, tables: Mapping[str, Table], lineage: Lineage) -> tuple[dict[str, int], str]:
     """Count what became of the rows read; return the counts, and a query for lost rows."""
     counts: dict[str, int] = {}
     # A key may have been spelt otherwise in the source: what seems lost by the key as received is
     # looked for by the key as read. That computes the rows again, so it is the exception, but for
     # keys of which the source knows nothing.
-    source = tables[refines.source]
-    with_keys = partial(_read_with_keys, tables=tables, refines=refines)
+    source = tables[lineage.source_of]
+    with_keys = partial(_read_with_keys, tables=tables, lineage=lineage)
     ways: list[Callable[[Rows, Table], str]] = [with_keys]
     if {*rows.table.contract.key(), *_order(rows.table)} <= source.contract.types().keys():
         ways.insert(0, _read)
     for read in ways:
-        fate = _fate(rows, read(rows, source), source, refines)
+        fate = _fate(rows, read(rows, source), source, lineage)
         by_fate = rows.fetch(f"SELECT fate, count(*) AS n FROM ({fate}) GROUP BY fate")
         counts = {row["fate"]: row["n"] for row in by_fate}
         if not counts.get("lost"):
@@ -200,7 +198,7 @@ def _fates(
 
 
 def _read_with_keys(
-    rows: Rows, source: Table, tables: Mapping[str, Table], refines: Refinement
+    rows: Rows, source: Table, tables: Mapping[str, Table], lineage: Lineage
 ) -> str:
     """Return the rows read, with the keys and versions that the table's function gives them."""
     key = dict.fromkeys([*rows.table.contract.key(), *_order(rows.table)])
@@ -208,23 +206,23 @@ def _read_with_keys(
         parameter: tables[name].contract.table("read" if name == source.name else name)
         for parameter, name in rows.table.reads().items()
     }
-    refined = rows.table(**inputs).select(*key, refines.row_id)
+    refined = rows.table(**inputs).select(*key, lineage.source_row_id)
     received = [name for name in source.contract.types() if name not in key]
     return (
         f"WITH read AS ({_read(rows, source)}) "
-        f"SELECT {', '.join(received)}, refined.* EXCLUDE ({refines.row_id}) "
-        f"FROM read LEFT JOIN ({compile_sql(refined)}) AS refined USING ({refines.row_id})"
+        f"SELECT {', '.join(received)}, refined.* EXCLUDE ({lineage.source_row_id}) "
+        f"FROM read LEFT JOIN ({compile_sql(refined)}) AS refined USING ({lineage.source_row_id})"
     )
 
 
-def _fate(rows: Rows, read: str, source: Table, refines: Refinement) -> str:
+def _fate(rows: Rows, read: str, source: Table, lineage: Lineage) -> str:
     """Say of every source row of the run what became of it.
 
     A row is a duplicate when the table holds a row of the same key that came from another source
     row and is not older: it is an older version itself, or one that was read twice. Where a version
     has several rows, it is one, too, when the table holds a newer version.
     """
-    row_id, key = refines.row_id, ", ".join(rows.table.contract.key())
+    row_id, key = lineage.source_row_id, ", ".join(rows.table.contract.key())
     same = " AND ".join(f"stored.{name} = source.{name}" for name in rows.table.contract.key())
     day, source_day = rows.table.partition_column, source.partition_column
     not_older = f"stored.{day} >= source.{source_day}" if day and source_day else "true"
@@ -240,16 +238,16 @@ def _fate(rows: Rows, read: str, source: Table, refines: Refinement) -> str:
 
 def _order(table: Table) -> tuple[str, ...]:
     """Return the columns that order versions, where one has several rows; else none."""
-    versions = table.versions
+    versions = table.latest_version
     return versions.order if versions and set(versions.entity) < set(table.contract.key()) else ()
 
 
 def _is_superseded(table: Table) -> str:
     """Return the SQL condition that the table holds a newer version of a source row's entity."""
     order = _order(table)
-    if not order or not table.versions:
+    if not order or not table.latest_version:
         return "false"
-    same = " AND ".join(f"stored.{name} = source.{name}" for name in table.versions.entity)
+    same = " AND ".join(f"stored.{name} = source.{name}" for name in table.latest_version.entity)
     stored, source = (
         ", ".join(f"{rows}.{name}" for name in order) for rows in ("stored", "source")
     )

@@ -66,7 +66,9 @@ def _structure(rows: Rows) -> list[dict[str, str]]:
             "expected": duckdb_type(wanted[name]) if name in wanted else "no such column",
             "actual": stored.get(name, "missing"),
         }
-        for name in dict.fromkeys([*wanted, *([] if rows.table.contract.evolves() else stored)])
+        for name in dict.fromkeys(
+            [*wanted, *([] if rows.table.contract.allows_new_columns() else stored)]
+        )
         if name not in wanted or not same_type(stored.get(name), wanted[name])
     ]
 

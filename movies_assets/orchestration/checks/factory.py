@@ -31,14 +31,16 @@ def checks_of(
         checks.append(completeness_check(table, tables))
     if table.contract.references():
         checks.append(references_check(table, tables))
-    if table.refines:
+    if table.lineage:
         checks.append(conservation_check(table, tables))
         checks.append(quarantine_check(table, tables))
     if table.volume_band:
         checks.append(volume_check(table))
     if table.fresh_within_days is not None:
         checks.append(freshness_check(table, settings))
-    if table.contract.evolves() and table.partition_column:  # its files arrive in a folder a day
+    if (
+        table.contract.allows_new_columns() and table.partition_column
+    ):  # its files arrive in a folder a day
         checks.append(files_check(table))
     checks += [build(table) for build in table.checks]
     return warehouse_checks(table, checks)

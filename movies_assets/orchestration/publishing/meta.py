@@ -350,7 +350,7 @@ def quarantine_of(
         f"SELECT '{table.name}' AS table_name, partition_key, broken_rules, count(*) AS rows, "
         f"max(quarantined_at) AS newest_at FROM {table.quarantine} GROUP BY ALL"
         for table in tables.values()
-        if table.refines and table.quarantine in stored
+        if table.lineage and table.quarantine in stored
     ]
     if not found:
         return _frame(Refused, [])

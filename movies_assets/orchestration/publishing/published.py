@@ -23,7 +23,7 @@ from movies_assets.orchestration.publishing import meta
 from movies_assets.orchestration.publishing.selection import Before, Selection, select
 from movies_assets.privacy.identifiers import USER_KEY
 from movies_assets.settings import Settings
-from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.snapshot import Filled, stored_before, write_snapshot
@@ -198,7 +198,7 @@ class Publication:
             WarehouseError: the warehouse cannot be written.
         """
         with self.warehouse.session() as connection, self.warehouse.transaction(connection):
-            ledger.accept_empty(connection, self._contracts, self.run_id)
+            audit_log.accept_empty(connection, self._contracts, self.run_id)
 
     def publish(
         self, *, confirmed: bool = False

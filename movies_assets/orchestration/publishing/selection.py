@@ -14,7 +14,7 @@ import duckdb
 
 from movies_assets.core.contract import Contract
 from movies_assets.core.table import Table
-from movies_assets.warehouse import audit_log as ledger
+from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.published import CONFIRM_EMPTY
 from movies_assets.warehouse.snapshot import UNFIT, Obstacle, schema_mismatches
 from movies_assets.warehouse.writer import all_stored_types, number
@@ -184,7 +184,7 @@ def select(
     obstacles = [
         *(
             Obstacle(write.table, f"{write}: not audited", NOT_AUDITED)
-            for write in ledger.unaudited(connection, tables)
+            for write in audit_log.unaudited(connection, tables)
         ),
         *(
             Obstacle(name, f"{name}: not as its contract says", UNFIT)
@@ -227,7 +227,7 @@ def _shrunk(
     And the conformed dimensions that these point at, where they have lost any: rows that were
     published before would point at none.
     """
-    began = ledger.begun(connection)
+    began = audit_log.begun(connection)
     fewer: dict[str, tuple[int, int]] = {}
     for name in names:
         state = before.tables.get(name)

@@ -13,7 +13,7 @@ from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, StringList, column, row_rule
 from movies_assets.core.partitions import imdb_run_dates
-from movies_assets.core.table import Refinement, table
+from movies_assets.core.table import Lineage, table
 from movies_assets.sources.shared.parsing import accounted, number
 
 # No two ids have the same digits: longer ones do not begin with 0.
@@ -34,7 +34,7 @@ of_run_date = partial(
     table, layer="silver", group="imdb", partitions=imdb_run_dates, partition_column="run_date"
 )
 newest_state = partial(of_run_date, replaces="table")
-of_newest = partial(Refinement, reads="newest")
+of_newest = partial(Lineage, reads="newest")
 
 
 def newest(rows: ir.Table) -> ir.Table:
@@ -97,7 +97,7 @@ class SilverImdbRatings(Contract):
 
 @of_run_date(
     contract=SilverImdbRatings,
-    refines=Refinement(source="bronze.imdb_title_ratings", row_id="tconst"),
+    lineage=Lineage(source_of="bronze.imdb_title_ratings", source_row_id="tconst"),
     keep_partitions=lambda settings: settings.imdb.keep_ratings,
     fresh_within_days=2,
 )
@@ -158,7 +158,7 @@ class SilverImdbTitles(Contract):
 
 @newest_state(
     contract=SilverImdbTitles,
-    refines=of_newest(source="bronze.imdb_title_basics", row_id="tconst"),
+    lineage=of_newest(source_of="bronze.imdb_title_basics", source_row_id="tconst"),
     fresh_within_days=2,
 )
 def imdb_titles(bronze_imdb_title_basics: ir.Table, silver_imdb_ratings: ir.Table) -> ir.Table:
@@ -205,7 +205,7 @@ class SilverImdbEpisodes(Contract):
 
 @newest_state(
     contract=SilverImdbEpisodes,
-    refines=of_newest(source="bronze.imdb_title_episode", row_id="tconst"),
+    lineage=of_newest(source_of="bronze.imdb_title_episode", source_row_id="tconst"),
 )
 def imdb_episodes(bronze_imdb_title_episode: ir.Table) -> ir.Table:
     """Name the columns."""
@@ -248,7 +248,7 @@ class SilverImdbPeople(Contract):
 
 @newest_state(
     contract=SilverImdbPeople,
-    refines=of_newest(source="bronze.imdb_name_basics", row_id="nconst"),
+    lineage=of_newest(source_of="bronze.imdb_name_basics", source_row_id="nconst"),
 )
 def imdb_people(bronze_imdb_name_basics: ir.Table) -> ir.Table:
     """Type the people."""
@@ -287,7 +287,7 @@ class SilverImdbCredits(Contract):
 
 @newest_state(
     contract=SilverImdbCredits,
-    refines=of_newest(source="bronze.imdb_title_principals", row_id="tconst"),
+    lineage=of_newest(source_of="bronze.imdb_title_principals", source_row_id="tconst"),
 )
 def imdb_credits(bronze_imdb_title_principals: ir.Table) -> ir.Table:
     """Take over the credits."""
@@ -309,7 +309,7 @@ class SilverImdbCrew(Contract):
 
 @newest_state(
     contract=SilverImdbCrew,
-    refines=of_newest(source="bronze.imdb_title_crew", row_id="tconst"),
+    lineage=of_newest(source_of="bronze.imdb_title_crew", source_row_id="tconst"),
 )
 def imdb_crew(bronze_imdb_title_crew: ir.Table) -> ir.Table:
     """Split the lists."""
@@ -339,7 +339,7 @@ class SilverImdbAkas(Contract):
 
 @newest_state(
     contract=SilverImdbAkas,
-    refines=of_newest(source="bronze.imdb_title_akas", row_id="tconst"),
+    lineage=of_newest(source_of="bronze.imdb_title_akas", source_row_id="tconst"),
 )
 def imdb_akas(bronze_imdb_title_akas: ir.Table) -> ir.Table:
     """Type the names."""

@@ -23,7 +23,7 @@ from movies_assets.sources.shared.dimensions import (
     year_key,
 )
 
-mirror = partial(table, layer="gold", group="netflix", replaces="table")
+full_refresh = partial(table, layer="gold", group="netflix", replaces="table")
 
 
 def person_key(name: ir.StringColumn) -> ir.StringColumn:
@@ -69,7 +69,7 @@ def junction(
     """
     _, key = contract.key()
 
-    @mirror(
+    @full_refresh(
         name=name,
         contract=contract,
         inputs={"values": lookup, "titles": "silver.netflix_titles"},
@@ -103,7 +103,7 @@ class NetflixDimTitle(Contract):
     release_year: int = column("Year of release.", nullable=True)
 
 
-@mirror(contract=NetflixDimTitle)
+@full_refresh(contract=NetflixDimTitle)
 def netflix_dim_title(silver_netflix_titles: ir.Table) -> ir.Table:
     """Describe the titles."""
     titles = silver_netflix_titles.rename(show_key="show_id")
@@ -121,7 +121,7 @@ class NetflixDimPerson(Contract):
     person_name: str = column("Name of the person, in one of its spellings.")
 
 
-@mirror(contract=NetflixDimPerson)
+@full_refresh(contract=NetflixDimPerson)
 def netflix_dim_person(
     silver_netflix_cast: ir.Table, silver_netflix_directors: ir.Table
 ) -> ir.Table:
@@ -140,7 +140,7 @@ class NetflixDimCategory(Contract):
     category_name: str = column("Name of the category.")
 
 
-@mirror(contract=NetflixDimCategory)
+@full_refresh(contract=NetflixDimCategory)
 def netflix_dim_category(silver_netflix_category: ir.Table) -> ir.Table:
     """Name the categories."""
     return named("category", slug_key, silver_netflix_category)
@@ -157,7 +157,7 @@ class NetflixDimCountry(Contract):
     country_name: str = column("English name of the country, which may be a former one.")
 
 
-@mirror(contract=NetflixDimCountry)
+@full_refresh(contract=NetflixDimCountry)
 def netflix_dim_country(silver_netflix_countries: ir.Table) -> ir.Table:
     """Name the countries."""
     return named("country", slug_key, silver_netflix_countries)
@@ -232,7 +232,7 @@ class NetflixFactTitles(Contract):
     )
 
 
-@mirror(contract=NetflixFactTitles)
+@full_refresh(contract=NetflixFactTitles)
 def netflix_fact_titles(silver_netflix_titles: ir.Table) -> ir.Table:
     """Measure the titles and point at their dimensions."""
     titles = silver_netflix_titles

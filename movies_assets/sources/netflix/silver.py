@@ -13,7 +13,7 @@ from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, StringList, column, row_rule
 from movies_assets.core.partitions import netflix_days
-from movies_assets.core.table import Refinement, Table, Versions, table
+from movies_assets.core.table import LatestVersion, Lineage, Table, table
 from movies_assets.sources.netflix.editions import (
     FIVE_FILES,
     JUSTWATCH,
@@ -56,8 +56,8 @@ SUFFIX = r", ((?:Jr|Sr)[.]?) ?(,|$)"
 NOWHERE = "XX"
 ACTOR, DIRECTOR = "ACTOR", "DIRECTOR"
 
-mirror = partial(table, layer="silver", group="netflix", replaces="table")
-of_all = partial(Refinement, row_id="source_row", reads="all")
+full_refresh = partial(table, layer="silver", group="netflix", replaces="table")
+of_all = partial(Lineage, source_row_id="source_row", reads="all")
 
 
 class SilverNetflixTitles(Contract):
@@ -257,13 +257,13 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
     return typed.view()
 
 
-@mirror(
+@full_refresh(
     contract=SilverNetflixTitles,
     partitions=netflix_days,
     partition_column="arrived_date",
-    versions=Versions(entity=("show_id",), order=("arrived_date", "source_row")),
+    latest_version=LatestVersion(entity=("show_id",), order=("arrived_date", "source_row")),
     typed=typed_titles,
-    refines=of_all(source="bronze.netflix_titles"),
+    lineage=of_all(source_of="bronze.netflix_titles"),
 )
 def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
     """Keep what is known of each title, and rank the titles by their running time."""
@@ -389,12 +389,12 @@ class SilverNetflixCredits(Contract):
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
 
-@mirror(
+@full_refresh(
     contract=SilverNetflixCredits,
     partitions=netflix_days,
     partition_column="arrived_date",
-    versions=Versions(entity=("show_id",), order=("arrived_date",)),
-    refines=of_all(source="bronze.netflix_credits"),
+    latest_version=LatestVersion(entity=("show_id",), order=("arrived_date",)),
+    lineage=of_all(source_of="bronze.netflix_credits"),
     drop_duplicates=True,
 )
 def netflix_credits(bronze_netflix_credits: ir.Table) -> ir.Table:
@@ -450,7 +450,7 @@ def _lookup(name: str, members_of: str, role: str | None = None) -> Table:
     """
     source = f"bronze.netflix_{name}"
 
-    @mirror(
+    @full_refresh(
         name=f"netflix_{name}",
         contract=SilverNetflixLookup,
         inputs={
@@ -459,8 +459,8 @@ def _lookup(name: str, members_of: str, role: str | None = None) -> Table:
             "credited": "silver.netflix_credits",
         },
         optional=("silver.netflix_credits",),
-        versions=Versions(entity=("show_id",), order=("is_newest",)),
-        refines=of_all(source=source),
+        latest_version=LatestVersion(entity=("show_id",), order=("is_newest",)),
+        lineage=of_all(source_of=source),
         drop_duplicates=True,
     )
     def tidied(rows: ir.Table, titles: ir.Table, credited: ir.Table) -> ir.Table:

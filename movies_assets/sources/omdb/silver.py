@@ -5,7 +5,7 @@ from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, Instant, column, row_rule
 from movies_assets.core.partitions import omdb_years
-from movies_assets.core.table import Refinement, Versions, table
+from movies_assets.core.table import LatestVersion, Lineage, table
 from movies_assets.sources.imdb.silver import NO_ID, TITLE
 from movies_assets.sources.shared.parsing import clean, integer, json_text, unparsed, with_readable
 
@@ -56,8 +56,12 @@ class SilverOmdbReleases(Contract):
     contract=SilverOmdbReleases,
     partitions=omdb_years,
     partition_column="searched_year",
-    versions=Versions(entity=("imdb_id",), order=("searched_year",), first=("result_id",)),
-    refines=Refinement(source="bronze.omdb_releases", row_id="result_id", where="error IS NULL"),
+    latest_version=LatestVersion(
+        entity=("imdb_id",), order=("searched_year",), first=("result_id",)
+    ),
+    lineage=Lineage(
+        source_of="bronze.omdb_releases", source_row_id="result_id", where="error IS NULL"
+    ),
 )
 def omdb_releases(bronze_omdb_releases: ir.Table) -> ir.Table:
     """Type and clean the results; errors are none."""

@@ -16,9 +16,9 @@ from movies_assets.orchestration.checks.baselines import beats
 from movies_assets.sources.ott.gold import (
     RECOMMENDED,
     first_unseen,
+    full_refresh,
     lists_of,
     lists_wanted,
-    mirror,
     ranked,
     weighted,
     with_views,
@@ -204,7 +204,7 @@ class OttRecommendationQuality(Contract):
     )
 
 
-@mirror(
+@full_refresh(
     contract=OttRecommendationQuality,
     checks=(beats(PRODUCTION, (POPULARITY, RANDOM), ("ndcg_at_10", "recall_at_10")),),
 )

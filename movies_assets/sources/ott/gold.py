@@ -24,7 +24,7 @@ ALL_TITLES = ""
 # A choice as a number: the turn, then the number of the list, then the place on it.
 PLACE_BITS, TURN_BITS = 32, 56
 
-mirror = partial(table, layer="gold", group="ott", replaces="table")
+full_refresh = partial(table, layer="gold", group="ott", replaces="table")
 
 
 class OttDimUser(Contract):
@@ -38,7 +38,7 @@ class OttDimUser(Contract):
     )
 
 
-@mirror(contract=OttDimUser)
+@full_refresh(contract=OttDimUser)
 def ott_dim_user(silver_ott_users: ir.Table) -> ir.Table:
     """Describe the users without saying who they are."""
     return silver_ott_users.select(*OttDimUser.types())
@@ -63,7 +63,7 @@ class OttDimTitle(Contract):
     language: str = column("Language, or several.", nullable=True)
 
 
-@mirror(contract=OttDimTitle)
+@full_refresh(contract=OttDimTitle)
 def ott_dim_title(silver_ott_titles: ir.Table) -> ir.Table:
     """Describe the titles."""
     return silver_ott_titles.select(*OttDimTitle.types())
@@ -137,7 +137,7 @@ class OttTopMoviesByGenre(Contract):
     )
 
 
-@mirror(contract=OttTopMoviesByGenre)
+@full_refresh(contract=OttTopMoviesByGenre)
 def ott_top_movies_by_genre(silver_ott_titles: ir.Table, silver_ott_watched: ir.Table) -> ir.Table:
     """Rank the titles of each genre by their weighted score."""
     titles = with_views(silver_ott_titles, silver_ott_watched)
@@ -164,7 +164,7 @@ class OttGenreEngagement(Contract):
     average_score: float = column("Mean IMDb score of its titles.", nullable=True)
 
 
-@mirror(contract=OttGenreEngagement)
+@full_refresh(contract=OttGenreEngagement)
 def ott_genre_engagement(
     silver_ott_titles: ir.Table, silver_ott_watched: ir.Table, silver_ott_users: ir.Table
 ) -> ir.Table:
@@ -212,7 +212,7 @@ class OttPopularMovies(Contract):
     rank: int = column("Place in the period: by viewers, then views, 1 the first.", ge=1)
 
 
-@mirror(contract=OttPopularMovies)
+@full_refresh(contract=OttPopularMovies)
 def ott_popular_movies(
     silver_ott_views: ir.Table, silver_ott_titles: ir.Table, silver_ott_watched: ir.Table
 ) -> ir.Table:
@@ -354,7 +354,7 @@ class OttRecommendations(Contract):
     reason: str = column("Why it is recommended.", compression="dictionary")
 
 
-@mirror(contract=OttRecommendations)
+@full_refresh(contract=OttRecommendations)
 def ott_recommendations(
     silver_ott_users: ir.Table, silver_ott_watched: ir.Table, gold_ott_top_movies_by_genre: ir.Table
 ) -> ir.Table:

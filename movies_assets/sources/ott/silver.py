@@ -15,7 +15,7 @@ from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, Instant, StringList, column, row_rule
 from movies_assets.core.partitions import ott_days
-from movies_assets.core.table import Refinement, Table, Versions, table
+from movies_assets.core.table import LatestVersion, Lineage, Table, table
 from movies_assets.orchestration.checks.base import Check, Rows, markdown, verdict
 from movies_assets.privacy.user_ids import LONGEST, canonical_column, is_an_id
 from movies_assets.sources.ott.bronze import KAGGLE
@@ -70,8 +70,8 @@ ID_RULE = "user_id: a number, but not a whole one above 0"
 of_service = partial(
     table, layer="silver", group="ott", partitions=ott_days, partition_column="arrived_date"
 )
-mirror = partial(of_service, replaces="table")
-of_row = partial(Refinement, row_id="source_row")
+full_refresh = partial(of_service, replaces="table")
+of_row = partial(Lineage, source_row_id="source_row")
 
 
 def in_order(names: ir.ArrayColumn) -> ir.ArrayColumn:
@@ -325,11 +325,11 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
     return typed.view()
 
 
-@mirror(
+@full_refresh(
     contract=SilverOttTitles,
-    versions=Versions(entity=("title_key",), order=("arrived_date", "source_row")),
+    latest_version=LatestVersion(entity=("title_key",), order=("arrived_date", "source_row")),
     typed=typed_titles,
-    refines=of_row(source="bronze.ott_titles", reads="all"),
+    lineage=of_row(source_of="bronze.ott_titles", reads="all"),
     checks=(namesakes_check,),
 )
 def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
@@ -382,10 +382,10 @@ class SilverOttViews(Contract):
 
 @of_service(
     contract=SilverOttViews,
-    versions=Versions(
+    latest_version=LatestVersion(
         entity=("user_id", "title_name", "watched_at"), order=("arrived_date", "source_row")
     ),
-    refines=of_row(source="bronze.ott_views"),
+    lineage=of_row(source_of="bronze.ott_views"),
     volume_band=4.0,
     fresh_within_days=2,
 )
@@ -501,10 +501,10 @@ def shared_addresses_check(table: Table) -> Check:
     )
 
 
-@mirror(
+@full_refresh(
     contract=SilverOttUsers,
     checks=(shared_addresses_check,),
-    refines=of_row(source="bronze.ott_users", reads="newest"),
+    lineage=of_row(source_of="bronze.ott_users", reads="newest"),
     # Files that arrive are read also before users were ever fetched.
     optional=("bronze.ott_users",),
     fresh_within_days=2,

@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.partitions import days_of
-from movies_assets.core.table import Table, Versions, table
+from movies_assets.core.table import LatestVersion, Table, table
 from movies_assets.orchestration.checks.profile_drift import bands_check
 from movies_assets.sources.shared.dimensions import LONGEST_KEY
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -85,7 +85,7 @@ def data_quality_snapshot(tables: Sequence[Table]) -> Table:
         contract=DataQualitySnapshot,
         replaces="keys",
         # Profiled again, a partition's rows go as a whole, also those of columns that are no more.
-        versions=Versions(entity=("table_name", "partition"), order=("profiled_at",)),
+        latest_version=LatestVersion(entity=("table_name", "partition"), order=("profiled_at",)),
         deps=tuple(item.key for item in profiled.values()),
         checks=(bands_check,),
     )

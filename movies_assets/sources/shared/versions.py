@@ -1,4 +1,4 @@
-"""Versions of an entity: the newest one, with known values of older ones where it has none."""
+"""LatestVersion of an entity: the newest one, with known values of older ones where it has none."""
 
 from collections.abc import Sequence
 from functools import reduce

@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.partitions import yts_days
-from movies_assets.core.table import Versions, table
+from movies_assets.core.table import LatestVersion, table
 from movies_assets.sources.shared.dimensions import (
     LONGEST_KEY,
     UNKNOWN,
@@ -29,10 +29,10 @@ from movies_assets.sources.shared.languages import name_of
 gold_table = partial(table, layer="gold", group="yts", partitions=yts_days)
 dimension = partial(gold_table, replaces="keys")
 # A movie's rows stand under the day of its latest upload, whatever order days are run in.
-of_movie = partial(
+movie_partitioned = partial(
     gold_table,
     partition_column="uploaded_date",
-    versions=Versions(entity=("movie_key",), order=("uploaded_date",)),
+    latest_version=LatestVersion(entity=("movie_key",), order=("uploaded_date",)),
 )
 
 
@@ -92,7 +92,7 @@ class DimMovie(Contract):
     uploaded_date: dt.Date = column("UTC day of the latest upload: the partition.")
 
 
-@of_movie(contract=DimMovie)
+@movie_partitioned(contract=DimMovie)
 def dim_movie(silver_yts_movies: ir.Table) -> ir.Table:
     """Describe the movies."""
     described = silver_yts_movies.rename(movie_key="movie_id")
@@ -130,7 +130,7 @@ class GenreJunction(Contract):
     uploaded_date: dt.Date = column("UTC day of the movie's latest upload: the partition.")
 
 
-@of_movie(contract=GenreJunction)
+@movie_partitioned(contract=GenreJunction)
 def genre_junction(silver_yts_movies: ir.Table) -> ir.Table:
     """Say which movie has which genres."""
     pairs = genres_of(silver_yts_movies).rename(movie_key="movie_id")
@@ -227,7 +227,7 @@ class FactMovies(Contract):
     uploaded_date: dt.Date = column("UTC day of the upload: the partition.")
 
 
-@of_movie(contract=FactMovies)
+@movie_partitioned(contract=FactMovies)
 def fact_movies(silver_yts_movies: ir.Table) -> ir.Table:
     """Measure the movies and point at their dimensions."""
     movies = silver_yts_movies

@@ -10,7 +10,7 @@ from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, Instant, StringList, column, row_rule
 from movies_assets.core.partitions import yts_days
-from movies_assets.core.table import Refinement, Versions, table
+from movies_assets.core.table import LatestVersion, Lineage, table
 from movies_assets.sources.shared.languages import code_of, is_code
 from movies_assets.sources.shared.parsing import (
     clean,
@@ -113,8 +113,8 @@ def _from_json(payload: Any, structure: Any) -> Any:
     contract=SilverYtsMovies,
     partitions=yts_days,
     partition_column="uploaded_date",
-    versions=Versions(entity=("movie_id",), order=("uploaded_at", "content_hash")),
-    refines=Refinement(source="bronze.yts_movies", row_id="content_hash"),
+    latest_version=LatestVersion(entity=("movie_id",), order=("uploaded_at", "content_hash")),
+    lineage=Lineage(source_of="bronze.yts_movies", source_row_id="content_hash"),
     fresh_within_days=2,
 )
 def yts_movies(bronze_yts_movies: ir.Table) -> ir.Table:

@@ -185,10 +185,10 @@ def test_one_bad_file_among_thirty_days_is_found_and_named_whichever_day_is_run(
 
 def accept(service: Platform, day: str) -> str:
     """Let the writes of a day through, and return what was accepted."""
-    from movies_assets.warehouse import audit_log as ledger  # noqa: PLC0415
+    from movies_assets.warehouse import audit_log  # noqa: PLC0415
 
     with service.warehouse.session() as connection, service.warehouse.transaction(connection):
-        writes = ledger.accept(connection, "silver.ott_titles", (day, day), "seen")
+        writes = audit_log.accept(connection, "silver.ott_titles", (day, day), "seen")
     return " ".join(map(str, writes))
 
 

@@ -66,7 +66,7 @@ def write(
     window: writer.Window,
 ) -> None:
     """Write a table as the IO manager does."""
-    source = TABLES[table.refines.source] if table.refines else None
+    source = TABLES[table.lineage.source_of] if table.lineage else None
     with warehouse.session() as connection, warehouse.transaction(connection):
         writer.ensure_table(connection, table.name, table.contract)
         for name in table.optional:

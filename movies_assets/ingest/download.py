@@ -44,7 +44,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 @contextmanager
 def storing(path: Path, needed: Callable[[], int] = lambda: 0) -> Iterator[None]:
-    """Turns what the disk refuses into an error that says what to do; `needed` counts bytes."""
+    """Turn what the disk refuses into an error that says what to do; `needed` counts bytes."""
     try:
         yield
     except OSError as error:
@@ -66,14 +66,14 @@ def _no_room(path: Path, needed: int) -> PermanentSourceError:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Writes a small file that is there as a whole or, whatever happens, not at all."""
+    """Write a small file that is there as a whole or, whatever happens, not at all."""
     new = path.with_name(f"{path.name}.tmp")
     new.write_text(text)
     move(new, path)
 
 
 def move(source: Path, target: Path) -> None:
-    """Renames a file so that even a power failure leaves all of the old one or all of the new."""
+    """Rename a file so that even a power failure leaves all of the old one or all of the new."""
     fsync(source)
     source.replace(target)
     fsync(target.parent)
@@ -81,7 +81,7 @@ def move(source: Path, target: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, what: str, log: Callable[[str], None]) -> Iterator[None]:
-    """Keeps all other processes from storing in a folder; the lock dies with its process.
+    """Keep all other processes from storing in a folder; the lock dies with its process.
 
     Args:
         folder: Made if it is not there.
@@ -124,7 +124,7 @@ class Version:
 
     @classmethod
     def of(cls, response: httpx.Response) -> "Version":
-        """Returns the version that a complete reply announces."""
+        """Return the version that a complete reply announces."""
         get = response.headers.get
         length = get("Content-Length", "")
         return cls(get("ETag"), get("Last-Modified"), int(length) if length.isdecimal() else None)
@@ -136,7 +136,7 @@ class Version:
         return self.etag if strong else self.last_modified
 
     def is_same(self, other: "Version") -> bool:
-        """Returns whether both are certainly the same file."""
+        """Return whether both are certainly the same file."""
         if self.etag and other.etag:
             return self.etag.removeprefix("W/") == other.etag.removeprefix("W/")
         return None not in {self.last_modified, self.bytes} and (
@@ -144,7 +144,7 @@ class Version:
         )
 
     def conditions(self) -> dict[str, str]:
-        """Returns the headers that ask for the file only if it is another version."""
+        """Return the headers that ask for the file only if it is another version."""
         headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in headers.items() if value}
 
@@ -164,31 +164,31 @@ class Content:
         self.size = 0
 
     def feed(self, data: bytes) -> None:
-        """Takes the next piece; raises zlib.error if it cannot follow what came before."""
+        """Take the next piece; raises zlib.error if it cannot follow what came before."""
         self._sha256.update(data)
         self.size += len(data)
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of what has arrived, in hexadecimal."""
+        """Return SHA-256 of what has arrived, in hexadecimal."""
         return self._sha256.hexdigest()
 
     @property
     def is_complete(self) -> bool:
-        """Whether what has arrived may be the whole file."""
+        """Return whether what has arrived may be the whole file."""
         return True
 
     @property
     def head(self) -> bytes:
-        """The beginning, as far as a message may want to show it."""
+        """Return the beginning, as far as a message may want to show it."""
         return b""
 
     def refuses(self, piece: bytes) -> str | None:  # noqa: ARG002 (any file may begin with anything)
-        """Returns what it is instead of `kind` if it begins with this piece; None if it may be."""
+        """Return what it is instead of `kind` if it begins with this piece; None if it may be."""
         return None
 
     def fault(self) -> str | None:
-        """Returns what is wrong with the complete file."""
+        """Return what is wrong with the complete file."""
         return None
 
 
@@ -202,7 +202,7 @@ class GzipContent(Content):
         self._member = zlib.decompressobj(_GZIP)
 
     def feed(self, data: bytes) -> None:
-        """Takes the next piece; raises zlib.error if it cannot follow what came before."""
+        """Take the next piece; raises zlib.error if it cannot follow what came before."""
         self._sha256.update(data)
         more = False
         while data or more:
@@ -215,11 +215,11 @@ class GzipContent(Content):
 
     @property
     def is_complete(self) -> bool:
-        """Whether a member has just ended."""
+        """Return whether a member has just ended."""
         return self._member.eof
 
     def refuses(self, piece: bytes) -> str | None:
-        """Returns what it is instead of gzip."""
+        """Return what it is instead of gzip."""
         if _MAGIC.startswith(piece[:2]):
             return None
         return "HTML" if piece.lstrip()[:1] == b"<" else "something else"
@@ -256,26 +256,26 @@ class Partial:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of what has arrived, in hexadecimal."""
+        """Return SHA-256 of what has arrived, in hexadecimal."""
         return self.content.sha256
 
     @property
     def missing(self) -> int:
-        """How many bytes are still to come, as far as that is known."""
+        """Return how many bytes are still to come, as far as that is known."""
         return max(0, (self.version.bytes or 0) - self.size)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is in it, be it compressed."""
+        """Return whether nothing is in it, be it compressed."""
         return not self.content.size
 
     @property
     def is_complete(self) -> bool:
-        """Whether it ends where such a file may end, and where the server said."""
+        """Return whether it ends where such a file may end, and where the server said."""
         return self.content.is_complete and self.version.bytes in {None, self.size}
 
     def take_up(self) -> None:
-        """Reads what an earlier process left; what is of no use is removed."""
+        """Read what an earlier process left; what is of no use is removed."""
         try:
             self.version = Version(**json.loads(self._note.read_bytes()))
             with self._part.open("rb") as file:
@@ -289,13 +289,13 @@ class Partial:
             self.discard()
 
     def begin(self, version: Version) -> None:
-        """Starts from nothing."""
+        """Start from nothing."""
         self.discard()
         write_file(self._note, json.dumps(asdict(version)))
         self.version = version
 
     def append(self, piece: bytes) -> None:
-        """Adds a piece; raises zlib.error if it cannot follow what came before."""
+        """Add a piece; raises zlib.error if it cannot follow what came before."""
         with self._part.open("ab") as file:
             file.write(piece)
         self._count(piece)
@@ -305,18 +305,18 @@ class Partial:
         self.content.feed(piece)
 
     def store(self) -> None:
-        """Puts the complete file in its place."""
+        """Put the complete file in its place."""
         move(self._part, self.target)
         self._note.unlink()
 
     def discard(self) -> None:
-        """Removes it."""
+        """Remove it."""
         self._note.unlink(missing_ok=True)
         self._part.unlink(missing_ok=True)
         self._forget()
 
     def is_continued_by(self, response: httpx.Response) -> bool:
-        """Returns whether a reply with status 206 brings the rest of the same version."""
+        """Return whether a reply with status 206 brings the rest of the same version."""
         found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if not found or int(found[1]) != self.size:
             return False
@@ -349,7 +349,7 @@ class Downloader:
         self._under_way: set[Partial] = set()
 
     async def download(self, path: str, target: Path, known: Version | None) -> Partial:
-        """Downloads a file, or the rest of it, if it is not the known version.
+        """Download a file, or the rest of it, if it is not the known version.
 
         Args:
             path: What to ask for, below the client's base URL.
@@ -384,7 +384,7 @@ class Downloader:
         return sum(partial.missing for partial in self._under_way)
 
     def _reserve(self, path: Path) -> None:
-        """Refuses a download for which, beside all others under way, there is no room."""
+        """Refuse a download for which, beside all others under way, there is no room."""
         if self._needed > shutil.disk_usage(path.parent).free:
             raise _no_room(path, self._needed)
 
@@ -410,7 +410,7 @@ class _Reading:
         self._damages = 0
 
     def headers(self) -> dict[str, str]:
-        """Returns the headers of the next try: for the rest, or for another version."""
+        """Return the headers of the next try: for the rest, or for another version."""
         # The bytes are wanted as they are: a coding would hide their number and their end.
         headers = {"Accept-Encoding": "identity"}
         if self._partial.size and (validator := self._partial.version.validator):
@@ -418,7 +418,7 @@ class _Reading:
         return headers | (self._known.conditions() if self._known else {})
 
     async def read(self, response: httpx.Response, renew: Callable[[], None]) -> bool:
-        """Reads a reply into the file, and returns whether it is another version."""
+        """Read a reply into the file, and returns whether it is another version."""
         if not await self._begin(response):
             return False
         await run_sync(self._reserve, self._partial.target)
@@ -434,7 +434,7 @@ class _Reading:
         return True
 
     async def _begin(self, response: httpx.Response) -> bool:
-        """Prepares for the body of a reply, and returns whether there is one to read."""
+        """Prepare for the body of a reply, and returns whether there is one to read."""
         asked, status = response.request.headers, response.status_code
         if status == httpx.codes.NOT_MODIFIED and asked.keys() & {
             "if-none-match",
@@ -487,7 +487,7 @@ class _Reading:
         self._check_size(response, content.size // _MOST_EXPANSION)
 
     def _check_size(self, response: httpx.Response, size: int) -> None:
-        """Throws the file away and raises an error if it is larger than allowed."""
+        """Throw the file away and raises an error if it is larger than allowed."""
         options = self._http.options
         if size > options.max_download_bytes:
             self._partial.discard()
@@ -498,7 +498,7 @@ class _Reading:
             )
 
     def _check_end(self, response: httpx.Response) -> None:
-        """Raises an error unless the file is complete."""
+        """Raise an error unless the file is complete."""
         if self._partial.missing:
             raise TransientSourceError(
                 f"{self._http.named(response)} was cut off {self._partial.missing:,} bytes before "
@@ -515,7 +515,7 @@ class _Reading:
             raise reply.unusable(fault)
 
     def _damage(self, response: httpx.Response, what: str) -> SourceError:
-        """Throws the file away, and returns the error by which it is fetched once more or not."""
+        """Throw the file away, and returns the error by which it is fetched once more or not."""
         self._partial.discard()
         self._damages += 1
         kind = self._partial.content.kind

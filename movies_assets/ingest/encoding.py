@@ -93,7 +93,7 @@ def bad_bytes(content: bytes) -> Iterator[int]:
 
 
 def is_utf8(content: bytes) -> bool:
-    """Say whether all bytes are UTF-8, without a copy of them."""
+    """Return whether all bytes are UTF-8, without a copy of them."""
     if content.isascii():
         return True
     offsets = pa.py_buffer(np.array([0, len(content)], np.int64))
@@ -215,7 +215,7 @@ def _end_of_line(
 
 
 def _follows(raw: bytes, begin: int, start: int, end: int, encoding: str) -> bool:
-    """Say whether the characters beside a line end follow it, and not the line's beginning."""
+    """Return whether the characters beside a line end follow it, and not the line's beginning."""
     before, behind = raw[max(begin, start - BESIDE_BYTES) : start], raw[end : end + BESIDE_BYTES]
     same = _plain(before[len(before) & 1 :], encoding) + _plain(behind, encoding)
     other = _plain(before[~len(before) & 1 : -1], encoding)

@@ -113,7 +113,7 @@ class HttpOptions:
     prefix: str = ""
 
     def setting(self, name: str) -> str:
-        """Returns how a limit is called where it is set."""
+        """Return how a limit is called where it is set."""
         return f"{self.prefix}{name.upper()}" if self.prefix else name
 
 
@@ -124,7 +124,7 @@ class SourceError(Exception):
     """A source could not be read. The message names cause, place and remedy, and no secret."""
 
     def adding(self, text: str) -> Self:
-        """Returns the same error, whose message ends with another sentence."""
+        """Return the same error, whose message ends with another sentence."""
         return type(self)(f"{self} {text}")
 
 
@@ -144,12 +144,12 @@ class TransientSourceError(SourceError):
         self.retry_after = retry_after
 
     def adding(self, text: str) -> Self:
-        """Returns the same error, whose message ends with another sentence."""
+        """Return the same error, whose message ends with another sentence."""
         return type(self)(f"{self} {text}", self.retry_after)
 
 
 def mask_url(url: httpx.URL | str) -> str:
-    """Returns the URL without user and password and with the values of secret parameters hidden."""
+    """Return the URL without user and password and with the values of secret parameters hidden."""
     url = httpx.URL(url)
     query = urlencode(
         [(k, _MASK if _SECRET_NAME.search(k) else v) for k, v in url.params.multi_items()],
@@ -159,7 +159,7 @@ def mask_url(url: httpx.URL | str) -> str:
 
 
 def parse_base_url(base_url: str) -> httpx.URL:
-    """Returns the base URL.
+    """Return the base URL.
 
     Raises:
         PermanentSourceError: It is no HTTP URL.
@@ -178,7 +178,7 @@ def parse_base_url(base_url: str) -> httpx.URL:
 
 
 def url_below(base: httpx.URL, path: str) -> httpx.URL:
-    """Returns the URL of a path below a base URL, whose parameters stay."""
+    """Return the URL of a path below a base URL, whose parameters stay."""
     return base.copy_with(path=f"{base.path.rstrip('/')}/{path}")
 
 
@@ -221,14 +221,14 @@ _LOGGERS: Mapping[str, logging.Filter] = {
 
 
 def _secrets(url: httpx.URL) -> frozenset[str]:
-    """Returns the URL's secrets in every spelling in which an error page may echo them."""
+    """Return the URL's secrets in every spelling in which an error page may echo them."""
     values = {v for k, v in url.params.multi_items() if _SECRET_NAME.search(k)} | {url.password}
     login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
     return frozenset(s for v in values if v for s in (v, quote(v, safe=""))) | {login}
 
 
 def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
-    """Returns the beginning of a body for an error message: printable, and without the secrets."""
+    """Return the beginning of a body for an error message: printable, and without the secrets."""
     text = body[:_ERROR_BODY_BYTES].decode("utf-8", "replace")
     for secret in secrets:
         text = text.replace(secret, _MASK)
@@ -237,7 +237,7 @@ def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
 
 
 def _shown(body: bytes, secrets: Iterable[str], *, private: bool) -> str:
-    """Returns the sentence of an error message that shows a body, or says why it does not."""
+    """Return the sentence of an error message that shows a body, or says why it does not."""
     if private:
         return "The body is not shown: it may hold personal data or a key."
     return f"The body begins: {_excerpt(body, secrets)!r}."
@@ -251,7 +251,7 @@ def _instant(header: str) -> datetime | None:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Returns the seconds that the Retry-After header asks for, in either of its two forms."""
+    """Return the seconds that the Retry-After header asks for, in either of its two forms."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return float(value)
@@ -263,18 +263,18 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Returns scheme, host and port; httpx knows no port where it is the scheme's own."""
+    """Return scheme, host and port; httpx knows no port where it is the scheme's own."""
     return url.scheme, url.host, url.port
 
 
 def _may_follow(source: httpx.URL, target: httpx.URL) -> bool:
-    """Returns whether a redirect leads to the same server, or from its http to its https."""
+    """Return whether a redirect leads to the same server, or from its http to its https."""
     to_https = ("http", source.host, None), ("https", source.host, None)
     return _origin(source) == _origin(target) or (_origin(source), _origin(target)) == to_https
 
 
 async def _read(pieces: AsyncIterable[bytes], coding: str, limit: int) -> bytes:
-    """Reads the body, decompressed, and stops one byte past the limit.
+    """Read the body, decompressed, and stops one byte past the limit.
 
     httpx would decompress a whole chunk before it can be counted: 64 KiB of gzip can become 64 MiB.
 
@@ -319,11 +319,11 @@ class _Pace:
         self.begin()
 
     def begin(self) -> None:
-        """Measures from now."""
+        """Measure from now."""
         self._start, self._bytes = time.monotonic(), 0
 
     def count(self, size: int, url: httpx.URL) -> None:
-        """Counts bytes that have arrived.
+        """Count bytes that have arrived.
 
         Raises:
             TransientSourceError: They arrive too slowly.
@@ -366,7 +366,7 @@ class Reply:
     sent_at: datetime | None = None
 
     def json(self, loads: Callable[[bytes], Any] = strict_json.loads) -> dict[str, Any]:
-        """Decodes the body.
+        """Decode the body.
 
         Args:
             loads: Replaces strict_json.loads; fails with a ValueError, too.
@@ -389,7 +389,7 @@ class Reply:
         return data
 
     def unusable(self, what: str) -> PermanentSourceError:
-        """Returns the error that says what is wrong with this reply."""
+        """Return the error that says what is wrong with this reply."""
         shown = _shown(self.body, self.login | _secrets(self.url), private=self.is_private)
         return PermanentSourceError(
             f"{mask_url(self.url)} answered {what}. {shown} "
@@ -399,7 +399,7 @@ class Reply:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Loads the certificates once: 20 to 40 ms that each new client would otherwise spend."""
+    """Load the certificates once: 20 to 40 ms that each new client would otherwise spend."""
     return httpx.create_ssl_context()
 
 
@@ -437,11 +437,11 @@ class Source:
 
     @property
     def source_url(self) -> str:
-        """Where things come from, without secrets."""
+        """Return where things come from, without secrets."""
         return mask_url(self._base)
 
     def _http(self) -> "HttpClient":
-        """Returns a connection to the source, to be opened."""
+        """Return a connection to the source, to be opened."""
         return HttpClient(
             str(self._base),
             self._options,
@@ -520,7 +520,7 @@ class HttpClient:
         )
 
     async def __aenter__(self) -> Self:
-        """Opens the connection pool; the client's time runs from now."""
+        """Open the connection pool; the client's time runs from now."""
         self._end = time.monotonic() + self.options.max_seconds
         await self._client.__aenter__()
         return self
@@ -531,11 +531,11 @@ class HttpClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         await self._client.__aexit__(kind, error, trace)
 
     async def get_json(self, path: str, params: Params | None = None) -> dict[str, Any]:
-        """Fetches a path and decodes its JSON object; raises what fetch and Reply.json raise."""
+        """Fetch a path and decodes its JSON object; raises what fetch and Reply.json raise."""
         return (await self.fetch(path, params)).json()
 
     async def fetch(
@@ -546,7 +546,7 @@ class HttpClient:
         statuses: Container[int] = (),
         check: Callable[[Reply], None] = lambda _: None,
     ) -> Reply:
-        """Fetches a path below the base URL.
+        """Fetch a path below the base URL.
 
         Args:
             path: What to ask for.
@@ -588,7 +588,7 @@ class HttpClient:
         params: Params | None = None,
         headers: Callable[[], Mapping[str, str]] = dict,
     ) -> _T:
-        """Has the reply to a request read as it arrives; tries again where that fails in passing.
+        """Have the reply to a request read as it arrives; tries again where that fails in passing.
 
         Args:
             path: What to ask for, below the base URL.
@@ -631,7 +631,7 @@ class HttpClient:
         raise self._spent(url) from tries.cause()
 
     async def pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
-        """Yields the body as it arrives, coded as it is.
+        """Yield the body as it arrives, coded as it is.
 
         Raises:
             TransientSourceError: It arrives too slowly.
@@ -644,12 +644,12 @@ class HttpClient:
 
     @property
     def has_time(self) -> bool:
-        """Whether the time of this client is not spent yet."""
+        """Return whether the time of this client is not spent yet."""
         # The clock of asyncio's loops, which may be asked outside of them, too.
         return time.monotonic() < self._end
 
     def _spent(self, url: httpx.URL) -> PermanentSourceError:
-        """Returns the error of a client whose requests or time are spent."""
+        """Return the error of a client whose requests or time are spent."""
         limit = "max_requests" if self.has_time else "max_seconds"
         return PermanentSourceError(
             f"{mask_url(url)}: not read, for this run has sent {self.requests:,} requests and may "
@@ -659,7 +659,7 @@ class HttpClient:
         )
 
     def _failure(self, url: httpx.URL, error: Exception) -> tuple[SourceError, Exception | None]:
-        """Returns the error for one of httpx, and its cause where that quotes no reply."""
+        """Return the error for one of httpx, and its cause where that quotes no reply."""
         what, cause = type(error).__name__, None
         if isinstance(error, _QUOTELESS) or str(error).startswith(_QUOTELESS_TEXTS):
             what, cause = f"{what} {error}".rstrip(), error
@@ -669,21 +669,21 @@ class HttpClient:
 
     @staticmethod
     def _place(request: httpx.Request) -> httpx.URL:
-        """Returns the URL by which messages name a request: a redirect may hold a key or a name."""
+        """Return the URL by which messages name a request: a redirect may hold a key or a name."""
         asked: httpx.URL = request.extensions[_ASKED]
         return asked
 
     def named(self, response: httpx.Response) -> str:
-        """Returns the URL by which messages name a response, without secrets."""
+        """Return the URL by which messages name a response, without secrets."""
         return mask_url(self._place(response.request))
 
     def _is_private(self, response: httpx.Response) -> bool:
-        """Returns whether no message may show a body; that of a redirect may quote its URL."""
+        """Return whether no message may show a body; that of a redirect may quote its URL."""
         return self._private or response.url != self._place(response.request)
 
     @asynccontextmanager
     async def _turn(self, tries: "_Tries") -> AsyncIterator[None]:
-        """Waits for a slot and for the rate limit: no failure of the source, so no time counts."""
+        """Wait for a slot and for the rate limit: no failure of the source, so no time counts."""
         left = tries.scope.deadline - anyio.current_time()
         tries.scope.deadline = math.inf
         async with self._slots:
@@ -694,7 +694,7 @@ class HttpClient:
 
     @asynccontextmanager
     async def _reply_to(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-        """Sends the request and follows redirects on its server."""
+        """Send the request and follows redirects on its server."""
         for _ in range(_MAX_REDIRECTS + 1):
             response = await self._send(request)
             try:
@@ -730,14 +730,14 @@ class HttpClient:
             _NAMED.reset(named)
 
     def reply(self, response: httpx.Response, body: bytes) -> Reply:
-        """Returns a response and its body, or the beginning of it, as a reply."""
+        """Return a response and its body, or the beginning of it, as a reply."""
         url = self._place(response.request)
         sent_at = _instant(response.headers.get("Date", ""))
         is_private = self._is_private(response)
         return Reply(url, response.status_code, body, self._login, is_private, sent_at)
 
     async def refusal(self, response: httpx.Response) -> SourceError:
-        """Returns the error that a response without success amounts to."""
+        """Return the error that a response without success amounts to."""
         body = b""
         # A fault of the error page itself must not hide the status.
         with suppress(EOFError, zlib.error):
@@ -776,12 +776,12 @@ class _Tries:
         return min(anyio.current_time() + self._options.retry_budget_seconds, self._end)
 
     def renew(self) -> None:
-        """Counts time and tries from now."""
+        """Count time and tries from now."""
         self._failures.clear()
         self.scope.deadline = self._deadline()
 
     def wait(self, error: Exception) -> bool | float:
-        """Tells stamina whether to try again, and after how many seconds if that is known."""
+        """Tell stamina whether to try again, and after how many seconds if that is known."""
         if not isinstance(error, TransientSourceError):
             return False
         self._failures.append(error)
@@ -793,7 +793,7 @@ class _Tries:
         return error.retry_after or True
 
     def given_up(self) -> TransientSourceError:
-        """Returns the error that ends all tries."""
+        """Return the error that ends all tries."""
         last = self._failures[-1] if self._failures else None
         tries = max(len(self._failures), self.pace.slow, 1)
         what = last or f"{mask_url(self._url)} gave no complete reply."
@@ -805,5 +805,5 @@ class _Tries:
         )
 
     def cause(self) -> BaseException | None:
-        """Returns what was behind the last failure."""
+        """Return what was behind the last failure."""
         return self._failures[-1].__cause__ if self._failures else None

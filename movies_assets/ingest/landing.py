@@ -225,7 +225,7 @@ class Landing:
         return sorted(unread)
 
     def is_at(self, folder: Path) -> bool:
-        """Say whether this is a folder of this machine."""
+        """Return whether this is a folder of this machine."""
         return self._is_local and Path(self._root).resolve() == folder.resolve()
 
     def open(self, path: str) -> BinaryIO:
@@ -380,7 +380,7 @@ class Landing:
 
 
 def _is_below(path: str | Path, folder: str) -> bool:
-    """Say whether a path is a folder or below it; both are without links."""
+    """Return whether a path is a folder or below it; both are without links."""
     return Path(path).is_relative_to(folder)
 
 
@@ -495,7 +495,7 @@ def _described(entry: "os.DirEntry[str]", below: str, top: str) -> _Found:
 
 
 def _reason(found: _Found) -> str | None:
-    """Say why something is not read, whatever its day; None where it is to be read."""
+    """Return why something is not read, whatever its day; None where it is to be read."""
     name = found.path.rpartition("/")[2].lower()
     if found.problem in NEVER_OPENED:
         return found.problem
@@ -525,6 +525,6 @@ def _is_utf8(path: str) -> bool:
 
 
 def _remains(path: str) -> bool:
-    """Say whether a killed process has left a file of writing another one anew."""
+    """Return whether a killed process has left a file of writing another one anew."""
     name = path.rpartition("/")[2]
     return name.startswith(".") and name.endswith(PART)

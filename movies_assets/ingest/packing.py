@@ -232,7 +232,7 @@ def _content(name: str, raw: bytes) -> _Content:
 
 
 def _archive(raw: bytes) -> str | None:
-    """Say whether a file is an archive around another one."""
+    """Return whether a file is an archive around another one."""
     if raw.startswith(GZIP):
         return "gz"
     if not raw.startswith(ZIP):
@@ -253,7 +253,7 @@ def _is_workbook(names: Collection[str]) -> bool:
 
 
 def _kind(name: str, raw: bytes) -> str:
-    """Say what the content of a file is, by its first bytes, then by its name."""
+    """Return what the content of a file is, by its first bytes, then by its name."""
     if raw.startswith(ZIP):
         return "xlsx"
     if raw.startswith(PARQUET):
@@ -288,7 +288,7 @@ def _is_json_lines(name: str, raw: bytes) -> bool:
 
 
 def _is_text(raw: bytes) -> bool:
-    """Say whether bytes begin like a text, and not like the first bytes of something cut off."""
+    """Return whether bytes begin like a text, and not like the first bytes of something cut off."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
     return len(raw) > len(PARQUET) and not CONTROLS.search(raw, 0, LONGEST_FIRST_LINE)
@@ -743,7 +743,7 @@ _REMOVE: Mapping[str, Callable[[bytes, Collection[int]], bytes]] = {
 
 
 def _is_nested(value: Any) -> bool:
-    """Say whether a value is more than a list of single values."""
+    """Return whether a value is more than a list of single values."""
     return isinstance(value, dict) or (
         isinstance(value, list | tuple) and any(isinstance(v, dict | list | tuple) for v in value)
     )

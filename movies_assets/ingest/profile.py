@@ -55,7 +55,7 @@ class ExpectedColumns:
 
     @cached_property
     def spellings(self) -> frozenset[str]:
-        """All names of columns that a header may have."""
+        """Return all names of columns that a header may have."""
         of_editions = (name for edition in self.editions for name in edition.columns)
         return frozenset([*self.known, *of_editions])
 
@@ -265,7 +265,7 @@ def _header(
 
 
 def _is_certain(header: Sequence[str], expected: ExpectedColumns) -> bool:
-    """Say whether a first record is the header for certain, so that none is looked for below."""
+    """Return whether a first record is the header for certain, so that none is looked for below."""
     names = {normalised(name) for name in header} & expected.spellings
     return len(names) >= FEWEST_NAMES and 2 * len(names) >= len(header)
 
@@ -318,7 +318,7 @@ def _by_position(
 def _fits(
     samples: Sequence[Sequence[str]], names: Sequence[str], shapes: Mapping[str, str]
 ) -> bool:
-    """Say whether records have these columns in this order: their first one, and most others."""
+    """Return whether records have these columns in this order: their first one, and most others."""
     whole = [sample for sample in samples if len(sample) == len(names)]
     if not whole or len(samples[0]) != len(names) or len(whole) < SHARE_OF_SHAPE * len(samples):
         return False

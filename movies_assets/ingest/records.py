@@ -80,12 +80,12 @@ class Lines:
 
     @cached_property
     def ends(self) -> np.ndarray:
-        """Where each line ends, with what ends it."""
+        """Return where each line ends, with what ends it."""
         return line_ends(self.content)
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """Where each line begins."""
+        """Return where each line begins."""
         return np.concatenate([np.zeros(min(1, len(self.ends)), np.int64), self.ends[:-1]])
 
     def text(self, first: int, last: int | None = None) -> bytes:
@@ -94,7 +94,7 @@ class Lines:
         return LINE_END.sub(b"", self.content[self.starts[first] : self.ends[last]])
 
     def is_empty(self) -> np.ndarray:
-        """Say which lines have no characters."""
+        """Return which lines have no characters."""
         first = np.frombuffer(self.content, np.uint8)[self.starts]
         return np.isin(first, [LINE_FEED, CARRIAGE_RETURN])
 
@@ -327,7 +327,7 @@ class Reader:
         return {RECORD: first, **dict(zip(self._columns, values, strict=True))}
 
     def _is_sound(self, first: int, last: int, fields: list[bytes] | str) -> bool:
-        """Say whether a record over several lines is one, and no damage.
+        """Return whether a record over several lines is one, and no damage.
 
         Two quotes that were never closed, far apart, make one field of all records between them. So
         it is damage if a line between them reads as a record by itself, or if the first line and
@@ -345,7 +345,7 @@ class Reader:
         return not (is_begin and any(self._is_like_a_record(read, numeric) for read in ends))
 
     def _is_like_a_record(self, fields: list[bytes] | str, numeric: Sequence[int]) -> bool:
-        """Say whether fields are as many as the columns, with digits where the file has digits."""
+        """Return whether the fields match the columns in number and in where digits are."""
         return (
             isinstance(fields, list)
             and len(fields) == len(self._columns)

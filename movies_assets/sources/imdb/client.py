@@ -25,8 +25,8 @@ from anyio.to_thread import run_sync
 
 from movies_assets.ingest.download import Downloader, Partial, Version, locked, storing, write_file
 from movies_assets.ingest.http import (
+    HttpSource,
     PermanentSourceError,
-    Source,
     SourceError,
     TransientSourceError,
     mask_url,
@@ -82,7 +82,7 @@ class Dump:
         return Version(self.etag, self.last_modified, self.bytes)
 
 
-class ImdbClient(Source):
+class ImdbClient(HttpSource):
     """Fetches IMDb's dumps into the landing zone; may be killed at any time and run again.
 
     The concurrency among its options is the number of files at once.

@@ -15,7 +15,7 @@ from anyio.from_thread import start_blocking_portal
 from anyio.to_thread import run_sync
 
 from movies_assets.ingest.download import Content, Downloader, Partial, locked, storing
-from movies_assets.ingest.http import Source, SourceError, mask_url, url_below
+from movies_assets.ingest.http import HttpSource, SourceError, mask_url, url_below
 
 _HEAD_BYTES = 1 << 16  # more than any header has
 _BOM = b"\xef\xbb\xbf"
@@ -40,7 +40,7 @@ class Lookup:
     checksum: str
 
 
-class NetflixClient(Source):
+class NetflixClient(HttpSource):
     """Fetches look-up files; may be killed at any time and run again."""
 
     def fetch(self, file: str, header: Sequence[str], target: Path) -> Lookup:

@@ -31,9 +31,9 @@ from movies_assets.ingest.http import (
     DEFAULT_OPTIONS,
     HttpClient,
     HttpOptions,
+    HttpSource,
     PermanentSourceError,
     Reply,
-    Source,
     TransientSourceError,
     mask_url,
 )
@@ -281,7 +281,7 @@ class Collected(NamedTuple):
     stopped: str | None
 
 
-class OmdbClient(Source):
+class OmdbClient(HttpSource):
     """Collects searches in the landing zone; may be killed at any time and run again.
 
     Requests are made one after the other: their number is limited a day, not their rate.
@@ -295,7 +295,7 @@ class OmdbClient(Source):
         log: Receives retries and progress.
 
     Raises:
-        PermanentSourceError: The base URL is no HTTP URL.
+        PermanentSourceError: The base URL is not an HTTP URL.
     """
 
     def __init__(

@@ -29,9 +29,9 @@ from movies_assets.ingest.http import (
     DEFAULT_OPTIONS,
     HttpClient,
     HttpOptions,
+    HttpSource,
     PermanentSourceError,
     Reply,
-    Source,
     SourceError,
     TransientSourceError,
     mask_url,
@@ -87,7 +87,7 @@ class UserDay(NamedTuple):
     state: Literal["fetched", "kept"]
 
 
-class OttClient(Source):
+class OttClient(HttpSource):
     """Fetches the users of today into the landing zone; may be killed at any time and run again.
 
     The list is only known by position, and it shifts while one reads: where a user is removed, the
@@ -106,7 +106,7 @@ class OttClient(Source):
         log: Receives retries and progress.
 
     Raises:
-        PermanentSourceError: The base URL is no HTTP URL.
+        PermanentSourceError: The base URL is not an HTTP URL.
     """
 
     is_private = True

@@ -32,9 +32,9 @@ from movies_assets.ingest.http import (
     DEFAULT_OPTIONS,
     HttpClient,
     HttpOptions,
+    HttpSource,
     PermanentSourceError,
     Reply,
-    Source,
     TransientSourceError,
     mask_url,
     url_below,
@@ -542,7 +542,7 @@ class _Reading:
         )
 
 
-class YtsClient(Source):
+class YtsClient(HttpSource):
     """Reads the YTS catalogue, oldest upload first, several pages at once.
 
     The catalogue is only known by page number, and its pages shift while one reads: a re-upload
@@ -571,7 +571,7 @@ class YtsClient(Source):
         log: Receives retries and progress.
 
     Raises:
-        PermanentSourceError: The base URL is no HTTP URL.
+        PermanentSourceError: The base URL is not an HTTP URL.
     """
 
     def __init__(  # noqa: PLR0913

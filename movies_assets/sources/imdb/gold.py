@@ -517,7 +517,7 @@ def _place(season: ir.IntegerColumn, number: ir.IntegerColumn) -> ir.StringColum
 
 
 def _counted(count: ir.IntegerColumn, noun: str) -> ir.StringColumn:
-    """Say how many there are: '1 episode', '2 episodes'; 'none'."""
+    """Return how many there are: '1 episode', '2 episodes'; 'none'."""
     plural = ibis.ifelse(count == 1, noun, f"{noun}s")
     return ibis.ifelse(count > 0, count.cast("string") + " " + plural, "none").fill_null("none")
 

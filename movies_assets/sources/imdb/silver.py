@@ -75,7 +75,7 @@ def flag(value: ir.IntegerColumn) -> ir.BooleanColumn:
 
 
 def has_come(year: ir.IntegerColumn, rows: ir.Table) -> ir.BooleanValue:
-    """Say whether a year, if it is known, is at most YEARS_AHEAD after that of the dump."""
+    """Return whether a year, if it is known, is at most YEARS_AHEAD after that of the dump."""
     return year.isnull() | (year <= rows.run_date.year() + YEARS_AHEAD)
 
 

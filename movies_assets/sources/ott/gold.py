@@ -112,7 +112,7 @@ def ranked(titles: ir.Table) -> ir.Table:
 
 
 def with_views(titles: ir.Table, watched: ir.Table) -> ir.Table:
-    """Say how often each title was viewed: as the service says, else as events were counted."""
+    """Return how often each title was viewed: as the service says, else as events were counted."""
     counted = watched.group_by("title_key").aggregate(counted=watched.views.sum())
     rows = titles.left_join(counted, "title_key").drop("title_key_right")
     return rows.mutate(views=ibis.coalesce(rows.views, rows.counted, 0)).drop("counted")
@@ -327,7 +327,7 @@ def lists_of(top: ir.Table) -> ir.Table:
 
 
 def lists_wanted(users: ir.Table, lists: ir.Table) -> ir.Table:
-    """Say which lists a user chooses from: the preferred genres', without any the one of all.
+    """Return which lists a user chooses from: the preferred genres', without any the one of all.
 
     Args:
         users: `user_id`, `preferred_genres`.

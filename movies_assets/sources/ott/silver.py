@@ -106,7 +106,7 @@ def genres_of(text: ir.StringColumn, separators: str) -> ir.ArrayColumn:
 
 
 def should_have_score(titles: ir.Table) -> ir.BooleanColumn:
-    """Say which titles come from files that know scores."""
+    """Return which titles come from files that know scores."""
     knows: ir.BooleanColumn = titles.edition.fill_null("") != KAGGLE.name
     return knows
 
@@ -535,7 +535,7 @@ def ott_users(bronze_ott_users: ir.Table) -> ir.Table:
 
 
 def meant(names: ir.Table, titles: ir.Table) -> ir.Table:
-    """Say of each name which titles of the catalogue it may mean.
+    """Return of each name which titles of the catalogue it may mean.
 
     A title of exactly this name is meant. Otherwise those are whose name is alike without accents
     and punctuation.
@@ -558,7 +558,7 @@ def meant(names: ir.Table, titles: ir.Table) -> ir.Table:
 
 
 def matched(views: ir.Table, titles: ir.Table) -> ir.Table:
-    """Say of each event which title of the catalogue was watched: NULL where none is known.
+    """Return of each event which title of the catalogue was watched: NULL where none is known.
 
     Of titles of one name it is the one that premiered last before the event. Of one without a
     premiere the year of release begins it; one without either was always there.

@@ -116,7 +116,7 @@ def dim_date(keys: ir.Table) -> ir.Table:
 
 
 def _described(days: ir.Table) -> ir.Table:
-    """Say everything about days."""
+    """Return everything about days."""
     day = days.date
     month_name = ibis.array(MONTHS)[day.month() - 1]
     date_full = month_name + " " + day.day().cast("string") + ", " + day.year().cast("string")

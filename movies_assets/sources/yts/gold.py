@@ -133,7 +133,7 @@ class GenreJunction(Contract):
 
 @movie_partitioned(contract=GenreJunction)
 def genre_junction(silver_yts_movies: ir.Table) -> ir.Table:
-    """Say which movie has which genres."""
+    """Return which movie has which genres."""
     pairs = genres_of(silver_yts_movies).rename(movie_key="movie_id")
     return pairs.select("movie_key", "genre_key", "uploaded_date").distinct()
 

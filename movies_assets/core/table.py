@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract
 from movies_assets.core.partitions import Partitions
+from movies_assets.core.write_mode import PARTITION, WriteMode
 
 if TYPE_CHECKING:
     from movies_assets.orchestration.checks.base import Check
@@ -80,9 +81,8 @@ class Table:
         partitions: the days or years by which it is written; None: one whole table.
         partition_column: the column that says to which partition a row belongs: a DATE, or the
             integer of a year.
-        replaces: what a write takes the place of: the run's partitions; the whole table, which then
-            mirrors the newest state whatever partition is run; or the rows of equal keys, so that
-            none is ever removed (a small dimension).
+        write_mode: which stored rows a write replaces: those of the run's partitions, all rows, or
+            those of equal keys.
         latest_version: how versions of one entity are told apart across partitions.
         lineage: the bronze table whose rows this one accounts for; broken rows go to quarantine.
         drop_duplicates: whether rows with an equal key are one row that was read twice.
@@ -109,7 +109,7 @@ class Table:
     function: Callable[..., Any]
     partitions: Partitions | None = None
     partition_column: str | None = None
-    replaces: Literal["partitions", "table", "keys"] = "partitions"
+    write_mode: WriteMode = PARTITION
     latest_version: LatestVersion | None = None
     lineage: Lineage | None = None
     drop_duplicates: bool = False
@@ -160,7 +160,7 @@ class Table:
 
         All others go into the table as they are computed: staging 12 million titles costs 4 s.
         """
-        return bool(self.latest_version or self.drop_duplicates or self.replaces == "keys")
+        return bool(self.latest_version or self.drop_duplicates or self.write_mode.is_staged)
 
     def refill(self) -> ir.Table:
         """Make the rows of the stored keys of a conformed dimension."""

@@ -29,7 +29,7 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         settings: which partitions there are.
     """
     # A table that mirrors the newest state, or has no partitions, reads its inputs whole.
-    whole = table.replaces == "table" or table.partitions is None
+    whole = table.write_mode.is_whole or table.partitions is None
     # Of 3,654 days that are read whole, Dagster would list each: 60 ms an input.
     mapping = None if table.partitions else dg.LastPartitionMapping()
     inputs = {

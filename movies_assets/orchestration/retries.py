@@ -40,14 +40,13 @@ def policy(settings: Settings) -> dg.RetryPolicy:
 
 
 @contextmanager
-def mapped(settings: Settings, attempt: int) -> Iterator[None]:
-    """Let Dagster try a step again where it failed in passing, and fail it for good otherwise.
+def mapped(settings: Settings) -> Iterator[None]:
+    """Let Dagster try the step again where it failed in passing, and fail it for good otherwise.
 
-    Errors that are none of ours pass as they are: the step fails at once.
+    Errors that are none of ours pass as they are, and so do all outside of a step.
 
     Args:
         settings: how often to try again.
-        attempt: how often the step was tried before.
 
     Raises:
         RetryRequested: the step is to be tried again.
@@ -56,11 +55,21 @@ def mapped(settings: Settings, attempt: int) -> Iterator[None]:
     try:
         yield
     except DescribedError as error:
+        if (tried := _tries_before()) is None:
+            raise
         retries = policy(settings)
-        wait = max(retries.calculate_delay(attempt + 1), error.retry_after or 0)
-        if error.is_transient and attempt < retries.max_retries and wait <= LONGEST_WAIT_SECONDS:
+        wait = max(retries.calculate_delay(tried + 1), error.retry_after or 0)
+        if error.is_transient and tried < retries.max_retries and wait <= LONGEST_WAIT_SECONDS:
             raise dg.RetryRequested(retries.max_retries, wait) from error
         raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def _tries_before() -> int | None:
+    """Return how often the step was tried before; None outside of a step."""
+    try:
+        return dg.OpExecutionContext.get().retry_number
+    except dg.DagsterInvariantViolationError:
+        return None
 
 
 def retrying(settings: Settings) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -73,12 +82,12 @@ def retrying(settings: Settings) -> Callable[[Callable[P, T]], Callable[P, T]]:
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            with mapped(settings, dg.OpExecutionContext.get().retry_number):
+            with mapped(settings):
                 return function(*args, **kwargs)
 
         @wraps(function)
         def generate(*args: P.args, **kwargs: P.kwargs) -> Iterator[object]:
-            with mapped(settings, dg.OpExecutionContext.get().retry_number):
+            with mapped(settings):
                 yield from cast("Iterator[object]", function(*args, **kwargs))
 
         return cast("Callable[P, T]", generate) if inspect.isgeneratorfunction(function) else call

@@ -32,7 +32,7 @@ from movies_assets.dashboard.filters import (
     read,
 )
 from movies_assets.serving import formatting, theme
-from movies_assets.serving.reader import Reader, Snapshot
+from movies_assets.serving.reader import OpenSnapshot, SnapshotReader
 from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError
 
 LOG = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Page:
     says: str
     fields: tuple[Field, ...]
     slicers: tuple[Field, ...]
-    load: Callable[[Snapshot, State], Awaitable[Any]]
+    load: Callable[[OpenSnapshot, State], Awaitable[Any]]
     build: Callable[["Visit"], Callable[[Any], None]]
 
     @property
@@ -89,7 +89,7 @@ class Visit:
     """One browser tab on a page."""
 
     def __init__(
-        self, page: Page, pages: Sequence[Page], reader: Reader, query: QueryParams
+        self, page: Page, pages: Sequence[Page], reader: SnapshotReader, query: QueryParams
     ) -> None:
         """Build the page's shell; the data comes when the browser has it.
 
@@ -138,7 +138,7 @@ class Visit:
                     self._links.append((other, link))
             return text("p", "Loading …", "status").props("role=status")
 
-    async def snapshot(self) -> Snapshot:
+    async def snapshot(self) -> OpenSnapshot:
         """Return the newest snapshot, for what is asked beside the page's own data."""
         return await self._reader.snapshot()
 
@@ -232,7 +232,7 @@ class Visit:
         self._body.set_visibility(False)
         self._status.set_text("nothing to show")
 
-    async def _known(self, snapshot: Snapshot) -> tuple[State, list[str]]:
+    async def _known(self, snapshot: OpenSnapshot) -> tuple[State, list[str]]:
         """Leave out what the snapshot does not know."""
         state, notices = self.state, []
         for one in self.page.all_fields:

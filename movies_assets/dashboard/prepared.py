@@ -4,16 +4,15 @@ Only what a filter or a search runs over belongs here; all else is asked of the 
 With 700,000 movies it takes a second and about 100 MB a snapshot.
 """
 
-# As gold.imdb_top_movies_by_genre has it.
-ENOUGH_VOTES = 1_000
+from movies_assets.serving.queries.movies import HAS_ENOUGH_VOTES, IS_FIRST_GENRE
 
 # A row a movie and genre, with what filters ask about only. `is_first` marks one row of each movie,
 # by which movies are counted once. A step is half a point of rating; of votes it is half a power of
 # ten: 1, 3, 10, 30, ... Ordered, so that a filter by genre or year skips most of it.
-_MOVIES = """
+_MOVIES = f"""
     CREATE TABLE prepared.movies AS
     SELECT movie_key, genre::genre AS genre,
-        genre = coalesce(split_part(genres, ', ', 1), 'Unknown') AS is_first,
+        {IS_FIRST_GENRE} AS is_first,
         start_year::SMALLINT AS start_year, decade::SMALLINT AS decade,
         rating_band::rating_band AS rating_band, floor(rating * 2)::TINYINT AS rating_step,
         CASE WHEN votes >= 1 THEN (2 * floor(log10(votes))
@@ -40,7 +39,7 @@ _KNOWN = f"""
     SELECT m.* EXCLUDE (runtime_minutes), f.primary_title
     FROM prepared.movies AS m JOIN (
         SELECT DISTINCT movie_key, primary_title FROM gold.imdb_movie_facts
-        WHERE votes >= {ENOUGH_VOTES}) AS f USING (movie_key)
+        WHERE {HAS_ENOUGH_VOTES}) AS f USING (movie_key)
     ORDER BY m.genre, m.start_year
 """
 

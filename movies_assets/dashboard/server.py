@@ -44,7 +44,7 @@ from movies_assets.dashboard.security import (
 )
 from movies_assets.dashboard.socket_messages import WellFormedSocket
 from movies_assets.serving import theme
-from movies_assets.serving.reader import Reader
+from movies_assets.serving.reader import SnapshotReader
 from movies_assets.settings import DashboardSettings, Settings, SettingsError
 from movies_assets.warehouse.published import NothingPublishedError, Published
 
@@ -65,10 +65,10 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 SMALLEST_COMPRESSED = 1_000
 
 
-def reader_of(settings: Settings) -> Reader:
+def reader_of(settings: Settings) -> SnapshotReader:
     """Return the reader of the snapshots that the settings name."""
     chosen = settings.dashboard
-    return Reader(
+    return SnapshotReader(
         Published(settings.published_folder),
         PREPARED,
         {"memory_limit": chosen.memory_limit, "threads": chosen.threads},
@@ -171,7 +171,7 @@ def _is_local(host: str) -> bool:
         return host in LOCAL
 
 
-def _serve(page: Page, pages: Sequence[Page], reader: Reader, held: HeldPages) -> None:
+def _serve(page: Page, pages: Sequence[Page], reader: SnapshotReader, held: HeldPages) -> None:
     @ui.page(page.path, title=f"{page.title} · Movies")
     def _(request: Request) -> Response | None:
         if not held.has_room():
@@ -188,7 +188,7 @@ def _serve_downloads(settings: Settings) -> None:
     nicegui_app.routes.append(Route(DOWNLOAD_PATH + "{name}", route, methods=["GET"]))
 
 
-async def _watch(reader: Reader) -> None:
+async def _watch(reader: SnapshotReader) -> None:
     """Open what is published as soon as it is there: the first visitor need not wait for it."""
     logged = ""
     while True:

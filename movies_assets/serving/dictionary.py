@@ -1,4 +1,4 @@
-"""The data dictionary: every table, written from its contract, so that it cannot say otherwise."""
+"""Generate the data dictionary from the tables' contracts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,7 +20,7 @@ INTRODUCTION = """\
 
 Written by `make docs` from the contracts in `movies_assets/sources`: edit those, not this file.
 Types are DuckDB's. A `required` column is never NULL; every other rule concerns rows in which its
-column is known. Rows that break a rule on their way into a silver table stand in `quarantine`.
+column is known. Rows that break a rule on their way into a silver table are kept in `quarantine`.
 """
 
 
@@ -28,7 +28,7 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
     """Return the dictionary as Markdown.
 
     Args:
-        arrived: for tables that have them, columns that files have brought.
+        arrived: columns that files have added, by table.
     """
     sections = [
         _section(table.name, table.contract, _storage(table), (arrived or {}).get(table.name, ()))
@@ -65,7 +65,7 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
 
 
 def arrived_in(warehouse: Warehouse) -> dict[str, list[str]]:
-    """Return, for each table, the columns that files have brought and no contract knows.
+    """Return, for each table, the columns that files have added to those of the contract.
 
     Raises:
         WarehouseError: there is no warehouse yet, or it cannot be opened.
@@ -76,7 +76,7 @@ def arrived_in(warehouse: Warehouse) -> dict[str, list[str]]:
 
 def _storage(table: Table) -> list[str]:
     if table.replaces == "keys":
-        return ["Partition: none; rows are merged by key, in place of those that had it."]
+        return ["Partition: none; rows are merged by key, replacing those with the same key."]
     if table.replaces == "table" or not table.partition_column:
         return ["Partition: none; a run replaces the whole table."]
     is_day = table.contract.types()[table.partition_column] == "DATE"

@@ -13,28 +13,28 @@ from movies_assets.dashboard.graphs import arrange, related
 from movies_assets.dashboard.pages import catalogue, data, quality
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.serving import formatting
-from movies_assets.serving.reader import Snapshot
+from movies_assets.serving.reader import OpenSnapshot
 from movies_assets_tests.dashboard.more import more, profile, title
 from movies_assets_tests.dashboard.snapshots import HOSTILE, publish
 
 PAGES = {"catalogue": catalogue, "quality": quality, "data": data}
 
 
-def opened(path: Path) -> Snapshot:
-    return Snapshot(path, PREPARED, {"memory_limit": "200MB", "threads": 1}, 100)
+def opened(path: Path) -> OpenSnapshot:
+    return OpenSnapshot(path, PREPARED, {"memory_limit": "200MB", "threads": 1}, 100)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Snapshot:
+def world(tmp_path_factory) -> OpenSnapshot:
     return opened(publish(tmp_path_factory.mktemp("world"), "a", more()))
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Snapshot:
+def empty(tmp_path_factory) -> OpenSnapshot:
     return opened(publish(tmp_path_factory.mktemp("empty"), "a", {}))
 
 
-def load(module: Any, snapshot: Snapshot, **values: Any) -> Any:
+def load(module: Any, snapshot: OpenSnapshot, **values: Any) -> Any:
     return asyncio.run(module.load(snapshot, State(values)))
 
 

@@ -13,32 +13,32 @@ from movies_assets.dashboard.layout import GENRES, STATUS, status_words
 from movies_assets.dashboard.pages import audience, movies, releases, series
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.serving import formatting
-from movies_assets.serving.reader import Snapshot
+from movies_assets.serving.reader import OpenSnapshot
 from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, NOW, few, movie, publish
 
 PAGES = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE)
 CONFIG = {"memory_limit": "200MB", "threads": 1}
 
 
-def opened(path: Path) -> Snapshot:
-    return Snapshot(path, PREPARED, CONFIG, 100)
+def opened(path: Path) -> OpenSnapshot:
+    return OpenSnapshot(path, PREPARED, CONFIG, 100)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Snapshot:
+def world(tmp_path_factory) -> OpenSnapshot:
     return opened(publish(tmp_path_factory.mktemp("world"), "a", few()))
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Snapshot:
+def empty(tmp_path_factory) -> OpenSnapshot:
     return opened(publish(tmp_path_factory.mktemp("empty"), "a", {}))
 
 
-def load(module: Any, snapshot: Snapshot, **values: Any) -> Any:
+def load(module: Any, snapshot: OpenSnapshot, **values: Any) -> Any:
     return asyncio.run(module.load(snapshot, State(values)))
 
 
-def ask(snapshot: Snapshot, query: str, **parameters: Any) -> list[dict[str, Any]]:
+def ask(snapshot: OpenSnapshot, query: str, **parameters: Any) -> list[dict[str, Any]]:
     return asyncio.run(snapshot.ask(query, **parameters))
 
 

@@ -25,11 +25,11 @@ from movies_assets.dashboard.components import (
 from movies_assets.dashboard.filters import GENRE, Field, State, matching
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.queries.audience import FIGURES, IN_GENRE, POPULAR, PREMIERED
+from movies_assets.serving.reader import OpenSnapshot, Row
 
 DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 HITS = 50
-TOP = 25
 MOST_DAYS = 1_000
 
 
@@ -58,14 +58,6 @@ USER = Field(
     known="SELECT 1 FROM gold.ott_dim_user WHERE user_key = $value",
 )  # fmt: skip
 
-# The service writes genres in lower case.
-IN_GENRE = "($genre IS NULL OR list_contains(genres, lower($genre)))"
-WATCHED = f"""
-    SELECT sum(views)::BIGINT AS views, count(*) AS titles,
-        (SELECT count(*) FROM gold.ott_dim_user) AS users,
-        (SELECT count(DISTINCT user_key) FROM gold.ott_recommendations) AS served
-    FROM gold.ott_popular_movies JOIN gold.ott_dim_title USING (title_key)
-    WHERE period = coalesce($day, 'overall') AND {IN_GENRE}"""
 ENGAGEMENT = """
     SELECT g.genre AS name, e.users_preferring, e.viewers, e.views, e.minutes, e.average_score
     FROM gold.ott_genre_engagement AS e JOIN prepared.genres AS g ON lower(g.genre) = e.genre
@@ -75,12 +67,6 @@ BY_DAY = f"""
     FROM gold.ott_popular_movies JOIN gold.ott_dim_title USING (title_key)
     WHERE watched_date IS NOT NULL AND {IN_GENRE}
     GROUP BY ALL ORDER BY day DESC LIMIT {MOST_DAYS}"""
-PREMIERED = "coalesce(year(t.premiere), t.release_year) AS premiered"
-POPULAR = f"""
-    SELECT p.rank, t.title, {PREMIERED}, p.viewers, p.views, p.imdb_score
-    FROM gold.ott_popular_movies AS p JOIN gold.ott_dim_title AS t USING (title_key)
-    WHERE p.period = coalesce($day, 'overall') AND {IN_GENRE}
-    ORDER BY p.rank, t.title, title_key LIMIT {TOP}"""
 FIRST_USER = "SELECT min(user_key) AS user_key FROM gold.ott_recommendations"
 ABOUT_USER = """
     SELECT user_key, signup_date, country, preferred_genres
@@ -109,14 +95,14 @@ class Audience:
     recommended: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Audience:
+async def load(snapshot: OpenSnapshot, state: State) -> Audience:
     """Ask for everything on the page at once; without a chosen user the first one is taken."""
     user = state["user"]
     if user is None:
         user = (await snapshot.ask(FIRST_USER))[0]["user_key"]
     chosen = {"genre": state["genre"], "day": state["day"], "user": user}
     (watched,), engagement, by_day, popular, about, recommended = await asyncio.gather(
-        snapshot.ask(WATCHED, **chosen),
+        snapshot.ask(FIGURES, **chosen),
         snapshot.ask(ENGAGEMENT),
         snapshot.ask(BY_DAY, **chosen),
         snapshot.ask(POPULAR, **chosen),
@@ -128,7 +114,7 @@ async def load(snapshot: Snapshot, state: State) -> Audience:
     )
 
 
-async def search(snapshot: Snapshot, sought: str) -> list[Option]:
+async def search(snapshot: OpenSnapshot, sought: str) -> list[Option]:
     """Search users by the beginning of their key, by country, or by a genre they prefer."""
     rows = await snapshot.ask(SEARCH, text=sought.strip())
     return [
@@ -214,7 +200,7 @@ def describe(user: Row) -> str:
 
 def figures(watched: Row) -> list[Kpi]:
     """Return the cards of figures."""
-    views, titles = watched["views"] or 0, watched["titles"]
+    views, titles = watched["views"], watched["titles"]
     return [
         Kpi(formatting.count(views), "watch events"),
         Kpi(formatting.count(titles), "with a view or more"),

@@ -22,7 +22,7 @@ from movies_assets.serving.queries.catalogue import (
     SHOW,
     TYPES,
 )
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.reader import OpenSnapshot, Row
 
 TYPE_NAMES = {"movie": MOVIE, "show": SHOW}
 CALLED = {MOVIE: "movie", SHOW: "TV show"}
@@ -107,7 +107,7 @@ class Catalogue:
     categories: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Catalogue:
+async def load(snapshot: OpenSnapshot, state: State) -> Catalogue:
     """Ask for everything on the page at once.
 
     A chart leaves out what is chosen by itself: so it still shows what else could be.

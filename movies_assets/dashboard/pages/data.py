@@ -24,7 +24,7 @@ from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.dashboard.pages.quality import TABLE
 from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries import data as queries
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.reader import OpenSnapshot, Row
 
 # From left to right; a gold table that another one is made from stands further left.
 LAYERS = {
@@ -61,7 +61,7 @@ class Data:
     lineage: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Data:
+async def load(snapshot: OpenSnapshot, state: State) -> Data:
     """Ask for everything on the page."""
     tables, columns, sources, found = await asyncio.gather(
         snapshot.ask(queries.TABLES, words=state["search"]),

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.prepared import ENOUGH_VOTES
 from movies_assets.serving import formatting
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.queries.movies import BY_RATING, TOP
+from movies_assets.serving.reader import OpenSnapshot, Row
 
 BANDS = ("Excellent", "Great", "Good", "OK", "Unknown")
-TOP = 25
 # Genres with a layer of their own; a stack of more cannot be read.
 LAYERS = 7
 STEPS = tuple(range(2, 21))
@@ -75,7 +75,7 @@ BY_RATING_AND_VOTES = f"""
 BEST = f"""
     SELECT movie_key, primary_title, start_year, rating, votes
     FROM prepared.known WHERE {ONCE}
-    ORDER BY rating DESC NULLS LAST, votes DESC, movie_key LIMIT {TOP}"""
+    ORDER BY {BY_RATING} LIMIT {TOP}"""
 TRENDING = f"""
     SELECT rank, primary_title, start_year, votes_gained, rating, rating_change
     FROM prepared.trending WHERE {ONCE} ORDER BY rank LIMIT {TOP}"""
@@ -95,7 +95,7 @@ class Movies:
     trending: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Movies:
+async def load(snapshot: OpenSnapshot, state: State) -> Movies:
     """Ask for everything on the page at once.
 
     A chart leaves out what is chosen by itself: so it still shows what else could be.
@@ -137,7 +137,7 @@ def build(visit: Visit) -> Callable[[Movies], None]:
         pick=visit.toggle,
     )  # fmt: skip
     best = TableCard(
-        "Top movies", f"The best rated with {formatting.count(ENOUGH_VOTES)} votes or more.",
+        "Top movies", f"The best rated with {formatting.count(VOTES_NEEDED)} votes or more.",
         span=6,
         columns=["#", "Title", "Year#", "Rating#", "Votes#"],
     )  # fmt: skip
@@ -154,7 +154,7 @@ def build(visit: Visit) -> Callable[[Movies], None]:
         heat.show(rating_heat(data) or none)
         bands.show(band_bars(data) or none)
         best.show(
-            best_rows(data.best) or f"{none} with {formatting.count(ENOUGH_VOTES)} votes or more"
+            best_rows(data.best) or f"{none} with {formatting.count(VOTES_NEEDED)} votes or more"
         )
         trending.show(trending_rows(data.trending) or f"{none} among the trending titles")
 

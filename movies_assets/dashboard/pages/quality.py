@@ -11,7 +11,7 @@ from movies_assets.dashboard.filters import Field, State, matching, one_of
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries import quality as queries
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.reader import OpenSnapshot, Row
 
 # From bad to good, each with a sign of its own: colours are not needed.
 VERDICTS = {
@@ -46,7 +46,7 @@ class Quality:
     history: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Quality:
+async def load(snapshot: OpenSnapshot, state: State) -> Quality:
     """Ask for everything on the page at once."""
     chosen = {"table": state["table"], "verdict": state["verdict"]}
     if state["table"]:

@@ -10,27 +10,12 @@ from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCa
 from movies_assets.dashboard.filters import YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.queries.releases import BY_YEAR_AND_TYPE, FIGURES, TYPES
+from movies_assets.serving.reader import OpenSnapshot, Row
 
-TYPES = {"movie": "Movies", "series": "Series", "episode": "Episodes", "game": "Games"}
 MEDIA = Field("media", "Type", one_of(*TYPES), show=lambda value: TYPES[value])
 YEAR = Field("year", "Year", whole(1870, 2100))
 MOST_YEARS_AS_TABLE = 500
-
-SLICED = "($first IS NULL OR release_year >= $first) AND ($last IS NULL OR release_year <= $last)"
-BY_YEAR = f"""
-    SELECT release_year, media_type, total_releases, first_ingestion_date
-    FROM gold.omdb_releases WHERE {SLICED} ORDER BY release_year, media_type"""
-TOTALS = f"""
-    SELECT sum(total_releases)::BIGINT AS titles,
-        sum(total_releases) FILTER (media_type = 'movie')::BIGINT AS movie,
-        sum(total_releases) FILTER (media_type = 'series')::BIGINT AS series,
-        sum(total_releases) FILTER (media_type = 'episode')::BIGINT AS episode,
-        sum(total_releases) FILTER (media_type = 'game')::BIGINT AS game,
-        min(release_year) AS first_year, max(release_year) AS last_year
-    FROM gold.omdb_releases
-    WHERE {SLICED} AND ($year IS NULL OR release_year = $year)
-        AND ($media IS NULL OR media_type = $media)"""
 
 
 @dataclass(frozen=True)
@@ -42,12 +27,12 @@ class Releases:
     by_year: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Releases:
+async def load(snapshot: OpenSnapshot, state: State) -> Releases:
     """Ask for everything on the page at once."""
     first, last = state["years"] or (None, None)
     chosen = {"first": first, "last": last, "year": state["year"], "media": state["media"]}
     (totals,), by_year = await asyncio.gather(
-        snapshot.ask(TOTALS, **chosen), snapshot.ask(BY_YEAR, **chosen)
+        snapshot.ask(FIGURES, **chosen), snapshot.ask(BY_YEAR_AND_TYPE, **chosen)
     )
     return Releases(state, totals, by_year)
 
@@ -90,15 +75,17 @@ def figures(totals: Row) -> list[Kpi]:
         if totals["titles"] and totals["first_year"] != totals["last_year"]
         else formatting.year(totals["first_year"])
     )
-    all_titles = totals["titles"] or 0
+    all_titles = totals["titles"]
     return [
         Kpi(formatting.count(all_titles), span),
         *(
             Kpi(
-                formatting.count(number),
-                f"{formatting.percent(number / all_titles)} of the titles" if all_titles else "",
+                formatting.count(totals[name]),
+                f"{formatting.percent(totals[name] / all_titles)} of the titles"
+                if all_titles
+                else "",
             )
-            for number in (totals[name] or 0 for name in TYPES)
+            for name in TYPES
         ),
     ]
 

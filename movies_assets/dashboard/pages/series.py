@@ -21,7 +21,8 @@ from movies_assets.dashboard.components import (
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting, theme
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.queries.series import ABOUT
+from movies_assets.serving.reader import OpenSnapshot, Row
 
 SERIES = Field(
     "series",
@@ -54,14 +55,6 @@ SEARCH = f"""
     WHERE {CHOSEN} AND contains(sought, lower(strip_accents($text)))
     ORDER BY starts_with(sought, lower(strip_accents($text))) DESC, popularity DESC, series_key
     LIMIT {HITS}"""
-ABOUT = """
-    SELECT series_label, series_start_year, genres, episodes, seasons,
-        coalesce(avg_rating, 0) AS avg_rating, coalesce(binge_score, 0) AS binge_score,
-        coalesce(pilot_rating, 0) AS pilot_rating, coalesce(finale_rating, 0) AS finale_rating,
-        coalesce(finale_delta, 0) AS finale_delta, coalesce(popularity, 0) AS popularity,
-        coalesce(pilot_basis, 'none') AS pilot_basis, coalesce(finale_basis, 'none') AS finale_basis
-    FROM gold.imdb_dim_series LEFT JOIN gold.imdb_series_kpis USING (series_key)
-    WHERE series_key = $series"""
 EPISODES = f"""
     SELECT season_number, episode_number, episode_title, rating, votes
     FROM gold.imdb_episode_facts
@@ -103,7 +96,7 @@ def _slicers(state: State) -> dict[str, object]:
     return {"first": first, "last": last, "genre": state["genre"]}
 
 
-async def load(snapshot: Snapshot, state: State) -> Series:
+async def load(snapshot: OpenSnapshot, state: State) -> Series:
     """Ask for a series: the chosen one, or the one with most votes that the slicers leave."""
     key = state["series"]
     if key is None:
@@ -120,7 +113,7 @@ async def load(snapshot: Snapshot, state: State) -> Series:
     return Series(state, about, episodes, extremes, seasons)
 
 
-async def search(snapshot: Snapshot, state: State, sought: str) -> list[Option]:
+async def search(snapshot: OpenSnapshot, state: State, sought: str) -> list[Option]:
     """Search all series by label; those that begin with the text come first, then by votes."""
     rows = await snapshot.ask(SEARCH, text=sought.strip(), **_slicers(state))
     return [

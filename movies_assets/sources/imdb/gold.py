@@ -12,13 +12,14 @@ import ibis.expr.types as ir
 from movies_assets.core.contract import Contract, column
 from movies_assets.core.partitions import imdb_run_dates
 from movies_assets.core.table import table
+from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.sources.shared.dimensions import LONGEST_KEY, UNKNOWN, bounded, decade_label
 from movies_assets.sources.yts.gold import rating_band
 
 SERIES_TYPES = ["tvSeries", "tvMiniSeries"]
 ACTING = ["actor", "actress"]
 TOP_BILLED = 3
-MOVIES_A_LIST, VOTES_NEEDED = 25, 1_000
+MOVIES_A_LIST = 25
 TRENDING_A_TYPE = 100
 YES = 1
 OSCAR = r"(?i)oscar|academy award"
@@ -188,7 +189,7 @@ class ImdbTopMoviesByGenre(Contract):
     start_year: int = column("Year of release.", nullable=True)
     decade: int = column("First year of the decade.", nullable=True)
     rating: float = column("Weighted average of the ratings, 1 to 10.", ge=1, le=10)
-    votes: int = column("Number of votes, at least 1,000.", ge=VOTES_NEEDED)
+    votes: int = column(f"Number of votes, at least {VOTES_NEEDED:,}.", ge=VOTES_NEEDED)
     run_date: dt.Date = column("Run date of the dump.")
 
 

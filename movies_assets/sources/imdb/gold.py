@@ -13,6 +13,7 @@ from movies_assets.core.contract import Contract, column
 from movies_assets.core.partitions import imdb_run_dates
 from movies_assets.core.table import table
 from movies_assets.core.thresholds import VOTES_NEEDED
+from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.shared.dimensions import LONGEST_KEY, UNKNOWN, bounded, decade_label
 from movies_assets.sources.yts.gold import rating_band
 
@@ -32,7 +33,7 @@ gold_table = partial(
     group="imdb",
     partitions=imdb_run_dates,
     partition_column="run_date",
-    replaces="table",
+    write_mode=OVERWRITE,
 )
 
 

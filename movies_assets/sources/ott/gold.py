@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, StringList, column
 from movies_assets.core.table import table
+from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.ott.silver import EXACT, KEY_DIGITS, matched
 from movies_assets.sources.shared.dimensions import LONGEST_KEY, UNKNOWN_NAME, bounded
 
@@ -24,7 +25,7 @@ ALL_TITLES = ""
 # A choice as a number: the turn, then the number of the list, then the place on it.
 PLACE_BITS, TURN_BITS = 32, 56
 
-full_refresh = partial(table, layer="gold", group="ott", replaces="table")
+full_refresh = partial(table, layer="gold", group="ott", write_mode=OVERWRITE)
 
 
 class OttDimUser(Contract):

@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.partitions import yts_days
 from movies_assets.core.table import LatestVersion, table
+from movies_assets.core.write_mode import MERGE
 from movies_assets.sources.shared.dimensions import (
     LONGEST_KEY,
     UNKNOWN,
@@ -27,7 +28,7 @@ from movies_assets.sources.shared.dimensions import (
 from movies_assets.sources.shared.languages import name_of
 
 gold_table = partial(table, layer="gold", group="yts", partitions=yts_days)
-dimension = partial(gold_table, replaces="keys")
+dimension = partial(gold_table, write_mode=MERGE)
 # A movie's rows stand under the day of its latest upload, whatever order days are run in.
 movie_partitioned = partial(
     gold_table,

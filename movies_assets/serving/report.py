@@ -240,7 +240,7 @@ def catalogue_section(ask: Ask) -> ReportSection:
             f"of {formatting.plural(row['with_minutes'], 'movie')}",
         ),
         KeyFigure(
-            "Seasons a show",
+            "Seasons per show",
             formatting.decimal(row["seasons"]),
             f"mean of {formatting.plural(row['with_seasons'], 'show')}",
         ),

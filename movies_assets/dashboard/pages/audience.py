@@ -1,6 +1,6 @@
-"""The page of the audience: what the streaming service's users watch, and what they are offered.
+"""Show the audience of the streaming service: views, genres, and recommendations.
 
-Single users are known by a keyed hash only; nothing here leaves the page.
+Single users are identified by a keyed hash only, and cannot be downloaded.
 """
 
 import asyncio
@@ -34,10 +34,10 @@ MOST_DAYS = 1_000
 
 
 def a_day(text_: str) -> str:
-    """Read a day of the address, YYYY-MM-DD.
+    """Parse a day of the address, YYYY-MM-DD.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a day.
     """
     if not DAY_FORM.fullmatch(text_):
         raise ValueError("not a day")
@@ -45,7 +45,7 @@ def a_day(text_: str) -> str:
 
 
 def show_day(day: str) -> str:
-    """Return a day: `21 Nov 2026`."""
+    """Format a day: `21 Nov 2026`."""
     return f"{date.fromisoformat(day):%-d %b %Y}"
 
 
@@ -83,8 +83,8 @@ SEARCH = f"""
 
 
 @dataclass(frozen=True)
-class Audience:
-    """What the page shows; without users, `user` is None."""
+class AudienceData:
+    """The page's data; without users, `user` is None."""
 
     state: State
     watched: Row
@@ -95,8 +95,8 @@ class Audience:
     recommended: list[Row]
 
 
-async def load(snapshot: OpenSnapshot, state: State) -> Audience:
-    """Ask for everything on the page at once; without a chosen user the first one is taken."""
+async def load(snapshot: OpenSnapshot, state: State) -> AudienceData:
+    """Load the page's data, with the first user unless one is chosen."""
     user = state["user"]
     if user is None:
         user = (await snapshot.ask(FIRST_USER))[0]["user_key"]
@@ -109,13 +109,13 @@ async def load(snapshot: OpenSnapshot, state: State) -> Audience:
         snapshot.ask(ABOUT_USER, **chosen),
         snapshot.ask(RECOMMENDED, **chosen),
     )
-    return Audience(
+    return AudienceData(
         state, watched, engagement, by_day[::-1], popular, about[0] if about else None, recommended
     )
 
 
 async def search(snapshot: OpenSnapshot, sought: str) -> list[Option]:
-    """Search users by the beginning of their key, by country, or by a genre they prefer."""
+    """Search users by the beginning of their key, by country, or by a preferred genre."""
     rows = await snapshot.ask(SEARCH, text=sought.strip())
     return [
         Option(
@@ -127,17 +127,17 @@ async def search(snapshot: OpenSnapshot, sought: str) -> list[Option]:
     ]
 
 
-def build(visit: Visit) -> Callable[[Audience], None]:
-    """Make the page's parts."""
+def build(visit: Visit) -> Callable[[AudienceData], None]:
+    """Create the page's components."""
 
     async def hits(sought: str) -> list[Option]:
         return await search(await visit.snapshot(), sought)
 
     kpis = KpiCards(
-        ["Views", "Titles watched", "Views a title", "Users", "Users with recommendations"]
+        ["Views", "Titles watched", "Views per title", "Users", "Users with recommendations"]
     )
     days = ChartCard(
-        "Views a day", "Watch events by day (UTC). Click a bar to look at that day.",
+        "Views per day", "Watch events by day (UTC). Click a bar to choose that day.",
         span=7, height=320, pick=visit.toggle,
     )  # fmt: skip
     genres = ChartCard(
@@ -161,11 +161,11 @@ def build(visit: Visit) -> Callable[[Audience], None]:
             name = text("h2", "Loading …", "name")
             note = text("p", "", "note")
     recommended = TableCard(
-        "Recommendations", "For the user above: titles not watched yet, and why.",
+        "Recommendations", "For the user above: unwatched titles, with the reason.",
         columns=["#", "Title", "Premiere#", "Genre", "Score#", "Reason"],
     )  # fmt: skip
 
-    def show(data: Audience) -> None:
+    def show(data: AudienceData) -> None:
         none = nothing(data.state)
         kpis.show(figures(data.watched))
         days.show(day_bars(data) or none)
@@ -174,43 +174,43 @@ def build(visit: Visit) -> Callable[[Audience], None]:
         popular.show(popular_rows(data.popular) or none)
         picker.show(data.user["user_key"] if data.user else "")
         name.set_text(f"User {data.user['user_key']}" if data.user else "No users")
-        note.set_text(describe(data.user) if data.user else "Nothing is known of any user.")
+        note.set_text(describe(data.user) if data.user else "There is no data about users.")
         recommended.show(recommended_rows(data.recommended) or "No recommendations")
 
     return show
 
 
 def nothing(state: State) -> str:
-    """Return what there is none of."""
+    """Return the text for an empty result."""
     of = f" of {show_day(state['day'])}" if state["day"] else ""
     return f"No views{of}" + (f" in {state['genre']}" if state["genre"] else "")
 
 
 def describe(user: Row) -> str:
-    """Return what is known of a user, in a line."""
+    """Describe a user in one line."""
     liked = ", ".join(user["preferred_genres"] or [])
     since = f"since {user['signup_date']:%-d %b %Y}" if user["signup_date"] else ""
     return " · ".join(
         filter(
             None,
-            [user["country"], since, f"prefers {liked}" if liked else "preferred genres not known"],
+            [user["country"], since, f"prefers {liked}" if liked else "preferred genres unknown"],
         )
     )
 
 
 def figures(watched: Row) -> list[Kpi]:
-    """Return the cards of figures."""
+    """Return the cards of key figures."""
     views, titles = watched["views"], watched["titles"]
     return [
         Kpi(formatting.count(views), "watch events"),
         Kpi(formatting.count(titles), "with a view or more"),
         Kpi(formatting.decimal(views / titles if titles else 0), "on average"),
         Kpi(formatting.count(watched["users"]), "registered"),
-        Kpi(formatting.count(watched["served"]), "have titles to be offered"),
+        Kpi(formatting.count(watched["served"]), "with unwatched titles to recommend"),
     ]
 
 
-def day_bars(data: Audience) -> Figure | None:
+def day_bars(data: AudienceData) -> Figure | None:
     """Draw the views of each day."""
     if not data.by_day:
         return None
@@ -228,15 +228,15 @@ def day_bars(data: Audience) -> Figure | None:
     days = [show_day(row["day"]) for row in data.by_day]
     return Figure(
         charts.bars([day.rpartition(" ")[0] for day in days], points, unit="Views"),
-        f"Bars: views a day from {days[0]} to {days[-1]}.",
+        f"Bars: views per day from {days[0]} to {days[-1]}.",
         ["Day", "Views#"],
         [(day, formatting.count(row["views"])) for day, row in zip(days, data.by_day, strict=True)],
         picks,
     )
 
 
-def genre_bars(data: Audience) -> Figure | None:
-    """Draw the hours watched of each genre."""
+def genre_bars(data: AudienceData) -> Figure | None:
+    """Draw the hours watched by genre."""
     rows = [row for row in data.engagement if row["minutes"]][:15]
     if not rows:
         return None
@@ -262,8 +262,8 @@ def genre_bars(data: Audience) -> Figure | None:
     )
 
 
-def engagement_rows(data: Audience) -> list[TableRow]:
-    """Return the engagement with the genres, or with the chosen one."""
+def engagement_rows(data: AudienceData) -> list[TableRow]:
+    """Return the engagement by genre as a table, or that with the chosen genre."""
     chosen = data.state["genre"]
     return [
         (
@@ -283,7 +283,7 @@ def engagement_rows(data: Audience) -> list[TableRow]:
 
 
 def popular_rows(rows: list[Row]) -> list[TableRow]:
-    """Return the popular titles as a table; a rank is that among all titles."""
+    """Return the popular titles as a table; ranks count all titles."""
     return [
         (
             (
@@ -301,7 +301,7 @@ def popular_rows(rows: list[Row]) -> list[TableRow]:
 
 
 def recommended_rows(rows: list[Row]) -> list[TableRow]:
-    """Return what a user is offered as a table."""
+    """Return a user's recommendations as a table."""
     return [
         (
             (
@@ -321,7 +321,7 @@ def recommended_rows(rows: list[Row]) -> list[TableRow]:
 PAGE = Page(
     path="/audience",
     title="Audience",
-    says="What users of the streaming service watch and prefer, and what each is recommended.",
+    summary="What users of the streaming service watch and prefer, and recommendations for each.",
     fields=(DAY, USER),
     slicers=(GENRE,),
     load=load,

@@ -111,7 +111,7 @@ def _shown(dump: "Dump") -> Mapping[str, Any]:
 
 
 class BronzeImdbTitleBasics(DumpContract):
-    """One row a line about a title, as received in title.basics."""
+    """One row per line about a title, as received in title.basics."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     title_type: str = column("Type of the title.", nullable=True, compression="dictionary")
@@ -125,7 +125,7 @@ class BronzeImdbTitleBasics(DumpContract):
 
 
 class BronzeImdbTitleRatings(DumpContract):
-    """One row a line about a rated title, as received in title.ratings."""
+    """One row per line about a rated title, as received in title.ratings."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     average_rating: str = column("Weighted average of the ratings.", nullable=True)
@@ -133,7 +133,7 @@ class BronzeImdbTitleRatings(DumpContract):
 
 
 class BronzeImdbTitleEpisode(DumpContract):
-    """One row a line about an episode, as received in title.episode."""
+    """One row per line about an episode, as received in title.episode."""
 
     tconst: str = column("IMDb id of the episode.", nullable=True, compression="fsst")
     parent_tconst: str = column("IMDb id of the series.", nullable=True, compression="fsst")
@@ -142,7 +142,7 @@ class BronzeImdbTitleEpisode(DumpContract):
 
 
 class BronzeImdbTitleCrew(DumpContract):
-    """One row a line about who made a title, as received in title.crew."""
+    """One row per line about who made a title, as received in title.crew."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     directors: str = column("IMDb ids of its directors.", nullable=True, compression="fsst")
@@ -150,7 +150,7 @@ class BronzeImdbTitleCrew(DumpContract):
 
 
 class BronzeImdbTitlePrincipals(DumpContract):
-    """One row a line about a part in a title, as received in title.principals."""
+    """One row per line about a part in a title, as received in title.principals."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     ordering: int = column("Rank among the credits of the title.", nullable=True)
@@ -161,7 +161,7 @@ class BronzeImdbTitlePrincipals(DumpContract):
 
 
 class BronzeImdbNameBasics(DumpContract):
-    """One row a line about a person, as received in name.basics."""
+    """One row per line about a person, as received in name.basics."""
 
     nconst: str = column("IMDb id of the person.", nullable=True, compression="fsst")
     primary_name: str = column("Name.", nullable=True, compression="fsst")
@@ -172,7 +172,7 @@ class BronzeImdbNameBasics(DumpContract):
 
 
 class BronzeImdbTitleAkas(DumpContract):
-    """One row a line about a name of a title, as received in title.akas."""
+    """One row per line about a name of a title, as received in title.akas."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     ordering: int = column("Number among the names of the title.", nullable=True)

@@ -67,7 +67,7 @@ def people_of(pairs: ir.Table, people: ir.Table) -> ir.Table:
 
 
 class ImdbMovieFacts(Contract):
-    """One row a movie and genre."""
+    """One row per movie and genre."""
 
     movie_key: int = column("Digits of the movie's IMDb id.", key=True)
     genre: str = column(
@@ -178,7 +178,7 @@ def _listed(crew: ir.Table, name: str) -> ir.Table:
 
 
 class ImdbTopMoviesByGenre(Contract):
-    """One row a genre, decade and rank: the best movies with enough votes."""
+    """One row per genre, decade and rank: the best movies with enough votes."""
 
     genre: str = column("The genre.", key=True, str_length={"max_value": LONGEST_KEY})
     decade_label: str = column(
@@ -211,7 +211,7 @@ def imdb_top_movies_by_genre(gold_imdb_movie_facts: ir.Table) -> ir.Table:
 
 
 class ImdbDimSeries(Contract):
-    """One row a series: every title of a series type, and every parent of an episode."""
+    """One row per series: every title of a series type, and every parent of an episode."""
 
     series_key: int = column("Digits of the series' IMDb id.", key=True)
     series_title: str = column("Title; 'Unknown series' where IMDb does not list the parent.")
@@ -267,7 +267,7 @@ def imdb_dim_series(silver_imdb_titles: ir.Table, silver_imdb_episodes: ir.Table
 
 
 class ImdbEpisodeFacts(Contract):
-    """One row an episode of a series."""
+    """One row per episode of a series."""
 
     episode_key: int = column("Digits of the episode's IMDb id.", key=True)
     series_key: int = column("The series.", references="gold.imdb_dim_series")
@@ -355,7 +355,7 @@ def _surely(condition: ir.BooleanValue) -> ir.BooleanValue:
 
 
 class ImdbSeriesSeasonSummary(Contract):
-    """One row a series and season; the episodes of no season are season -1."""
+    """One row per series and season; the episodes of no season are season -1."""
 
     series_key: int = column("The series.", key=True, references="gold.imdb_dim_series")
     season_number: int = column("Season; -1 for specials.", key=True, ge=UNKNOWN)
@@ -387,7 +387,7 @@ def imdb_series_season_summary(gold_imdb_episode_facts: ir.Table) -> ir.Table:
 
 
 class ImdbSeriesKpis(Contract):
-    """One row a series: its figures, each 0 where there is nothing to measure.
+    """One row per series: its figures, each 0 where there is nothing to measure.
 
     What a figure was taken from is in the column of its basis, 'none' where it is such a 0.
     """
@@ -578,7 +578,7 @@ def _measured(episodes: ir.Table, seasons: ir.Table) -> ir.Table:
 
 
 class ImdbSeasonTrends(Contract):
-    """One row a series and numbered season that has rated episodes: how it fared."""
+    """One row per series and numbered season that has rated episodes: how it fared."""
 
     series_key: int = column("The series.", key=True, references="gold.imdb_dim_series")
     season_number: int = column("Season.", key=True, ge=0)
@@ -612,7 +612,7 @@ def imdb_season_trends(gold_imdb_episode_facts: ir.Table) -> ir.Table:
 
 
 class ImdbTrendingTitles(Contract):
-    """One row a title that moved since the run date before, the first 100 of each type."""
+    """One row per title that moved since the run date before, the first 100 of each type."""
 
     title_key: int = column("Digits of the title's IMDb id.", key=True)
     title_type: str = column("Type of the title, as IMDb calls it.")

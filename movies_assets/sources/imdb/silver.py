@@ -80,7 +80,7 @@ def has_come(year: ir.IntegerColumn, rows: ir.Table) -> ir.BooleanValue:
 
 
 class SilverImdbRatings(Contract):
-    """One row a title and run date: how it was rated then."""
+    """One row per title and run date: how it was rated then."""
 
     tconst: str = column(
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
@@ -116,7 +116,7 @@ def imdb_ratings(bronze_imdb_title_ratings: ir.Table) -> ir.Table:
 
 
 class SilverImdbTitles(Contract):
-    """One row a title of the newest dump, with its newest rating."""
+    """One row per title of the newest dump, with its newest rating."""
 
     tconst: str = column(
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
@@ -185,7 +185,7 @@ def imdb_titles(bronze_imdb_title_basics: ir.Table, silver_imdb_ratings: ir.Tabl
 
 
 class SilverImdbEpisodes(Contract):
-    """One row an episode of the newest dump: its series, and its place there."""
+    """One row per episode of the newest dump: its series, and its place there."""
 
     tconst: str = column(
         "IMDb id of the episode.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
@@ -222,7 +222,7 @@ def imdb_episodes(bronze_imdb_title_episode: ir.Table) -> ir.Table:
 
 
 class SilverImdbPeople(Contract):
-    """One row a person of the newest dump."""
+    """One row per person of the newest dump."""
 
     nconst: str = column(
         "IMDb id of the person.", key=True, str_matches=PERSON, fault=NO_ID, compression="fsst"
@@ -267,7 +267,7 @@ def imdb_people(bronze_imdb_name_basics: ir.Table) -> ir.Table:
 
 
 class SilverImdbCredits(Contract):
-    """One row a credit of the newest dump: a person's part in a title."""
+    """One row per credit of the newest dump: a person's part in a title."""
 
     tconst: str = column(
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
@@ -298,7 +298,7 @@ def imdb_credits(bronze_imdb_title_principals: ir.Table) -> ir.Table:
 
 
 class SilverImdbCrew(Contract):
-    """One row a title of the newest dump: who directed and wrote it."""
+    """One row per title of the newest dump: who directed and wrote it."""
 
     tconst: str = column(
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
@@ -325,7 +325,7 @@ def imdb_crew(bronze_imdb_title_crew: ir.Table) -> ir.Table:
 
 
 class SilverImdbAkas(Contract):
-    """One row a name of a title in the newest dump."""
+    """One row per name of a title in the newest dump."""
 
     tconst: str = column(
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"

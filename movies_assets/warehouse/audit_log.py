@@ -40,7 +40,7 @@ class Passed(Contract):
 
 
 class Accepted(Contract):
-    """One row per write let through with red checks, or an unwritten table confirmed to be empty."""
+    """One row per write accepted with red checks, or unwritten table confirmed to be empty."""
 
     accepted_at: Instant = column("When (UTC).")
     table_name: str = column("The table, as schema.table.")

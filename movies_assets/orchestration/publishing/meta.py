@@ -105,7 +105,7 @@ class Checks(Contract):
 
 
 class Runs(Contract):
-    """One row per run of Dagster; the newest hundred, with the one that publishes still under way."""
+    """One row per run of Dagster; the newest 100, with the one that publishes still running."""
 
     run_id: str = column("The run.", key=True)
     job: str = column("The job.")

@@ -1,6 +1,6 @@
-"""IMDb's dumps: fetched into the landing zone, and their lines as received, a table a file.
+"""Fetch IMDb's dumps into the landing zone, and store their lines as received, one table per file.
 
-Run dates partition them, and the newest few are kept. What a line means belongs in silver.
+The partitions are run dates, of which the newest are kept. Interpreting lines belongs in silver.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -142,7 +142,7 @@ class BronzeImdbTitleEpisode(DumpContract):
 
 
 class BronzeImdbTitleCrew(DumpContract):
-    """One row per line about who made a title, as received in title.crew."""
+    """One row per line about the crew of a title, as received in title.crew."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     directors: str = column("IMDb ids of its directors.", nullable=True, compression="fsst")
@@ -156,7 +156,7 @@ class BronzeImdbTitlePrincipals(DumpContract):
     ordering: int = column("Rank among the credits of the title.", nullable=True)
     nconst: str = column("IMDb id of the person.", nullable=True, compression="fsst")
     category: str = column("Kind of the part.", nullable=True, compression="dictionary")
-    job: str = column("The job, where the kind does not say it.", nullable=True)
+    job: str = column("The job, if the kind does not include it.", nullable=True)
     characters: str = column("Roles played, a JSON list.", nullable=True, compression="fsst")
 
 
@@ -180,7 +180,9 @@ class BronzeImdbTitleAkas(DumpContract):
     region: str = column("Region, mostly ISO 3166.", nullable=True, compression="dictionary")
     language: str = column("Language, mostly ISO 639.", nullable=True, compression="dictionary")
     name_types: str = column("Kinds of the name.", nullable=True, compression="dictionary")
-    attributes: str = column("More about it.", nullable=True, compression="dictionary")
+    attributes: str = column(
+        "Further attributes of the name.", nullable=True, compression="dictionary"
+    )
     is_original_title: int = column("Whether it is the original title, 0 or 1.", nullable=True)
 
 

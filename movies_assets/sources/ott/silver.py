@@ -661,7 +661,7 @@ def ott_watched(silver_ott_views: ir.Table, silver_ott_titles: ir.Table) -> ir.T
 
 
 class SilverOttUnmatched(Contract):
-    """One row per title that was watched and that means no title which the catalogue offered then."""
+    """One row per watched title that matches no title offered by the catalogue at that time."""
 
     title_name: str = column(
         "The title without case and surplus blanks.", key=True, compression="fsst"

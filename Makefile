@@ -68,7 +68,7 @@ dashboard: $(INSTALLED) ## the dashboard on http://127.0.0.1:8080 (DASHBOARD_POR
 
 # Property tests try the same examples in `test`, and search at random in the other two; what they
 # find becomes an @example.
-test: $(INSTALLED) ## the tests that take less than ten seconds each
+test: $(INSTALLED) ## the quick tests, in five minutes on two idle cores
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(PYTEST)
 
 test-slow: $(INSTALLED) ## the slow tests, and a random search of the property tests

@@ -269,6 +269,15 @@ class ProjectSettings(CommonSettings):
         description="failed runs after which a schedule no longer asks for a day whose blocking "
         "checks are red, and names it instead",
     )
+    step_retries: int = Field(
+        2,
+        ge=0,
+        description="how often a step is tried again that failed in passing: a source that was "
+        "away, a warehouse in use",
+    )
+    step_retry_seconds: float = Field(
+        10, ge=0, description="time before the first of these tries; the next one waits longer"
+    )
     secrets_dir: Path | None = Field(None, description="directory of secret files, one a setting")
     key_vault_url: str | None = Field(None, description="Azure key vault that holds secrets")
     postgres_url: SecretStr | None = Field(

@@ -12,6 +12,8 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings
 
+from movies_assets.core.errors import DescribedError
+
 PREFIX = "MOVIES_"
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +29,7 @@ BytesPerSecond = Annotated[
 ResponseBytes = Annotated[int, Field(ge=1024, description="largest reply that is read")]
 
 
-class SettingsError(Exception):
+class SettingsError(DescribedError):
     """A setting is unknown, malformed or missing; the message says which and what to do."""
 
 

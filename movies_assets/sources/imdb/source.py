@@ -1,12 +1,11 @@
 """IMDb: its daily dumps, titles, people and ratings, and figures of series."""
 
 from movies_assets.core.source import AGAIN, Job, Listing, Schedule, Source, tables_of
+from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.sources.imdb import bronze, gold, silver
 from movies_assets.sources.imdb.partitions import imdb_run_dates
 from movies_assets.sources.imdb.resources import resources
 
-# A handful of votes is nobody's favourite.
-VOTES_NEEDED = 1_000
 SERIES = """
 SELECT series.series_label, series.episodes, round(kpis.avg_rating, 1), kpis.finale_rating,
     printf('%+.2f', kpis.finale_delta)

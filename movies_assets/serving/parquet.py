@@ -1,6 +1,6 @@
 """Published tables as Parquet files, in a folder of this machine or in an object store.
 
-What a reader can rely on (docs/exports.md says it at length):
+What a reader can rely on (docs/how-to/export-files.md says it at length):
 
 - `ROOT/<table>` holds one whole state of a table, and nothing else that ends in `.parquet`.
 - On a disk that folder is replaced in one step, and files of another state have other names. So a

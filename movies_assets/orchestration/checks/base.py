@@ -53,7 +53,7 @@ class Rows:
     @property
     def is_all(self) -> bool:
         """Say whether the check looks at the whole table."""
-        whole = self.table.replaces == "table"
+        whole = self.table.write_mode.is_whole
         return whole or self.keys is None or self.table.partition_column is None
 
     def shows(self, write: audit_log.Write) -> bool:
@@ -61,7 +61,7 @@ class Rows:
 
         Of a whole table a share of bad rows may pass that one of its days must not have.
         """
-        whole = self.table.replaces == "table" or self.table.partition_column is None
+        whole = self.table.write_mode.is_whole or self.table.partition_column is None
         return whole or self.keys == (write.first, write.last)
 
     def of(self, write: audit_log.Write) -> "Rows":

@@ -1,4 +1,4 @@
-"""The pages say what the code does: generated parts are fresh, examples run, links lead somewhere."""
+"""Pages say what the code does: generated parts are fresh, examples run, links lead somewhere."""
 
 import ast
 import contextlib
@@ -164,7 +164,8 @@ def test_every_make_target_exists():
     makefile = text_of(PROJECT_ROOT / "Makefile")
     text = "".join(text_of(page) for page in PAGES)
     named = set(re.findall(r"(?:^ *|`)make ([a-z-]+)", text, re.MULTILINE))
-    assert {"run", "test", "docs"} <= named <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    assert {"run", "test", "docs"} <= named <= targets
 
 
 def strings_of_the_code() -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from movies_assets import definitions
 from movies_assets.core.table import Table
+from movies_assets.serving import dictionary
 from movies_assets.settings import PROJECT_ROOT
 from movies_assets_tests.conftest import Platform, movie
 
@@ -50,6 +51,6 @@ def test_the_example_is_a_table_with_rows_comments_and_checks(example, settings,
     checks = {each.check_name: each.passed for each in done.get_asset_check_evaluations()}
     assert checks["contract"]
     assert checks["references"]
-    assert dg.AssetKey(["silver", "yts_movies"]) in done.job_def.asset_layer.asset_graph.get(
-        example.key
-    ).parent_keys
+    parents = done.job_def.asset_layer.asset_graph.get(example.key).parent_keys
+    assert dg.AssetKey(["silver", "yts_movies"]) in parents
+    assert "\n## gold.long_movies\n" in dictionary.text()

@@ -151,7 +151,8 @@ def navigation(items: list[Any]) -> Iterator[str]:
 def test_the_site_loads_no_font_and_no_script_from_another_host():
     project = configuration()
     assert project["theme"]["font"] is False
-    assert not {"extra", "extra_css", "extra_javascript"} & project.keys()
+    assert not {"extra", "extra_javascript"} & project.keys()
+    assert all((DOCS / sheet).is_file() for sheet in project["extra_css"])
 
 
 def test_every_page_is_in_the_navigation_or_the_list_of_decisions():

@@ -217,10 +217,7 @@ def decisions() -> str:
         page.name: page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
         for page in sorted(DECISIONS.glob("[0-9]*.md"))
     }
-    return "\n".join(
-        f"- [{title.partition('. ')[0]}]({name}): {title.partition('. ')[2]}"
-        for name, title in titles.items()
-    )
+    return "\n".join(f"- [{title}]({name})" for name, title in titles.items())
 
 
 def _table(header: list[str], rows: Iterable[list[str]]) -> str:

@@ -1,12 +1,14 @@
 """The sources. Adding one takes a package of its own, and a line here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import click
+
     from movies_assets.core.settings import SourceSettings
     from movies_assets.core.source import Source
 
@@ -32,6 +34,11 @@ def sections() -> "Mapping[str, type[SourceSettings]]":
     Settings are read by commands that need nothing else of a source, so they are loaded alone.
     """
     return _all("settings", "SETTINGS")
+
+
+def sample_commands() -> "Mapping[str, Sequence[click.Command]]":
+    """Return the commands of samples: `COMMANDS` in the module `sample_commands` of a source."""
+    return _all("sample_commands", "COMMANDS")
 
 
 def _all(module: str, name: str) -> dict[str, Any]:

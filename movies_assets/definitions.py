@@ -23,8 +23,8 @@ from movies_assets.orchestration.publishing.postgres import postgres_assets
 from movies_assets.orchestration.publishing.powerbi import powerbi_assets
 from movies_assets.orchestration.publishing.published import published_asset
 from movies_assets.orchestration.publishing.report import report_asset
-from movies_assets.orchestration.quality import data_quality_snapshot
 from movies_assets.settings import Settings
+from movies_assets.sources.shared.quality import data_quality_snapshot
 from movies_assets.warehouse.database import Function, Warehouse
 
 _OF_SOURCES = [table for source in sources.load() for table in source.tables]

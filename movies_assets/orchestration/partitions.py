@@ -1,16 +1,9 @@
 """What Dagster makes of partitions: definitions, the backfill policy, the tags of a run."""
 
-from collections.abc import Mapping
-from datetime import date
-
 import dagster as dg
 
 from movies_assets.core.partitions import NoPartitionError, Partitions
-from movies_assets.orchestration.dagster_internals import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
+from movies_assets.ingest.run_days import RANGE_END, RANGE_START
 from movies_assets.settings import Settings
 
 # A range is one run, one fetch and one transaction a table. One run a day would cost Dagster's
@@ -51,29 +44,6 @@ def require_partitions(definition: dg.PartitionsDefinition) -> None:
         raise NoPartitionError(definition.start.date() if hasattr(definition, "start") else None)
 
 
-def keys_of(tags: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return first and last partition of a run, both included, from its tags; None without any.
-
-    Keys are ISO days or years: as texts they stand in the order of time.
-    """
-    key = tags.get(PARTITION_NAME_TAG)
-    first = tags.get(ASSET_PARTITION_RANGE_START_TAG, key)
-    last = tags.get(ASSET_PARTITION_RANGE_END_TAG, key)
-    return (first, last) if first and last else None
-
-
-def days_of(tags: Mapping[str, str]) -> tuple[date, date] | None:
-    """Return first and last day of a run like `keys_of`; a year's are its first and its last."""
-    if keys := keys_of(tags):
-        first, last = keys
-        # A year lacks month and day, a day lacks nothing.
-        return (
-            date.fromisoformat(first + "0000-01-01"[len(first) :]),
-            date.fromisoformat(last + "0000-12-31"[len(last) :]),
-        )
-    return None
-
-
 def range_tags(first: str, last: str) -> dict[str, str]:
     """Name a range of partitions, both ends included, as Dagster's runs do."""
-    return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
+    return {RANGE_START: first, RANGE_END: last}

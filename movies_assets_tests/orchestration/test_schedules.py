@@ -10,10 +10,11 @@ import pytest
 from dagster._core.test_utils import freeze_time
 
 from movies_assets.definitions import TABLES, build_defs, open_warehouse
+from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.catching_up import look
 from movies_assets.orchestration.jobs import partitioned
-from movies_assets.orchestration.partitions import keys_of, partitions_def, range_tags
+from movies_assets.orchestration.partitions import partitions_def, range_tags
 from movies_assets.orchestration.schedules import calendars, unfinished
 from movies_assets.settings import load
 from movies_assets.warehouse import audit_log

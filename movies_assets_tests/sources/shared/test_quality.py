@@ -15,8 +15,8 @@ from movies_assets.core.contract import Contract, StringList, column
 from movies_assets.core.table import Key, Table
 from movies_assets.core.write_mode import MERGE, OVERWRITE
 from movies_assets.definitions import TABLES
+from movies_assets.ingest.run_days import days_of
 from movies_assets.orchestration.assets import asset_key, asset_of
-from movies_assets.orchestration.partitions import days_of
 from movies_assets.settings import load
 from movies_assets.sources.shared import quality
 from movies_assets.warehouse import writer

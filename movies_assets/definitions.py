@@ -55,7 +55,8 @@ from movies_assets.sources.shared import quality
 from movies_assets.sources.yts import bronze as bronze_yts
 from movies_assets.sources.yts import gold as gold_yts
 from movies_assets.sources.yts import silver as silver_yts
-from movies_assets.warehouse.database import Function, Warehouse
+from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.engine import Function
 
 MODULES: tuple[ModuleType, ...] = (
     bronze_yts,

@@ -52,7 +52,7 @@ UNAUDITED = f"""{sys.executable} -c "
 from movies_assets.definitions import open_warehouse
 from movies_assets.settings import load
 from movies_assets.warehouse.ledger import note
-from movies_assets.warehouse.writer import Window
+from movies_assets.core.window import Window
 warehouse = open_warehouse(load())
 with warehouse.session() as connection, warehouse.transaction(connection):
     note(connection, 'silver.yts_movies', Window(first='2025-10-30', last='2025-10-30'), 'run')

@@ -10,7 +10,7 @@ from movies_assets.settings import PROJECT_ROOT
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import landed
-from movies_assets.warehouse.writer import arrived_columns
+from movies_assets.warehouse.schema import arrived_columns
 
 PATH = PROJECT_ROOT / "docs" / "data-dictionary.md"
 

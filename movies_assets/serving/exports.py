@@ -16,13 +16,14 @@ from urllib.parse import unquote
 import duckdb
 
 from movies_assets.core.table import Table
-from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
+from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.published import (
     CONFIRM_EMPTY,
     MOST_LOOKS,
     NothingPublishedError,
     Published,
 )
+from movies_assets.warehouse.quoting import literal
 
 # What a Hive folder of rows without value is called. As a value it would share their folder.
 UNKNOWN_FOLDER = "__HIVE_DEFAULT_PARTITION__"

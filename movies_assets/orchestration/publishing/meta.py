@@ -18,8 +18,8 @@ from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.partitions import keys_of
 from movies_assets.core.table import Table
 from movies_assets.warehouse.published import OLD
+from movies_assets.warehouse.schema import all_stored_types
 from movies_assets.warehouse.snapshot import Obstacle
-from movies_assets.warehouse.writer import all_stored_types
 
 RUNS = 100
 # A finding is a sentence; what a check shows beyond it stays with Dagster.

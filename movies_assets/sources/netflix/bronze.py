@@ -22,7 +22,7 @@ from movies_assets.orchestration.checks.schema import schema_check
 from movies_assets.sources.netflix.editions import EDITIONS, FIVE_FILES, JUSTWATCH_CREDITS
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, arrived
-from movies_assets.warehouse.writer import stored_types
+from movies_assets.warehouse.schema import stored_types
 
 if TYPE_CHECKING:
     from movies_assets.sources.netflix.client import Lookup

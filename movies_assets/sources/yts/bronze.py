@@ -14,7 +14,7 @@ from movies_assets.core.contract import BronzeContract, column
 from movies_assets.core.partitions import ONE_DAY, yts_days
 from movies_assets.core.table import table
 from movies_assets.warehouse.database import Warehouse
-from movies_assets.warehouse.writer import stored_types
+from movies_assets.warehouse.schema import stored_types
 
 if TYPE_CHECKING:
     from movies_assets.sources.yts.client import MovieRow, YtsClient

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import stamina
 
+from movies_assets.core.errors import DescribedError
 from movies_assets.warehouse.engine import Function, engine_of, remove_spilled
 from movies_assets.warehouse.locks import folder_locked
 from movies_assets.warehouse.quoting import literal
@@ -32,8 +33,14 @@ DAMAGED = re.compile(
 NO_MEMORY = re.compile("out of memory|failed to (allocate|offload|pin)", re.IGNORECASE)
 
 
-class WarehouseError(Exception):
+class WarehouseError(DescribedError):
     """The warehouse cannot do what was asked; the message says what, where and what to do."""
+
+
+class WarehouseInUseError(WarehouseError):
+    """Another process held the database file for longer than this one waits."""
+
+    is_transient = True
 
 
 class _LockedError(Exception):
@@ -206,7 +213,7 @@ class Warehouse:
             raise
 
     def _in_use(self, holder: str) -> WarehouseError:
-        return WarehouseError(
+        return WarehouseInUseError(
             f"{self.path} is still in use after {self.lock_wait_seconds:g} s by {holder}. Wait "
             "for that run to end or close that program (a DuckDB shell counts), then run again."
         )

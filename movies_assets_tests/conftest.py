@@ -34,9 +34,9 @@ from movies_assets.sources.netflix.client import Lookup
 from movies_assets.sources.netflix.editions import JUSTWATCH, JUSTWATCH_CREDITS
 from movies_assets.sources.netflix.sample import COLUMNS
 from movies_assets.sources.yts.client import MovieRow
-from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.schema import create_table, ensure_table, stored_types
 from movies_assets_tests.faults.processes import FORKSERVER
 from movies_assets_tests.once import folder_of_all_workers, made_once
 
@@ -207,8 +207,8 @@ def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
 def hold(warehouse: Warehouse, table: Table, days: Sequence[str]) -> None:
     """Store a row of each day in a table; nothing but the day is in it."""
     with warehouse.session() as connection, warehouse.transaction(connection):
-        writer.create_table(connection, table.name, table.contract)
-        for name in writer.stored_types(connection, table.name):
+        create_table(connection, table.name, table.contract)
+        for name in stored_types(connection, table.name):
             connection.execute(f"ALTER TABLE {table.name} ALTER {name} DROP NOT NULL")
         for day in days:
             connection.execute(
@@ -354,7 +354,7 @@ def store_netflix(
     with warehouse.session() as connection, warehouse.transaction(connection):
         for name, received in rows.items():
             table = TABLES[f"bronze.{name}"]
-            writer.ensure_table(connection, table.name, table.contract)
+            ensure_table(connection, table.name, table.contract)
             connection.execute(f"DELETE FROM {table.name}")
             origin = {"_ingested_at": datetime.now(UTC), "_source": f"{name}.csv", "_run_id": "run"}
             frame = pd.DataFrame(

@@ -24,7 +24,7 @@ from movies_assets.settings import SettingsError
 from movies_assets.settings import load as load_settings
 from movies_assets.sources.netflix import gold as gold_netflix
 from movies_assets.warehouse.published import NothingPublishedError, Published
-from movies_assets.warehouse.writer import ensure_table
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.conftest import Platform, movie
 from movies_assets_tests.serving.postgres import LOADED, PASSWORD, Maker, rows_of_version
 

@@ -304,7 +304,7 @@ class TestShiftingPages:
         fetch(service, landing, replace(FAST, concurrency=1), log=messages.append)
         assert ids(landing) == [*map(str, range(2, 26))]
         assert len(service.requests) == 6
-        assert "1 of 25 users were on no page, for the list shifted" in messages[0]
+        assert "1 of 25 users were on no page, because the list shifted" in messages[0]
 
     def test_that_grow_at_the_end_are_followed_to_it(self, service, landing):
         def append(number: int) -> None:
@@ -410,7 +410,7 @@ class TestUnsoundReplies:
             fetch(service, landing)
         assert raised.match(
             f"has {total:,} users by its `total`, but returned the same 10 on every page: it "
-            "know the parameter `skip`. Check the base URL"
+            "ignores the parameter `skip`. Check the base URL"
         )
         assert len(service.requests) < 12
 

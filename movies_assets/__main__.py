@@ -176,17 +176,24 @@ def accept_writes(table: str, first: str, last: str, reason: str) -> None:
 
 
 @main.command("dictionary")
-@click.option("--stored", is_flag=True, help="Print it with the columns that files have brought.")
-def write_dictionary(*, stored: bool) -> None:
-    """Write docs/data-dictionary.md from the contracts."""
+@click.option("--stored", is_flag=True, help="With the columns that files have brought.")
+def show_dictionary(*, stored: bool) -> None:
+    """Print the data dictionary."""
     from movies_assets.definitions import open_warehouse  # noqa: PLC0415
     from movies_assets.serving import dictionary  # noqa: PLC0415 (heavy)
 
-    if stored:
-        click.echo(dictionary.text(dictionary.arrived_in(open_warehouse(_load()))))
-        return
-    dictionary.PATH.write_text(dictionary.text(), encoding="utf-8")
-    click.echo(f"wrote {_short(dictionary.PATH)}")
+    arrived = dictionary.arrived_in(open_warehouse(_load())) if stored else None
+    click.echo(dictionary.text(arrived))
+
+
+@main.command("reference")
+def write_reference() -> None:
+    """Write the generated pages of docs from the code."""
+    from movies_assets.serving import reference  # noqa: PLC0415 (heavy)
+
+    for page, text in reference.pages().items():
+        page.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {_short(page)}")
 
 
 @main.command("powerbi")
@@ -223,12 +230,16 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
 
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     """Return first and last of a job's newest days or years; the sample's end with its last day."""
-    from movies_assets.core.partitions import NoPartitionError, require_partitions  # noqa: PLC0415
     from movies_assets.orchestration.jobs import PARTITIONED  # noqa: PLC0415 (heavy)
+    from movies_assets.orchestration.partitions import (  # noqa: PLC0415
+        NoPartitionError,
+        partitions_def,
+        require_partitions,
+    )
 
     if job not in PARTITIONED:
         raise click.ClickException(f"there is no job {job}; there are {', '.join(PARTITIONED)}")
-    partitions = PARTITIONED[job](settings)
+    partitions = partitions_def(PARTITIONED[job], settings)
     try:
         require_partitions(partitions)
     except NoPartitionError as error:

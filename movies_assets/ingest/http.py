@@ -37,6 +37,7 @@ import stamina
 from aiolimiter import AsyncLimiter
 
 from movies_assets import __version__
+from movies_assets.core.errors import DescribedError
 from movies_assets.ingest import strict_json
 
 _T = TypeVar("_T")
@@ -120,7 +121,7 @@ class HttpOptions:
 DEFAULT_OPTIONS = HttpOptions()
 
 
-class SourceError(Exception):
+class SourceError(DescribedError):
     """A source could not be read. The message names cause, place and fix, and no secret."""
 
     def adding(self, text: str) -> Self:
@@ -138,6 +139,8 @@ class TransientSourceError(SourceError):
     Attributes:
         retry_after: Seconds the source asked to wait, where it did.
     """
+
+    is_transient = True
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import duckdb
 
+from movies_assets.core.errors import DescribedError
 from movies_assets.core.table import Table
 from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
 from movies_assets.warehouse.published import (
@@ -47,7 +48,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _SHOWN_CHARACTERS = 500
 
 
-class ExportError(Exception):
+class ExportError(DescribedError):
     """A table could not be exported. The message names cause, place and fix, and no secret."""
 
 
@@ -149,7 +150,7 @@ class Export:
     @property
     def name(self) -> str:
         """Return the table's name without its schema."""
-        return self.table.key.path[-1]
+        return self.table.key.table
 
     @property
     def layout(self) -> Layout:

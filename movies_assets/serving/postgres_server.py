@@ -17,6 +17,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import SecretStr
 
+from movies_assets.core.errors import DescribedError
+
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
 
@@ -35,9 +37,14 @@ ABOUT_THE_SERVER = re.compile(
 SAID = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.*)")
 DETAIL = re.compile(r"DETAIL:\s+(.*)")
 SCRAM_ROUNDS = 4096
+LOST = "the connection to the server was lost"
+# Errors that pass: by the class of their code (the connection is lost, too many of them, the server
+# shuts down), or by what libpq and this project say of them.
+PASSING_CODES = ("08", "53", "57P")
+PASSING = re.compile(f"Connection refused|timeout expired|starting up|still under way|{LOST}")
 
 
-class PostgresError(Exception):
+class PostgresError(DescribedError):
     """A failure of Postgres; the message says what failed, and how to fix it.
 
     Attributes:
@@ -47,6 +54,7 @@ class PostgresError(Exception):
     def __init__(self, message: str, code: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.is_transient = bool((code or "").startswith(PASSING_CODES) or PASSING.search(message))
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,7 @@ def _explained(text: str, secrets: Sequence[str]) -> str:
     if said := SAID.search(text):
         detail = DETAIL.search(text)
         return said[1] + (f" ({detail[1]})" if detail else "")
-    return "the connection to the server was lost"
+    return LOST
 
 
 def _address(url: SecretStr) -> tuple[str, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from movies_assets.core.errors import DescribedError
 from movies_assets.settings import PowerbiSettings
 
 if TYPE_CHECKING:
@@ -15,14 +16,22 @@ if TYPE_CHECKING:
 
 # The service's text if a refresh is running; its status is 400, as of all other errors.
 UNDER_WAY = "already executing"
+# Too many requests, and a service that is overloaded or restarts.
+AWAY = {429, 500, 502, 503, 504}
 NEEDED = ("tenant_id", "client_id", "client_secret", "workspace_id", "dataset_id")
 
 
-class PowerbiError(Exception):
+class PowerbiError(DescribedError):
     """The service did not refresh; the message gives the reason, without secrets."""
 
 
-class _UnderWayError(PowerbiError):
+class PowerbiAwayError(PowerbiError):
+    """The service cannot be reached, or cannot answer now."""
+
+    is_transient = True
+
+
+class _UnderWayError(PowerbiAwayError):
     """Another refresh is running."""
 
 
@@ -84,8 +93,8 @@ def _trigger(workspace: "PowerBIWorkspace", dataset: str) -> None:
     try:
         workspace.trigger_refresh(dataset)
     except HTTPError as error:
-        said = _said(error.response)
-        raise (_UnderWayError if UNDER_WAY in said else PowerbiError)(said) from None
+        found = _answered(error.response)
+        raise (_UnderWayError(str(found)) if UNDER_WAY in str(found) else found) from None
 
 
 @contextmanager
@@ -96,22 +105,24 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except HTTPError as error:
-        raise PowerbiError(_said(error.response)) from None
+        raise _answered(error.response) from None
     except RequestException as error:
         # Its text may show the request.
-        raise PowerbiError(
+        raise PowerbiAwayError(
             f"Power BI's service cannot be reached ({type(error).__name__})"
         ) from None
     except Failure as error:
         raise PowerbiError(f"Power BI did not refresh the dataset: {error.description}") from None
 
 
-def _said(response: Any) -> str:
-    """Return the code and message of the service's error, and nothing else of the reply."""
+def _answered(response: Any) -> PowerbiError:
+    """Return the service's error: its code and message, and nothing else of the reply."""
     try:
         found = response.json()["error"]
         is_pair = isinstance(found, dict)
         text = f"{found.get('code')}: {found.get('message')}" if is_pair else str(found)
     except (ValueError, KeyError, TypeError):
         text = str(response.reason)
-    return f"Power BI's service answered HTTP {response.status_code}: {text}"
+    message = f"Power BI's service answered HTTP {response.status_code}: {text}"
+    passes = response.status_code in AWAY
+    return PowerbiAwayError(message) if passes else PowerbiError(message)

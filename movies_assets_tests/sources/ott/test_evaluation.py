@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration import jobs
+from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.checks.base import Rows
 from movies_assets.sources.ott import evaluation as ott_evaluation
 from movies_assets.sources.ott import gold as ott
@@ -155,7 +156,7 @@ users = st.integers(1, 4)
 titles = st.sampled_from([f"title {number}" for number in range(16)])
 
 
-@hypothesis_settings(deadline=None, max_examples=50)
+@hypothesis_settings(max_examples=50)
 @given(
     recommended=st.dictionaries(
         st.tuples(st.sampled_from(["one", "other"]), users),
@@ -474,4 +475,4 @@ def test_no_delivery_waits_for_the_evaluation(platform):
     for name in (jobs.OTT_DAILY, jobs.OTT_FILES):
         selected = platform.defs.resolve_job_def(name).asset_layer.executable_asset_keys
         assert dg.AssetKey(["gold", "ott_recommendations"]) in selected
-        assert QUALITY.key not in selected
+        assert asset_key(QUALITY.key) not in selected

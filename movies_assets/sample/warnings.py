@@ -1,6 +1,6 @@
-"""The warnings that the sample is made to cause, so that a new one is not lost among them."""
+"""List the warnings that the sample causes on purpose, so that a new one stands out."""
 
-# By table and check, the rules that may be broken.
+# The rules that may be broken, by table and check.
 WARNINGS: dict[str, frozenset[str]] = {
     "bronze.netflix_titles schema": frozenset(
         [

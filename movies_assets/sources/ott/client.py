@@ -297,8 +297,8 @@ class OttClient(HttpSource):
         return PermanentSourceError(
             f"{self.source_url}: the list repeats {len(repeated):,} "
             f"{'id' if len(repeated) == 1 else 'ids'} (withheld: personal), though each user has "
-            f"one of their own at `{self._api.fields['user_id']}`. Its paging is sound; the list "
-            f"is not. Ask the service about that; if another field tells users apart, set "
+            f"a unique one at `{self._api.fields['user_id']}`. Its paging is right; the list "
+            f"is not. Ask the service about that; if another field identifies users, set "
             f"{SETTINGS}FIELDS."
         )
 

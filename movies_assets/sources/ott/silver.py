@@ -68,6 +68,15 @@ LONGEST_NAME, LONGEST_LIST, LONGEST_PERSON, LONGEST_COUNTRY = 500, 500, 300, 100
 DAYS_AHEAD = 1
 ID_RULE = "user_id: a number, but not a whole one above 0"
 
+user_id_column = partial(
+    column,
+    "The service's id of the user: whole numbers as digits, UUIDs in lower case, any other text as "
+    "received.",
+    key=True,
+    compression="fsst",
+    str_length={"max_value": LONGEST},
+    personal=True,
+)
 of_service = partial(
     table, layer="silver", group="ott", partitions=ott_days, partition_column="arrived_date"
 )
@@ -348,15 +357,7 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
 class SilverOttViews(Contract):
     """One row per watch event; repeated deliveries are the same event."""
 
-    user_id: str = column(
-        "The service's id of the user: whole numbers as digits, UUIDs in lower case, any "
-        "other text as received.",
-        key=True,
-        compression="fsst",
-        str_length={"max_value": LONGEST},
-        personal=True,
-        expected=True,
-    )
+    user_id: str = user_id_column(expected=True)
     title_name: str = column(
         "The title without case and surplus blanks.", key=True, compression="dictionary"
     )
@@ -422,14 +423,7 @@ def ott_views(bronze_ott_views: ir.Table) -> ir.Table:
 class SilverOttUsers(Contract):
     """One row per user of the newest day, without users who have left the service."""
 
-    user_id: str = column(
-        "The service's id of the user: whole numbers as digits, UUIDs in lower case, any "
-        "other text as received.",
-        key=True,
-        compression="fsst",
-        str_length={"max_value": LONGEST},
-        personal=True,
-    )
+    user_id: str = user_id_column()
     user_key: str = column(
         "The user in gold: HMAC-SHA256 of the id with the secret, its first 16 bytes in "
         "hexadecimal.",

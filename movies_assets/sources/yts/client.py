@@ -209,7 +209,7 @@ def _loads(body: bytes) -> Any:
         case {"data": {"movies": []} as data}:
             data["movies"] = movies
             return envelope
-    raise ValueError("a list of movies stands in the wrong place")
+    raise ValueError("a list of movies is in the wrong place")
 
 
 def _parse(reply: Reply, number: int, limit: int) -> _MoviesPage:

@@ -324,7 +324,7 @@ class TestRepetitions:
         service.users[3:5] = [service.users[2]] * 2
         message = refused(service, tmp_path, PermanentSourceError)
         assert "the list repeats 1 id (withheld: personal)" in message
-        assert "Its paging is sound" in message
+        assert "Its paging is right" in message
 
     @pytest.mark.parametrize("shape", ["dummyjson", "reqres", "jsonapi"])
     def test_of_ids_on_other_pages_are_reported_as_that(self, server, tmp_path, shape):

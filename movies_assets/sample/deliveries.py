@@ -11,7 +11,7 @@ from typing import NamedTuple
 DAYS = 30
 """The number of days on which files arrive, up to the last day."""
 
-Row = dict[str, str]
+CsvRow = dict[str, str]
 
 
 class CsvFormat(NamedTuple):
@@ -22,7 +22,7 @@ class CsvFormat(NamedTuple):
     encoding: str = "utf-8-sig"
     line_end: str = "\r\n"
 
-    def content(self, rows: Iterable[Row]) -> bytes:
+    def content(self, rows: Iterable[CsvRow]) -> bytes:
         """Return a file with a header and these rows; missing values are empty."""
         text = StringIO(newline="")
         writer = csv.DictWriter(
@@ -37,7 +37,7 @@ class CsvFormat(NamedTuple):
         writer.writerows(rows)
         return text.getvalue().encode(self.encoding)
 
-    def can_hold(self, row: Row) -> bool:
+    def can_hold(self, row: CsvRow) -> bool:
         """Return whether the encoding has all characters of a row."""
         try:
             "".join(row.values()).encode(self.encoding)

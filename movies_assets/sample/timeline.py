@@ -9,9 +9,8 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Integers = NDArray[np.int64]
+from movies_assets.sample.draws import Integers
 
 MOVIES_PER_DAY = 20.3
 NEVER = np.iinfo(np.int64).max

@@ -21,7 +21,7 @@ from movies_assets.sample.catalogue import (
     draw_story,
     weighted_table,
 )
-from movies_assets.sample.deliveries import DAYS, CsvFormat, Row, check_size, numbers_by_day
+from movies_assets.sample.deliveries import DAYS, CsvFormat, CsvRow, check_size, numbers_by_day
 from movies_assets.sample.files import whole_file
 
 COLUMNS = (
@@ -50,7 +50,7 @@ TITLES = 400
 FEWEST_TITLES, MOST_TITLES = 200, 1_000_000
 
 
-class _Delivery(NamedTuple):
+class _DayFormat(NamedTuple):
     """The form in which the titles of a day arrive."""
 
     format: CsvFormat = CsvFormat(COLUMNS)
@@ -62,13 +62,13 @@ class _Delivery(NamedTuple):
 _QUIET_DAYS = {5, 11, 17, 24, 26}
 _CP1252_DAY = 14
 _DELIVERIES = {
-    7: _Delivery(names=("titles-1.csv", "titles-2.csv")),
-    9: _Delivery(names=("titles-late.csv",), days_late=3),
-    _CP1252_DAY: _Delivery(CsvFormat(COLUMNS, delimiter=";", encoding="cp1252")),
-    20: _Delivery(CsvFormat((*COLUMNS[:-1], NEW_COLUMN, COLUMNS[-1]))),
-    22: _Delivery(CsvFormat([column for column in COLUMNS if column != LACKING_COLUMN])),
+    7: _DayFormat(names=("titles-1.csv", "titles-2.csv")),
+    9: _DayFormat(names=("titles-late.csv",), days_late=3),
+    _CP1252_DAY: _DayFormat(CsvFormat(COLUMNS, delimiter=";", encoding="cp1252")),
+    20: _DayFormat(CsvFormat((*COLUMNS[:-1], NEW_COLUMN, COLUMNS[-1]))),
+    22: _DayFormat(CsvFormat([column for column in COLUMNS if column != LACKING_COLUMN])),
 }
-_USUAL = _Delivery()
+_USUAL = _DayFormat()
 
 _EVERY = 200
 """Each oddity occurs once in this many titles."""
@@ -138,7 +138,7 @@ def deliver(
 def arrivals(*, last_day: date, titles: int = TITLES, seed: int = 1) -> Iterator[SampleFile]:
     """Yield the files with titles, in the order of their days; see `deliver`."""
     first_day = last_day - timedelta(DAYS - 1)
-    left: list[Row] = []
+    left: list[CsvRow] = []
     for number, numbers in _numbers_by_day(titles).items():
         day, delivery = first_day + timedelta(number), _DELIVERIES.get(number, _USUAL)
         rows = left + _rows_of(numbers, number, day, seed, initial=titles // 2)
@@ -188,7 +188,9 @@ def _numbers_by_day(titles: int) -> Mapping[int, range]:
     return numbers_by_day(titles, _QUIET_DAYS)
 
 
-def _rows_of(numbers: range, day_number: int, day: date, seed: int, *, initial: int) -> list[Row]:
+def _rows_of(
+    numbers: range, day_number: int, day: date, seed: int, *, initial: int
+) -> list[CsvRow]:
     """Return the rows about the titles that arrive on a day."""
     rows = []
     for number in numbers:
@@ -200,7 +202,7 @@ def _rows_of(numbers: range, day_number: int, day: date, seed: int, *, initial: 
     return rows
 
 
-def _title(number: int, day: date, seed: int, *, initial: int) -> Row:
+def _title(number: int, day: date, seed: int, *, initial: int) -> CsvRow:
     """Return the row about a title without oddities."""
     draws = Draws(seed, _TITLE_DRAWS + number)
     language = draws.pick(_LANGUAGES)
@@ -231,14 +233,14 @@ def _in_words(day: date) -> str:
     return f"{words.MONTHS[day.month - 1]} {day.day}, {day.year}"
 
 
-def _with_words(row: Row) -> str:
+def _with_words(row: CsvRow) -> str:
     if "/" not in row["date_added"]:
         return row["date_added"]
     month, day, year = map(int, row["date_added"].split("/"))
     return _in_words(date(year, month, day))
 
 
-_ODDITIES: dict[int, Callable[[Row], Row]] = {
+_ODDITIES: dict[int, Callable[[CsvRow], CsvRow]] = {
     3: lambda row: {"description": row["description"].replace(". ", ".\n")},
     6: lambda row: {"title": f"{row['title']}\N{NO-BREAK SPACE}"},
     9: lambda row: {"title": f"\N{ZERO WIDTH SPACE}{row['title']}"},
@@ -262,7 +264,7 @@ _TORN_TITLE, _TORN_DESCRIPTION = 63, 163
 _OF_MOVIES = {_DURATION_AS_RATING, _TORN_TITLE, _TORN_DESCRIPTION}
 
 
-def _odd(row: Row, number: int, seed: int) -> Row:
+def _odd(row: CsvRow, number: int, seed: int) -> CsvRow:
     """Return the row with the oddity of its number, if there is one."""
     slot = number % _EVERY
     if slot == _TWIN:
@@ -272,7 +274,7 @@ def _odd(row: Row, number: int, seed: int) -> Row:
     return row | _ODDITIES[slot](row) if slot in _ODDITIES else row
 
 
-def _with_cp1252(row: Row) -> Row:
+def _with_cp1252(row: CsvRow) -> CsvRow:
     """Return a row whose text differs when decoded with another encoding."""
     return row | {
         "title": "L\u2019été à 5 € \u2013 «Zoë»",
@@ -280,14 +282,14 @@ def _with_cp1252(row: Row) -> Row:
     }
 
 
-def _with_duration_as_rating(row: Row) -> list[Row]:
+def _with_duration_as_rating(row: CsvRow) -> list[CsvRow]:
     return [row | {"duration_minutes": "", "rating": f"{row['duration_minutes']} min"}]
 
 
-def _torn_in(column: str) -> Callable[[Row], list[Row]]:
+def _torn_in(column: str) -> Callable[[CsvRow], list[CsvRow]]:
     """Return a function that tears a row into two lines in the middle of a column."""
 
-    def tear(row: Row) -> list[Row]:
+    def tear(row: CsvRow) -> list[CsvRow]:
         at = COLUMNS.index(column)
         values = [row[name] for name in COLUMNS]
         words_of = values[at].split(" ")

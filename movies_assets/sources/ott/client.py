@@ -196,7 +196,7 @@ class OttClient(HttpSource):
         self._log(f"{self.source_url}: {len(users):,} users of {day} stored as {target}.")
         return Fetched(target, len(users), http.requests, self.source_url)
 
-    def _check_fields(self, users: "_Users") -> None:
+    def _check_fields(self, users: "_StoredUsers") -> None:
         """Log columns that no user has.
 
         Raises:
@@ -214,11 +214,11 @@ class OttClient(HttpSource):
             )
         self._log(f"{text} If the API has it elsewhere, set {SETTINGS}FIELDS.")
 
-    async def _read(self, http: HttpClient, file: BinaryIO) -> "_Users":
+    async def _read(self, http: HttpClient, file: BinaryIO) -> "_StoredUsers":
         """Read the list until it is complete."""
         readings: list[_Outcome] = []
         for _ in range(1 + _REREADS):
-            users = _Users(file, self._api)
+            users = _StoredUsers(file, self._api)
             reading = _UserListReading(
                 http, self._api, users, self._base, self._page_size, self._log
             )
@@ -322,7 +322,7 @@ class OttClient(HttpSource):
         )
 
 
-class _Users:
+class _StoredUsers:
     """The users of one reading, stored on the disk; memory holds the offsets of their lines.
 
     For a million users that takes about 150 MB.
@@ -427,7 +427,7 @@ class _UserListReading:
         self,
         http: HttpClient,
         api: UsersApi,
-        users: _Users,
+        users: _StoredUsers,
         base: httpx.URL,
         page_size: int,
         log: Callable[[str], None],

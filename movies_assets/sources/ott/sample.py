@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from movies_assets.sample import words
 from movies_assets.sample.catalogue import RUNTIMES
-from movies_assets.sample.deliveries import DAYS, CsvFormat, Row
+from movies_assets.sample.deliveries import DAYS, CsvFormat, CsvRow
 from movies_assets.sample.draws import Integers, below, draw
 from movies_assets.sample.files import whole_file
 from movies_assets.sources.ott import sample_titles as ott_titles
@@ -228,7 +228,7 @@ def _open_all(files: Mapping[int, _File]) -> Iterator[Mapping[int, BinaryIO]]:
         yield opened
 
 
-class _Lines(list[bytes]):
+class _LineBuffer(list[bytes]):
     """The output of a CSV writer, one entry per line."""
 
     def write(self, line: str) -> None:
@@ -236,7 +236,7 @@ class _Lines(list[bytes]):
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> list[bytes]:
-    lines = _Lines()
+    lines = _LineBuffer()
     csv.writer(lines, lineterminator="\n").writerows(rows)
     return lines
 
@@ -248,12 +248,12 @@ def _in_words(day: date) -> str:
     return f"{words.MONTHS[day.month - 1]} {day.day}, {day.year}"
 
 
-def _with_full_stop(title: OttTitle) -> Row:
+def _with_full_stop(title: OttTitle) -> CsvRow:
     """Format a date like a few in the real files: 'April 5. 2018'."""
     return {"Premiere": _in_words(title.premiere).replace(",", ".")}
 
 
-_ODDITIES: Mapping[int, Callable[[OttTitle], Row]] = {
+_ODDITIES: Mapping[int, Callable[[OttTitle], CsvRow]] = {
     **dict.fromkeys((1, 31, 61, 91, 111), _with_full_stop),
     3: lambda title: {"Premiere": str(title.premiere)},
     33: lambda title: {"Premiere": str(title.premiere)},
@@ -265,7 +265,7 @@ _ODDITIES: Mapping[int, Callable[[OttTitle], Row]] = {
     18: lambda title: {"Title": f" {title.name}\N{NO-BREAK SPACE}"},
 }
 """The oddity of the row about a title, by its number modulo 400."""
-_REFUSED: Mapping[int, Row] = {
+_REFUSED: Mapping[int, CsvRow] = {
     ott_titles.ZERO_RUNTIME: {"Runtime": "0"},
     ott_titles.LONG_RUNTIME: {"Runtime": "4000"},
     ott_titles.HIGH_SCORE: {"IMDb Score": "11"},
@@ -287,12 +287,12 @@ def _title_files(
     titles: Sequence[OttTitle], watched: Sequence[int], seed: int
 ) -> Iterator[tuple[int, bytes]]:
     """Yield the number and the file of each day on which titles arrive."""
-    arriving = [list[Row]() for _ in range(DAYS)]
+    arriving = [list[CsvRow]() for _ in range(DAYS)]
     for title, views in zip(titles, watched, strict=True):
         arriving[title.arrives] += _rows(title, views)
         if day := _day_again(title, seed):
             arriving[day].append(_newer_row(title, views))
-    left: list[Row] = []
+    left: list[CsvRow] = []
     for day, rows in enumerate(arriving):
         form = _CP1252 if day == CP1252_DAY else _USUAL
         # Titles that an encoding cannot represent wait for the next file.
@@ -302,7 +302,7 @@ def _title_files(
             yield day, form.content(held)
 
 
-def _rows(title: OttTitle, views: int) -> list[Row]:
+def _rows(title: OttTitle, views: int) -> list[CsvRow]:
     """Return the first rows about a title."""
     slot = title.number % SLOTS
     row = _row(title, views, title.score)
@@ -313,12 +313,12 @@ def _rows(title: OttTitle, views: int) -> list[Row]:
     return [row, row | {"Title": _DOUBLES[slot](title.name)}] if slot in _DOUBLES else [row]
 
 
-def _newer_row(title: OttTitle, views: int) -> Row:
+def _newer_row(title: OttTitle, views: int) -> CsvRow:
     """Return the later row about a title."""
     return _row(title, views + views // 10 + 1, title.score + (-2 if title.number % 2 else 1))
 
 
-def _row(title: OttTitle, views: int, score: int) -> Row:
+def _row(title: OttTitle, views: int, score: int) -> CsvRow:
     """Return the row about a title without oddities."""
     return {
         "Title": title.name,

@@ -40,7 +40,7 @@ _TASTES = np.array(
 _COUNTRIES = weighted_table(words.COUNTRY_WEIGHTS)
 _MAIL_HOSTS = ("post.example", "inbox.example", "letters.example")
 
-Row = tuple[int | str, str, str, str, str, str]
+StoredUser = tuple[int | str, str, str, str, str, str]
 """The stored columns of a user: see `COLUMNS`."""
 COLUMNS = ("user_id", "full_name", "email", "signup_date", "preferred_genres", "country")
 
@@ -233,7 +233,7 @@ def as_api(user: User, ids: UserId = numbered) -> dict[str, Any]:
     return fields
 
 
-def as_stored(user: User, ids: UserId = numbered) -> Row:
+def as_stored(user: User, ids: UserId = numbered) -> StoredUser:
     """Return the stored columns of a user, in the order of `COLUMNS`."""
     return (
         ids(user.number),

@@ -14,13 +14,12 @@ import dagster as dg
 from pydantic import Field, field_validator
 
 from movies_assets.core.table import Table
-from movies_assets.orchestration.assets import WRITER_POOL
 from movies_assets.orchestration.checks.base import markdown
 from movies_assets.privacy import warehouse as in_tables
 from movies_assets.privacy.identifiers import PersonIdentifiers
 from movies_assets.privacy.user_ids import canonical
 from movies_assets.settings import Settings
-from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.database import WRITER_POOL, Warehouse
 from movies_assets.warehouse.published import Published
 
 if TYPE_CHECKING:

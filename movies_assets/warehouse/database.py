@@ -29,6 +29,8 @@ except ModuleNotFoundError:  # Windows, where an open file cannot be replaced an
     fcntl = None  # type: ignore[assignment]
 
 ALIAS, RENEWED = "warehouse", "renewed"
+# One writing process is all that DuckDB allows: dagster.yaml gives this pool of Dagster one slot.
+WRITER_POOL = "duckdb_writer"
 # The first version of the file format that has zstd, readable by DuckDB 1.2 and later.
 STORAGE = "STORAGE_VERSION 'v1.2.0'"
 # Who holds the file is logged once; the library would log each of its tries.

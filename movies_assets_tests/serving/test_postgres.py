@@ -324,7 +324,7 @@ def test_a_schema_that_was_not_made_by_a_load_is_refused(database):
     database.tell("CREATE SCHEMA theirs", "CREATE TABLE theirs.precious (a int)")
     database.publish(rows_of_version(1))
     for schema in ("theirs", "public"):
-        with pytest.raises(PostgresError, match=f"schema {schema} was not made"):
+        with pytest.raises(PostgresError, match=f"schema {schema} was not created"):
             load(database.published, LOADED, database.target(schema=schema))
     assert database.ask("SELECT count(*) FROM theirs.precious") == [(0,)]
 
@@ -333,10 +333,10 @@ def test_what_others_have_made_of_the_tables_is_not_lost(database):
     database.publish(rows_of_version(1))
     load(database.published, LOADED, database.target())
     database.tell("CREATE VIEW public.mine AS SELECT count(*) FROM movies.part")
-    with pytest.raises(PostgresError, match=r"would be lost.*view mine depends on table movies\.p"):
+    with pytest.raises(PostgresError, match=r"would drop.*view mine depends on table movies\.p"):
         load(database.published, LOADED, database.target())
     database.tell("DROP VIEW public.mine", "CREATE TABLE movies.theirs (a int)")
-    with pytest.raises(PostgresError, match=r"would be lost.*table movies\.theirs"):
+    with pytest.raises(PostgresError, match=r"would drop.*table movies\.theirs"):
         load(database.published, LOADED, database.target())
     assert database.ask("SELECT count(*) FROM movies.part") == [(201,)]
     database.tell("DROP TABLE movies.theirs")

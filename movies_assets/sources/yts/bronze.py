@@ -51,7 +51,7 @@ class YtsFetch(dg.Config):
     fetch: Literal["auto", "crawl"] = Field(
         "auto",
         description="auto: find the days by bisection, crawl for large ranges; crawl: read every "
-        "page, which also finds movies that stand far from their day in the listing",
+        "page, which also finds movies that are listed far from their day",
     )
     accept_empty: bool = Field(
         default=False,

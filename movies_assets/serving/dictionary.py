@@ -12,14 +12,15 @@ from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import landed
 from movies_assets.warehouse.writer import arrived_columns
 
-PATH = PROJECT_ROOT / "docs" / "data-dictionary.md"
+PATH = PROJECT_ROOT / "docs" / "reference" / "tables.md"
 
 INTRODUCTION = """\
-# Data dictionary
+# Tables: the data dictionary
 
 Written by `make docs` from the contracts in `movies_assets/sources`: edit those, not this file.
-Types are DuckDB's. A `required` column is never NULL; every other rule concerns rows in which its
-column is known. Rows that break a rule on their way into a silver table are kept in `quarantine`.
+[Data model](data-model.md) lists the tables and how they are related. Types are DuckDB's. A
+`required` column is never NULL; every other rule applies to rows that have a value in its column.
+Rows that break a rule on their way into a silver table are in `quarantine`.
 """
 
 

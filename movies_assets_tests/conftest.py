@@ -5,8 +5,9 @@ import gzip
 import hashlib
 import importlib
 import json
+import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
@@ -451,6 +452,10 @@ class Platform:
         return contents_of(self.warehouse)
 
 
+# Dagster lists all partitions of a table for each of its checks: of ten years that takes 0.3 s.
+FIRST_DAY = "2025-01-01"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:
     with made_once():
@@ -460,8 +465,7 @@ def _made_once() -> Iterator[None]:
 @pytest.fixture
 def first_day() -> str:
     """First partition of YTS; a test of older days says so by a parameter of this name."""
-    # Dagster lists all partitions of a table for each of its checks: of ten years that takes 0.3 s.
-    return "2025-01-01"
+    return FIRST_DAY
 
 
 @pytest.fixture
@@ -581,6 +585,28 @@ SOUND_PAIR: list[tuple[Edition, dict[str, Any]]] = [
     ),
     (JUSTWATCH_CREDITS, A_PART),
 ]
+
+
+Prepare = Callable[[str, Callable[[Path], None]], None]
+
+
+@pytest.fixture
+def prepare(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Prepare:
+    """Copy a data directory to the test's own; a function fills it once for all tests of a run."""
+
+    def copy(name: str, fill: Callable[[Path], None]) -> None:
+        filled = folder_of_all_workers(tmp_path_factory, name, fill)
+        shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+
+    return copy
+
+
+@contextmanager
+def platform_in(folder: Path, movies: list[dict[str, Any]]) -> Iterator[Platform]:
+    """Yield a platform on a data directory, whose YTS lists these movies."""
+    settings = load(data_dir=folder, yts={"first_day": FIRST_DAY})
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Platform(settings, instance, lambda: FakeYts(movies))
 
 
 @pytest.fixture(scope="session")

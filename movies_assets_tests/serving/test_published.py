@@ -27,7 +27,7 @@ from movies_assets.warehouse.audit_log import (
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.snapshot import write_snapshot
-from movies_assets_tests.conftest import FakeYts, Platform, movie
+from movies_assets_tests.conftest import FakeYts, Platform, Prepare, movie, platform_in
 from movies_assets_tests.faults.processes import FORKSERVER, dies_at, in_child
 
 DAY, NEXT_DAY = "2025-10-30", "2025-10-31"
@@ -61,6 +61,19 @@ def values(published: Published, table: str) -> str:
     return "\n".join(str(value) for row in asked(published, f"FROM {table}") for value in row)
 
 
+def publish_two_movies(folder: Path) -> None:
+    movies = [movie(1, f"{DAY}T10:00:00"), movie(2, f"{DAY}T11:00:00")]
+    with platform_in(folder, movies) as platform:
+        platform.run(DAY, publish=True)
+
+
+@pytest.fixture
+def published(prepare: Prepare, platform: Platform) -> Platform:
+    """The fixture `platform` after a day of two movies was published."""
+    prepare("yts_two_movies_published", publish_two_movies)
+    return platform
+
+
 class TestARun:
     def test_publishes_its_rows_at_its_end(self, platform, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00"), movie(2, f"{DAY}T11:00:00")]
@@ -69,13 +82,14 @@ class TestARun:
         assert asked(published_by(platform), TITLES) == platform.sql(TITLES)
         assert platform.sql(TITLES) == [(1, "Movie 1"), (2, "Movie 2")]
 
-    def test_of_one_source_publishes_the_tables_of_the_others_empty_and_typed(self, platform, yts):
-        yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
-        platform.run(DAY, publish=True)
-        with published_by(platform).reading() as connection:
+    def test_of_one_source_publishes_the_tables_of_the_others_empty_and_typed(
+        self, published, subtests
+    ):
+        with published_by(published).reading() as connection:
             for name, table in published_tables(TABLES).items():
                 described = connection.execute(f"DESCRIBE {name}").fetchall()
-                assert {row[0] for row in described} == {*table.contract.types()}, name
+                with subtests.test(table=name):
+                    assert {row[0] for row in described} == {*table.contract.types()}
 
     def test_that_leaves_it_to_the_next_one_publishes_nothing(self, platform, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
@@ -86,12 +100,10 @@ class TestARun:
 
 
 class TestNothingIsPublished:
-    def test_by_a_run_whose_blocking_check_fails(self, platform, yts):
-        yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
-        platform.run(DAY, publish=True)
-        before = published_by(platform).current()
-        fail_silver(platform, yts)
-        assert published_by(platform).current() == before
+    def test_by_a_run_whose_blocking_check_fails(self, published, yts):
+        before = published_by(published).current()
+        fail_silver(published, yts)
+        assert published_by(published).current() == before
 
     def test_by_later_green_runs_of_other_days_and_tables(self, platform, yts):
         fail_silver(platform, yts)
@@ -107,21 +119,20 @@ class TestNothingIsPublished:
         assert checked(platform.run(DAY, publish=True))
         assert asked(published_by(platform), TITLES) == platform.sql(TITLES)
 
-    def test_of_what_was_written_by_a_run_that_had_no_checks(self, platform, yts):
+    def test_of_what_was_written_by_a_run_that_had_no_checks(self, published, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
-        platform.run(DAY, publish=True)
         silver = asset_key(TABLES["silver.yts_movies"].key)
-        materialized = platform.defs.resolve_job_def("yts_daily").get_subset(
+        materialized = published.defs.resolve_job_def("yts_daily").get_subset(
             asset_selection={silver}, asset_check_selection=set()
         )
         tags = {"dagster/partition": DAY}
-        materialized.execute_in_process(instance=platform.instance, tags=tags)
-        (verdict,) = published_again(platform).get_asset_check_evaluations()
+        materialized.execute_in_process(instance=published.instance, tags=tags)
+        (verdict,) = published_again(published).get_asset_check_evaluations()
         assert not verdict.passed
         assert f"silver.yts_movies {DAY} (run " in (verdict.description or "")
         assert "fix what made them red" in (verdict.description or "")
-        checked_alone(platform, silver)
-        assert checked(published_again(platform)), "its checks hold"
+        checked_alone(published, silver)
+        assert checked(published_again(published)), "its checks hold"
 
     def test_by_checks_of_the_whole_table_that_a_bad_day_is_too_small_to_fail(self, platform, yts):
         yts.movies_listed = [movie(n, f"{NEXT_DAY}T10:00:00") for n in range(100, 160)]
@@ -131,23 +142,19 @@ class TestNothingIsPublished:
         assert all(each.passed or each.severity.value == "WARN" for each in result), "2 of 62"
         assert not checked(published_again(platform))
 
-    def test_of_a_star_whose_dimension_was_written_without_its_fact(self, platform, yts):
-        yts.movies_listed = [movie(1, f"{DAY}T10:00:00"), movie(2, f"{DAY}T11:00:00")]
-        platform.run(DAY, publish=True)
-        yts.movies_listed = yts.movies_listed[1:]
+    def test_of_a_star_whose_dimension_was_written_without_its_fact(self, published, yts):
+        yts.movies_listed = [movie(2, f"{DAY}T11:00:00")]
         names = ["bronze/yts_movies", "silver/yts_movies", "gold/dim_movie"]
-        assert platform.run(DAY, select=names).success
-        (verdict,) = published_again(platform).get_asset_check_evaluations()
+        assert published.run(DAY, select=names).success
+        (verdict,) = published_again(published).get_asset_check_evaluations()
         assert not verdict.passed
         assert "gold.fact_movies.movie_key -> gold.dim_movie: 1 rows" in (verdict.description or "")
-        assert len(published_by(platform).snapshots()) == 1, "what was written is removed"
+        assert len(published_by(published).snapshots()) == 1, "what was written is removed"
 
-    def test_of_a_table_that_is_not_as_its_contract_says(self, platform, yts):
-        yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
-        platform.run(DAY, publish=True)
-        with platform.warehouse.session() as session, platform.warehouse.transaction(session):
+    def test_of_a_table_that_is_not_as_its_contract_says(self, published):
+        with published.warehouse.session() as session, published.warehouse.transaction(session):
             session.execute("ALTER TABLE gold.dim_movie DROP COLUMN slug")
-        (verdict,) = published_again(platform).get_asset_check_evaluations()
+        (verdict,) = published_again(published).get_asset_check_evaluations()
         assert not verdict.passed
         assert "gold.dim_movie: not as its contract says" in (verdict.description or "")
 

@@ -11,14 +11,18 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 import duckdb
-from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSetError
 from rich.console import Console, JustifyMethod
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.orchestration.checks.base import ending_of
+from movies_assets.orchestration.dagster_internals import (
+    DagsterAssetCheckFailedError,
+    DagsterHomeNotSetError,
+)
 from movies_assets.orchestration.executor import shortened
 from movies_assets.orchestration.jobs import PARTITIONED
 from movies_assets.orchestration.schedules import unfinished
@@ -47,8 +51,6 @@ GROUP BY movie_key, movie.title, year.year, rating.rating
 ORDER BY rating.rating DESC, movie.title, movie_key
 LIMIT 10
 """
-# A handful of votes is nobody's favourite.
-VOTES_NEEDED = 1_000
 SERIES = """
 SELECT series.series_label, series.episodes, round(kpis.avg_rating, 1), kpis.finale_rating,
     printf('%+.2f', kpis.finale_delta)

@@ -79,7 +79,7 @@ def tables() -> str:
     """Return a table of the tables, each with what a row of it is."""
     rows = [
         [
-            table.key.path[0],
+            table.key.layer,
             _link(table.name),
             _grain(table),
             ", ".join(f"`{c}`" for c in table.contract.key()),
@@ -87,15 +87,15 @@ def tables() -> str:
         for table in TABLES.values()
     ]
     rows += [
-        ["quarantine", _link(table.quarantine), f"a row that `{table.name}` refused", ""]
+        ["quarantine", _link(table.quarantine), f"row that `{table.name}` refused", ""]
         for table in TABLES.values()
         if table.lineage
     ]
-    return _table(["layer", "table", "a row is", "key"], rows)
+    return _table(["layer", "table", "one row per", "key"], rows)
 
 
 def _grain(table: Table) -> str:
-    grain = re.match(r"One row (.+?)[.;:]", table.contract.grain())
+    grain = re.match(r"One row per (.+?)[.;:]", table.contract.grain())
     assert grain, f"the contract of {table.name} does not begin with its grain"  # noqa: S101
     return grain[1]
 

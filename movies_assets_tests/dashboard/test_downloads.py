@@ -228,7 +228,7 @@ def test_a_file_that_cannot_be_made_is_said_in_words_and_leaves_nothing_behind(
 
     monkeypatch.setattr(downloads, "write", fail)
     status, content, _ = downloaded(folder, f"{TABLE}.csv")
-    assert (status, content) == (500, b"The file could not be made. The dashboard's log says why.")
+    assert (status, content) == (500, b"The file could not be written. See the dashboard's log.")
     assert list(scratch.iterdir()) == []
 
 

@@ -17,11 +17,11 @@ import duckdb
 import ibis
 import pytest
 
-from movies_assets.core.partitions import range_tags
-from movies_assets.core.table import WRITER_POOL
 from movies_assets.definitions import TABLES, open_warehouse, sources
 from movies_assets.ingest.landing import OUTSIDE_FOLDER
+from movies_assets.orchestration.assets import WRITER_POOL, asset_of
 from movies_assets.orchestration.io_manager import WarehouseIOManager
+from movies_assets.orchestration.partitions import range_tags
 from movies_assets.orchestration.publishing.published import Publication
 from movies_assets.privacy import forgetting
 from movies_assets.privacy.user_ids import canonical
@@ -127,7 +127,7 @@ def materialize(settings: Settings) -> None:
     names |= {"gold.ott_top_movies_by_genre", "gold.ott_genre_engagement", "gold.ott_dim_title"}
     warehouse = open_warehouse(settings)
     dg.materialize(
-        [TABLES[name].asset(settings) for name in sorted(names)],
+        [asset_of(TABLES[name], settings) for name in sorted(names)],
         resources={
             "io_manager": WarehouseIOManager(warehouse, TABLES, settings),
             "warehouse": warehouse,
@@ -357,7 +357,7 @@ def test_it_is_told_what_was_erased_where_and_not_of_whom(forgotten):
     told = forgotten.told
     assert told["rows"].value == sum(rows for _, rows in recorded)
     assert all(f"| {place} " in told["places"].md_str for place, _ in recorded)
-    assert "they follow with the next run of ott_daily" in told["summary"].text
+    assert "the next run of ott_daily updates them" in told["summary"].text
     assert told["summary"].text in forgotten.events
     assert not [text for text in secrets(forgotten.platform) if text in forgotten.events]
 
@@ -398,7 +398,7 @@ def landing_state(platform: Platform) -> dict[Path, tuple[int, int]]:
 def test_the_job_is_one_of_the_writers(forgotten):
     job = forgotten.platform.defs.resolve_job_def("forget_user")
     assert job.graph.node_defs[0].pool == WRITER_POOL
-    assert "Remove them from the service first" in job.description
+    assert "Remove the persons from the service first" in job.description
 
 
 def test_without_the_rewriting_deleted_rows_stay_in_the_file_and_the_next_run_mends_that(
@@ -626,9 +626,9 @@ def test_tables_that_were_stored_while_ids_were_numbers_are_searched_too(platfor
 
 
 def test_ids_may_be_texts_and_numbers_in_any_spelling():
-    assert forgetting.Forget(user_ids=[7, "007", UUID.upper(), " ann "]).user_ids == [
+    assert forgetting.ForgetConfig(user_ids=[7, "007", UUID.upper(), " ann "]).user_ids == [
         "7", "7", UUID, "ann",
     ]  # fmt: skip
     for refused in ([], [""], [7.5], [True], [None]):
         with pytest.raises(ValueError, match="user_ids"):
-            forgetting.Forget(user_ids=refused)
+            forgetting.ForgetConfig(user_ids=refused)

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from movies_assets.privacy.user_ids import (
-    NOBODY,
+    NO_USER_ID,
     NOTHING,
     any_of,
     canonical,
@@ -83,7 +83,7 @@ def test_patterns_find_every_spelling_of_an_id_and_no_other(hers, others):
     ],
 )
 def test_a_field_that_names_nobody_is_told_from_an_id(text, names_somebody):
-    assert pc.match_substring_regex(pa.array([text]), NOBODY)[0].as_py() != names_somebody
+    assert pc.match_substring_regex(pa.array([text]), NO_USER_ID)[0].as_py() != names_somebody
     ids = canonical_column(IDS.id)
     query = ibis.to_sql(IDS.select(is_id=is_an_id(ids) & ids.notnull()), dialect="duckdb")
     with duckdb.connect() as connection:

@@ -10,8 +10,9 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from movies_assets.core.contract import WITHHELD, Contract, sentence
-from movies_assets.core.partitions import keys_of
 from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import asset_key
+from movies_assets.orchestration.partitions import keys_of
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.writer import SHOWN_ROWS, compile_sql, stored_types
@@ -130,11 +131,11 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
     """
 
     @dg.multi_asset_check(
-        name="__".join([*table.key.path, "checks"]),
+        name="__".join([*table.key, "checks"]),
         specs=[
             dg.AssetCheckSpec(
                 check.name,
-                asset=table.key,
+                asset=asset_key(table.key),
                 description=check.description,
                 blocking=check.blocking,
             )
@@ -206,7 +207,7 @@ def _result(check: Check, rows: Rows, warehouse: Warehouse) -> dg.AssetCheckResu
             f"{rows.table.name}: a table that check '{check.name}' reads is missing in "
             f"{warehouse.path}; materialize it first. DuckDB says: {error}"
         ) from error
-    return found._replace(asset_key=rows.table.key, check_name=check.name)
+    return found._replace(asset_key=asset_key(rows.table.key), check_name=check.name)
 
 
 def markdown(rows: Sequence[Mapping[Any, Any]]) -> dg.MetadataValue:

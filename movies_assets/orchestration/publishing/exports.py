@@ -7,11 +7,12 @@ from typing import Any
 import dagster as dg
 from pydantic import SecretStr
 
-from movies_assets.core.partitions import BACKFILL
-from movies_assets.core.table import OWNERS, Table
+from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import OWNERS, asset_key
+from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.permissions import readable_as
 from movies_assets.orchestration.publishing.published import KEY, shared_tables
-from movies_assets.serving.exports import Export, LeftAsItIsError, layout_of, reading_newest
+from movies_assets.serving.exports import Export, TableKeptError, layout_of, reading_newest
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published, never_written
@@ -66,7 +67,7 @@ def export_assets(
                 try:
                     with readable_as(place, settings):
                         metadata = write(context, export, place)
-                except LeftAsItIsError as reason:
+                except TableKeptError as reason:
                     context.log.warning(str(reason))
                     metadata = {"outcome": reason.outcome}
                 seconds = round(time.perf_counter() - started, 3)
@@ -80,7 +81,7 @@ def export_assets(
 
 def key_of(kind: str, table: Table) -> dg.AssetKey:
     """Return the key of a table's asset of one kind."""
-    return dg.AssetKey(["serving", f"{kind}_{table.key.path[-1]}"])
+    return dg.AssetKey(["serving", f"{kind}_{table.key.table}"])
 
 
 def _spec(kind: str, setting: str, table: Table) -> dg.AssetSpec:
@@ -95,7 +96,7 @@ def _spec(kind: str, setting: str, table: Table) -> dg.AssetSpec:
         f"{f'divided by {divided}' if divided else 'undivided'}, in the folder that "
         f"MOVIES_EXPORTS__{setting.upper()} names; skipped where that is unset. Written only "
         "where it has changed.",
-        deps=[KEY, dg.AssetDep(table.key, partition_mapping=dg.LastPartitionMapping())],
+        deps=[KEY, dg.AssetDep(asset_key(table.key), partition_mapping=dg.LastPartitionMapping())],
         metadata={"dagster/column_schema": table.contract.column_schema()},
         skippable=True,
     )

@@ -11,12 +11,13 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pandas as pd
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
 from movies_assets import __version__
 from movies_assets.core.contract import Contract, Instant, column
-from movies_assets.core.partitions import keys_of
 from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import asset_key
+from movies_assets.orchestration.dagster_internals import AssetCheckExecutionRecord
+from movies_assets.orchestration.partitions import keys_of
 from movies_assets.warehouse.published import OLD
 from movies_assets.warehouse.snapshot import Obstacle
 from movies_assets.warehouse.writer import all_stored_types
@@ -37,7 +38,7 @@ class Snapshot(Contract):
 
 
 class Tables(Contract):
-    """One row a table of the warehouse."""
+    """One row per table of the warehouse."""
 
     table_name: str = column("The table, as schema.table.", key=True)
     layer: str = column("bronze, silver or gold.")
@@ -68,7 +69,7 @@ class Tables(Contract):
 
 
 class Columns(Contract):
-    """One row a column of a table, as its contract declares it."""
+    """One row per column of a table, as its contract declares it."""
 
     table_name: str = column("The table, as schema.table.", key=True)
     column_name: str = column("The column.", key=True)
@@ -82,14 +83,14 @@ class Columns(Contract):
 
 
 class Lineage(Contract):
-    """One row an asset that a table is made from, or points at."""
+    """One row per asset that a table is made from, or points at."""
 
     table_name: str = column("The table, as schema.table.", key=True)
     upstream: str = column("The asset above it, as schema.table or landing.name.", key=True)
 
 
 class Checks(Contract):
-    """One row a check, as it was evaluated last."""
+    """One row per check, as it was evaluated last."""
 
     table_name: str = column("The table, as schema.table.", key=True)
     check_name: str = column("The check.", key=True)
@@ -105,7 +106,7 @@ class Checks(Contract):
 
 
 class Runs(Contract):
-    """One row a run of Dagster; the newest hundred, with the one that publishes still under way."""
+    """One row per run of Dagster; the newest 100, with the one that publishes still running."""
 
     run_id: str = column("The run.", key=True)
     job: str = column("The job.")
@@ -118,7 +119,7 @@ class Runs(Contract):
 
 
 class Refused(Contract):
-    """One row a table, partition and set of broken rules: how many rows are in quarantine."""
+    """One row per table, partition and set of broken rules: how many rows are in quarantine."""
 
     table_name: str = column("The table that refused the rows, as schema.table.", key=True)
     partition_key: str = column(
@@ -173,7 +174,9 @@ def tables_of(
     """
     written = {
         ".".join(record.asset_entry.asset_key.path): record.asset_entry.last_materialization_record
-        for record in instance.get_asset_records([table.key for table in tables.values()])
+        for record in instance.get_asset_records(
+            [asset_key(table.key) for table in tables.values()]
+        )
     }
     extents = _extents(connection, tables)
     return _frame(
@@ -181,7 +184,7 @@ def tables_of(
         [
             {
                 "table_name": name,
-                "layer": table.key.path[0],
+                "layer": table.key.layer,
                 "source": table.group,
                 "description": table.contract.grain(),
                 "is_published": name in published,

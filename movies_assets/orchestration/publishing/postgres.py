@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from movies_assets.core.partitions import BACKFILL
-from movies_assets.core.table import OWNERS, Table
+from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import OWNERS, asset_key
+from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import published
 from movies_assets.orchestration.publishing.meta import Snapshot
-from movies_assets.serving.postgres import Loaded, Target, load
+from movies_assets.serving.postgres import LoadedTable, Target, load
 from movies_assets.settings import Settings
 from movies_assets.warehouse.published import Published
 
@@ -70,7 +71,7 @@ def _spec(table: Table) -> dg.AssetSpec:
         key_of(table.name),
         deps=[
             dg.AssetDep(published.KEY),
-            dg.AssetDep(table.key, partition_mapping=newest),
+            dg.AssetDep(asset_key(table.key), partition_mapping=newest),
         ],
         description=f"{inspect.cleandoc(table.contract.__doc__ or '')}\n\nThe table in Postgres, "
         "of the newest snapshot.",
@@ -82,7 +83,9 @@ def _spec(table: Table) -> dg.AssetSpec:
     )
 
 
-def _result(name: str, loaded: Loaded, snapshot: str, target: Target) -> dg.MaterializeResult[None]:
+def _result(
+    name: str, loaded: LoadedTable, snapshot: str, target: Target
+) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(
         asset_key=key_of(name),
         metadata={

@@ -14,12 +14,13 @@ import duckdb
 import ibis.expr.datatypes as dt
 
 from movies_assets.core.contract import FileRows, column
-from movies_assets.core.partitions import days_within, netflix_days, possible_days
 from movies_assets.core.table import Table, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.ingest.editions import Edition
 from movies_assets.orchestration.checks.schema import schema_check
+from movies_assets.orchestration.partitions import days_within, possible_days
 from movies_assets.sources.netflix.editions import EDITIONS, FIVE_FILES, JUSTWATCH_CREDITS
+from movies_assets.sources.netflix.partitions import netflix_days
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, arrived
 from movies_assets.warehouse.writer import stored_types
@@ -31,7 +32,7 @@ TITLES = "bronze.netflix_titles"
 
 
 class BronzeNetflixTitles(FileRows):
-    """One row a record of a title, as it arrived; each edition fills some of the columns."""
+    """One row per record of a title, as it arrived; each edition fills some of the columns."""
 
     duration_minutes: int = column("Running time of a movie in minutes.", nullable=True)
     duration_seasons: int = column("Number of seasons of a show.", nullable=True)
@@ -60,7 +61,7 @@ class BronzeNetflixTitles(FileRows):
 
 
 class BronzeNetflixCredits(FileRows):
-    """One row a record of a person's part in a title, as it arrived."""
+    """One row per record of a person's part in a title, as it arrived."""
 
     person_id: str = column("The publisher's id of the person, as received.", nullable=True)
     show_id: str = column("The publisher's id of the title, as received.", nullable=True)
@@ -104,7 +105,7 @@ def _arrived(
 
 
 class BronzeNetflixLookup(FileRows):
-    """One row a record of a look-up: a value and the title that it belongs to."""
+    """One row per record of a look-up: a value and the title that it belongs to."""
 
     value: str = column("The value, such as a person's name.", nullable=True)
     show_id: str = column("Netflix's id of the title, as received.", nullable=True)

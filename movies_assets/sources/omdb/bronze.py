@@ -1,6 +1,6 @@
-"""OMDb's searches: collected in the landing zone, and their results as received.
+"""Collect OMDb's searches in the landing zone, and store their results as received.
 
-Years of release partition them. What a result means belongs in silver.
+The partitions are years of release. Interpreting a result belongs in silver.
 """
 
 import itertools
@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
-from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from pydantic import Field
 
 from movies_assets.core.contract import BronzeContract, column
-from movies_assets.core.partitions import BACKFILL, omdb_years
-from movies_assets.core.table import OWNERS, Table, table
+from movies_assets.core.table import Key, Table, table
+from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.checks.base import Check, Rows, markdown, verdict
+from movies_assets.orchestration.dagster_internals import (
+    SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION,
+)
+from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.settings import Settings
+from movies_assets.sources.omdb.partitions import omdb_years
 from movies_assets.warehouse.writer import SHOWN_ROWS
 
 if TYPE_CHECKING:
     from movies_assets.sources.omdb.client import Collected, OmdbClient, Year
 
-LANDING = dg.AssetKey(["landing", "omdb_pages"])
-# Common nouns of titles: OMDb finds whole words, and refuses what nearly every title holds.
+LANDING = Key("landing", "omdb_pages")
+# Common nouns of titles: OMDb finds whole words, and refuses words of nearly every title.
 TERMS = ["summer", "island", "river", "shadow", "stranger", "garden", "mountain", "storm"]
 FIRST_YEAR = 1870
 
@@ -50,7 +54,7 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
     """Build the asset of the collected pages."""
 
     @dg.asset(
-        key=LANDING,
+        key=asset_key(LANDING),
         group_name="omdb",
         owners=OWNERS,
         kinds={"file"},
@@ -58,7 +62,7 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
         description="Pages of OMDb's searches in the landing zone, a file a year and query. Only "
         "complete years count as materialized. Where the key's quota is spent, the run is green: "
         "what is there is loaded, and the next run goes on from there.",
-        partitions_def=omdb_years(settings),
+        partitions_def=partitions_def(omdb_years, settings),
         backfill_policy=BACKFILL,
     )
     def omdb_pages(
@@ -83,10 +87,10 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
 def _describe(context: dg.AssetExecutionContext, found: "Collected") -> None:
     """Tell the UI what was collected: years that are complete, and how far the run came."""
     for year in found.complete:
-        context.log_event(dg.AssetMaterialization(LANDING, partition=str(year)))
+        context.log_event(dg.AssetMaterialization(asset_key(LANDING), partition=str(year)))
     context.log_event(
         dg.AssetObservation(
-            LANDING,
+            asset_key(LANDING),
             metadata={
                 "requests": found.requests,
                 "pages": found.pages,
@@ -108,28 +112,26 @@ def _describe(context: dg.AssetExecutionContext, found: "Collected") -> None:
 
 
 class BronzeOmdbReleases(BronzeContract):
-    """One row a search result, or an error that stood in the place of results.
+    """One row per search result, or per error instead of results.
 
-    A title stands here as often as it was found: by several terms, in several years.
+    A title has a row for each time it was found: by several terms, in several years.
     """
 
     result_id: str = column(
-        "Year, term, type, page and position, joined by slashes; ids stand in their order.",
+        "Year, term, type, page and position, joined by slashes, so that ids sort in this order.",
         key=True,
     )
-    release_year: int = column("Year of release that was asked for: the partition.", ge=FIRST_YEAR)
-    search_term: str = column("Words that the title was to contain.", compression="dictionary")
-    searched_type: str = column("Type that was asked for; '' is any.", compression="dictionary")
+    release_year: int = column("Requested year of release: the partition.", ge=FIRST_YEAR)
+    search_term: str = column("Words that titles must contain.", compression="dictionary")
+    searched_type: str = column("Requested type; '' stands for any.", compression="dictionary")
     page: int = column("Page of the results, from 1.", ge=1)
-    position: int = column("Place on the page, from 1; 0 of an error.", ge=0)
-    imdb_id: str = column("IMDb id in the result; NULL where there is none.", nullable=True)
-    payload: str = column("The result's JSON; of an error the whole reply.", compression="zstd")
+    position: int = column("Place on the page, from 1; 0 for an error.", ge=0)
+    imdb_id: str = column("IMDb id in the result; NULL if there is none.", nullable=True)
+    payload: str = column("The result's JSON, or the whole reply for an error.", compression="zstd")
     http_status: int = column("HTTP status of the reply.", ge=100)
-    error: str = column(
-        "What OMDb said in place of results.", nullable=True, compression="dictionary"
-    )
+    error: str = column("OMDb's error instead of results.", nullable=True, compression="dictionary")
     is_year_complete: bool = column(
-        "Whether every page of the year was there when the row was loaded."
+        "Whether all pages of the year were there when the row was loaded."
     )
 
 

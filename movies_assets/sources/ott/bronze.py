@@ -12,19 +12,26 @@ import dagster as dg
 import ibis.expr.datatypes as dt
 
 from movies_assets.core.contract import FileRows, column
-from movies_assets.core.partitions import BACKFILL, days_within, ott_days, possible_days
-from movies_assets.core.table import OWNERS, table
+from movies_assets.core.table import Key, table
 from movies_assets.ingest.editions import Edition
+from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.checks.base import markdown
 from movies_assets.orchestration.checks.schema import schema_check
+from movies_assets.orchestration.partitions import (
+    BACKFILL,
+    days_within,
+    partitions_def,
+    possible_days,
+)
 from movies_assets.settings import Settings
+from movies_assets.sources.ott.partitions import ott_days
 from movies_assets.warehouse.delimited import DelimitedFiles, arrived
 
 if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing
     from movies_assets.sources.ott.client import UserDay
 
-LANDING = dg.AssetKey(["landing", "ott_users"])
+LANDING = Key("landing", "ott_users")
 
 
 SERVICE = Edition(
@@ -86,14 +93,14 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
     """Build the asset of the users' files."""
 
     @dg.asset(
-        key=LANDING,
+        key=asset_key(LANDING),
         group_name="ott",
         owners=OWNERS,
         kinds={"file"},
         tags={"source": "ott"},
         description="What the users API said of a day, a CSV file a day. It only knows today's "
         "users: those of a past day are in the file that was kept, or lost, and the run fails.",
-        partitions_def=ott_days(settings),
+        partitions_def=partitions_def(ott_days, settings),
         backfill_policy=BACKFILL,
     )
     def ott_users(
@@ -126,7 +133,7 @@ def read(
 
 
 class BronzeOttTitles(FileRows):
-    """One row a record of a title, as it arrived."""
+    """One row per record of a title, as it arrived."""
 
     title: str = column("Title.", nullable=True)
     genre: str = column("Its genres, joined by slashes.", nullable=True)
@@ -149,7 +156,7 @@ def ott_titles(
 
 
 class BronzeOttViews(FileRows):
-    """One row a watch event, as it arrived."""
+    """One row per watch event, as it arrived."""
 
     user_id: str = column("The service's id of the user.", nullable=True, personal=True)
     title: str = column("Title that was watched.", nullable=True, compression="dictionary")
@@ -167,7 +174,7 @@ def ott_views(
 
 
 class BronzeOttUsers(FileRows):
-    """One row a user and day, as the service described the user on that day."""
+    """One row per user and day, as the service described the user on that day."""
 
     user_id: str = column("The service's id of the user.", nullable=True, personal=True)
     full_name: str = column("Name of the person.", nullable=True, personal=True)

@@ -10,6 +10,7 @@ DOCS_VENV ?= .venv-docs
 JOBS ?= --job yts_daily 30 --job imdb_daily 3 --job netflix_daily 30 --job omdb_yearly 3 --job ott_daily 30
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+SEARCH := --hypothesis-profile=search
 # `dagster job execute` takes no workspace in Dagster 1.13; workspace.yaml names the same module
 # (movies_assets_tests/test_project.py, docs/decisions/0006-job-execute.md).
 MODULE := movies_assets.definitions
@@ -18,7 +19,7 @@ MODULE := movies_assets.definitions
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run summary warnings dev dashboard test test-all lint format docs docs-serve lock clean
+.PHONY: help install run summary warnings dev dashboard test test-slow test-all lint format docs docs-serve lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -68,11 +69,16 @@ dev: $(INSTALLED) ## Dagster's UI, schedules and run queue on http://127.0.0.1:3
 dashboard: $(INSTALLED) ## the dashboard on http://127.0.0.1:8080 (DASHBOARD_PORT=...)
 	@$(BIN)/python -m movies_assets dashboard --port $(DASHBOARD_PORT)
 
-test: $(INSTALLED) ## the tests that take less than ten seconds each
+# Property tests try the same examples in `test`, and search at random in the other two; what they
+# find becomes an @example.
+test: $(INSTALLED) ## the quick tests, in five minutes on two idle cores
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(PYTEST)
 
+test-slow: $(INSTALLED) ## the slow tests, and a random search of the property tests
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "slow or hypothesis" $(SEARCH) $(PYTEST)
+
 test-all: $(INSTALLED) ## all tests
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(SEARCH) $(PYTEST)
 
 lint: $(INSTALLED) ## ruff and mypy
 	@$(BIN)/ruff check

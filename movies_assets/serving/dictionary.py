@@ -20,7 +20,7 @@ INTRODUCTION = """\
 Written by `make docs` from the contracts in `movies_assets/sources`: edit those, not this file.
 [Data model](data-model.md) lists the tables and how they are related. Types are DuckDB's. A
 `required` column is never NULL; every other rule applies to rows that have a value in its column.
-Rows that break a rule on their way into a silver table are kept in `quarantine`.
+Rows that break a rule on their way into a silver table are in `quarantine`.
 """
 
 

@@ -1,6 +1,6 @@
 """Export published tables as Parquet files, to a local folder or an object store.
 
-Guarantees to readers (see docs/how-to/export-files.md for details):
+Guarantees to readers (docs/how-to/export-files.md has the details):
 
 - `ROOT/<table>` holds one complete state of a table, and no other file that ends in `.parquet`.
 - On a disk that folder is replaced in one step, and files of another state have other names. So a

@@ -108,9 +108,7 @@ EVERY = [
 ]
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.lists(CELLS, min_size=10, max_size=40))
 @example(cells=EVERY)
 def test_wherever_a_spreadsheet_splits_a_csv_file_no_text_is_a_formula(cells, tmp_path):

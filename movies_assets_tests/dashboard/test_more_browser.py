@@ -14,6 +14,7 @@ from movies_assets_tests.dashboard.more import more
 from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, publish
 from movies_assets_tests.dashboard.test_browser import card, kpi, loaded, point_of
 
+pytestmark = pytest.mark.slow
 PAGES = {"/catalogue": "Catalogue", "/quality": "Quality", "/data": "Data"}
 TOKEN = "correct horse battery"  # noqa: S105
 FILE = "/download/gold.netflix_dim_title.csv"

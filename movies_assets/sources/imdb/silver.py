@@ -275,7 +275,7 @@ class SilverImdbCredits(Contract):
         "IMDb id of the person.", str_matches=PERSON, fault=NO_ID, compression="fsst"
     )
     category: str = column("Kind of the part, such as actress.", compression="dictionary")
-    job: str = column("The job, where the kind does not say it.", nullable=True)
+    job: str = column("The job, if the kind does not include it.", nullable=True)
     characters: str = column(
         "Roles played, a JSON list; other texts as received.",
         nullable=True,

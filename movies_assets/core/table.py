@@ -14,10 +14,11 @@ import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract
 from movies_assets.core.partitions import BACKFILL
+from movies_assets.orchestration.metadata import column_schema
 from movies_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from movies_assets.orchestration.checks.base import Check
+    from movies_assets.core.check import Check
 
 LAYERS = ("bronze", "silver", "gold")
 OWNERS = ["team:movies"]
@@ -172,7 +173,7 @@ class Table:
         }
         above = {dg.AssetKey(name.split(".")) for name in self.upstream()}
         metadata: dict[str, Any] = {
-            "dagster/column_schema": self.contract.column_schema(),
+            "dagster/column_schema": column_schema(self.contract),
             "dagster/table_name": self.name,
         }
         if self.partitions:

@@ -15,7 +15,7 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
 from movies_assets.core.partitions import require_partitions
 from movies_assets.orchestration import interruption
-from movies_assets.orchestration.checks.base import ending_of
+from movies_assets.orchestration.checks.results import ending_of
 from movies_assets.orchestration.processes import TAG, process
 
 # As many lines as fit at the end of a screen; the rest is in the log above, and in the UI.

@@ -11,6 +11,7 @@ from movies_assets.settings import PROJECT_ROOT
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import landed
+from movies_assets.warehouse.types import duckdb_types
 from movies_assets.warehouse.writer import arrived_columns
 
 PATH = PROJECT_ROOT / "docs" / "data-dictionary.md"
@@ -79,7 +80,7 @@ def _storage(table: Table) -> list[str]:
         return ["Partition: none; rows are merged by key, in place of those that had it."]
     if table.replaces == "table" or not table.partition_column:
         return ["Partition: none; a run replaces the whole table."]
-    is_day = table.contract.types()[table.partition_column] == "DATE"
+    is_day = table.contract.types()[table.partition_column].is_date()
     return [f"Partition: the {'day' if is_day else 'year'} in `{table.partition_column}`."]
 
 
@@ -102,9 +103,12 @@ def _section(
 
 
 def _columns(contract: type[Contract]) -> Iterator[str]:
-    required = {rule.name.removesuffix(": required") for rule in contract.rules()}
-    descriptions, references = contract.descriptions(), contract.references()
-    for name, type_ in contract.types().items():
+    required, descriptions, references = (
+        contract.required(),
+        contract.descriptions(),
+        contract.references(),
+    )
+    for name, type_ in duckdb_types(contract).items():
         target = f" → {_link(references[name])}" if name in references else ""
         personal = " *Personal.*" if name in contract.personal() else ""
         meaning = descriptions[name].replace("|", "\\|") + target + personal

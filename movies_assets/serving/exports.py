@@ -23,6 +23,7 @@ from movies_assets.warehouse.published import (
     NothingPublishedError,
     Published,
 )
+from movies_assets.warehouse.types import duckdb_types
 
 # What a Hive folder of rows without value is called. As a value it would share their folder.
 UNKNOWN_FOLDER = "__HIVE_DEFAULT_PARTITION__"
@@ -171,7 +172,7 @@ class Export:
         Sums of hashes do not depend on the order of rows, and count equal rows; what they cost is
         one scan. A table that is not divided has one division, of no rows none.
         """
-        columns = self.table.contract.types()
+        columns = duckdb_types(self.table.contract)
         shape = f"{[*columns.items()]}{self.layout}"
         first = self.layout.columns[0] if self.layout.columns else "''"
         found = self.connection.execute(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from movies_assets.core.contract import Contract
 from movies_assets.warehouse.database import literal
+from movies_assets.warehouse.types import duckdb_types
 
 TYPES = {
     "BIGINT": "bigint",
@@ -40,14 +41,9 @@ def qualified(schema: str, name: str) -> str:
 
 def create(schema: str, name: str, contract: type[Contract]) -> str:
     """Return the statement that makes a table, without its keys."""
-    required = {
-        column.name
-        for column in contract.column_schema().columns
-        if not column.constraints.nullable
-    }
     columns = ", ".join(
-        f"{quoted(column)} {TYPES[type_]}{' NOT NULL' if column in required else ''}"
-        for column, type_ in contract.types().items()
+        f"{quoted(column)} {TYPES[type_]}{' NOT NULL' if column in contract.required() else ''}"
+        for column, type_ in duckdb_types(contract).items()
     )
     return f"CREATE TABLE {qualified(schema, name)} ({columns})"
 
@@ -86,7 +82,7 @@ def select(name: str, contract: type[Contract]) -> str:
     """Return the query, in DuckDB's words, of the rows as Postgres can take them."""
     columns = ", ".join(
         f"{_without_nul(quoted(column), type_)} AS {quoted(column)}"
-        for column, type_ in contract.types().items()
+        for column, type_ in duckdb_types(contract).items()
     )
     return f"SELECT {columns} FROM {name}"
 

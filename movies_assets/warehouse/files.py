@@ -31,6 +31,7 @@ import pandas as pd
 from movies_assets.core.contract import Contract, DumpContract
 from movies_assets.core.table import Table
 from movies_assets.warehouse.database import WarehouseError, literal
+from movies_assets.warehouse.types import duckdb_types
 from movies_assets.warehouse.writer import LINE_NUMBER, RAW, STAGE, UNPARSED
 
 REJECTS, SCANS = "rejected_lines", "rejected_scans"
@@ -209,7 +210,7 @@ class Reading:
 def columns_of(contract: type[Contract]) -> dict[str, str]:
     """Return the columns that come from the file, in its order, and their types."""
     ours = DumpContract.types()
-    return {name: type_ for name, type_ in contract.types().items() if name not in ours}
+    return {name: type_ for name, type_ in duckdb_types(contract).items() if name not in ours}
 
 
 def select(connection: duckdb.DuckDBPyConnection, table: Table, reading: Reading) -> str:

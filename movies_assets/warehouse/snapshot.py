@@ -16,7 +16,8 @@ import pandas as pd
 from movies_assets.core.contract import Contract
 from movies_assets.warehouse.database import ALIAS, STORAGE, literal, roll_back
 from movies_assets.warehouse.published import COPY, OLD, naming_damaged
-from movies_assets.warehouse.writer import all_stored_types, create_table, number, same_type
+from movies_assets.warehouse.types import same_type
+from movies_assets.warehouse.writer import all_stored_types, create_table, number
 
 UNFIT = (
     "Where a reference points at no row, or columns are not those of the contract, materialize "
@@ -132,7 +133,7 @@ def schema_mismatches(
         if name in stored
         and any(
             not same_type(stored[name].get(column), dtype)
-            for column, dtype in contract.ibis_schema().items()
+            for column, dtype in contract.types().items()
         )
     ]
 

@@ -7,18 +7,17 @@ opening files and waiting for locks belongs in `database`.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 
 import duckdb
 import ibis
-import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pandas as pd
 from ibis.backends.sql.datatypes import DuckDBType
 
-from movies_assets.core.contract import WITHHELD, Contract, Quarantine, duckdb_type
+from movies_assets.core.contract import WITHHELD, Contract, Quarantine
 from movies_assets.core.table import Table
 from movies_assets.warehouse.database import WarehouseError, literal
+from movies_assets.warehouse.types import ddl, duckdb_type, duckdb_types, same_type
 
 STAGE, DOUBLED = "stage", "doubled"
 SHOWN_ROWS, SAMPLE_ROWS = 10, 5
@@ -82,7 +81,7 @@ def stage_frames(
     Raises:
         WarehouseError: a frame's columns are not the contract's, or a value has the wrong type.
     """
-    connection.execute(f"CREATE TEMP TABLE {STAGE} ({table.contract.ddl()})")
+    connection.execute(f"CREATE TEMP TABLE {STAGE} ({ddl(table.contract)})")
     expected = set(table.contract.types())
     for frame in frames:
         if wrong := expected.symmetric_difference(frame.columns):
@@ -104,7 +103,7 @@ def _refuse_misfits(
     connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFrame
 ) -> None:
     """Refuse what the engine would turn into another value: 20.5 into 20, a list into text."""
-    types = table.contract.ibis_schema()
+    types = table.contract.types()
     described = connection.execute("SELECT column_name, column_type FROM (DESCRIBE FROM frame)")
     for name, stored in described.fetchall():
         values = frame[name].dropna()
@@ -134,7 +133,7 @@ def stage_expression(
             f"{table.name}: the function's columns are not the contract's; they differ in "
             f"{sorted(wrong)}. Mend the function or the contract."
         )
-    types = table.contract.ibis_schema()
+    types = table.contract.types()
     if lossy := [name for name, t in types.items() if not expression[name].type().castable(t)]:
         differences = ", ".join(
             f"{name} is {expression[name].type()}, not {types[name]}" for name in lossy
@@ -220,7 +219,7 @@ def create_table(
     schema = name.split(".", maxsplit=1)[0]
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     connection.execute(
-        "; ".join([f"CREATE TABLE {name} ({contract.ddl()})", *_comments(name, contract)])
+        "; ".join([f"CREATE TABLE {name} ({ddl(contract)})", *_comments(name, contract)])
     )
 
 
@@ -474,7 +473,7 @@ def broken_rules(table: ir.Table, contract: type[Contract]) -> ir.StringColumn:
 def _stage_of(table: Table, **columns: str) -> ir.Table:
     """Return the stage of a refining table as an unbound expression."""
     hidden = {RAW: "string", UNPARSED: "string", **columns}
-    return ibis.table({**table.contract.ibis_schema(), **hidden}, name=STAGE)
+    return ibis.table({**table.contract.types(), **hidden}, name=STAGE)
 
 
 def _empty_quarantine(connection: duckdb.DuckDBPyConnection, table: Table, window: Window) -> None:
@@ -584,27 +583,16 @@ def _merge_sql(table: Table, source: str) -> str:
     )
 
 
-@cache  # parsing a type takes 0.3 ms, a run compares some 500
-def same_type(stored: str | None, wanted: dt.DataType) -> bool:
-    """Say whether a stored column's type is the contract's."""
-    if stored is None:
-        return False
-    # DuckDB does not keep a timestamp's scale, so types are compared as DuckDB spells them.
-    return bool(
-        DuckDBType.to_string(DuckDBType.from_string(stored)) == DuckDBType.to_string(wanted)
-    )
-
-
 def _migrate(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     stored: dict[str, str],
     contract: type[Contract],
 ) -> None:
-    wanted = contract.ibis_schema()
+    wanted = contract.types()
     if not contract.allows_new_columns():
         _refuse_lost_columns(name, stored, wanted)
-    types = contract.types()
+    types = duckdb_types(contract)
     changed = [
         c
         for c in stored
@@ -629,7 +617,7 @@ def _upgrade(
     contract: type[Contract],
 ) -> None:
     """Make text of numbers and add columns, where the contract says so; nothing is lost by it."""
-    for column, type_ in contract.types().items():
+    for column, type_ in duckdb_types(contract).items():
         if column not in stored:
             connection.execute(f"ALTER TABLE {name} ADD COLUMN {column} {type_}")
         elif (stored[column], type_) in WIDENED:

@@ -344,7 +344,7 @@ class TestQuarantine:
             warehouse,
             "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = 'quarantine'",
         )
-        wanted = Quarantine.ibis_schema()
+        wanted = Quarantine.types()
         assert [name for name, _ in columns] == [*wanted]
         assert all(writer.same_type(stored, wanted[name]) for name, stored in columns)
 
@@ -409,7 +409,7 @@ def test_every_contract_can_be_stored_and_is_stored_as_it_says(table):
         for _ in range(2):
             writer.ensure_table(connection, table.name, table.contract)
         stored = writer.stored_types(connection, table.name)
-    wanted = table.contract.ibis_schema()
+    wanted = table.contract.types()
     assert [*stored] == [*wanted]
     assert all(writer.same_type(stored[name], wanted[name]) for name in wanted)
 

@@ -11,6 +11,7 @@ import dagster as dg
 
 from movies_assets.core.partitions import BACKFILL
 from movies_assets.core.table import OWNERS, Table
+from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.publishing import published
 from movies_assets.orchestration.publishing.meta import Snapshot
 from movies_assets.serving.postgres import Loaded, Target, load
@@ -78,7 +79,7 @@ def _spec(table: Table) -> dg.AssetSpec:
         owners=OWNERS,
         kinds={"postgres"},
         skippable=True,
-        metadata={"dagster/column_schema": table.contract.column_schema()},
+        metadata={"dagster/column_schema": column_schema(table.contract)},
     )
 
 

@@ -17,7 +17,6 @@ from movies_assets.core.contract import FileRows, column
 from movies_assets.core.partitions import days_within, netflix_days, possible_days
 from movies_assets.core.table import Table, table
 from movies_assets.ingest.editions import Edition
-from movies_assets.orchestration.checks.schema import schema_check
 from movies_assets.sources.netflix.editions import EDITIONS, FIVE_FILES, JUSTWATCH_CREDITS
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, arrived
@@ -75,7 +74,6 @@ arriving = partial(
     group="netflix",
     partitions=netflix_days,
     partition_column="arrived_date",
-    checks=(schema_check,),
 )
 
 
@@ -127,7 +125,6 @@ def lookup_table(name: str, value: str) -> Table:
         contract=BronzeNetflixLookup,
         replaces="table",
         deps=(netflix_titles.key,),
-        checks=(schema_check,),
     )
     def fetch(
         context: dg.AssetExecutionContext,

@@ -12,11 +12,10 @@ import dagster as dg
 import ibis.expr.datatypes as dt
 
 from movies_assets.core.contract import FileRows, column
+from movies_assets.core.markdown import as_markdown
 from movies_assets.core.partitions import BACKFILL, days_within, ott_days, possible_days
 from movies_assets.core.table import OWNERS, table
 from movies_assets.ingest.editions import Edition
-from movies_assets.orchestration.checks.base import markdown
-from movies_assets.orchestration.checks.schema import schema_check
 from movies_assets.settings import Settings
 from movies_assets.warehouse.delimited import DelimitedFiles, arrived
 
@@ -102,7 +101,7 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         found: Sequence[UserDay] = ott_users(days_within(context.partition_time_window))
         shown = [{"day": str(f.day), "state": f.state, "users": f.users} for f in found]
-        return dg.MaterializeResult(metadata={"days": markdown(shown)})
+        return dg.MaterializeResult(metadata={"days": dg.MetadataValue.md(as_markdown(shown))})
 
     return ott_users
 
@@ -113,7 +112,6 @@ as_received = partial(
     group="ott",
     partitions=ott_days,
     partition_column="arrived_date",
-    checks=(schema_check,),
 )
 
 

@@ -12,7 +12,7 @@ import dagster as dg
 
 from movies_assets import settings as settings_module
 from movies_assets.core.table import Table, by_name
-from movies_assets.orchestration import interruption, jobs, permissions, schedules, sensors
+from movies_assets.orchestration import alerts, interruption, jobs, permissions, schedules, sensors
 from movies_assets.orchestration.checks.factory import checks_of
 from movies_assets.orchestration.executor import executor
 from movies_assets.orchestration.instance import repaired
@@ -135,7 +135,10 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
         asset_checks=checks,
         jobs=jobs.build(settings, TABLES.values()),
         schedules=schedules.build(settings, TABLES, warehouse),
-        sensors=sensors.build(settings, TABLES, warehouse),
+        sensors=[
+            *sensors.build(settings, TABLES, warehouse),
+            *alerts.sensors(settings, TABLES, warehouse),
+        ],
         resources={
             "io_manager": WarehouseIOManager(warehouse, TABLES, settings),
             "warehouse": warehouse,

@@ -12,6 +12,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -425,6 +426,52 @@ class PowerbiSettings(Section):
     timeout_seconds: int = Field(1800, ge=1, description="longest that a refresh is waited for")
 
 
+def _safe_webhook(url: SecretStr) -> SecretStr:
+    """Refuse an address that a password would travel to unencrypted."""
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme != "https" and (parts.scheme, parts.hostname) not in LOCAL_WEBHOOKS:
+        raise ValueError("is no address of a webhook: https://host/path")
+    return url
+
+
+LOCAL_WEBHOOKS = [("http", "localhost"), ("http", "127.0.0.1")]
+
+
+class AlertsSettings(Section):
+    """Where alerts go when a run fails or days need a person; what is unset gets none."""
+
+    webhook_url: Annotated[SecretStr, AfterValidator(_safe_webhook)] | None = Field(
+        None,
+        description="https address that takes a JSON body by POST, such as Slack's incoming "
+        "webhooks; unset: none",
+    )
+    webhook_body: Literal["text", "adaptive_card"] = Field(
+        "text",
+        description="`text`: JSON with the field `text` and the facts beside it, for Slack, "
+        "Mattermost and programs; `adaptive_card`: for workflows of Microsoft Teams",
+    )
+    email_to: tuple[str, ...] = Field((), description="JSON list of addresses; empty: none")
+    email_from: str | None = Field(None, description="sender of the e-mails")
+    smtp_host: str | None = Field(None, description="mail server")
+    smtp_port: int = Field(
+        587, ge=1, le=65535, description="its port; 465 is encrypted from the first byte"
+    )
+    smtp_starttls: bool = Field(
+        default=True, description="encrypt the connection (STARTTLS), and fail without"
+    )
+    smtp_user: str | None = Field(None, description="user name; unset: no login")
+    smtp_password: SecretStr | None = Field(None, description="its password")
+    dagster_url: str | None = Field(
+        None, description="address of Dagster's UI, by which alerts link to runs"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.email_to and not (self.smtp_host and self.email_from):
+            raise ValueError("e-mails need smtp_host and email_from beside email_to")
+        return self
+
+
 class ExportsSettings(Section):
     """Where published tables are written to as files for other systems; what is unset is not."""
 
@@ -584,6 +631,7 @@ class Settings(BaseSettings):
     published: PublishedSettings = PublishedSettings()
     powerbi: PowerbiSettings = PowerbiSettings()
     exports: ExportsSettings = ExportsSettings()
+    alerts: AlertsSettings = AlertsSettings()
     dashboard: DashboardSettings = DashboardSettings()
     sample: SampleSettings = SampleSettings()
 

@@ -73,7 +73,7 @@ class CheckContext:
     @property
     def is_all(self) -> bool:
         """Return whether the check looks at the whole table."""
-        whole = self.table.replaces == "table"
+        whole = self.table.write_mode.is_whole
         return whole or self.keys is None or self.table.partition_column is None
 
     def judges(self, first: str, last: str) -> bool:
@@ -85,7 +85,7 @@ class CheckContext:
             first: the first partition that was written.
             last: the last one.
         """
-        whole = self.table.replaces == "table" or self.table.partition_column is None
+        whole = self.table.write_mode.is_whole or self.table.partition_column is None
         return whole or self.keys == (first, last)
 
     def of(self, first: str, last: str) -> "CheckContext":

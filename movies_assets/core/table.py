@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract
 from movies_assets.core.partitions import BACKFILL
+from movies_assets.core.write_mode import PARTITION, WriteMode
 from movies_assets.orchestration.metadata import column_schema
 from movies_assets.settings import Settings
 
@@ -76,9 +77,8 @@ class Table:
         partitions: the partitions definition, made from the settings; None: one whole table.
         partition_column: the column that says to which partition a row belongs: a DATE, or the
             integer of a year.
-        replaces: what a write takes the place of: the run's partitions; the whole table, which then
-            mirrors the newest state whatever partition is run; or the rows of equal keys, so that
-            none is ever removed (a small dimension).
+        write_mode: which stored rows a write replaces: those of the run's partitions, all rows, or
+            those of equal keys.
         latest_version: how versions of one entity are told apart across partitions.
         lineage: the bronze table whose rows this one accounts for; broken rows go to quarantine.
         drop_duplicates: whether rows with an equal key are one row that was read twice.
@@ -105,7 +105,7 @@ class Table:
     function: Callable[..., Any]
     partitions: Callable[[Settings], dg.PartitionsDefinition] | None = None
     partition_column: str | None = None
-    replaces: Literal["partitions", "table", "keys"] = "partitions"
+    write_mode: WriteMode = PARTITION
     latest_version: LatestVersion | None = None
     lineage: Lineage | None = None
     drop_duplicates: bool = False
@@ -156,13 +156,13 @@ class Table:
 
         All others go into the table as they are computed: staging 12 million titles costs 4 s.
         """
-        return bool(self.latest_version or self.drop_duplicates or self.replaces == "keys")
+        return bool(self.latest_version or self.drop_duplicates or self.write_mode.is_staged)
 
     def asset(self, settings: Settings) -> dg.AssetsDefinition:
         """Build the asset."""
         layer, table_name = self.key.path
         # A table that mirrors the newest state, or has no partitions, reads its inputs whole.
-        whole = self.replaces == "table" or self.partitions is None
+        whole = self.write_mode.is_whole or self.partitions is None
         # Of 3,654 days that are read whole, Dagster would list each: 60 ms an input.
         mapping = None if self.partitions else dg.LastPartitionMapping()
         inputs = {

@@ -165,7 +165,7 @@ class Sizes:
 
 @lru_cache(maxsize=200)
 def sizes(snapshot: Path, table: str, rows: int) -> Sizes:
-    """Say how large a table's files are.
+    """Return how large a table's files are.
 
     Args:
         snapshot: the snapshot, which never changes.

@@ -113,7 +113,7 @@ def parsed(one: Field, text: str) -> Value:
 
 
 def not_understood(one: Field) -> str:
-    """Say that a value was left out."""
+    """Return that a value was left out."""
     return f"{one.label}: the address asks for a value that does not exist; it is left out."
 
 
@@ -176,7 +176,7 @@ def write_years(value: Years) -> str:
 
 
 def show_years(value: Years) -> str:
-    """Say a range of years."""
+    """Return a range of years."""
     first, last = value
     if first is None:
         return f"until {last}"

@@ -220,7 +220,7 @@ class Visit:
             self._body.props("aria-busy=false")
 
     def _failed(self) -> None:
-        """Say that something went wrong; whoever noticed it has logged it."""
+        """Return that something went wrong; whoever noticed it has logged it."""
         self._say_missing(self._turn, self._reader.name or "", FAILED)
 
     def _say_missing(self, turn: int, name: str, why: str) -> None:
@@ -328,7 +328,7 @@ class Slicers:
 
 
 def status_words(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Say when the snapshot was published, and how its checks went."""
+    """Return when the snapshot was published, and how its checks went."""
     if not rows:
         return "published, without a date"
     (row,) = rows

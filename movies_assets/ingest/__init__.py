@@ -1,1 +1,1 @@
-"""Reading what arrives: files of any packing, edition and state, with every byte accounted for."""
+"""Read files of any packing, edition and state, with every byte accounted for."""

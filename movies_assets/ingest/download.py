@@ -1,6 +1,6 @@
-"""Files from a source: resumed where they broke off, and checked before they are stored.
+"""Download files: resume interrupted transfers, and validate files before they are stored.
 
-One file, its versions and its way onto the disk belong here, and what gzip files have in common.
+One file, its versions, its storage and the validation of gzip belong here.
 Requests, retries and errors are in http.py; which files a source has, and where they are kept,
 belongs in the source's own module.
 """
@@ -31,7 +31,7 @@ from movies_assets.ingest.http import (
 
 _MAGIC = b"\x1f\x8b"
 _GZIP = zlib.MAX_WBITS | 16
-_ROOM_BYTES = 1 << 20  # how much is decompressed at once: a small piece may become a large one
+_ROOM_BYTES = 1 << 20  # decompressed at once at most: a small piece may expand to a large one
 _PIECE_BYTES = 1 << 20
 _PROGRESS_SECONDS = 10
 _PROGRESS_SHARE = 0.1
@@ -44,7 +44,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 @contextmanager
 def storing(path: Path, needed: Callable[[], int] = lambda: 0) -> Iterator[None]:
-    """Turns what the disk refuses into an error that says what to do; `needed` counts bytes."""
+    """Turn errors of the disk into one that explains what to do; `needed` counts bytes."""
     try:
         yield
     except OSError as error:
@@ -66,14 +66,14 @@ def _no_room(path: Path, needed: int) -> PermanentSourceError:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Writes a small file that is there as a whole or, whatever happens, not at all."""
+    """Write a small file atomically: whatever happens, it is complete or absent."""
     new = path.with_name(f"{path.name}.tmp")
     new.write_text(text)
     move(new, path)
 
 
 def move(source: Path, target: Path) -> None:
-    """Renames a file so that even a power failure leaves all of the old one or all of the new."""
+    """Rename a file so that even a power failure leaves all of the old one or all of the new."""
     fsync(source)
     source.replace(target)
     fsync(target.parent)
@@ -81,12 +81,12 @@ def move(source: Path, target: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, what: str, log: Callable[[str], None]) -> Iterator[None]:
-    """Keeps all other processes from storing in a folder; the lock dies with its process.
+    """Lock a folder against other processes' writes; the lock ends with its process.
 
     Args:
-        folder: Made if it is not there.
-        what: What the processes fetch, for messages.
-        log: Told where another process has to be waited for.
+        folder: The folder, created if it is missing.
+        what: The name of the fetched data, for messages.
+        log: Receives a line if another process holds the lock.
 
     Raises:
         PermanentSourceError: This system has no file locks.
@@ -110,7 +110,7 @@ def locked(folder: Path, what: str, log: Callable[[str], None]) -> Iterator[None
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a server says of a file, by which one version of it is told from another.
+    """The headers that identify one version of a file on a server.
 
     Attributes:
         etag: The ETag header.
@@ -124,19 +124,19 @@ class Version:
 
     @classmethod
     def of(cls, response: httpx.Response) -> "Version":
-        """Returns the version that a complete reply announces."""
+        """Return the version that a complete reply announces."""
         get = response.headers.get
         length = get("Content-Length", "")
         return cls(get("ETag"), get("Last-Modified"), int(length) if length.isdecimal() else None)
 
     @property
     def validator(self) -> str | None:
-        """What a server must confirm before it adds to a part; RFC 9110 allows no weak ETag."""
+        """Return the validator for resuming a partial file; RFC 9110 allows no weak ETag."""
         strong = self.etag and not self.etag.startswith("W/")
         return self.etag if strong else self.last_modified
 
     def is_same(self, other: "Version") -> bool:
-        """Returns whether both are certainly the same file."""
+        """Return whether both are certainly the same file."""
         if self.etag and other.etag:
             return self.etag.removeprefix("W/") == other.etag.removeprefix("W/")
         return None not in {self.last_modified, self.bytes} and (
@@ -144,17 +144,17 @@ class Version:
         )
 
     def conditions(self) -> dict[str, str]:
-        """Returns the headers that ask for the file only if it is another version."""
+        """Return the headers that ask for the file only if it is another version."""
         headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in headers.items() if value}
 
 
 class Content:
-    """What arrives of a file, and what can be told of its soundness. This is a file of any kind.
+    """A validator of a file's content as it arrives; this one accepts any kind of file.
 
     Attributes:
         kind: What the file should be, for messages.
-        size: How many bytes it holds, decompressed where it is compressed.
+        size: Bytes of content, after decompression.
     """
 
     kind = "a file"
@@ -164,36 +164,36 @@ class Content:
         self.size = 0
 
     def feed(self, data: bytes) -> None:
-        """Takes the next piece; raises zlib.error if it cannot follow what came before."""
+        """Take the next piece; raises zlib.error if it cannot follow what came before."""
         self._sha256.update(data)
         self.size += len(data)
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of what has arrived, in hexadecimal."""
+        """Return the SHA-256 of the bytes so far, in hexadecimal."""
         return self._sha256.hexdigest()
 
     @property
     def is_complete(self) -> bool:
-        """Whether what has arrived may be the whole file."""
+        """Return whether the bytes so far may be the whole file."""
         return True
 
     @property
     def head(self) -> bytes:
-        """The beginning, as far as a message may want to show it."""
+        """Return the beginning, for messages."""
         return b""
 
     def refuses(self, piece: bytes) -> str | None:  # noqa: ARG002 (any file may begin with anything)
-        """Returns what it is instead of `kind` if it begins with this piece; None if it may be."""
+        """Return the kind that a first piece shows instead of `kind`; None if it may be that."""
         return None
 
     def fault(self) -> str | None:
-        """Returns what is wrong with the complete file."""
+        """Return the fault of the complete file; None if it has none."""
         return None
 
 
 class GzipContent(Content):
-    """A gzip file, followed to its end; zlib compares checksum and length of each member."""
+    """A validator of gzip files; zlib compares checksum and length of each member."""
 
     kind = "gzip"
 
@@ -202,7 +202,7 @@ class GzipContent(Content):
         self._member = zlib.decompressobj(_GZIP)
 
     def feed(self, data: bytes) -> None:
-        """Takes the next piece; raises zlib.error if it cannot follow what came before."""
+        """Take the next piece; raises zlib.error if it cannot follow what came before."""
         self._sha256.update(data)
         more = False
         while data or more:
@@ -215,31 +215,31 @@ class GzipContent(Content):
 
     @property
     def is_complete(self) -> bool:
-        """Whether a member has just ended."""
+        """Return whether a member has just ended."""
         return self._member.eof
 
     def refuses(self, piece: bytes) -> str | None:
-        """Returns what it is instead of gzip."""
+        """Return the kind that a first piece shows instead of gzip; None if it is gzip."""
         if _MAGIC.startswith(piece[:2]):
             return None
         return "HTML" if piece.lstrip()[:1] == b"<" else "something else"
 
 
 class Partial:
-    """A file that grows beside its final place, and survives the process that fetches it.
+    """A partial download beside its final path, which survives the process that fetches it.
 
-    A note beside it says which version it is a part of. Without one, or where the version has
-    nothing by which the server could recognise it, the part is worthless.
+    A manifest beside it records its version. Without one, or if the version has no validator, the
+    partial file cannot be resumed and is discarded.
 
     Args:
-        target: The final place.
-        new_content: Makes what tells its soundness.
+        target: The final path.
+        new_content: Creates the validator of the content.
 
     Attributes:
-        target: The final place.
-        version: What it is a part of.
-        size: How many bytes have arrived.
-        content: What is told of them.
+        target: The final path.
+        version: The version of the file that is being downloaded.
+        size: Bytes so far.
+        content: The validator that has seen these bytes.
     """
 
     def __init__(self, target: Path, new_content: Callable[[], Content] = GzipContent) -> None:
@@ -256,26 +256,26 @@ class Partial:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of what has arrived, in hexadecimal."""
+        """Return the SHA-256 of the bytes so far, in hexadecimal."""
         return self.content.sha256
 
     @property
     def missing(self) -> int:
-        """How many bytes are still to come, as far as that is known."""
+        """Return how many bytes are missing; 0 if the total is unknown."""
         return max(0, (self.version.bytes or 0) - self.size)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is in it, be it compressed."""
+        """Return whether it has no content, even after decompression."""
         return not self.content.size
 
     @property
     def is_complete(self) -> bool:
-        """Whether it ends where such a file may end, and where the server said."""
+        """Return whether it ends where its kind allows, at the size that the server announced."""
         return self.content.is_complete and self.version.bytes in {None, self.size}
 
     def take_up(self) -> None:
-        """Reads what an earlier process left; what is of no use is removed."""
+        """Resume the partial file of an earlier process; discard it if it cannot be resumed."""
         try:
             self.version = Version(**json.loads(self._note.read_bytes()))
             with self._part.open("rb") as file:
@@ -289,13 +289,13 @@ class Partial:
             self.discard()
 
     def begin(self, version: Version) -> None:
-        """Starts from nothing."""
+        """Start with no content."""
         self.discard()
         write_file(self._note, json.dumps(asdict(version)))
         self.version = version
 
     def append(self, piece: bytes) -> None:
-        """Adds a piece; raises zlib.error if it cannot follow what came before."""
+        """Add a piece; raises zlib.error if it cannot follow what came before."""
         with self._part.open("ab") as file:
             file.write(piece)
         self._count(piece)
@@ -305,18 +305,18 @@ class Partial:
         self.content.feed(piece)
 
     def store(self) -> None:
-        """Puts the complete file in its place."""
+        """Move the complete file to its final path."""
         move(self._part, self.target)
         self._note.unlink()
 
     def discard(self) -> None:
-        """Removes it."""
+        """Delete the partial file."""
         self._note.unlink(missing_ok=True)
         self._part.unlink(missing_ok=True)
         self._forget()
 
     def is_continued_by(self, response: httpx.Response) -> bool:
-        """Returns whether a reply with status 206 brings the rest of the same version."""
+        """Return whether a reply with status 206 has the rest of the same version."""
         found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if not found or int(found[1]) != self.size:
             return False
@@ -329,12 +329,12 @@ class Partial:
 
 
 class Downloader:
-    """Downloads files through one client; several at once share the space on the disk.
+    """A downloader of files through one client; concurrent downloads share the free disk space.
 
     Args:
         http: The client; each download takes one of its slots.
         log: Receives progress.
-        new_content: Makes what tells the soundness of a file.
+        new_content: Creates the validator of a file's content.
     """
 
     def __init__(
@@ -349,19 +349,19 @@ class Downloader:
         self._under_way: set[Partial] = set()
 
     async def download(self, path: str, target: Path, known: Version | None) -> Partial:
-        """Downloads a file, or the rest of it, if it is not the known version.
+        """Download a file, or the rest of it, if it is not the known version.
 
         Args:
-            path: What to ask for, below the client's base URL.
-            target: Where the file is to stand; its folder is there already.
+            path: The file's path below the client's base URL.
+            target: The file's final path; its folder must exist.
             known: The version that is stored already, if any.
 
         Returns:
-            The complete and checked file, which the caller stores or discards; of size 0 if the
+            The complete and validated file, which the caller stores or discards; of size 0 if the
             server has no other version than the known one.
 
         Raises:
-            PermanentSourceError: The source refused, sends no sound file, or the disk is full.
+            PermanentSourceError: The source refused, sends no valid file, or the disk is full.
             TransientSourceError: The source was still failing when the time budget was spent.
         """
         partial = Partial(target, self._new_content)
@@ -372,7 +372,7 @@ class Downloader:
                 return partial
             self._under_way.add(partial)
             try:
-                reading = _Reading(self._http, partial, known, self._reserve, self._log)
+                reading = _FileDownload(self._http, partial, known, self._reserve, self._log)
                 if not await self._http.stream(path, reading.read, headers=reading.headers):
                     await run_sync(partial.discard)
             finally:
@@ -384,13 +384,13 @@ class Downloader:
         return sum(partial.missing for partial in self._under_way)
 
     def _reserve(self, path: Path) -> None:
-        """Refuses a download for which, beside all others under way, there is no room."""
+        """Refuse a download that does not fit on the disk beside the others in progress."""
         if self._needed > shutil.disk_usage(path.parent).free:
             raise _no_room(path, self._needed)
 
 
-class _Reading:
-    """What becomes of one file in all tries."""
+class _FileDownload:
+    """The download of one file over all its tries."""
 
     def __init__(
         self,
@@ -410,22 +410,22 @@ class _Reading:
         self._damages = 0
 
     def headers(self) -> dict[str, str]:
-        """Returns the headers of the next try: for the rest, or for another version."""
-        # The bytes are wanted as they are: a coding would hide their number and their end.
+        """Return the headers of the next try: for the rest, or for another version."""
+        # No content coding: it would hide the number of bytes and their end.
         headers = {"Accept-Encoding": "identity"}
         if self._partial.size and (validator := self._partial.version.validator):
             return headers | {"Range": f"bytes={self._partial.size}-", "If-Range": validator}
         return headers | (self._known.conditions() if self._known else {})
 
     async def read(self, response: httpx.Response, renew: Callable[[], None]) -> bool:
-        """Reads a reply into the file, and returns whether it is another version."""
+        """Read a reply into the file, and return whether it is another version."""
         if not await self._begin(response):
             return False
         await run_sync(self._reserve, self._partial.target)
-        progress = _Progress(self._http.named(response), self._partial, self._log)
+        progress = _ProgressLog(self._http.named(response), self._partial, self._log)
         async for piece in self._http.pieces(response):
             await self._append(response, piece)
-            # Bytes that had arrived once before are no progress.
+            # Bytes that had arrived before are no progress.
             if self._partial.size > self._furthest:
                 self._furthest = self._partial.size
                 renew()
@@ -434,7 +434,7 @@ class _Reading:
         return True
 
     async def _begin(self, response: httpx.Response) -> bool:
-        """Prepares for the body of a reply, and returns whether there is one to read."""
+        """Prepare for the body of a reply, and return whether there is one to read."""
         asked, status = response.request.headers, response.status_code
         if status == httpx.codes.NOT_MODIFIED and asked.keys() & {
             "if-none-match",
@@ -461,7 +461,7 @@ class _Reading:
         version = Version.of(response)
         self._check_size(response, version.bytes or 0)
         await run_sync(self._partial.begin, version)
-        # A server that has another version each time must not keep this going for ever.
+        # A server with another version each time must not keep this going forever.
         self._starts += 1
         if self._starts <= _FRESH_STARTS:
             self._furthest = 0
@@ -472,7 +472,7 @@ class _Reading:
             raise TransientSourceError(
                 f"{self._http.named(response)} changed while it was downloaded: starting over."
             )
-        self._log(f"{self._http.named(response)}: going on after {self._partial.size:,} bytes.")
+        self._log(f"{self._http.named(response)}: resuming after {self._partial.size:,} bytes.")
 
     async def _append(self, response: httpx.Response, piece: bytes) -> None:
         content = self._partial.content
@@ -487,18 +487,18 @@ class _Reading:
         self._check_size(response, content.size // _MOST_EXPANSION)
 
     def _check_size(self, response: httpx.Response, size: int) -> None:
-        """Throws the file away and raises an error if it is larger than allowed."""
+        """Discard the file and raise an error if it is larger than allowed."""
         options = self._http.options
         if size > options.max_download_bytes:
             self._partial.discard()
             raise PermanentSourceError(
                 f"{self._http.named(response)} has more than {options.max_download_bytes:,} bytes "
-                "and is not read: nothing of it was kept. Allow more "
+                "and was not read: nothing of it was kept. Allow more "
                 f"({options.setting('max_download_bytes')}) if that is expected."
             )
 
     def _check_end(self, response: httpx.Response) -> None:
-        """Raises an error unless the file is complete."""
+        """Raise an error unless the file is complete."""
         if self._partial.missing:
             raise TransientSourceError(
                 f"{self._http.named(response)} was cut off {self._partial.missing:,} bytes before "
@@ -515,11 +515,11 @@ class _Reading:
             raise reply.unusable(fault)
 
     def _damage(self, response: httpx.Response, what: str) -> SourceError:
-        """Throws the file away, and returns the error by which it is fetched once more or not."""
+        """Discard the file, and return a transient error at first, then a permanent one."""
         self._partial.discard()
         self._damages += 1
         kind = self._partial.content.kind
-        text = f"{self._http.named(response)} is no sound {kind} file: {what}. It was thrown away."
+        text = f"{self._http.named(response)} is not a valid {kind} file: {what}. It was discarded."
         if self._damages == 1:
             return TransientSourceError(text)
         return PermanentSourceError(
@@ -528,8 +528,8 @@ class _Reading:
         )
 
 
-class _Progress:
-    """Tells now and then how far a download is."""
+class _ProgressLog:
+    """A log of a download's progress, at intervals."""
 
     def __init__(self, name: str, partial: Partial, log: Callable[[str], None]) -> None:
         self._name = name

@@ -1,7 +1,7 @@
-"""Editions: how known publishers of a data set name its columns, as data beside a contract.
+"""Describe how known publishers of a data set name its columns, as data beside a contract.
 
-Which editions a table knows is declared beside the contract; finding a file's header, and reading
-its records, belongs to the reader.
+A table's editions are declared beside its contract; finding a file's header and reading its records
+belong to the reader.
 """
 
 import re
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 @dataclass(frozen=True)
 class Edition:
-    """How one publisher names and orders the columns of a data set.
+    """One publisher's names and order of the columns of a data set.
 
     Attributes:
         name: the edition as tables, checks and the UI show it: `Kaggle 2021`.
@@ -30,9 +30,9 @@ class Edition:
     shapes: Mapping[str, str] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=4_096)  # a thousand files have the same names: it took a tenth of their reading
+@lru_cache(maxsize=4_096)  # without it, a tenth of reading 1,000 files was spent here
 def normalised(name: str) -> str:
-    """Return a column's name as it is compared: 'IMDb Score' as 'imdb_score'."""
+    """Normalise a column's name for comparison: 'IMDb Score' becomes 'imdb_score'."""
     return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
 
 
@@ -41,7 +41,7 @@ def candidates(header: Sequence[str], editions: Sequence[Edition]) -> list[Editi
 
     Args:
         header: the names in a file's first line.
-        editions: those that the table knows.
+        editions: the editions of the table.
     """
     names = {normalised(name) for name in header}
     fitting = [edition for edition in editions if names.issuperset(edition.needs)]

@@ -1,8 +1,8 @@
-"""Encodings: the bytes of a text file as UTF-8, line by line, and the lines' places in the file.
+"""Decode text files to UTF-8, line by line, and map the lines to their places in the file.
 
-A few damaged bytes do not change how the rest of a file is read: bytes that are no characters stay
-in the text as bytes that are no UTF-8, for the reader of records to refuse their lines. What a line
-means belongs in `records`.
+A few damaged bytes do not change how the rest of a file is read: undecodable bytes stay in the text
+as bytes that are not UTF-8, so that the reader of records rejects their lines. Parsing belongs in
+`records`.
 """
 
 import codecs
@@ -17,11 +17,11 @@ import pyarrow as pa
 UTF8, WINDOWS, LATIN = "utf-8", "cp1252", "latin-1"
 UTF16 = {"utf-16-le": b"\r\0\n\0|[\r\n]\0", "utf-16-be": b"\0\r\0\n|\0[\r\n]"}
 MARKS = {codecs.BOM_UTF8: UTF8, codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-# A text without a byte order mark is UTF-16 if that share of its first bytes are zero.
+# Text without a byte order mark is UTF-16 if at least this share of its first bytes is zero.
 FIRST_BYTES, SHARE_OF_ZEROS = 64, 0.25
-# One accidental multi-byte sequence of UTF-8 in that many other bytes is no sign of UTF-8.
+# Text with bad bytes is UTF-8 if it has at least one valid sequence for so many bad ones.
 BAD_PER_GOOD = 3
-# How much text beside a line end shows which byte is the first of its characters.
+# How many bytes beside a line end are examined to find the alignment of its characters.
 BESIDE_BYTES = 16
 # Marks a line as damaged.
 NO_CHARACTER = b"\xff"
@@ -48,10 +48,10 @@ class Text:
     Attributes:
         raw: the bytes it was read from.
         content: the text in UTF-8 without a byte order mark; it ends with a line end. Bytes that
-            are no characters of the encoding are bytes that are no UTF-8.
+            cannot be decoded are bytes that are not UTF-8.
         encoding: the encoding found.
-        mark: how many bytes of `raw` the byte order mark takes.
-        pieces: where each line ends in `raw`; None where lines end as they do in `content`, or in
+        mark: the length of the byte order mark in bytes.
+        pieces: where each line ends in `raw`; None if lines end as they do in `content`, or in
             any other encoding of single bytes.
     """
 
@@ -62,15 +62,15 @@ class Text:
     pieces: np.ndarray | None = field(default=None, repr=False)
 
     def ends_in_file(self) -> np.ndarray:
-        """Return where each line ends in the file, with what ends it."""
+        """Return where each line ends in the file, including its line break."""
         return line_ends(self.raw[self.mark :]) + self.mark if self.pieces is None else self.pieces
 
 
 def decode(raw: bytes) -> Text:
-    """Find the encoding of a text, and return the text.
+    """Find the encoding of a text and decode it.
 
     Valid UTF-8 is UTF-8. So is a text with a few bad bytes, if valid sequences of UTF-8 outweigh
-    them; otherwise each byte is a character, of cp1252 or, where that has none, of latin-1.
+    them; otherwise each byte is a character of cp1252 or, where that has none, of latin-1.
     """
     mark, encoding = _marked(raw)
     if encoding in UTF16:
@@ -85,7 +85,7 @@ def decode(raw: bytes) -> Text:
 
 
 def bad_bytes(content: bytes) -> Iterator[int]:
-    """Yield the places of a text at which bytes are no UTF-8."""
+    """Yield the offsets at which a text is not UTF-8."""
     at = 0
     while (found := VALID.match(content, at)) and found.end() < len(content):
         yield found.end()
@@ -93,7 +93,7 @@ def bad_bytes(content: bytes) -> Iterator[int]:
 
 
 def is_utf8(content: bytes) -> bool:
-    """Say whether all bytes are UTF-8, without a copy of them."""
+    """Return whether all bytes are UTF-8, without copying them."""
     if content.isascii():
         return True
     offsets = pa.py_buffer(np.array([0, len(content)], np.int64))
@@ -106,7 +106,7 @@ def is_utf8(content: bytes) -> bool:
 
 
 def line_ends(content: bytes) -> np.ndarray:
-    r"""Return where each line ends, with what ends it: \r\n, \n or \r; or the end of the text."""
+    r"""Return the offset after each line break (\r\n, \n or \r), and the end of the text."""
     ends = places(content, LINE_FEED)
     if b"\r" in content:
         returns = places(content, CARRIAGE_RETURN)
@@ -120,7 +120,7 @@ def line_ends(content: bytes) -> np.ndarray:
 
 
 def places(content: bytes, byte: int) -> np.ndarray:
-    """Return where a byte occurs."""
+    """Return the offsets of a byte."""
     found = [
         np.flatnonzero(np.frombuffer(content, np.uint8, min(BLOCK_BYTES, len(content) - at), at)
                        == byte) + at
@@ -134,7 +134,7 @@ def _ended(content: bytes) -> bytes:
 
 
 def _marked(raw: bytes) -> tuple[int, str | None]:
-    """Return the length of the byte order mark and the encoding that it, or zeros, speak for."""
+    """Return the length of the byte order mark, and the encoding that it or zeros indicate."""
     for mark, encoding in MARKS.items():
         if raw.startswith(mark):
             return len(mark), encoding
@@ -172,7 +172,7 @@ def _from_utf16(raw: bytes, mark: int, encoding: str) -> Text:
 
 
 def _from_damaged_utf16(raw: bytes, mark: int, encoding: str, pattern: re.Pattern[bytes]) -> Text:
-    """Read UTF-16 of which bytes are missing or too many: each line begins afresh."""
+    """Decode UTF-16 with missing or extra bytes: each line is aligned anew."""
     ends: list[int] = []
     texts: list[bytes] = []
     begin = mark
@@ -198,10 +198,10 @@ def _from_damaged_utf16(raw: bytes, mark: int, encoding: str, pattern: re.Patter
 def _end_of_line(
     raw: bytes, begin: int, encoding: str, pattern: re.Pattern[bytes]
 ) -> tuple[int, int] | None:
-    """Return where a line ends and where what ends it ends.
+    """Return where a line ends, without and with its line break.
 
-    A line end at an odd distance is one if the characters beside it follow it and not the line's
-    beginning: then a byte is missing, or too many, before it.
+    A line break at an odd offset counts if the characters beside it are aligned with it and not
+    with the line's beginning: then a byte is missing or extra before it.
     """
     at = begin
     while found := pattern.search(raw, at):
@@ -215,7 +215,7 @@ def _end_of_line(
 
 
 def _follows(raw: bytes, begin: int, start: int, end: int, encoding: str) -> bool:
-    """Say whether the characters beside a line end follow it, and not the line's beginning."""
+    """Return whether characters beside a line break are aligned with it, not with the line."""
     before, behind = raw[max(begin, start - BESIDE_BYTES) : start], raw[end : end + BESIDE_BYTES]
     same = _plain(before[len(before) & 1 :], encoding) + _plain(behind, encoding)
     other = _plain(before[~len(before) & 1 : -1], encoding)
@@ -224,21 +224,21 @@ def _follows(raw: bytes, begin: int, start: int, end: int, encoding: str) -> boo
 
 
 def _plain(piece: bytes, encoding: str) -> int:
-    """Count the characters of ASCII."""
+    """Return the number of ASCII characters."""
     units = np.frombuffer(piece, "<u2" if encoding.endswith("le") else ">u2", len(piece) // 2)
     return int(((units >= ord("\t")) & (units < 0x7F)).sum())  # noqa: PLR2004 (ASCII ends there)
 
 
 def _characters(piece: bytes, encoding: str) -> bytes:
-    """Return a piece in UTF-8; half a pair of surrogates as bytes that are no UTF-8."""
+    """Return a piece in UTF-8; a lone surrogate becomes bytes that are not UTF-8."""
     return piece.decode(encoding, "surrogatepass").encode(UTF8, "surrogatepass")
 
 
 def _parts(piece: bytes, encoding: str) -> list[tuple[int, bytes]]:
-    """Return the text of a line, and how many bytes it takes.
+    """Return the texts of a line, each with its size in bytes.
 
-    With an odd number of bytes, one is missing or too many, and it is unknown which. Without its
-    zeros the text still shows, line by line; each of these lines is marked as damaged.
+    With an odd number of bytes, one is missing or extra, but it is unknown which. Without zeros
+    the text is still readable, line by line; each of these lines is marked as damaged.
     """
     if not len(piece) & 1:
         return [(len(piece), _characters(piece, encoding))]

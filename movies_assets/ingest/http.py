@@ -1,7 +1,7 @@
-"""HTTP for every source: one pooled client with limits, retries and errors that keep secrets.
+"""Fetch over HTTP for every source: one pooled client with limits, retries and masked secrets.
 
-What all web sources share belongs here: connections, the number of requests at once and per second,
-retries, size limits, redirects, and the masking of secrets. What a reply means belongs in the
+All that web sources share belongs here: connections, the number of requests at once and per second,
+retries, size limits, redirects, and the masking of secrets. The meaning of a reply belongs in the
 source's own module.
 """
 
@@ -41,31 +41,31 @@ from movies_assets.ingest import strict_json
 
 _T = TypeVar("_T")
 Params = Mapping[str, str | int]
-Reader = Callable[[httpx.Response, Callable[[], None]], Awaitable[_T]]
+ReplyReader = Callable[[httpx.Response, Callable[[], None]], Awaitable[_T]]
 
 _logger = logging.getLogger(__name__)
 
-# Each retry is logged once, by `_Tries`; the library's own line names neither URL nor cause.
+# `_Tries` logs each retry once; the library's own line names neither URL nor cause.
 stamina.instrumentation.set_on_retry_hooks(())
 
 _MASK = "***"
 _ANY_HEADER = zlib.MAX_WBITS | 32  # of gzip or zlib
-# The URL before redirects, and the pace of the body; both go along with a request.
+# Extensions of a request: the URL before redirects, and the pace of the body.
 _ASKED, _PACE = "asked", "pace"
 _MAX_REDIRECTS = 5
-# A reply that is too slow is asked for again once: the next connection may be faster.
+# A reply that is too slow is requested once more: the next connection may be faster.
 _MOST_SLOW_TRIES = 2
 _ERROR_BODY_BYTES = 4096  # enough to recognise an error page
 _EXCERPT_CHARACTERS = 200
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
-# A cursor of a page may be the id of a user.
+# A page's cursor may be a user id.
 _SECRET_NAME = re.compile(
     r"key|token|secret|passw|auth|signature|credential|cursor|after\b|before\b", re.IGNORECASE
 )
 # A cut-off body arrives as RemoteProtocolError or as ReadError, which is a NetworkError.
 _PASSING = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
-# What errors say that quote nothing of a reply; h11 quotes a line that it cannot read.
+# Errors whose texts quote nothing of a reply; h11 quotes a line that it cannot parse.
 _QUOTELESS = (httpx.TimeoutException, httpx.NetworkError, zlib.error)
 _QUOTED = re.compile(" (return_value|exception)=.*", re.DOTALL)
 _QUOTELESS_TEXTS = ("peer closed connection", "Server disconnected")
@@ -94,9 +94,9 @@ class HttpOptions:
             time without any progress.
         retry_wait_max_seconds: Longest wait between two tries, unless Retry-After asks for more.
         max_requests: Requests that one client sends in its life, all tries counted: a server whose
-            pages never end must not keep a run busy for ever.
-        max_seconds: How long one client may go on sending and reading, for the same reason.
-        prefix: Where messages find the settings of these limits, such as 'MOVIES_YTS__'.
+            pages never end must not keep a run busy forever.
+        max_seconds: Time one client may spend sending and reading, for the same reason.
+        prefix: The prefix of these limits' settings in messages, such as 'MOVIES_YTS__'.
     """
 
     concurrency: int = 8
@@ -113,7 +113,7 @@ class HttpOptions:
     prefix: str = ""
 
     def setting(self, name: str) -> str:
-        """Returns how a limit is called where it is set."""
+        """Return the name of a limit's setting."""
         return f"{self.prefix}{name.upper()}" if self.prefix else name
 
 
@@ -121,19 +121,19 @@ DEFAULT_OPTIONS = HttpOptions()
 
 
 class SourceError(Exception):
-    """A source could not be read. The message names cause, place and remedy, and no secret."""
+    """A source could not be read. The message names cause, place and fix, and no secret."""
 
     def adding(self, text: str) -> Self:
-        """Returns the same error, whose message ends with another sentence."""
+        """Return the same error, whose message ends with another sentence."""
         return type(self)(f"{self} {text}")
 
 
 class PermanentSourceError(SourceError):
-    """Trying again would not help."""
+    """A failure that a retry would not fix."""
 
 
 class TransientSourceError(SourceError):
-    """The source was still failing when the time for retries was spent.
+    """A failure that lasted until the time for retries was used up.
 
     Attributes:
         retry_after: Seconds the source asked to wait, where it did.
@@ -144,12 +144,12 @@ class TransientSourceError(SourceError):
         self.retry_after = retry_after
 
     def adding(self, text: str) -> Self:
-        """Returns the same error, whose message ends with another sentence."""
+        """Return the same error, whose message ends with another sentence."""
         return type(self)(f"{self} {text}", self.retry_after)
 
 
 def mask_url(url: httpx.URL | str) -> str:
-    """Returns the URL without user and password and with the values of secret parameters hidden."""
+    """Return the URL without user and password and with the values of secret parameters hidden."""
     url = httpx.URL(url)
     query = urlencode(
         [(k, _MASK if _SECRET_NAME.search(k) else v) for k, v in url.params.multi_items()],
@@ -159,10 +159,10 @@ def mask_url(url: httpx.URL | str) -> str:
 
 
 def parse_base_url(base_url: str) -> httpx.URL:
-    """Returns the base URL.
+    """Return the base URL.
 
     Raises:
-        PermanentSourceError: It is no HTTP URL.
+        PermanentSourceError: It is not an HTTP URL.
     """
     try:
         url = httpx.URL(base_url)
@@ -170,23 +170,23 @@ def parse_base_url(base_url: str) -> httpx.URL:
         url = httpx.URL()
     if url.scheme in {"http", "https"} and url.host:
         return url
-    # The text itself is not shown: where it does not parse, nobody can tell the password.
+    # The text itself is not shown: in an unparsable URL the password cannot be found and masked.
     raise PermanentSourceError(
-        "The base URL of the source is no HTTP URL. Expected https://host/path; "
+        "The base URL of the source is not an HTTP URL. Expected https://host/path; "
         "special characters in user and password must be percent-encoded."
     )
 
 
 def url_below(base: httpx.URL, path: str) -> httpx.URL:
-    """Returns the URL of a path below a base URL, whose parameters stay."""
+    """Return the URL of a path below a base URL, with the base URL's parameters."""
     return base.copy_with(path=f"{base.path.rstrip('/')}/{path}")
 
 
 class _MaskUrls(logging.Filter):
-    """Replaces URLs in httpx's own log lines by the masked URL that was asked for.
+    """A filter that replaces URLs in httpx's own log lines by the masked URL of the request.
 
     httpx logs every URL at INFO, those of redirects among them, which may hold a key anywhere. The
-    filter rewrites only what a line shows, so it changes no level and hides no line; it is
+    filter rewrites only the shown text, so it changes no level and hides no line; it is
     attached when the first client is made, not by importing this module.
     """
 
@@ -200,7 +200,7 @@ class _MaskUrls(logging.Filter):
 
 
 class _QuoteNothing(logging.Filter):
-    """Cuts the headers of replies, and lines that are none, out of httpcore's lines at DEBUG."""
+    """A filter that cuts the headers of replies, valid or not, out of httpcore's DEBUG lines."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = _QUOTED.sub("", str(record.msg))
@@ -221,14 +221,14 @@ _LOGGERS: Mapping[str, logging.Filter] = {
 
 
 def _secrets(url: httpx.URL) -> frozenset[str]:
-    """Returns the URL's secrets in every spelling in which an error page may echo them."""
+    """Return the URL's secrets in every spelling in which an error page may echo them."""
     values = {v for k, v in url.params.multi_items() if _SECRET_NAME.search(k)} | {url.password}
     login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
     return frozenset(s for v in values if v for s in (v, quote(v, safe=""))) | {login}
 
 
 def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
-    """Returns the beginning of a body for an error message: printable, and without the secrets."""
+    """Return the beginning of a body for an error message: printable, and without the secrets."""
     text = body[:_ERROR_BODY_BYTES].decode("utf-8", "replace")
     for secret in secrets:
         text = text.replace(secret, _MASK)
@@ -237,7 +237,7 @@ def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
 
 
 def _shown(body: bytes, secrets: Iterable[str], *, private: bool) -> str:
-    """Returns the sentence of an error message that shows a body, or says why it does not."""
+    """Return the sentence of an error message that shows a body, or explains why it is hidden."""
     if private:
         return "The body is not shown: it may hold personal data or a key."
     return f"The body begins: {_excerpt(body, secrets)!r}."
@@ -251,36 +251,36 @@ def _instant(header: str) -> datetime | None:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Returns the seconds that the Retry-After header asks for, in either of its two forms."""
+    """Return the seconds that the Retry-After header asks for, in either of its two forms."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return float(value)
     if not (then := _instant(value)):
         return None
-    # The date is the server's: measured by the server's own clock where the reply tells it.
+    # The date is the server's: measured by the server's own clock where the reply has it.
     now = _instant(response.headers.get("Date", "")) or datetime.now(UTC)
     return max(0.0, (then - now).total_seconds())
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Returns scheme, host and port; httpx knows no port where it is the scheme's own."""
+    """Return scheme, host and port; httpx has None for the scheme's default port."""
     return url.scheme, url.host, url.port
 
 
 def _may_follow(source: httpx.URL, target: httpx.URL) -> bool:
-    """Returns whether a redirect leads to the same server, or from its http to its https."""
+    """Return whether a redirect stays on the server, or goes from its http to its https."""
     to_https = ("http", source.host, None), ("https", source.host, None)
     return _origin(source) == _origin(target) or (_origin(source), _origin(target)) == to_https
 
 
 async def _read(pieces: AsyncIterable[bytes], coding: str, limit: int) -> bytes:
-    """Reads the body, decompressed, and stops one byte past the limit.
+    """Read the body, decompressed, and stop one byte past the limit.
 
     httpx would decompress a whole chunk before it can be counted: 64 KiB of gzip can become 64 MiB.
 
     Raises:
         EOFError: A gzip body ends before its end.
-        zlib.error: A gzip body is damaged, or goes on with something else.
+        zlib.error: A gzip body is damaged, or followed by other data.
     """
     is_packed = coding.lower() in {"gzip", "x-gzip"}
     member, body = zlib.decompressobj(_ANY_HEADER), bytearray()
@@ -304,13 +304,13 @@ async def _read(pieces: AsyncIterable[bytes], coding: str, limit: int) -> bytes:
 
 
 class _Pace:
-    """How fast the body of one request arrives, over all its tries.
+    """The speed at which the body of one request arrives, over all its tries.
 
     Args:
-        options: The slowest pace, and over how many seconds it is measured.
+        options: The slowest pace, and the seconds over which it is measured.
 
     Attributes:
-        slow: How many stretches in a row were too slow.
+        slow: The number of consecutive measurements that were too slow.
     """
 
     def __init__(self, options: HttpOptions) -> None:
@@ -319,11 +319,11 @@ class _Pace:
         self.begin()
 
     def begin(self) -> None:
-        """Measures from now."""
+        """Start a measurement."""
         self._start, self._bytes = time.monotonic(), 0
 
     def count(self, size: int, url: httpx.URL) -> None:
-        """Counts bytes that have arrived.
+        """Count bytes that have arrived.
 
         Raises:
             TransientSourceError: They arrive too slowly.
@@ -347,10 +347,10 @@ class _Pace:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A complete reply, not yet decoded: that can happen off the event loop.
+    """A complete reply, not yet decoded, so that decoding can happen off the event loop.
 
     Attributes:
-        url: What was asked for.
+        url: The requested URL.
         status: The HTTP status.
         body: The body, decompressed.
         login: Secrets of the base URL in every spelling, which no message may show.
@@ -366,13 +366,13 @@ class Reply:
     sent_at: datetime | None = None
 
     def json(self, loads: Callable[[bytes], Any] = strict_json.loads) -> dict[str, Any]:
-        """Decodes the body.
+        """Decode the body.
 
         Args:
-            loads: Replaces strict_json.loads; fails with a ValueError, too.
+            loads: Replaces strict_json.loads; must also fail with a ValueError.
 
         Raises:
-            PermanentSourceError: The body is no JSON object, or has NaN, Infinity or an object
+            PermanentSourceError: The body is not a JSON object, or has NaN, Infinity or an object
                 with a duplicate name.
         """
         try:
@@ -381,7 +381,7 @@ class Reply:
             html = self.body.lstrip()[:1] == b"<"
             where = strict_json.place_of_fault(self.body, shows_names=not self.is_private)
             fault = "HTML instead of JSON" if html else f"invalid JSON ({where or error!s:.200})"
-        # Not where it is caught: the context would have the whole body.
+        # Raised outside of the except block: the context would hold the whole body.
         if fault:
             raise self.unusable(fault)
         if not isinstance(data, dict):
@@ -389,7 +389,7 @@ class Reply:
         return data
 
     def unusable(self, what: str) -> PermanentSourceError:
-        """Returns the error that says what is wrong with this reply."""
+        """Return the error for this reply, given what is wrong with it."""
         shown = _shown(self.body, self.login | _secrets(self.url), private=self.is_private)
         return PermanentSourceError(
             f"{mask_url(self.url)} answered {what}. {shown} "
@@ -399,12 +399,12 @@ class Reply:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Loads the certificates once: 20 to 40 ms that each new client would otherwise spend."""
+    """Load the certificates once: each new client would otherwise spend 20 to 40 ms."""
     return httpx.create_ssl_context()
 
 
-class Source:
-    """A source over HTTP: where it is, and how it may be asked. Every client is one.
+class HttpSource:
+    """The base class of the sources' clients: base URL, limits and transport.
 
     Args:
         base_url: Where the source is; user and password in it are sent as basic auth, its
@@ -417,7 +417,7 @@ class Source:
         is_private: Whether replies hold personal data; then no message quotes them.
 
     Raises:
-        PermanentSourceError: The base URL is no HTTP URL.
+        PermanentSourceError: The base URL is not an HTTP URL.
     """
 
     is_private = False
@@ -437,11 +437,11 @@ class Source:
 
     @property
     def source_url(self) -> str:
-        """Where things come from, without secrets."""
+        """Return the source's URL without secrets."""
         return mask_url(self._base)
 
     def _http(self) -> "HttpClient":
-        """Returns a connection to the source, to be opened."""
+        """Return a client for the source, not yet opened."""
         return HttpClient(
             str(self._base),
             self._options,
@@ -454,9 +454,9 @@ class Source:
 class HttpClient:
     """An async client for one base URL; use it as an async context manager.
 
-    Timeouts, failed connections, cut-off bodies, 429 and 5xx are tried again, with growing,
-    jittered waits or as long as Retry-After asks, until the time budget is spent. All else fails at
-    once. User and password in the base URL are sent as basic auth, its parameters each time.
+    Timeouts, failed connections, cut-off bodies, 429 and 5xx are retried, with growing,
+    jittered waits or as long as Retry-After asks, until the time budget is used up. All else fails
+    at once. User and password in the base URL are sent as basic auth, its parameters each time.
 
     Args:
         base_url: Where paths start.
@@ -470,7 +470,7 @@ class HttpClient:
         requests: How many requests were sent, all tries counted.
 
     Raises:
-        PermanentSourceError: The base URL is no HTTP URL.
+        PermanentSourceError: The base URL is not an HTTP URL.
     """
 
     def __init__(
@@ -520,7 +520,7 @@ class HttpClient:
         )
 
     async def __aenter__(self) -> Self:
-        """Opens the connection pool; the client's time runs from now."""
+        """Open the connection pool; the client's time runs from now."""
         self._end = time.monotonic() + self.options.max_seconds
         await self._client.__aenter__()
         return self
@@ -531,11 +531,11 @@ class HttpClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         await self._client.__aexit__(kind, error, trace)
 
     async def get_json(self, path: str, params: Params | None = None) -> dict[str, Any]:
-        """Fetches a path and decodes its JSON object; raises what fetch and Reply.json raise."""
+        """Fetch a path and decode its JSON object; raise the errors of `fetch` and `Reply.json`."""
         return (await self.fetch(path, params)).json()
 
     async def fetch(
@@ -546,13 +546,13 @@ class HttpClient:
         statuses: Container[int] = (),
         check: Callable[[Reply], None] = lambda _: None,
     ) -> Reply:
-        """Fetches a path below the base URL.
+        """Fetch a path below the base URL.
 
         Args:
             path: What to ask for.
             params: Parameters of the URL.
-            statuses: Those whose reply is returned, beside those of success.
-            check: Raises TransientSourceError where a reply is to be asked for again.
+            statuses: Statuses whose reply is returned, in addition to those of success.
+            check: Raises TransientSourceError if a reply is to be requested again.
 
         Raises:
             PermanentSourceError: The source refused, or its reply is too large.
@@ -583,17 +583,17 @@ class HttpClient:
     async def stream(
         self,
         path: str,
-        read: Reader[_T],
+        read: ReplyReader[_T],
         *,
         params: Params | None = None,
         headers: Callable[[], Mapping[str, str]] = dict,
     ) -> _T:
-        """Has the reply to a request read as it arrives; tries again where that fails in passing.
+        """Send a request and read the reply as it arrives; retry after transient failures.
 
         Args:
             path: What to ask for, below the base URL.
             read: Reads a reply of any status and returns the result. Its second argument is to be
-                called whenever it got on: time and tries are then counted from there.
+                called after each progress: time and tries are then counted from there.
             params: Parameters of the URL.
             headers: Returns the headers of the next try.
 
@@ -601,12 +601,12 @@ class HttpClient:
             TransientSourceError: The source was still failing when the time budget was spent.
             Exception: All else that `read` raises.
         """
-        # Joined here: httpx would parse base, path and parameters one by one, three times.
+        # Joined here: httpx would parse base, path and parameters separately, three times.
         query = urlencode([*self._base.params.multi_items(), *(params or {}).items()])
         url = httpx.URL(f"{self._root}/{path}" + (f"?{query}" if query else ""))
         tries = _Tries(url, self.options, self._end, self._log)
 
-        # Without arguments, for stamina would log them: the URL has secrets.
+        # Without arguments, because stamina would log them, and the URL has secrets.
         async def attempt() -> _T:
             async with self._turn(tries):
                 request = self._client.build_request(
@@ -620,10 +620,10 @@ class HttpClient:
                         return await read(response, tries.renew)
                 except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
                     failure, cause = self._failure(url, error)
-                # Not where it is caught, or what may be private would go along as its context.
+                # Raised outside of the except block: the context may hold personal data.
                 raise failure from cause
 
-        # Not fail_after: it knows a spent deadline by the clock, but _turn may just have lifted it.
+        # Not fail_after: it compares the clock, but _turn may just have lifted the deadline.
         with tries.scope, suppress(TransientSourceError):
             return await self._retrying(tries.wait, attempt)
         if self.has_time:
@@ -631,7 +631,7 @@ class HttpClient:
         raise self._spent(url) from tries.cause()
 
     async def pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
-        """Yields the body as it arrives, coded as it is.
+        """Yield the body as it arrives, without decoding it.
 
         Raises:
             TransientSourceError: It arrives too slowly.
@@ -644,22 +644,22 @@ class HttpClient:
 
     @property
     def has_time(self) -> bool:
-        """Whether the time of this client is not spent yet."""
-        # The clock of asyncio's loops, which may be asked outside of them, too.
+        """Return whether this client has time left."""
+        # The clock of asyncio's loops, which can also be read outside of them.
         return time.monotonic() < self._end
 
     def _spent(self, url: httpx.URL) -> PermanentSourceError:
-        """Returns the error of a client whose requests or time are spent."""
+        """Return the error of a client whose requests or time are used up."""
         limit = "max_requests" if self.has_time else "max_seconds"
         return PermanentSourceError(
-            f"{mask_url(url)}: not read, for this run has sent {self.requests:,} requests and may "
+            f"{mask_url(url)} was not read: this run has sent {self.requests:,} requests and may "
             f"send {self.options.max_requests:,} within {self.options.max_seconds:,.0f} seconds. "
             "Check whether the source's pages ever end; if it has that much to read, raise "
             f"{self.options.setting(limit)}."
         )
 
     def _failure(self, url: httpx.URL, error: Exception) -> tuple[SourceError, Exception | None]:
-        """Returns the error for one of httpx, and its cause where that quotes no reply."""
+        """Translate an error of httpx; return its cause, too, unless that quotes a reply."""
         what, cause = type(error).__name__, None
         if isinstance(error, _QUOTELESS) or str(error).startswith(_QUOTELESS_TEXTS):
             what, cause = f"{what} {error}".rstrip(), error
@@ -669,21 +669,21 @@ class HttpClient:
 
     @staticmethod
     def _place(request: httpx.Request) -> httpx.URL:
-        """Returns the URL by which messages name a request: a redirect may hold a key or a name."""
+        """Return the URL that messages show for a request; a redirect's may hold secrets."""
         asked: httpx.URL = request.extensions[_ASKED]
         return asked
 
     def named(self, response: httpx.Response) -> str:
-        """Returns the URL by which messages name a response, without secrets."""
+        """Return the URL that messages show for a response, without secrets."""
         return mask_url(self._place(response.request))
 
     def _is_private(self, response: httpx.Response) -> bool:
-        """Returns whether no message may show a body; that of a redirect may quote its URL."""
+        """Return whether messages must hide a body; that of a redirect may quote its URL."""
         return self._private or response.url != self._place(response.request)
 
     @asynccontextmanager
     async def _turn(self, tries: "_Tries") -> AsyncIterator[None]:
-        """Waits for a slot and for the rate limit: no failure of the source, so no time counts."""
+        """Wait for a slot and for the rate limit, which is not counted as the request's time."""
         left = tries.scope.deadline - anyio.current_time()
         tries.scope.deadline = math.inf
         async with self._slots:
@@ -694,7 +694,7 @@ class HttpClient:
 
     @asynccontextmanager
     async def _reply_to(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-        """Sends the request and follows redirects on its server."""
+        """Send the request and follow redirects on its server."""
         for _ in range(_MAX_REDIRECTS + 1):
             response = await self._send(request)
             try:
@@ -710,8 +710,8 @@ class HttpClient:
                 shown = "not shown" if self._private else place
                 raise PermanentSourceError(
                     f"{mask_url(self._place(request))} redirects to another scheme, host or port: "
-                    f"{shown}. It is not followed, for the login would go along. Set the base URL "
-                    "to the new place if it is trusted."
+                    f"{shown}. It was not followed, as that would send the login. Set the base URL "
+                    "to the new address if you trust it."
                 )
             request = response.next_request
         raise PermanentSourceError(
@@ -730,16 +730,16 @@ class HttpClient:
             _NAMED.reset(named)
 
     def reply(self, response: httpx.Response, body: bytes) -> Reply:
-        """Returns a response and its body, or the beginning of it, as a reply."""
+        """Combine a response and its body, or the beginning of it, into a reply."""
         url = self._place(response.request)
         sent_at = _instant(response.headers.get("Date", ""))
         is_private = self._is_private(response)
         return Reply(url, response.status_code, body, self._login, is_private, sent_at)
 
     async def refusal(self, response: httpx.Response) -> SourceError:
-        """Returns the error that a response without success amounts to."""
+        """Return the error for a response without success."""
         body = b""
-        # A fault of the error page itself must not hide the status.
+        # A damaged error page must not hide the status.
         with suppress(EOFError, zlib.error):
             coding = response.headers.get("Content-Encoding", "identity")
             body = await _read(self.pieces(response), coding, _ERROR_BODY_BYTES)
@@ -755,8 +755,8 @@ class _Tries:
     """The tries of one request, and the time that is left for them.
 
     Args:
-        url: What is asked for.
-        options: How long may be tried.
+        url: The requested URL.
+        options: The time limits.
         end: When the client's own time ends, by anyio's clock.
         log: Receives a line for each try that failed.
     """
@@ -776,12 +776,12 @@ class _Tries:
         return min(anyio.current_time() + self._options.retry_budget_seconds, self._end)
 
     def renew(self) -> None:
-        """Counts time and tries from now."""
+        """Restart the count of time and tries."""
         self._failures.clear()
         self.scope.deadline = self._deadline()
 
     def wait(self, error: Exception) -> bool | float:
-        """Tells stamina whether to try again, and after how many seconds if that is known."""
+        """Return whether stamina is to try again, or the seconds to wait if they are known."""
         if not isinstance(error, TransientSourceError):
             return False
         self._failures.append(error)
@@ -793,7 +793,7 @@ class _Tries:
         return error.retry_after or True
 
     def given_up(self) -> TransientSourceError:
-        """Returns the error that ends all tries."""
+        """Return the error that ends all tries."""
         last = self._failures[-1] if self._failures else None
         tries = max(len(self._failures), self.pace.slow, 1)
         what = last or f"{mask_url(self._url)} gave no complete reply."
@@ -805,5 +805,5 @@ class _Tries:
         )
 
     def cause(self) -> BaseException | None:
-        """Returns what was behind the last failure."""
+        """Return the cause of the last failure."""
         return self._failures[-1].__cause__ if self._failures else None

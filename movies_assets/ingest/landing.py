@@ -1,11 +1,11 @@
-"""The landing zone: which files have arrived and which are not read, found without any clock.
+"""Find the files of a landing zone that have arrived, and those that are not read.
 
 A file belongs to the day in its path: `2025-10-31/titles.csv`, `date=2025-10-31/titles.csv`,
-`2025/10/31/titles.csv` or `year=2025/month=10/day=31/titles.csv`, whatever folders are around.
-The folder of those days is any URL that fsspec knows: a local path, `s3://`, `abfs://`, `gs://`.
-Of a local folder only regular files below it are opened, and links to such: whoever delivers files
-could otherwise have any file of this machine read, or a run wait for a pipe for ever. How a file is
-packed belongs in `ingest.packing`.
+`2025/10/31/titles.csv` or `year=2025/month=10/day=31/titles.csv`, in any other folders. No clock
+is involved. The folder is any URL that fsspec knows: a local path, `s3://`, `abfs://`, `gs://`.
+In a local folder only regular files below it are opened, and links to such: a supplier of files
+could otherwise have any file of this machine read, or make a run wait for a pipe forever. How a
+file is packed belongs in `ingest.packing`.
 """
 
 import errno
@@ -53,16 +53,16 @@ TOO_MANY_LINKS = "is a link behind too many other links: link to the folder itse
 NO_FILE = "is neither a file nor a folder: remove it"
 EMPTY_FOLDER = "is an empty folder with the name of a file: deliver the file, or remove it"
 NO_ACCESS = "cannot be read: check its permissions"
-# Of these nothing is ever opened, not even to erase a person from it; all others may hold data.
+# These are never opened, not even to erase a person; all others may hold data.
 NEVER_OPENED = (LOOP, OUTSIDE_FOLDER, TOO_MANY_LINKS, NO_FILE, EMPTY_FOLDER)
-# Links to folders that one path may lead through: n folders that link to each other have n! paths.
+# Most links to folders in one path: n folders that link to each other have n! paths.
 MOST_LINKS = 3
-# Checksums that stores have of an object; without any of them it is read.
+# Names under which stores give an object's checksum; without any of them the content is hashed.
 CHECKSUMS = ("ETag", "etag", "md5Hash", "content_md5", "md5")
 EXTRAS = {"s3": "s3", "s3a": "s3", "abfs": "azure", "abfss": "azure", "az": "azure", "gs": "gcs",
           "gcs": "gcs"}  # fmt: skip
 DIGEST_BYTES = 8
-# The end of the name of a file that is written to replace another one.
+# Suffix of a file that is being written to replace another one.
 PART = ".anew"
 
 
@@ -84,7 +84,7 @@ class Arrival:
 
     @property
     def digest(self) -> str:
-        """Return a short name of this state of this file."""
+        """Return a short hash of this state of this file."""
         state = f"{self.path}\0{self.bytes}\0{self.checksum}".encode()
         return hashlib.blake2b(state, digest_size=DIGEST_BYTES).hexdigest()
 
@@ -95,7 +95,7 @@ class Unread:
 
     Attributes:
         path: where it is, below the landing folder.
-        reason: why, as it goes on from the file's name, and what to do.
+        reason: why, worded to follow the file's name, and what to do.
         day: the day that it belongs to, as far as its path says.
     """
 
@@ -121,7 +121,7 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Something below the landing folder.
+    """An entry below the landing folder.
 
     Attributes:
         path: where it is, below the landing folder.
@@ -197,7 +197,7 @@ class Landing:
         return Survey(self._arrivals(read), closed, unread)
 
     def paths(self, days: Collection[date]) -> list[tuple[date, str]]:
-        """Return day and path of the files that have arrived for some days, without opening any.
+        """Return day and path of the files that have arrived for some days, without opening them.
 
         Those that cannot be opened are among them: their day is not complete without them.
         """
@@ -208,10 +208,10 @@ class Landing:
     ) -> list[Unread]:
         """Return the files that are not read, each with the reason; `paths` are all others.
 
-        Files that systems lay beside data and that never hold any are left out (`.DS_Store`).
+        Files that systems create and that never hold data are left out (`.DS_Store`).
 
         Args:
-            days: of files with a day, only those of these days, and those of no possible day.
+            days: return files of these days, of no possible day and without a day.
             possible: the first and the last day that files may belong to.
         """
         unread, asked = [], None if days is None else frozenset(days)
@@ -225,14 +225,14 @@ class Landing:
         return sorted(unread)
 
     def is_at(self, folder: Path) -> bool:
-        """Say whether this is a folder of this machine."""
+        """Return whether this is a folder of this machine."""
         return self._is_local and Path(self._root).resolve() == folder.resolve()
 
     def open(self, path: str) -> BinaryIO:
-        """Open a file without waiting for anything.
+        """Open a file without blocking.
 
         Raises:
-            PermanentSourceError: it is gone, cannot be read, or is no regular file below the
+            PermanentSourceError: it is gone, cannot be read, or is not a regular file below the
                 folder, whatever it was when the folder was listed.
         """
         source = f"{self.name}/{path}"
@@ -245,7 +245,7 @@ class Landing:
                 raise PermanentSourceError(f"{source} {DANGLING}.") from None
             raise PermanentSourceError(
                 f"{source} was there when the landing folder was listed, and is gone. "
-                "Run these days again."
+                "Rerun these days."
             ) from None
         except OSError as error:
             raise PermanentSourceError(
@@ -255,10 +255,10 @@ class Landing:
     def everything(self) -> list[str]:
         """Return the paths of all files below the folder, whatever their names and folders.
 
-        Files that a killed process has left of `replace` are removed. All others are
+        Files that a killed `replace` has left are removed. All others are
         `never_opened`.
         """
-        # One that may not be opened is among them: it must not pass as cleared.
+        # Unreadable files are included: they must not be reported as cleared.
         gone = (DANGLING, *NEVER_OPENED)
         paths = sorted(found.path for found in self._listed() if found.problem not in gone)
         for path in filter(_remains, paths):
@@ -266,7 +266,7 @@ class Landing:
         return [path for path in paths if not _remains(path)]
 
     def never_opened(self) -> list[Unread]:
-        """Return what is below the folder and is no regular file in it, each with the reason."""
+        """Return the entries below the folder that are not regular files, each with the reason."""
         return sorted(
             Unread(found.path, found.problem)
             for found in self._listed()
@@ -274,9 +274,9 @@ class Landing:
         )
 
     def replace(self, path: str, pieces: Iterable[bytes]) -> None:
-        """Write a file anew: readers find all of the old one or all of the new.
+        """Replace a file atomically: readers find all of the old one or all of the new.
 
-        A link stays, and the file that it leads to is written.
+        A link stays, and the file that it points to is replaced.
 
         Raises:
             PermanentSourceError: it cannot be written, or is not below the folder.
@@ -288,13 +288,13 @@ class Landing:
         with ExitStack() as stack:
             stack.enter_context(storing(target))
             if not is_local:
-                # A store shows an object when all of it is there.
+                # An object store shows an object only once it is complete.
                 new = Path(stack.enter_context(TemporaryDirectory())) / target.name
             else:
                 new = target.with_name(f".{target.name}{PART}")
                 stack.callback(new.unlink, missing_ok=True)
             new.unlink(missing_ok=True)
-            with new.open("xb") as file:  # a link that somebody put there is not followed
+            with new.open("xb") as file:  # refuse to follow a link put there meanwhile
                 file.writelines(pieces)
             if is_local:
                 shutil.copymode(target, new)
@@ -325,7 +325,7 @@ class Landing:
         arrivals = []
         for found in files:
             if found.day and not found.problem:
-                # It may have gone since it was listed.
+                # It may have been deleted since it was listed.
                 with suppress(OSError):
                     checksum = self._checksum(found)
                     arrivals.append(Arrival(found.day, found.path, found.info["size"], checksum))
@@ -341,7 +341,7 @@ class Landing:
     def _found(self) -> Iterator[_Found]:
         """Yield everything below the folder, with its day, or with the reason why it is not read.
 
-        Without files that systems lay there.
+        Leave out files that systems create.
         """
         for found in self._listed():
             if MARKERS.fullmatch(found.path.rpartition("/")[2]):
@@ -355,8 +355,8 @@ class Landing:
                 yield replace(found, day=day, reason=_reason(found) or reason)
 
     def _listed(self) -> Iterator[_Found]:
-        """Yield everything below the folder that is no folder."""
-        # A store may keep its listing; a file that has arrived since would not be seen.
+        """Yield everything below the folder that is not a folder itself."""
+        # fsspec caches listings; a file that has arrived since would be missed.
         self._files.invalidate_cache()
         if not self._files.exists(self._root):
             return
@@ -364,13 +364,13 @@ class Landing:
             yield from _walk(self._root)
             return
         for path, info in self._files.find(self._root, detail=True).items():
-            # Some stores have objects in place of folders.
+            # Some stores represent folders by objects.
             if not path.endswith("/"):
                 problem = TOO_LARGE if (info.get("size") or 0) > MOST_BYTES else None
                 yield _Found(path.removeprefix(f"{self._root}/"), info, problem=problem)
 
     def _checksum(self, found: _Found) -> str:
-        """Return the store's checksum, or that of the content: a copy may keep the times."""
+        """Return the store's checksum, or a hash of the content: a copy may keep the times."""
         if not self._is_local:
             for name in CHECKSUMS:
                 if value := found.info.get(name):
@@ -380,22 +380,22 @@ class Landing:
 
 
 def _is_below(path: str | Path, folder: str) -> bool:
-    """Say whether a path is a folder or below it; both are without links."""
+    """Return whether a path is a folder or below it; both must be resolved."""
     return Path(path).is_relative_to(folder)
 
 
 def open_below(root: str | Path, path: str) -> BinaryIO:
-    """Open a regular file below a local folder, without waiting for anything.
+    """Open a regular file below a local folder, without blocking.
 
-    Links are resolved first, then no component may be one: nothing that is put into the place of a
-    file meanwhile is opened in its stead.
+    Links are resolved first, then no component may be one: a link that replaces the file meanwhile
+    is not followed.
 
     Args:
         root: the folder.
         path: the file's path below it.
 
     Raises:
-        NeverOpenedError: it is no regular file, or is not below the folder.
+        NeverOpenedError: it is not a regular file, or is not below the folder.
         OSError: it cannot be opened.
     """
     folder = os.path.realpath(root)
@@ -417,21 +417,21 @@ def open_below(root: str | Path, path: str) -> BinaryIO:
 
 
 def _problem(state: os.stat_result) -> str | None:
-    """Return why something that is no folder is not opened."""
+    """Return why an entry that is not a folder cannot be opened; None if it can."""
     if not stat.S_ISREG(state.st_mode):
         return NO_FILE
     return TOO_LARGE if state.st_size > MOST_BYTES else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Folder:
-    """A folder on the way through a local landing folder.
+class _WalkedFolder:
+    """A folder of the walk through a local landing folder.
 
     Attributes:
         path: where it is, through links.
         below: its path below the landing folder, with a slash at its end.
-        above: the folders that it is in, without links.
-        links: through how many links its path leads.
+        above: its resolved ancestors.
+        links: the number of links in its path.
     """
 
     path: str
@@ -441,8 +441,8 @@ class _Folder:
 
 
 def _walk(root: str) -> Iterator[_Found]:
-    """Yield what is below a local folder, and follow links that stay there."""
-    top, waiting = os.path.realpath(root), [_Folder(root)]
+    """Yield the entries below a local folder, and follow links that stay inside."""
+    top, waiting = os.path.realpath(root), [_WalkedFolder(root)]
     while waiting:
         folder = waiting.pop()
         real, name = os.path.realpath(folder.path), folder.below.rstrip("/")
@@ -467,7 +467,7 @@ def _walk(root: str) -> Iterator[_Found]:
             if _is_folder(entry):
                 links = folder.links + entry.is_symlink()
                 below = f"{folder.below}{entry.name}/"
-                waiting.append(_Folder(entry.path, below, (*folder.above, real), links))
+                waiting.append(_WalkedFolder(entry.path, below, (*folder.above, real), links))
             else:
                 yield _described(entry, folder.below, top)
 
@@ -495,7 +495,7 @@ def _described(entry: "os.DirEntry[str]", below: str, top: str) -> _Found:
 
 
 def _reason(found: _Found) -> str | None:
-    """Say why something is not read, whatever its day; None where it is to be read."""
+    """Return why an entry is not read, regardless of its day; None if it is read."""
     name = found.path.rpartition("/")[2].lower()
     if found.problem in NEVER_OPENED:
         return found.problem
@@ -509,7 +509,7 @@ def _reason(found: _Found) -> str | None:
 
 
 def _day_of(path: str) -> tuple[date | None, str | None]:
-    """Return the day in the folders of a path; where there is no single one, the reason."""
+    """Return the day in the folders of a path, or the reason why there is not exactly one."""
     days = set()
     for pattern in (DAY, YEAR_MONTH_DAY):
         for year, _, month, day in pattern.findall(path):
@@ -525,6 +525,6 @@ def _is_utf8(path: str) -> bool:
 
 
 def _remains(path: str) -> bool:
-    """Say whether a killed process has left a file of writing another one anew."""
+    """Return whether a path is a remnant of a killed `replace`."""
     name = path.rpartition("/")[2]
     return name.startswith(".") and name.endswith(PART)

@@ -1,12 +1,12 @@
-"""Packings: from a file as it arrived to delimited text or columns, and back without some records.
+"""Unpack files to delimited text or columns, and pack them again without some records.
 
 The kind of a file is found by its content first (signatures), then by its name: a workbook that is
-named `.csv` is read as a workbook. The meaning of the text belongs to the reader of delimited text,
-the places of files to the landing zone.
+named `.csv` is read as a workbook. Parsing the text belongs to the reader of delimited text, the
+location of files to the landing zone.
 
-How values of columns become text: numbers without exponent, whole ones without a decimal point;
-dates and times in ISO's spelling; yes and no as `true` and `false`; lists of single values joined
-by `, `, or as JSON where an item has a comma itself or is no text; other nested values as JSON.
+Values of columns become text: numbers without exponent, whole ones without a decimal point;
+dates and times in ISO 8601; booleans as `true` and `false`; lists of scalars joined
+by `, `, or as JSON if an item has a comma or is not text; other nested values as JSON.
 Empty texts and lists are NULL, as in delimited text.
 """
 
@@ -33,39 +33,39 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-# A file is unpacked in memory; the reader of delimited text takes no larger block either. So a
-# few kilobytes that unpack to terabytes cost a gigabyte at most.
+# A file is unpacked in memory; the reader of delimited text takes no larger block either. A
+# few kilobytes that unpack to terabytes thus cost a gigabyte at most.
 MOST_BYTES = 1 << 30
 TOO_LARGE = f"has more than {MOST_BYTES:,} bytes: deliver it in smaller files"
-# Values of a table, blank ones included: a workbook of 5 kB may claim 17 billion cells.
+# Most values of a table, blank ones included: a workbook of 5 kB may claim 17 billion cells.
 MOST_VALUES = 100_000_000
 # A zip archive that holds a `.csv.gz` has two layers.
 MOST_LAYERS = 3
 PIECE_BYTES = 1 << 20
-# Python unpacks these piece by piece; of others it unpacks all that a piece amounts to.
+# Python unpacks these in bounded pieces; others it unpacks without a limit.
 BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 LONGEST_FIRST_LINE = 1 << 20
 CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
-# How workbooks write control characters, and what looks like one.
-# What Python's reader raises where an archive is damaged; of a name that is empty an IndexError.
+# Errors of Python's reader for a damaged archive; an empty name raises an IndexError.
 DAMAGED_ZIP = (
     zipfile.BadZipFile, EOFError, zlib.error, struct.error, ValueError, OSError, LookupError,
     OverflowError,
 )  # fmt: skip
+# The escape of workbooks for control characters, and for texts that look like one.
 ESCAPED = re.compile(r"_x(00[0-9A-Fa-f]{2})_")
 NO_OBJECT, TWICE = "another value", "a name is there twice"
 LONGEST_NAME = 1_000
 LONG_NAME = f"a name has more than {LONGEST_NAME:,} characters"
 SHOWN_MEMBERS = 10
 EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
-# How names of files end that are opened to see what they are. `.txt` is not among them: beside data
-# it is mostly a note for people. Old workbooks and other archives are, to be refused aloud.
+# Suffixes of files that are opened to see what they are. `.txt` is not among them: it is mostly a
+# note for people. Old workbooks and other archives are, to be rejected with a message.
 TEXTS = (".csv", ".tsv", ".tab", ".psv", ".jsonl", ".ndjson", ".json")
 BINARY = (".parquet", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".gz", ".zip", ".7z", ".rar",
           ".tar", ".tgz", ".bz2", ".xz", ".zst")  # fmt: skip
 SUFFIXES = (*TEXTS, *BINARY)
 JSON_LINES = (".jsonl", ".ndjson", ".json")
-# Files that systems lay beside data and that never hold any.
+# Files that systems create beside data and that never hold any.
 MARKERS = re.compile(
     r"\.DS_Store|Thumbs\.db|desktop\.ini|_SUCCESS|\..+\.crc|\.gitkeep|\.lock", re.IGNORECASE
 )
@@ -74,7 +74,7 @@ PARQUET, GZIP, ZIP = b"PAR1", b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 AS_TABLE = "deliver the table as .csv, .xlsx or .parquet"
 WITHOUT_PASSWORD = "save it without a password"  # noqa: S105 (advice)
 REPACK = "pack it as .gz or .zip, or deliver it unpacked"
-# Files that are refused: their first bytes, a description, and the fix.
+# Files that are rejected: their first bytes, a description, and the fix.
 REFUSED: Sequence[tuple[bytes, str, str]] = (
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls), or one with a password",
      "save it as .xlsx without a password, or as .csv"),
@@ -101,7 +101,7 @@ SIGNATURES = [(re.compile(pattern, re.DOTALL), what, advice) for pattern, what, 
 
 
 class PackingError(Exception):
-    """A file that is not read at all, and why: the message goes on from `The file`."""
+    """A file that is not read at all; the message is worded to follow `The file`."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"is {what}")
@@ -115,10 +115,10 @@ class Unpacked:
         packing: the packing found, by the content and not by the name: `csv` (of any separator),
             `csv.gz`, `zip`, `jsonl`, `jsonl.gz`, `parquet`, `xlsx`.
         text: delimited text as bytes, in whatever encoding; None where there are columns. Of a
-            workbook it has a record for each row of the sheet that is not blank.
+            workbook it has a record for each non-blank row of the sheet.
         columns: every column as text, in the file's order, under the file's names; a row for each
-            record, of NULLs where it does not read.
-        problems: for records that do not read, by their index (0 the first), why, and their text.
+            record, of NULLs if the record cannot be read.
+        problems: the reason and the text of each record that cannot be read, by index from 0.
         unread: parts of the file that are left aside: further sheets or members of an archive.
     """
 
@@ -130,7 +130,7 @@ class Unpacked:
 
 
 @dataclass(frozen=True)
-class _Content:
+class _InnerFile:
     """A file without the archives around it.
 
     Attributes:
@@ -159,10 +159,10 @@ class _Content:
 
 
 def unpack(name: str, raw: bytes) -> Unpacked:
-    """Return what a file holds.
+    """Return the content of a file.
 
     Args:
-        name: the file's name, which counts where the content does not tell.
+        name: the file's name, used where the content does not decide.
         raw: its bytes.
 
     Raises:
@@ -181,29 +181,29 @@ def unpack(name: str, raw: bytes) -> Unpacked:
 
 
 def repack(name: str, raw: bytes, text: bytes) -> bytes:
-    """Return a file of delimited text with other text in the same packing.
+    """Pack other text in the same way as a file of delimited text.
 
-    Other members of an archive stay. The same text gives the same bytes.
+    Other members of an archive are kept. The same text gives the same bytes.
 
     Raises:
         PackingError: the file is not delimited text, or cannot be unpacked.
     """
     content = _content(name, raw)
     if content.kind != "csv":
-        raise PackingError(f"{content.packing}, no delimited text: remove records by `without`")
+        raise PackingError(f"{content.packing}, not delimited text: remove records by `without`")
     return content.packed(text)
 
 
 def without(name: str, raw: bytes, gone: Collection[int]) -> bytes:
     """Return a file without some of its records, in the same packing.
 
-    Every other line of JSON stays as it is. Parquet keeps its schema; a workbook keeps its other
+    All other lines of JSON are kept unchanged. Parquet keeps its schema; a workbook keeps its other
     rows and sheets with their formats, and the values of its formulas.
 
     Args:
         name: the file's name.
         raw: its bytes.
-        gone: indexes of records, 0 the first: of rows, of lines that are not blank, and of rows of
+        gone: indexes of records from 0: of rows, of lines that are not blank, and of rows of
             the sheet that are not blank, the header among them.
 
     Raises:
@@ -215,8 +215,8 @@ def without(name: str, raw: bytes, gone: Collection[int]) -> bytes:
     return content.packed(remove[content.kind](content.raw, frozenset(gone)))
 
 
-def _content(name: str, raw: bytes) -> _Content:
-    """Take the archives off a file, and find what is inside."""
+def _content(name: str, raw: bytes) -> _InnerFile:
+    """Unpack the archives around a file, and find its kind."""
     layers: list[tuple[str, bytes]] = []
     unread: list[str] = []
     while kind := _archive(raw):
@@ -228,11 +228,11 @@ def _content(name: str, raw: bytes) -> _Content:
         else:
             name, raw, others = _unzip(raw)
             unread += others
-    return _Content(_kind(name, raw), raw, layers, unread)
+    return _InnerFile(_kind(name, raw), raw, layers, unread)
 
 
 def _archive(raw: bytes) -> str | None:
-    """Say whether a file is an archive around another one."""
+    """Return the kind of archive around another file; None if there is none."""
     if raw.startswith(GZIP):
         return "gz"
     if not raw.startswith(ZIP):
@@ -253,7 +253,7 @@ def _is_workbook(names: Collection[str]) -> bool:
 
 
 def _kind(name: str, raw: bytes) -> str:
-    """Say what the content of a file is, by its first bytes, then by its name."""
+    """Return the kind of a file's content, by its first bytes, then by its name."""
     if raw.startswith(ZIP):
         return "xlsx"
     if raw.startswith(PARQUET):
@@ -267,9 +267,9 @@ def _kind(name: str, raw: bytes) -> str:
 
 
 def _refuse_unless_text(name: str, raw: bytes) -> None:
-    """Refuse a file that its name calls an archive or a workbook, and that begins like none.
+    """Reject a file that is named like an archive or a workbook but is neither that nor text.
 
-    A text of such a name is read: downloads are often unpacked on the way and keep their names.
+    Text of such a name is read: downloads are often unpacked on the way and keep their names.
     """
     suffix = name.lower().rpartition(".")[2]
     if not raw:
@@ -288,7 +288,7 @@ def _is_json_lines(name: str, raw: bytes) -> bool:
 
 
 def _is_text(raw: bytes) -> bool:
-    """Say whether bytes begin like a text, and not like the first bytes of something cut off."""
+    """Return whether bytes begin like text, and not like a truncated binary file."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
     return len(raw) > len(PARQUET) and not CONTROLS.search(raw, 0, LONGEST_FIRST_LINE)
@@ -364,7 +364,7 @@ def _unzip(raw: bytes) -> tuple[str, bytes, list[str]]:
 
 
 def _member_content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Return what a member holds, piece by piece: its size may be a lie."""
+    """Return a member's content, read in pieces because its stated size may be wrong."""
     with archive.open(info) as member:
         return b"".join(iter(partial(member.read, PIECE_BYTES), b""))
 
@@ -392,7 +392,7 @@ def _zipped(members: Iterator[tuple[zipfile.ZipInfo, bytes]]) -> bytes:
 
 
 def _utf8(raw: bytes) -> tuple[bytes, str]:
-    """Return text as UTF-8 without a mark before it, and its encoding."""
+    """Return text as UTF-8 without a byte order mark, and its encoding."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16-le" if raw.startswith(b"\xff\xfe") else "utf-16-be"
         return raw[2:].decode(encoding, "replace").encode(), encoding
@@ -400,7 +400,7 @@ def _utf8(raw: bytes) -> tuple[bytes, str]:
 
 
 def _parsed(line: bytes) -> Any:
-    """Return the value of a line, its numbers as written; None where it is no JSON."""
+    """Return the value of a line, its numbers as written; None if it is not JSON."""
     try:
         return _load(line.decode())
     except (ValueError, RecursionError):
@@ -412,7 +412,7 @@ def _load(line: str) -> Any:
         line,
         parse_int=str,
         parse_float=str,
-        parse_constant=lambda _: None,  # NaN, as Python writes what is unknown
+        parse_constant=lambda _: None,  # NaN, as Python writes unknown values
         object_pairs_hook=_unique,
     )
 
@@ -425,7 +425,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _objects(raw: bytes) -> tuple[pa.Table, dict[int, tuple[str, str]]]:
-    """Return the values of lines of JSON as text, and the lines that are no object."""
+    """Return the values of JSON lines as text, and the lines that are not objects."""
     columns: dict[str, list[str | None]] = {}
     problems: dict[int, tuple[str, str]] = {}
     lines = [line for line in _utf8(raw)[0].splitlines() if line.strip()]
@@ -455,7 +455,7 @@ def _texts_of(line: str) -> dict[str, str | None]:
     """Return the values of an object as text.
 
     Raises:
-        ValueError: the line is no JSON object, or holds half a character.
+        ValueError: the line is not a JSON object, or holds half a surrogate pair.
     """
     values = _load(line)
     if not isinstance(values, dict):
@@ -463,7 +463,7 @@ def _texts_of(line: str) -> dict[str, str | None]:
     if max(map(len, values), default=0) > LONGEST_NAME:
         raise ValueError(LONG_NAME)
     if any(isinstance(value, dict | list) for value in values.values()):
-        # JSON inside of JSON keeps the types of its numbers.
+        # JSON within JSON keeps the types of its numbers.
         typed = json.loads(line, parse_constant=lambda _: None)
         values = {
             name: _text(typed[name] if _is_nested(value) else value)
@@ -531,7 +531,7 @@ def _parquet_text(raw: bytes) -> pa.Table:
     with _reading_parquet(raw) as file:
         schema = file.schema_arrow
         texts = [each.name for each in schema if each.type in (pa.string(), pa.binary())]
-        # A text that is stored once may be the value of a hundred million rows.
+        # A text that is stored once may be the value of 100 million rows.
         table = pq.ParquetFile(BytesIO(raw), read_dictionary=texts).read()
         _bounded(sum(map(_size_of_values, table.columns)), "a Parquet file that")
         columns = [_column_text(column) for column in table.columns]
@@ -539,7 +539,7 @@ def _parquet_text(raw: bytes) -> pa.Table:
 
 
 def _size_of_values(column: pa.ChunkedArray) -> int:
-    """Return how many bytes the texts of a column have that are stored once each; 0 of others."""
+    """Return the bytes of a dictionary-encoded column's values when expanded; 0 for others."""
     if not pa.types.is_dictionary(column.type) or column.type.value_type not in (
         pa.string(),
         pa.binary(),
@@ -576,7 +576,7 @@ def _is_written_as_it_is(kind: pa.DataType) -> bool:
 
 
 def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Write instants in UTC and with Z; a column of midnights without a zone is one of days."""
+    """Write instants in UTC with Z; a column of midnights without a zone holds days."""
     has_zone = column.type.tz is not None
     text = _trimmed(column.cast(pa.timestamp(column.type.unit)).cast(pa.string()))
     if has_zone:
@@ -587,7 +587,7 @@ def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _trimmed(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Leave out the zeros at the end of a second's fraction."""
+    """Remove trailing zeros from fractions of seconds."""
     trimmed = pc.replace_substring_regex(text, r"(\.\d*[1-9])0+$", r"\1")
     return pc.replace_substring_regex(trimmed, r"\.0+$", "")
 
@@ -622,14 +622,14 @@ def _without_rows(raw: bytes, gone: Collection[int]) -> bytes:
 
 @contextmanager
 def _workbook(raw: bytes, *, read_only: bool) -> Iterator[Any]:
-    """Open a workbook; formulas show the values that were computed last."""
+    """Open a workbook; formulas show their last computed values."""
     import openpyxl  # noqa: PLC0415 (takes 0.2 s, and most files are text)
 
     with _zip(raw) as archive:
         if any(info.flag_bits & 1 for info in archive.infolist()):
             raise PackingError(f"an encrypted workbook: {WITHOUT_PASSWORD}")
         _bounded(sum(info.file_size for info in archive.infolist()), "a workbook that")
-        # A member that is larger than it says is damaged; the reader of workbooks would unpack it.
+        # A member that is larger than stated is damaged, but openpyxl would unpack it.
         if damaged := archive.testzip():
             raise zipfile.BadZipFile(f"{damaged} is not what it should be")
         has_macros = "xl/vbaProject.bin" in archive.namelist()
@@ -652,7 +652,7 @@ def _workbook(raw: bytes, *, read_only: bool) -> Iterator[Any]:
 def _workbook_text(raw: bytes) -> tuple[bytes, list[str]]:
     """Return the rows of the first sheet with data as delimited text, and the other sheets' names.
 
-    Rows that are blank are left out, all others are as wide as the widest.
+    Blank rows are left out, all others are padded to the widest.
     """
     with _workbook(raw, read_only=True) as book:
         filled = _filled(book)
@@ -666,16 +666,16 @@ def _workbook_text(raw: bytes) -> tuple[bytes, list[str]]:
 
 
 def _filled(book: Any) -> list[Any]:
-    """Return the sheets that have data; those that are shown come first."""
+    """Return the sheets that have data, visible ones first."""
     for sheet in book.worksheets:
         if hasattr(sheet, "reset_dimensions"):
-            sheet.reset_dimensions()  # as the file states them; they may be anything
+            sheet.reset_dimensions()  # as the file states them, which may be wrong
     sheets = sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
     return [sheet for sheet in sheets if any(islice(_sheet_rows(sheet), 1))]
 
 
 def _sheet_rows(sheet: Any) -> Iterator[list[str]]:
-    """Yield the rows of a sheet that are not blank, without blank cells at their ends."""
+    """Yield the non-blank rows of a sheet, without trailing blank cells."""
     values = 0
     for cells in sheet.iter_rows():
         row = [_cell_text(cell) for cell in cells]
@@ -701,7 +701,7 @@ def _cell_text(cell: Any) -> str:
 
 
 def _without_sheet_rows(raw: bytes, gone: Collection[int]) -> bytes:
-    """Empty rows of the sheet that is read; they stay as blank ones, so that no other row moves."""
+    """Blank out rows of the sheet that is read, so that no other row moves."""
     with _workbook(raw, read_only=False) as book:
         sheet = _filled(book)[0]
         number = -1
@@ -709,7 +709,7 @@ def _without_sheet_rows(raw: bytes, gone: Collection[int]) -> bytes:
             number += any(_cell_text(cell) for cell in cells)
             if number in gone and any(_cell_text(cell) for cell in cells):
                 for cell in cells:
-                    # A cell that a merged range hides has no value, and takes none.
+                    # A cell that a merged range hides has no value and accepts none.
                     if type(cell).__name__ != "MergedCell":
                         cell.value = cell.comment = cell.hyperlink = None
         for each in book.worksheets:
@@ -721,7 +721,7 @@ def _without_sheet_rows(raw: bytes, gone: Collection[int]) -> bytes:
 
 
 def _dateless(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, bytes]]:
-    """Yield the members of a workbook without the moment at which it was written."""
+    """Yield the members of a workbook without the time at which it was written."""
     for info in archive.infolist():
         info.date_time = EPOCH_OF_ZIP
         content = archive.read(info)
@@ -743,14 +743,14 @@ _REMOVE: Mapping[str, Callable[[bytes, Collection[int]], bytes]] = {
 
 
 def _is_nested(value: Any) -> bool:
-    """Say whether a value is more than a list of single values."""
+    """Return whether a value is nested more deeply than a list of scalars."""
     return isinstance(value, dict) or (
         isinstance(value, list | tuple) and any(isinstance(v, dict | list | tuple) for v in value)
     )
 
 
 def _text(value: Any) -> str | None:
-    """Return any value as text; None where nothing is known."""
+    """Return any value as text; None if it is unknown."""
     if isinstance(value, list | tuple) and not _is_nested(value):
         texts = [_text(item) for item in value]
         if all(text and "," not in text for text in texts):
@@ -775,7 +775,7 @@ def _single(value: Any) -> str | None:
 
 
 def _hours(value: timedelta) -> str:
-    """Return a length of time as workbooks show it: 1:29:00."""
+    """Return a duration as workbooks show it: 1:29:00."""
     minutes, seconds = divmod(abs(value), timedelta(minutes=1))
     fraction = f"{seconds.total_seconds():09.6f}".rstrip("0").rstrip(".")
     sign = "-" if value < timedelta() else ""

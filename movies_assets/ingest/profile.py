@@ -1,8 +1,8 @@
-"""The profile of a file: its separator, its header and the columns that the header's names mean.
+"""Find the profile of a file: its separator, its header and the columns named there.
 
-How a file is laid out is found in its content: a line `sep=;` names the separator, lines above the
-header are kept apart, and a file without a header is read by position where its values fit. Its
-bytes belong in `encoding`, its records in `records`.
+The layout is found in the content: a line `sep=;` names the separator, lines above the header are
+kept separately, and a file without a header is read by position if its values fit. Decoding belongs
+in `encoding`, parsing of records in `records`.
 """
 
 import re
@@ -21,16 +21,16 @@ from movies_assets.ingest.records import Lines, split
 
 SEPARATORS = (",", ";", "\t", "|")
 SEPARATOR_LINE = re.compile(r'\s*"?sep=(?P<separator>[,;\t|])"?\s*', re.IGNORECASE)
-# How many records at the top of a file are looked at, and how much of it at most.
+# How many records, bytes and lines of a header are examined at the top of a file.
 FIRST_RECORDS, FIRST_BYTES, MOST_HEADER_LINES = 20, 100_000, 20
 MOST_NAMES = 5_000
 NO_HEADER = (
     f"the file has no header that is one: of names there are at most {MOST_NAMES:,}, of at most "
     f"{LONGEST_NAME:,} characters"
 )
-# A header below other lines names that many known columns.
+# A header below other lines names at least as many known columns.
 FEWEST_NAMES = 2
-# The share of a column's values that must be of its shape or type.
+# The share of a column's values that must match its shape or type.
 SHARE_OF_SHAPE = 0.9
 SHOWN_CHARACTERS = 80
 
@@ -41,7 +41,7 @@ class ExpectedColumns:
 
     Attributes:
         known: columns of the contract that files have, and their types.
-        ours: columns that are not a file's to fill.
+        ours: columns that files do not fill.
         editions: the editions that the table knows.
         takes: whether files of an edition, or of none that is known, belong to the table.
         is_personal: whether the table is about persons, so that no message shows a value.
@@ -55,14 +55,14 @@ class ExpectedColumns:
 
     @cached_property
     def spellings(self) -> frozenset[str]:
-        """All names of columns that a header may have."""
+        """Return all names of columns that a header may have."""
         of_editions = (name for edition in self.editions for name in edition.columns)
         return frozenset([*self.known, *of_editions])
 
 
 @dataclass
 class FileProfile:
-    """How a file is packed, encoded and laid out; its counts are complete once it is read.
+    """Packing, encoding and layout of a file; the counts are complete once it is read.
 
     Attributes:
         source: the file.
@@ -72,17 +72,17 @@ class FileProfile:
         packing: how it is packed.
         encoding: how its text is encoded.
         separator: the separator of its fields.
-        edition: the edition it is of; None where it uses the contract's own names.
+        edition: its edition; None if it uses the contract's own names.
         header: the names in its header; none where it has no header.
         columns: the columns that its fields fill.
-        above: the lines at which the records begin that are above those: the header among them.
+        above: the lines at which the records above those begin, the header included.
         preamble: the texts of those that are not the header.
         unread: parts of the file that are left aside: further sheets or members of an archive.
         first_line: the index of the line at which its records begin.
-        refusal: why all its records are refused; None where they are not.
-        unreadable: why the file could not be read at all; None where it was.
-        rows: how many records it has.
-        problems: how many of them are refused.
+        refusal: why all its records are rejected; None if they are not.
+        unreadable: why the file could not be read at all; None if it could.
+        rows: the number of records.
+        problems: the number of rejected records.
     """
 
     source: str
@@ -124,7 +124,7 @@ def describe(profile: FileProfile, lines: Lines, expected: ExpectedColumns) -> N
     """
     top = _first_lines(lines)
     named = SEPARATOR_LINE.fullmatch(top[0][1]) if top else None
-    # The one that is named comes first, but is not believed where the header shows another.
+    # The stated separator comes first, but the header decides.
     separators = sorted(SEPARATORS, key=lambda by: named is None or by != named["separator"])
     rest = top[1:] if named else top
     records = {by: list(_records(rest, by, most=1)) for by in separators}
@@ -132,7 +132,7 @@ def describe(profile: FileProfile, lines: Lines, expected: ExpectedColumns) -> N
     if found is None or not _is_certain(records[found[0]][0].fields, expected):
         records = {by: list(_records(rest, by)) for by in separators}
         found = _header(records, expected)
-        # A record may have a value that is the name of a column, such as the title 'Rating'.
+        # A value of a record may equal the name of a column, such as the title 'Rating'.
         if found and not found[1] and _by_position(records, expected)[2]:
             found = None
     elif expected.editions:
@@ -177,9 +177,9 @@ def describe_columns(
 def _describe_header(
     profile: FileProfile, samples: Sequence[Sequence[str]], expected: ExpectedColumns
 ) -> None:
-    """Find the edition and the columns of a header, or why no record below it is read."""
+    """Find the edition and the columns of a header, or why its records are rejected."""
     if max(map(len, profile.header), default=0) > LONGEST_NAME or len(profile.header) > MOST_NAMES:
-        # Each name that no column has would become a column of the table.
+        # Each unknown name would become a column of the table.
         profile.columns, profile.refusal = list(expected.known), NO_HEADER
         return
     profile.edition = _edition(profile.header, samples, expected)
@@ -191,10 +191,10 @@ def _describe_header(
 def names_of(
     header: Sequence[str], expected: ExpectedColumns, edition: Edition | None = None
 ) -> list[str]:
-    """Return the columns that a header's names mean, each of them once.
+    """Return the columns for a header's names, each of them once.
 
-    The names of an edition come first: of `id` and `show_id`, that mean the same, the one that the
-    edition declares fills the column, and the other becomes a column of its own.
+    The names of an edition come first: of the synonyms `id` and `show_id`, the one that the edition
+    declares fills the column, and the other becomes a separate column.
     """
     declared = edition.columns if edition else {}
     columns: list[str] = [""] * len(header)
@@ -243,7 +243,7 @@ def _records(
 def _header(
     records: Mapping[str, Sequence[_Top]], expected: ExpectedColumns
 ) -> tuple[str, int] | None:
-    """Return the separator and the place of the header among the first records, if there is one.
+    """Return the separator and the index of the header among the first records, if there is one.
 
     It is the first record, if that names any column; or a record below that names more of them, and
     has as many fields as one of the records below it.
@@ -265,7 +265,7 @@ def _header(
 
 
 def _is_certain(header: Sequence[str], expected: ExpectedColumns) -> bool:
-    """Say whether a first record is the header for certain, so that none is looked for below."""
+    """Return whether a first record is certainly the header, which ends the search."""
     names = {normalised(name) for name in header} & expected.spellings
     return len(names) >= FEWEST_NAMES and 2 * len(names) >= len(header)
 
@@ -273,7 +273,7 @@ def _is_certain(header: Sequence[str], expected: ExpectedColumns) -> bool:
 def _edition(
     header: Sequence[str], samples: Sequence[Sequence[str]], expected: ExpectedColumns
 ) -> Edition | None:
-    """Return the most specific edition of a file's header; of equal ones the one of most shapes."""
+    """Return the most specific edition for a header; shapes of values decide between equals."""
     fitting = candidates(header, expected.editions)
     spelt = [normalised(name) for name in header]
     shared = [len(edition.columns.keys() & set(spelt)) for edition in fitting]
@@ -298,7 +298,7 @@ def _by_position(
 ) -> tuple[str, Edition | None, list[str] | None]:
     """Return separator, edition and columns of a file without a header.
 
-    None of the columns where the values do not tell them: then the separator is the one that
+    The columns are None if the values do not show them: then the separator is the one that
     separates most.
     """
     for separator, tops in records.items():
@@ -318,7 +318,7 @@ def _by_position(
 def _fits(
     samples: Sequence[Sequence[str]], names: Sequence[str], shapes: Mapping[str, str]
 ) -> bool:
-    """Say whether records have these columns in this order: their first one, and most others."""
+    """Return whether the first record and most others have these columns in this order."""
     whole = [sample for sample in samples if len(sample) == len(names)]
     if not whole or len(samples[0]) != len(names) or len(whole) < SHARE_OF_SHAPE * len(samples):
         return False

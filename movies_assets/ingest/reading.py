@@ -1,6 +1,6 @@
-"""Reading a file whole: its profile, its records, and its bytes without some of them.
+"""Read a whole file: its profile, its records, and its bytes without some of them.
 
-The same reading fills tables and erases persons, so that what is erased is what was read.
+Loading tables and erasing persons share this code, so that both see the same records.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from movies_assets.ingest.records import (
     PROBLEM,
     RECORD,
     Lines,
-    Reader,
+    RecordReader,
     Records,
     without_long_fields,
 )
@@ -43,8 +43,8 @@ class FileRecords:
         profile: how the file is packed, encoded and laid out.
         raw: its bytes.
         rows: one row a record below the header: the columns as text, its number (RECORD), and,
-            where it is refused, why (PROBLEM) and its text (LINE). Numbers count all records, the
-            header and lines above it among them, from 1.
+            where it is rejected, why (PROBLEM) and its text (LINE). Numbers count all records, the
+            header and the lines above it included, from 1.
         above: the texts of the records above those.
     """
 
@@ -56,14 +56,14 @@ class FileRecords:
     _begins: np.ndarray | None = None
 
     def record(self, number: int) -> bytes:
-        """Return a record of delimited text as it is in the file, with what ends its lines."""
+        """Return the bytes of a record of delimited text, including its line breaks."""
         if self._text is None:
-            raise ValueError(f"{self.profile.source} is no delimited text")
+            raise ValueError(f"{self.profile.source} is not delimited text")
         first, end = self._edges()[number - 1 : number + 1]
         return self._text.raw[first:end]
 
     def without(self, gone: Collection[int]) -> bytes:
-        """Return the bytes of the file without some records; all other bytes stay.
+        """Return the bytes of the file without some records; all other bytes are unchanged.
 
         Args:
             gone: the numbers of the records.
@@ -102,14 +102,14 @@ def read(
     exactly: bool = False,
     as_text: bool = False,
 ) -> FileRecords | None:
-    """Read a file; return None where its edition is not taken.
+    """Read a file; return None if its edition does not belong to the table.
 
     Args:
-        source: its path, whose ending may tell its packing.
+        source: its path, whose suffix may name its packing.
         raw: its bytes.
         expected: the columns that are known.
         day: the partition to which its rows belong.
-        exactly: read every record by the exact reader; the result is the same, and slower.
+        exactly: read every record by the exact reader; the result is the same, but slower.
         as_text: read a file that cannot be unpacked as if it were text.
 
     Raises:
@@ -134,7 +134,7 @@ def read(
     describe(profile, lines, expected)
     if not expected.takes(profile.edition):
         return None
-    reader = Reader(
+    reader = RecordReader(
         lines,
         profile.columns,
         first=profile.first_line,
@@ -167,7 +167,7 @@ def _header_text(profile: FileProfile, lines: Lines) -> bytes:
 def _read_columns(
     profile: FileProfile, raw: bytes, unpacked: packing.Unpacked, expected: ExpectedColumns
 ) -> FileRecords:
-    """Read a file whose format has columns of its own; its records are numbered from 1."""
+    """Read a file whose format has columns; number its records from 1."""
     columns = unpacked.columns if unpacked.columns is not None else pa.table({})
     profile.header, profile.separator = columns.column_names, ""
     first = columns.slice(0, FIRST_RECORDS).to_pydict()

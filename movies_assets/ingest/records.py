@@ -1,9 +1,9 @@
-r"""Records of delimited text: one grammar, read at the engine's speed where the text is sound.
+r"""Read records of delimited text by one grammar, at the engine's speed where the text is valid.
 
 The grammar is RFC 4180 with one addition. Lines end with \r\n, \n or \r. A field that begins with
 a quote ends with a quote directly before a separator or a line end, and holds pairs of quotes,
-separators and line ends; in any other field quotes are characters like others. A line that does
-not read so is refused by itself, and reading goes on at the next line. The text is UTF-8 (see
+separators and line ends; in any other field quotes are ordinary characters. A line that does
+not parse is rejected by itself, and reading continues at the next line. The text is UTF-8 (see
 `encoding`); the names of its columns are found by `profile`.
 """
 
@@ -34,19 +34,19 @@ RECORD, PROBLEM, LINE = "_record", "_problem", "_line"
 NEVER_CLOSED = "a quote is not closed"
 NUL, HEADER_AGAIN = "a NUL character", "the header once more"
 TEXT_BEHIND_QUOTE = "text between a closing quote and the separator"
-# No quoted text has more lines than that; a quote that is open for longer was never closed.
+# No quoted field has more lines than this; a quote that stays open for longer was never closed.
 MOST_JOINED_LINES = 50
-# How many of a file's records are looked at to find its columns of numbers and dates, and how many
-# of their values have digits there.
+# How many records are sampled to find the columns of numbers and dates, the fewest values that
+# decide, and the share of them that have digits.
 SAMPLED, FEWEST_SAMPLED, SHARE_WITH_DIGITS = 200, 2, 0.9
 # A longer field is an accident: the longest real ones, casts and descriptions, have some 10,000
 # bytes, and a cell of a workbook has 32,767 characters at most. With the 192 MB that the engine is
 # given, 30 fields of 1 MB are too much for it, let alone one of 20 MB.
 LONGEST_FIELD = 100_000
-# The same of a JSON document, which has all fields of a record; the longest real one has 10,000.
+# The same for a JSON document with all fields of a record; the longest real one has 10,000.
 LONGEST_DOCUMENT = 1_000_000
 SHOWN_CHARACTERS = 1_000
-# How a text ends of which only the beginning is kept.
+# The end of a text of which only the beginning is kept.
 CUT_OFF = " bytes)"
 QUOTE = 34
 DIGIT = re.compile(rb"[0-9]")
@@ -57,8 +57,8 @@ class Records:
     """The records of a text.
 
     Attributes:
-        rows: one row a record: its fields as text (empty ones are NULL), its number (RECORD) and,
-            where it is refused, why (PROBLEM) and its text (LINE).
+        rows: one row per record: its fields as text (empty ones are NULL), its number (RECORD) and,
+            where it is rejected, the reason (PROBLEM) and its text (LINE).
         lines: the index of the line with which each record begins, in the order of the numbers.
     """
 
@@ -80,21 +80,21 @@ class Lines:
 
     @cached_property
     def ends(self) -> np.ndarray:
-        """Where each line ends, with what ends it."""
+        """Return where each line ends, including its line break."""
         return line_ends(self.content)
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """Where each line begins."""
+        """Return where each line begins."""
         return np.concatenate([np.zeros(min(1, len(self.ends)), np.int64), self.ends[:-1]])
 
     def text(self, first: int, last: int | None = None) -> bytes:
-        """Return the text from one line to another, without what ends the last one."""
+        """Return the text from one line to another, without the last line break."""
         last = first if last is None else last
         return LINE_END.sub(b"", self.content[self.starts[first] : self.ends[last]])
 
     def is_empty(self) -> np.ndarray:
-        """Say which lines have no characters."""
+        """Return which lines have no characters."""
         first = np.frombuffer(self.content, np.uint8)[self.starts]
         return np.isin(first, [LINE_FEED, CARRIAGE_RETURN])
 
@@ -109,7 +109,7 @@ OPEN = re.compile(rb'"(?:[^"]++|"")*+\Z')
 
 
 def split(text: bytes, separator: bytes) -> list[bytes] | str:
-    """Split a record into its fields; return what is wrong with it where it does not read."""
+    """Split a record into its fields; return the problem as a text if it does not parse."""
     if b'"' not in text:
         return text.split(separator)
     fields, at, pattern = [], 0, _field(separator)
@@ -125,7 +125,7 @@ def split(text: bytes, separator: bytes) -> list[bytes] | str:
 def joined(
     lines: Lines, first: int, most: int = MOST_JOINED_LINES
 ) -> tuple[int, list[bytes] | str]:
-    """Read a record that may go over several lines; return its last line, and how it reads."""
+    """Read a record that may span lines; return its last line and the outcome of `split`."""
     read = split(lines.text(first), lines.separator)
     if read != NEVER_CLOSED:
         return first, read
@@ -138,13 +138,13 @@ def joined(
 
 
 def shortened(text: str, longest: int = LONGEST_FIELD) -> str:
-    """Return the beginning of a text of more bytes than are kept, and how many it has."""
+    """Return a text, or its beginning and its size in bytes if it is longer than `longest`."""
     size = len(text.encode(UTF8, "surrogatepass"))
     return text if size <= longest else f"{text[:SHOWN_CHARACTERS]}… ({size:,}{CUT_OFF}"
 
 
 def without_long_fields(rows: pa.Table, text_of: Callable[[int], str]) -> pa.Table:
-    """Refuse the records that have a field of more than LONGEST_FIELD bytes.
+    """Reject the records that have a field of more than LONGEST_FIELD bytes.
 
     Args:
         rows: the records.
@@ -172,8 +172,8 @@ def without_long_fields(rows: pa.Table, text_of: Callable[[int], str]) -> pa.Tab
     return pa.table({name: columns.get(name, rows[name]) for name in rows.column_names})
 
 
-class Reader:
-    """Reads the records of a text.
+class RecordReader:
+    """Reader of the records of a text.
 
     Args:
         lines: the text.
@@ -182,8 +182,8 @@ class Reader:
         number: the number of the first record.
         encoding: the encoding that messages name.
         trusts_quotes: whether its quotes are known to be right, as in the text of a workbook:
-            then a field may go over any lines.
-        header: the text of the header, which is no record where it comes again.
+            then a field may span any number of lines.
+        header: the text of the header; a repetition of it is not a record.
     """
 
     def __init__(  # noqa: PLR0913 (one fact of a text each)
@@ -205,8 +205,8 @@ class Reader:
         """Return the records.
 
         Args:
-            refusal: refuse every record, for this reason.
-            exactly: read every line by the exact reader; the result is the same, and slower.
+            refusal: reject every record, for this reason.
+            exactly: read every line by the exact reader; the result is the same, but slower.
         """
         self._is_record = ~self._lines.is_empty()
         self._is_record[: self._first] = False
@@ -223,7 +223,7 @@ class Reader:
         return self._records(plain, odd, results)
 
     def _doubtful(self) -> np.ndarray:
-        """Return the lines which the fast reader may read otherwise than the grammar has it."""
+        """Return the lines that the fast reader may read differently from the grammar."""
         lines = self._lines
         content, found = lines.content, [np.zeros(0, np.int64)]
         if b'"' in content:
@@ -238,7 +238,7 @@ class Reader:
         return np.unique(np.concatenate(found))
 
     def _headers(self) -> Iterator[int]:
-        """Yield where lines may begin that repeat the header: files that were joined have such."""
+        """Yield where the header may be repeated, as in files that were concatenated."""
         at = int(self._lines.starts[self._first]) if self._first < len(self._lines.starts) else -1
         while self._header and at >= 0:
             at = self._lines.content.find(self._header, at)
@@ -247,10 +247,10 @@ class Reader:
                 at += len(self._header)
 
     def _with_odd_quotes(self, first: int, last: int) -> np.ndarray:
-        """Return the lines, of a block, whose quotes are not those of well-formed quoted fields.
+        """Return the lines of a block whose quotes are not those of well-formed quoted fields.
 
         In a line of well-formed fields every other quote opens a field or is the second of a pair,
-        and each one behind it closes the field or is the first of a pair.
+        and each one after it closes the field or is the first of a pair.
         """
         begin, end = self._lines.starts[first], self._lines.ends[last - 1]
         block = np.frombuffer(self._lines.content, np.uint8, end - begin, begin)
@@ -264,14 +264,14 @@ class Reader:
         is_closing = np.arange(len(quotes)) & 1
         if is_odd.any():
             is_closing ^= np.repeat(firsts & 1, counts)
-        # Before the block's first byte is a line end, as at its end.
+        # A line ends before the block's first byte, as at its end.
         beside = block[quotes - 1 + 2 * is_closing]
         wrong = np.flatnonzero(~fits[beside])
         is_odd[np.searchsorted(firsts, wrong, "right") - 1] = True
         return np.flatnonzero(is_odd) + first
 
     def _exact(self, exact: np.ndarray) -> list[dict[str, bytes | str | int | None]]:
-        """Read the doubtful lines, and those that a sound record over several lines takes."""
+        """Read the doubtful lines, and the further lines of valid records that span several."""
         results = []
         following = self._first
         for line in np.flatnonzero(exact).tolist():
@@ -296,7 +296,7 @@ class Reader:
         return self._checked(line, line, split(self._lines.text(line), self._lines.separator))
 
     def _checked(self, first: int, last: int, fields: list[bytes] | str) -> list[bytes] | str:
-        """Return the fields of a record, or why it is refused."""
+        """Return the fields of a record, or the reason why it is rejected."""
         text = self._lines.text(first, last)
         if text and text == self._header:
             return HEADER_AGAIN
@@ -307,7 +307,7 @@ class Reader:
         return self._fitting(fields)
 
     def _fitting(self, fields: list[bytes] | str) -> list[bytes] | str:
-        """Return as many fields as there are columns, or why a record does not have them."""
+        """Return as many fields as there are columns, or the reason why the count differs."""
         wanted = len(self._columns)
         if isinstance(fields, str):
             return fields
@@ -327,11 +327,11 @@ class Reader:
         return {RECORD: first, **dict(zip(self._columns, values, strict=True))}
 
     def _is_sound(self, first: int, last: int, fields: list[bytes] | str) -> bool:
-        """Say whether a record over several lines is one, and no damage.
+        """Return whether a record that spans several lines is valid, rather than damage.
 
         Two quotes that were never closed, far apart, make one field of all records between them. So
-        it is damage if a line between them reads as a record by itself, or if the first line and
-        the last one do when their quotes are characters like others.
+        it is damage if a line between them parses as a record by itself, or if the first line and
+        the last one do when their quotes are ordinary characters.
         """
         if isinstance(self._fitting(fields), str):
             return False
@@ -345,7 +345,7 @@ class Reader:
         return not (is_begin and any(self._is_like_a_record(read, numeric) for read in ends))
 
     def _is_like_a_record(self, fields: list[bytes] | str, numeric: Sequence[int]) -> bool:
-        """Say whether fields are as many as the columns, with digits where the file has digits."""
+        """Return whether the fields match the columns in number and in where digits are."""
         return (
             isinstance(fields, list)
             and len(fields) == len(self._columns)
@@ -353,10 +353,10 @@ class Reader:
         )
 
     def _numeric(self, first: int, last: int) -> list[int]:
-        """Return the columns in which all sound records of the file, but some lines, have digits.
+        """Return the columns in which all valid records of the file, but some lines, have digits.
 
         Args:
-            first: the first of the lines that do not count.
+            first: the first of the lines to leave out.
             last: the last of them.
         """
         sampled = [fields for line, fields in self._sample if not first <= line <= last]
@@ -382,7 +382,7 @@ class Reader:
         ]
 
     def _by_arrow(self) -> tuple[pa.Table, list[int]]:
-        """Read the sound lines; return their rows, and the lines with other numbers of fields."""
+        """Read the valid lines; return their rows, and the lines with another number of fields."""
         runs = list(self._runs())
         odd: list[int] = []
 
@@ -396,7 +396,7 @@ class Reader:
             pa.BufferReader(runs[0] if len(runs) == 1 else b"".join(runs)),
             pa_csv.ReadOptions(
                 column_names=self._columns,
-                use_threads=False,  # rows put aside have numbers only then
+                use_threads=False,  # skipped rows have numbers only then
                 block_size=min(sum(map(len, runs)), max(BLOCK_BYTES, self._longest_line())) + 1,
             ),
             pa_csv.ParseOptions(
@@ -416,7 +416,7 @@ class Reader:
         return int((self._lines.ends - self._lines.starts).max())
 
     def _runs(self) -> Iterator[bytes | memoryview]:
-        """Yield the text of the sound lines, neighbours together."""
+        """Yield the text of the valid lines, adjacent ones together."""
         lines = self._lines
         edges = np.flatnonzero(np.diff(self._is_plain, prepend=False, append=False))
         content = memoryview(lines.content)
@@ -429,7 +429,7 @@ class Reader:
         odd: Sequence[int],
         results: Sequence[Mapping[str, bytes | str | int | None]],
     ) -> Records:
-        """Put the rows together, each with its number."""
+        """Combine the rows, each with its number."""
         begins = np.flatnonzero(self._is_record)
         is_plain = self._is_plain
         is_plain[odd] = False

@@ -1,6 +1,6 @@
-"""JSON as RFC 8259 defines it: no NaN, no Infinity, and each name once in an object.
+"""Decode JSON as RFC 8259 defines it: no NaN, no Infinity, and each name once in an object.
 
-Python's parser accepts the first two, and of a duplicate name keeps the last value in silence; the
+Python's parser accepts the first two, and silently keeps the last value of a duplicate name; the
 engine, which reads the same text later, rejects or keeps another one.
 """
 
@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-ANY_NAME = "*"  # in place of a name that must not be shown
+ANY_NAME = "*"  # shown instead of a name that may be personal data
 
 
 class _Duplicated(dict[str, Any]):
@@ -16,7 +16,7 @@ class _Duplicated(dict[str, Any]):
 
 
 class _NotANumber(str):
-    """A constant that JSON does not have."""
+    """A constant that is not JSON: NaN or Infinity."""
 
     __slots__ = ()
 

@@ -244,7 +244,7 @@ class WarehouseIOManager(DbIOManager):
                     rows=handler.complete(connection, table, obj, loaded.rows),
                     members=add_members(connection, table, window, self._tables),
                 )
-                is_whole = table.replaces == "table"
+                is_whole = table.write_mode.is_whole
                 audit_log.record_write(connection, table.name, window, run_id, is_whole=is_whole)
                 if table.keep_partitions and table.partition_column:
                     writer.prune(connection, table, table.keep_partitions(self._settings), window)

@@ -68,37 +68,37 @@ class PersonIdentifiers:
 
     @property
     def an_id(self) -> str:
-        """The pattern of a field that is one of the ids, also where it is spelt '007' or '7.0'."""
+        """Return the pattern of a field that is one of the ids, also spelt '007' or '7.0'."""
         return field_of(self.ids)
 
     @property
     def begins(self) -> str:
-        """The pattern of a record that begins with one of the ids."""
+        """Return the pattern of a record that begins with one of the ids."""
         return _begins(spelt(self.ids))
 
     @property
     def ends(self) -> str:
-        """The pattern of a field that ends with one of the ids."""
+        """Return the pattern of a field that ends with one of the ids."""
         return rf"(?:{spelt(self.ids)}){AROUND}*$" if self.ids else NEVER
 
     @property
     def any_id(self) -> str:
-        """The pattern of a record that begins with an id of the same kind, whosever it is."""
+        """Return the pattern of a record that begins with any id of the same kind."""
         return _begins(shapes(self.ids))
 
     @property
     def rescued(self) -> str:
-        """The pattern of a JSON object whose user id is one of the ids."""
+        """Return the pattern of a JSON object whose user id is one of the ids."""
         return _in_json(spelt(self.ids))
 
     @property
     def any_rescued(self) -> str:
-        """The pattern of a JSON object whose user id is one of the same kind, whosever it is."""
+        """Return the pattern of a JSON object with any user id of the same kind."""
         return _in_json(shapes(self.ids))
 
     @property
     def email(self) -> str:
-        """The pattern of a text that identifies a person by itself: by an address or a UUID.
+        """Return the pattern of a text that identifies a person by itself: by an address or a UUID.
 
         A longer address that contains one of the addresses is another one.
         """
@@ -112,7 +112,7 @@ class PersonIdentifiers:
 
     @property
     def named(self) -> str:
-        """The pattern of a text that names a person together with the person's id."""
+        """Return the pattern of a text that names a person together with the person's id."""
         pairs = [
             rf"{before}{_cased(user_id)}{after}(?:.*\W)?(?i:{name})|"
             rf"(?i:{name})(?:\W.*)?{before}{_cased(user_id)}{after}"

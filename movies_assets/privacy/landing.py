@@ -171,7 +171,7 @@ def _searched(rows: pa.Table) -> pa.Table:
 
 
 def _unidentified(rows: pa.Table, table: Table, traces: PersonIdentifiers) -> Found:
-    """Say which records name an address, or a name and the id, without being theirs by the id.
+    """Return which records name an address, or a name and the id, without being theirs by the id.
 
     In a record with another id only the columns that the table does not know count; where no id can
     be read, every text does.
@@ -193,7 +193,7 @@ def _unidentified(rows: pa.Table, table: Table, traces: PersonIdentifiers) -> Fo
 
 
 def _is_an_id(rows: pa.Table) -> Found:
-    """Say which records have the id of any person."""
+    """Return which records have the id of any person."""
     if USER_ID not in rows.column_names:
         return pa.array(np.zeros(rows.num_rows, dtype=bool))
     user_ids = rows[USER_ID]
@@ -207,7 +207,7 @@ def _is_theirs(rows: pa.Table, traces: PersonIdentifiers) -> Found:
 
 
 def _names(texts: Found, traces: PersonIdentifiers) -> Found:
-    """Say which texts name a person and the person's id, and do not begin with another id."""
+    """Return which texts name a person and the person's id, and do not begin with another id."""
     return pc.and_not(_matches(texts, traces.named), _matches(texts, traces.any_id))
 
 

@@ -61,17 +61,17 @@ def canonical_column(text: ir.StringColumn) -> ir.StringColumn:
 
 
 def is_an_id(ids: ir.StringColumn) -> ir.BooleanColumn:
-    """Say which ids may be those of users: any text but numbers that are not whole and above 0."""
+    """Return which ids may be user ids: any text except numbers that are not positive integers."""
     return ~ids.re_search(_NO_ID)
 
 
 def is_number(user_id: str) -> bool:
-    """Say whether a canonical id is a whole number."""
+    """Return whether a canonical id is a whole number."""
     return user_id.isascii() and user_id.isdigit()
 
 
 def is_uuid(user_id: str) -> bool:
-    """Say whether a canonical id is a UUID."""
+    """Return whether a canonical id is a UUID."""
     return bool(re.match(_UUID, user_id))
 
 

@@ -119,19 +119,19 @@ class Catalogue:
 
     @property
     def movie_count(self) -> int:
-        """How many movies the server claims to have: 0.1 % (at least 3) too many."""
+        """Return how many movies the server claims to have: 0.1 % (at least 3) too many."""
         return len(self) + max(3, len(self) // 1000)
 
     def __len__(self) -> int:
-        """Returns how many movies there are."""
+        """Return how many movies there are."""
         return len(self.ids)
 
     def __getitem__(self, position: int) -> Movie:
-        """Returns the movie at a position from 0 (newest) to len - 1."""
+        """Return the movie at a position from 0 (newest) to len - 1."""
         return cast("Movie", loads(self.json(position)))
 
     def json(self, position: int) -> str:
-        """Returns the movie at a position as JSON text."""
+        """Return the movie at a position as JSON text."""
         number = int(self._numbers[position])
         return _compose(
             Draws(self._seed, number),
@@ -159,15 +159,15 @@ class RecordedCatalogue:
         self.server_time = max((m["date_uploaded_unix"] or 0 for m in movies), default=0)
 
     def __len__(self) -> int:
-        """Returns how many movies there are."""
+        """Return how many movies there are."""
         return len(self._movies)
 
     def __getitem__(self, position: int) -> Movie:
-        """Returns the movie at a position from 0 (newest) to len - 1."""
+        """Return the movie at a position from 0 (newest) to len - 1."""
         return self._movies[position]
 
     def json(self, position: int) -> str:
-        """Returns the movie at a position as JSON text."""
+        """Return the movie at a position as JSON text."""
         return dumps(self[position])
 
 
@@ -190,12 +190,12 @@ class Patched:
 
     @property
     def movie_count(self) -> int:
-        """How many movies the server claims to have."""
+        """Return how many movies the server claims to have."""
         return self._movies.movie_count + len(self._added)
 
     @property
     def server_time(self) -> int:
-        """The server's clock, in seconds since 1970 UTC."""
+        """Return the server's clock, in seconds since 1970 UTC."""
         return self._movies.server_time
 
     @property
@@ -204,11 +204,11 @@ class Patched:
         return self._movies.revision
 
     def __len__(self) -> int:
-        """Returns how many movies there are."""
+        """Return how many movies there are."""
         return len(self._movies) + len(self._added)
 
     def __getitem__(self, position: int) -> Movie:
-        """Returns the movie at a position from 0 (newest) to len - 1, changed where asked for."""
+        """Return the movie at a position from 0 (newest) to len - 1, changed where asked for."""
         if position < len(self._added):
             return self._added[position]
         movie = self._movies[position - len(self._added)]
@@ -216,7 +216,7 @@ class Patched:
         return change(movie) if callable(change) else movie | change
 
     def json(self, position: int) -> str:
-        """Returns the movie at a position as JSON text."""
+        """Return the movie at a position as JSON text."""
         return dumps(self[position])
 
 
@@ -237,39 +237,39 @@ class Shifting:
 
     @property
     def movie_count(self) -> int:
-        """How many movies the server claims to have."""
+        """Return how many movies the server claims to have."""
         return self._movies.movie_count - len(self._held_back)
 
     @property
     def server_time(self) -> int:
-        """The server's clock, in seconds since 1970 UTC."""
+        """Return the server's clock, in seconds since 1970 UTC."""
         return self._movies.server_time
 
     def __len__(self) -> int:
-        """Returns how many movies there are by now."""
+        """Return how many movies there are by now."""
         return len(self._order)
 
     def __getitem__(self, position: int) -> Movie:
-        """Returns the movie at a position from 0 (newest) to len - 1, by the present order."""
+        """Return the movie at a position from 0 (newest) to len - 1, by the present order."""
         original = self._order[position]
         movie = self._movies[original]
         moved_to = self._moved_to.get(original)
         return movie if moved_to is None else movie | loads(f"{{{_dates(moved_to)}}}")
 
     def json(self, position: int) -> str:
-        """Returns the movie at a position as JSON text."""
+        """Return the movie at a position as JSON text."""
         original = self._order[position]
         moved = original in self._moved_to
         return dumps(self[position]) if moved else self._movies.json(original)
 
     def publish(self) -> None:
-        """Puts the oldest movie that was held back in front; nothing is left: does nothing."""
+        """Put the oldest movie that was held back in front; nothing is left: does nothing."""
         if self._held_back:
             self._order.insert(0, self._held_back.pop())
             self.revision += 1
 
     def reupload(self, position: int = -1) -> None:
-        """Moves a movie (the oldest by default) to the front, a minute after the newest one."""
+        """Move a movie (the oldest by default) to the front, a minute after the newest one."""
         newest = self[0]
         uploaded = newest["date_uploaded_unix"] or newest["torrents"][0]["date_uploaded_unix"]
         original = self._order.pop(position)
@@ -296,25 +296,25 @@ class Draws:
         self._bytes = BytesIO(digest[160:])
 
     def below(self, end: int) -> int:
-        """Draws a number from 0 to end - 1; `end` is far below 65,536."""
+        """Draw a number from 0 to end - 1; `end` is far below 65,536."""
         return next(self._numbers) % end
 
     def pick(self, table: Sequence[T]) -> T:
-        """Picks an entry."""
+        """Pick an entry."""
         return table[next(self._numbers) % len(table)]
 
     def pick_two(self, table: Sequence[T]) -> tuple[T, T]:
-        """Picks two different entries."""
+        """Pick two different entries."""
         first = self.below(len(table))
         return table[first], table[first - 1 - self.below(len(table) - 1)]
 
     def bytes(self, count: int) -> bytes:
-        """Draws bytes, 96 in all."""
+        """Draw bytes, 96 in all."""
         return self._bytes.read(count)
 
 
 def weighted_table(weights: Mapping[T, int]) -> tuple[T, ...]:
-    """Repeats each entry by its weight, so that a plain pick is a weighted one."""
+    """Repeat each entry by its weight, so that a plain pick is a weighted one."""
     return tuple(chain.from_iterable(repeat(entry, weight) for entry, weight in weights.items()))
 
 
@@ -334,7 +334,7 @@ def _normal_table(mean: float, deviation: float, *, entries: int) -> list[float]
 
 
 def _rating(drawn: float) -> float:
-    """Rounds to the wire's tenths, whole ones as int; few movies come near 9.5, none above."""
+    """Round to the wire's tenths, whole ones as int; few movies come near 9.5, none above."""
     squeezed = min(drawn, 8.5 + (drawn - 8.5) / 2)
     rating = round(min(max(squeezed, 1.0), 9.5), 1)
     return int(rating) if rating == int(rating) else rating
@@ -366,7 +366,7 @@ def _compose(
     uploaded_unix: int,
     english: Literal["en", "English"],
 ) -> str:
-    """Composes one movie from its random numbers, as JSON.
+    """Compose one movie from its random numbers, as JSON.
 
     Writing the text directly takes half the time of building a dict and encoding it, and this is
     most of what serving a page costs.
@@ -413,7 +413,7 @@ def _dates(unix: int) -> str:
 
 @lru_cache(maxsize=256)
 def _local_hour(hours: int) -> str:
-    """Returns the date and hour on the server's clock, so many hours after 1970.
+    """Return the date and hour on the server's clock, so many hours after 1970.
 
     Neighbours on a page share it: the zone's rules are too slow to be asked for each torrent.
     """
@@ -421,18 +421,18 @@ def _local_hour(hours: int) -> str:
 
 
 def _year(draws: Draws, first_unix: int) -> int:
-    """Draws a year up to that of the upload, half of them from its last six years."""
+    """Draw a year up to that of the upload, half of them from its last six years."""
     latest = datetime.fromtimestamp(first_unix, UTC).year
     return latest - int((latest - FIRST_YEAR + 1) * (draws.below(4096) / 4096) ** 4)
 
 
 def imdb_code(number: int) -> str:
-    """Scatters the numbers one to one over codes far above those in use."""
+    """Scatter the numbers one to one over codes far above those in use."""
     return f"tt{60_000_000 + number * 7_368_787 % 40_000_000}"
 
 
 def draw_english_title(draws: Draws, forms: Sequence[tuple[str, str, str]] | None = None) -> str:
-    """Combines words to an English title; `forms` are the nouns to choose from."""
+    """Combine words to an English title; `forms` are the nouns to choose from."""
     (noun, a_noun, _), (second, _, nouns) = draws.pick_two(forms or NOUN_FORMS)
     parts = {
         "adjective": draws.pick(words.ADJECTIVES),
@@ -452,7 +452,7 @@ def draw_english_title(draws: Draws, forms: Sequence[tuple[str, str, str]] | Non
 
 
 def draw_native_title(draws: Draws, language: str) -> str | None:
-    """Returns a title in the movie's own language for every second movie that has one."""
+    """Return a title in the movie's own language for every second movie that has one."""
     if language not in words.NATIVE_TITLES or draws.below(2):
         return None
     conjunction, nouns = words.NATIVE_TITLES[language]
@@ -474,7 +474,7 @@ def _genres(draws: Draws) -> str:
 
 
 def draw_story(draws: Draws) -> str:
-    """Composes three sentences about invented people; one movie in 40 has none."""
+    """Compose three sentences about invented people; one movie in 40 has none."""
     if draws.below(40) == 0:
         return ""
     first, friend = draws.pick_two(words.NAMES)
@@ -500,7 +500,7 @@ def _trailer_code(draws: Draws) -> str:
 
 
 def _torrents(draws: Draws, minutes: int, uploaded_unix: int) -> str:
-    """Returns one torrent a quality; the first is uploaded with the movie, the others follow."""
+    """Return one torrent a quality; the first is uploaded with the movie, the others follow."""
     source = draws.pick(_SOURCES)
     torrents, unix = [], uploaded_unix
     for quality in draws.pick(_QUALITIES):

@@ -23,7 +23,7 @@ class CsvFormat(NamedTuple):
     line_end: str = "\r\n"
 
     def content(self, rows: Iterable[Row]) -> bytes:
-        """Returns a file with a header and these rows; what a row lacks is empty there."""
+        """Return a file with a header and these rows; what a row lacks is empty there."""
         text = StringIO(newline="")
         writer = csv.DictWriter(
             text,
@@ -38,7 +38,7 @@ class CsvFormat(NamedTuple):
         return text.getvalue().encode(self.encoding)
 
     def can_hold(self, row: Row) -> bool:
-        """Returns whether the encoding has all letters of a row."""
+        """Return whether the encoding has all letters of a row."""
         try:
             "".join(row.values()).encode(self.encoding)
         except UnicodeEncodeError:
@@ -47,7 +47,7 @@ class CsvFormat(NamedTuple):
 
 
 def numbers_by_day(count: int, quiet_days: Collection[int]) -> Mapping[int, range]:
-    """Returns which of so many things arrive on which day: half at first, the others evenly.
+    """Return which of so many things arrive on which day: half at first, the others evenly.
 
     Args:
         count: How many there are; they are told by numbers from 0.
@@ -62,7 +62,7 @@ def numbers_by_day(count: int, quiet_days: Collection[int]) -> Mapping[int, rang
 
 
 def check_size(what: str, count: int, fewest: int, most: int) -> None:
-    """Raises an error if there cannot be so many or so few of something.
+    """Raise an error if there cannot be so many or so few of something.
 
     Raises:
         ValueError: There cannot be.

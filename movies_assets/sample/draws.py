@@ -15,7 +15,7 @@ _BITS = 32
 
 
 def draw(seed: int, what: str, numbers: Integers) -> Integers:
-    """Draws a number of 32 bits for each of some things (splitmix64 of the thing's number).
+    """Draw a number of 32 bits for each of some things (splitmix64 of the thing's number).
 
     Args:
         seed: Another seed draws other numbers.
@@ -34,6 +34,6 @@ def draw(seed: int, what: str, numbers: Integers) -> Integers:
 
 
 def below(drawn: Integers, end: int | Integers) -> Integers:
-    """Returns numbers from 0 to end - 1 in proportion to what was drawn; `end` has 31 bits."""
+    """Return numbers from 0 to end - 1 in proportion to what was drawn; `end` has 31 bits."""
     scaled: Integers = drawn * end >> _BITS
     return scaled

@@ -90,7 +90,7 @@ class Fault:
     _happened: int = field(default=0, init=False, repr=False)
 
     def strikes(self, page: int | str) -> bool:
-        """Returns whether the fault happens to this request, and counts the request."""
+        """Return whether the fault happens to this request, and counts the request."""
         if self.pages is not None and page not in self.pages:
             return False
         self._seen += 1
@@ -100,7 +100,7 @@ class Fault:
         return True
 
     def reply(self, body: bytes) -> Response | None:  # noqa: PLR0911 - one a kind
-        """Returns the broken reply in place of a sound one, None if this fault does not reply."""
+        """Return the broken reply in place of a sound one, None if this fault does not reply."""
         status = self.status or _STATUSES.get(self.kind, 200)
         match self.kind:
             case (
@@ -137,7 +137,7 @@ class Fault:
                 return {"Retry-After": str(seconds)}
 
     async def _padded(self, body: bytes) -> AsyncIterator[bytes]:
-        """Yields a sound reply with blanks behind it, so that only its size is wrong."""
+        """Yield a sound reply with blanks behind it, so that only its size is wrong."""
         yield body
         for _ in range(len(body), self.size_bytes, len(_CHUNK)):
             yield _CHUNK
@@ -170,7 +170,7 @@ class Faults:
     rules: list[Fault] = field(default_factory=list)
 
     def strike(self, page: int | str) -> list[Fault]:
-        """Returns the faults that happen to this request, and counts the request."""
+        """Return the faults that happen to this request, and counts the request."""
         return [rule for rule in self.rules if rule.strikes(page)]
 
 
@@ -197,7 +197,7 @@ class Tampered(Response):
         self._sound, self._kinds = sound, kinds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends the response."""
+        """Send the response."""
         await self._sound(deaf(scope, self._kinds), receive, _Tamper(self._kinds, send))
 
 
@@ -239,7 +239,7 @@ class _Tamper:
 
 
 def deaf(scope: Scope, kinds: Container[Kind]) -> Scope:
-    """Returns a request without the headers that a server with these faults does not know."""
+    """Return a request without the headers that a server with these faults does not know."""
     unknown: set[bytes] = set()
     if "ranges_ignored" in kinds:
         unknown |= {b"range", b"if-range"}

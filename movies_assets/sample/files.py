@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path, day: date) -> Iterator[Path]:
-    """Yields another name under which to write a file, which takes its place afterwards.
+    """Yield another name under which to write a file, which takes its place afterwards.
 
     Its modification time is the start of the day (UTC), whenever it is written.
     """

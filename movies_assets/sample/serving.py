@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def bind(host: str = "127.0.0.1", port: int = 0) -> tuple[socket.socket, str]:
-    """Returns a listening socket and its URL; port 0 takes a free one.
+    """Return a listening socket and its URL; port 0 takes a free one.
 
     It listens already, so whoever connects before the server runs waits instead of failing.
     """
@@ -27,7 +27,7 @@ def bind(host: str = "127.0.0.1", port: int = 0) -> tuple[socket.socket, str]:
 
 
 def server_of(app: ASGIApp) -> "uvicorn.Server":
-    """Returns a quiet uvicorn server of an app.
+    """Return a quiet uvicorn server of an app.
 
     Raises:
         ModuleNotFoundError: uvicorn is not installed; the message says how to install it.
@@ -45,7 +45,7 @@ def server_of(app: ASGIApp) -> "uvicorn.Server":
 
 @contextmanager
 def serve(app: ASGIApp) -> Iterator[str]:
-    """Runs an app in a thread on a free loopback port, and yields its URL without a path."""
+    """Run an app in a thread on a free loopback port, and yields its URL without a path."""
     server = server_of(app)
     listener, url = bind()
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

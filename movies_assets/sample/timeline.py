@@ -50,7 +50,7 @@ class Uploads(NamedTuple):
 
 
 def uploads(*, movies: int, last_day: date, seed: int, late_every: int) -> Uploads:
-    """Computes the `movies` latest movies that are uploaded before the end of `last_day` (UTC).
+    """Compute the `movies` latest movies that are uploaded before the end of `last_day` (UTC).
 
     Raises:
         ValueError: The timeline does not hold so many movies.
@@ -72,12 +72,12 @@ def uploads(*, movies: int, last_day: date, seed: int, late_every: int) -> Uploa
 
 
 def seconds_at_end_of(day: date) -> int:
-    """Returns the first second after a UTC day, counted since 1970."""
+    """Return the first second after a UTC day, counted since 1970."""
     return ((day - _EPOCH).days + 1) * _DAY
 
 
 def _hash(numbers: Integers, seed: int, stream: int) -> Integers:
-    """Returns independent pseudo-random integers from 0 to 2**62 - 1 (the splitmix64 mixer)."""
+    """Return independent pseudo-random integers from 0 to 2**62 - 1 (the splitmix64 mixer)."""
     mixed = numbers.astype(np.uint64) + np.uint64((seed * 64 + stream) * 0x9E3779B97F4A7C15 % 2**64)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -122,7 +122,7 @@ def _some_late(numbers: Integers, at: Integers, seed: int, late_every: int) -> I
 def _some_again(
     numbers: Integers, at: Integers, first_at: Integers, seed: int
 ) -> tuple[Integers, Integers]:
-    """Uploads about one movie in a hundred again, 80 to 5,000 movies later.
+    """Upload about one movie in a hundred again, 80 to 5,000 movies later.
 
     Returns:
         The instant of the later upload (or NEVER) and its sort key in the hidden order.

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from movies_assets.core.contract import ARRIVED, REQUIRED, Contract, LandedFile, Quarantine
-from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.publishing import meta
 from movies_assets.privacy.warehouse import AUDIT, Erasures
@@ -32,7 +31,12 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
         arrived: for tables that have them, columns that files have brought.
     """
     sections = [
-        _section(table.name, table.contract, _storage(table), (arrived or {}).get(table.name, ()))
+        _section(
+            table.name,
+            table.contract,
+            [table.write_mode.storage(table)],
+            (arrived or {}).get(table.name, ()),
+        )
         for table in TABLES.values()
     ]
     sections += [
@@ -73,15 +77,6 @@ def arrived_in(warehouse: Warehouse) -> dict[str, list[str]]:
     """
     with warehouse.reading() as connection:
         return {name: arrived_columns(connection, table) for name, table in TABLES.items()}
-
-
-def _storage(table: Table) -> list[str]:
-    if table.replaces == "keys":
-        return ["Partition: none; rows are merged by key, in place of those that had it."]
-    if table.replaces == "table" or not table.partition_column:
-        return ["Partition: none; a run replaces the whole table."]
-    is_day = table.contract.types()[table.partition_column].is_date()
-    return [f"Partition: the {'day' if is_day else 'year'} in `{table.partition_column}`."]
 
 
 def _section(

@@ -367,7 +367,7 @@ def _drop(session: Session, what: str, schema: str) -> None:
 
 
 def _readers(session: Session, target: Target, older: set[tuple[str, int]]) -> str:
-    """Say whose transactions are in the way."""
+    """Return whose transactions are in the way."""
     readers = session.rows(
         "SELECT DISTINCT pid FROM pg_locks JOIN pg_class AS c ON c.oid = relation "
         "JOIN pg_namespace AS n ON n.oid = relnamespace "

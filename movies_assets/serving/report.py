@@ -172,7 +172,7 @@ def render(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def about(ask: Ask) -> Mapping[str, str]:
-    """Say what the report is of."""
+    """Return what the report is of."""
     rows = ask(SNAPSHOT)
     empty: Row = {"snapshot_id": "", "published_at": None, "version": "", "rows": 0}
     empty |= {"held_back": None, "taken_at": None}
@@ -396,7 +396,7 @@ def state_of_data(ask: Ask) -> Section:
 
 
 def _of(rows: Sequence[Row], most: int) -> str:
-    """Say that a table does not show all."""
+    """Return that a table does not show all."""
     return f", the first {most} of {formatting.count(len(rows))}" if len(rows) > most else ""
 
 

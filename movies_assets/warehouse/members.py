@@ -10,7 +10,7 @@ import duckdb
 import ibis
 
 from movies_assets.core.table import Table
-from movies_assets.warehouse.writer import Window, compile_sql, ensure_table, number, replaced
+from movies_assets.warehouse.writer import Window, compile_sql, covered, ensure_table, number
 
 KEYS = "keys_of_members"
 
@@ -43,7 +43,7 @@ def add_members(
         dimension = tables.get(name)
         if dimension and dimension.is_conformed:
             rows = _add(
-                connection, dimension, f"{column} FROM {table.name} WHERE {replaced(table, window)}"
+                connection, dimension, f"{column} FROM {table.name} WHERE {covered(table, window)}"
             )
             added[name] = added.get(name, 0) + rows
     return added

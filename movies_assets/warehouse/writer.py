@@ -295,7 +295,7 @@ def write(
         WarehouseError: rows lie outside the window's partitions, or a value cannot be computed.
     """
     with _explaining(connection, table):
-        if table.replaces == "partitions":
+        if table.write_mode.is_windowed:
             _refuse_rows_outside(connection, table, window)
         if table.is_staged:
             return _write_staged(connection, table, window, run_id)
@@ -309,15 +309,11 @@ def _write_staged(
     if table.lineage:
         _empty_quarantine(connection, table, window)
         quarantined = _quarantine(connection, table, run_id)
-    if table.replaces != "keys":
-        _delete_replaced(connection, table, window)
+    _delete_replaced(connection, table, window)
     # Of equal keys, the one of an older version may have been read first.
     duplicates = _keep_newest_versions(connection, table) + _drop_duplicates(connection, table)
     insert = f"SELECT {_columns(table)} FROM {STAGE}"
-    if table.replaces == "keys":
-        connection.execute(_merge_sql(table, insert))
-    else:
-        connection.execute(f"INSERT INTO {table.name} BY NAME {insert}")
+    connection.execute(table.write_mode.insert_sql(table, insert))
     return Loaded(
         rows=number(connection, f"SELECT count(*) FROM {STAGE}"),
         quarantined=quarantined,
@@ -343,7 +339,7 @@ def _write_streamed(
     if table.lineage:
         _empty_quarantine(connection, table, window)
         sound = compile_sql(_sound(table))
-    rows = number(connection, f"INSERT INTO {table.name} BY NAME {sound}")
+    rows = number(connection, table.write_mode.insert_sql(table, sound))
     quarantined = 0
     if table.lineage:
         rows -= _extract_duplicates(connection, table, window)
@@ -357,7 +353,7 @@ def _write_streamed(
         quarantined=quarantined,
         duplicates=0,
         sample=connection.execute(
-            f"SELECT * FROM {table.name} WHERE {replaced(table, window)} LIMIT {SAMPLE_ROWS}"
+            f"SELECT * FROM {table.name} WHERE {covered(table, window)} LIMIT {SAMPLE_ROWS}"
         ).df(),
         arrived_columns=arrived_columns(connection, table),
     )
@@ -384,13 +380,14 @@ def read_of(table: Table, source: Table, window: Window) -> str:
     return f"FROM {source.name} WHERE {of_run} AND ({refined})"
 
 
-def replaced(table: Table, window: Window) -> str:
-    """Return the SQL condition on stored rows that a write takes the place of."""
-    return "true" if table.replaces == "table" else window.where
+def covered(table: Table, window: Window) -> str:
+    """Return the SQL condition on stored rows that a write is responsible for."""
+    return table.write_mode.covered(window.where)
 
 
 def _delete_replaced(connection: duckdb.DuckDBPyConnection, table: Table, window: Window) -> None:
-    connection.execute(f"DELETE FROM {table.name} WHERE {replaced(table, window)}")
+    replaced = table.write_mode.replaced(window.where)
+    connection.execute(f"DELETE FROM {table.name} WHERE {replaced}")
 
 
 def _columns(table: Table) -> str:
@@ -409,11 +406,11 @@ def _extract_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, win
     key = ", ".join(table.contract.key())
     connection.execute(
         f"CREATE TEMP TABLE {DOUBLED} AS SELECT {key} FROM {table.name} "
-        f"WHERE {replaced(table, window)} GROUP BY ALL HAVING count(*) > 1"
+        f"WHERE {covered(table, window)} GROUP BY ALL HAVING count(*) > 1"
     )
     return number(
         connection,
-        f"DELETE FROM {table.name} WHERE {replaced(table, window)} AND ({key}) IN "
+        f"DELETE FROM {table.name} WHERE {covered(table, window)} AND ({key}) IN "
         f"(SELECT {'' if len(table.contract.key()) == 1 else 'row'}({key}) FROM {DOUBLED})",
     )
 
@@ -479,9 +476,7 @@ def _stage_of(table: Table, **columns: str) -> ir.Table:
 def _empty_quarantine(connection: duckdb.DuckDBPyConnection, table: Table, window: Window) -> None:
     ensure_table(connection, table.quarantine, Quarantine)
     run = f"partition_key BETWEEN '{window.first}' AND '{window.last}'"
-    connection.execute(
-        f"DELETE FROM {table.quarantine} WHERE {'true' if table.replaces == 'table' else run}"
-    )
+    connection.execute(f"DELETE FROM {table.quarantine} WHERE {table.write_mode.covered(run)}")
 
 
 def _quarantine(
@@ -569,18 +564,6 @@ def _keep_newest_versions(connection: duckdb.DuckDBPyConnection, table: Table) -
         f"DELETE FROM {table.name} AS stored USING {STAGE} AS staged WHERE {same_entity}"
     )
     return dropped
-
-
-def _merge_sql(table: Table, source: str) -> str:
-    key = table.contract.key()
-    others = [column for column in table.contract.types() if column not in key]
-    on = " AND ".join(f"stored.{column} = new.{column}" for column in key)
-    differs = " OR ".join(f"stored.{column} IS DISTINCT FROM new.{column}" for column in others)
-    update = f"WHEN MATCHED AND ({differs}) THEN UPDATE BY NAME " if others else ""
-    return (
-        f"MERGE INTO {table.name} AS stored USING ({source}) AS new ON {on} "
-        f"{update}WHEN NOT MATCHED THEN INSERT BY NAME"
-    )
 
 
 def _migrate(

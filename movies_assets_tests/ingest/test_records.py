@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from movies_assets.ingest.records import LINE, PROBLEM, RECORD, Lines, Reader, split
+from movies_assets.ingest.records import LINE, PROBLEM, RECORD, Lines, RecordReader, split
 
 NAMES = ["value", "note", "show_id"]
 NOT_CLOSED, BEHIND = "a quote is not closed", "text between a closing quote and the separator"
@@ -15,7 +15,7 @@ NOT_CLOSED, BEHIND = "a quote is not closed", "text between a closing quote and 
 def read(text: str | bytes, names: list[str] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
     content = text if isinstance(text, bytes) else text.encode()
     lines = Lines(content if content.endswith((b"\n", b"\r")) else content + b"\n", b",")
-    reader = Reader(lines, names or NAMES, first=0, number=1, encoding="utf-8")
+    reader = RecordReader(lines, names or NAMES, first=0, number=1, encoding="utf-8")
     rows = reader.read(**kwargs).rows.to_pylist()
     return sorted(rows, key=lambda row: int(row[RECORD]))
 

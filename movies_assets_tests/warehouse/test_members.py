@@ -6,6 +6,7 @@ import pytest
 
 from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import Table
+from movies_assets.core.write_mode import MERGE
 from movies_assets.definitions import TABLES
 from movies_assets_tests.warehouse.tables import MONDAY, TUESDAY, Visit, frame, visit, visits
 
@@ -39,7 +40,7 @@ def guests(copies: int = 1, extra: int = 0) -> Table:
     def fill(keys: ir.Table) -> ir.Table:
         return names(keys, copies=copies, extra=extra)
 
-    whole = {"partitions": None, "partition_column": None, "replaces": "keys"}
+    whole = {"partitions": None, "partition_column": None, "write_mode": MERGE}
     return visits(
         fill=fill, name="guests", layer="gold", contract=Guest, is_conformed=True, **whole
     )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from movies_assets.core.contract import Contract, Quarantine, column
 from movies_assets.core.table import LatestVersion, Lineage, Table
+from movies_assets.core.write_mode import MERGE, OVERWRITE
 from movies_assets.definitions import TABLES
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -104,7 +105,7 @@ class GenreWithMiddle(Contract):
 
 
 def genres(contract: type[Contract] = Genre) -> Table:
-    return visits(name="genres", contract=contract, partition_column=None, replaces="keys")
+    return visits(name="genres", contract=contract, partition_column=None, write_mode=MERGE)
 
 
 class TestMerging:
@@ -428,7 +429,7 @@ def test_every_contract_can_be_stored_and_is_stored_as_it_says(table):
 def test_a_refinement_says_which_source_rows_a_run_reads(reads, days, found):
     source = visits()
     refines = Lineage(source_of=source.name, source_row_id="visit_id", reads=reads)
-    table = visits(name="guests", layer="silver", replaces="table", lineage=refines)
+    table = visits(name="guests", layer="silver", write_mode=OVERWRITE, lineage=refines)
     run = window(*days) if days else writer.Window("", "", "")
     with duckdb.connect() as connection:
         writer.ensure_table(connection, source.name, Visit)

@@ -45,7 +45,7 @@ def a_day(text_: str) -> str:
 
 
 def show_day(day: str) -> str:
-    """Say a day: `21 Nov 2026`."""
+    """Return a day: `21 Nov 2026`."""
     return f"{date.fromisoformat(day):%-d %b %Y}"
 
 
@@ -195,13 +195,13 @@ def build(visit: Visit) -> Callable[[Audience], None]:
 
 
 def nothing(state: State) -> str:
-    """Say what there is none of."""
+    """Return what there is none of."""
     of = f" of {show_day(state['day'])}" if state["day"] else ""
     return f"No views{of}" + (f" in {state['genre']}" if state["genre"] else "")
 
 
 def describe(user: Row) -> str:
-    """Say what is known of a user, in a line."""
+    """Return what is known of a user, in a line."""
     liked = ", ".join(user["preferred_genres"] or [])
     since = f"since {user['signup_date']:%-d %b %Y}" if user["signup_date"] else ""
     return " · ".join(

@@ -48,20 +48,20 @@ def write_type(flag: int) -> str:
 
 
 def show_month(month: str) -> str:
-    """Say a month: `Oct 2025`."""
+    """Return a month: `Oct 2025`."""
     year, number = month.split("-")
     return f"{MONTHS[int(number) - 1]} {year}"
 
 
 def show_minutes(step: int) -> str:
-    """Say the running times of a bar: from and to."""
+    """Return the running times of a bar: from and to."""
     if step >= LONGEST_MINUTES:
         return f"{LONGEST_MINUTES}+ min"
     return f"{step}–{step + MINUTES_A_BAR - 1} min"  # noqa: RUF001
 
 
 def show_seasons(step: int) -> str:
-    """Say a number of seasons: `2 seasons`."""
+    """Return a number of seasons: `2 seasons`."""
     return f"{step}+ seasons" if step >= MOST_SEASONS else formatting.plural(step, "season")
 
 
@@ -207,7 +207,7 @@ class Choices:
 
 
 def nothing(state: State) -> str:
-    """Say what there is none of: `No titles with category Dramas, from 1990`."""
+    """Return what there is none of: `No titles with category Dramas, from 1990`."""
     chosen = [
         f"{one.label.lower()} {one.show(state[one.name])}"
         for one in FIELDS

@@ -115,7 +115,7 @@ class SearchBox:
             self._found = text("p", "", "note").props("role=status")
 
     def show(self, data: Data) -> None:
-        """Say what is searched, and how much was found."""
+        """Return what is searched, and how much was found."""
         self._following = True
         self._input.set_value(data.state["search"] or "")
         self._following = False
@@ -169,7 +169,7 @@ NAMES: Mapping[str, str] = {"csv": "CSV", "parquet": "Parquet"}
 
 
 def rows_said(table: Row) -> str:
-    """Say how many rows a table has."""
+    """Return how many rows a table has."""
     return (
         "It was never written."
         if table["rows"] is None
@@ -178,7 +178,7 @@ def rows_said(table: Row) -> str:
 
 
 def why(data: Data) -> str:
-    """Say what to know of the files, or why there are none."""
+    """Return what to know of the files, or why there are none."""
     if data.sizes:
         return (
             "In CSV a text that begins like a formula (= + - @), also within a cell after a comma, "
@@ -238,7 +238,7 @@ def column_rows(rows: Sequence[Row]) -> list[TableRow]:
 
 
 def meaning(row: Row) -> str:
-    """Say what a column means, and what is to be known of it."""
+    """Return what a column means, and what is to be known of it."""
     marks = [
         said
         for said, holds in (
@@ -291,12 +291,12 @@ def lineage_flow(data: Data) -> Figure | None:
 
 
 def heading(names: Sequence[str]) -> str:
-    """Say of which layers a column of tables is."""
+    """Return of which layers a column of tables is."""
     return " and ".join(dict.fromkeys(name.split(".")[0] for name in sorted(names))).capitalize()
 
 
 def node_said(name: str, edges: Sequence[Edge]) -> str:
-    """Say how a table stands between others."""
+    """Return how a table stands between others."""
     above = sum(below == name for _, below in edges)
     below = sum(above_ == name for above_, _ in edges)
     return f"{name}\nmade from {above}, used by {below} of these"

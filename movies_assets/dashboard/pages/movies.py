@@ -24,18 +24,18 @@ VOTE_STEPS = tuple(range(14))
 
 
 def show_rating(step: int) -> str:
-    """Say the ratings of a step, half a point: from 7.5 to 7.9."""
+    """Return the ratings of a step, half a point: from 7.5 to 7.9."""
     return f"{step / 2:.1f}" if step == STEPS[-1] else f"{step / 2:.1f}–{step / 2 + 0.4:.1f}"  # noqa: RUF001
 
 
 @cache
 def show_votes(step: int) -> str:
-    """Say from how many votes on a step is: two a power of ten, `300+`."""
+    """Return from how many votes on a step is: two a power of ten, `300+`."""
     return f"{formatting.short((3 if step % 2 else 1) * 10 ** (step // 2))}+"
 
 
 def show_decade(decade: int) -> str:
-    """Say a decade: `1990s`."""
+    """Return a decade: `1990s`."""
     return f"{decade}s"
 
 
@@ -162,7 +162,7 @@ def build(visit: Visit) -> Callable[[Movies], None]:
 
 
 def nothing(state: State) -> str:
-    """Say what there is none of: `No movies of 1920 in Horror`."""
+    """Return what there is none of: `No movies of 1920 in Horror`."""
     said = ["No movies"]
     if state["years"]:
         said.append(

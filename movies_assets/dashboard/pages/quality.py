@@ -117,7 +117,7 @@ def build(visit: Visit) -> Callable[[Quality], None]:
 
 
 def no_checks(state: State) -> str:
-    """Say what there is none of: `No checks of gold.a that failed`."""
+    """Return what there is none of: `No checks of gold.a that failed`."""
     of_table = f" of {state['table']}" if state["table"] else ""
     verdict = state["verdict"]
     said = {None: "", "not run": " that have not run"}.get(verdict, f" that {verdict}")
@@ -223,12 +223,12 @@ def row_bars(data: Quality) -> Figure | None:
 
 
 def days_said(row: Row) -> str:
-    """Say a partition: a day, or a range of days."""
+    """Return a partition: a day, or a range of days."""
     return str(row["partition"]).replace("...", " to ")
 
 
 def rows_said(row: Row) -> str:
-    """Say how many rows a partition has, and what that counts."""
+    """Return how many rows a partition has, and what that counts."""
     rows = formatting.plural(row["rows"], "row")
     if row["is_whole_table"]:
         return f"{days_said(row)}\n{rows} in the whole table"

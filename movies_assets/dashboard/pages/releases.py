@@ -79,7 +79,7 @@ def build(visit: Visit) -> Callable[[Releases], None]:
 
 
 def nothing(state: State) -> str:
-    """Say what there is none of."""
+    """Return what there is none of."""
     return "No releases" + (f", {YEARS.show(state['years'])}" if state["years"] else "")
 
 

@@ -183,7 +183,7 @@ def _within(state: State) -> str:
 
 
 def describe(about: Row) -> str:
-    """Say what a series is, in a line."""
+    """Return what a series is, in a line."""
     parts = [
         about["genres"] or "no genres",
         formatting.plural(about["seasons"], "season"),

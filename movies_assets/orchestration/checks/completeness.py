@@ -84,7 +84,7 @@ def completeness_check(table: Table, tables: Mapping[str, Table]) -> Check:
             files = None
         if source and files and table.typed:
             delivery = _of_files(rows, source, table.typed)
-        elif table.partition_column and table.replaces == "partitions":
+        elif table.partition_column and table.write_mode.is_windowed:
             delivery = _of_partitions(rows)
         else:
             delivery = Delivery(_of_table(rows), "true")
@@ -232,7 +232,7 @@ def _of_table(rows: CheckContext) -> str:
 
 def _profiled(rows: CheckContext) -> str:
     """Return the usual shares of unknown values of a table that is replaced as a whole."""
-    if rows.table.replaces != "table" or not rows.has(PROFILES):
+    if not rows.table.write_mode.is_whole or not rows.has(PROFILES):
         return "SELECT NULL::VARCHAR AS column_name, NULL::DOUBLE AS share_before WHERE false"
     day = rows.table.partition_column
     newest = f"(SELECT max({day}) FROM {rows.table.name})" if day else "NULL"

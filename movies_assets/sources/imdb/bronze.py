@@ -91,7 +91,7 @@ def _is_known(
     below: Mapping[str, Table],
     dumps: "Sequence[Dump]",
 ) -> bool:
-    """Say whether every dump is one of which all tables were made already, and audited."""
+    """Return whether every dump is one of which all tables were made already, and audited."""
     if any(dump.state != "unchanged" for dump in dumps):
         return False
     newest = max(dump.path.parent.name.removeprefix("run_date=") for dump in dumps)

@@ -25,8 +25,8 @@ from anyio.to_thread import run_sync
 
 from movies_assets.ingest.download import Downloader, Partial, Version, locked, storing, write_file
 from movies_assets.ingest.http import (
+    HttpSource,
     PermanentSourceError,
-    Source,
     SourceError,
     TransientSourceError,
     mask_url,
@@ -82,14 +82,14 @@ class Dump:
         return Version(self.etag, self.last_modified, self.bytes)
 
 
-class ImdbClient(Source):
+class ImdbClient(HttpSource):
     """Fetches IMDb's dumps into the landing zone; may be killed at any time and run again.
 
     The concurrency among its options is the number of files at once.
     """
 
     def fetch(self, landing: Path, run_date: date, files: Sequence[str]) -> list[Dump]:
-        """Completes a run date; what is complete already is not asked for again.
+        """Complete a run date; what is complete already is not asked for again.
 
         If a file fails, the others are still fetched. If another process is fetching the same file,
         this one waits, and finds it present.
@@ -148,7 +148,7 @@ class ImdbClient(Source):
 
 
 def stored(landing: Path, run_date: date, files: Sequence[str]) -> list[Dump]:
-    """Returns what the landing zone holds for a run date, without asking the source.
+    """Return what the landing zone holds for a run date, without asking the source.
 
     Raises:
         PermanentSourceError: Some files are not there, or not complete.
@@ -169,7 +169,7 @@ def stored(landing: Path, run_date: date, files: Sequence[str]) -> list[Dump]:
 
 
 def prune(landing: Path, keep: int, spare: Collection[date] = ()) -> list[Path]:
-    """Removes the oldest run dates of each file, and returns their folders.
+    """Remove the oldest run dates of each file, and returns their folders.
 
     A run date whose file a newer one still refers to is kept.
 
@@ -199,15 +199,15 @@ class _Shelf:
         return self._root / f"{_PREFIX}{run_date}"
 
     def target(self, run_date: date) -> Path:
-        """Returns where the file stands if it is stored on this run date."""
+        """Return where the file stands if it is stored on this run date."""
         return self._folder(run_date) / f"{self.file}.tsv.gz"
 
     def _run_dates(self) -> list[date]:
-        """Returns the run dates that were begun, newest first."""
+        """Return the run dates that were begun, newest first."""
         return sorted(filter(None, map(_run_date, self._root.glob("*"))), reverse=True)
 
     def dump(self, run_date: date) -> Dump | None:
-        """Returns what is stored for a run date, if that is complete."""
+        """Return what is stored for a run date, if that is complete."""
         if not (self._folder(run_date) / _SUCCESS).exists() or not (dump := self._read(run_date)):
             return None
         # The file of an older run date may have been lost, and another fetched in its place.
@@ -217,7 +217,7 @@ class _Shelf:
         return dump if same and self._size(dump.path) == dump.bytes else None
 
     def _size(self, path: Path) -> int | None:
-        """Returns the size of a stored file; None if it is none."""
+        """Return the size of a stored file; None if it is none."""
         try:
             with open_below(self._root, str(path.relative_to(self._root))) as file:
                 return os.fstat(file.fileno()).st_size
@@ -225,7 +225,7 @@ class _Shelf:
             return None
 
     def _read(self, run_date: date) -> Dump | None:
-        """Returns what the manifest says."""
+        """Return what the manifest says."""
         try:
             with open_below(self._folder(run_date), _MANIFEST) as file:
                 manifest = json.load(file)
@@ -236,7 +236,7 @@ class _Shelf:
             return None
 
     def fault(self, run_date: date) -> str:
-        """Says why a run date is not complete."""
+        """Return why a run date is not complete."""
         if not self._folder(run_date).exists():
             return "never fetched"
         if not (self._folder(run_date) / _SUCCESS).exists():
@@ -244,7 +244,7 @@ class _Shelf:
         return "the stored file or its manifest is missing or damaged"
 
     def prepare(self, run_date: date) -> Dump | None:
-        """Makes a run date count for nothing, and returns the newest complete one before it."""
+        """Make a run date count for nothing, and returns the newest complete one before it."""
         folder = self._folder(run_date)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _SUCCESS).unlink(missing_ok=True)
@@ -253,7 +253,7 @@ class _Shelf:
         return next(filter(None, older), None)
 
     def finish(self, run_date: date, url: str, known: Dump | None, new: Partial) -> Dump:
-        """Stores a new file, or refers to the older one that is the same; completes the run date.
+        """Store a new file, or refers to the older one that is the same; completes the run date.
 
         Args:
             run_date: The run date.
@@ -279,7 +279,7 @@ class _Shelf:
         return dump
 
     def prune(self, keep: int, spare: Collection[date]) -> list[Path]:
-        """Removes all that is older than the newest complete run dates, but for their files."""
+        """Remove all that is older than the newest complete run dates, but for their files."""
         if not self._root.exists():
             return []
         with self.locked(_logger.info):
@@ -296,7 +296,7 @@ class _Shelf:
         return gone
 
     def locked(self, log: Callable[[str], None]) -> AbstractContextManager[None]:
-        """Keeps all other processes from changing the run dates."""
+        """Keep all other processes from changing the run dates."""
         return locked(self._root, self.file, log)
 
 
@@ -317,7 +317,7 @@ def _run_date(folder: Path) -> date | None:
 
 
 def _all(failures: list[SourceError]) -> SourceError:
-    """Returns one error for all; it is passing only if all are."""
+    """Return one error for all; it is passing only if all are."""
     if len(failures) == 1:
         return failures[0]
     text = " ".join([f"{len(failures)} files could not be fetched.", *sorted(map(str, failures))])

@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 from movies_assets.core.contract import Contract, column
 from movies_assets.core.partitions import imdb_run_dates
 from movies_assets.core.table import table
+from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.shared.dimensions import LONGEST_KEY, UNKNOWN, bounded, decade_label
 from movies_assets.sources.yts.gold import rating_band
 
@@ -31,7 +32,7 @@ gold_table = partial(
     group="imdb",
     partitions=imdb_run_dates,
     partition_column="run_date",
-    replaces="table",
+    write_mode=OVERWRITE,
 )
 
 
@@ -516,7 +517,7 @@ def _place(season: ir.IntegerColumn, number: ir.IntegerColumn) -> ir.StringColum
 
 
 def _counted(count: ir.IntegerColumn, noun: str) -> ir.StringColumn:
-    """Say how many there are: '1 episode', '2 episodes'; 'none'."""
+    """Return how many there are: '1 episode', '2 episodes'; 'none'."""
     plural = ibis.ifelse(count == 1, noun, f"{noun}s")
     return ibis.ifelse(count > 0, count.cast("string") + " " + plural, "none").fill_null("none")
 

@@ -72,7 +72,7 @@ def generate(
     seed: int = 1,
     files: Sequence[str] = FILES,
 ) -> None:
-    """Writes dumps as `<folder>/<file>.tsv.gz`, each under another name until it is complete.
+    """Write dumps as `<folder>/<file>.tsv.gz`, each under another name until it is complete.
 
     Their content depends on nothing but the arguments. Their modification time is the start of
     the run date (UTC), so that a server derives the same headers from them everywhere.
@@ -124,7 +124,7 @@ def _write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, run_d
 
 
 def _copy_compressed(connection: duckdb.DuckDBPyConnection, select: str, descriptor: int) -> int:
-    """Lets DuckDB write into a pipe: compressing beside it takes a third of the time.
+    """Let DuckDB write into a pipe: compressing beside it takes a third of the time.
 
     Returns:
         How many rows there are.
@@ -158,7 +158,7 @@ def _compress(source: int, descriptor: int) -> None:
 def _world(
     folder: Path, *, run_date: date, scale: float, seed: int
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Opens a database that holds the vocabulary and the constants of a day's dumps."""
+    """Open a database that holds the vocabulary and the constants of a day's dumps."""
     titles, names = round(FULL_TITLES * scale), max(round(FULL_NAMES * scale), 1)
     days = max((run_date - BASE_DAY).days, 0)
     constants = {
@@ -184,7 +184,7 @@ def _world(
 
 
 def _english_title() -> str:
-    """Translates the patterns of English titles into one SQL expression."""
+    """Translate the patterns of English titles into one SQL expression."""
     cases = []
     for number, pattern in enumerate(words.TITLE_PATTERNS):
         parts = []
@@ -200,7 +200,7 @@ def _weighted(weights: Mapping[str, int]) -> list[str]:
 
 
 def _lists(entries: Sequence[str], counts: Sequence[int], always: str = "") -> list[str]:
-    """Combines a few entries to lists as IMDb writes them: comma-joined, in alphabetical order."""
+    """Combine a few entries to lists as IMDb writes them: comma-joined, in alphabetical order."""
     lists = []
     for number in range(1024):
         drawn = unpack("<4H", shake_128(b"lists/%d" % number).digest(8))

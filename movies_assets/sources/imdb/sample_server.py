@@ -26,7 +26,7 @@ _FILE = "/{file}.tsv.gz"
 
 
 def create_folder_app(folder: Path, *, faults: Faults | None = None) -> Starlette:
-    """Returns an ASGI app that serves the dumps in a folder, at any path that ends in their name.
+    """Return an ASGI app that serves the dumps in a folder, at any path that ends in their name.
 
     Its state may be read and changed while it runs: `app.state.folder`, `.faults`, `.traffic` (a
     `Traffic`), and `.successor`: the folder that takes the place of `folder` when the fault
@@ -48,7 +48,7 @@ def create_folder_app(folder: Path, *, faults: Faults | None = None) -> Starlett
 def create_imdb_app(
     cache: Path, *, scale: float, seed: int = 1, faults: Faults | None = None
 ) -> Starlette:
-    """Returns an ASGI app that serves `/imdb/{run_date}/<file>.tsv.gz` of any date.
+    """Return an ASGI app that serves `/imdb/{run_date}/<file>.tsv.gz` of any date.
 
     A dump is generated when it is first asked for. State: `app.state.faults` and `.traffic`.
 

@@ -14,6 +14,7 @@ from pandera.api.ibis.types import IbisData
 from movies_assets.core.contract import Contract, StringList, column, row_rule
 from movies_assets.core.partitions import imdb_run_dates
 from movies_assets.core.table import Lineage, table
+from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.shared.parsing import accounted, number
 
 # No two ids have the same digits: longer ones do not begin with 0.
@@ -33,7 +34,7 @@ YEARS_AHEAD = 10
 of_run_date = partial(
     table, layer="silver", group="imdb", partitions=imdb_run_dates, partition_column="run_date"
 )
-newest_state = partial(of_run_date, replaces="table")
+newest_state = partial(of_run_date, write_mode=OVERWRITE)
 of_newest = partial(Lineage, reads="newest")
 
 
@@ -74,7 +75,7 @@ def flag(value: ir.IntegerColumn) -> ir.BooleanColumn:
 
 
 def has_come(year: ir.IntegerColumn, rows: ir.Table) -> ir.BooleanValue:
-    """Say whether a year, if it is known, is at most YEARS_AHEAD after that of the dump."""
+    """Return whether a year, if it is known, is at most YEARS_AHEAD after that of the dump."""
     return year.isnull() | (year <= rows.run_date.year() + YEARS_AHEAD)
 
 

@@ -16,6 +16,7 @@ import ibis.expr.datatypes as dt
 from movies_assets.core.contract import FileRows, column
 from movies_assets.core.partitions import days_within, netflix_days, possible_days
 from movies_assets.core.table import Table, table
+from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.ingest.editions import Edition
 from movies_assets.sources.netflix.editions import EDITIONS, FIVE_FILES, JUSTWATCH_CREDITS
 from movies_assets.warehouse.database import Warehouse
@@ -123,7 +124,7 @@ def lookup_table(name: str, value: str) -> Table:
         group="netflix",
         name=f"netflix_{name}",
         contract=BronzeNetflixLookup,
-        replaces="table",
+        write_mode=OVERWRITE,
         deps=(netflix_titles.key,),
     )
     def fetch(

@@ -15,7 +15,7 @@ from anyio.from_thread import start_blocking_portal
 from anyio.to_thread import run_sync
 
 from movies_assets.ingest.download import Content, Downloader, Partial, locked, storing
-from movies_assets.ingest.http import Source, SourceError, mask_url, url_below
+from movies_assets.ingest.http import HttpSource, SourceError, mask_url, url_below
 
 _HEAD_BYTES = 1 << 16  # more than any header has
 _BOM = b"\xef\xbb\xbf"
@@ -40,11 +40,11 @@ class Lookup:
     checksum: str
 
 
-class NetflixClient(Source):
+class NetflixClient(HttpSource):
     """Fetches look-up files; may be killed at any time and run again."""
 
     def fetch(self, file: str, header: Sequence[str], target: Path) -> Lookup:
-        """Fetches a file, and stores it if it is a CSV file with the columns that are expected.
+        """Fetch a file, and stores it if it is a CSV file with the columns that are expected.
 
         Until then it stands beside the target as `<target>.part`. Whatever fails, the target stays
         as it was. If another process is storing in the same folder, this one waits.
@@ -102,16 +102,16 @@ class CsvContent(Content):
 
     @property
     def head(self) -> bytes:
-        """The beginning of the file."""
+        """Return the beginning of the file."""
         return self._head
 
     def feed(self, data: bytes) -> None:
-        """Takes the next piece."""
+        """Take the next piece."""
         super().feed(data)
         self._head += data[: _HEAD_BYTES - len(self._head)]
 
     def fault(self) -> str | None:
-        """Returns what is wrong with the complete file."""
+        """Return what is wrong with the complete file."""
         head = self._head.removeprefix(_BOM).lstrip()
         if not head:
             return "an empty file"
@@ -126,7 +126,7 @@ class CsvContent(Content):
         return f"CSV without the {columns} (expected are {', '.join(self._header)})"
 
     def _missing(self, delimiter: str) -> list[str]:
-        """Returns the expected columns that the first line does not name."""
+        """Return the expected columns that the first line does not name."""
         # What else is in the line may be in any encoding; the names of the columns are ASCII.
         text = io.StringIO(self._head.removeprefix(_BOM).decode("utf-8", "replace"), newline="")
         first = next(csv.reader(text, delimiter=delimiter, skipinitialspace=True), [])

@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import Table, table
+from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.shared.dimensions import (
     LONGEST_KEY,
     UNKNOWN_LABEL,
@@ -23,7 +24,7 @@ from movies_assets.sources.shared.dimensions import (
     year_key,
 )
 
-full_refresh = partial(table, layer="gold", group="netflix", replaces="table")
+full_refresh = partial(table, layer="gold", group="netflix", write_mode=OVERWRITE)
 
 
 def person_key(name: ir.StringColumn) -> ir.StringColumn:

@@ -107,7 +107,7 @@ def deliver(
     seed: int = 1,
     as_of: date | None = None,
 ) -> list[Path]:
-    """Writes the files with titles that have arrived; those that are there are left as they are.
+    """Write the files with titles that have arrived; those that are there are left as they are.
 
     Args:
         landing: Where titles arrive, in a folder a day; it is created if missing.
@@ -136,7 +136,7 @@ def deliver(
 
 
 def arrivals(*, last_day: date, titles: int = TITLES, seed: int = 1) -> Iterator[Arrival]:
-    """Yields the files with titles, in the order of the days that they belong to; see `deliver`."""
+    """Yield the files with titles, in the order of the days that they belong to; see `deliver`."""
     first_day = last_day - timedelta(DAYS - 1)
     left: list[Row] = []
     for number, numbers in _numbers_by_day(titles).items():
@@ -153,7 +153,7 @@ def arrivals(*, last_day: date, titles: int = TITLES, seed: int = 1) -> Iterator
 
 
 def lookup(name: str, *, titles: int = TITLES, seed: int = 1) -> bytes:
-    """Returns a look-up file about the titles that `deliver` writes: values, one a row.
+    """Return a look-up file about the titles that `deliver` writes: values, one a row.
 
     Raises:
         ValueError: It is not one of LOOKUPS, or there cannot be so many or so few titles.
@@ -174,7 +174,7 @@ def lookup(name: str, *, titles: int = TITLES, seed: int = 1) -> bytes:
 
 
 def show_id(number: int) -> str:
-    """Returns the id of a title, from 0 on: eight digits in no order."""
+    """Return the id of a title, from 0 on: eight digits in no order."""
     return str(_FIRST_ID + number * 7_368_787 % _IDS)
 
 
@@ -183,13 +183,13 @@ def _check(titles: int) -> None:
 
 
 def _numbers_by_day(titles: int) -> Mapping[int, range]:
-    """Returns which titles arrive on which day."""
+    """Return which titles arrive on which day."""
     _check(titles)
     return numbers_by_day(titles, _QUIET_DAYS)
 
 
 def _rows_of(numbers: range, day_number: int, day: date, seed: int, *, initial: int) -> list[Row]:
-    """Returns the rows about the titles that arrive on a day."""
+    """Return the rows about the titles that arrive on a day."""
     rows = []
     for number in numbers:
         row = _odd(_title(number, day, seed, initial=initial), number, seed)
@@ -201,7 +201,7 @@ def _rows_of(numbers: range, day_number: int, day: date, seed: int, *, initial: 
 
 
 def _title(number: int, day: date, seed: int, *, initial: int) -> Row:
-    """Returns the row about a title as it should be."""
+    """Return the row about a title as it should be."""
     draws = Draws(seed, _TITLE_DRAWS + number)
     language = draws.pick(_LANGUAGES)
     english = draw_english_title(draws)
@@ -263,7 +263,7 @@ _OF_MOVIES = {_DURATION_AS_RATING, _TORN_TITLE, _TORN_DESCRIPTION}
 
 
 def _odd(row: Row, number: int, seed: int) -> Row:
-    """Returns the row with the oddity of its number, if it has one."""
+    """Return the row with the oddity of its number, if it has one."""
     slot = number % _EVERY
     if slot == _TWIN:
         twin = Draws(seed, _TITLE_DRAWS + number - 1)
@@ -273,7 +273,7 @@ def _odd(row: Row, number: int, seed: int) -> Row:
 
 
 def _with_cp1252(row: Row) -> Row:
-    """Returns a row that reads otherwise in another encoding."""
+    """Return a row that reads otherwise in another encoding."""
     return row | {
         "title": "L\u2019été à 5 € \u2013 «Zoë»",
         "description": "\u201eFaçade\u201c \u2026",
@@ -285,7 +285,7 @@ def _with_duration_as_rating(row: Row) -> list[Row]:
 
 
 def _torn_in(column: str) -> Callable[[Row], list[Row]]:
-    """Returns what makes two lines of a row: the second begins in the middle of a column."""
+    """Return what makes two lines of a row: the second begins in the middle of a column."""
 
     def tear(row: Row) -> list[Row]:
         at = COLUMNS.index(column)
@@ -309,7 +309,7 @@ _BROKEN = {
 
 
 def _values(name: str, number: int, seed: int) -> list[str]:
-    """Returns what a look-up says of a title."""
+    """Return what a look-up says of a title."""
     draws = Draws(seed, _LOOKUP_DRAWS + number * len(LOOKUPS) + list(LOOKUPS).index(name))
     slot = number % _EVERY
     values = list(dict.fromkeys(_VALUES[name](draws, slot)))

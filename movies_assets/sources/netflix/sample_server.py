@@ -26,7 +26,7 @@ _PAGE = "<!DOCTYPE html><html><head><title>Not found</title></head><body><h1>404
 def create_netflix_app(
     titles: int = netflix.TITLES, seed: int = 1, *, faults: Faults | None = None
 ) -> Starlette:
-    """Returns an ASGI app that serves `/netflix/netflix_<look-up>.csv`, whole or not at all.
+    """Return an ASGI app that serves `/netflix/netflix_<look-up>.csv`, whole or not at all.
 
     A file is generated when it is first asked for. Faults know it by its look-up, such as 'cast'.
     State: `app.state.faults` and `.traffic`.
@@ -55,7 +55,7 @@ def create_netflix_app(
 
 
 def _reply(request: Request, content: bytes, *, named: bool) -> Response:
-    """Returns a file, or that it is the version which the client has."""
+    """Return a file, or that it is the version which the client has."""
     headers = {"ETag": f'"{sha256(content).hexdigest()}"'} if named else {}
     headers |= {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
     if named and request.headers.get("if-none-match") == headers["ETag"]:

@@ -14,6 +14,7 @@ from pandera.api.ibis.types import IbisData
 from movies_assets.core.contract import Contract, StringList, column, row_rule
 from movies_assets.core.partitions import netflix_days
 from movies_assets.core.table import LatestVersion, Lineage, Table, table
+from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.netflix.editions import (
     FIVE_FILES,
     JUSTWATCH,
@@ -56,7 +57,7 @@ SUFFIX = r", ((?:Jr|Sr)[.]?) ?(,|$)"
 NOWHERE = "XX"
 ACTOR, DIRECTOR = "ACTOR", "DIRECTOR"
 
-full_refresh = partial(table, layer="silver", group="netflix", replaces="table")
+full_refresh = partial(table, layer="silver", group="netflix", write_mode=OVERWRITE)
 of_all = partial(Lineage, source_row_id="source_row", reads="all")
 
 

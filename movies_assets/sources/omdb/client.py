@@ -31,9 +31,9 @@ from movies_assets.ingest.http import (
     DEFAULT_OPTIONS,
     HttpClient,
     HttpOptions,
+    HttpSource,
     PermanentSourceError,
     Reply,
-    Source,
     TransientSourceError,
     mask_url,
 )
@@ -75,7 +75,7 @@ class Query:
     host: str = ""
 
     def __post_init__(self) -> None:
-        """Checks the query."""
+        """Check the query."""
         if (
             not self.terms
             or not all(self.terms)
@@ -104,7 +104,7 @@ class Query:
 
     @property
     def searches(self) -> Iterator[tuple[str, str]]:
-        """Each term and type."""
+        """Return each term and type."""
         return product(dict.fromkeys(self.terms), dict.fromkeys(self.types))
 
 
@@ -137,7 +137,7 @@ class Answer(NamedTuple):
 
     @classmethod
     def of(cls, data: object, page: int = 1) -> "Answer":
-        """Returns what the decoded JSON of a page says; raises ValueError at an unknown shape."""
+        """Return what the decoded JSON of a page says; raises ValueError at an unknown shape."""
         match data:
             case {"Response": "True", "Search": []} if page > 1:
                 return cls([], 0, _EMPTY)
@@ -154,11 +154,11 @@ class Answer(NamedTuple):
 
     @property
     def is_final(self) -> bool:
-        """Whether it would be the same if it were asked for again."""
+        """Return whether it would be the same if it were asked for again."""
         return self.error is None or self.error.endswith(_NO_RESULTS) or self.error in _REFUSED
 
     def fits(self, before: Sequence["Answer"]) -> bool:
-        """Returns whether it can be the page that follows others of the same search.
+        """Return whether it can be the page that follows others of the same search.
 
         An error in place of a page that the total promises is no end, and a page that repeats
         another one comes from a cache.
@@ -170,7 +170,7 @@ class Answer(NamedTuple):
         return self.results not in [each.results for each in before]
 
     def ends(self, before: Sequence["Answer"]) -> bool:
-        """Returns whether no page follows: it is not full, and all that was promised was found."""
+        """Return whether no page follows: it is not full, and all that was promised was found."""
         is_full = len(self.results) >= RESULTS_A_PAGE
         has_all = _found([*before, self]) >= self.total
         return self.error is not None or (not is_full and has_all)
@@ -198,7 +198,7 @@ class Exchange(NamedTuple):
     answer: Answer
 
     def line(self) -> bytes:
-        """Returns the exchange as a line of a file."""
+        """Return the exchange as a line of a file."""
         known = self.search._asdict() | {
             "http_status": self.http_status,
             "body": self.body,
@@ -208,7 +208,7 @@ class Exchange(NamedTuple):
 
     @classmethod
     def of(cls, line: bytes) -> "Exchange":
-        """Reads a line; raises ValueError, KeyError or TypeError if it is none."""
+        """Read a line; raises ValueError, KeyError or TypeError if it is none."""
         known = json.loads(line)
         search = Search(known["term"], known["type"], known["page"])
         fetched_at, body = datetime.fromisoformat(known["fetched_at"]), known["body"]
@@ -281,7 +281,7 @@ class Collected(NamedTuple):
     stopped: str | None
 
 
-class OmdbClient(Source):
+class OmdbClient(HttpSource):
     """Collects searches in the landing zone; may be killed at any time and run again.
 
     Requests are made one after the other: their number is limited a day, not their rate.
@@ -295,7 +295,7 @@ class OmdbClient(Source):
         log: Receives retries and progress.
 
     Raises:
-        PermanentSourceError: The base URL is no HTTP URL.
+        PermanentSourceError: The base URL is not an HTTP URL.
     """
 
     def __init__(
@@ -319,13 +319,13 @@ class OmdbClient(Source):
 
     @property
     def source_url(self) -> str:
-        """Where results come from, without secrets."""
+        """Return where results come from, without secrets."""
         return mask_url(self._base.copy_with(query=None))
 
     def collect(
         self, landing: Path, years: Iterable[int], query: Query, *, refresh: bool = False
     ) -> Collected:
-        """Completes years, the newest first; of a complete year nothing is asked.
+        """Complete years, the newest first; of a complete year nothing is asked.
 
         If another process is collecting a year, this one waits, and goes on after it.
 
@@ -353,11 +353,11 @@ class OmdbClient(Source):
             return run.outcome()
 
     def may_ask(self, http: HttpClient) -> bool:
-        """Returns whether another request may be sent."""
+        """Return whether another request may be sent."""
         return http.requests < self._requests_a_run and http.has_time
 
     async def ask(self, http: HttpClient, year: int, search: Search) -> Exchange:
-        """Asks for a page.
+        """Ask for a page.
 
         Raises:
             PermanentSourceError: The reply is no answer.
@@ -412,7 +412,7 @@ class _Run:
         self._stopped: str | None = None
 
     def collect(self, shelf: "_Shelf", query: Query, *, refresh: bool) -> None:
-        """Completes a year, or goes on with it until the run has to stop."""
+        """Complete a year, or goes on with it until the run has to stop."""
         is_complete = False
         if not self._stopped:
             with shelf.locked(self._log):
@@ -472,7 +472,7 @@ class _Run:
 
 
 def missing(query: Query, answers: Mapping[Search, Answer]) -> Iterator[Search]:
-    """Yields the pages that are still to be asked for.
+    """Yield the pages that are still to be asked for.
 
     The stated total alone ends no search: a full page is followed by another one, and a page that
     is promised has to come.
@@ -495,7 +495,7 @@ def missing(query: Query, answers: Mapping[Search, Answer]) -> Iterator[Search]:
 
 
 def stored(landing: Path, years: Iterable[int]) -> list[Year]:
-    """Returns what the landing zone holds of some years, without asking the source.
+    """Return what the landing zone holds of some years, without asking the source.
 
     Raises:
         PermanentSourceError: A file is damaged.
@@ -512,14 +512,14 @@ class _Part:
         self.answers: dict[Search, Answer] = {}
 
     def take_up(self) -> None:
-        """Reads what an earlier process left; a line that was not written to its end is cut off."""
+        """Read what an earlier process left; a line that was not written to its end is cut off."""
         if self.path.exists():
             exchanges, end = _read(self.path)
             self.answers = {search: exchange.answer for search, exchange in exchanges.items()}
             os.truncate(self.path, end)
 
     def has_before(self, exchange: Exchange) -> bool:
-        """Returns whether a page before it has the same results."""
+        """Return whether a page before it has the same results."""
         *search, page = exchange.search
         return bool(exchange.answer.results) and any(
             answer.results == exchange.answer.results
@@ -528,7 +528,7 @@ class _Part:
         )
 
     def append(self, exchange: Exchange) -> None:
-        """Adds an exchange, which is on the disk then."""
+        """Add an exchange, which is on the disk then."""
         with self.path.open("ab") as file:
             file.write(exchange.line())
             file.flush()
@@ -548,22 +548,22 @@ class _Shelf:
         return self.landing / "omdb" / f"release_year={self.year}"
 
     def finished(self, query: Query) -> Path:
-        """Returns where a query stands of which every page is there."""
+        """Return where a query stands of which every page is there."""
         return self._folder / f"{query.name}.jsonl"
 
     def part(self, query: Query) -> _Part:
-        """Returns what is being collected."""
+        """Return what is being collected."""
         return _Part(self._folder / f"{query.name}.jsonl.part")
 
     def remember(self, query: Query) -> None:
-        """Says that a query counts."""
+        """Return that a query counts."""
         text = json.dumps(asdict(query) | {"file": f"{query.name}.jsonl"}, indent=2) + "\n"
         pointer = self._folder / _POINTER
         if not pointer.exists() or pointer.read_text() != text:
             write_file(pointer, text)
 
     def urgency(self, query: Query, *, refresh: bool) -> tuple[str, bool, int]:
-        """Returns by what years are put in order."""
+        """Return by what years are put in order."""
         try:
             with open_below(self._folder, self.finished(query).name) as file:
                 collected_at = json.loads(file.readline())["fetched_at"]
@@ -573,11 +573,11 @@ class _Shelf:
         return (collected_at if refresh else "", not collected_at, -self.year)
 
     def locked(self, log: Callable[[str], None]) -> AbstractContextManager[None]:
-        """Keeps all other processes from collecting the year."""
+        """Keep all other processes from collecting the year."""
         return locked(self._folder, f"{self.year}", log)
 
     def read(self) -> Year:
-        """Returns what is there of the query that counts."""
+        """Return what is there of the query that counts."""
         try:
             with open_below(self._folder, _POINTER) as pointer:
                 file = json.load(pointer)["file"]
@@ -595,7 +595,7 @@ class _Shelf:
 
 
 def _read(path: Path) -> tuple[dict[Search, Exchange], int]:
-    """Returns the last exchange about each page, and where the last whole line ends."""
+    """Return the last exchange about each page, and where the last whole line ends."""
     exchanges: dict[Search, Exchange] = {}
     end = 0
     with open_below(path.parent, path.name) as file:
@@ -641,6 +641,6 @@ def _id(result: Mapping[str, Any]) -> str | None:
 
 
 def _text(value: Any) -> str:
-    """Writes JSON that is valid UTF-8: a lone surrogate stands as its escape."""
+    """Write JSON that is valid UTF-8: a lone surrogate stands as its escape."""
     text = json.dumps(value, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace").decode()

@@ -7,6 +7,7 @@ import ibis.expr.types as ir
 from movies_assets.core.contract import Contract, column
 from movies_assets.core.partitions import omdb_years
 from movies_assets.core.table import table
+from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.omdb.silver import MEDIA_TYPES
 
 
@@ -21,7 +22,9 @@ class OmdbReleases(Contract):
     first_ingestion_date: dt.Date = column("UTC day on which the first of them was found.")
 
 
-@table(layer="gold", group="omdb", contract=OmdbReleases, partitions=omdb_years, replaces="table")
+@table(
+    layer="gold", group="omdb", contract=OmdbReleases, partitions=omdb_years, write_mode=OVERWRITE
+)
 def omdb_releases(silver_omdb_releases: ir.Table) -> ir.Table:
     """Count the titles of all years, whichever are run."""
     counted = silver_omdb_releases.group_by("release_year", "media_type").aggregate(

@@ -43,13 +43,13 @@ class Titles:
         self.last_year, self.seed = last_year, seed
 
     def of(self, year: int) -> list[Title]:
-        """Returns the titles of a year: those that begin in it, then series that still run."""
+        """Return the titles of a year: those that begin in it, then series that still run."""
         before = range(max(year - _LONGEST_RUN, FIRST_YEAR), year)
         older = [title for first in reversed(before) for title in self._begun(first)]
         return [*self._begun(year), *(title for title in older if _runs_in(title, year))]
 
     def search(self, term: str, year: int | None, kind: str) -> list[Title]:
-        """Returns the titles that hold all words of a term, in the order of OMDb's pages.
+        """Return the titles that hold all words of a term, in the order of OMDb's pages.
 
         Args:
             term: The words.
@@ -73,7 +73,7 @@ class Titles:
 
 @cache
 def _begun(year: int, last_year: int, seed: int) -> Sequence[Title]:
-    """Returns the titles that begin in a year."""
+    """Return the titles that begin in a year."""
     count = _FEWEST + int(_MORE_EACH_YEAR * (year - FIRST_YEAR))
     return [_title(year, number, last_year, seed) for number in range(count)]
 

@@ -32,7 +32,7 @@ def create_omdb_app(
     faults: Faults | None = None,
     latency_seconds: float = 0,
 ) -> Starlette:
-    """Returns an ASGI app that serves OMDb's search at `/`.
+    """Return an ASGI app that serves OMDb's search at `/`.
 
     Its state may be read and changed while it runs: `app.state.titles`, `.quota`, `.used` (requests
     by key; a new day clears it), `.faults`, `.latency_seconds` and `.traffic` (a `Traffic`).
@@ -61,7 +61,7 @@ async def _search(request: Request, _: Sequence[Fault]) -> Response:
 
 
 def _refusal(request: Request) -> Response | None:
-    """Returns the reply to a request without a key that may be used."""
+    """Return the reply to a request without a key that may be used."""
     state, key = request.app.state, request.query_params.get("apikey", "")
     if not key:
         return _error("No API key provided.", 401)

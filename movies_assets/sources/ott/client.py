@@ -29,9 +29,9 @@ from movies_assets.ingest.http import (
     DEFAULT_OPTIONS,
     HttpClient,
     HttpOptions,
+    HttpSource,
     PermanentSourceError,
     Reply,
-    Source,
     SourceError,
     TransientSourceError,
     mask_url,
@@ -87,7 +87,7 @@ class UserDay(NamedTuple):
     state: Literal["fetched", "kept"]
 
 
-class OttClient(Source):
+class OttClient(HttpSource):
     """Fetches the users of today into the landing zone; may be killed at any time and run again.
 
     The list is only known by position, and it shifts while one reads: where a user is removed, the
@@ -106,7 +106,7 @@ class OttClient(Source):
         log: Receives retries and progress.
 
     Raises:
-        PermanentSourceError: The base URL is no HTTP URL.
+        PermanentSourceError: The base URL is not an HTTP URL.
     """
 
     is_private = True
@@ -129,11 +129,11 @@ class OttClient(Source):
 
     @property
     def source_url(self) -> str:
-        """Where the users come from, without secrets."""
+        """Return where the users come from, without secrets."""
         return mask_url(url_below(self._base, self._api.path))
 
     def fetch(self, landing: Path, day: date) -> Fetched:
-        """Stores the users that the service has now, in place of those stored for the day before.
+        """Store the users that the service has now, in place of those stored for the day before.
 
         Whatever fails, the file stays as it was. If another process is fetching, this one waits.
 
@@ -192,7 +192,7 @@ class OttClient(Source):
         return Fetched(target, len(users), http.requests, self.source_url)
 
     def _check_fields(self, users: "_Users") -> None:
-        """Reports columns that no user has.
+        """Report columns that no user has.
 
         Raises:
             PermanentSourceError: No user has an id.
@@ -210,7 +210,7 @@ class OttClient(Source):
         self._log(f"{text} If the API has it elsewhere, set {SETTINGS}FIELDS.")
 
     async def _read(self, http: HttpClient, file: BinaryIO) -> "_Users":
-        """Reads the list until it is whole."""
+        """Read the list until it is whole."""
         readings: list[_Outcome] = []
         for _ in range(1 + _REREADS):
             users = _Users(file, self._api)
@@ -221,7 +221,7 @@ class OttClient(Source):
         raise self._never_whole(readings)
 
     def _is_whole(self, readings: Sequence["_Outcome"]) -> bool:
-        """Says whether the newest reading holds all users, and reports why not.
+        """Return whether the newest reading holds all users, and reports why not.
 
         Raises:
             PermanentSourceError: The list repeats ids, or a page came twice once more.
@@ -249,7 +249,7 @@ class OttClient(Source):
         return not now.missing
 
     def _is_confirmed(self, earlier: Sequence["_Outcome"], now: "_Outcome") -> bool:
-        """Says whether a list without a total held the same users before; a single page is whole.
+        """Return whether a list without a total held the same users before; a single page is whole.
 
         Raises:
             PermanentSourceError: It repeats the same ids each time.
@@ -266,7 +266,7 @@ class OttClient(Source):
         return True
 
     def _never_whole(self, readings: Sequence["_Outcome"]) -> SourceError:
-        """Returns the error of a list that was never whole."""
+        """Return the error of a list that was never whole."""
         now, repeated = readings[-1], set.intersection(*(each.repeated for each in readings))
         if now.missing and len(repeated) >= now.missing:
             return self._repeats(repeated)
@@ -286,7 +286,7 @@ class OttClient(Source):
         )
 
     def _repeats(self, repeated: Collection["_Key"]) -> PermanentSourceError:
-        """Returns the error of a list that has an id more than once."""
+        """Return the error of a list that has an id more than once."""
         return PermanentSourceError(
             f"{self.source_url}: the list repeats {len(repeated):,} "
             f"{'id' if len(repeated) == 1 else 'ids'} (withheld: personal), though each user has "
@@ -296,7 +296,7 @@ class OttClient(Source):
         )
 
     def _same_page(self, reading: "_Outcome") -> PermanentSourceError:
-        """Returns the error of a service that answers two requests with the same page."""
+        """Return the error of a service that answers two requests with the same page."""
         has = f"{self.source_url} "
         has += (
             "states no total, "
@@ -343,11 +343,11 @@ class _Users:
         return len(self._known) + len(self._unknown)
 
     def write(self, line: str) -> int:
-        """Adds a line, for the CSV writer; a lone surrogate is written as its escape."""
+        """Add a line, for the CSV writer; a lone surrogate is written as its escape."""
         return self._file.write(line.encode("utf-8", "backslashreplace"))
 
     def add(self, user: Any) -> tuple["_Key", bool]:
-        """Adds a user in place of an earlier one with the same id.
+        """Add a user in place of an earlier one with the same id.
 
         Returns:
             The id, '' for none, and whether there was an earlier one.
@@ -367,11 +367,11 @@ class _Users:
         return key, is_known
 
     def fingerprint(self) -> tuple[int, int]:
-        """Returns a hash of the ids, in any order, and the number of users."""
+        """Return a hash of the ids, in any order, and the number of users."""
         return hash(frozenset(self._known)), len(self)
 
     def lines(self) -> Iterator[bytes]:
-        """Yields the lines by id: numbers, then texts, then users without one."""
+        """Yield the lines by id: numbers, then texts, then users without one."""
         numbers = sorted(key for key in self._known if isinstance(key, int))
         words = sorted(key for key in self._known if isinstance(key, str))
         for keys in (numbers, words):
@@ -444,7 +444,7 @@ class _Reading:
         self._again = ""
 
     async def read(self, concurrency: int) -> _Outcome:
-        """Reads all pages."""
+        """Read all pages."""
         link = await self._page(0)
         self._step = self._first_users = self._last_users
         if link or self._api.paged_by == "none" or not self._step:
@@ -474,7 +474,7 @@ class _Reading:
         return max(0, self._total - len(self._users))
 
     async def _read_numbered(self, concurrency: int) -> None:
-        """Reads the pages behind the first one by their numbers."""
+        """Read the pages behind the first one by their numbers."""
         if self._total is None:
             # A list of links ends where a page has none.
             self._is_open = not self._api.next
@@ -491,7 +491,7 @@ class _Reading:
             await _at_once(concurrency, self._pages)
 
     def _looks_further(self) -> bool:
-        """Says whether there may be a page behind those that the total speaks of.
+        """Return whether there may be a page behind those that the total speaks of.
 
         The total may be too low. A page that is shorter than others is the last one, and so is a
         single one that is shorter than asked for.
@@ -506,7 +506,7 @@ class _Reading:
         )
 
     async def _follow(self, link: str) -> None:
-        """Reads one page after the other, each by the link on the one before."""
+        """Read one page after the other, each by the link on the one before."""
         followed = set()
         while link and not self._again:
             if link in followed:
@@ -516,7 +516,7 @@ class _Reading:
             link = await self._page(self._take(), link)
 
     async def _pages(self) -> None:
-        """Reads one page after the other, beside others who do so."""
+        """Read one page after the other, beside others who do so."""
         while self._next < self._end and (self._is_open or self._is_expected()):
             await self._page(self._take())
             self._tell()
@@ -529,7 +529,7 @@ class _Reading:
         return self._next - 1
 
     async def _page(self, number: int, link: str = "") -> str:
-        """Reads a page; returns the link to the next one.
+        """Read a page; returns the link to the next one.
 
         Args:
             number: How many pages come before it.
@@ -554,7 +554,7 @@ class _Reading:
         return self._absolute(reply, page.next) if page.next else ""
 
     def _is_within(self, number: int) -> bool:
-        """Says whether a page is one of those that the total speaks of."""
+        """Return whether a page is one of those that the total speaks of."""
         return self._total is not None and number * self._step < self._total
 
     def _add(self, users: Sequence[Any], number: int, name: str) -> None:
@@ -573,13 +573,13 @@ class _Reading:
             self._end = 0
 
     def _below_base(self, link: str) -> tuple[str, dict[str, str | int]]:
-        """Returns path and parameters of a link, without those that every request has."""
+        """Return path and parameters of a link, without those that every request has."""
         url, own = httpx.URL(link), self._base.params
         query = {name: text for name, text in url.params.multi_items() if name not in own}
         return url.path[len(self._base.path.rstrip("/")) + 1 :], dict(query)
 
     def _absolute(self, reply: Reply, link: str) -> str:
-        """Returns the link on a page in full.
+        """Return the link on a page in full.
 
         Raises:
             PermanentSourceError: It leads elsewhere than below the base URL.
@@ -605,7 +605,7 @@ class _Reading:
 
 
 async def _at_once(number: int, task: Callable[[], Awaitable[None]]) -> None:
-    """Runs so many of a task; the first to fail ends the others, and its error is raised as is."""
+    """Run so many of a task; the first to fail ends the others, and its error is raised as is."""
     failures: list[SourceError | OSError] = []
 
     async def run() -> None:
@@ -631,7 +631,7 @@ class _Page(NamedTuple):
 
 
 def _parse(reply: Reply, api: UsersApi, position: int | None) -> _Page:
-    """Returns a page.
+    """Return a page.
 
     Args:
         reply: The reply.
@@ -673,7 +673,7 @@ def _is_total(api: UsersApi, total: Any) -> bool:
 
 
 def _misplaced(api: UsersApi, stated: Any, position: int) -> str | None:
-    """Returns what is wrong with the position that a page states."""
+    """Return what is wrong with the position that a page states."""
     text = text_of(stated)
     if not text.isdecimal() or int(text) == position:
         return None
@@ -683,7 +683,7 @@ def _misplaced(api: UsersApi, stated: Any, position: int) -> str | None:
 
 
 def _kind(is_there: bool, value: Any) -> str:  # noqa: FBT001 (one of two things that are known)
-    """Says of what kind a value is in place of another, and nothing of the value."""
+    """Return of what kind a value is in place of another, and nothing of the value."""
     match value:
         case None:
             return "null" if is_there else "missing"
@@ -699,7 +699,7 @@ def _kind(is_there: bool, value: Any) -> str:  # noqa: FBT001 (one of two things
 
 
 def stored(landing: Path, days: Collection[date]) -> list[UserDay]:
-    """Returns what was kept of some days, without asking the service.
+    """Return what was kept of some days, without asking the service.
 
     Raises:
         PermanentSourceError: Some days were never fetched, or their files are damaged.
@@ -718,7 +718,7 @@ def stored(landing: Path, days: Collection[date]) -> list[UserDay]:
 def settle(
     landing: Path, days: Collection[date], today: date, fetch: Callable[[Path, date], Fetched]
 ) -> list[UserDay]:
-    """Returns the users of some days: today's as they are now, those of other days as they were.
+    """Return the users of some days: today's as they are now, those of other days as they were.
 
     Today's are fetched first: if another day is missing, they at least are there tomorrow.
 
@@ -744,7 +744,7 @@ def _path(landing: Path, day: date) -> Path:
 
 
 def _kept(landing: Path, day: date) -> UserDay:
-    """Returns what was kept of a day; counts lines, for a line is a user."""
+    """Return what was kept of a day; counts lines, for a line is a user."""
     path, end = _path(landing, day), b""
     with open_below(path.parent, path.name) as file:
         is_ours = file.readline().rstrip() == _HEADER.rstrip()

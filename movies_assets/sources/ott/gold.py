@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, StringList, column
 from movies_assets.core.table import table
+from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.ott.silver import EXACT, KEY_DIGITS, matched
 from movies_assets.sources.shared.dimensions import LONGEST_KEY, UNKNOWN_NAME, bounded
 
@@ -24,7 +25,7 @@ ALL_TITLES = ""
 # A choice as a number: the turn, then the number of the list, then the place on it.
 PLACE_BITS, TURN_BITS = 32, 56
 
-full_refresh = partial(table, layer="gold", group="ott", replaces="table")
+full_refresh = partial(table, layer="gold", group="ott", write_mode=OVERWRITE)
 
 
 class OttDimUser(Contract):
@@ -111,7 +112,7 @@ def ranked(titles: ir.Table) -> ir.Table:
 
 
 def with_views(titles: ir.Table, watched: ir.Table) -> ir.Table:
-    """Say how often each title was viewed: as the service says, else as events were counted."""
+    """Return how often each title was viewed: as the service says, else as events were counted."""
     counted = watched.group_by("title_key").aggregate(counted=watched.views.sum())
     rows = titles.left_join(counted, "title_key").drop("title_key_right")
     return rows.mutate(views=ibis.coalesce(rows.views, rows.counted, 0)).drop("counted")
@@ -326,7 +327,7 @@ def lists_of(top: ir.Table) -> ir.Table:
 
 
 def lists_wanted(users: ir.Table, lists: ir.Table) -> ir.Table:
-    """Say which lists a user chooses from: the preferred genres', without any the one of all.
+    """Return which lists a user chooses from: the preferred genres', without any the one of all.
 
     Args:
         users: `user_id`, `preferred_genres`.

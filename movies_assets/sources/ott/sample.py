@@ -58,7 +58,7 @@ def deliver_titles(  # noqa: PLR0913 - one a setting
     users: int = USERS,
     views: int = VIEWS,
 ) -> list[Path]:
-    """Writes the catalogue that has arrived; files that are there are left as they are.
+    """Write the catalogue that has arrived; files that are there are left as they are.
 
     Args:
         folder: Where the catalogue arrives, in a folder a day; it is created if missing.
@@ -98,7 +98,7 @@ def deliver_views(  # noqa: PLR0913 - one a setting
     as_of: date | None = None,
     ids: UserId = numbered,
 ) -> list[Path]:
-    """Writes the watch events that have arrived; files that are there are left as they are.
+    """Write the watch events that have arrived; files that are there are left as they are.
 
     Args:
         folder: Where they arrive, in a folder a day; it is created if missing.
@@ -134,7 +134,7 @@ def deliver_views(  # noqa: PLR0913 - one a setting
 def deliver_users(
     folder: Path, *, last_day: date, users: int = USERS, seed: int = 1, ids: UserId = numbered
 ) -> list[Path]:
-    """Writes who the users were on each of the 29 days before the last, as they are kept.
+    """Write who the users were on each of the 29 days before the last, as they are kept.
 
     Files that are there are left as they are. Who they are on the last day only the API says.
 
@@ -171,7 +171,7 @@ def deliver_users(
 def deliver_all(
     folder: Path, *, last_day: date, users: int, titles: int, views: int, seed: int = 1
 ) -> Iterator[Path]:
-    """Delivers titles, views and users into folders of these names, and yields each new file.
+    """Deliver titles, views and users into folders of these names, and yields each new file.
 
     Raises:
         ValueError: There cannot be so many or so few of something.
@@ -199,7 +199,7 @@ def _first(last_day: date) -> date:
 def _missing(
     folder: Path, name: str, last_day: date, as_of: date | None, numbers: Iterable[int]
 ) -> dict[int, _File]:
-    """Returns the files that have to be written, by the number of their day."""
+    """Return the files that have to be written, by the number of their day."""
     days = {number: _first(last_day) + timedelta(number) for number in numbers}
     files = {number: _File(folder / str(day) / name, day) for number, day in days.items()}
     return {
@@ -218,7 +218,7 @@ def _write(file: _File, content: bytes) -> Path:
 
 @contextmanager
 def _open_all(files: Mapping[int, _File]) -> Iterator[Mapping[int, BinaryIO]]:
-    """Opens files to be written side by side; each is there once all of them are complete."""
+    """Open files to be written side by side; each is there once all of them are complete."""
     with ExitStack() as stack:
         opened = {}
         for number, file in files.items():
@@ -249,7 +249,7 @@ def _in_words(day: date) -> str:
 
 
 def _with_full_stop(title: Title) -> Row:
-    """Returns a date as a few stand in the real files: 'April 5. 2018'."""
+    """Return a date as a few stand in the real files: 'April 5. 2018'."""
     return {"Premiere": _in_words(title.premiere).replace(",", ".")}
 
 
@@ -286,7 +286,7 @@ _AGAIN, _AGAIN_OF = 7, 20
 def _title_files(
     titles: Sequence[Title], watched: Sequence[int], seed: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Yields the number of each day on which titles arrive, and the file of that day."""
+    """Yield the number of each day on which titles arrive, and the file of that day."""
     arriving = [list[Row]() for _ in range(DAYS)]
     for title, views in zip(titles, watched, strict=True):
         arriving[title.arrives] += _rows(title, views)
@@ -303,7 +303,7 @@ def _title_files(
 
 
 def _rows(title: Title, views: int) -> list[Row]:
-    """Returns what first arrives about a title."""
+    """Return what first arrives about a title."""
     slot = title.number % SLOTS
     row = _row(title, views, title.score)
     if slot in _ODDITIES:
@@ -314,12 +314,12 @@ def _rows(title: Title, views: int) -> list[Row]:
 
 
 def _newer_row(title: Title, views: int) -> Row:
-    """Returns what arrives about a title later on."""
+    """Return what arrives about a title later on."""
     return _row(title, views + views // 10 + 1, title.score + (-2 if title.number % 2 else 1))
 
 
 def _row(title: Title, views: int, score: int) -> Row:
-    """Returns the row about a title as it should be."""
+    """Return the row about a title as it should be."""
     return {
         "Title": title.name,
         "Genre": "/".join(title.genres),
@@ -334,7 +334,7 @@ def _row(title: Title, views: int, score: int) -> Row:
 
 
 def _day_again(title: Title, seed: int) -> int | None:
-    """Returns the number of the day on which a title is delivered again."""
+    """Return the number of the day on which a title is delivered again."""
     if title.number % _AGAIN_OF != _AGAIN or title.number % SLOTS in _ODDITIES:
         return None
     closed = {CP1252_DAY, *ott_titles.QUIET_DAYS}
@@ -393,7 +393,7 @@ class _Script:
         self._minutes = pa.array([f"{each}\n" for each in minutes])
 
     def write(self, events: Events, files: Mapping[int, BinaryIO]) -> None:
-        """Appends events to the files of their days, in the order of time."""
+        """Append events to the files of their days, in the order of time."""
         events = self._odd(events)
         moment = events.slot * 24 * 3600 + events.second
         events = events.where(np.argsort((events.file_slot << 32) + moment, kind="stable"))
@@ -418,7 +418,7 @@ class _Script:
         )
 
     def _odd(self, events: Events) -> Events:
-        """Returns the events with the oddities of their numbers."""
+        """Return the events with the oddities of their numbers."""
         slots = events.number % _EVERY
 
         def some(what: str, count: int) -> Integers:
@@ -439,7 +439,7 @@ class _Script:
 
 
 def _with_doubles(events: Events, slots: Integers) -> Events:
-    """Returns the events and some of them again, on the same day or on the next one."""
+    """Return the events and some of them again, on the same day or on the next one."""
     days = events.file_slot
     in_days = (slots == _TWICE_IN_DAYS) & (days < len(VIEW_DAYS) - 1)
     on_next = events._replace(file_slot=days + 1).where(in_days)
@@ -449,7 +449,7 @@ def _with_doubles(events: Events, slots: Integers) -> Events:
 
 
 def _other_spelling(name: str, number: int) -> str:
-    """Returns a name otherwise spelt: only case, accents, signs or spaces differ."""
+    """Return a name otherwise spelt: only case, accents, signs or spaces differ."""
     if any(ord(letter) > _LAST_LATIN for letter in name if letter.isalpha()):
         return f"{name.replace(' ', '  ')}!"
     first = number % len(_SPELLINGS)
@@ -474,7 +474,7 @@ _SPELLINGS: Sequence[Callable[[str], str]] = (
 
 
 def _torn(name: str) -> str:
-    """Returns a name with a line break in the middle, and without signs that might hide it."""
+    """Return a name with a line break in the middle, and without signs that might hide it."""
     plain = name.replace(",", "").replace('"', "")
     half = len(plain) // 2
     return f"{plain[:half]}\n{plain[half:]}"

@@ -31,7 +31,7 @@ def create_ott_app(
     latency_seconds: float = 0,
     ids: UserId = numbered,
 ) -> Starlette:
-    """Returns an ASGI app that serves `/ott/users?limit=L&skip=S`.
+    """Return an ASGI app that serves `/ott/users?limit=L&skip=S`.
 
     To faults a page is told by how many users it skips. State, which may be read and changed while
     it runs: `app.state.service` (a `Service`), `.faults`, `.latency_seconds` and `.traffic` (a
@@ -74,7 +74,7 @@ def _page(service: Service, skip: int, limit: int, struck: Sequence[Fault]) -> R
 
 
 def _shift(service: Service, struck: Sequence[Fault]) -> None:
-    """Changes who the users are, behind the reply."""
+    """Change who the users are, behind the reply."""
     for fault in struck:
         if fault.kind == "sign_up":
             service.sign_up()

@@ -84,7 +84,7 @@ class Title(NamedTuple):
 
 
 def catalogue(*, last_day: date, titles: int = TITLES, seed: int = 1) -> list[Title]:
-    """Returns all titles in the order in which they arrive.
+    """Return all titles in the order in which they arrive.
 
     Args:
         last_day: The last of the 30 days on which they do.
@@ -118,14 +118,14 @@ def catalogue(*, last_day: date, titles: int = TITLES, seed: int = 1) -> list[Ti
 
 
 def unlisted(titles: Sequence[Title], seed: int = 1) -> list[str]:
-    """Returns names of titles that no catalogue lists, though they are watched."""
+    """Return names of titles that no catalogue lists, though they are watched."""
     taken = Counter(normalised(title.name) for title in titles)
     drawn = (Draws(seed, _UNLISTED_DRAWS + number) for number in range(_UNLISTED))
     return [_unique(draw_english_title(draws), taken) for draws in drawn]
 
 
 def normalised(name: str) -> str:
-    """Returns a name without what spellings of it differ in: case, accents, signs and spaces."""
+    """Return a name without what spellings of it differ in: case, accents, signs and spaces."""
     folded = name.casefold()
     if not folded.isascii():
         letters = unicodedata.normalize("NFKD", folded)
@@ -134,17 +134,17 @@ def normalised(name: str) -> str:
 
 
 def is_refused(title: Title) -> bool:
-    """Returns whether what the row about a title says cannot be."""
+    """Return whether what the row about a title says cannot be."""
     return title.arrives == 0 and title.number % SLOTS in REFUSED
 
 
 def is_coming(title: Title) -> bool:
-    """Returns whether the premiere of a title is after the last day."""
+    """Return whether the premiere of a title is after the last day."""
     return title.arrives == 0 and title.number % SLOTS in COMING
 
 
 def _ranks(titles: int, seed: int) -> list[int]:
-    """Returns how much each title is watched: those whose rows are refused least of all."""
+    """Return how much each title is watched: those whose rows are refused least of all."""
     numbers = np.arange(titles)
     unpopular = np.isin(numbers % SLOTS, [*REFUSED])
     order = np.lexsort([draw(seed, "popularity", numbers), unpopular])
@@ -155,7 +155,7 @@ def _ranks(titles: int, seed: int) -> list[int]:
 
 
 def _score(rank: int, luck: int, titles: int) -> int:
-    """Returns a score that is higher the more a title is watched, give or take some tenths."""
+    """Return a score that is higher the more a title is watched, give or take some tenths."""
     popularity = _NORMAL.inv_cdf(1 - (rank + 0.5) / titles)
     deviation = _NORMAL.inv_cdf((luck % 4096 + 0.5) / 4096)
     score = round(_MEAN_SCORE + 10 * popularity + 2 * deviation)
@@ -186,12 +186,12 @@ def _title(number: int, day: int, first_day: date, seed: int) -> Title:
 
 
 def _in_cp1252(english: str) -> str:
-    """Returns a name that cp1252 can write, and that reads otherwise in UTF-8."""
+    """Return a name that cp1252 can write, and that reads otherwise in UTF-8."""
     return f"{english.encode('cp1252', 'ignore').decode('cp1252').strip()} à l\u2019été"
 
 
 def _unique(name: str, taken: Counter[str]) -> str:
-    """Returns the name, with a number where another title has it."""
+    """Return the name, with a number where another title has it."""
     normal = normalised(name)
     taken[normal] += 1
     return name if taken[normal] == 1 else _unique(f"{name} {taken[normal]}", taken)

@@ -46,12 +46,12 @@ COLUMNS = ("user_id", "full_name", "email", "signup_date", "preferred_genres", "
 
 
 def numbered(number: int) -> int:
-    """Returns the id of a user of a service that numbers them."""
+    """Return the id of a user of a service that numbers them."""
     return FIRST_ID + number
 
 
 def as_uuid(number: int) -> str:
-    """Returns the id of a user of a service that knows them by UUIDs."""
+    """Return the id of a user of a service that knows them by UUIDs."""
     return str(uuid5(NAMESPACE_URL, f"user:{number}"))
 
 
@@ -78,7 +78,7 @@ class User(NamedTuple):
 
     @property
     def full_name(self) -> str:
-        """Both names."""
+        """Return both names."""
         return f"{self.first_name} {self.last_name}"
 
 
@@ -109,16 +109,16 @@ class Users:
         self.left = np.where(leaves, leaving, DAYS)
 
     def __len__(self) -> int:
-        """Returns how many ever sign up."""
+        """Return how many ever sign up."""
         return self._count
 
     def present(self, day: int) -> Flags:
-        """Returns of each user whether the service knows them on a day, by its number."""
+        """Return of each user whether the service knows them on a day, by its number."""
         known: Flags = (self.signed_up <= day) & (day < self.left)
         return known
 
     def tastes(self) -> tuple[Integers, Integers]:
-        """Returns what users like to see, whether they say so or not.
+        """Return what users like to see, whether they say so or not.
 
         Returns:
             Of each user the numbers of up to `MOST_TASTES` genres, and how many of them hold.
@@ -126,7 +126,7 @@ class Users:
         return _tastes(self.seed, np.arange(self._count))
 
     def people(self, numbers: Integers) -> list[User]:
-        """Returns the users with some numbers; negative ones have signed up lately as well."""
+        """Return the users with some numbers; negative ones have signed up lately as well."""
         seed = self.seed
 
         def picked(what: str, table: Sequence[str]) -> list[str]:
@@ -189,11 +189,11 @@ class Service:
         self._numbers = np.flatnonzero(self._users.present(DAYS - 1))
 
     def __len__(self) -> int:
-        """Returns how many users there are."""
+        """Return how many users there are."""
         return len(self._numbers)
 
     def page(self, skip: int, limit: int) -> list[dict[str, Any]]:
-        """Returns users in the order of their ids, as the API tells of them.
+        """Return users in the order of their ids, as the API tells of them.
 
         Args:
             skip: How many to leave out.
@@ -203,17 +203,17 @@ class Service:
         return [as_told(user, self._ids) for user in people]
 
     def sign_up(self) -> None:
-        """Adds a user whose id comes before all others."""
+        """Add a user whose id comes before all others."""
         first = min(int(self._numbers[0]), 0) if len(self) else 0
         self._numbers = np.concatenate([np.array([first - 1]), self._numbers])
 
     def leave(self) -> None:
-        """Removes the user with the first id."""
+        """Remove the user with the first id."""
         self._numbers = self._numbers[1:]
 
 
 def as_told(user: User, ids: UserId = numbered) -> dict[str, Any]:
-    """Returns what the API says of a user: far more than anyone needs, and in several ways."""
+    """Return what the API says of a user: far more than anyone needs, and in several ways."""
     number = user.number
     told: dict[str, Any] = {
         "id": ids(number),
@@ -234,7 +234,7 @@ def as_told(user: User, ids: UserId = numbered) -> dict[str, Any]:
 
 
 def as_kept(user: User, ids: UserId = numbered) -> Row:
-    """Returns what is kept of a user, in the order of `COLUMNS`."""
+    """Return what is kept of a user, in the order of `COLUMNS`."""
     return (
         ids(user.number),
         user.full_name,

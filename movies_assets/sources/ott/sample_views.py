@@ -60,7 +60,7 @@ class Events(NamedTuple):
     minutes: Integers
 
     def where(self, those: Flags | Integers) -> "Events":
-        """Returns some of the events."""
+        """Return some of the events."""
         return Events(*(values[those] for values in self))
 
 
@@ -93,12 +93,12 @@ class Audience:
         self._shelves = _Shelves(titles, self._title_slot)
 
     def chunks(self) -> Iterator[Events]:
-        """Yields all events, in the order of their users."""
+        """Yield all events, in the order of their users."""
         for start in range(0, self.views, CHUNK):
             yield self._events(np.arange(start, min(start + CHUNK, self.views)))
 
     def popularity(self) -> Integers:
-        """Returns how often each title is watched; where there are many events, about so often."""
+        """Return how often each title is watched; where there are many events, about so often."""
         size = min(-(-self.views // _SAMPLES), _SAMPLE_SIZE)
         counts = np.zeros(self._titles, np.int64)
         for sample in range(_SAMPLES):
@@ -109,7 +109,7 @@ class Audience:
         return scaled
 
     def _user_ends(self) -> Integers:
-        """Returns of each user the number of events up to and including that user's."""
+        """Return of each user the number of events up to and including that user's."""
         numbers = np.arange(len(self._first_slot))
         ranks = np.empty_like(numbers)
         ranks[np.argsort(draw(self._seed, "activity", numbers), kind="stable")] = numbers
@@ -147,7 +147,7 @@ class Audience:
         )
 
     def _watched(self, numbers: Integers, users: Integers) -> Integers:
-        """Returns titles that the users have not seen yet, where there are any, and some again."""
+        """Return titles that the users have not seen yet, where there are any, and some again."""
         taste = self._draw("taste", numbers, self._taste_counts[users])
         tasteful = self._draw("kind", numbers, 100) < _TASTEFUL_PERCENT
         shelves = np.where(tasteful, self._tastes[users, taste], _EVERYTHING)
@@ -166,7 +166,7 @@ class Audience:
         return seen_before
 
     def _minutes(self, numbers: Integers, runtimes: Integers) -> Integers:
-        """Returns how long each is watched: most to the end or nearly so."""
+        """Return how long each is watched: most to the end or nearly so."""
         to_the_end = self._draw("to the end", numbers, 100) < 60  # noqa: PLR2004 - 60 %
         share = np.where(
             to_the_end, 90 + self._draw("end", numbers, 11), self._draw("part", numbers, 100)
@@ -194,14 +194,14 @@ class _Shelves:
         self._before = np.cumsum(self._totals) - self._totals
 
     def take(self, shelves: Integers, drawn: Integers) -> Integers:
-        """Takes a title from each of some shelves, the likelier the more it is watched."""
+        """Take a title from each of some shelves, the likelier the more it is watched."""
         places = self._before[shelves] + below(drawn, self._totals[shelves])
         taken: Integers = self._members[np.searchsorted(self._until, places, side="right")]
         return taken
 
 
 def _weights(titles: Sequence[Title], first_slots: Integers) -> Integers:
-    """Returns how much each title is watched, in proportion to each other.
+    """Return how much each title is watched, in proportion to each other.
 
     All together stay below 2^31 for as many titles as there can be.
     """
@@ -215,7 +215,7 @@ def _weights(titles: Sequence[Title], first_slots: Integers) -> Integers:
 
 
 def _is_repeated(keys: Integers) -> Flags:
-    """Returns which keys have been there before."""
+    """Return which keys have been there before."""
     order = np.argsort(keys, kind="stable")
     repeated = np.zeros(len(keys), np.bool_)
     repeated[order[1:]] = keys[order[1:]] == keys[order[:-1]]

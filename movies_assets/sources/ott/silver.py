@@ -17,6 +17,7 @@ from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.contract import Contract, Instant, StringList, column, row_rule
 from movies_assets.core.partitions import ott_days
 from movies_assets.core.table import LatestVersion, Lineage, Table, table
+from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.privacy.user_ids import LONGEST, canonical_column, is_an_id
 from movies_assets.sources.ott.bronze import KAGGLE
 from movies_assets.sources.ott.names import distinct, identity, spelt
@@ -70,7 +71,7 @@ ID_RULE = "user_id: a number, but not a whole one above 0"
 of_service = partial(
     table, layer="silver", group="ott", partitions=ott_days, partition_column="arrived_date"
 )
-full_refresh = partial(of_service, replaces="table")
+full_refresh = partial(of_service, write_mode=OVERWRITE)
 of_row = partial(Lineage, source_row_id="source_row")
 
 
@@ -105,7 +106,7 @@ def genres_of(text: ir.StringColumn, separators: str) -> ir.ArrayColumn:
 
 
 def should_have_score(titles: ir.Table) -> ir.BooleanColumn:
-    """Say which titles come from files that know scores."""
+    """Return which titles come from files that know scores."""
     knows: ir.BooleanColumn = titles.edition.fill_null("") != KAGGLE.name
     return knows
 
@@ -534,7 +535,7 @@ def ott_users(bronze_ott_users: ir.Table) -> ir.Table:
 
 
 def meant(names: ir.Table, titles: ir.Table) -> ir.Table:
-    """Say of each name which titles of the catalogue it may mean.
+    """Return of each name which titles of the catalogue it may mean.
 
     A title of exactly this name is meant. Otherwise those are whose name is alike without accents
     and punctuation.
@@ -557,7 +558,7 @@ def meant(names: ir.Table, titles: ir.Table) -> ir.Table:
 
 
 def matched(views: ir.Table, titles: ir.Table) -> ir.Table:
-    """Say of each event which title of the catalogue was watched: NULL where none is known.
+    """Return of each event which title of the catalogue was watched: NULL where none is known.
 
     Of titles of one name it is the one that premiered last before the event. Of one without a
     premiere the year of release begins it; one without either was always there.
@@ -641,7 +642,7 @@ def matched_check(table: Table) -> Check:
 @table(
     layer="silver",
     group="ott",
-    replaces="table",
+    write_mode=OVERWRITE,
     contract=SilverOttWatched,
     deps=(dg.AssetKey(["silver", "ott_unmatched"]),),
     checks=(matched_check,),
@@ -677,7 +678,7 @@ class SilverOttUnmatched(Contract):
     last_watched_at: Instant = column("The last of them (UTC).")
 
 
-@table(layer="silver", group="ott", replaces="table", contract=SilverOttUnmatched)
+@table(layer="silver", group="ott", write_mode=OVERWRITE, contract=SilverOttUnmatched)
 def ott_unmatched(silver_ott_views: ir.Table, silver_ott_titles: ir.Table) -> ir.Table:
     """Keep and count the events of titles that the catalogue does not have."""
     events = matched(silver_ott_views, silver_ott_titles)

@@ -15,6 +15,7 @@ from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, column, row_rule
 from movies_assets.core.table import table
+from movies_assets.core.write_mode import MERGE
 from movies_assets.sources.shared.parsing import MONTHS
 
 UNKNOWN = -1
@@ -31,7 +32,7 @@ conformed = partial(
     table,
     layer="gold",
     group="shared",
-    replaces="keys",
+    write_mode=MERGE,
     is_conformed=True,
 )
 
@@ -115,7 +116,7 @@ def dim_date(keys: ir.Table) -> ir.Table:
 
 
 def _described(days: ir.Table) -> ir.Table:
-    """Say everything about days."""
+    """Return everything about days."""
     day = days.date
     month_name = ibis.array(MONTHS)[day.month() - 1]
     date_full = month_name + " " + day.day().cast("string") + ", " + day.year().cast("string")

@@ -29,5 +29,5 @@ def name_of(code: ir.StringColumn) -> ir.StringColumn:
 
 
 def is_code(text: ir.StringColumn) -> ir.BooleanColumn:
-    """Say whether a text is an ISO 639-1 code."""
+    """Return whether a text is an ISO 639-1 code."""
     return ibis.literal(sorted(LANGUAGES), "array<string>").contains(text)

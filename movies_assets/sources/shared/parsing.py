@@ -205,7 +205,7 @@ UNITS_OF_TIME = (
 
 @ibis.udf.scalar.builtin(name="json_valid", signature=((dt.string,), dt.boolean))
 def _json_valid(payload: Any) -> Any:
-    """Say whether a text is JSON."""
+    """Return whether a text is JSON."""
 
 
 @ibis.udf.scalar.builtin(name="json_keys", signature=((dt.string,), dt.Array(dt.string)))
@@ -598,7 +598,7 @@ def unparsed(
 
 
 def _reason(raw: ir.Value, read: ir.Value) -> ir.StringValue:
-    """Say why a value could not be read; NULL where it says that it is unknown."""
+    """Return why a value could not be read; NULL where it says that it is unknown."""
     text, wanted = raw.cast("string"), read.type()
     if wanted.is_date() or wanted.is_timestamp():
         return ibis.cases(

@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.partitions import days_of
 from movies_assets.core.table import LatestVersion, Table, table
+from movies_assets.core.write_mode import MERGE
 from movies_assets.sources.shared.dimensions import LONGEST_KEY
 from movies_assets.sources.shared.profile_drift import profile_drift_check
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -83,7 +84,7 @@ def data_quality_snapshot(tables: Sequence[Table]) -> Table:
         group="quality",
         name="data_quality_snapshot",
         contract=DataQualitySnapshot,
-        replaces="keys",
+        write_mode=MERGE,
         # Profiled again, a partition's rows go as a whole, also those of columns that are no more.
         latest_version=LatestVersion(entity=("table_name", "partition"), order=("profiled_at",)),
         deps=tuple(item.key for item in profiled.values()),
@@ -114,7 +115,7 @@ def profile(table: Table, days: tuple[date, date] | None, columns: Collection[st
     """
     rows, day, key = table.contract.table(table.name), table.partition_column, table.contract.key()
     personal = table.contract.personal()
-    window = days if day and table.replaces == "partitions" else None
+    window = days if day and table.write_mode.is_windowed else None
     if window:
         edges = (edge.year if rows[day].type().is_integer() else edge for edge in window)
         rows = rows.filter(rows[day].between(*map(ibis.literal, edges)))
@@ -157,7 +158,7 @@ def _days_stored(
     # What is empty, or has no days of its own, is of the run's last day.
     of_run = ibis.literal(days[1]) if days else ibis.today()
     oldest, newest = figures.oldest.fill_null(of_run), figures.newest.fill_null(of_run)
-    return (oldest if table.replaces == "partitions" else newest), newest
+    return (oldest if table.write_mode.is_windowed else newest), newest
 
 
 def snapshot(profiles: Sequence[ir.Table]) -> ir.Table:

@@ -11,7 +11,7 @@ from movies_assets.core.contract import Contract
 
 
 def is_sound(rows: ir.Table, contract: type[Contract]) -> ir.BooleanColumn:
-    """Say which rows break no rule of their contract and have no value that could not be read.
+    """Return which rows break no rule of their contract and have no value that could not be read.
 
     Args:
         rows: typed rows with the columns of `parsing.accounted`.

@@ -32,9 +32,9 @@ from movies_assets.ingest.http import (
     DEFAULT_OPTIONS,
     HttpClient,
     HttpOptions,
+    HttpSource,
     PermanentSourceError,
     Reply,
-    Source,
     TransientSourceError,
     mask_url,
     url_below,
@@ -95,14 +95,14 @@ class _Movie(NamedTuple):
     text: str
 
     def id(self) -> int | None:
-        """Returns the id, as silver reads it too; None if it is no whole number of 18 digits."""
+        """Return the id, as silver reads it too; None if it is no whole number of 18 digits."""
         value = self.value.get("id") if isinstance(self.value, dict) else None
         if type(value) not in {int, str} or not _WHOLE_NUMBER.fullmatch(text := str(value)):
             return None
         return int(text)
 
     def unix(self) -> int:
-        """Returns the instant of the upload or of the first torrent; 0 if neither is known."""
+        """Return the instant of the upload or of the first torrent; 0 if neither is known."""
         match self.value:
             case {"date_uploaded_unix": int(unix)} if type(unix) is int and unix > 0:
                 return unix
@@ -123,7 +123,7 @@ class _Movie(NamedTuple):
 
 
 def _md5(data: bytes) -> str:
-    """Hashes in small pieces, for which Python keeps its lock.
+    """Hash in small pieces, for which Python keeps its lock.
 
     For more than 2,047 bytes at once it gives the lock to the thread that fetches, and has to wait
     for it afterwards: 48 instead of 8 microseconds a movie, 3 seconds a crawl.
@@ -172,7 +172,7 @@ class _Page:
 
     @cached_property
     def keys(self) -> tuple[object, ...]:
-        """Returns what tells the movies apart: not their text, for seeders change all the time."""
+        """Return what tells the movies apart: not their text, for seeders change all the time."""
         return tuple(movie.text if (key := movie.id()) is None else key for movie in self.movies)
 
 
@@ -188,7 +188,7 @@ _ALWAYS = _Window(date.min, date.max)
 
 
 def _loads(body: bytes) -> Any:
-    """Decodes a page and keeps each movie's own text.
+    """Decode a page and keeps each movie's own text.
 
     Cutting the text out of the reply is faithful to the last character, and 1,480 pages cost 3.4 s
     less than writing each movie as JSON again.
@@ -214,7 +214,7 @@ def _loads(body: bytes) -> Any:
 
 
 def _parse(reply: Reply, number: int, limit: int) -> _Page:
-    """Decodes and checks a page, of which `limit` movies were asked for.
+    """Decode and checks a page, of which `limit` movies were asked for.
 
     Raises:
         PermanentSourceError: The reply is not what the catalogue's protocol promises.
@@ -265,7 +265,7 @@ def _parse(reply: Reply, number: int, limit: int) -> _Page:
 
 
 def _fill(days: list[date | None]) -> list[date]:
-    """Gives a movie without a sound date the day of its neighbour: the one before, else after."""
+    """Give a movie without a sound date the day of its neighbour: the one before, else after."""
     latest = next(filter(None, days), None)
     filled = []
     for day in days:
@@ -326,28 +326,28 @@ class _Reading:
         self.server_time: int | None = None
 
     def page(self, number: int) -> _Page:
-        """Returns one page, fetched once."""
+        """Return one page, fetched once."""
         self.keep([number])
         return self._kept[number]
 
     def keep(self, numbers: Iterable[int]) -> None:
-        """Fetches the pages that page() will be asked for, at once."""
+        """Fetch the pages that page() will be asked for, at once."""
         for page in self._fetch([n for n in numbers if n not in self._kept]):
             self._kept[page.number] = page
 
     def pages(self, numbers: range) -> Generator[_Page, None, None]:
-        """Yields the pages in the order of their arrival, those fetched before first."""
+        """Yield the pages in the order of their arrival, those fetched before first."""
         kept = [self._kept[n] for n in numbers if n in self._kept]
         yield from kept
         yield from self._fetch(n for n in numbers if n not in self._kept)
 
     def is_past(self, number: int) -> bool:
-        """Returns whether a page is past the end: it has no movies, or those of a page before."""
+        """Return whether a page is past the end: it has no movies, or those of a page before."""
         page = self.page(number)
         return not page.movies or self._first[page.keys] < number
 
     def refuse_repeats(self, numbers: Iterable[int]) -> None:
-        """Raises the error of a page that has the movies of a page before it.
+        """Raise the error of a page that has the movies of a page before it.
 
         Both are read again: in a list that shifts, a page may have had the movies that another one
         has later. Then it raises _DisturbedError.
@@ -367,7 +367,7 @@ class _Reading:
         )
 
     def reach(self, enough: Callable[[_Page], bool]) -> int:
-        """Returns a page that is `enough`, looking from the stated end on; else the last page.
+        """Return a page that is `enough`, looking from the stated end on; else the last page.
 
         Raises:
             PermanentSourceError: There is no end.
@@ -386,14 +386,14 @@ class _Reading:
         return number
 
     def onward(self, number: int) -> Iterator[int]:
-        """Yields the numbers from this one to the last page."""
+        """Yield the numbers from this one to the last page."""
         while not self.is_past(number):
             yield number
             number += 1
         self._prove(number - 1)
 
     def _last(self, low: int, high: int) -> int:
-        """Returns the number of the last page, given a page past it and one that may be.
+        """Return the number of the last page, given a page past it and one that may be.
 
         Where pages past the end repeat the last one, the first page with their movies is sought.
         """
@@ -411,7 +411,7 @@ class _Reading:
         return last
 
     def _prove(self, last: int) -> None:
-        """Makes sure that a page is the last one: a hole in the list is not its end."""
+        """Make sure that a page is the last one: a hole in the list is not its end."""
         self.keep(range(last + 1, last + 1 + self._margin))
         behind = {number: keys for number, keys in self._keys.items() if number > last}
         if any(keys and self._first[keys] == number for number, keys in behind.items()):
@@ -430,7 +430,7 @@ class _Reading:
         self.last = last
 
     def refuse_disorder(self) -> None:
-        """Raises the error of a list that is not by upload: then no search finds a day."""
+        """Raise the error of a list that is not by upload: then no search finds a day."""
         dated = sorted((n, page.median) for n, page in self._kept.items() if page.median)
         for (low, before), (high, after) in pairwise(dated):
             if high - low >= _PAGES_APART and after < before and not self.is_past(high):
@@ -442,7 +442,7 @@ class _Reading:
                 )
 
     def sentinel(self, top: int) -> _Page:
-        """Returns a page of the list at or after `top`, and forgets the pages read before it.
+        """Return a page of the list at or after `top`, and forgets the pages read before it.
 
         The one read first is best, for it vouches for all pages read since.
         """
@@ -454,7 +454,7 @@ class _Reading:
         return sentinel
 
     def refuse_changes(self, sentinel: _Page) -> None:
-        """Raises _DisturbedError if the sentinel or the page past the end is another one now."""
+        """Raise _DisturbedError if the sentinel or the page past the end is another one now."""
         (again,) = self._fetch([sentinel.number])
         if again.keys[: len(sentinel.movies)] != sentinel.keys:
             raise _DisturbedError(f"page {sentinel.number} has changed")
@@ -465,7 +465,7 @@ class _Reading:
                 raise _DisturbedError(f"page {again.number} had no movies, and now has some")
 
     def _fetch(self, numbers: Iterable[int]) -> Iterator[_Page]:
-        """Yields the pages as they arrive; no more than `ahead` are under way or waiting.
+        """Yield the pages as they arrive; no more than `ahead` are under way or waiting.
 
         In order of arrival, so that one page that is tried again does not hold up the others. They
         are decoded here, after the next request has been handed over: a slot never waits for that.
@@ -502,7 +502,7 @@ class _Reading:
         return _parse(reply, number, int(self._params["limit"]))
 
     def _noted(self, page: _Page) -> _Page:
-        """Takes down what a page says about the others."""
+        """Take down what a page says about the others."""
         number, keys = page.number, page.keys
         self._keys[number] = keys
         if page.movies:
@@ -523,7 +523,7 @@ class _Reading:
         return page
 
     def _dated(self, page: _Page) -> _Page:
-        """Gives a page without a single sound date the day of the nearest movie that has one."""
+        """Give a page without a single sound date the day of the nearest movie that has one."""
         if page.days or not page.movies:
             return page
         first = page.number - 1
@@ -542,7 +542,7 @@ class _Reading:
         )
 
 
-class YtsClient(Source):
+class YtsClient(HttpSource):
     """Reads the YTS catalogue, oldest upload first, several pages at once.
 
     The catalogue is only known by page number, and its pages shift while one reads: a re-upload
@@ -571,7 +571,7 @@ class YtsClient(Source):
         log: Receives retries and progress.
 
     Raises:
-        PermanentSourceError: The base URL is no HTTP URL.
+        PermanentSourceError: The base URL is not an HTTP URL.
     """
 
     def __init__(  # noqa: PLR0913
@@ -596,13 +596,13 @@ class YtsClient(Source):
 
     @property
     def source_url(self) -> str:
-        """Where the rows come from: the URL without page number and secrets."""
+        """Return where the rows come from: the URL without page number and secrets."""
         return mask_url(url_below(self._base, _PATH).copy_merge_params(self._params))
 
     def movies(
         self, first_day: date, last_day: date, loaded: Collection[date] = ()
     ) -> Iterator[list[MovieRow]]:
-        """Yields the movies uploaded on these UTC days, both included, at most a page at a time.
+        """Yield the movies uploaded on these UTC days, both included, at most a page at a time.
 
         Rows may come again when the catalogue shifted meanwhile: those with equal id, hash and day
         are the same row. Abandoning the iterator ends the requests.
@@ -620,7 +620,7 @@ class YtsClient(Source):
         return self._read(_Window(first_day, last_day), loaded)
 
     def crawl(self, loaded: Collection[date] = ()) -> Iterator[list[MovieRow]]:
-        """Yields every movie of the catalogue; otherwise like movies()."""
+        """Yield every movie of the catalogue; otherwise like movies()."""
         return self._read(None, loaded)
 
     def _read(self, window: _Window | None, loaded: Collection[date]) -> Iterator[list[MovieRow]]:
@@ -653,7 +653,7 @@ class YtsClient(Source):
         )
 
     def _refuse_vanished(self, reading: _Reading, vanished: Iterable[date]) -> None:
-        """Refuses that days have no movies any more, unless the list goes on before and after."""
+        """Refuse that days have no movies any more, unless the list goes on before and after."""
         first, last = reading.between
         if unproved := sorted(day for day in vanished if not first < day < last):
             shown = ", ".join(map(str, unproved[:_SHOWN_DAYS]))
@@ -670,7 +670,7 @@ class YtsClient(Source):
     def _attempt(
         self, reading: _Reading, window: _Window | None
     ) -> Generator[list[MovieRow], None, None]:
-        """Reads once; raises _DisturbedError if the catalogue did not hold still meanwhile."""
+        """Read once; raises _DisturbedError if the catalogue did not hold still meanwhile."""
         if not reading.page(1).movies:
             if reading.page(2).movies:
                 raise _DisturbedError("page 1 has no movies, page 2 has some")
@@ -691,7 +691,7 @@ class YtsClient(Source):
         reading.refuse_changes(sentinel)
 
     def _locate(self, reading: _Reading, window: _Window) -> range:
-        """Finds the pages of the window.
+        """Find the pages of the window.
 
         Medians, not first or last dates, are compared, for each page has a few dates that are far
         from those of their neighbours.
@@ -722,7 +722,7 @@ class YtsClient(Source):
         return range(bottom, self._edge(reading, window, reading.onward(high), high - 1) + 1)
 
     def _edge(self, reading: _Reading, window: _Window, numbers: Iterable[int], core: int) -> int:
-        """Returns the last page to read in one direction, starting beside the page `core`."""
+        """Return the last page to read in one direction, starting beside the page `core`."""
         quiet, edge = 0, core
         for number in numbers:
             quiet, edge = 0 if window.touches(reading.page(number)) else quiet + 1, number
@@ -746,12 +746,12 @@ class YtsClient(Source):
 
 
 def _whole(reading: _Reading) -> range:
-    """Returns all pages of the catalogue."""
+    """Return all pages of the catalogue."""
     return range(1, reading.reach(lambda _: False) + 1)
 
 
 def _clocks(reading: _Reading) -> str:
-    """Says which movies are dated in the future, and by whose clock."""
+    """Return which movies are dated in the future, and by whose clock."""
     here, latest = int(time.time()), max(reading.late.values())
     server = here if reading.server_time is None else reading.server_time
     seconds = abs(here - server)

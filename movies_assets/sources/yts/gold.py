@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.partitions import yts_days
 from movies_assets.core.table import LatestVersion, table
+from movies_assets.core.write_mode import MERGE
 from movies_assets.sources.shared.dimensions import (
     LONGEST_KEY,
     UNKNOWN,
@@ -27,7 +28,7 @@ from movies_assets.sources.shared.dimensions import (
 from movies_assets.sources.shared.languages import name_of
 
 gold_table = partial(table, layer="gold", group="yts", partitions=yts_days)
-dimension = partial(gold_table, replaces="keys")
+dimension = partial(gold_table, write_mode=MERGE)
 # A movie's rows stand under the day of its latest upload, whatever order days are run in.
 movie_partitioned = partial(
     gold_table,
@@ -132,7 +133,7 @@ class GenreJunction(Contract):
 
 @movie_partitioned(contract=GenreJunction)
 def genre_junction(silver_yts_movies: ir.Table) -> ir.Table:
-    """Say which movie has which genres."""
+    """Return which movie has which genres."""
     pairs = genres_of(silver_yts_movies).rename(movie_key="movie_id")
     return pairs.select("movie_key", "genre_key", "uploaded_date").distinct()
 

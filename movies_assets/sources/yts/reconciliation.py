@@ -110,7 +110,7 @@ def _collect(connection: duckdb.DuckDBPyConnection, client: "YtsClient") -> None
 
 
 def _describe(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Say how many movies differ in which way, and on which days."""
+    """Return how many movies differ in which way, and on which days."""
     counts = dict(
         connection.execute(
             "SELECT drift, count(DISTINCT coalesce(movie_id, -1)) FROM drift GROUP BY ALL"

@@ -40,12 +40,12 @@ class Traffic:
     most_at_once: int = 0
 
     def __enter__(self) -> None:
-        """Counts a request that begins."""
+        """Count a request that begins."""
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
 
     def __exit__(self, *_: object) -> None:
-        """Counts a request that ends."""
+        """Count a request that ends."""
         self.at_once -= 1
 
 
@@ -56,7 +56,7 @@ def create_app(
     lies: Lies | None = None,
     latency_seconds: float = 0,
 ) -> Starlette:
-    """Returns an ASGI app that serves `/api/v2/list_movies.json`.
+    """Return an ASGI app that serves `/api/v2/list_movies.json`.
 
     Its state may be read and changed while it runs: `app.state.catalogue`, `.faults`, `.lies`,
     `.latency_seconds` and `.traffic` (a `Traffic`).
@@ -86,7 +86,7 @@ def create_page_app(
     faults: Faults | None,
     latency_seconds: float,
 ) -> Starlette:
-    """Returns an ASGI app that serves pages.
+    """Return an ASGI app that serves pages.
 
     Its state may be changed while it runs: `.faults`, `.latency_seconds` and `.traffic`.
 
@@ -117,7 +117,7 @@ def create_page_app(
 
 
 def number(parameters: Mapping[str, str], name: str, default: int) -> int:
-    """Returns a parameter that is a whole number; what is none is the default."""
+    """Return a parameter that is a whole number; what is none is the default."""
     text = parameters.get(name, "")
     return int(text) if text.isdecimal() else default
 
@@ -127,7 +127,7 @@ def create_file_app(
     answer: Callable[[Request, Sequence[Fault]], Awaitable[Response]],
     faults: Faults | None,
 ) -> Starlette:
-    """Returns an ASGI app that serves files; its state has `.faults` and `.traffic`.
+    """Return an ASGI app that serves files; its state has `.faults` and `.traffic`.
 
     Args:
         paths: Which paths it serves; what a path calls `{file}` is the name that faults know.
@@ -200,7 +200,7 @@ def _ask(catalogue: MovieList, parameters: Mapping[str, str], lies: Lies) -> _As
 
 
 def _shift(catalogue: MovieList, struck: Sequence[Fault]) -> None:
-    """Changes the catalogue behind the reply."""
+    """Change the catalogue behind the reply."""
     for kind in (fault.kind for fault in struck if fault.kind in {"publish", "reupload"}):
         if not isinstance(catalogue, Shifting):
             raise TypeError(f"only a Shifting catalogue can {kind}, not {catalogue!r}")
@@ -236,7 +236,7 @@ class _Query(NamedTuple):
 
 
 def _parse(parameters: Mapping[str, str]) -> tuple[_Query, int, int]:
-    """Returns the query, the page from 1 and the page's size; what cannot be is the default."""
+    """Return the query, the page from 1 and the page's size; what cannot be is the default."""
     query = _Query(
         sort_by=parameters.get("sort_by", "date_added"),
         order_by=parameters.get("order_by", "desc"),
@@ -250,7 +250,7 @@ def _parse(parameters: Mapping[str, str]) -> tuple[_Query, int, int]:
 
 
 def _body(catalogue: MovieList, asked: _Asked, lies: Lies) -> bytes:
-    """Returns a page."""
+    """Return a page."""
     limit, found = asked.limit, len(asked.positions)
     shown = asked.positions[(asked.page - 1) * limit : asked.page * limit]
     texts = [catalogue.json(position) for position in shown]
@@ -272,7 +272,7 @@ def _body(catalogue: MovieList, asked: _Asked, lies: Lies) -> bytes:
 
 @lru_cache(maxsize=8)
 def _select(movies: MovieList, revision: int, query: _Query) -> Sequence[int]:  # noqa: ARG001
-    """Returns the positions that a query asks for, in its order.
+    """Return the positions that a query asks for, in its order.
 
     Only `date_added` without filters is answered without reading the whole catalogue, which takes
     about a tenth of a second per 1,000 movies. `revision` makes the cache forget.

@@ -614,7 +614,7 @@ CORRUPT = {
 @pytest.mark.parametrize("kind", CORRUPT)
 def test_a_corrupt_file_is_fetched_once_more_and_then_refused(server, landing, kind):
     server.default = CORRUPT[kind]
-    with pytest.raises(PermanentSourceError, match=r"no sound gzip file: .* fetched 2 times"):
+    with pytest.raises(PermanentSourceError, match=r"not a valid gzip file: .* fetched 2 times"):
         fetch(server, landing)
     assert server.ranges_asked() == [None, None]
     assert names(folder(landing)) == set()

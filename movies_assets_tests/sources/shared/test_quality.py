@@ -14,6 +14,7 @@ import pytest
 from movies_assets.core.contract import Contract, StringList, column
 from movies_assets.core.partitions import days_of
 from movies_assets.core.table import Table
+from movies_assets.core.write_mode import MERGE, OVERWRITE
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.jobs import IMDB_DAILY, NETFLIX_DAILY, YTS_DAILY
 from movies_assets.settings import load
@@ -145,10 +146,10 @@ class TestPartition:
             ({}, (FIRST, FIRST), "2025-10-01", False, 2),
             ({}, (FIRST, SECOND), "2025-10-01...2025-10-02", False, 3),
             ({}, None, "2025-10-01...2025-10-03", True, 4),
-            ({"replaces": "table"}, (FIRST, FIRST), "2025-10-03", True, 4),
-            ({"replaces": "table"}, None, "2025-10-03", True, 4),
+            ({"write_mode": OVERWRITE}, (FIRST, FIRST), "2025-10-03", True, 4),
+            ({"write_mode": OVERWRITE}, None, "2025-10-03", True, 4),
             (
-                {"replaces": "keys", "partition_column": None},
+                {"write_mode": MERGE, "partition_column": None},
                 (FIRST, SECOND),
                 "2025-10-02",
                 True,
@@ -170,11 +171,11 @@ class TestPartition:
     def test_of_an_empty_table_is_the_last_day_of_the_run(self, stored):
         stored.connection.execute("DELETE FROM gold.films")
         select = "SELECT DISTINCT partition, row_count FROM profile"
-        assert stored.profile(select, replaces="table") == [("2025-10-02", 0)]
+        assert stored.profile(select, write_mode=OVERWRITE) == [("2025-10-02", 0)]
 
     def test_of_a_merged_table_without_a_run_of_days_is_today(self, stored):
         select = "SELECT DISTINCT last_day = current_date FROM profile"
-        assert stored.profile(select, None, replaces="keys", partition_column=None) == [(True,)]
+        assert stored.profile(select, None, write_mode=MERGE, partition_column=None) == [(True,)]
 
 
 class Years(Contract):
@@ -190,7 +191,7 @@ class Years(Contract):
         (("1999", "1999"), {}, "1999-01-01...1999-12-31", 1),
         (("1999", "2000"), {}, "1999-01-01...2000-12-31", 2),
         (None, {}, "1999-01-01...2001-12-31", 3),
-        (("1999", "1999"), {"replaces": "table"}, "2001-12-31", 3),
+        (("1999", "1999"), {"write_mode": OVERWRITE}, "2001-12-31", 3),
     ],
     ids=["year", "range", "no years", "newest state"],
 )

@@ -13,6 +13,7 @@ import dagster as dg
 from movies_assets import settings as settings_module
 from movies_assets.core.table import Table, by_name
 from movies_assets.orchestration import alerts, interruption, jobs, permissions, schedules, sensors
+from movies_assets.orchestration.assets import asset_of
 from movies_assets.orchestration.checks.factory import checks_of
 from movies_assets.orchestration.executor import executor
 from movies_assets.orchestration.instance import repaired
@@ -124,7 +125,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
             bronze_imdb.landing_asset(settings, TABLES),
             bronze_omdb.landing_asset(settings),
             bronze_ott.landing_asset(settings),
-            *(table.asset(settings) for table in TABLES.values()),
+            *(asset_of(table, settings) for table in TABLES.values()),
             published_asset(settings, TABLES, checks),
             report_asset(settings),
             parquet_assets(settings, TABLES),

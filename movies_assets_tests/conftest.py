@@ -319,7 +319,7 @@ SOUND_OTT: dict[str, list[dict[str, Any]]] = {
 
 # The tables below Netflix's bronze.
 NETFLIX = [
-    "/".join(table.key.path)
+    "/".join(table.key)
     for table in TABLES.values()
     if table.group in {"netflix", "shared"} and not table.name.startswith("bronze.")
 ]

@@ -19,6 +19,7 @@ from sqlalchemy.pool import SingletonThreadPool
 from movies_assets import definitions
 from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES
+from movies_assets.orchestration.partitions import partitions_def
 from movies_assets.settings import Settings
 
 
@@ -51,7 +52,7 @@ def made_once() -> Iterator[None]:
     """Make what does not differ between tests once a process, instead of once a platform or run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ibis, "to_sql", _once_an_expression(ibis.to_sql))
-        patch.setattr(Table, "asset", _once_for_equal_partitions(Table.asset))
+        patch.setattr(definitions, "asset_of", _once_for_equal_partitions(definitions.asset_of))
         patch.setattr(definitions, "checks_of", _once_for_equal_partitions(definitions.checks_of))
         # To note its version, a storage in memory loads all migrations that it never needs, and it
         # connects to itself some 1,000 times a run.
@@ -81,7 +82,7 @@ def _once_for_equal_partitions(build: Callable[..., Any]) -> Callable[..., Any]:
         settings: Settings = more[-1]
         if table is not TABLES.get(table.name):
             return build(table, *more)
-        key = (table.name, table.partitions(settings) if table.partitions else None)
+        key = (table.name, partitions_def(table.partitions, settings) if table.partitions else None)
         if key not in built:
             built[key] = build(table, *more)
         return built[key]

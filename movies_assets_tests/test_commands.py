@@ -17,6 +17,7 @@ import duckdb
 import pytest
 
 from movies_assets.definitions import TABLES, build_defs
+from movies_assets.orchestration.partitions import partitions_def
 from movies_assets.settings import PROJECT_ROOT, Settings
 from movies_assets_tests.once import folder_of_all_workers
 
@@ -186,7 +187,7 @@ def materialize(selection: str, first: str, last: str) -> str:
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_is_complete_in_itself(checkout, group):
     (keys,) = {
-        tuple(table.partitions(Settings()).get_partition_keys()[-28:-25])
+        tuple(partitions_def(table.partitions, Settings()).get_partition_keys()[-28:-25])
         for table in TABLES.values()
         if table.group == group and table.partitions
     }

@@ -51,7 +51,7 @@ def data_model_table() -> str:
         grain = re.match(r"One row (.+?)[.;:]", table.contract.grain())
         assert grain, f"the contract of {table.name} does not begin with its grain"
         key = ", ".join(f"`{column}`" for column in table.contract.key())
-        lines.append(f"| {table.key.path[0]} | {_link(table.name)} | {grain[1]} | {key} |")
+        lines.append(f"| {table.key.layer} | {_link(table.name)} | {grain[1]} | {key} |")
     lines += [
         f"| quarantine | {_link(table.quarantine)} | a row that `{table.name}` refused | |"
         for table in TABLES.values()
@@ -115,7 +115,7 @@ def test_the_diagram_shows_every_reference():
         for table in TABLES.values()
         for column, target in table.contract.references().items()
         if not re.search(
-            rf"{target.split('.')[1]} \|\|--\S+ {table.key.path[1]} : {column}\b", diagram
+            rf"{target.split('.')[1]} \|\|--\S+ {table.key.table} : {column}\b", diagram
         )
     ]
     assert missing == []

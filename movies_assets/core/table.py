@@ -1,32 +1,36 @@
-"""Contract + function -> a Dagster asset.
+"""Contract + function -> a table.
 
-`@table` describes a table; `Table.asset` builds what Dagster runs, once the settings (and with them
-the partitions) are known. What is checked belongs in `checks`, how rows are stored in `warehouse`.
+`@table` describes a table. What Dagster makes of it belongs in `orchestration.assets`, what is
+checked in `checks`, how rows are stored in `warehouse`.
 """
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import dagster as dg
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract
-from movies_assets.core.partitions import BACKFILL
+from movies_assets.core.partitions import Partitions
 from movies_assets.core.write_mode import PARTITION, WriteMode
-from movies_assets.orchestration.metadata import column_schema
-from movies_assets.settings import Settings
 
 if TYPE_CHECKING:
     from movies_assets.core.check import Check
+    from movies_assets.settings import Settings
 
 LAYERS = ("bronze", "silver", "gold")
-OWNERS = ["team:movies"]
-# One writing process is all that DuckDB allows: dagster.yaml gives this pool one slot.
-WRITER_POOL = "duckdb_writer"
-# Metadata of an input that is read whole.
-WHOLE = "whole"
+
+
+class Key(NamedTuple):
+    """The name of an asset: a layer, or `landing`, and a table or folder in it."""
+
+    layer: str
+    table: str
+
+    def __str__(self) -> str:
+        """Return `layer.table`."""
+        return f"{self.layer}.{self.table}"
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,11 @@ class Table:
     """A table of the warehouse: what its rows are, how they come about, how they are stored.
 
     Attributes:
-        key: asset key, `[layer, table]`.
+        key: its layer and name.
         group: the source that the table belongs to.
         contract: what a row is.
         function: how the rows come about; the table can be called like it.
-        partitions: the partitions definition, made from the settings; None: one whole table.
+        partitions: the days or years by which it is written; None: one whole table.
         partition_column: the column that says to which partition a row belongs: a DATE, or the
             integer of a year.
         write_mode: which stored rows a write replaces: those of the run's partitions, all rows, or
@@ -99,11 +103,11 @@ class Table:
         options: passed through to `dagster.asset`.
     """
 
-    key: dg.AssetKey
+    key: Key
     group: str
     contract: type[Contract]
     function: Callable[..., Any]
-    partitions: Callable[[Settings], dg.PartitionsDefinition] | None = None
+    partitions: Partitions | None = None
     partition_column: str | None = None
     write_mode: WriteMode = PARTITION
     latest_version: LatestVersion | None = None
@@ -113,8 +117,8 @@ class Table:
     is_conformed: bool = False
     optional: tuple[str, ...] = ()
     typed: Callable[[Any], Any] | None = None
-    keep_partitions: Callable[[Settings], int] | None = None
-    deps: tuple[dg.AssetKey, ...] = ()
+    keep_partitions: Callable[["Settings"], int] | None = None
+    deps: tuple[Key, ...] = ()
     volume_band: float | None = None
     fresh_within_days: int | None = None
     checks: tuple[Callable[["Table"], "Check"], ...] = ()
@@ -127,12 +131,12 @@ class Table:
     @property
     def name(self) -> str:
         """Return `schema.table`."""
-        return ".".join(self.key.path)
+        return str(self.key)
 
     @property
     def quarantine(self) -> str:
         """Return the name of the table that keeps this table's refused rows."""
-        return f"quarantine.{self.key.path[-1]}"
+        return f"quarantine.{self.key.table}"
 
     def reads(self) -> dict[str, str]:
         """Return the function's parameters that stand for tables, and those tables."""
@@ -146,7 +150,7 @@ class Table:
 
     def upstream(self) -> set[str]:
         """Return the tables and assets that this one is made from, or points at."""
-        deps = {".".join(key.path) for key in self.deps}
+        deps = set(map(str, self.deps))
         made_from = {*self.reads().values(), *self.contract.references().values(), *deps}
         return made_from - {self.name}
 
@@ -158,53 +162,7 @@ class Table:
         """
         return bool(self.latest_version or self.drop_duplicates or self.write_mode.is_staged)
 
-    def asset(self, settings: Settings) -> dg.AssetsDefinition:
-        """Build the asset."""
-        layer, table_name = self.key.path
-        # A table that mirrors the newest state, or has no partitions, reads its inputs whole.
-        whole = self.write_mode.is_whole or self.partitions is None
-        # Of 3,654 days that are read whole, Dagster would list each: 60 ms an input.
-        mapping = None if self.partitions else dg.LastPartitionMapping()
-        inputs = {
-            parameter: dg.AssetIn(
-                key=source.split("."), metadata={WHOLE: whole}, partition_mapping=mapping
-            )
-            for parameter, source in self.reads().items()
-        }
-        above = {dg.AssetKey(name.split(".")) for name in self.upstream()}
-        metadata: dict[str, Any] = {
-            "dagster/column_schema": column_schema(self.contract),
-            "dagster/table_name": self.name,
-        }
-        if self.partitions:
-            # Merged tables keep no partition column; the IO manager only needs some expression.
-            metadata["partition_expr"] = self.partition_column or "NULL"
-        decorate = dg.asset(
-            name=table_name,
-            key_prefix=[layer],
-            description=inspect.cleandoc(self.contract.__doc__ or ""),
-            group_name=self.group,
-            owners=OWNERS,
-            kinds={layer, "duckdb"},
-            tags={"source": self.group},
-            metadata=metadata,
-            ins=inputs,
-            # A fact is written, and its references are checked, after the tables it points at.
-            deps=[
-                dg.AssetDep(key, partition_mapping=mapping)
-                for key in sorted(above - {i.key for i in inputs.values()})
-            ],
-            io_manager_key="io_manager",
-            dagster_type=dg.Any,  # the IO manager knows which types it takes
-            partitions_def=self.partitions(settings) if self.partitions else None,
-            backfill_policy=BACKFILL,
-            pool=WRITER_POOL,
-            **self.options,
-        )
-        asset: dg.AssetsDefinition = decorate(self._refill if self.is_conformed else self.function)
-        return asset
-
-    def _refill(self) -> ir.Table:
+    def refill(self) -> ir.Table:
         """Make the rows of the stored keys of a conformed dimension."""
         rows: ir.Table = self.function(self.contract.table(self.name).select(*self.contract.key()))
         return rows
@@ -227,7 +185,7 @@ def table(
 
     def describe(function: Callable[..., Any]) -> Table:
         return Table(
-            key=dg.AssetKey([layer, name or function.__name__]),
+            key=Key(layer, name or function.__name__),
             group=group,
             contract=contract,
             function=function,

@@ -18,9 +18,9 @@ from urllib.request import Request, urlopen
 import dagster as dg
 import stamina
 
-from movies_assets.core.partitions import keys_of
 from movies_assets.core.table import Table
 from movies_assets.orchestration import schedules
+from movies_assets.orchestration.partitions import keys_of
 from movies_assets.settings import AlertsSettings, Settings
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 

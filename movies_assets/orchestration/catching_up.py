@@ -13,9 +13,11 @@ from itertools import groupby
 
 import dagster as dg
 
-from movies_assets.core.partitions import ONE_DAY, keys_of
+from movies_assets.core.partitions import ONE_DAY
 from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.completeness import Holdings, complete_days, holdings, written
+from movies_assets.orchestration.partitions import keys_of
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse
 
@@ -325,7 +327,7 @@ def _runs(
     it; after a day it no longer counts as under way. (`abandoned` marks those of this host.)
     """
     since = datetime.now(UTC) - ONE_DAY
-    keys = {table.key for table in calendar.tables.values()}
+    keys = {asset_key(table.key) for table in calendar.tables.values()}
     records = [
         record
         for job in (calendar.job, *calendar.other_jobs, CHOSEN_ASSETS)

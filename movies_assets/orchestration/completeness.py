@@ -13,6 +13,7 @@ from math import inf
 import dagster as dg
 
 from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import asset_key
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse
 
@@ -58,7 +59,7 @@ def holdings(warehouse: Warehouse, tables: Collection[Table]) -> Holdings:
         bronze = [
             f"SELECT DISTINCT {table.partition_column}::VARCHAR FROM {table.name}"
             for table in tables
-            if table.key.path[0] == "bronze" and table.partition_column and table.name in stored
+            if table.key.layer == "bronze" and table.partition_column and table.name in stored
         ]
         rows = connection.execute(" UNION ".join(bronze)).fetchall() if bronze else []
         partitions = frozenset(key for (key,) in rows if key is not None)
@@ -98,21 +99,21 @@ def written(
         begun: when the warehouse was begun; None where that is not known.
     """
     landings = {
-        ".".join(key.path): key
-        for table in tables.values()
-        for key in table.deps
-        if key.path[0] == "landing"
+        str(key): key for table in tables.values() for key in table.deps if key.layer == "landing"
     }
     ids = {
         name: instance.get_latest_storage_id_by_partition(
-            key, dg.DagsterEventType.ASSET_MATERIALIZATION
+            asset_key(key), dg.DagsterEventType.ASSET_MATERIALIZATION
         )
         for name, key in {**landings, **{name: t.key for name, t in tables.items()}}.items()
     }
     return Written(
         {name: ids[name] for name in landings},
         {name: ids[name] for name in tables},
-        {name: _first_since(instance, table.key, begun) for name, table in tables.items()}
+        {
+            name: _first_since(instance, asset_key(table.key), begun)
+            for name, table in tables.items()
+        }
         if begun
         else {},
     )

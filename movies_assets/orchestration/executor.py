@@ -8,14 +8,16 @@ import sys
 from collections.abc import Iterator
 
 import dagster as dg
-from dagster._core.execution.context.system import PlanOrchestrationContext
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.retries import RetryMode
-from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
-from movies_assets.core.partitions import require_partitions
 from movies_assets.orchestration import interruption
 from movies_assets.orchestration.checks.results import ending_of
+from movies_assets.orchestration.dagster_internals import (
+    ExecutionPlan,
+    PlanOrchestrationContext,
+    RetryMode,
+    StepDependencyConfig,
+)
+from movies_assets.orchestration.partitions import require_partitions
 from movies_assets.orchestration.processes import TAG, process
 
 # As many lines as fit at the end of a screen; the rest is in the log above, and in the UI.

@@ -14,12 +14,14 @@ from typing import Any
 
 import dagster as dg
 from alembic.script import ScriptDirectory
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
 from movies_assets.orchestration import abandoned
+from movies_assets.orchestration.dagster_internals import (
+    ConfigurableClassData,
+    DagsterSqliteStorage,
+    InstanceRef,
+)
 from movies_assets.orchestration.permissions import keep_private
 from movies_assets.orchestration.processes import TAG, process
 from movies_assets.settings import SettingsError, load

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from threading import Thread, current_thread, main_thread
 
 import dagster as dg
-from dagster._core.errors import DagsterHomeNotSetError
 
 from movies_assets.orchestration.abandoned import mark
+from movies_assets.orchestration.dagster_internals import DagsterHomeNotSetError
 from movies_assets.orchestration.processes import TAG, ancestor, is_gone, process
 
 # Of the 10 s in which a run is to end: time for the step that is running, and for its events.

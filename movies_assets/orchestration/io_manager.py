@@ -20,7 +20,8 @@ from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler
 from dagster_duckdb.io_manager import DuckDbClient
 
 from movies_assets.core.contract import WITHHELD, DumpContract
-from movies_assets.core.table import WHOLE, Table
+from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import WHOLE, asset_key
 from movies_assets.orchestration.metadata import column_schema
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log, delimited, files, writer
@@ -330,7 +331,7 @@ class WarehouseIOManager(DbIOManager):
                 # No materialization: Dagster would show what reads the dimension as out of date.
                 context.log_event(
                     dg.AssetObservation(
-                        self._tables[name].key,
+                        asset_key(self._tables[name].key),
                         metadata={"rows_added": rows, "added_by": table.name},
                     )
                 )

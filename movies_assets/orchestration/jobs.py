@@ -1,24 +1,23 @@
 """Jobs: what is run together."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import (
-    UnresolvedAssetJobDefinition,
-)
 
-from movies_assets.core.partitions import (
-    imdb_run_dates,
-    netflix_days,
-    omdb_years,
-    ott_days,
-    yts_days,
-)
+from movies_assets.core.partitions import Partitions
 from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import asset_key
+from movies_assets.orchestration.dagster_internals import UnresolvedAssetJobDefinition
+from movies_assets.orchestration.partitions import partitions_def
 from movies_assets.privacy.forgetting import forget_job
 from movies_assets.settings import Settings
+from movies_assets.sources.imdb.partitions import imdb_run_dates
+from movies_assets.sources.netflix.partitions import netflix_days
+from movies_assets.sources.omdb.partitions import omdb_years
 from movies_assets.sources.ott.bronze import LANDING as OTT_USERS
+from movies_assets.sources.ott.partitions import ott_days
+from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.sources.yts.reconciliation import reconcile_job
 
 YTS_DAILY = "yts_daily"
@@ -38,7 +37,7 @@ EVALUATE_RECOMMENDATIONS = "evaluate_recommendations"
 OTT_EVALUATION = dg.AssetSelection.assets(["gold", "ott_recommendation_quality"])
 OTT_ASSETS = dg.AssetSelection.groups("ott") - OTT_EVALUATION
 # What asks the users API, or needs its answer of the run's days.
-OTT_USERS_OF_DAY = dg.AssetSelection.assets(OTT_USERS, ["bronze", "ott_users"])
+OTT_USERS_OF_DAY = dg.AssetSelection.assets(asset_key(OTT_USERS), ["bronze", "ott_users"])
 # The profile belongs to every source's run, and profiles there what that run has written.
 QUALITY = dg.AssetSelection.groups("quality")
 
@@ -49,7 +48,7 @@ PUBLISH, PUBLISHED = "publish", dg.AssetSelection.groups("serving")
 EXPORT, EXPORTS = "export", dg.AssetSelection.key_prefixes("serving") - PUBLISHED
 
 # The jobs that materialize a source, and the partitions of each.
-PARTITIONED: Mapping[str, Callable[[Settings], dg.TimeWindowPartitionsDefinition]] = {
+PARTITIONED: Mapping[str, Partitions] = {
     YTS_DAILY: yts_days,
     IMDB_DAILY: imdb_run_dates,
     NETFLIX_DAILY: netflix_days,
@@ -136,6 +135,6 @@ def _partitioned(
     return dg.define_asset_job(
         name,
         selection=assets | QUALITY | PUBLISHED,
-        partitions_def=PARTITIONED[name](settings),
+        partitions_def=partitions_def(PARTITIONED[name], settings),
         description=description,
     )

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from movies_assets.core.partitions import range_tags
 from movies_assets.core.table import Table
 from movies_assets.orchestration import abandoned, catching_up
+from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.catching_up import Calendar, Progress, Unfinished
 from movies_assets.orchestration.jobs import (
     IMDB_DAILY,
@@ -19,6 +19,7 @@ from movies_assets.orchestration.jobs import (
     PARTITIONED,
     YTS_DAILY,
 )
+from movies_assets.orchestration.partitions import partitions_def, range_tags
 from movies_assets.settings import Settings
 from movies_assets.sources.omdb.bronze import LANDING as OMDB_PAGES
 from movies_assets.sources.ott.bronze import LANDING as OTT_USERS
@@ -78,7 +79,9 @@ def _rules(settings: Settings) -> Mapping[str, _Rules]:
             f"Collect the current and the previous year of release anew. {AGAIN}",
             # The years in which titles still appear.
             anew=lambda keys, _: keys[-2:],
-            run_config={"ops": {OMDB_PAGES.to_python_identifier(): {"config": {"refresh": True}}}},
+            run_config={
+                "ops": {asset_key(OMDB_PAGES).to_python_identifier(): {"config": {"refresh": True}}}
+            },
         ),
         OTT_DAILY: _Rules(
             # In the evening, because the users of a day are those at its end.
@@ -87,7 +90,7 @@ def _rules(settings: Settings) -> Mapping[str, _Rules]:
             f"users of a day that was missed are lost. {AGAIN}",
             anew=lambda keys, _: keys[-1:],
             other_jobs=(OTT_FILES,),
-            fetched=frozenset({OTT_USERS, dg.AssetKey(["bronze", "ott_users"])}),
+            fetched=frozenset({asset_key(OTT_USERS), dg.AssetKey(["bronze", "ott_users"])}),
         ),
     }
 
@@ -126,7 +129,7 @@ def _calendar(settings: Settings, tables: Mapping[str, Table], job: str, rules: 
     return Calendar(
         job=job,
         tables=own,
-        partitions=PARTITIONED[job](settings),
+        partitions=partitions_def(PARTITIONED[job], settings),
         has_whole_tables=any(
             table.partitions is None and table.group in groups for table in tables.values()
         ),

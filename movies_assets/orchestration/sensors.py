@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from movies_assets.core.days import day_ranges
-from movies_assets.core.partitions import ONE_DAY, netflix_days, ott_days, range_tags
+from movies_assets.core.partitions import ONE_DAY
 from movies_assets.core.table import Table
 from movies_assets.orchestration import abandoned
 from movies_assets.orchestration.completeness import holdings
 from movies_assets.orchestration.jobs import EXPORT, NETFLIX_DAILY, OTT_FILES
+from movies_assets.orchestration.partitions import partitions_def, range_tags
 from movies_assets.orchestration.publishing.published import KEY as PUBLISHED_WAREHOUSE
 from movies_assets.settings import Settings
+from movies_assets.sources.netflix.partitions import netflix_days
+from movies_assets.sources.ott.partitions import ott_days
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 
 if TYPE_CHECKING:
@@ -48,14 +51,14 @@ def build(
             "netflix_arrivals",
             NETFLIX_DAILY,
             "netflix_landing",
-            netflix_days(settings),
+            partitions_def(netflix_days, settings),
             days_held("bronze.netflix_titles", "bronze.netflix_credits"),
         ),
         arrivals_sensor(
             "ott_arrivals",
             OTT_FILES,
             "ott_landing",
-            ott_days(settings),
+            partitions_def(ott_days, settings),
             days_held("bronze.ott_titles", "bronze.ott_views"),
             ["titles", "views"],
         ),
@@ -97,7 +100,7 @@ def arrivals_sensor(
     name: str,
     job: str,
     landing: str,
-    partitions: dg.DailyPartitionsDefinition,
+    partitions: dg.TimeWindowPartitionsDefinition,
     days_held: Callable[[], Collection[str]],
     folders: Sequence[str] = (),
 ) -> dg.SensorDefinition:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 import duckdb
-from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSetError
 from rich.console import Console, JustifyMethod
 from rich.padding import Padding
 from rich.table import Table
@@ -20,6 +19,10 @@ from rich.text import Text
 from movies_assets.core.check import VERDICTS
 from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.orchestration.checks.results import ending_of, evaluated
+from movies_assets.orchestration.dagster_internals import (
+    DagsterAssetCheckFailedError,
+    DagsterHomeNotSetError,
+)
 from movies_assets.orchestration.executor import shortened
 from movies_assets.orchestration.jobs import PARTITIONED
 from movies_assets.orchestration.schedules import unfinished

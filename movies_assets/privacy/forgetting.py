@@ -14,7 +14,8 @@ import dagster as dg
 from pydantic import Field, field_validator
 
 from movies_assets.core.markdown import as_markdown
-from movies_assets.core.table import WRITER_POOL, Table
+from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import WRITER_POOL
 from movies_assets.privacy import warehouse as in_tables
 from movies_assets.privacy.identifiers import PersonIdentifiers
 from movies_assets.privacy.user_ids import canonical
@@ -137,7 +138,7 @@ def _landings(configured: "Landing", own: Path) -> "Iterator[Landing]":
 def folders_of_persons(tables: Iterable[Table]) -> dict[str, Table]:
     """Return the landing folders whose files tell of persons, and the table that reads each."""
     return {
-        table.key.path[-1].removeprefix(f"{GROUP}_"): table
+        table.key.table.removeprefix(f"{GROUP}_"): table
         for table in tables
         if table.group == GROUP
         and table.contract.allows_new_columns()

@@ -150,7 +150,7 @@ class Export:
     @property
     def name(self) -> str:
         """Return the table's name without its schema."""
-        return self.table.key.path[-1]
+        return self.table.key.table
 
     @property
     def layout(self) -> Layout:

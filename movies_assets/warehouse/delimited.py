@@ -182,7 +182,7 @@ def _ours(table: Table) -> frozenset[str]:
 
 def landed(table: Table) -> str:
     """Return the name of the table of the files that a table was read from."""
-    return f"landing.{table.key.path[-1]}"
+    return f"landing.{table.key.table}"
 
 
 def _collect(

@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 
 from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES, build_defs, sources
+from movies_assets.orchestration.assets import asset_of
 from movies_assets.orchestration.jobs import QUALITY, SHARED, YTS_ASSETS, YTS_DAILY
 from movies_assets.settings import Settings, load
 
@@ -33,7 +34,7 @@ def _empty_asset(table: Table, settings: Settings) -> dg.AssetsDefinition:
     def nothing(*_: Any, **__: Any) -> ir.Table:
         return NOTHING
 
-    return replace(table, function=nothing).asset(settings)
+    return asset_of(replace(table, function=nothing), settings)
 
 
 def _empty_checks(checks: dg.AssetChecksDefinition) -> dg.AssetChecksDefinition:

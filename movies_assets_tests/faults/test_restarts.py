@@ -8,7 +8,7 @@ import dagster as dg
 import psutil
 import pytest
 
-from movies_assets.core.partitions import range_tags
+from movies_assets.orchestration.partitions import range_tags
 from movies_assets.orchestration.processes import TAG
 from movies_assets_tests.faults.dagster_dev import Dev, dagster_dev, events, runs
 from movies_assets_tests.faults.test_interruption import PATIENCE_SECONDS, Home, limit

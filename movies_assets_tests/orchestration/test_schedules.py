@@ -9,8 +9,8 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 
-from movies_assets.core.partitions import keys_of, range_tags
 from movies_assets.definitions import TABLES, build_defs, open_warehouse
+from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.catching_up import look
 from movies_assets.orchestration.jobs import (
     IMDB_DAILY,
@@ -21,6 +21,7 @@ from movies_assets.orchestration.jobs import (
     PARTITIONED,
     YTS_DAILY,
 )
+from movies_assets.orchestration.partitions import keys_of, partitions_def, range_tags
 from movies_assets.orchestration.schedules import calendars, unfinished
 from movies_assets.settings import load
 from movies_assets.warehouse import audit_log
@@ -85,7 +86,7 @@ def materialize(
             instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day))
     with warehouse.session() as connection, warehouse.transaction(connection):
         for table in TABLES.values():
-            if table.key in written:
+            if asset_key(table.key) in written:
                 create_table(connection, table.name, table.contract)
 
 
@@ -291,7 +292,7 @@ class TestNetflix:
 
     def test_the_samples_days_end_with_its_last_day(self, tmp_path):
         settings = load(data_dir=tmp_path)
-        keys = PARTITIONED[NETFLIX_DAILY](settings).get_partition_keys()
+        keys = partitions_def(PARTITIONED[NETFLIX_DAILY], settings).get_partition_keys()
         assert (keys[0], keys[-1]) == ("2025-10-01", settings.sample.last_day.isoformat())
 
     def test_its_run_covers_the_dimensions_that_are_shared(self, live):

@@ -17,11 +17,11 @@ import duckdb
 import ibis
 import pytest
 
-from movies_assets.core.partitions import range_tags
-from movies_assets.core.table import WRITER_POOL
 from movies_assets.definitions import TABLES, open_warehouse, sources
 from movies_assets.ingest.landing import OUTSIDE_FOLDER
+from movies_assets.orchestration.assets import WRITER_POOL, asset_of
 from movies_assets.orchestration.io_manager import WarehouseIOManager
+from movies_assets.orchestration.partitions import range_tags
 from movies_assets.orchestration.publishing.published import Publication
 from movies_assets.privacy import forgetting
 from movies_assets.privacy.user_ids import canonical
@@ -127,7 +127,7 @@ def materialize(settings: Settings) -> None:
     names |= {"gold.ott_top_movies_by_genre", "gold.ott_genre_engagement", "gold.ott_dim_title"}
     warehouse = open_warehouse(settings)
     dg.materialize(
-        [TABLES[name].asset(settings) for name in sorted(names)],
+        [asset_of(TABLES[name], settings) for name in sorted(names)],
         resources={
             "io_manager": WarehouseIOManager(warehouse, TABLES, settings),
             "warehouse": warehouse,

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from movies_assets.__main__ import main
 from movies_assets.core.contract import Contract, column
 from movies_assets.definitions import TABLES
+from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.publishing.published import KEY, published_tables, shared_tables
 from movies_assets.settings import load
 from movies_assets.warehouse.audit_log import (
@@ -109,7 +110,7 @@ class TestNothingIsPublished:
     def test_of_what_was_written_by_a_run_that_had_no_checks(self, platform, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
         platform.run(DAY, publish=True)
-        silver = TABLES["silver.yts_movies"].key
+        silver = asset_key(TABLES["silver.yts_movies"].key)
         materialized = platform.defs.resolve_job_def("yts_daily").get_subset(
             asset_selection={silver}, asset_check_selection=set()
         )
@@ -126,7 +127,7 @@ class TestNothingIsPublished:
         yts.movies_listed = [movie(n, f"{NEXT_DAY}T10:00:00") for n in range(100, 160)]
         platform.run(NEXT_DAY, publish=True)
         fail_silver(platform, yts, broken=2)
-        result = checked_alone(platform, TABLES["silver.yts_movies"].key)
+        result = checked_alone(platform, asset_key(TABLES["silver.yts_movies"].key))
         assert all(each.passed or each.severity.value == "WARN" for each in result), "2 of 62"
         assert not checked(published_again(platform))
 
@@ -207,15 +208,15 @@ class TestWhatStandsInTheWay:
         fact, left = TABLES["gold.fact_movies"], "SELECT table_name FROM audit.unaudited"
         changed(platform, "CREATE TABLE kept AS FROM gold.dim_movie", "DELETE FROM gold.dim_movie")
         changed(platform, written=(fact.name, Window("", DAY, DAY)))
-        checked_alone(platform, fact.key)
+        checked_alone(platform, asset_key(fact.key))
         assert platform.sql(left) == [(fact.name,)], "references points at no row"
         changed(platform, "INSERT INTO gold.dim_movie FROM kept")
-        checked_alone(platform, fact.key, "contract")
+        checked_alone(platform, asset_key(fact.key), "contract")
         assert platform.sql(left) == [(fact.name,)], "this one was green before"
-        checked_alone(platform, fact.key, "references")
+        checked_alone(platform, asset_key(fact.key), "references")
         assert platform.sql(left) == platform.sql("FROM audit.passed") == []
         changed(platform, written=(fact.name, Window("", DAY, DAY)))
-        checked_alone(platform, fact.key, "references")
+        checked_alone(platform, asset_key(fact.key), "references")
         assert platform.sql(left) == [(fact.name,)], "of new rows all others have to pass again"
 
     def test_stays_where_partitions_are_written_again_or_a_check_no_longer_holds(

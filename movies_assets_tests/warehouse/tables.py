@@ -18,10 +18,12 @@ import pytest
 from dagster_duckdb_pandas import DuckDBPandasIOManager
 
 from movies_assets.core.contract import Contract, column
-from movies_assets.core.partitions import BACKFILL, yts_days
 from movies_assets.core.table import Table, by_name, table
+from movies_assets.orchestration.assets import asset_key, asset_of
 from movies_assets.orchestration.io_manager import WarehouseIOManager
+from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.settings import Settings
+from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.warehouse.database import Warehouse
 
 MONDAY, TUESDAY, WEDNESDAY = "2025-01-06", "2025-01-07", "2025-01-08"
@@ -92,7 +94,7 @@ class Store:
     ) -> dg.ExecuteInProcessResult:
         """Materialize tables for one day, for a first and a last day, or (no days) as a whole."""
         return dg.materialize(
-            [item.asset(SETTINGS) for item in tables],
+            [asset_of(item, SETTINGS) for item in tables],
             resources={"io_manager": self.manager(tables)},
             tags=partition_tags(days),
             **options,
@@ -109,12 +111,12 @@ class Store:
 
         look.__annotations__["rows"] = annotation
         below = dg.asset(
-            ins={"rows": dg.AssetIn(upper.key)},
-            partitions_def=yts_days(SETTINGS) if days else None,
+            ins={"rows": dg.AssetIn(asset_key(upper.key))},
+            partitions_def=partitions_def(yts_days, SETTINGS) if days else None,
             backfill_policy=BACKFILL if days else None,
         )(look)
         dg.materialize(
-            [upper.asset(SETTINGS), below],
+            [asset_of(upper, SETTINGS), below],
             resources={"io_manager": self.manager([upper])},
             selection=[below],
             tags=partition_tags(days),

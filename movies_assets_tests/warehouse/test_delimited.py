@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from movies_assets.core.contract import FileRows, column
-from movies_assets.core.partitions import yts_days
 from movies_assets.core.table import Table, table
 from movies_assets.ingest.records import LINE, RECORD, split
 from movies_assets.orchestration.io_manager import DelimitedHandler
+from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, read
 from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.warehouse.tables import MONDAY, TUESDAY, WEDNESDAY

@@ -12,6 +12,7 @@ import pytest
 
 from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import asset_key
 from movies_assets_tests.warehouse.tables import (
     MONDAY,
     TUESDAY,
@@ -92,7 +93,7 @@ class TestInputs:
     def test_a_table_without_partitions_reads_all_rows_whatever_day_is_run(self, store):
         upper, lower = visits(THREE_DAYS), self.hosts()
         store.write(upper, days=WEEK)
-        store.write(upper, lower, days=(TUESDAY,), selection=[lower.key])
+        store.write(upper, lower, days=(TUESDAY,), selection=[asset_key(lower.key)])
         assert store.sql("FROM silver.hosts") == [("Bob", 3)]
 
     def test_a_parameter_may_be_named_otherwise_than_its_table(self, store):
@@ -109,7 +110,7 @@ class TestInputs:
 
     def test_an_optional_input_that_was_never_written_is_empty(self, store):
         upper, lower = visits(THREE_DAYS), self.hosts(optional=("bronze.visits",))
-        store.write(upper, lower, selection=[lower.key])
+        store.write(upper, lower, selection=[asset_key(lower.key)])
         assert store.sql("FROM silver.hosts") == []
         assert store.rows() == []
         store.write(upper, lower, days=WEEK)
@@ -120,14 +121,14 @@ class TestInputs:
         store.write(upper, days=WEEK)
         with duckdb.connect(str(store.path)) as connection:
             connection.execute("COMMENT ON TABLE bronze.visits IS 'mine'")
-        store.write(upper, lower, selection=[lower.key])
+        store.write(upper, lower, selection=[asset_key(lower.key)])
         comment = "SELECT comment FROM duckdb_tables() WHERE table_name = 'visits'"
         assert store.sql(comment) == [("mine",)]
         assert len(store.rows()) == 3
 
     def test_any_other_input_that_was_never_written_is_an_error_that_says_so(self, store):
         upper, lower = visits(THREE_DAYS), self.hosts()
-        message = store.try_to_write(upper, lower, selection=[lower.key])
+        message = store.try_to_write(upper, lower, selection=[asset_key(lower.key)])
         assert "an upstream table is missing" in message
 
     def test_an_optional_input_is_not_made_where_the_write_fails(self, store):
@@ -138,7 +139,7 @@ class TestInputs:
             return nobody.union(ibis.table(nobody.schema(), name="missing"))
 
         lower = self.hosts(fill=fail, optional=("bronze.visits",))
-        assert "missing" in store.try_to_write(upper, lower, selection=[lower.key])
+        assert "missing" in store.try_to_write(upper, lower, selection=[asset_key(lower.key)])
         assert store.sql("SELECT table_name FROM duckdb_tables()") == []
 
 
@@ -321,6 +322,6 @@ def test_a_missing_upstream_table_is_named_with_what_to_do(store, annotation):
     function = fill if annotation == "table" else fill_frame
     lower = visits(fill=function, name="below", layer="silver")
     store.write(visits(frame(visit(1, MONDAY)), name="other"))
-    message = store.try_to_write(visits(), lower, selection=[lower.key])
+    message = store.try_to_write(visits(), lower, selection=[asset_key(lower.key)])
     assert f"an upstream table is missing in {store.path}. Materialize" in message
     assert "visits does not exist" in message

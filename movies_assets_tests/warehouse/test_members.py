@@ -8,6 +8,7 @@ from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import Table
 from movies_assets.core.write_mode import MERGE
 from movies_assets.definitions import TABLES
+from movies_assets.orchestration.assets import asset_key
 from movies_assets_tests.warehouse.tables import MONDAY, TUESDAY, Visit, frame, visit, visits
 
 GUESTS = "FROM gold.guests ORDER BY 1"
@@ -48,7 +49,7 @@ def guests(copies: int = 1, extra: int = 0) -> Table:
 
 def write(store, *rows, dimension: Table | None = None, day: str = MONDAY):
     fact = visits(frame(*rows), contract=GuestVisit)
-    return store.write(fact, dimension or guests(), selection=[fact.key], days=(day,))
+    return store.write(fact, dimension or guests(), selection=[asset_key(fact.key)], days=(day,))
 
 
 def test_rows_of_keys_that_are_missing_come_with_the_write_and_stay(store):
@@ -63,7 +64,7 @@ def test_a_write_that_fails_adds_none(store):
     write(store, visit(1, MONDAY))
     fact = visits(frame(visit(2, TUESDAY, guest="Cleo")), contract=GuestVisit)
     assert "outside the run's partitions" in store.try_to_write(
-        fact, guests(), selection=[fact.key]
+        fact, guests(), selection=[asset_key(fact.key)]
     )
     assert store.sql(GUESTS) == [NOBODY, ADA, BOB]
 
@@ -87,7 +88,7 @@ def test_the_event_names_the_table_that_added_the_rows(store):
     (seen,) = (e for e in result.all_events if e.event_type_value == "ASSET_OBSERVATION")
     (written,) = result.asset_materializations_for_node("bronze__visits")
     told = seen.asset_observation_data.asset_observation.metadata
-    assert seen.asset_key == guests().key
+    assert seen.asset_key == asset_key(guests().key)
     assert (told["rows_added"].value, told["added_by"].value) == (3, "bronze.visits")
     assert written.metadata["rows_added_to_gold.guests"].value == 3
     again = write(store, visit(1, MONDAY))

@@ -6,8 +6,8 @@ import dagster as dg
 import duckdb
 
 from movies_assets.core.check import Check, CheckContext, Finding
-from movies_assets.core.partitions import keys_of
 from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.checks.completeness import completeness_check
 from movies_assets.orchestration.checks.conservation import conservation_check, quarantine_check
 from movies_assets.orchestration.checks.contract import contract_check
@@ -16,6 +16,7 @@ from movies_assets.orchestration.checks.freshness import freshness_check
 from movies_assets.orchestration.checks.references import references_check
 from movies_assets.orchestration.checks.results import lines_of, result_of
 from movies_assets.orchestration.checks.volume import volume_check
+from movies_assets.orchestration.partitions import keys_of
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -64,11 +65,11 @@ def _step(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
     """
 
     @dg.multi_asset_check(
-        name="__".join([*table.key.path, "checks"]),
+        name="__".join([*table.key, "checks"]),
         specs=[
             dg.AssetCheckSpec(
                 check.name,
-                asset=table.key,
+                asset=asset_key(table.key),
                 description=check.description,
                 blocking=check.blocking,
             )
@@ -87,7 +88,7 @@ def _step(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
             for check in selected:
                 found[check.name] = _evaluate(check, rows, warehouse)
                 if check.blocking and found[check.name].verdict == "failed":
-                    ending = lines_of(table.key, check.name, found[check.name].ending)
+                    ending = lines_of(asset_key(table.key), check.name, found[check.name].ending)
                     context.log.error("\n".join(ending))
                 yield result_of(check, table, found[check.name])
             verdicts = _verdicts(connection, rows, selected, found, warehouse)

@@ -4,6 +4,7 @@ from datetime import date
 
 from movies_assets.core.check import Check, CheckContext, Finding, counted, judge
 from movies_assets.core.table import Table
+from movies_assets.orchestration.partitions import partitions_def
 from movies_assets.settings import Settings
 
 BEHIND = "days behind the newest partition"
@@ -16,7 +17,7 @@ def freshness_check(table: Table, settings: Settings) -> Check:
         raise ValueError(f"{table.name} declares no freshness, or has no daily partitions")
 
     def evaluate(rows: CheckContext) -> Finding:
-        last_key = partitions(settings).get_last_partition_key()
+        last_key = partitions_def(partitions, settings).get_last_partition_key()
         due = date.fromisoformat(last_key) if last_key else date.min
         newest = rows.fetch(f"SELECT max({column}) AS newest FROM {table.name}")[0]["newest"]
         behind = (due - newest).days if newest else None

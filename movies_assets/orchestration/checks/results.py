@@ -8,6 +8,7 @@ import dagster as dg
 from movies_assets.core.check import Check, Finding, Verdict, verdict_of
 from movies_assets.core.markdown import as_markdown
 from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import asset_key
 
 # Metadata of a red check: the lines that end the log.
 ENDING = "ending"
@@ -19,7 +20,7 @@ def result_of(check: Check, table: Table, found: Finding) -> dg.AssetCheckResult
     ending = {ENDING: dg.MetadataValue.json([*found.ending])} if stops else {}
     return dg.AssetCheckResult(
         passed=found.passed,
-        asset_key=table.key,
+        asset_key=asset_key(table.key),
         check_name=check.name,
         severity=dg.AssetCheckSeverity.WARN if found.is_warning else dg.AssetCheckSeverity.ERROR,
         description=found.description,

@@ -7,9 +7,10 @@ from typing import Any
 import dagster as dg
 from pydantic import SecretStr
 
-from movies_assets.core.partitions import BACKFILL
-from movies_assets.core.table import OWNERS, Table
+from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.metadata import column_schema
+from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.permissions import readable_as
 from movies_assets.orchestration.publishing.published import KEY, shared_tables
 from movies_assets.serving.exports import Export, LeftAsItIsError, layout_of, reading_newest
@@ -81,7 +82,7 @@ def export_assets(
 
 def key_of(kind: str, table: Table) -> dg.AssetKey:
     """Return the key of a table's asset of one kind."""
-    return dg.AssetKey(["serving", f"{kind}_{table.key.path[-1]}"])
+    return dg.AssetKey(["serving", f"{kind}_{table.key.table}"])
 
 
 def _spec(kind: str, setting: str, table: Table) -> dg.AssetSpec:
@@ -96,7 +97,7 @@ def _spec(kind: str, setting: str, table: Table) -> dg.AssetSpec:
         f"{f'divided by {divided}' if divided else 'undivided'}, in the folder that "
         f"MOVIES_EXPORTS__{setting.upper()} names; skipped where that is unset. Written only "
         "where it has changed.",
-        deps=[KEY, dg.AssetDep(table.key, partition_mapping=dg.LastPartitionMapping())],
+        deps=[KEY, dg.AssetDep(asset_key(table.key), partition_mapping=dg.LastPartitionMapping())],
         metadata={"dagster/column_schema": column_schema(table.contract)},
         skippable=True,
     )

@@ -11,14 +11,15 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pandas as pd
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
 from movies_assets import __version__
 from movies_assets.core.check import NOT_RUN, VERDICTS
 from movies_assets.core.contract import Contract, Instant, column
-from movies_assets.core.partitions import keys_of
 from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.checks.results import evaluated
+from movies_assets.orchestration.dagster_internals import AssetCheckExecutionRecord
+from movies_assets.orchestration.partitions import keys_of
 from movies_assets.warehouse.published import OLD
 from movies_assets.warehouse.snapshot import Obstacle
 from movies_assets.warehouse.types import duckdb_types
@@ -176,7 +177,9 @@ def tables_of(
     """
     written = {
         ".".join(record.asset_entry.asset_key.path): record.asset_entry.last_materialization_record
-        for record in instance.get_asset_records([table.key for table in tables.values()])
+        for record in instance.get_asset_records(
+            [asset_key(table.key) for table in tables.values()]
+        )
     }
     extents = _extents(connection, tables)
     return _frame(
@@ -184,7 +187,7 @@ def tables_of(
         [
             {
                 "table_name": name,
-                "layer": table.key.path[0],
+                "layer": table.key.layer,
                 "source": table.group,
                 "description": table.contract.grain(),
                 "is_published": name in published,

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from movies_assets.core.partitions import BACKFILL
-from movies_assets.core.table import OWNERS, Table
+from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.metadata import column_schema
+from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import published
 from movies_assets.orchestration.publishing.meta import Snapshot
 from movies_assets.serving.postgres import Loaded, Target, load
@@ -71,7 +72,7 @@ def _spec(table: Table) -> dg.AssetSpec:
         key_of(table.name),
         deps=[
             dg.AssetDep(published.KEY),
-            dg.AssetDep(table.key, partition_mapping=newest),
+            dg.AssetDep(asset_key(table.key), partition_mapping=newest),
         ],
         description=f"{inspect.cleandoc(table.contract.__doc__ or '')}\n\nThe table in Postgres, "
         "of the newest snapshot.",

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from movies_assets.core.partitions import BACKFILL
-from movies_assets.core.table import OWNERS, Table
+from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import OWNERS
+from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import postgres, published
 from movies_assets.serving.powerbi_refresh import missing, refresh
 from movies_assets.settings import Settings

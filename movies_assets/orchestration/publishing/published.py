@@ -17,8 +17,9 @@ from pydantic import Field
 
 from movies_assets.core.contract import Contract
 from movies_assets.core.markdown import as_markdown
-from movies_assets.core.partitions import BACKFILL
-from movies_assets.core.table import OWNERS, WRITER_POOL, Table
+from movies_assets.core.table import Table
+from movies_assets.orchestration.assets import OWNERS, WRITER_POOL, asset_key
+from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import meta
 from movies_assets.orchestration.publishing.selection import Before, Selection, select
 from movies_assets.privacy.identifiers import USER_KEY
@@ -55,7 +56,7 @@ def published_tables(tables: Mapping[str, Table]) -> dict[str, Table]:
     return {
         name: table
         for name, table in tables.items()
-        if table.key.path[0] == "gold"
+        if table.key.layer == "gold"
         and table.contract.personal() & table.contract.types().keys() <= {USER_KEY}
     }
 
@@ -144,7 +145,7 @@ def _spec(tables: Mapping[str, Table]) -> dg.AssetSpec:
         "its blocking checks since it was written keeps the rows that were published before, and "
         "so do all that share a table with it.",
         deps=[
-            dg.AssetDep(table.key, partition_mapping=newest)
+            dg.AssetDep(asset_key(table.key), partition_mapping=newest)
             for table in published_tables(tables).values()
         ],
         skippable=True,

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from movies_assets.core.partitions import BACKFILL
-from movies_assets.core.table import OWNERS
+from movies_assets.orchestration.assets import OWNERS
+from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing.published import GROUP
 from movies_assets.orchestration.publishing.published import KEY as PUBLISHED
 from movies_assets.settings import Settings

@@ -12,17 +12,19 @@ import dagster as dg
 
 from movies_assets.core.contract import DumpContract, column
 from movies_assets.core.markdown import as_markdown
-from movies_assets.core.partitions import BACKFILL, days_within, imdb_run_dates
-from movies_assets.core.table import OWNERS, Table, table
+from movies_assets.core.table import Key, Table, table
+from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.completeness import complete_days, holdings, written
+from movies_assets.orchestration.partitions import BACKFILL, days_within, partitions_def
 from movies_assets.settings import Settings
+from movies_assets.sources.imdb.partitions import imdb_run_dates
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.files import TextFile, TextFiles
 
 if TYPE_CHECKING:
     from movies_assets.sources.imdb.client import Dump, ImdbClient
 
-LANDING = dg.AssetKey(["landing", "imdb_dumps"])
+LANDING = Key("landing", "imdb_dumps")
 
 
 def landing_asset(settings: Settings, tables: Mapping[str, Table]) -> dg.AssetsDefinition:
@@ -33,10 +35,10 @@ def landing_asset(settings: Settings, tables: Mapping[str, Table]) -> dg.AssetsD
         tables: all tables, by name; those with these run dates are the ones below.
     """
     below = {name: table for name, table in tables.items() if table.partitions is imdb_run_dates}
-    run_dates = imdb_run_dates(settings)
+    run_dates = partitions_def(imdb_run_dates, settings)
 
     @dg.asset(
-        key=LANDING,
+        key=asset_key(LANDING),
         group_name="imdb",
         owners=OWNERS,
         kinds={"file"},
@@ -59,7 +61,7 @@ def landing_asset(settings: Settings, tables: Mapping[str, Table]) -> dg.AssetsD
         for folder in prune(settings.landing, settings.imdb.keep_run_dates, spare=days):
             context.log.info("removed %s, which is older than the run dates that are kept", folder)
         chosen = context.job_def.asset_layer.executable_asset_keys
-        run = {name: table for name, table in below.items() if table.key in chosen}
+        run = {name: table for name, table in below.items() if asset_key(table.key) in chosen}
         if _is_known(context.instance, warehouse, run, dumps):
             context.log.info("no dump has changed, and all tables are complete: nothing to do")
             return

@@ -10,9 +10,9 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, column
-from movies_assets.core.partitions import imdb_run_dates
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import OVERWRITE
+from movies_assets.sources.imdb.partitions import imdb_run_dates
 from movies_assets.sources.shared.dimensions import LONGEST_KEY, UNKNOWN, bounded, decade_label
 from movies_assets.sources.yts.gold import rating_band
 

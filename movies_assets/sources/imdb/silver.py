@@ -12,9 +12,9 @@ import ibis.expr.types as ir
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, StringList, column, row_rule
-from movies_assets.core.partitions import imdb_run_dates
 from movies_assets.core.table import Lineage, table
 from movies_assets.core.write_mode import OVERWRITE
+from movies_assets.sources.imdb.partitions import imdb_run_dates
 from movies_assets.sources.shared.parsing import accounted, number
 
 # No two ids have the same digits: longer ones do not begin with 0.

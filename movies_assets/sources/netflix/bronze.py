@@ -14,11 +14,12 @@ import duckdb
 import ibis.expr.datatypes as dt
 
 from movies_assets.core.contract import FileRows, column
-from movies_assets.core.partitions import days_within, netflix_days, possible_days
 from movies_assets.core.table import Table, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.ingest.editions import Edition
+from movies_assets.orchestration.partitions import days_within, possible_days
 from movies_assets.sources.netflix.editions import EDITIONS, FIVE_FILES, JUSTWATCH_CREDITS
+from movies_assets.sources.netflix.partitions import netflix_days
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, arrived
 from movies_assets.warehouse.writer import stored_types

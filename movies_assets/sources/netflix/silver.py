@@ -12,7 +12,6 @@ import ibis.expr.types as ir
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, StringList, column, row_rule
-from movies_assets.core.partitions import netflix_days
 from movies_assets.core.table import LatestVersion, Lineage, Table, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.netflix.editions import (
@@ -21,6 +20,7 @@ from movies_assets.sources.netflix.editions import (
     JUSTWATCH_CREDITS,
     KAGGLE_2021,
 )
+from movies_assets.sources.netflix.partitions import netflix_days
 from movies_assets.sources.shared.countries import names_of
 from movies_assets.sources.shared.parsing import (
     accounted,

@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
-from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from pydantic import Field
 
 from movies_assets.core.check import SHOWN_ROWS, Check, CheckContext, Finding, judge
 from movies_assets.core.contract import BronzeContract, column
-from movies_assets.core.partitions import BACKFILL, omdb_years
-from movies_assets.core.table import OWNERS, Table, table
+from movies_assets.core.table import Key, Table, table
+from movies_assets.orchestration.assets import OWNERS, asset_key
+from movies_assets.orchestration.dagster_internals import (
+    SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION,
+)
+from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.settings import Settings
+from movies_assets.sources.omdb.partitions import omdb_years
 
 if TYPE_CHECKING:
     from movies_assets.sources.omdb.client import Collected, OmdbClient, Year
 
-LANDING = dg.AssetKey(["landing", "omdb_pages"])
+LANDING = Key("landing", "omdb_pages")
 # Common nouns of titles: OMDb finds whole words, and refuses what nearly every title holds.
 TERMS = ["summer", "island", "river", "shadow", "stranger", "garden", "mountain", "storm"]
 FIRST_YEAR = 1870
@@ -49,7 +53,7 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
     """Build the asset of the collected pages."""
 
     @dg.asset(
-        key=LANDING,
+        key=asset_key(LANDING),
         group_name="omdb",
         owners=OWNERS,
         kinds={"file"},
@@ -57,7 +61,7 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
         description="Pages of OMDb's searches in the landing zone, a file a year and query. Only "
         "complete years count as materialized. Where the key's quota is spent, the run is green: "
         "what is there is loaded, and the next run goes on from there.",
-        partitions_def=omdb_years(settings),
+        partitions_def=partitions_def(omdb_years, settings),
         backfill_policy=BACKFILL,
     )
     def omdb_pages(
@@ -82,10 +86,10 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
 def _describe(context: dg.AssetExecutionContext, found: "Collected") -> None:
     """Tell the UI what was collected: years that are complete, and how far the run came."""
     for year in found.complete:
-        context.log_event(dg.AssetMaterialization(LANDING, partition=str(year)))
+        context.log_event(dg.AssetMaterialization(asset_key(LANDING), partition=str(year)))
     context.log_event(
         dg.AssetObservation(
-            LANDING,
+            asset_key(LANDING),
             metadata={
                 "requests": found.requests,
                 "pages": found.pages,

@@ -5,9 +5,9 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, column
-from movies_assets.core.partitions import omdb_years
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import OVERWRITE
+from movies_assets.sources.omdb.partitions import omdb_years
 from movies_assets.sources.omdb.silver import MEDIA_TYPES
 
 

@@ -13,17 +13,24 @@ import ibis.expr.datatypes as dt
 
 from movies_assets.core.contract import FileRows, column
 from movies_assets.core.markdown import as_markdown
-from movies_assets.core.partitions import BACKFILL, days_within, ott_days, possible_days
-from movies_assets.core.table import OWNERS, table
+from movies_assets.core.table import Key, table
 from movies_assets.ingest.editions import Edition
+from movies_assets.orchestration.assets import OWNERS, asset_key
+from movies_assets.orchestration.partitions import (
+    BACKFILL,
+    days_within,
+    partitions_def,
+    possible_days,
+)
 from movies_assets.settings import Settings
+from movies_assets.sources.ott.partitions import ott_days
 from movies_assets.warehouse.delimited import DelimitedFiles, arrived
 
 if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing
     from movies_assets.sources.ott.client import UserDay
 
-LANDING = dg.AssetKey(["landing", "ott_users"])
+LANDING = Key("landing", "ott_users")
 
 
 SERVICE = Edition(
@@ -85,14 +92,14 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
     """Build the asset of the users' files."""
 
     @dg.asset(
-        key=LANDING,
+        key=asset_key(LANDING),
         group_name="ott",
         owners=OWNERS,
         kinds={"file"},
         tags={"source": "ott"},
         description="What the users API said of a day, a CSV file a day. It only knows today's "
         "users: those of a past day are in the file that was kept, or lost, and the run fails.",
-        partitions_def=ott_days(settings),
+        partitions_def=partitions_def(ott_days, settings),
         backfill_policy=BACKFILL,
     )
     def ott_users(

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import dagster as dg
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
@@ -15,12 +14,12 @@ from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.contract import Contract, Instant, StringList, column, row_rule
-from movies_assets.core.partitions import ott_days
-from movies_assets.core.table import LatestVersion, Lineage, Table, table
+from movies_assets.core.table import Key, LatestVersion, Lineage, Table, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.privacy.user_ids import LONGEST, canonical_column, is_an_id
 from movies_assets.sources.ott.bronze import KAGGLE
 from movies_assets.sources.ott.names import distinct, identity, spelt
+from movies_assets.sources.ott.partitions import ott_days
 from movies_assets.sources.shared.parsing import (
     accounted,
     day,
@@ -644,7 +643,7 @@ def matched_check(table: Table) -> Check:
     group="ott",
     write_mode=OVERWRITE,
     contract=SilverOttWatched,
-    deps=(dg.AssetKey(["silver", "ott_unmatched"]),),
+    deps=(Key("silver", "ott_unmatched"),),
     checks=(matched_check,),
 )
 def ott_watched(silver_ott_views: ir.Table, silver_ott_titles: ir.Table) -> ir.Table:

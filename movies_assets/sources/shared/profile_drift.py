@@ -90,7 +90,7 @@ def _compared(table: Table) -> str:
     A profile stays in question until the table is profiled again: a run of another source does not
     make it good. Odd rows explain odd distinct values, which are then not named.
     """
-    known = ", ".join(literal(".".join(key.path)) for key in table.deps)
+    known = ", ".join(literal(str(key)) for key in table.deps)
     bands = ", ".join(
         f"({literal(measure)}, {whole}, {band.least}, {band.greatest})"
         for (measure, whole), band in BANDS.items()

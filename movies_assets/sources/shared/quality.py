@@ -13,9 +13,9 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, Instant, column
-from movies_assets.core.partitions import days_of
 from movies_assets.core.table import LatestVersion, Table, table
 from movies_assets.core.write_mode import MERGE
+from movies_assets.orchestration.partitions import days_of
 from movies_assets.sources.shared.dimensions import LONGEST_KEY
 from movies_assets.sources.shared.profile_drift import profile_drift_check
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -76,7 +76,7 @@ def data_quality_snapshot(tables: Sequence[Table]) -> Table:
     Args:
         tables: every table; those of silver and gold are profiled.
     """
-    profiled = {item.name: item for item in tables if item.key.path[0] in PROFILED_LAYERS}
+    profiled = {item.name: item for item in tables if item.key.layer in PROFILED_LAYERS}
 
     # It has no partitions: those of the sources differ, and an asset has one kind of them.
     @table(

@@ -11,8 +11,9 @@ import pandas as pd
 from pydantic import Field
 
 from movies_assets.core.contract import BronzeContract, column
-from movies_assets.core.partitions import ONE_DAY, yts_days
+from movies_assets.core.partitions import ONE_DAY
 from movies_assets.core.table import table
+from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.writer import stored_types
 

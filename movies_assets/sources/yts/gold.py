@@ -12,7 +12,6 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, Instant, column
-from movies_assets.core.partitions import yts_days
 from movies_assets.core.table import LatestVersion, table
 from movies_assets.core.write_mode import MERGE
 from movies_assets.sources.shared.dimensions import (
@@ -26,6 +25,7 @@ from movies_assets.sources.shared.dimensions import (
     year_key,
 )
 from movies_assets.sources.shared.languages import name_of
+from movies_assets.sources.yts.partitions import yts_days
 
 gold_table = partial(table, layer="gold", group="yts", partitions=yts_days)
 dimension = partial(gold_table, write_mode=MERGE)

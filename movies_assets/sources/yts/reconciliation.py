@@ -13,8 +13,9 @@ import pandas as pd
 
 from movies_assets.core.days import day_ranges
 from movies_assets.core.markdown import as_markdown
-from movies_assets.core.partitions import require_partitions, yts_days
+from movies_assets.orchestration.partitions import partitions_def, require_partitions
 from movies_assets.settings import Settings
+from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.warehouse.database import Warehouse
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ WHERE listed.uploaded_date BETWEEN DATE '{first}' AND DATE '{last}'
 
 def reconcile_job(settings: Settings) -> dg.JobDefinition:
     """Build the job `yts_reconcile`: crawl all of YTS, compare, name the days to run again."""
-    partitions = yts_days(settings)
+    partitions = partitions_def(yts_days, settings)
 
     @dg.op
     def compare_with_source(

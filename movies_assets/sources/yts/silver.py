@@ -9,7 +9,6 @@ import ibis.expr.types as ir
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, Instant, StringList, column, row_rule
-from movies_assets.core.partitions import yts_days
 from movies_assets.core.table import LatestVersion, Lineage, table
 from movies_assets.sources.shared.languages import code_of, is_code
 from movies_assets.sources.shared.parsing import (
@@ -20,6 +19,7 @@ from movies_assets.sources.shared.parsing import (
     unparsed,
     with_readable,
 )
+from movies_assets.sources.yts.partitions import yts_days
 
 # The longest real descriptions have about 2,000 characters; one of megabytes is an accident.
 LONGEST_TEXT = 20_000

@@ -10,18 +10,19 @@ import pytest
 
 from movies_assets.core.check import CheckContext
 from movies_assets.core.contract import Contract, column, sentence
-from movies_assets.core.partitions import range_tags
-from movies_assets.core.table import Table
+from movies_assets.core.table import Key, Table
 from movies_assets.definitions import TABLES, sources
+from movies_assets.orchestration.assets import asset_key, asset_of
 from movies_assets.orchestration.checks.factory import checks_of
 from movies_assets.orchestration.checks.references import references_check
+from movies_assets.orchestration.partitions import range_tags
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.queries import Queries
 from movies_assets_tests.conftest import STORED_DAY, STORED_YEAR
 
 SETTINGS = Settings()
-ASSETS = [table.asset(SETTINGS) for table in TABLES.values()]
+ASSETS = [asset_of(table, SETTINGS) for table in TABLES.values()]
 CHECKS = [checks_of(table, TABLES, SETTINGS) for table in TABLES.values()]
 JOB = dg.Definitions(
     assets=ASSETS,
@@ -34,7 +35,7 @@ JOB = dg.Definitions(
     },
 ).resolve_job_def("checks")
 # Those whose partitions are years.
-YEARLY = [table.key for table in TABLES.values() if table.group == "omdb"]
+YEARLY = [asset_key(table.key) for table in TABLES.values() if table.group == "omdb"]
 NEXT_DAY = "2025-10-31"
 SILVER = "silver/yts_movies"
 REFUSED = "'hash', 'x: rule', 'raw', 'run', now()"
@@ -223,8 +224,8 @@ class TestReferences:
 
         def fill() -> None: ...
 
-        whole = Table(dg.AssetKey(["gold", "whole"]), "test", Whole, fill)
-        part = Table(dg.AssetKey(["gold", "part"]), "test", Part, fill)
+        whole = Table(Key("gold", "whole"), "test", Whole, fill)
+        part = Table(Key("gold", "part"), "test", Part, fill)
         with duckdb.connect() as connection:
             connection.execute(
                 "CREATE SCHEMA gold; CREATE TABLE gold.whole AS SELECT 1 AS whole_key; "

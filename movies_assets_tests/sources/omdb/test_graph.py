@@ -13,12 +13,13 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from movies_assets.core.partitions import omdb_years
 from movies_assets.ingest.http import HttpOptions
+from movies_assets.orchestration.partitions import partitions_def
 from movies_assets.sample.faults import Fault
 from movies_assets.sample.serving import serve
 from movies_assets.settings import load
 from movies_assets.sources.omdb.client import OmdbClient
+from movies_assets.sources.omdb.partitions import omdb_years
 from movies_assets.sources.omdb.sample import Title, Titles
 from movies_assets.sources.omdb.sample_server import create_omdb_app
 from movies_assets_tests.conftest import Platform
@@ -419,9 +420,11 @@ def test_a_wrong_key_fails_the_run_and_changes_nothing_below(sample):
 
 
 def test_the_current_year_is_a_partition_and_the_sample_ends_with_its_last_day():
-    sample = omdb_years(load()).get_partition_keys()
+    sample = partitions_def(omdb_years, load()).get_partition_keys()
     assert (sample[0], sample[-1], len(sample)) == ("1900", "2025", 126)
-    live = omdb_years(load(profile="live", omdb={"first_year": 1990})).get_partition_keys()
+    live = partitions_def(
+        omdb_years, load(profile="live", omdb={"first_year": 1990})
+    ).get_partition_keys()
     assert (live[0], live[-1]) == ("1990", str(datetime.now(UTC).year))
 
 

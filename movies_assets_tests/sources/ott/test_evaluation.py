@@ -21,6 +21,7 @@ from movies_assets.core.check import CheckContext, Finding
 from movies_assets.core.markdown import as_markdown
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration import jobs
+from movies_assets.orchestration.assets import asset_key
 from movies_assets.sources.ott import evaluation as ott_evaluation
 from movies_assets.sources.ott import gold as ott
 from movies_assets.warehouse import writer
@@ -474,4 +475,4 @@ def test_no_delivery_waits_for_the_evaluation(platform):
     for name in (jobs.OTT_DAILY, jobs.OTT_FILES):
         selected = platform.defs.resolve_job_def(name).asset_layer.executable_asset_keys
         assert dg.AssetKey(["gold", "ott_recommendations"]) in selected
-        assert QUALITY.key not in selected
+        assert asset_key(QUALITY.key) not in selected

@@ -12,11 +12,12 @@ import ibis.expr.types as ir
 import pytest
 
 from movies_assets.core.contract import Contract, StringList, column
-from movies_assets.core.partitions import days_of
-from movies_assets.core.table import Table
+from movies_assets.core.table import Key, Table
 from movies_assets.core.write_mode import MERGE, OVERWRITE
 from movies_assets.definitions import TABLES
+from movies_assets.orchestration.assets import asset_key, asset_of
 from movies_assets.orchestration.jobs import IMDB_DAILY, NETFLIX_DAILY, YTS_DAILY
+from movies_assets.orchestration.partitions import days_of
 from movies_assets.settings import load
 from movies_assets.sources.shared import quality
 from movies_assets.warehouse import writer
@@ -53,7 +54,7 @@ ROWS = [
 def films(**properties: Any) -> Table:
     def fill() -> ir.Table: ...
 
-    key, given = dg.AssetKey(["gold", "films"]), {"partition_column": "day", **properties}
+    key, given = Key("gold", "films"), {"partition_column": "day", **properties}
     return Table(key=key, group="films", contract=Films, function=fill, **given)
 
 
@@ -198,7 +199,7 @@ class Years(Contract):
 def test_years_are_profiled_from_their_first_to_their_last_day(keys, properties, partition, rows):
     def fill() -> ir.Table: ...
 
-    key, given = dg.AssetKey(["gold", "years"]), {"partition_column": "year", **properties}
+    key, given = Key("gold", "years"), {"partition_column": "year", **properties}
     described = Table(key=key, group="films", contract=Years, function=fill, **given)
     tags = dict(zip(RANGE, keys, strict=True)) if keys else {}
     with duckdb.connect() as connection:
@@ -235,7 +236,7 @@ def alone(platform: Platform) -> dg.ExecuteInProcessResult:
     """Materialize the profile by itself, as the UI does."""
     job = platform.defs.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(
-        instance=platform.instance, asset_selection=[SNAPSHOT.key], raise_on_error=False
+        instance=platform.instance, asset_selection=[asset_key(SNAPSHOT.key)], raise_on_error=False
     )
 
 
@@ -311,13 +312,13 @@ class TestDefinition:
     def test_every_daily_job_runs_it(self, platform):
         for job in (YTS_DAILY, IMDB_DAILY, NETFLIX_DAILY):
             keys = platform.defs.resolve_job_def(job).asset_layer.executable_asset_keys
-            assert SNAPSHOT.key in keys
+            assert asset_key(SNAPSHOT.key) in keys
 
     def test_comes_after_every_table_that_it_profiles(self, platform):
-        parents = platform.defs.resolve_asset_graph().get(SNAPSHOT.key).parent_keys
+        parents = platform.defs.resolve_asset_graph().get(asset_key(SNAPSHOT.key)).parent_keys
         assert {".".join(key.path) for key in parents} == PROFILED
 
     def test_the_command_line_takes_a_range_of_days_for_it_too(self, settings):
         """`dagster asset materialize --partition-range` refuses assets without that policy."""
-        policy = SNAPSHOT.asset(settings).backfill_policy
+        policy = asset_of(SNAPSHOT, settings).backfill_policy
         assert policy == dg.BackfillPolicy.single_run()

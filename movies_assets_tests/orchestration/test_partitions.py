@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from movies_assets.core.partitions import days_of, keys_of
+from movies_assets.orchestration.partitions import days_of, keys_of
 
 
 def tags(first: str, last: str) -> dict[str, str]:

@@ -1,0 +1,73 @@
+"""Tables as Dagster's assets."""
+
+import inspect
+from typing import Any
+
+import dagster as dg
+
+from movies_assets.core.table import Key, Table
+from movies_assets.orchestration.metadata import column_schema
+from movies_assets.orchestration.partitions import BACKFILL, partitions_def
+from movies_assets.settings import Settings
+
+OWNERS = ["team:movies"]
+# One writing process is all that DuckDB allows: dagster.yaml gives this pool one slot.
+WRITER_POOL = "duckdb_writer"
+# Metadata of an input that is read whole.
+WHOLE = "whole"
+
+
+def asset_key(key: Key) -> dg.AssetKey:
+    """Return Dagster's key of a table or folder."""
+    return dg.AssetKey([*key])
+
+
+def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
+    """Build the asset of a table.
+
+    Args:
+        table: the table.
+        settings: which partitions there are.
+    """
+    # A table that mirrors the newest state, or has no partitions, reads its inputs whole.
+    whole = table.write_mode.is_whole or table.partitions is None
+    # Of 3,654 days that are read whole, Dagster would list each: 60 ms an input.
+    mapping = None if table.partitions else dg.LastPartitionMapping()
+    inputs = {
+        parameter: dg.AssetIn(
+            key=source.split("."), metadata={WHOLE: whole}, partition_mapping=mapping
+        )
+        for parameter, source in table.reads().items()
+    }
+    above = {dg.AssetKey(name.split(".")) for name in table.upstream()}
+    metadata: dict[str, Any] = {
+        "dagster/column_schema": column_schema(table.contract),
+        "dagster/table_name": table.name,
+    }
+    if table.partitions:
+        # Merged tables keep no partition column; the IO manager only needs some expression.
+        metadata["partition_expr"] = table.partition_column or "NULL"
+    decorate = dg.asset(
+        name=table.key.table,
+        key_prefix=[table.key.layer],
+        description=inspect.cleandoc(table.contract.__doc__ or ""),
+        group_name=table.group,
+        owners=OWNERS,
+        kinds={table.key.layer, "duckdb"},
+        tags={"source": table.group},
+        metadata=metadata,
+        ins=inputs,
+        # A fact is written, and its references are checked, after the tables it points at.
+        deps=[
+            dg.AssetDep(key, partition_mapping=mapping)
+            for key in sorted(above - {i.key for i in inputs.values()})
+        ],
+        io_manager_key="io_manager",
+        dagster_type=dg.Any,  # the IO manager knows which types it takes
+        partitions_def=partitions_def(table.partitions, settings) if table.partitions else None,
+        backfill_policy=BACKFILL,
+        pool=WRITER_POOL,
+        **table.options,
+    )
+    asset: dg.AssetsDefinition = decorate(table.refill if table.is_conformed else table.function)
+    return asset

@@ -1,0 +1,57 @@
+"""Everything that comes from Dagster's private modules, with the reasons: `dagster` exports none.
+
+No other module imports a private one, which a test pins, as it does that each name exists. An
+update of Dagster may move them.
+"""
+
+# Marks a result that counts for no partition. `ObserveResult` is refused by assets that are made.
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+
+# What `dagster.define_asset_job` returns.
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+# Errors that are told from others: a check that stopped a run, and no DAGSTER_HOME.
+from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSetError
+
+# What methods of `dagster.Executor` take and return.
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.execution.step_dependency_config import StepDependencyConfig
+
+# The defaults of an instance, one of which is replaced.
+from dagster._core.instance.ref import InstanceRef
+
+# What `DagsterInstance.event_log_storage` returns of a check.
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+
+# The storage on SQLite that `dagster.yaml` is given when it names none.
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+
+# The tags by which Dagster names the partitions of a run.
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
+
+# How `dagster.yaml` names a class.
+from dagster._serdes import ConfigurableClassData
+
+__all__ = [
+    "ASSET_PARTITION_RANGE_END_TAG",
+    "ASSET_PARTITION_RANGE_START_TAG",
+    "PARTITION_NAME_TAG",
+    "SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION",
+    "AssetCheckExecutionRecord",
+    "ConfigurableClassData",
+    "DagsterAssetCheckFailedError",
+    "DagsterHomeNotSetError",
+    "DagsterSqliteStorage",
+    "ExecutionPlan",
+    "InstanceRef",
+    "PlanOrchestrationContext",
+    "RetryMode",
+    "StepDependencyConfig",
+    "UnresolvedAssetJobDefinition",
+]

@@ -1,0 +1,6 @@
+"""The partitions of IMDb."""
+
+from movies_assets.core.partitions import Partitions
+
+# Days on which the dumps may be fetched: the service only has today's.
+imdb_run_dates = Partitions("imdb_run_dates", "day", lambda settings: settings.imdb.first_run_date)

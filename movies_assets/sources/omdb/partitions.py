@@ -1,0 +1,8 @@
+"""The partitions of OMDb."""
+
+from datetime import date
+
+from movies_assets.core.partitions import Partitions
+
+# Years of release that are searched, the current one included.
+omdb_years = Partitions("omdb_years", "year", lambda settings: date(settings.omdb.first_year, 1, 1))

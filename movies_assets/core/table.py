@@ -16,7 +16,7 @@ from movies_assets.core.partitions import Partitions
 from movies_assets.core.write_mode import PARTITION, WriteMode
 
 if TYPE_CHECKING:
-    from movies_assets.orchestration.checks.base import Check
+    from movies_assets.core.check import Check
     from movies_assets.settings import Settings
 
 LAYERS = ("bronze", "silver", "gold")

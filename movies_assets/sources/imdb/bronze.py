@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from movies_assets.core.contract import DumpContract, column
+from movies_assets.core.markdown import as_markdown
 from movies_assets.core.table import Key, Table, table
 from movies_assets.orchestration.assets import OWNERS, asset_key
-from movies_assets.orchestration.checks.base import markdown
 from movies_assets.orchestration.completeness import complete_days, holdings, written
 from movies_assets.orchestration.partitions import BACKFILL, days_within, partitions_def
 from movies_assets.settings import Settings
@@ -67,7 +67,7 @@ def landing_asset(settings: Settings, tables: Mapping[str, Table]) -> dg.AssetsD
             return
         yield dg.MaterializeResult(
             metadata={
-                "files": markdown([_shown(dump) for dump in dumps]),
+                "files": dg.MetadataValue.md(as_markdown([_shown(dump) for dump in dumps])),
                 "bytes": sum(dump.bytes for dump in dumps if dump.state == "updated"),
             }
         )

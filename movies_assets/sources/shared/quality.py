@@ -1,7 +1,7 @@
 """The profile of every silver and gold table: how its columns looked, partition after partition.
 
 What belongs here: which rows of a table are profiled, and the figures. Which figures are odd is
-said in `checks.bands`. A table of any source is profiled without being named here.
+decided in `profile_drift`. A table of any source is profiled without being named here.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,9 +15,9 @@ import ibis.expr.types as ir
 from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.table import LatestVersion, Table, table
 from movies_assets.core.write_mode import MERGE
-from movies_assets.orchestration.checks.profile_drift import bands_check
 from movies_assets.orchestration.partitions import days_of
 from movies_assets.sources.shared.dimensions import LONGEST_KEY
+from movies_assets.sources.shared.profile_drift import profile_drift_check
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.schema import stored_types
 
@@ -88,7 +88,7 @@ def data_quality_snapshot(tables: Sequence[Table]) -> Table:
         # Profiled again, a partition's rows go as a whole, also those of columns that are no more.
         latest_version=LatestVersion(entity=("table_name", "partition"), order=("profiled_at",)),
         deps=tuple(item.key for item in profiled.values()),
-        checks=(bands_check,),
+        checks=(profile_drift_check,),
     )
     def fill(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> ir.Table:
         run = {".".join(key.path) for key in context.job_def.asset_layer.executable_asset_keys}

@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 
 from movies_assets.core.days import day_ranges
-from movies_assets.orchestration.checks.base import markdown
+from movies_assets.core.markdown import as_markdown
 from movies_assets.orchestration.partitions import partitions_def, require_partitions
 from movies_assets.settings import Settings
 from movies_assets.sources.yts.partitions import yts_days
@@ -124,7 +124,7 @@ def _describe(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "summary": dg.MetadataValue.text(_summary(counts, ranges)),
         "days to materialize again": dg.MetadataValue.json(ranges),
         **{f"movies {kind}": counts.get(kind, 0) for kind in KINDS},
-        "sample": markdown(sample.to_dict("records")),
+        "sample": dg.MetadataValue.md(as_markdown(sample.to_dict("records"))),
     }
 
 

@@ -4,7 +4,8 @@ from movies_assets import sources
 from movies_assets.core.table import by_name
 from movies_assets.settings import Settings
 from movies_assets.sources.shared.quality import data_quality_snapshot
-from movies_assets.warehouse.database import Function, Warehouse
+from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.engine import Function
 
 _OF_SOURCES = [table for source in sources.load() for table in source.tables]
 TABLES = by_name([*_OF_SOURCES, data_quality_snapshot(_OF_SOURCES)])

@@ -9,7 +9,7 @@ from movies_assets.tables import TABLES
 from movies_assets.warehouse import audit_log, meta
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import landed
-from movies_assets.warehouse.writer import arrived_columns
+from movies_assets.warehouse.schema import arrived_columns
 
 PATH = PROJECT_ROOT / "docs" / "reference" / "tables.md"
 

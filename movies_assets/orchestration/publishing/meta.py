@@ -20,8 +20,8 @@ from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.dagster_internals import AssetCheckExecutionRecord
 from movies_assets.warehouse.meta import Checks, Columns, Lineage, Refused, Runs, Snapshot, Tables
 from movies_assets.warehouse.published import OLD
+from movies_assets.warehouse.schema import all_stored_types
 from movies_assets.warehouse.snapshot import Obstacle
-from movies_assets.warehouse.writer import all_stored_types
 
 RUNS = 100
 # A finding is a sentence; what a check shows beyond it stays with Dagster.

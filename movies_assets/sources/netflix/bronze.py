@@ -24,7 +24,7 @@ from movies_assets.sources.netflix.partitions import netflix_days
 from movies_assets.sources.netflix.resources import NetflixLanding, NetflixLookups
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, arrived
-from movies_assets.warehouse.writer import stored_types
+from movies_assets.warehouse.schema import stored_types
 
 if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing

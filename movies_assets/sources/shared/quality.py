@@ -19,7 +19,7 @@ from movies_assets.ingest.run_days import days_of
 from movies_assets.orchestration.checks.profile_drift import bands_check
 from movies_assets.sources.shared.dimensions import LONGEST_KEY
 from movies_assets.warehouse.database import Warehouse, WarehouseError
-from movies_assets.warehouse.writer import stored_types
+from movies_assets.warehouse.schema import stored_types
 
 PROFILED_LAYERS = ("silver", "gold")
 # Texts are cut, as a synopsis may have thousands of characters.

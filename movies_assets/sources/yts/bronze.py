@@ -16,7 +16,7 @@ from movies_assets.core.table import table
 from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.sources.yts.resources import YtsApi
 from movies_assets.warehouse.database import Warehouse
-from movies_assets.warehouse.writer import stored_types
+from movies_assets.warehouse.schema import stored_types
 
 if TYPE_CHECKING:
     from movies_assets.sources.yts.client import MovieRow

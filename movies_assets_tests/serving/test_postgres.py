@@ -14,7 +14,6 @@ import pytest
 from pydantic import SecretStr
 
 from movies_assets.definitions import TABLES
-from movies_assets.orchestration.publishing.meta import Snapshot
 from movies_assets.orchestration.publishing.postgres import UNSET, key_of
 from movies_assets.orchestration.publishing.published import shared_tables
 from movies_assets.serving.postgres import READER, load
@@ -23,6 +22,7 @@ from movies_assets.serving.postgres_server import PostgresError, connected
 from movies_assets.settings import SettingsError
 from movies_assets.settings import load as load_settings
 from movies_assets.sources.netflix import gold as gold_netflix
+from movies_assets.warehouse.meta import Snapshot
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.conftest import Platform, movie

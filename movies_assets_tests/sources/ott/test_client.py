@@ -377,8 +377,9 @@ class TestUnsoundReplies:
         with untouched(old) as raised:
             fetch(service, landing)
         assert raised.match(
-            re.escape(f"{service.url}/users?limit=10&skip=0 answered JSON that is not the requested ")
-            + f".*{re.escape(fault)}.*Check the base URL, and whether the source.*changed its"
+            re.escape(f"{service.url}/users?limit=10&skip=0 answered JSON that is not the ")
+            + f"requested page of users: .*{re.escape(fault)}"
+            + ".*Check the base URL, and whether the source.*changed its"
         )
         assert len(service.requests) == 1
 

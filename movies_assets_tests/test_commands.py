@@ -58,8 +58,8 @@ PUT_IN = {
 UNAUDITED = f"""{sys.executable} -c "
 from movies_assets.definitions import open_warehouse
 from movies_assets.settings import load
+from movies_assets.core.window import Window
 from movies_assets.warehouse.audit_log import record_write
-from movies_assets.warehouse.writer import Window
 warehouse = open_warehouse(load())
 with warehouse.session() as connection, warehouse.transaction(connection):
     window = Window(first='2025-10-30', last='2025-10-30')

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from movies_assets.__main__ import main
 from movies_assets.core.contract import Contract, column
+from movies_assets.core.window import Window
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.publishing.published import KEY, published_tables, shared_tables
@@ -26,7 +27,6 @@ from movies_assets.warehouse.audit_log import (
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.snapshot import write_snapshot
-from movies_assets.warehouse.writer import Window
 from movies_assets_tests.conftest import FakeYts, Platform, Prepare, movie, platform_in
 from movies_assets_tests.faults.processes import FORKSERVER, dies_at, in_child
 
@@ -184,27 +184,27 @@ class TestWhatStandsInTheWay:
         assert "no write of silver.yts_movies" in again.output
 
     def test_goes_with_the_rows_when_all_of_the_table_is_replaced(self, warehouse_session):
-        record_write(warehouse_session, "gold.t", Window("", DAY, DAY), "run 1")
+        record_write(warehouse_session, "gold.t", Window(DAY, DAY), "run 1")
         record_write(
-            warehouse_session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2", is_whole=True
+            warehouse_session, "gold.t", Window(NEXT_DAY, NEXT_DAY), "run 2", is_whole=True
         )
         (left,) = unaudited(warehouse_session, ["gold.t"])
         assert left.run_id == "run 2"
 
     def test_goes_with_the_days_that_are_no_longer_kept(self, warehouse_session):
         warehouse_session.execute(f"CREATE TABLE gold.t AS SELECT DATE '{NEXT_DAY}' AS day")
-        record_write(warehouse_session, "gold.t", Window("", DAY, DAY), "run 1")
-        record_write(warehouse_session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2")
+        record_write(warehouse_session, "gold.t", Window(DAY, DAY), "run 1")
+        record_write(warehouse_session, "gold.t", Window(NEXT_DAY, NEXT_DAY), "run 2")
         forget_pruned(warehouse_session, "gold.t", "day")
         (left,) = unaudited(warehouse_session, ["gold.t"])
         assert left.run_id == "run 2"
 
     def test_of_a_range_goes_only_when_all_of_it_is_written_again(self, warehouse_session):
-        record_write(warehouse_session, "gold.t", Window("", DAY, NEXT_DAY), "run 1")
-        record_write(warehouse_session, "gold.t", Window("", DAY, DAY), "run 2")
+        record_write(warehouse_session, "gold.t", Window(DAY, NEXT_DAY), "run 1")
+        record_write(warehouse_session, "gold.t", Window(DAY, DAY), "run 2")
         left = {write.run_id for write in unaudited(warehouse_session, ["gold.t"])}
         assert left == {"run 1", "run 2"}
-        record_write(warehouse_session, "gold.t", Window("", DAY, NEXT_DAY), "run 3")
+        record_write(warehouse_session, "gold.t", Window(DAY, NEXT_DAY), "run 3")
         assert [write.run_id for write in unaudited(warehouse_session, ["gold.t"])] == ["run 3"]
 
     def test_goes_when_its_red_check_alone_is_executed_and_the_others_have_passed(
@@ -214,7 +214,7 @@ class TestWhatStandsInTheWay:
         platform.run(DAY)
         fact, left = TABLES["gold.fact_movies"], "SELECT table_name FROM audit.unaudited"
         changed(platform, "CREATE TABLE kept AS FROM gold.dim_movie", "DELETE FROM gold.dim_movie")
-        changed(platform, written=(fact.name, Window("", DAY, DAY)))
+        changed(platform, written=(fact.name, Window(DAY, DAY)))
         checked_alone(platform, asset_key(fact.key))
         assert platform.sql(left) == [(fact.name,)], "references points at no row"
         changed(platform, "INSERT INTO gold.dim_movie FROM kept")
@@ -222,7 +222,7 @@ class TestWhatStandsInTheWay:
         assert platform.sql(left) == [(fact.name,)], "this one was green before"
         checked_alone(platform, asset_key(fact.key), "references")
         assert platform.sql(left) == platform.sql("FROM audit.passed") == []
-        changed(platform, written=(fact.name, Window("", DAY, DAY)))
+        changed(platform, written=(fact.name, Window(DAY, DAY)))
         checked_alone(platform, asset_key(fact.key), "references")
         assert platform.sql(left) == [(fact.name,)], "of new rows all others have to pass again"
 
@@ -230,10 +230,10 @@ class TestWhatStandsInTheWay:
         self, warehouse_session
     ):
         session, both = warehouse_session, {"one", "two"}
-        record_write(session, "gold.t", Window("", DAY, NEXT_DAY), "run 1")
+        record_write(session, "gold.t", Window(DAY, NEXT_DAY), "run 1")
         (write,) = unaudited(session, ["gold.t"])
         record_verdicts(session, write, {"one": True}, both)
-        record_write(session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2")
+        record_write(session, "gold.t", Window(NEXT_DAY, NEXT_DAY), "run 2")
         record_verdicts(session, write, {"two": True}, both)
         assert write in unaudited(session, ["gold.t"]), "some of its rows are new"
         record_verdicts(session, write, {"two": False}, both)

@@ -20,6 +20,7 @@ from movies_assets.warehouse.schema import create_table, ensure_table, stored_ty
 UNAUDITED, PASSED, ACCEPTED = "audit.unaudited", "audit.passed", "audit.accepted"
 BEGUN = "audit.begun"
 WITHIN = "table_name = ? AND first_partition >= ? AND last_partition <= ?"
+WHOLE_WRITE = "table_name = ? AND first_partition = '' AND last_partition = '~'"
 
 
 class Unaudited(Contract):
@@ -209,13 +210,15 @@ def accept(
         The writes; none where nothing is blocked.
     """
     ensure_tables(connection)
-    writes = written(connection, table, keys)
+    # A whole table's write holds every day; only the given ones are accepted of it.
+    writes = _found(connection, f"{WITHIN} OR {WHOLE_WRITE}", [table, *keys, table])
     ensure_table(connection, ACCEPTED, Accepted)
     for write in writes:
+        accepted = max(write.first, keys[0]), min(write.last, keys[1])
         connection.execute(
             f"INSERT INTO {ACCEPTED} BY NAME SELECT now() AS accepted_at, ? AS table_name, "
             "? AS first_partition, ? AS last_partition, ? AS run_id, ? AS reason",
-            [write.table, write.first, write.last, write.run_id, reason],
+            [write.table, *accepted, write.run_id, reason],
         )
     mark_passed(connection, writes)
     return writes

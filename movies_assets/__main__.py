@@ -160,7 +160,7 @@ def show_published() -> None:
 @click.option("--reason", required=True, help="Why; it is kept in audit.accepted.")
 def accept_writes(table: str, first: str, last: str, reason: str) -> None:
     """Let a TABLE's partitions FIRST to LAST (or all of it) be published although checks failed."""
-    from movies_assets.definitions import open_warehouse  # noqa: PLC0415 (heavy)
+    from movies_assets.tables import open_warehouse  # noqa: PLC0415 (heavy)
     from movies_assets.warehouse import audit_log  # noqa: PLC0415
     from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
 
@@ -179,8 +179,8 @@ def accept_writes(table: str, first: str, last: str, reason: str) -> None:
 @click.option("--stored", is_flag=True, help="With the columns that files have brought.")
 def show_dictionary(*, stored: bool) -> None:
     """Print the data dictionary."""
-    from movies_assets.definitions import open_warehouse  # noqa: PLC0415
     from movies_assets.serving import dictionary  # noqa: PLC0415 (heavy)
+    from movies_assets.tables import open_warehouse  # noqa: PLC0415
 
     arrived = dictionary.arrived_in(open_warehouse(_load())) if stored else None
     click.echo(dictionary.text(arrived))
@@ -189,7 +189,7 @@ def show_dictionary(*, stored: bool) -> None:
 @main.command("reference")
 def write_reference() -> None:
     """Write the generated pages of docs from the code."""
-    from movies_assets.serving import reference  # noqa: PLC0415 (heavy)
+    from movies_assets import reference  # noqa: PLC0415 (heavy)
 
     for page, text in reference.pages().items():
         page.write_text(text, encoding="utf-8")
@@ -199,9 +199,9 @@ def write_reference() -> None:
 @main.command("powerbi")
 def write_powerbi() -> None:
     """Write the Power BI project in the folder powerbi from the contracts."""
-    from movies_assets.definitions import TABLES  # noqa: PLC0415
     from movies_assets.orchestration.publishing.published import shared_tables  # noqa: PLC0415 (heavy)
     from movies_assets.serving import powerbi  # noqa: PLC0415
+    from movies_assets.tables import TABLES  # noqa: PLC0415
 
     contracts = {name: table.contract for name, table in shared_tables(TABLES).items()}
     with permissions.readable_as(str(powerbi.FOLDER), _load()):
@@ -230,16 +230,17 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
 
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     """Return first and last of a job's newest days or years; the sample's end with its last day."""
-    from movies_assets.orchestration.jobs import PARTITIONED  # noqa: PLC0415 (heavy)
+    from movies_assets.core.partitions import NoPartitionError  # noqa: PLC0415
+    from movies_assets.orchestration.jobs import partitioned  # noqa: PLC0415 (heavy)
     from movies_assets.orchestration.partitions import (  # noqa: PLC0415
-        NoPartitionError,
         partitions_def,
         require_partitions,
     )
 
-    if job not in PARTITIONED:
-        raise click.ClickException(f"there is no job {job}; there are {', '.join(PARTITIONED)}")
-    partitions = partitions_def(PARTITIONED[job], settings)
+    jobs = partitioned()
+    if job not in jobs:
+        raise click.ClickException(f"there is no job {job}; there are {', '.join(jobs)}")
+    partitions = partitions_def(jobs[job], settings)
     try:
         require_partitions(partitions)
     except NoPartitionError as error:

@@ -8,10 +8,9 @@ import dagster as dg
 from movies_assets.core.table import Key, Table
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.settings import Settings
+from movies_assets.warehouse.database import WRITER_POOL
 
 OWNERS = ["team:movies"]
-# One writing process is all that DuckDB allows: dagster.yaml gives this pool one slot.
-WRITER_POOL = "duckdb_writer"
 # Metadata of an input that is read whole.
 WHOLE = "whole"
 

@@ -11,11 +11,13 @@ import pandas as pd
 
 from movies_assets.core.contract import WITHHELD, Contract, sentence
 from movies_assets.core.table import Table
+from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
-from movies_assets.orchestration.partitions import keys_of
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse, WarehouseError
-from movies_assets.warehouse.writer import SHOWN_ROWS, compile_sql, stored_types
+from movies_assets.warehouse.schema import stored_types
+from movies_assets.warehouse.sql import compile_sql
+from movies_assets.warehouse.writer import SHOWN_ROWS
 
 SHOWN_CHARACTERS = 200
 # Of a check that stops a run, three rows end its log, each in a line.

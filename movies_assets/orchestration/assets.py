@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from movies_assets.core.table import Key, Table
+from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import WRITER_POOL
@@ -39,7 +40,7 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
     }
     above = {dg.AssetKey(name.split(".")) for name in table.upstream()}
     metadata: dict[str, Any] = {
-        "dagster/column_schema": table.contract.column_schema(),
+        "dagster/column_schema": column_schema(table.contract),
         "dagster/table_name": table.name,
     }
     if table.partitions:

@@ -70,41 +70,36 @@ def main() -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
     """Run COMMAND, a `dagster job execute`, for each job with its newest partitions, and sum up."""
+    from movies_assets.orchestration.partitions import range_tags  # noqa: PLC0415 (heavy)
+    from movies_assets.orchestration.publishing.published import LATER  # noqa: PLC0415 (heavy)
+
     settings, console = _load(), _console()
-    # The summary's imports take 3 s and are needed when the runs are over: let them come beside.
+    ranges = [(job, *newest_days(settings, job, number)) for job, number in jobs]
+    # The summary's imports take seconds and are needed when the runs are over: let them come
+    # beside, once nothing else is imported, because two threads that import ibis block each other.
     Thread(target=import_module, args=["movies_assets.orchestration.summary"]).start()
-    for place, (job, number) in enumerate(jobs, 1):
-        _run_job(settings, console, job, number, command, is_last=place == len(jobs))
+    for place, (job, first, last) in enumerate(ranges, 1):
+        log = _short(_log(settings, job))
+        console.print(
+            f"Running {job} for {first} to {last} as one range, log in {log}", soft_wrap=True
+        )
+        later = LATER if place < len(ranges) else {}
+        tags = json.dumps({**range_tags(first, last), **later})
+        _run_job(settings, console, job, [*command, "-j", job, "--tags", tags])
 
     from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy, see above)
 
     summary.show(settings, summary.dagster_instance(), console)
 
 
-def _run_job(
-    settings: Settings,
-    console: Console,
-    job: str,
-    number: int,
-    command: Sequence[str],
-    *,
-    is_last: bool,
-) -> None:
-    """Run a job for its newest partitions as one range; end the program where it fails."""
-    from movies_assets.orchestration.publishing.published import LATER  # noqa: PLC0415 (heavy)
+def _log(settings: Settings, job: str) -> Path:
+    return settings.data_dir / "logs" / f"{job}.log"
 
-    first, last = newest_days(settings, job, number)
-    log = settings.data_dir / "logs" / f"{job}.log"
-    console.print(
-        f"Running {job} for {first} to {last} as one range, log in {_short(log)}", soft_wrap=True
-    )
-    started = datetime.now(UTC)
-    tags = {
-        "dagster/asset_partition_range_start": first,
-        "dagster/asset_partition_range_end": last,
-        **({} if is_last else LATER),
-    }
-    code = execute([*command, "-j", job, "--tags", json.dumps(tags)], log, console)
+
+def _run_job(settings: Settings, console: Console, job: str, command: Sequence[str]) -> None:
+    """Execute the run of a job; end the program where it fails."""
+    started, log = datetime.now(UTC), _log(settings, job)
+    code = execute(command, log, console)
     seconds = (datetime.now(UTC) - started).total_seconds()
     if code:
         marked = _mark_unfinished()

@@ -38,7 +38,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *(
-                landing_asset_of(files, source, settings, TABLES.values(), warehouse)
+                landing_asset_of(files, source, settings, warehouse)
                 for source in sources.load()
                 for files in source.files
             ),

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from movies_assets.core.table import Key, Table
+from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import WRITER_POOL
@@ -27,10 +28,10 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         table: the table.
         settings: which partitions there are.
     """
-    # A table that mirrors the newest state, or has no partitions, reads its inputs whole.
-    whole = table.write_mode.is_whole or table.partitions is None
-    # Of 3,654 days that are read whole, Dagster would list each: 60 ms an input.
-    mapping = None if table.partitions else dg.LastPartitionMapping()
+    # A table without partitions reads its inputs whole. A backfill waits for the partitions that a
+    # mapping names: with the last one alone it would run such a table before the others are there.
+    whole = table.partitions is None
+    mapping = dg.AllPartitionMapping() if whole else None
     inputs = {
         parameter: dg.AssetIn(
             key=source.split("."), metadata={WHOLE: whole}, partition_mapping=mapping
@@ -39,7 +40,7 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
     }
     above = {dg.AssetKey(name.split(".")) for name in table.upstream()}
     metadata: dict[str, Any] = {
-        "dagster/column_schema": table.contract.column_schema(),
+        "dagster/column_schema": column_schema(table.contract),
         "dagster/table_name": table.name,
     }
     decorate = dg.asset(

@@ -1,15 +1,15 @@
 """The assets of files that sources fetch into the landing zone."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import wraps
 from typing import Any
 
 import dagster as dg
 
+from movies_assets.core.markdown import as_markdown
 from movies_assets.core.source import LandingFiles, Source
 from movies_assets.core.table import Table, by_name
 from movies_assets.orchestration.assets import OWNERS, asset_key
-from movies_assets.orchestration.checks.base import markdown
 from movies_assets.orchestration.completeness import complete_days, holdings, written
 from movies_assets.orchestration.dagster_internals import (
     SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION,
@@ -23,7 +23,6 @@ def landing_asset_of(
     files: LandingFiles,
     source: Source,
     settings: Settings,
-    tables: Collection[Table],
     warehouse: Warehouse,
 ) -> dg.AssetsDefinition:
     """Build the asset of the files that a source fetches.
@@ -32,10 +31,9 @@ def landing_asset_of(
         files: what is fetched, and how.
         source: whose files they are.
         settings: which partitions there are.
-        tables: all tables; those with these partitions are made of the files.
         warehouse: where they are stored.
     """
-    below = by_name([table for table in tables if table.partitions is files.partitions])
+    below = by_name(source.tables)
 
     @dg.asset(
         key=asset_key(files.key),
@@ -57,7 +55,7 @@ def landing_asset_of(
             context.log.info("no file has changed, and all tables are complete: nothing to do")
             return
         metadata = {
-            name: markdown(value) if isinstance(value, list) else value
+            name: dg.MetadataValue.md(as_markdown(value)) if isinstance(value, list) else value
             for name, value in landed.metadata.items()
         }
         # A result counts for every partition of the run; with this mark it counts for none. Without

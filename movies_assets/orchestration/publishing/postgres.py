@@ -11,6 +11,7 @@ import dagster as dg
 
 from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import OWNERS, asset_key
+from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import published
 from movies_assets.serving.postgres import LoadedTable, Target, load
@@ -79,7 +80,7 @@ def _spec(table: Table) -> dg.AssetSpec:
         owners=OWNERS,
         kinds={"postgres"},
         skippable=True,
-        metadata={"dagster/column_schema": table.contract.column_schema()},
+        metadata={"dagster/column_schema": column_schema(table.contract)},
     )
 
 

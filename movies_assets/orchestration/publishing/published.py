@@ -16,9 +16,9 @@ import duckdb
 from pydantic import Field
 
 from movies_assets.core.contract import Contract
+from movies_assets.core.markdown import as_markdown
 from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import OWNERS, asset_key
-from movies_assets.orchestration.checks.base import markdown
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import meta
 from movies_assets.orchestration.publishing.selection import Before, Selection, select
@@ -135,7 +135,8 @@ def published_asset(
 
 
 def _spec(tables: Mapping[str, Table]) -> dg.AssetSpec:
-    newest = dg.LastPartitionMapping()
+    # A backfill of all assets then publishes last, whichever days it is of.
+    whole = dg.AllPartitionMapping()
     return dg.AssetSpec(
         KEY,
         group_name=GROUP,
@@ -146,7 +147,7 @@ def _spec(tables: Mapping[str, Table]) -> dg.AssetSpec:
         "its blocking checks since it was written keeps the rows that were published before, and "
         "so do all that share a table with it.",
         deps=[
-            dg.AssetDep(asset_key(table.key), partition_mapping=newest)
+            dg.AssetDep(asset_key(table.key), partition_mapping=whole)
             for table in published_tables(tables).values()
         ],
         skippable=True,
@@ -294,7 +295,7 @@ def _result(
             "bytes": snapshot.stat().st_size,
             "dagster/row_count": sum(filled.rows.values()),
             "seconds": round(seconds, 3),
-            "tables": markdown(shown),
-            "held back": markdown(held),
+            "tables": dg.MetadataValue.md(as_markdown(shown)),
+            "held back": dg.MetadataValue.md(as_markdown(held)),
         }
     )

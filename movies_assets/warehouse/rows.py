@@ -128,10 +128,10 @@ class DelimitedRows(Rows):
 
 @singledispatch
 def rows_of(given: object) -> Rows:
-    """Return an asset's result as rows; which classes there are is told by its type.
+    """Return an asset's result as rows; its type decides which class they are.
 
     Raises:
-        WarehouseError: no rows are known of its type.
+        WarehouseError: the type is unknown.
     """
     raise WarehouseError(
         f"the warehouse does not have a handler for type '{type(given)}'. Return a pandas frame, "

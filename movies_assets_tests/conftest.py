@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import importlib
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -36,6 +37,10 @@ from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
 from movies_assets_tests.faults.processes import FORKSERVER
 from movies_assets_tests.once import folder_of_all_workers, made_once
+
+# A step that failed in passing is not tried again: failing runs take no longer than they have to.
+# test_retries.py says otherwise.
+os.environ.setdefault("MOVIES_STEP_RETRIES", "0")
 
 
 def movie(movie_id: int, uploaded: str, **changes: Any) -> dict[str, Any]:

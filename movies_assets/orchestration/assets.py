@@ -7,6 +7,7 @@ import dagster as dg
 
 from movies_assets.core.table import Key, Table
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
+from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
 
 OWNERS = ["team:movies"]
@@ -68,5 +69,6 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         pool=WRITER_POOL,
         **table.options,
     )
-    asset: dg.AssetsDefinition = decorate(table.refill if table.is_conformed else table.function)
+    function = table.refill if table.is_conformed else table.function
+    asset: dg.AssetsDefinition = decorate(retrying(settings)(function))
     return asset

@@ -22,6 +22,7 @@ from dagster_duckdb.io_manager import DuckDbClient
 from movies_assets.core.contract import WITHHELD, DumpContract
 from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import WHOLE, asset_key
+from movies_assets.orchestration.retries import mapped
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log, delimited, files, writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
@@ -205,7 +206,11 @@ class WarehouseIOManager(DbIOManager):
         handler = cast("StagingHandler", self._resolve_handler(type(obj)))
         window = _window(context, table)
         started = time.perf_counter()
-        with self._warehouse.session() as connection, handler.opened(obj) as source:
+        with (
+            mapped(self._settings),
+            self._warehouse.session() as connection,
+            handler.opened(obj) as source,
+        ):
             if not handler.reads_warehouse:
                 handler.stage(connection, table, source)
             loaded, sql = self._store(connection, table, handler, source, window, context.run_id)
@@ -274,7 +279,7 @@ class WarehouseIOManager(DbIOManager):
         rows = self._unbound(context)
         if load_type is ir.Table:
             return rows
-        with self._warehouse.reading() as connection:
+        with mapped(self._settings), self._warehouse.reading() as connection:
             try:
                 return connection.execute(writer.compile_sql(rows)).df()
             except duckdb.CatalogException as error:

@@ -13,6 +13,8 @@ from movies_assets.core.contract import WITHHELD, Contract, sentence
 from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.partitions import keys_of
+from movies_assets.orchestration.retries import retrying
+from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.writer import SHOWN_ROWS, compile_sql, stored_types
@@ -123,7 +125,9 @@ class Check:
     blocking: bool = False
 
 
-def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
+def warehouse_checks(
+    table: Table, checks: Sequence[Check], settings: Settings
+) -> dg.AssetChecksDefinition:
     """Build the asset checks of a table: one step, which opens the warehouse once.
 
     They have no partitions of their own, but take those of the run from its tags: Dagster 1.13
@@ -143,6 +147,7 @@ def warehouse_checks(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDef
         ],
         can_subset=True,
     )
+    @retrying(settings)
     def run_checks(
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:

@@ -43,4 +43,4 @@ def checks_of(
     ):  # its files arrive in a folder a day
         checks.append(files_check(table))
     checks += [build(table) for build in table.checks]
-    return warehouse_checks(table, checks)
+    return warehouse_checks(table, checks, settings)

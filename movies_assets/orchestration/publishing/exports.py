@@ -12,6 +12,7 @@ from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.permissions import readable_as
 from movies_assets.orchestration.publishing.published import KEY, shared_tables
+from movies_assets.orchestration.retries import retrying
 from movies_assets.serving.exports import Export, LeftAsItIsError, layout_of, reading_newest
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import Warehouse
@@ -46,6 +47,7 @@ def export_assets(
         # Two runs at once would both write, and one of them for nothing.
         pool=f"serving_{kind}",
     )
+    @retrying(settings)
     def export(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[None]]:

@@ -14,6 +14,7 @@ from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import published
 from movies_assets.orchestration.publishing.meta import Snapshot
+from movies_assets.orchestration.retries import retrying
 from movies_assets.serving.postgres import Loaded, Target, load
 from movies_assets.settings import Settings
 from movies_assets.warehouse.published import Published
@@ -43,6 +44,7 @@ def postgres_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.
         can_subset=False,
         backfill_policy=BACKFILL,
     )
+    @retrying(settings)
     def serving_postgres(
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.MaterializeResult[None]]:

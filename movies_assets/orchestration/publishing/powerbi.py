@@ -13,6 +13,7 @@ from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import OWNERS
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import postgres, published
+from movies_assets.orchestration.retries import retrying
 from movies_assets.serving.powerbi_refresh import missing, refresh
 from movies_assets.settings import Settings
 
@@ -38,6 +39,7 @@ def powerbi_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.A
         deps=[postgres.key_of(name) for name in published.shared_tables(tables)],
         output_required=False,
     )
+    @retrying(settings)
     def powerbi_refresh(
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.MaterializeResult[None]]:

@@ -16,6 +16,7 @@ from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.checks.base import markdown
 from movies_assets.orchestration.completeness import complete_days, holdings, written
 from movies_assets.orchestration.partitions import BACKFILL, days_within, partitions_def
+from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
 from movies_assets.sources.imdb.partitions import imdb_run_dates
 from movies_assets.warehouse.database import Warehouse
@@ -49,6 +50,7 @@ def landing_asset(settings: Settings, tables: Mapping[str, Table]) -> dg.AssetsD
         backfill_policy=BACKFILL,
         output_required=False,
     )
+    @retrying(settings)
     def imdb_dumps(
         context: dg.AssetExecutionContext,
         imdb: dg.ResourceParam[Callable[[date], Any]],

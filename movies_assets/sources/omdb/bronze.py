@@ -19,6 +19,7 @@ from movies_assets.orchestration.dagster_internals import (
     SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION,
 )
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
+from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
 from movies_assets.sources.omdb.partitions import omdb_years
 from movies_assets.warehouse.writer import SHOWN_ROWS
@@ -65,6 +66,7 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
         partitions_def=partitions_def(omdb_years, settings),
         backfill_policy=BACKFILL,
     )
+    @retrying(settings)
     def omdb_pages(
         context: dg.AssetExecutionContext,
         config: OmdbSearches,

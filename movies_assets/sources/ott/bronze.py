@@ -23,6 +23,7 @@ from movies_assets.orchestration.partitions import (
     partitions_def,
     possible_days,
 )
+from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
 from movies_assets.sources.ott.partitions import ott_days
 from movies_assets.warehouse.delimited import DelimitedFiles, arrived
@@ -103,6 +104,7 @@ def landing_asset(settings: Settings) -> dg.AssetsDefinition:
         partitions_def=partitions_def(ott_days, settings),
         backfill_policy=BACKFILL,
     )
+    @retrying(settings)
     def ott_users(
         context: dg.AssetExecutionContext,
         ott_users: dg.ResourceParam[Callable[[Collection[Any]], Any]],

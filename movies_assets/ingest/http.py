@@ -713,7 +713,7 @@ class HttpClient:
                 shown = "not shown" if self._private else place
                 raise PermanentSourceError(
                     f"{mask_url(self._place(request))} redirects to another scheme, host or port: "
-                    f"{shown}. It was not followed, as that would send the login. Set the base URL "
+                    f"{shown}. It is not followed, as that would send the login. Set the base URL "
                     "to the new address if you trust it."
                 )
             request = response.next_request

@@ -15,6 +15,7 @@ from movies_assets.core.table import Table, by_name
 from movies_assets.orchestration import alerts, interruption, jobs, permissions, schedules, sensors
 from movies_assets.orchestration.assets import asset_of
 from movies_assets.orchestration.checks.factory import checks_of
+from movies_assets.orchestration.code_references import with_references
 from movies_assets.orchestration.executor import executor
 from movies_assets.orchestration.instance import repaired
 from movies_assets.orchestration.io_manager import WarehouseIOManager
@@ -121,18 +122,21 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     warehouse = open_warehouse(settings)
     checks = [checks_of(table, TABLES, settings) for table in TABLES.values()]
     return dg.Definitions(
-        assets=[
-            bronze_imdb.landing_asset(settings, TABLES),
-            bronze_omdb.landing_asset(settings),
-            bronze_ott.landing_asset(settings),
-            *(asset_of(table, settings) for table in TABLES.values()),
-            published_asset(settings, TABLES, checks),
-            report_asset(settings),
-            parquet_assets(settings, TABLES),
-            delta_assets(settings, TABLES),
-            *postgres_assets(settings, TABLES),
-            *powerbi_assets(settings, TABLES),
-        ],
+        assets=with_references(
+            [
+                bronze_imdb.landing_asset(settings, TABLES),
+                bronze_omdb.landing_asset(settings),
+                bronze_ott.landing_asset(settings),
+                *(asset_of(table, settings) for table in TABLES.values()),
+                published_asset(settings, TABLES, checks),
+                report_asset(settings),
+                parquet_assets(settings, TABLES),
+                delta_assets(settings, TABLES),
+                *postgres_assets(settings, TABLES),
+                *powerbi_assets(settings, TABLES),
+            ],
+            settings,
+        ),
         asset_checks=checks,
         jobs=jobs.build(settings, TABLES.values()),
         schedules=schedules.build(settings, TABLES, warehouse),

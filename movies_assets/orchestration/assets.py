@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 
 from movies_assets.core.table import Key, Table
+from movies_assets.orchestration.code_references import reference_to
+from movies_assets.orchestration.code_version import code_version
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
@@ -43,6 +45,7 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
     metadata: dict[str, Any] = {
         "dagster/column_schema": table.contract.column_schema(),
         "dagster/table_name": table.name,
+        **reference_to(table.function),
     }
     if table.partitions:
         # Merged tables keep no partition column; the IO manager only needs some expression.
@@ -67,6 +70,7 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         partitions_def=partitions_def(table.partitions, settings) if table.partitions else None,
         backfill_policy=BACKFILL,
         pool=WRITER_POOL,
+        code_version=code_version(table),
         **table.options,
     )
     function = table.refill if table.is_conformed else table.function

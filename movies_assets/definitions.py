@@ -32,12 +32,9 @@ from movies_assets.orchestration.profiles import (
     user_key,
     yts_client,
 )
-from movies_assets.orchestration.publishing.delta import delta_assets
-from movies_assets.orchestration.publishing.parquet import parquet_assets
-from movies_assets.orchestration.publishing.postgres import postgres_assets
-from movies_assets.orchestration.publishing.powerbi import powerbi_assets
 from movies_assets.orchestration.publishing.published import published_asset
 from movies_assets.orchestration.publishing.report import report_asset
+from movies_assets.orchestration.publishing.targets import target_assets
 from movies_assets.settings import Settings
 from movies_assets.sources.imdb import bronze as bronze_imdb
 from movies_assets.sources.imdb import gold as gold_imdb
@@ -130,10 +127,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
                 *(asset_of(table, settings) for table in TABLES.values()),
                 published_asset(settings, TABLES, checks),
                 report_asset(settings),
-                parquet_assets(settings, TABLES),
-                delta_assets(settings, TABLES),
-                *postgres_assets(settings, TABLES),
-                *powerbi_assets(settings, TABLES),
+                *target_assets(settings, TABLES),
             ],
             settings,
         ),

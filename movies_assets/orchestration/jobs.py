@@ -10,6 +10,7 @@ from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.dagster_internals import UnresolvedAssetJobDefinition
 from movies_assets.orchestration.partitions import partitions_def
+from movies_assets.orchestration.publishing import targets
 from movies_assets.privacy.forgetting import forget_job
 from movies_assets.settings import Settings
 from movies_assets.sources.imdb.partitions import imdb_run_dates
@@ -117,15 +118,20 @@ def build(
             description="Publish what is in the warehouse, if all of it has passed its checks, as "
             "every run of a source does at its end.",
         ),
-        dg.define_asset_job(
-            EXPORT,
-            selection=EXPORTS,
-            description="Give what was published last to other systems: Postgres, Parquet, Delta, "
-            "Power BI, each where its setting is set.",
-        ),
+        *([_export()] if targets.are_set(settings) else []),
         reconcile_job(settings),
         forget_job(settings, tables),
     ]
+
+
+def _export() -> UnresolvedAssetJobDefinition:
+    """Build the job of the targets that are set."""
+    return dg.define_asset_job(
+        EXPORT,
+        selection=EXPORTS,
+        description="Give what was published last to other systems: Postgres, Parquet, Delta, "
+        "Power BI, each where its setting is set.",
+    )
 
 
 def _partitioned(

@@ -604,15 +604,6 @@ def materialize(settings, name: str, instance) -> dg.ExecuteInProcessResult:
     )
 
 
-def test_unset_the_asset_is_skipped_says_so_and_the_run_is_green(tmp_path, instance, capfd):
-    settings = load(data_dir=tmp_path)
-    result = materialize(settings, "parquet_fact_movies", instance)
-    assert result.success
-    assert result.asset_materializations_for_node("serving_parquet") == []
-    assert "MOVIES_EXPORTS__PARQUET_URL is not set" in capfd.readouterr().err
-    assert [*tmp_path.iterdir()] == []
-
-
 def test_the_asset_writes_the_published_rows_and_says_what_it_did(tmp_path, instance):
     settings = load(data_dir=tmp_path, exports={"parquet_url": str(tmp_path / "exports")})
     snapshot = publish(settings.published_folder, {FACTS: facts(OLD)})

@@ -33,10 +33,11 @@ def export_assets(
         settings: where to.
         tables: all tables, by name.
         kind: what is written: `parquet`, `delta`.
-        setting: which of the settings `exports` says where to; unset, nothing is done.
+        setting: which of the settings `exports` says where to; it is set.
         write: does it.
     """
-    url: SecretStr | None = getattr(settings.exports, setting)
+    url: SecretStr = getattr(settings.exports, setting)
+    place = url.get_secret_value()
     shared = {key_of(kind, table): table for table in shared_tables(tables).values()}
 
     @dg.multi_asset(
@@ -51,14 +52,6 @@ def export_assets(
     def export(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[None]]:
-        if url is None:
-            context.log.info(
-                "skipped: MOVIES_EXPORTS__%s is not set, so no %s is written",
-                setting.upper(),
-                kind.capitalize(),
-            )
-            return
-        place = url.get_secret_value()
         newest = reading_newest(warehouse, Published(settings.published_folder))
         with newest as (snapshot, connection):
             unwritten = never_written(connection)

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
+from pydantic import SecretStr
 
 from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import OWNERS, asset_key
@@ -21,7 +22,6 @@ from movies_assets.warehouse.published import Published
 
 GROUP = "serving_postgres"
 SNAPSHOT = "meta.snapshot"
-UNSET = "MOVIES_POSTGRES_URL is not set: nothing is loaded into Postgres"
 
 
 def key_of(name: str) -> dg.AssetKey:
@@ -37,6 +37,12 @@ def postgres_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.
         tables: all tables, by name.
     """
     shared = published.shared_tables(tables)
+    target = Target(
+        settings.postgres_url or SecretStr(""),
+        settings.postgres_schema,
+        settings.postgres_reader_password,
+        settings.postgres_wait_seconds,
+    )
 
     @dg.multi_asset(
         name="serving_postgres",
@@ -45,18 +51,7 @@ def postgres_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.
         backfill_policy=BACKFILL,
     )
     @retrying(settings)
-    def serving_postgres(
-        context: dg.AssetExecutionContext,
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        if settings.postgres_url is None:
-            context.log.info(UNSET)
-            return
-        target = Target(
-            settings.postgres_url,
-            settings.postgres_schema,
-            settings.postgres_reader_password,
-            settings.postgres_wait_seconds,
-        )
+    def serving_postgres() -> Iterator[dg.MaterializeResult[None]]:
         contracts = {name: table.contract for name, table in shared.items()}
         snapshot, loaded = load(
             Published(settings.published_folder), {**contracts, SNAPSHOT: Snapshot}, target

@@ -230,16 +230,17 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
 
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     """Return first and last of a job's newest days or years; the sample's end with its last day."""
-    from movies_assets.orchestration.jobs import PARTITIONED  # noqa: PLC0415 (heavy)
+    from movies_assets.core.partitions import NoPartitionError  # noqa: PLC0415
+    from movies_assets.orchestration.jobs import partitioned  # noqa: PLC0415 (heavy)
     from movies_assets.orchestration.partitions import (  # noqa: PLC0415
-        NoPartitionError,
         partitions_def,
         require_partitions,
     )
 
-    if job not in PARTITIONED:
-        raise click.ClickException(f"there is no job {job}; there are {', '.join(PARTITIONED)}")
-    partitions = partitions_def(PARTITIONED[job], settings)
+    jobs = partitioned()
+    if job not in jobs:
+        raise click.ClickException(f"there is no job {job}; there are {', '.join(jobs)}")
+    partitions = partitions_def(jobs[job], settings)
     try:
         require_partitions(partitions)
     except NoPartitionError as error:

@@ -13,11 +13,11 @@ import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract
 from movies_assets.core.partitions import Partitions
+from movies_assets.core.settings import CommonSettings
 from movies_assets.core.write_mode import PARTITION, WriteMode
 
 if TYPE_CHECKING:
     from movies_assets.orchestration.checks.base import Check
-    from movies_assets.settings import Settings
 
 LAYERS = ("bronze", "silver", "gold")
 
@@ -117,7 +117,7 @@ class Table:
     is_conformed: bool = False
     optional: tuple[str, ...] = ()
     typed: Callable[[Any], Any] | None = None
-    keep_partitions: Callable[["Settings"], int] | None = None
+    keep_partitions: Callable[[CommonSettings], int] | None = None
     deps: tuple[Key, ...] = ()
     volume_band: float | None = None
     fresh_within_days: int | None = None

@@ -15,9 +15,9 @@ import dagster as dg
 
 from movies_assets.core.partitions import ONE_DAY
 from movies_assets.core.table import Table
+from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.completeness import Holdings, complete_days, holdings, written
-from movies_assets.orchestration.partitions import keys_of
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse
 

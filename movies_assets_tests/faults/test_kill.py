@@ -27,7 +27,7 @@ Contents = dict[str, list[tuple[Any, ...]]]
 
 
 def settings_for(data_dir: Path, seed: int) -> Settings:
-    return load(data_dir=data_dir, sample={"movies": 500, "seed": seed})
+    return load(data_dir=data_dir, yts={"sample_movies": 500}, sample={"seed": seed})
 
 
 def run_yts_daily(data_dir: Path, seed: int, select: list[str] | None) -> None:

@@ -10,23 +10,23 @@ import pytest
 from dagster._core.test_utils import freeze_time
 
 from movies_assets.definitions import TABLES, build_defs, open_warehouse
+from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.catching_up import look
-from movies_assets.orchestration.jobs import (
-    IMDB_DAILY,
-    NETFLIX_DAILY,
-    OMDB_YEARLY,
-    OTT_DAILY,
-    OTT_FILES,
-    PARTITIONED,
-    YTS_DAILY,
-)
-from movies_assets.orchestration.partitions import keys_of, partitions_def, range_tags
+from movies_assets.orchestration.jobs import partitioned
+from movies_assets.orchestration.partitions import partitions_def, range_tags
 from movies_assets.orchestration.schedules import calendars, unfinished
 from movies_assets.settings import load
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.writer import Window, create_table
 from movies_assets_tests.conftest import Platform, hold, movie
+
+YTS_DAILY = "yts_daily"
+IMDB_DAILY = "imdb_daily"
+NETFLIX_DAILY = "netflix_daily"
+OMDB_YEARLY = "omdb_yearly"
+OTT_DAILY = "ott_daily"
+OTT_FILES = "ott_files"
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +292,7 @@ class TestNetflix:
 
     def test_the_samples_days_end_with_its_last_day(self, tmp_path):
         settings = load(data_dir=tmp_path)
-        keys = partitions_def(PARTITIONED[NETFLIX_DAILY], settings).get_partition_keys()
+        keys = partitions_def(partitioned()[NETFLIX_DAILY], settings).get_partition_keys()
         assert (keys[0], keys[-1]) == ("2025-10-01", settings.sample.last_day.isoformat())
 
     def test_its_run_covers_the_dimensions_that_are_shared(self, live):

@@ -148,10 +148,10 @@ def test_without_a_warehouse_the_summary_says_so(platform):
 
 @pytest.mark.usefixtures("elsewhere")
 def test_a_wrong_setting_is_one_plain_line(monkeypatch):
-    monkeypatch.setenv("MOVIES_SAMPLE__MOVIES", "many")
+    monkeypatch.setenv("MOVIES_YTS__SAMPLE_MOVIES", "many")
     result = CliRunner().invoke(main, ["summary"])
     assert result.exit_code == 1
-    assert result.output.startswith("Error: settings are not valid: MOVIES_SAMPLE__MOVIES")
+    assert result.output.startswith("Error: settings are not valid: MOVIES_YTS__SAMPLE_MOVIES")
 
 
 def test_the_newest_days_end_with_the_last_day_of_the_sample():

@@ -11,8 +11,8 @@ import pandas as pd
 
 from movies_assets.core.contract import WITHHELD, Contract, sentence
 from movies_assets.core.table import Table
+from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
-from movies_assets.orchestration.partitions import keys_of
 from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log

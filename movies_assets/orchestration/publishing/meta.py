@@ -15,9 +15,9 @@ import pandas as pd
 from movies_assets import __version__
 from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.table import Table
+from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.dagster_internals import AssetCheckExecutionRecord
-from movies_assets.orchestration.partitions import keys_of
 from movies_assets.warehouse.published import OLD
 from movies_assets.warehouse.snapshot import Obstacle
 from movies_assets.warehouse.writer import all_stored_types

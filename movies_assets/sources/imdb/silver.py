@@ -15,6 +15,7 @@ from movies_assets.core.contract import Contract, StringList, column, row_rule
 from movies_assets.core.table import Lineage, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.imdb.partitions import imdb_run_dates
+from movies_assets.sources.imdb.settings import ImdbSettings
 from movies_assets.sources.shared.parsing import accounted, number
 
 # Ids have unique digits: longer ones do not begin with 0.
@@ -99,7 +100,7 @@ class SilverImdbRatings(Contract):
 @of_run_date(
     contract=SilverImdbRatings,
     lineage=Lineage(source_of="bronze.imdb_title_ratings", source_row_id="tconst"),
-    keep_partitions=lambda settings: settings.imdb.keep_ratings,
+    keep_partitions=lambda settings: settings.section(ImdbSettings).keep_ratings,
     fresh_within_days=2,
 )
 def imdb_ratings(bronze_imdb_title_ratings: ir.Table) -> ir.Table:

@@ -4,10 +4,10 @@ A row's meaning belongs in silver, the publishers' names for columns in `netflix
 reading of files, whatever they look like, in `warehouse.delimited`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from io import FileIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import duckdb
@@ -17,16 +17,17 @@ from movies_assets.core.contract import FileRows, column
 from movies_assets.core.table import Table, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.ingest.editions import Edition
+from movies_assets.ingest.run_days import days_within, possible_days
 from movies_assets.orchestration.checks.schema import schema_check
-from movies_assets.orchestration.partitions import days_within, possible_days
 from movies_assets.sources.netflix.editions import EDITIONS, FIVE_FILES, JUSTWATCH_CREDITS
 from movies_assets.sources.netflix.partitions import netflix_days
+from movies_assets.sources.netflix.resources import NetflixLanding, NetflixLookups
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, arrived
 from movies_assets.warehouse.writer import stored_types
 
 if TYPE_CHECKING:
-    from movies_assets.sources.netflix.client import Lookup
+    from movies_assets.ingest.landing import Landing
 
 TITLES = "bronze.netflix_titles"
 
@@ -83,22 +84,24 @@ arriving = partial(
 
 @arriving(contract=BronzeNetflixTitles)
 def netflix_titles(
-    context: dg.AssetExecutionContext, netflix_landing: dg.ResourceParam[Callable[[], Any]]
+    context: dg.AssetExecutionContext, netflix_landing: NetflixLanding
 ) -> DelimitedFiles:
     """Read the titles in the files of the run's days, in place of what those days had before."""
-    return _arrived(context, netflix_landing(), lambda edition: edition is not JUSTWATCH_CREDITS)
+    return _arrived(
+        context, netflix_landing.open(), lambda edition: edition is not JUSTWATCH_CREDITS
+    )
 
 
 @arriving(contract=BronzeNetflixCredits)
 def netflix_credits(
-    context: dg.AssetExecutionContext, netflix_landing: dg.ResourceParam[Callable[[], Any]]
+    context: dg.AssetExecutionContext, netflix_landing: NetflixLanding
 ) -> DelimitedFiles:
     """Read the credits in the files of the run's days, in place of what those days had before."""
-    return _arrived(context, netflix_landing(), lambda edition: edition is JUSTWATCH_CREDITS)
+    return _arrived(context, netflix_landing.open(), lambda edition: edition is JUSTWATCH_CREDITS)
 
 
 def _arrived(
-    context: dg.AssetExecutionContext, landing: Any, takes: Callable[[Edition | None], bool]
+    context: dg.AssetExecutionContext, landing: "Landing", takes: Callable[[Edition | None], bool]
 ) -> DelimitedFiles:
     days, possible = days_within(context.partition_time_window), possible_days(context)
     return arrived(landing, days, context.run_id, EDITIONS, possible=possible, takes=takes)
@@ -134,7 +137,7 @@ def lookup_table(name: str, value: str) -> Table:
     def fetch(
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
-        netflix_lookup: dg.ResourceParam[Callable[[str, Sequence[str]], Any]],
+        netflix_lookup: NetflixLookups,
     ) -> DelimitedFiles:
         """Fetch the look-up if a stored title needs it.
 
@@ -144,7 +147,7 @@ def lookup_table(name: str, value: str) -> Table:
             if not needs_lookups(connection):
                 context.log.info("%s: not fetched, because no stored title needs it", name)
                 return DelimitedFiles(files=[], run_id=context.run_id)
-        lookup: Lookup = netflix_lookup(name, tuple(edition.needs))
+        lookup = netflix_lookup.fetch(name, tuple(edition.needs))
         file = DelimitedFile(lookup.url, partial(FileIO, lookup.path))
         return DelimitedFiles(files=[file], run_id=context.run_id, editions=[edition])
 

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from movies_assets.sample.faults import TAMPERING, Fault, Faults, Tampered
+from movies_assets.sample.servers import create_file_app
 from movies_assets.sources.netflix import sample as netflix
-from movies_assets.sources.yts.sample_server import create_file_app
 
 BASE_PATH = "/netflix"
 """A client's base URL is the server's address and this path."""

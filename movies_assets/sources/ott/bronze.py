@@ -4,33 +4,26 @@ Days on which files arrive partition them. What a row means belongs in silver; h
 whatever they look like, in `warehouse.delimited`.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import ibis.expr.datatypes as dt
 
 from movies_assets.core.contract import FileRows, column
+from movies_assets.core.source import Landed, LandingFiles
 from movies_assets.core.table import Key, table
 from movies_assets.ingest.editions import Edition
-from movies_assets.orchestration.assets import OWNERS, asset_key
-from movies_assets.orchestration.checks.base import markdown
+from movies_assets.ingest.run_days import days_within, possible_days
 from movies_assets.orchestration.checks.schema import schema_check
-from movies_assets.orchestration.partitions import (
-    BACKFILL,
-    days_within,
-    partitions_def,
-    possible_days,
-)
-from movies_assets.orchestration.retries import retrying
-from movies_assets.settings import Settings
 from movies_assets.sources.ott.partitions import ott_days
+from movies_assets.sources.ott.resources import OttLanded, OttLanding, OttUsers
+from movies_assets.sources.ott.settings import OttSettings
 from movies_assets.warehouse.delimited import DelimitedFiles, arrived
 
 if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing
-    from movies_assets.sources.ott.client import UserDay
 
 LANDING = Key("landing", "ott_users")
 
@@ -90,30 +83,20 @@ KAGGLE = Edition(
 EDITIONS = (SERVICE, ORIGINALS, PLATFORMS, KAGGLE)
 
 
-def landing_asset(settings: Settings) -> dg.AssetsDefinition:
-    """Build the asset of the users' files."""
+def fetch_users(context: dg.AssetExecutionContext, ott_users: OttUsers) -> Landed:
+    """Fetch the users of the run's days."""
+    found = ott_users.fetch(days_within(context.partition_time_window))
+    shown = [{"day": str(f.day), "state": f.state, "users": f.users} for f in found]
+    return Landed({"days": shown})
 
-    @dg.asset(
-        key=asset_key(LANDING),
-        group_name="ott",
-        owners=OWNERS,
-        kinds={"file"},
-        tags={"source": "ott"},
-        description="What the users API said of a day, a CSV file a day. It only knows today's "
-        "users: those of a past day are in the file that was kept, or lost, and the run fails.",
-        partitions_def=partitions_def(ott_days, settings),
-        backfill_policy=BACKFILL,
-    )
-    @retrying(settings)
-    def ott_users(
-        context: dg.AssetExecutionContext,
-        ott_users: dg.ResourceParam[Callable[[Collection[Any]], Any]],
-    ) -> dg.MaterializeResult[None]:
-        found: Sequence[UserDay] = ott_users(days_within(context.partition_time_window))
-        shown = [{"day": str(f.day), "state": f.state, "users": f.users} for f in found]
-        return dg.MaterializeResult(metadata={"days": markdown(shown)})
 
-    return ott_users
+users_files = LandingFiles(
+    LANDING,
+    "What the users API said of a day, a CSV file a day. It only knows today's users: those of a "
+    "past day are in the file that was kept, or lost, and the run fails.",
+    ott_days,
+    fetch_users,
+)
 
 
 as_received = partial(
@@ -150,11 +133,9 @@ class BronzeOttTitles(FileRows):
 
 
 @as_received(contract=BronzeOttTitles)
-def ott_titles(
-    context: dg.AssetExecutionContext, ott_landing: dg.ResourceParam[Callable[[str], Any]]
-) -> DelimitedFiles:
+def ott_titles(context: dg.AssetExecutionContext, ott_landing: OttLanding) -> DelimitedFiles:
     """Read the catalogue, in whichever edition a file is."""
-    return read(context, ott_landing("titles"), EDITIONS)
+    return read(context, ott_landing.open("titles"), EDITIONS)
 
 
 class BronzeOttViews(FileRows):
@@ -168,11 +149,9 @@ class BronzeOttViews(FileRows):
 
 
 @as_received(contract=BronzeOttViews)
-def ott_views(
-    context: dg.AssetExecutionContext, ott_landing: dg.ResourceParam[Callable[[str], Any]]
-) -> DelimitedFiles:
+def ott_views(context: dg.AssetExecutionContext, ott_landing: OttLanding) -> DelimitedFiles:
     """Read the watch events."""
-    return read(context, ott_landing("views"))
+    return read(context, ott_landing.open("views"))
 
 
 class BronzeOttUsers(FileRows):
@@ -191,13 +170,13 @@ class BronzeOttUsers(FileRows):
     contract=BronzeOttUsers,
     deps=(LANDING,),
     # Personal data is kept no longer than it is of use: past days are in the landing zone.
-    keep_partitions=lambda settings: settings.ott.keep_user_days,
+    keep_partitions=lambda settings: settings.section(OttSettings).keep_user_days,
 )
 def ott_users(
     context: dg.AssetExecutionContext,
-    ott_landing: dg.ResourceParam[Callable[[str], Any]],
-    ott_landed: dg.ResourceParam[Callable[[Collection[Any]], Any]],
+    ott_landing: OttLanding,
+    ott_landed: OttLanded,
 ) -> DelimitedFiles:
     """Read the users; a day of which they were never fetched is an error, not an empty day."""
-    ott_landed(days_within(context.partition_time_window))
-    return read(context, ott_landing("users"))
+    ott_landed.users(days_within(context.partition_time_window))
+    return read(context, ott_landing.open("users"))

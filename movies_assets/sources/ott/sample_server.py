@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from movies_assets.sample.faults import Fault, Faults
+from movies_assets.sample.servers import create_page_app, number
 from movies_assets.sources.ott.sample_users import USERS, Service, UserId, numbered
-from movies_assets.sources.yts.sample_server import create_page_app, number
 
 BASE_PATH = "/ott"
 """A client's base URL is the server's address and this path."""

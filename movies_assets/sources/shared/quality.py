@@ -15,8 +15,8 @@ import ibis.expr.types as ir
 from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.table import LatestVersion, Table, table
 from movies_assets.core.write_mode import MERGE
+from movies_assets.ingest.run_days import days_of
 from movies_assets.orchestration.checks.profile_drift import bands_check
-from movies_assets.orchestration.partitions import days_of
 from movies_assets.sources.shared.dimensions import LONGEST_KEY
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.writer import stored_types

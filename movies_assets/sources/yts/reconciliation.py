@@ -4,7 +4,6 @@ It is a separate job, not an asset check: Dagster runs an asset's checks with ev
 but this one reads the whole catalogue.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -12,10 +11,9 @@ import duckdb
 import pandas as pd
 
 from movies_assets.core.days import day_ranges
-from movies_assets.orchestration.checks.base import markdown
-from movies_assets.orchestration.partitions import partitions_def, require_partitions
-from movies_assets.settings import Settings
+from movies_assets.core.settings import CommonSettings
 from movies_assets.sources.yts.partitions import yts_days
+from movies_assets.sources.yts.resources import YtsApi
 from movies_assets.warehouse.database import Warehouse
 
 if TYPE_CHECKING:
@@ -65,20 +63,18 @@ WHERE listed.uploaded_date BETWEEN DATE '{first}' AND DATE '{last}'
 """
 
 
-def reconcile_job(settings: Settings) -> dg.JobDefinition:
+def reconcile_job(settings: CommonSettings) -> dg.JobDefinition:
     """Build the job `yts_reconcile`: crawl all of YTS, compare, name the days to rerun."""
-    partitions = partitions_def(yts_days, settings)
 
     @dg.op
     def compare_with_source(
         context: dg.OpExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
-        yts: dg.ResourceParam[Callable[[], Any]],
+        yts: YtsApi,
     ) -> None:
-        require_partitions(partitions)
-        first, last = partitions.get_first_partition_key(), partitions.get_last_partition_key()
+        first, last = yts_days.bounds(settings)
         with warehouse.session() as connection:
-            _collect(connection, yts())
+            _collect(connection, yts.client())
             with warehouse.attached_read_only(connection):
                 drift = DRIFT.format(first=first, last=last)
                 connection.execute(f"CREATE TEMP TABLE drift AS {drift}")
@@ -124,7 +120,7 @@ def _describe(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "summary": dg.MetadataValue.text(_summary(counts, ranges)),
         "days to materialize again": dg.MetadataValue.json(ranges),
         **{f"movies {kind}": counts.get(kind, 0) for kind in KINDS},
-        "sample": markdown(sample.to_dict("records")),
+        "sample": dg.MetadataValue.md(sample.to_markdown(index=False)),
     }
 
 

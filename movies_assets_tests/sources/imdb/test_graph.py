@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from movies_assets.settings import ImdbSettings, SampleSettings, load
+from movies_assets.settings import load
+from movies_assets.sources.imdb.settings import ImdbSettings
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.writer import Window
 from movies_assets_tests.conftest import (
@@ -70,8 +71,7 @@ def platform(settings, instance) -> Platform:
 def test_the_sample_goes_from_its_server_to_its_tables(tmp_path, instance):
     settings = load(
         data_dir=tmp_path,
-        imdb=ImdbSettings(files=("title.basics", "title.ratings")),
-        sample=SampleSettings(imdb_scale=0.0001),
+        imdb=ImdbSettings(files=("title.basics", "title.ratings"), sample_scale=0.0001),
     )
     platform = Platform(settings, instance)
     result = run(platform, *DAYS[:2], select=[LANDING, *TRENDING])

@@ -36,12 +36,12 @@ from movies_assets.ingest.http import (
 )
 from movies_assets.ingest.landing import Landing
 from movies_assets.ingest.records import PROBLEM
-from movies_assets.orchestration import profiles
-from movies_assets.orchestration.profiles import ott_client, ott_landing, ott_users, user_key
 from movies_assets.settings import SettingsError, load
 from movies_assets.sources.ott import client as ott
+from movies_assets.sources.ott import resources
 from movies_assets.sources.ott.bronze import ott_users as bronze_users
 from movies_assets.sources.ott.client import COLUMNS, Fetched, OttClient, UserDay, settle, stored
+from movies_assets.sources.ott.resources import OttLanding, OttUsers, user_key
 from movies_assets.warehouse.delimited import DelimitedFile, read
 from movies_assets_tests.faults.processes import FORKSERVER, dies_at, in_child
 from movies_assets_tests.http_servers import raw_server, switchable
@@ -872,20 +872,22 @@ class TestProfiles:
     def sample(self, service, landing, monkeypatch):
         """The sample's profile, with this service and a delivery of one day."""
 
-        def deliver(what: str, folder: Path, _: Any) -> None:
+        def deliver(_: Any, what: str, folder: Path) -> None:
             target = folder / f"{BEFORE}" / f"{what}.csv"
             target.parent.mkdir(parents=True)
             target.write_bytes(OLD)
 
-        monkeypatch.setattr(profiles, "_deliver_ott", deliver)
-        monkeypatch.setattr(profiles, "_ott_sample", lambda _: httpx.ASGITransport(service))
+        monkeypatch.setattr(resources, "_deliver", deliver)
+        monkeypatch.setattr(resources, "_sample", lambda *_: httpx.ASGITransport(service))
         service.users[:] = [user(1), user(2)]
         return load(data_dir=landing.parent)
 
     def test_sample_keeps_past_days_and_fetches_the_last_one(self, sample, service):
         last = sample.sample.last_day
         assert last == DAY
-        found = [(day.day, day.users, day.state) for day in ott_users(sample, [BEFORE, DAY])]
+        found = [
+            (day.day, day.users, day.state) for day in OttUsers(project=sample).fetch([BEFORE, DAY])
+        ]
         assert found == [(BEFORE, 1, "kept"), (DAY, 2, "fetched")]
         assert [request.url.path for request in service.requests] == ["/ott/users"]
 
@@ -894,27 +896,28 @@ class TestProfiles:
 
     def test_live_needs_the_address_and_asks_there(self, service, landing):
         with pytest.raises(SettingsError, match="MOVIES_OTT__BASE_URL is not set"):
-            ott_client(self.live(landing))
+            OttUsers(project=self.live(landing)).client()
         today = datetime.now(UTC).date()
-        found = ott_users(self.live(landing, base_url=service.url, page_size=20), [today])
+        live = self.live(landing, base_url=service.url, page_size=20)
+        found = resources.resources(live)["ott_users"].fetch([today])
         assert [(day.users, day.state) for day in found] == [(25, "fetched")]
         assert service.asked == [(20, 0), (20, 20)]
 
     def test_live_loads_a_past_day_without_the_address(self, old, landing):
-        assert ott_users(self.live(landing), [DAY]) == [UserDay(DAY, old, 1, "kept")]
+        assert OttUsers(project=self.live(landing)).fetch([DAY]) == [UserDay(DAY, old, 1, "kept")]
 
     def test_live_delivers_nothing(self, landing):
         for folder in ("titles", "views", "users"):
-            assert ott_landing(self.live(landing), folder).arrivals() == []
+            assert OttLanding(project=self.live(landing)).open(folder).arrivals() == []
         assert not landing.exists()
 
     @pytest.mark.parametrize("folder", ["titles", "views", "users"])
     def test_sample_delivers_a_folder_once_before_it_is_read(self, sample, landing, folder):
         for _ in range(2):
-            (arrival,) = ott_landing(sample, folder).arrivals()
+            (arrival,) = OttLanding(project=sample).open(folder).arrivals()
             assert (arrival.day, arrival.path) == (BEFORE, f"{BEFORE}/{folder}.csv")
         assert [each.name for each in (landing / "ott").iterdir()] == [folder]
-        assert ott_landing(sample, folder).name == f"ott/{folder}"
+        assert OttLanding(project=sample).open(folder).name == f"ott/{folder}"
 
     @pytest.mark.parametrize("profile", ["sample", "live"])
     def test_titles_and_views_arrive_where_the_settings_say_but_users_never(
@@ -929,7 +932,9 @@ class TestProfiles:
             target = tmp_path / folder[0] / f"{DAY}" / "x.csv"
             target.parent.mkdir(parents=True)
             target.write_bytes(OLD)
-            assert [each.day for each in ott_landing(settings, folder).arrivals()] == [DAY]
+            assert [each.day for each in OttLanding(project=settings).open(folder).arrivals()] == [
+                DAY
+            ]
         assert not landing.exists()
 
     @pytest.mark.parametrize("profile", ["sample", "live"])

@@ -15,8 +15,8 @@ import pytest
 
 from movies_assets.definitions import TABLES
 from movies_assets.ingest.http import PermanentSourceError
-from movies_assets.orchestration.profiles import ott_users
 from movies_assets.settings import load
+from movies_assets.sources.ott.resources import OttUsers
 from movies_assets_tests.conftest import (
     Platform,
     arrive_ott,
@@ -213,7 +213,7 @@ def test_users_of_a_past_day_that_was_never_fetched_fail_and_say_so(tmp_path, in
 def test_todays_users_are_never_stored_under_another_day(tmp_path):
     settings = load(data_dir=tmp_path)
     with pytest.raises(PermanentSourceError, match="2025-11-01"):
-        ott_users(settings, [date(2025, 11, 1)])
+        OttUsers(project=settings).fetch([date(2025, 11, 1)])
     assert not list((settings.landing / "ott" / "users").glob("2025-11-01/*.csv"))
 
 

@@ -15,13 +15,16 @@ from movies_assets.core.contract import Contract, StringList, column
 from movies_assets.core.table import Key, Table
 from movies_assets.core.write_mode import MERGE, OVERWRITE
 from movies_assets.definitions import TABLES
+from movies_assets.ingest.run_days import days_of
 from movies_assets.orchestration.assets import asset_key, asset_of
-from movies_assets.orchestration.jobs import IMDB_DAILY, NETFLIX_DAILY, YTS_DAILY
-from movies_assets.orchestration.partitions import days_of
 from movies_assets.settings import load
 from movies_assets.sources.shared import quality
 from movies_assets.warehouse import writer
 from movies_assets_tests.conftest import SOUND_DUMPS, STORED_DAY, Platform, land, movie
+
+YTS_DAILY = "yts_daily"
+IMDB_DAILY = "imdb_daily"
+NETFLIX_DAILY = "netflix_daily"
 
 SNAPSHOT = TABLES["gold.data_quality_snapshot"]
 PROFILED = {

@@ -336,7 +336,7 @@ def test_only_a_shifting_catalogue_can_shift():
 
 
 def test_the_command_prints_the_base_url_first_and_serves():
-    command = [sys.executable, "-m", "movies_assets.sample", "--movies", "500", "--port", "0"]
+    command = [sys.executable, "-m", "movies_assets.sample", "yts-server", "--movies", "500"]
     with subprocess.Popen(  # noqa: S603 - our own module
         [*command, "--last-day", "2025-04-02"], stdout=subprocess.PIPE, text=True
     ) as process:

@@ -1,6 +1,7 @@
 """Tables as Dagster's assets."""
 
 import inspect
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -71,8 +72,21 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         backfill_policy=BACKFILL,
         pool=WRITER_POOL,
         code_version=code_version(table),
+        freshness_policy=_freshness(table, settings),
         **table.options,
     )
     function = table.refill if table.is_conformed else table.function
     asset: dg.AssetsDefinition = decorate(retrying(settings)(function))
     return asset
+
+
+def _freshness(table: Table, settings: Settings) -> dg.FreshnessPolicy | None:
+    """Return how old a table's last materialization may be, for a table that has such a check.
+
+    The check looks at rows and is made by runs; the policy turns red where there are no runs at
+    all. The sample's world has ended: nothing is due there, however long ago it was materialized.
+    """
+    if table.fresh_within_days is None or settings.profile == "sample":
+        return None
+    days = timedelta(days=table.fresh_within_days)
+    return dg.FreshnessPolicy.time_window(fail_window=2 * days, warn_window=days)

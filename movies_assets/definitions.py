@@ -9,7 +9,6 @@ import dagster as dg
 
 from movies_assets import settings as settings_module
 from movies_assets import sources
-from movies_assets.core.table import by_name
 from movies_assets.orchestration import alerts, interruption, jobs, permissions, schedules, sensors
 from movies_assets.orchestration.assets import asset_of
 from movies_assets.orchestration.checks.factory import checks_of
@@ -22,27 +21,7 @@ from movies_assets.orchestration.publishing.published import published_asset
 from movies_assets.orchestration.publishing.report import report_asset
 from movies_assets.orchestration.publishing.targets import target_assets
 from movies_assets.settings import Settings
-from movies_assets.sources.shared.quality import data_quality_snapshot
-from movies_assets.warehouse.database import Function, Warehouse
-
-_OF_SOURCES = [table for source in sources.load() for table in source.tables]
-TABLES = by_name([*_OF_SOURCES, data_quality_snapshot(_OF_SOURCES)])
-
-
-def open_warehouse(settings: Settings) -> Warehouse:
-    """Return the warehouse that the settings name."""
-    return Warehouse(
-        path=settings.database,
-        memory_limit=settings.warehouse.memory_limit,
-        spill_limit=settings.warehouse.spill_limit,
-        threads=settings.warehouse.threads,
-        lock_wait_seconds=settings.warehouse.lock_wait_seconds,
-        functions=tuple(
-            Function(name, function)
-            for source in sources.load()
-            for name, function in source.functions(settings).items()
-        ),
-    )
+from movies_assets.tables import TABLES, open_warehouse
 
 
 def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:

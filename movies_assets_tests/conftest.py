@@ -6,8 +6,9 @@ import hashlib
 import importlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
@@ -35,9 +36,9 @@ from movies_assets.sources.netflix.client import Lookup
 from movies_assets.sources.netflix.editions import JUSTWATCH, JUSTWATCH_CREDITS
 from movies_assets.sources.netflix.sample import COLUMNS
 from movies_assets.sources.yts.client import MovieRow
-from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.schema import create_table, ensure_table, stored_types
 from movies_assets_tests.faults.processes import FORKSERVER
 from movies_assets_tests.once import folder_of_all_workers, made_once
 
@@ -212,8 +213,8 @@ def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
 def hold(warehouse: Warehouse, table: Table, days: Sequence[str]) -> None:
     """Store a row of each day in a table; nothing but the day is in it."""
     with warehouse.session() as connection, warehouse.transaction(connection):
-        writer.create_table(connection, table.name, table.contract)
-        for name in writer.stored_types(connection, table.name):
+        create_table(connection, table.name, table.contract)
+        for name in stored_types(connection, table.name):
             connection.execute(f"ALTER TABLE {table.name} ALTER {name} DROP NOT NULL")
         for day in days:
             connection.execute(
@@ -359,7 +360,7 @@ def store_netflix(
     with warehouse.session() as connection, warehouse.transaction(connection):
         for name, received in rows.items():
             table = TABLES[f"bronze.{name}"]
-            writer.ensure_table(connection, table.name, table.contract)
+            ensure_table(connection, table.name, table.contract)
             connection.execute(f"DELETE FROM {table.name}")
             origin = {"_ingested_at": datetime.now(UTC), "_source": f"{name}.csv", "_run_id": "run"}
             frame = pd.DataFrame(
@@ -456,6 +457,10 @@ class Platform:
         return contents_of(self.warehouse)
 
 
+# Dagster lists all partitions of a table for each of its checks: of ten years that takes 0.3 s.
+FIRST_DAY = "2025-01-01"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:
     with made_once():
@@ -465,8 +470,7 @@ def _made_once() -> Iterator[None]:
 @pytest.fixture
 def first_day() -> str:
     """First partition of YTS; a test of older days says so by a parameter of this name."""
-    # Dagster lists all partitions of a table for each of its checks: of ten years that takes 0.3 s.
-    return "2025-01-01"
+    return FIRST_DAY
 
 
 @pytest.fixture
@@ -586,6 +590,28 @@ SOUND_PAIR: list[tuple[Edition, dict[str, Any]]] = [
     ),
     (JUSTWATCH_CREDITS, A_PART),
 ]
+
+
+Prepare = Callable[[str, Callable[[Path], None]], None]
+
+
+@pytest.fixture
+def prepare(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Prepare:
+    """Copy a data directory to the test's own; a function fills it once for all tests of a run."""
+
+    def copy(name: str, fill: Callable[[Path], None]) -> None:
+        filled = folder_of_all_workers(tmp_path_factory, name, fill)
+        shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+
+    return copy
+
+
+@contextmanager
+def platform_in(folder: Path, movies: list[dict[str, Any]]) -> Iterator[Platform]:
+    """Yield a platform on a data directory, whose YTS lists these movies."""
+    settings = load(data_dir=folder, yts={"first_day": FIRST_DAY})
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Platform(settings, instance, lambda: FakeYts(movies))
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ import dagster as dg
 import duckdb
 import pytest
 
+from movies_assets import reference
 from movies_assets.definitions import TABLES, build_defs
-from movies_assets.serving import reference
 from movies_assets.settings import PROJECT_ROOT
 
 DOCS = PROJECT_ROOT / "docs"

@@ -91,8 +91,18 @@ class CommonSettings(BaseSettings):
         return {name: value for name, value in found.items() if isinstance(value, Section)}
 
     def section(self, kind: type[SectionT]) -> SectionT:
-        """Return the section of a source, given its class."""
-        return next(value for value in self.sections().values() if isinstance(value, kind))
+        """Return the section of a source, given its class.
+
+        Raises:
+            LookupError: SOURCES does not name the source.
+        """
+        for section in self.sections().values():
+            if isinstance(section, kind):
+                return section
+        raise LookupError(
+            f"the settings have no section {kind.__name__}: name the package of its source in "
+            "SOURCES of movies_assets/sources/__init__.py"
+        )
 
     def secret(self, section: str, name: str) -> str:
         """Return a secret, or say how to provide it.

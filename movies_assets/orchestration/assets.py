@@ -12,10 +12,9 @@ from movies_assets.orchestration.code_version import code_version
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
+from movies_assets.warehouse.database import WRITER_POOL
 
 OWNERS = ["team:movies"]
-# One writing process is all that DuckDB allows: dagster.yaml gives this pool one slot.
-WRITER_POOL = "duckdb_writer"
 # Metadata of an input that is read whole.
 WHOLE = "whole"
 

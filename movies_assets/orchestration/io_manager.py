@@ -21,12 +21,21 @@ from dagster_duckdb.io_manager import DuckDbClient
 
 from movies_assets.core.contract import WITHHELD, DumpContract
 from movies_assets.core.table import Table
+from movies_assets.core.window import Window
 from movies_assets.orchestration.assets import WHOLE, asset_key
 from movies_assets.orchestration.retries import mapped
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log, delimited, files, writer
-from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
+from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.members import add_members
+from movies_assets.warehouse.schema import ensure_input, ensure_table, upgrade
+from movies_assets.warehouse.sql import compile_sql
+from movies_assets.warehouse.staging import (
+    missing_upstream,
+    stage_expression,
+    stage_frames,
+    stage_sql,
+)
 
 SHOWN_CHARACTERS, SHOWN_SQL_CHARACTERS = 60, 20_000
 
@@ -79,7 +88,7 @@ class FrameHandler(StagingHandler):
 
     def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: pd.DataFrame) -> None:
         """Insert the frame."""
-        writer.stage_frames(connection, table, [obj])
+        stage_frames(connection, table, [obj])
 
     @property
     def supported_types(self) -> Sequence[type[object]]:
@@ -94,7 +103,7 @@ class FramesHandler(StagingHandler):
         self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Iterator[pd.DataFrame]
     ) -> None:
         """Insert frame after frame."""
-        writer.stage_frames(connection, table, obj)
+        stage_frames(connection, table, obj)
 
     @property
     def supported_types(self) -> Sequence[type[object]]:
@@ -109,7 +118,7 @@ class ExpressionHandler(StagingHandler):
 
     def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: ir.Table) -> str:
         """Run the expression."""
-        return writer.stage_expression(connection, table, obj)
+        return stage_expression(connection, table, obj)
 
     @property
     def supported_types(self) -> Sequence[type[object]]:
@@ -128,7 +137,7 @@ class FilesHandler(StagingHandler):
 
     def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: files.Reading) -> str:
         """Let the engine read the files."""
-        return writer.stage_sql(connection, table, files.select(connection, table, obj))
+        return stage_sql(connection, table, files.select(connection, table, obj))
 
     def complete(
         self, connection: duckdb.DuckDBPyConnection, table: Table, obj: files.Reading, rows: int
@@ -151,7 +160,7 @@ class DelimitedHandler(StagingHandler):
         self, connection: duckdb.DuckDBPyConnection, table: Table, obj: delimited.DelimitedFiles
     ) -> str:
         """Read the files."""
-        return writer.stage_sql(connection, table, delimited.select(connection, table, obj))
+        return stage_sql(connection, table, delimited.select(connection, table, obj))
 
     def refused(
         self, connection: duckdb.DuckDBPyConnection, table: Table, obj: delimited.DelimitedFiles
@@ -204,7 +213,7 @@ class WarehouseIOManager(DbIOManager):
         table = self._table(context.asset_key)
         self._check_supported_type(type(obj))  # type: ignore[no-untyped-call]
         handler = cast("StagingHandler", self._resolve_handler(type(obj)))
-        window = _window(context, table)
+        window = _window(context)
         started = time.perf_counter()
         with (
             mapped(self._settings),
@@ -222,7 +231,7 @@ class WarehouseIOManager(DbIOManager):
         table: Table,
         handler: StagingHandler,
         obj: object,
-        window: writer.Window,
+        window: Window,
         run_id: str,
     ) -> tuple[writer.Loaded, str | None]:
         """Do all of a write in one transaction."""
@@ -232,17 +241,17 @@ class WarehouseIOManager(DbIOManager):
             number_lines = partial(files.number_lines, connection, source, self._settings.landing)
         sql, loaded = None, None
         with self._warehouse.transaction(connection):
-            writer.ensure_table(connection, table.name, table.contract)
+            ensure_table(connection, table.name, table.contract)
             for name in table.upstream() & self._tables.keys():
-                writer.upgrade(connection, name, self._tables[name].contract)
+                upgrade(connection, name, self._tables[name].contract)
             for name in table.optional:
-                writer.ensure_input(connection, name, self._tables[name].contract)
+                ensure_input(connection, name, self._tables[name].contract)
             if handler.reads_warehouse:
                 sql = handler.stage(connection, table, obj)
             refused = handler.refused(connection, table, obj)
             # Where no day can be written, the reasons are stored all the same.
             if not refused or len(refused) < window.partitions:
-                window = _without(window, table, refused)
+                window = replace(window, without=tuple(refused))
                 loaded = writer.write(connection, table, window, run_id, source, number_lines)
                 loaded = replace(
                     loaded,
@@ -281,10 +290,10 @@ class WarehouseIOManager(DbIOManager):
             return rows
         with mapped(self._settings), self._warehouse.reading() as connection:
             try:
-                return connection.execute(writer.compile_sql(rows)).df()
+                return connection.execute(compile_sql(rows)).df()
             except duckdb.CatalogException as error:
                 reader = context.asset_key.to_user_string()
-                raise writer.missing_upstream(connection, reader, error) from error
+                raise missing_upstream(connection, reader, error) from error
 
     def _unbound(self, context: dg.InputContext) -> ir.Table:
         """Return the upstream table's rows of the run's partitions, as an unbound expression."""
@@ -352,23 +361,11 @@ class WarehouseIOManager(DbIOManager):
         )
 
 
-def _window(context: dg.OutputContext, table: Table) -> writer.Window:
+def _window(context: dg.OutputContext) -> Window:
     if not context.has_asset_partitions:
-        return writer.Window()
+        return Window()
     keys = context.asset_partition_keys
-    window = writer.Window(first=keys[0], last=keys[-1], partitions=len(keys))
-    if table.partition_column is None:
-        return window
-    where = f"{table.partition_column} BETWEEN '{window.first}' AND '{window.last}'"
-    return replace(window, where=where)
-
-
-def _without(window: writer.Window, table: Table, refused: Mapping[str, str]) -> writer.Window:
-    """Return a window without the partitions that are not written."""
-    if not refused:
-        return window
-    keys = ", ".join(map(literal, refused))
-    return replace(window, where=f"{window.where} AND {table.partition_column} NOT IN ({keys})")
+    return Window(first=keys[0], last=keys[-1], partitions=len(keys))
 
 
 def _public(table: Table, loaded: writer.Loaded) -> pd.DataFrame:

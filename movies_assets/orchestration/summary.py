@@ -17,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from movies_assets import sources
-from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.orchestration.checks.base import ending_of
 from movies_assets.orchestration.dagster_internals import (
     DagsterAssetCheckFailedError,
@@ -27,6 +26,7 @@ from movies_assets.orchestration.executor import shortened
 from movies_assets.orchestration.jobs import partitioned
 from movies_assets.orchestration.schedules import unfinished
 from movies_assets.settings import Settings
+from movies_assets.tables import TABLES, open_warehouse
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError, Published
 

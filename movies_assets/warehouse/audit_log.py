@@ -14,7 +14,8 @@ from uuid import uuid4
 import duckdb
 
 from movies_assets.core.contract import Contract, Instant, column
-from movies_assets.warehouse.writer import Window, create_table, ensure_table, stored_types
+from movies_assets.core.window import Window
+from movies_assets.warehouse.schema import create_table, ensure_table, stored_types
 
 UNAUDITED, PASSED, ACCEPTED = "audit.unaudited", "audit.passed", "audit.accepted"
 BEGUN = "audit.begun"

@@ -26,8 +26,8 @@ from movies_assets.ingest.http import PermanentSourceError
 from movies_assets.ingest.packing import LONGEST_NAME, MOST_BYTES, TOO_LARGE, PackingError
 from movies_assets.ingest.profile import MOST_NAMES, ExpectedColumns, FileProfile
 from movies_assets.ingest.records import LINE, LONGEST_FIELD, PROBLEM, RECORD, shortened
-from movies_assets.warehouse.database import literal
-from movies_assets.warehouse.writer import ensure_table, stored_types
+from movies_assets.warehouse.quoting import identifier, literal
+from movies_assets.warehouse.schema import ensure_table, stored_types
 
 if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing, Unread
@@ -85,7 +85,7 @@ def select(connection: duckdb.DuckDBPyConnection, table: Table, given: Delimited
     known = columns_of(table)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {ARRIVED} "
-        f"({', '.join(f'{_quoted(name)} VARCHAR' for name in [*known, *HIDDEN])})"
+        f"({', '.join(f'{identifier(name)} VARCHAR' for name in [*known, *HIDDEN])})"
     )
     profiles = _collect(connection, expected(table, given), given)
     _store_profiles(connection, table, given, profiles)
@@ -238,7 +238,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, waiting: list[pa.Table]) -> N
     there = {name for name, *_ in connection.execute(f"DESCRIBE {ARRIVED}").fetchall()}
     for name in batch.column_names:
         if name not in there:
-            connection.execute(f"ALTER TABLE {ARRIVED} ADD COLUMN {_quoted(name)} VARCHAR")
+            connection.execute(f"ALTER TABLE {ARRIVED} ADD COLUMN {identifier(name)} VARCHAR")
     connection.register(BATCH, batch)
     connection.execute(f"INSERT INTO {ARRIVED} BY NAME SELECT * FROM {BATCH}")
     connection.unregister(BATCH)
@@ -357,8 +357,8 @@ def _add_columns(
     stored = stored_types(connection, table.name)
     for name in arrived:
         if name not in stored:
-            connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {_quoted(name)} VARCHAR")
-            comment = f"{table.name}.{_quoted(name)} IS {literal(ARRIVED_COLUMN)}"
+            connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {identifier(name)} VARCHAR")
+            comment = f"{table.name}.{identifier(name)} IS {literal(ARRIVED_COLUMN)}"
             connection.execute(f"COMMENT ON COLUMN {comment}")
 
 
@@ -369,21 +369,21 @@ def _typed(table: Table, known: Mapping[str, str], new: Sequence[str], run_id: s
     """
     fits = {name: _fits(name, type_) for name, type_ in known.items() if type_ != "VARCHAR"}
     values = [
-        f"CASE WHEN {fits[name]} THEN trim({_quoted(name)})::{type_} END AS {_quoted(name)}"
+        f"CASE WHEN {fits[name]} THEN trim({identifier(name)})::{type_} END AS {identifier(name)}"
         if name in fits
-        else _quoted(name)
+        else identifier(name)
         for name, type_ in known.items()
     ]
     schema_mismatches = {name: f"NOT coalesce({fit}, true)" for name, fit in fits.items()}
     kept = [
-        f"CASE WHEN {misfit} THEN json_object({literal(name)}, {_quoted(name)}) ELSE '{{}}' END"
+        f"CASE WHEN {misfit} THEN json_object({literal(name)}, {identifier(name)}) ELSE '{{}}' END"
         for name, misfit in schema_mismatches.items()
     ]
     rescued = ", ".join(["'{}'", "'{}'", *kept])
     misfit = " OR ".join(["false", *schema_mismatches.values()])
     day = [f"{DAY}::DATE AS {table.partition_column}"] if table.partition_column else []
     return (
-        f"SELECT {', '.join([*values, *map(_quoted, new), *day])}, "
+        f"SELECT {', '.join([*values, *map(identifier, new), *day])}, "
         f"CASE WHEN {misfit} THEN json_merge_patch({rescued})::VARCHAR END AS _rescued_data, "
         # Of two records of one thing the later one counts, so numbers have to sort as texts.
         f"{PROBLEM} AS _problem, {LINE} AS _line, {EDITION} AS _edition, "
@@ -393,8 +393,4 @@ def _typed(table: Table, known: Mapping[str, str], new: Sequence[str], run_id: s
 
 
 def _fits(name: str, type_: str) -> str:
-    return f"regexp_full_match(trim({_quoted(name)}), '{PATTERNS[type_]}')"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return f"regexp_full_match(trim({identifier(name)}), '{PATTERNS[type_]}')"

@@ -29,9 +29,11 @@ import duckdb
 import pandas as pd
 
 from movies_assets.core.contract import Contract, DumpContract
+from movies_assets.core.outcome import LINE_NUMBER, RAW, UNPARSED
 from movies_assets.core.table import Table
-from movies_assets.warehouse.database import WarehouseError, literal
-from movies_assets.warehouse.writer import LINE_NUMBER, RAW, STAGE, UNPARSED
+from movies_assets.warehouse.database import WarehouseError
+from movies_assets.warehouse.quoting import literal
+from movies_assets.warehouse.staging import STAGE
 
 REJECTS, SCANS = "rejected_lines", "rejected_scans"
 NULL = r"\N"

@@ -18,15 +18,9 @@ import duckdb
 
 from movies_assets.core.durable import fsync
 from movies_assets.privacy.identifiers import USER_KEY
-from movies_assets.warehouse.database import (
-    ALIAS,
-    DAMAGED,
-    STORAGE,
-    Warehouse,
-    WarehouseError,
-    folder_locked,
-    literal,
-)
+from movies_assets.warehouse.database import ALIAS, DAMAGED, STORAGE, Warehouse, WarehouseError
+from movies_assets.warehouse.locks import folder_locked
+from movies_assets.warehouse.quoting import literal
 
 POINTER, LOCK = "CURRENT", ".lock"
 STAMP = "%Y%m%dT%H%M%S%fZ"

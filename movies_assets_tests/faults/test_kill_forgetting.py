@@ -21,8 +21,8 @@ from movies_assets.privacy.forgetting import folders_of_persons, forget
 from movies_assets.settings import Settings, load
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.snapshot import write_snapshot
-from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 
 ADA, EMAIL, NAME = "7", "ada@x.example", "Ada Lovelace"

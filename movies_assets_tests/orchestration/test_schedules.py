@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 
+from movies_assets.core.window import Window
 from movies_assets.definitions import TABLES, build_defs, open_warehouse
 from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
@@ -18,7 +19,7 @@ from movies_assets.orchestration.partitions import partitions_def, range_tags
 from movies_assets.orchestration.schedules import calendars, unfinished
 from movies_assets.settings import load
 from movies_assets.warehouse import audit_log
-from movies_assets.warehouse.writer import Window, create_table
+from movies_assets.warehouse.schema import create_table
 from movies_assets_tests.conftest import Platform, hold, movie
 
 YTS_DAILY = "yts_daily"
@@ -365,7 +366,7 @@ def asked(instance, live, job: str = YTS_DAILY, now: str = "2025-11-10T02:30:00"
 def note(warehouse, table: str, first: str = "", last: str = "~", run_id: str = "a") -> None:
     """Record a write of a table whose blocking checks have not passed."""
     with warehouse.session() as connection, warehouse.transaction(connection):
-        audit_log.record_write(connection, table, Window("true", first, last, 1), run_id)
+        audit_log.record_write(connection, table, Window(first, last, 1), run_id)
 
 
 def fail(instance, first: str, last: str, job: str = YTS_DAILY, **tags: str) -> str:

@@ -21,7 +21,7 @@ from movies_assets.serving.exports import Export, NewerSnapshotError, reading
 from movies_assets.serving.postgres import READER
 from movies_assets.settings import load
 from movies_assets.warehouse.published import STAMP, UNFINISHED, Published
-from movies_assets.warehouse.writer import ensure_table
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.serving.postgres import LOADER, MISSING, Database, Server, binaries
 from movies_assets_tests.serving.postgres import running_server as run_server
 

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from movies_assets.warehouse.database import Warehouse, WarehouseError
+from movies_assets.warehouse.renewal import renew
 from movies_assets_tests.warehouse.tables import held
 
 
@@ -153,7 +154,7 @@ def damage(path, kind):
 
 
 @pytest.mark.parametrize("kind", ["cut", "header", "rows"])
-@pytest.mark.parametrize("use", [rows, partial(make, sql="INSERT INTO t FROM t"), Warehouse.renew])
+@pytest.mark.parametrize("use", [rows, partial(make, sql="INSERT INTO t FROM t"), renew])
 def test_a_damaged_file_is_named_with_the_way_to_rebuild_it(warehouse, kind, use):
     make(warehouse, "CREATE TABLE t AS SELECT md5(range::VARCHAR) AS i FROM range(100000)")
     damage(warehouse.path, kind)

@@ -17,7 +17,7 @@ from movies_assets.ingest.records import LINE, RECORD, split
 from movies_assets.orchestration.io_manager import DelimitedHandler
 from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, read
-from movies_assets.warehouse.writer import ensure_table
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.warehouse.tables import MONDAY, TUESDAY, WEDNESDAY
 
 HEADER = "title,release_year,show_id\n"

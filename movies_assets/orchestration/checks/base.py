@@ -17,7 +17,9 @@ from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse, WarehouseError
-from movies_assets.warehouse.writer import SHOWN_ROWS, compile_sql, stored_types
+from movies_assets.warehouse.schema import stored_types
+from movies_assets.warehouse.sql import compile_sql
+from movies_assets.warehouse.writer import SHOWN_ROWS
 
 SHOWN_CHARACTERS = 200
 # Of a check that stops a run, three rows end its log, each in a line.

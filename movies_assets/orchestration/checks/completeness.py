@@ -18,9 +18,10 @@ from movies_assets.ingest.editions import normalised
 from movies_assets.orchestration.checks.base import Check, Rows, verdict
 from movies_assets.sources.shared.parsing import file_of
 from movies_assets.warehouse import audit_log
-from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.delimited import landed
-from movies_assets.warehouse.writer import SHOWN_ROWS, compile_sql
+from movies_assets.warehouse.quoting import literal
+from movies_assets.warehouse.sql import compile_sql
+from movies_assets.warehouse.writer import SHOWN_ROWS
 
 # The usual share is that of all other deliveries of the newest partitions, as in `bands`.
 HISTORY_PARTITIONS = 28

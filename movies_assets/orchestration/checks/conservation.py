@@ -8,9 +8,11 @@ import dagster as dg
 
 from movies_assets.core.contract import NAMES, REQUIRED
 from movies_assets.core.table import Lineage, Table
+from movies_assets.core.window import Window
 from movies_assets.orchestration.checks.base import Check, Rows, definitions, of_rows, verdict
 from movies_assets.sources.shared.parsing import NULL, ORIGIN
-from movies_assets.warehouse.writer import Window, compile_sql, read_of
+from movies_assets.warehouse.sql import compile_sql
+from movies_assets.warehouse.writer import read_of
 
 # Of a value as received, as much as tells what it is.
 EXAMPLE_CHARACTERS = 40
@@ -100,7 +102,7 @@ def _lineage_of(table: Table, tables: Mapping[str, Table]) -> tuple[Lineage, Tab
 
 
 def _read(rows: Rows, source: Table) -> str:
-    window = Window("", *rows.keys) if rows.keys else Window("", "", "")
+    window = Window(*rows.keys) if rows.keys else Window()
     return f"SELECT * {read_of(rows.table, source, window)}"
 
 

@@ -5,9 +5,11 @@ from functools import cache
 import dagster as dg
 
 from movies_assets.core.contract import Contract, duckdb_type
+from movies_assets.core.outcome import broken_rules
 from movies_assets.core.table import Table
 from movies_assets.orchestration.checks.base import Check, Rows, definitions, verdict
-from movies_assets.warehouse.writer import broken_rules, compile_sql, same_type
+from movies_assets.warehouse.schema import same_type
+from movies_assets.warehouse.sql import compile_sql
 
 # Name under which a rule's query knows the rows of the run.
 RUN = "run"

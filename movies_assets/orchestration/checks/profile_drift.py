@@ -11,7 +11,7 @@ import dagster as dg
 
 from movies_assets.core.table import Table
 from movies_assets.orchestration.checks.base import Check, Rows, verdict
-from movies_assets.warehouse.database import literal
+from movies_assets.warehouse.quoting import literal
 from movies_assets.warehouse.writer import SHOWN_ROWS
 
 ROWS, NULLS, DISTINCT = "rows", "share of nulls", "distinct values"

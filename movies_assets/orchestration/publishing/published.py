@@ -17,7 +17,7 @@ from pydantic import Field
 
 from movies_assets.core.contract import Contract
 from movies_assets.core.table import Table
-from movies_assets.orchestration.assets import OWNERS, WRITER_POOL, asset_key
+from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.checks.base import markdown
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import meta
@@ -26,7 +26,8 @@ from movies_assets.orchestration.retries import retrying
 from movies_assets.privacy.identifiers import USER_KEY
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log
-from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.database import WRITER_POOL, Warehouse
+from movies_assets.warehouse.meta import CONTRACTS
 from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.snapshot import Filled, stored_before, write_snapshot
 
@@ -280,9 +281,7 @@ class Publication:
             "quarantine": meta.quarantine_of(connection, self.tables),
         }
         carried = {name: before.types.get(name, {}) for name in found.held}
-        filled = write_snapshot(
-            connection, path, self._contracts, meta.CONTRACTS, metadata, carried
-        )
+        filled = write_snapshot(connection, path, self._contracts, CONTRACTS, metadata, carried)
         return path, filled
 
 

@@ -16,8 +16,9 @@ from movies_assets.core.contract import Contract
 from movies_assets.core.table import Table
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.published import CONFIRM_EMPTY
+from movies_assets.warehouse.schema import all_stored_types
 from movies_assets.warehouse.snapshot import UNFIT, Obstacle, schema_mismatches
-from movies_assets.warehouse.writer import all_stored_types, number
+from movies_assets.warehouse.sql import number
 
 SHOWN = 10
 NOT_AUDITED = (

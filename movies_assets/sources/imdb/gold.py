@@ -15,7 +15,7 @@ from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.imdb.partitions import imdb_run_dates
 from movies_assets.sources.shared.dimensions import LONGEST_KEY, UNKNOWN, bounded, decade_label
-from movies_assets.sources.yts.gold import rating_band
+from movies_assets.sources.shared.ratings import rating_band
 
 SERIES_TYPES = ["tvSeries", "tvMiniSeries"]
 ACTING = ["actor", "actress"]

@@ -16,12 +16,9 @@ from movies_assets.core.table import Lineage, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.imdb.partitions import imdb_run_dates
 from movies_assets.sources.imdb.settings import ImdbSettings
+from movies_assets.sources.shared.imdb_ids import NO_ID, PERSON, TITLE
 from movies_assets.sources.shared.parsing import accounted, number
 
-# Ids have unique digits: longer ones do not begin with 0.
-TITLE = r"^tt([0-9]{7}|[1-9][0-9]{7,8})$"
-NO_ID = "not an IMDb id"
-PERSON = r"^nm([0-9]{7}|[1-9][0-9]{7,8})$"
 TITLE_TYPES = [
     "movie", "short", "tvEpisode", "tvMiniSeries", "tvMovie", "tvPilot", "tvSeries", "tvShort",
     "tvSpecial", "video", "videoGame",
@@ -278,7 +275,7 @@ class SilverImdbCredits(Contract):
         "IMDb id of the person.", str_matches=PERSON, fault=NO_ID, compression="fsst"
     )
     category: str = column("Kind of the part, such as actress.", compression="dictionary")
-    job: str = column("The job, where the kind does not say it.", nullable=True)
+    job: str = column("The job, if the kind does not include it.", nullable=True)
     characters: str = column(
         "Roles played, a JSON list; other texts as received.",
         nullable=True,

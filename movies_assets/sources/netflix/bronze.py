@@ -1,7 +1,7 @@
-"""Netflix's files as received: titles and credits that arrived day by day, the look-ups of today.
+"""Store Netflix's files as received: titles and credits by day of arrival, and today's look-ups.
 
-A row's meaning belongs in silver, the publishers' names for columns in `netflix_editions`, and the
-reading of files, whatever they look like, in `warehouse.delimited`.
+Interpreting rows belongs in silver, the publishers' names for columns in `editions`, and parsing
+files in `warehouse.delimited`.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from movies_assets.sources.netflix.partitions import netflix_days
 from movies_assets.sources.netflix.resources import NetflixLanding, NetflixLookups
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, arrived
-from movies_assets.warehouse.writer import stored_types
+from movies_assets.warehouse.schema import stored_types
 
 if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing
@@ -39,7 +39,7 @@ class BronzeNetflixTitles(FileRows):
     duration_seasons: int = column("Number of seasons of a show.", nullable=True)
     duration: str = column("Either of them with its unit, as received: 90 min.", nullable=True)
     runtime: str = column(
-        "Running time in minutes as received; of a show, that of an episode.", nullable=True
+        "Running time in minutes, as received; for a show, that of an episode.", nullable=True
     )
     seasons: str = column("Number of seasons, as received.", nullable=True)
     type: str = column("Movie or TV Show.", nullable=True)
@@ -67,7 +67,7 @@ class BronzeNetflixCredits(FileRows):
     person_id: str = column("The publisher's id of the person, as received.", nullable=True)
     show_id: str = column("The publisher's id of the title, as received.", nullable=True)
     person_name: str = column("Name of the person.", nullable=True)
-    character_name: str = column("Who is played.", nullable=True)
+    character_name: str = column("The role played.", nullable=True)
     role: str = column("ACTOR or DIRECTOR.", nullable=True)
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
 
@@ -86,7 +86,7 @@ arriving = partial(
 def netflix_titles(
     context: dg.AssetExecutionContext, netflix_landing: NetflixLanding
 ) -> DelimitedFiles:
-    """Read the titles in the files of the run's days, in place of what those days had before."""
+    """Load the titles in the files of the run's days, replacing their earlier rows."""
     return _arrived(
         context, netflix_landing.open(), lambda edition: edition is not JUSTWATCH_CREDITS
     )
@@ -96,7 +96,7 @@ def netflix_titles(
 def netflix_credits(
     context: dg.AssetExecutionContext, netflix_landing: NetflixLanding
 ) -> DelimitedFiles:
-    """Read the credits in the files of the run's days, in place of what those days had before."""
+    """Load the credits in the files of the run's days, replacing their earlier rows."""
     return _arrived(context, netflix_landing.open(), lambda edition: edition is JUSTWATCH_CREDITS)
 
 
@@ -108,7 +108,7 @@ def _arrived(
 
 
 class BronzeNetflixLookup(FileRows):
-    """One row per record of a look-up: a value and the title that it belongs to."""
+    """One row per record of a look-up: a value and its title."""
 
     value: str = column("The value, such as a person's name.", nullable=True)
     show_id: str = column("Netflix's id of the title, as received.", nullable=True)

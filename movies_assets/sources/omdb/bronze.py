@@ -38,7 +38,7 @@ class OmdbSearches(dg.Config):
         description="types of titles, one search each: movie, series, episode, game; '': any",
     )
     page_limit: int = Field(
-        5, ge=1, le=100, description="pages of ten results that are read of each search at most"
+        5, ge=1, le=100, description="most pages of ten results to read of each search"
     )
     refresh: bool = Field(
         default=False,

@@ -1,7 +1,7 @@
-"""The streaming service as received: its catalogue, what was watched, and who its users are.
+"""Store the streaming service as received: its catalogue, watch events and users.
 
-Days on which files arrive partition them. What a row means belongs in silver; how files are read,
-whatever they look like, in `warehouse.delimited`.
+The partitions are days of arrival. Interpreting rows belongs in silver, parsing files in
+`warehouse.delimited`.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ ORIGINALS = Edition(
     needs=("title", "genre", "premiere", "imdb_score", "language"),
 )
 # As published: ID, Title, Year, Age, IMDb, Rotten Tomatoes, Netflix, Hulu, Prime Video, Disney+,
-# Type, Directors, Genres, Country, Language, Runtime; people keep Title, Genres, IMDb, Runtime.
+# Type, Directors, Genres, Country, Language, Runtime; copies keep Title, Genres, IMDb, Runtime.
 PLATFORMS = Edition(
     "movies on streaming platforms",
     columns={
@@ -68,7 +68,7 @@ PLATFORMS = Edition(
     },
     needs=("title", "imdb"),
 )
-# Amazon Prime, Disney+ and Hulu, in the columns of Kaggle's netflix_titles.csv. It knows no scores.
+# Amazon Prime, Disney+ and Hulu, in the columns of Kaggle's netflix_titles.csv, without scores.
 KAGGLE = Edition(
     "Kaggle titles",
     columns={
@@ -126,7 +126,7 @@ class BronzeOttTitles(FileRows):
     added_date: str = column("Day on which it was added, as received.", nullable=True)
     runtime: int = column("Running time in minutes.", nullable=True)
     imdb_score: str = column("Score on IMDb, as received.", nullable=True)
-    views: int = column("Views so far, as the service counts them.", nullable=True)
+    views: int = column("Views so far, by the service's count.", nullable=True)
     language: str = column("Language.", nullable=True)
     release_year: int = column("Year of release.", nullable=True)
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
@@ -142,9 +142,9 @@ class BronzeOttViews(FileRows):
     """One row per watch event, as it arrived."""
 
     user_id: str = column("The service's id of the user.", nullable=True, personal=True)
-    title: str = column("Title that was watched.", nullable=True, compression="dictionary")
-    watched_at: str = column("When, as received.", nullable=True)
-    minutes: str = column("How many minutes of it, as received.", nullable=True)
+    title: str = column("The watched title.", nullable=True, compression="dictionary")
+    watched_at: str = column("Instant of the event, as received.", nullable=True)
+    minutes: str = column("Minutes watched, as received.", nullable=True)
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
 
 
@@ -155,21 +155,21 @@ def ott_views(context: dg.AssetExecutionContext, ott_landing: OttLanding) -> Del
 
 
 class BronzeOttUsers(FileRows):
-    """One row per user and day, as the service described the user on that day."""
+    """One row per user and day, as returned by the service on that day."""
 
     user_id: str = column("The service's id of the user.", nullable=True, personal=True)
     full_name: str = column("Name of the person.", nullable=True, personal=True)
     email: str = column("E-mail address.", nullable=True, personal=True)
     signup_date: str = column("Day of the registration, as received.", nullable=True)
-    preferred_genres: str = column("Genres liked best, joined by bars.", nullable=True)
+    preferred_genres: str = column("Preferred genres, joined by bars.", nullable=True)
     country: str = column("Country.", nullable=True)
-    arrived_date: dt.Date = column("Day on which the service said so: the partition.")
+    arrived_date: dt.Date = column("Day on which the service returned this: the partition.")
 
 
 @as_received(
     contract=BronzeOttUsers,
     deps=(LANDING,),
-    # Personal data is kept no longer than it is of use: past days are in the landing zone.
+    # Personal data is kept only as long as needed; past days are in the landing zone.
     keep_partitions=lambda settings: settings.section(OttSettings).keep_user_days,
 )
 def ott_users(

@@ -16,7 +16,7 @@ from movies_assets.core.table import table
 from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.sources.yts.resources import YtsApi
 from movies_assets.warehouse.database import Warehouse
-from movies_assets.warehouse.writer import stored_types
+from movies_assets.warehouse.schema import stored_types
 
 if TYPE_CHECKING:
     from movies_assets.sources.yts.client import MovieRow
@@ -51,7 +51,7 @@ class YtsFetch(dg.Config):
     fetch: Literal["auto", "crawl"] = Field(
         "auto",
         description="auto: find the days by bisection, crawl for large ranges; crawl: read every "
-        "page, which also finds movies that stand far from their day in the listing",
+        "page, which also finds movies that are listed far from their day",
     )
     accept_empty: bool = Field(
         default=False,

@@ -13,7 +13,7 @@ import pytest
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.checks.base import Rows
 from movies_assets.orchestration.checks.profile_drift import DISTINCT, NULLS, ROWS, bands_check
-from movies_assets.warehouse import writer
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.conftest import STORED_DAY
 from movies_assets_tests.orchestration.checks.test_red import Stored
 
@@ -71,7 +71,7 @@ class History:
 @pytest.fixture
 def history() -> Iterator[History]:
     with duckdb.connect() as connection:
-        writer.ensure_table(connection, SNAPSHOT.name, SNAPSHOT.contract)
+        ensure_table(connection, SNAPSHOT.name, SNAPSHOT.contract)
         yield History(connection)
 
 

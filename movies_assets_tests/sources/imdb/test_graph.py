@@ -8,10 +8,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from movies_assets.core.window import Window
 from movies_assets.settings import load
 from movies_assets.sources.imdb.settings import ImdbSettings
 from movies_assets.warehouse import audit_log
-from movies_assets.warehouse.writer import Window
 from movies_assets_tests.conftest import (
     ALL_DUMPS,
     SOUND_DUMPS,
@@ -169,7 +169,7 @@ class TestUnchanged:
     def test_what_is_red_below_is_run_all_the_same(self, stored):
         with stored.warehouse.session() as connection, stored.warehouse.transaction(connection):
             audit_log.record_write(
-                connection, "silver.imdb_titles", Window("true", DAYS[0], DAYS[0], 1), ""
+                connection, "silver.imdb_titles", Window(DAYS[0], DAYS[0], 1), ""
             )
         land(stored.settings.landing, DAYS[1], self.dumps)
         assert "silver__imdb_titles" in steps_of(run(stored, DAYS[1], select=[*self.select]))

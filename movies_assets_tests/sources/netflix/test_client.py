@@ -407,7 +407,7 @@ def test_no_secret_is_shown_in_messages_logs_or_files(server, old, caplog, capfd
 
 @pytest.mark.parametrize("url", ["", "ftp://user:hunter2@files", "hunter2", "http://"])
 def test_a_base_url_that_is_none_is_refused_unseen(url):
-    with pytest.raises(PermanentSourceError, match="no HTTP URL") as raised:
+    with pytest.raises(PermanentSourceError, match="not an HTTP URL") as raised:
         NetflixClient(url)
     assert "hunter2" not in str(raised.value)
 

@@ -204,7 +204,7 @@ def untouched(old: Path, kind: type[SourceError] = PermanentSourceError) -> Iter
     assert type(raised.value) is kind
     assert old.read_bytes() == OLD
     assert files(old.parents[3]) == {f"{DAY}/users.csv"}
-    assert str(raised.value).endswith(f"{old} was not touched.")
+    assert str(raised.value).endswith(f"{old} is unchanged.")
 
 
 def always(response: Callable[[], Response]) -> Callable[..., Response]:
@@ -304,7 +304,7 @@ class TestShiftingPages:
         fetch(service, landing, replace(FAST, concurrency=1), log=messages.append)
         assert ids(landing) == [*map(str, range(2, 26))]
         assert len(service.requests) == 6
-        assert "1 of 25 users were on no page, for the list shifted" in messages[0]
+        assert "1 of 25 users were on no page, because the list shifted" in messages[0]
 
     def test_that_grow_at_the_end_are_followed_to_it(self, service, landing):
         def append(number: int) -> None:
@@ -327,7 +327,7 @@ class TestShiftingPages:
         with untouched(old, TransientSourceError) as raised:
             fetch(service, landing, replace(FAST, concurrency=1))
         assert raised.match(
-            "said that it has 27 users, and 1 of them were on none of its pages, even when they "
+            "stated 27 users, but 1 of them were on none of its pages, even when they "
             "were read 3 times.*Try again later"
         )
         assert len(service.requests) == 9
@@ -339,7 +339,7 @@ class TestShiftingPages:
         )
         with untouched(old, TransientSourceError) as raised:
             fetch(service, landing)
-        assert raised.match("has 25 users, and 17 of them were on none")
+        assert raised.match("stated 25 users, but 17 of them were on none")
 
     def test_whose_total_grows_with_every_request_come_to_an_end(self, service, old, landing):
         service.page = lambda request: {
@@ -368,7 +368,7 @@ class TestUnsoundReplies:
             ({"users": "none"}, "`users` is a text instead of a list"),
             ({"users": []}, "it has no users, but its `total` is 25"),
             ({"users": [user(1), EMAIL]}, "not all of its `users` are objects"),
-            ({"skip": 5}, "it begins after 5 users instead of 0, as was asked for"),
+            ({"skip": 5}, "it begins after 5 users instead of 0, as requested"),
         ],
         ids=str,
     )
@@ -386,7 +386,7 @@ class TestUnsoundReplies:
         service.changes = lambda page: {**page, "users": [], "total": 0}
         with untouched(old) as raised:
             fetch(service, landing)
-        assert raised.match("lists nobody at all")
+        assert raised.match("lists no users")
 
     @pytest.mark.parametrize("name", ["users", "total"])
     def test_without_what_they_need_say_so(self, service, old, landing, name):
@@ -409,8 +409,8 @@ class TestUnsoundReplies:
         with untouched(old) as raised:
             fetch(service, landing)
         assert raised.match(
-            f"has {total:,} users by its `total`, but gave the same 10 on every page: it does not "
-            "know the parameter `skip`. Check the base URL"
+            f"has {total:,} users by its `total`, but returned the same 10 on every page: it "
+            "ignores the parameter `skip`. Check the base URL"
         )
         assert len(service.requests) < 12
 
@@ -706,7 +706,7 @@ class TestDays:
         with untouched(old) as raised:
             fetch(service, landing, today=lambda: NEXT)
         assert raised.match(
-            f"only knows the users of today, which is {NEXT}: they are not those of {DAY}. "
+            f"only has the users of today, {NEXT}: they are not those of {DAY}. "
             f"Run the partition {NEXT}"
         )
         assert service.requests == []
@@ -715,7 +715,7 @@ class TestDays:
         clock = iter([DAY, NEXT])
         with untouched(old, TransientSourceError) as raised:
             fetch(service, landing, today=lambda: next(clock))
-        assert raised.match(f"{DAY} ended while the users were read.*neither day.*Run again")
+        assert raised.match(f"{DAY} ended while the users were read.*neither day.*Rerun")
         assert len(service.requests) == 3
 
     def test_that_last_are_stored(self, service, landing):

@@ -231,7 +231,7 @@ def test_a_page_without_any_date_takes_the_day_of_the_page_before(catalogue):
 
 
 def test_a_catalogue_without_any_date_is_refused(catalogue):
-    with pytest.raises(PermanentSourceError, match="sound upload date"):
+    with pytest.raises(PermanentSourceError, match="valid upload date"):
         crawled(catalogue, {"id": 1})
 
 

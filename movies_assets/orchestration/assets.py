@@ -1,7 +1,9 @@
 """Tables as Dagster's assets."""
 
 import inspect
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 import dagster as dg
@@ -75,8 +77,27 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         **table.options,
     )
     function = table.refill if table.is_conformed else table.function
+    if table.key.layer == "bronze":
+        function = _received(function)
     asset: dg.AssetsDefinition = decorate(retrying(settings)(function))
     return asset
+
+
+def _received(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let each run of a function that receives data be a new version of the data.
+
+    Dagster takes the same code on the same inputs for the same data, and would not show the tables
+    below as out of date. That holds for functions between tables, which are pure.
+    """
+
+    @wraps(function)
+    def receive(*args: Any, **given: Any) -> dg.Output[Any]:
+        version = dg.DataVersion(dg.OpExecutionContext.get().run_id)
+        return dg.Output(function(*args, **given), data_version=version)
+
+    # Dagster checks what is returned against the annotation.
+    receive.__annotations__ = {**function.__annotations__, "return": dg.Output[Any]}
+    return receive
 
 
 def _freshness(table: Table, settings: Settings) -> dg.FreshnessPolicy | None:

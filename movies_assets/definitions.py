@@ -37,7 +37,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
         assets=with_references(
             [
                 *(
-                    landing_asset_of(files, source, settings, TABLES.values(), warehouse)
+                    landing_asset_of(files, source, settings, warehouse)
                     for source in sources.load()
                     for files in source.files
                 ),

@@ -100,6 +100,10 @@ class Job:
     only: tuple[Key, ...] = ()
     without: tuple[Key, ...] = ()
 
+    def materializes(self, key: Key) -> bool:
+        """Return whether it materializes an asset of its source."""
+        return key not in self.without and (not self.only or key in self.only)
+
 
 @dataclass(frozen=True)
 class Arrivals:

@@ -33,10 +33,10 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         table: the table.
         settings: which partitions there are.
     """
-    # A table that mirrors the newest state, or has no partitions, reads its inputs whole.
-    whole = table.write_mode.is_whole or table.partitions is None
-    # Of 3,654 days that are read whole, Dagster would list each: 60 ms an input.
-    mapping = None if table.partitions else dg.LastPartitionMapping()
+    # A table without partitions reads its inputs whole. A backfill waits for the partitions that a
+    # mapping names: with the last one alone it would run such a table before the others are there.
+    whole = table.partitions is None
+    mapping = dg.AllPartitionMapping() if whole else None
     inputs = {
         parameter: dg.AssetIn(
             key=source.split("."), metadata={WHOLE: whole}, partition_mapping=mapping

@@ -1,6 +1,6 @@
 """The assets of files that sources fetch into the landing zone."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import wraps
 from typing import Any
 
@@ -24,7 +24,6 @@ def landing_asset_of(
     files: LandingFiles,
     source: Source,
     settings: Settings,
-    tables: Collection[Table],
     warehouse: Warehouse,
 ) -> dg.AssetsDefinition:
     """Build the asset of the files that a source fetches.
@@ -33,10 +32,9 @@ def landing_asset_of(
         files: what is fetched, and how.
         source: whose files they are.
         settings: which partitions there are.
-        tables: all tables; those with these partitions are made of the files.
         warehouse: where they are stored.
     """
-    below = by_name([table for table in tables if table.partitions is files.partitions])
+    below = by_name(source.tables)
 
     @dg.asset(
         key=asset_key(files.key),

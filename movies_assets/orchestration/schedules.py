@@ -27,17 +27,9 @@ def build(
         warehouse: where they are stored.
     """
     return [
-        _schedule(settings, _calendar(settings, tables, job, rules), rules, warehouse)
-        for job, rules in _scheduled()
+        _schedule(settings, calendar, rules, warehouse)
+        for calendar, rules in _calendars(settings, tables)
     ]
-
-
-def _scheduled() -> Iterator[tuple[Job, Schedule]]:
-    """Yield the jobs of the sources that run by themselves, and when they do."""
-    for source in sources.load():
-        for job in source.jobs:
-            if job.schedule:
-                yield job, job.schedule
 
 
 def calendars(settings: Settings, tables: Mapping[str, Table]) -> list[Calendar]:
@@ -47,7 +39,18 @@ def calendars(settings: Settings, tables: Mapping[str, Table]) -> list[Calendar]
         settings: which partitions there are, how far back to look, and how often to try.
         tables: all tables, by name.
     """
-    return [_calendar(settings, tables, job, rules) for job, rules in _scheduled()]
+    return [calendar for calendar, _ in _calendars(settings, tables)]
+
+
+def _calendars(
+    settings: Settings, tables: Mapping[str, Table]
+) -> Iterator[tuple[Calendar, Schedule]]:
+    """Yield the calendars of the jobs that run by themselves, and when they do."""
+    for source in sources.load():
+        own = {name: table for name, table in tables.items() if table.group == source.name}
+        for job in source.jobs:
+            if job.schedule:
+                yield _calendar(settings, own, job, job.schedule), job.schedule
 
 
 def _calendar(
@@ -55,15 +58,10 @@ def _calendar(
 ) -> Calendar:
     if job.partitions is None:
         raise ValueError(f"{job.name} has a schedule, and no partitions to ask for")
-    own = {name: table for name, table in tables.items() if table.partitions is job.partitions}
-    groups = {table.group for table in own.values()}
     return Calendar(
         job=job.name,
-        tables=own,
+        tables={name: table for name, table in tables.items() if job.materializes(table.key)},
         partitions=partitions_def(job.partitions, settings),
-        has_whole_tables=any(
-            table.partitions is None and table.group in groups for table in tables.values()
-        ),
         anew=rules.anew,
         reach=settings.catch_up_days,
         tries=settings.catch_up_tries,

@@ -168,7 +168,7 @@ def read_of(table: Table, source: Table, window: Window) -> str:
     """Return the clause FROM ... WHERE of the source rows that a run of a table reads."""
     partition, of_run = source.partition_column, "true"
     reads = table.lineage.reads if table.lineage else "run"
-    if partition and window.first and reads == "newest":
+    if partition and reads == "newest":
         of_run = f"{partition} = (SELECT max({partition}) FROM {source.name})"
     elif partition and window.first and reads == "run":
         of_run = f"{partition} BETWEEN '{window.first}' AND '{window.last}'"

@@ -37,7 +37,7 @@ def checks_of(
     if table.volume_band:
         checks.append(volume_check(table))
     if table.fresh_within_days is not None:
-        checks.append(freshness_check(table, settings))
+        checks.append(freshness_check(table, tables, settings))
     if (
         table.contract.allows_new_columns() and table.partition_column
     ):  # its files arrive in a folder a day

@@ -137,7 +137,8 @@ def published_asset(
 
 
 def _spec(tables: Mapping[str, Table]) -> dg.AssetSpec:
-    newest = dg.LastPartitionMapping()
+    # A backfill of all assets then publishes last, whichever days it is of.
+    whole = dg.AllPartitionMapping()
     return dg.AssetSpec(
         KEY,
         group_name=GROUP,
@@ -148,7 +149,7 @@ def _spec(tables: Mapping[str, Table]) -> dg.AssetSpec:
         "its blocking checks since it was written keeps the rows that were published before, and "
         "so do all that share a table with it.",
         deps=[
-            dg.AssetDep(asset_key(table.key), partition_mapping=newest)
+            dg.AssetDep(asset_key(table.key), partition_mapping=whole)
             for table in published_tables(tables).values()
         ],
         skippable=True,

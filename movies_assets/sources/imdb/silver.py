@@ -29,9 +29,7 @@ YES, NO = 1, 0
 # Titles are announced a few years ahead; a later year is an error, such as 20222.
 YEARS_AHEAD = 10
 
-of_run_date = partial(
-    table, layer="silver", group="imdb", partitions=imdb_run_dates, partition_column="run_date"
-)
+of_run_date = partial(table, layer="silver", group="imdb", partition_column="run_date")
 newest_state = partial(of_run_date, write_mode=OVERWRITE)
 of_newest = partial(Lineage, reads="newest")
 
@@ -95,6 +93,7 @@ class SilverImdbRatings(Contract):
 
 
 @of_run_date(
+    partitions=imdb_run_dates,
     contract=SilverImdbRatings,
     lineage=Lineage(source_of="bronze.imdb_title_ratings", source_row_id="tconst"),
     keep_partitions=lambda settings: settings.section(ImdbSettings).keep_ratings,

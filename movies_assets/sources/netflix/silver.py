@@ -20,7 +20,6 @@ from movies_assets.sources.netflix.editions import (
     JUSTWATCH_CREDITS,
     KAGGLE_2021,
 )
-from movies_assets.sources.netflix.partitions import netflix_days
 from movies_assets.sources.shared.countries import names_of
 from movies_assets.sources.shared.parsing import (
     accounted,
@@ -260,7 +259,6 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
 
 @full_refresh(
     contract=SilverNetflixTitles,
-    partitions=netflix_days,
     partition_column="arrived_date",
     latest_version=LatestVersion(entity=("show_id",), order=("arrived_date", "source_row")),
     typed=typed_titles,
@@ -392,7 +390,6 @@ class SilverNetflixCredits(Contract):
 
 @full_refresh(
     contract=SilverNetflixCredits,
-    partitions=netflix_days,
     partition_column="arrived_date",
     latest_version=LatestVersion(entity=("show_id",), order=("arrived_date",)),
     lineage=of_all(source_of="bronze.netflix_credits"),

@@ -77,9 +77,7 @@ user_id_column = partial(
     str_length={"max_value": LONGEST},
     personal=True,
 )
-of_service = partial(
-    table, layer="silver", group="ott", partitions=ott_days, partition_column="arrived_date"
-)
+of_service = partial(table, layer="silver", group="ott", partition_column="arrived_date")
 full_refresh = partial(of_service, write_mode=OVERWRITE)
 of_row = partial(Lineage, source_row_id="source_row")
 
@@ -383,6 +381,7 @@ class SilverOttViews(Contract):
 
 
 @of_service(
+    partitions=ott_days,
     contract=SilverOttViews,
     latest_version=LatestVersion(
         entity=("user_id", "title_name", "watched_at"), order=("arrived_date", "source_row")

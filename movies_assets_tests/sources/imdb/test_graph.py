@@ -95,6 +95,26 @@ def test_running_again_changes_nothing(stored_day, tmp_path, instance):
     assert set(landed(result)) == set(ALL_DUMPS.files)
 
 
+def test_no_day_is_marked_of_a_table_that_holds_the_newest_state(platform, instance):
+    for day in DAYS[:3]:
+        land(platform.settings.landing, day, {"title.basics": [title(1, day)]})
+    run(platform, DAYS[2], select=TITLES)
+    run(platform, DAYS[0], select=TITLES)
+    assert platform.sql("SELECT primary_title FROM silver.imdb_titles") == [(DAYS[2],)]
+    result = run(platform, DAYS[0], DAYS[1], select=TITLES)
+    days = {
+        name: instance.get_materialized_partitions(dg.AssetKey(name.split("/"))) for name in TITLES
+    }
+    assert days == {
+        name: set() if name == "silver/imdb_titles" else set(DAYS[:3]) for name in TITLES
+    }
+    events = {
+        name: result.asset_materializations_for_node(name.replace("/", "__")) for name in TITLES
+    }
+    assert [event.partition for event in events.pop("silver/imdb_titles")] == [None]
+    assert {name: len(found) for name, found in events.items()} == dict.fromkeys(events, 2)
+
+
 def test_days_in_any_order_and_days_as_a_range_lead_to_the_same_tables(tmp_path, instance):
     one, other = (Platform(load(data_dir=tmp_path / name), instance) for name in ("one", "other"))
     for platform in (one, other):

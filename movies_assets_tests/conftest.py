@@ -39,6 +39,7 @@ from movies_assets.sources.yts.client import MovieRow
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.schema import create_table, ensure_table, stored_types
+from movies_assets.warehouse.types import duckdb_types
 from movies_assets_tests.faults.processes import FORKSERVER
 from movies_assets_tests.once import folder_of_all_workers, made_once
 
@@ -368,7 +369,7 @@ def store_netflix(
                 columns=None if received else ["source_row"],
             ).assign(**origin)
             known = ", ".join(
-                f"CAST({column} AS {table.contract.types()[column]}) AS {column}"
+                f"CAST({column} AS {duckdb_types(table.contract)[column]}) AS {column}"
                 for column in frame.columns
             )
             connection.execute(f"INSERT INTO {table.name} BY NAME SELECT {known} FROM frame")

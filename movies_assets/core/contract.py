@@ -6,17 +6,15 @@ belongs in the layer's file, how rows are stored belongs in `warehouse`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, reduce, wraps
 from operator import and_
 from typing import Any, Literal, NamedTuple
 
-import dagster as dg
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pandera.ibis as pa
-from ibis.backends.sql.datatypes import DuckDBType
 from pandera.api.checks import Check
 from pandera.api.ibis.types import IbisData
 from pandera.backends.ibis import builtin_checks  # noqa: F401 (registers the checks)
@@ -75,11 +73,6 @@ class Instant(ibis_engine.DataType):
     """An instant in UTC with microseconds; `TIMESTAMP WITH TIME ZONE` in DuckDB."""
 
     type = dt.Timestamp(timezone="UTC", scale=6)
-
-
-def duckdb_type(dtype: dt.DataType) -> str:
-    """Spell a type as DuckDB does, for example `VARCHAR[]`."""
-    return str(DuckDBType.from_ibis(dtype).sql("duckdb")).replace("TEXT", "VARCHAR")
 
 
 class Rule(NamedTuple):
@@ -190,30 +183,15 @@ class Contract(pa.DataFrameModel):
 
     @classmethod
     @cache
-    def ibis_schema(cls) -> ibis.Schema:
-        """Return the columns and their types as an Ibis schema."""
+    def types(cls) -> ibis.Schema:
+        """Return the columns and their types."""
         return ibis.schema({name: spec.dtype.type for name, spec in cls._columns().items()})
 
     @classmethod
-    @cache
-    def types(cls) -> dict[str, str]:
-        """Return the columns and their types as DuckDB spells them."""
-        return {name: duckdb_type(dtype) for name, dtype in cls.ibis_schema().items()}
-
-    @classmethod
-    def ddl(cls) -> str:
-        """Return the columns as CREATE TABLE takes them.
-
-        DuckDB chooses a compression by trying each on a whole row group. With 74,000 payloads that
-        took 240 MB of memory beyond its limit, naming zstd takes 30; 12 million titles took 4.1 s
-        to store, with fsst named 2.0.
-        """
-        columns = cls._columns()
-        return ", ".join(
-            f"{name} {type_}" + (f" USING COMPRESSION {codec}" if codec else "")
-            for name, type_ in cls.types().items()
-            for codec in [columns[name].metadata["compression"]]
-        )
+    def compressions(cls) -> dict[str, Compression]:
+        """Return the columns that name how they are compressed, and the codec."""
+        codecs = {name: spec.metadata["compression"] for name, spec in cls._columns().items()}
+        return {name: codec for name, codec in codecs.items() if codec}
 
     @classmethod
     def descriptions(cls) -> dict[str, str]:
@@ -224,6 +202,11 @@ class Contract(pa.DataFrameModel):
     def key(cls) -> tuple[str, ...]:
         """Return the columns that identify a row."""
         return tuple(name for name, spec in cls._columns().items() if spec.metadata["key"])
+
+    @classmethod
+    def required(cls) -> frozenset[str]:
+        """Return the columns that are never NULL."""
+        return frozenset(name for name, spec in cls._columns().items() if not spec.nullable)
 
     @classmethod
     def references(cls) -> dict[str, str]:
@@ -263,7 +246,7 @@ class Contract(pa.DataFrameModel):
     def table(cls, qualified_name: str) -> ir.Table:
         """Return the stored table of this contract (`schema.table`) as an unbound Ibis table."""
         schema, _, name = qualified_name.rpartition(".")
-        return ibis.table(cls.ibis_schema(), name=name, database=schema or None)
+        return ibis.table(cls.types(), name=name, database=schema or None)
 
     @classmethod
     @cache
@@ -303,34 +286,6 @@ class Contract(pa.DataFrameModel):
     def _row_checks(cls) -> list[Check]:
         checks: list[Check] = cls.to_schema().checks
         return checks
-
-    @classmethod
-    def column_schema(cls, arrived: Iterable[str] = ()) -> dg.TableSchema:
-        """Return the columns as Dagster shows them.
-
-        Args:
-            arrived: columns beyond the contract's, which files have brought.
-        """
-        descriptions, key, references = cls.descriptions(), cls.key(), cls.references()
-        return dg.TableSchema(
-            columns=[
-                dg.TableColumn(
-                    name=name,
-                    type=type_,
-                    description=descriptions[name],
-                    constraints=dg.TableColumnConstraints(
-                        nullable=cls._columns()[name].nullable,
-                        unique=key == (name,),
-                        other=[
-                            *([f"references {references[name]}"] if name in references else []),
-                            *(["personal"] if cls._columns()[name].metadata["personal"] else []),
-                        ],
-                    ),
-                )
-                for name, type_ in cls.types().items()
-            ]
-            + [dg.TableColumn(name, type="VARCHAR", description=ARRIVED) for name in arrived]
-        )
 
 
 def row_rule(name: str) -> Callable[[Any], Any]:

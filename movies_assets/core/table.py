@@ -17,7 +17,7 @@ from movies_assets.core.settings import CommonSettings
 from movies_assets.core.write_mode import PARTITION, WriteMode
 
 if TYPE_CHECKING:
-    from movies_assets.orchestration.checks.base import Check
+    from movies_assets.core.check import Check
 
 LAYERS = ("bronze", "silver", "gold")
 

@@ -56,7 +56,7 @@ class _Partition(WriteMode):
 
     def storage(self, table: "Table") -> str:
         column = table.partition_column
-        is_day = table.contract.types().get(column or "") == "DATE"
+        is_day = bool(column) and table.contract.types()[column].is_date()
         return f"Partition: the {'day' if is_day else 'year'} in `{column}`."
 
 

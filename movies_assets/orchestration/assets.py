@@ -11,6 +11,7 @@ import dagster as dg
 from movies_assets.core.table import Key, Table
 from movies_assets.orchestration.code_references import reference_to
 from movies_assets.orchestration.code_version import code_version
+from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
@@ -45,7 +46,7 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
     }
     above = {dg.AssetKey(name.split(".")) for name in table.upstream()}
     metadata: dict[str, Any] = {
-        "dagster/column_schema": table.contract.column_schema(),
+        "dagster/column_schema": column_schema(table.contract),
         "dagster/table_name": table.name,
         **reference_to(table.function),
     }

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from movies_assets.orchestration import interruption
-from movies_assets.orchestration.checks.base import ending_of
+from movies_assets.orchestration.checks.results import ending_of
 from movies_assets.orchestration.dagster_internals import (
     ExecutionPlan,
     PlanOrchestrationContext,

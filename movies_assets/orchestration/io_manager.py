@@ -23,6 +23,7 @@ from movies_assets.core.contract import WITHHELD, DumpContract
 from movies_assets.core.table import Table
 from movies_assets.core.window import Window
 from movies_assets.orchestration.assets import WHOLE, asset_key
+from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.retries import mapped
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log, delimited, files, writer
@@ -336,7 +337,7 @@ class WarehouseIOManager(DbIOManager):
             "sample": dg.MetadataValue.md(_markdown(_public(table, loaded))),
         }
         if loaded.arrived_columns:
-            columns = table.contract.column_schema(loaded.arrived_columns)
+            columns = column_schema(table.contract, loaded.arrived_columns)
             explanation["dagster/column_schema"] = columns
         for name, rows in loaded.members.items():
             explanation[f"rows_added_to_{name}"] = rows

@@ -6,10 +6,10 @@ from typing import Any
 
 import dagster as dg
 
+from movies_assets.core.markdown import as_markdown
 from movies_assets.core.source import LandingFiles, Source
 from movies_assets.core.table import Table, by_name
 from movies_assets.orchestration.assets import OWNERS, asset_key
-from movies_assets.orchestration.checks.base import markdown
 from movies_assets.orchestration.completeness import complete_days, holdings, written
 from movies_assets.orchestration.dagster_internals import (
     SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION,
@@ -57,7 +57,7 @@ def landing_asset_of(
             context.log.info("no file has changed, and all tables are complete: nothing to do")
             return
         metadata = {
-            name: markdown(value) if isinstance(value, list) else value
+            name: dg.MetadataValue.md(as_markdown(value)) if isinstance(value, list) else value
             for name, value in landed.metadata.items()
         }
         # A result counts for every partition of the run; with this mark it counts for none. Without

@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from movies_assets import sources
-from movies_assets.orchestration.checks.base import ending_of
+from movies_assets.core.check import VERDICTS
+from movies_assets.orchestration.checks.results import ending_of, evaluated
 from movies_assets.orchestration.dagster_internals import (
     DagsterAssetCheckFailedError,
     DagsterHomeNotSetError,
@@ -31,7 +32,6 @@ from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError, Published
 
 UI = "http://127.0.0.1:3000"
-VERDICTS = ("passed", "warned", "failed")
 # Where the text stands that follows the words on the left.
 INDENT = 12
 SHOWN_DAYS = 10
@@ -150,7 +150,7 @@ def checks_of(instance: dg.DagsterInstance, run_id: str) -> list[Check]:
     return [
         Check(
             name=f"{'.'.join(found.asset_key.path)} {found.check_name}",
-            verdict=_verdict(found),
+            verdict=evaluated(found),
             description=found.description or "",
             rules=_broken(found),
             ending=ending_of(found),
@@ -266,12 +266,6 @@ def counted_warnings(warnings: Sequence[Check], *, is_sample: bool) -> str:
 def _broken(evaluation: dg.AssetCheckEvaluation) -> frozenset[str]:
     rules: Any = evaluation.metadata["rules"].value if "rules" in evaluation.metadata else {}
     return frozenset(rule for rule, count in rules.items() if count)
-
-
-def _verdict(evaluation: dg.AssetCheckEvaluation) -> str:
-    if evaluation.passed:
-        return "passed"
-    return "warned" if evaluation.severity == dg.AssetCheckSeverity.WARN else "failed"
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field, field_validator
 
+from movies_assets.core.markdown import as_markdown
 from movies_assets.core.table import Table
-from movies_assets.orchestration.checks.base import markdown
 from movies_assets.privacy import warehouse as in_tables
 from movies_assets.privacy.identifiers import PersonIdentifiers
 from movies_assets.privacy.user_ids import canonical
@@ -233,5 +233,5 @@ def describe(erased: Mapping[str, int]) -> dict[str, Any]:
     return {
         "summary": dg.MetadataValue.text(summary if found else NOTHING_FOUND),
         "rows": sum(erased.values()),
-        **({"places": markdown(found)} if found else {}),
+        **({"places": dg.MetadataValue.md(as_markdown(found))} if found else {}),
     }

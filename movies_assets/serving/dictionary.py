@@ -10,6 +10,7 @@ from movies_assets.warehouse import audit_log, meta
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import landed
 from movies_assets.warehouse.schema import arrived_columns
+from movies_assets.warehouse.types import duckdb_types
 
 PATH = PROJECT_ROOT / "docs" / "reference" / "tables.md"
 
@@ -97,9 +98,12 @@ def _section(
 
 
 def _columns(contract: type[Contract]) -> Iterator[str]:
-    required = {rule.name.removesuffix(": required") for rule in contract.rules()}
-    descriptions, references = contract.descriptions(), contract.references()
-    for name, type_ in contract.types().items():
+    required, descriptions, references = (
+        contract.required(),
+        contract.descriptions(),
+        contract.references(),
+    )
+    for name, type_ in duckdb_types(contract).items():
         target = f" → {_link(references[name])}" if name in references else ""
         personal = " *Personal.*" if name in contract.personal() else ""
         meaning = descriptions[name].replace("|", "\\|") + target + personal

@@ -25,6 +25,7 @@ from movies_assets.warehouse.published import (
     Published,
 )
 from movies_assets.warehouse.quoting import literal
+from movies_assets.warehouse.types import duckdb_types
 
 # The name of a Hive folder for rows without a value; an equal value would share that folder.
 UNKNOWN_FOLDER = "__HIVE_DEFAULT_PARTITION__"
@@ -173,7 +174,7 @@ class Export:
         Sums of hashes do not depend on the order of rows, and count duplicates; they cost one scan.
         A table without a layout has one division, or none if it has no rows.
         """
-        columns = self.table.contract.types()
+        columns = duckdb_types(self.table.contract)
         shape = f"{[*columns.items()]}{self.layout}"
         first = self.layout.columns[0] if self.layout.columns else "''"
         found = self.connection.execute(

@@ -35,6 +35,7 @@ from movies_assets.serving.exports import (
 )
 from movies_assets.warehouse.locks import folder_locked
 from movies_assets.warehouse.quoting import literal
+from movies_assets.warehouse.types import duckdb_types
 
 MANIFEST, POINTER = "_manifest.json", "CURRENT"
 INCOMING, VERSIONS = "_incoming", "_versions"
@@ -323,7 +324,7 @@ def _copy_rows(export: Export, staged: Path, prefix: str, *, is_empty: bool) -> 
 
 def _texts_in_folders(export: Export) -> list[str]:
     """Return the text columns whose values name folders."""
-    types = export.table.contract.types()
+    types = duckdb_types(export.table.contract)
     return [name for name in export.layout.columns if types.get(name) == "VARCHAR"]
 
 

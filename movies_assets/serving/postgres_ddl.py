@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from movies_assets.core.contract import Contract
 from movies_assets.warehouse.quoting import identifier, literal
+from movies_assets.warehouse.types import duckdb_types
 
 TYPES = {
     "BIGINT": "bigint",
@@ -35,14 +36,9 @@ def qualified(schema: str, name: str) -> str:
 
 def create(schema: str, name: str, contract: type[Contract]) -> str:
     """Return the statement that creates a table, without its keys."""
-    required = {
-        column.name
-        for column in contract.column_schema().columns
-        if not column.constraints.nullable
-    }
     columns = ", ".join(
-        f"{identifier(column)} {TYPES[type_]}{' NOT NULL' if column in required else ''}"
-        for column, type_ in contract.types().items()
+        f"{identifier(column)} {TYPES[type_]}{' NOT NULL' if column in contract.required() else ''}"
+        for column, type_ in duckdb_types(contract).items()
     )
     return f"CREATE TABLE {qualified(schema, name)} ({columns})"
 
@@ -81,7 +77,7 @@ def select(name: str, contract: type[Contract]) -> str:
     """Return the query, in DuckDB's SQL, for rows in types that Postgres accepts."""
     columns = ", ".join(
         f"{_without_nul(identifier(column), type_)} AS {identifier(column)}"
-        for column, type_ in contract.types().items()
+        for column, type_ in duckdb_types(contract).items()
     )
     return f"SELECT {columns} FROM {name}"
 

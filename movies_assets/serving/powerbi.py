@@ -15,6 +15,7 @@ from movies_assets.core.contract import Contract
 from movies_assets.core.durable import exchange
 from movies_assets.serving.postgres_ddl import table_of
 from movies_assets.settings import PROJECT_ROOT
+from movies_assets.warehouse.types import duckdb_types
 
 FOLDER = PROJECT_ROOT / "powerbi"
 SCHEMAS = "https://developer.microsoft.com/json-schemas/fabric"
@@ -292,7 +293,7 @@ def _relationships(contracts: Mapping[str, type[Contract]]) -> Iterator[str]:
 
 
 def _table(name: str, contract: type[Contract]) -> Iterator[str]:
-    columns = {column: type_ for column, type_ in contract.types().items() if type_ in TYPES}
+    columns = {column: type_ for column, type_ in duckdb_types(contract).items() if type_ in TYPES}
     yield f"/// {contract.grain()}"
     yield f"table {name}"
     yield ""

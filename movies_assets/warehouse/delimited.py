@@ -28,6 +28,7 @@ from movies_assets.ingest.profile import MOST_NAMES, ExpectedColumns, FileProfil
 from movies_assets.ingest.records import LINE, LONGEST_FIELD, PROBLEM, RECORD, shortened
 from movies_assets.warehouse.quoting import identifier, literal
 from movies_assets.warehouse.schema import ensure_table, stored_types
+from movies_assets.warehouse.types import duckdb_types
 
 if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing, Unread
@@ -169,7 +170,7 @@ def expected(table: Table, given: DelimitedFiles) -> ExpectedColumns:
 def columns_of(table: Table) -> dict[str, str]:
     """Return the columns of the contract that come from the files, and their types."""
     ours = _ours(table)
-    return {name: type_ for name, type_ in table.contract.types().items() if name not in ours}
+    return {name: type_ for name, type_ in duckdb_types(table.contract).items() if name not in ours}
 
 
 def _ours(table: Table) -> frozenset[str]:

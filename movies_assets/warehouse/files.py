@@ -34,6 +34,7 @@ from movies_assets.core.table import Table
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.quoting import literal
 from movies_assets.warehouse.staging import STAGE
+from movies_assets.warehouse.types import duckdb_types
 
 REJECTS, SCANS = "rejected_lines", "rejected_scans"
 NULL = r"\N"
@@ -211,7 +212,7 @@ class Reading:
 def columns_of(contract: type[Contract]) -> dict[str, str]:
     """Return the columns that come from the file, in its order, and their types."""
     ours = DumpContract.types()
-    return {name: type_ for name, type_ in contract.types().items() if name not in ours}
+    return {name: type_ for name, type_ in duckdb_types(contract).items() if name not in ours}
 
 
 def select(connection: duckdb.DuckDBPyConnection, table: Table, reading: Reading) -> str:

@@ -63,7 +63,7 @@ def _add(connection: duckdb.DuckDBPyConnection, dimension: Table, pointing: str)
     is_lacking = f"EXISTS (FROM {KEYS} ANTI JOIN {name} USING ({key})) OR NOT EXISTS (FROM {name})"
     if not number(connection, f"SELECT {is_lacking}"):
         return 0
-    keys = ibis.table({key: contract.ibis_schema()[key]}, name=KEYS)
+    keys = ibis.table({key: contract.types()[key]}, name=KEYS)
     rows = dimension.function(keys).select(*contract.types())
     missing = rows.anti_join(contract.table(name), key)
     sound = missing.filter(

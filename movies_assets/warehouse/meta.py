@@ -5,6 +5,7 @@ A reader needs nothing but the file. What fills them belongs in `orchestration.p
 
 from collections.abc import Mapping
 
+from movies_assets.core.check import NOT_RUN, VERDICTS
 from movies_assets.core.contract import Contract, Instant, column
 
 
@@ -78,7 +79,7 @@ class Checks(Contract):
     is_blocking: bool = column("Whether a red result stops what is below the table.")
     verdict: str = column(
         "How it went; 'not run' where Dagster's history does not say.",
-        isin=["passed", "warned", "failed", "not run"],
+        isin=[*VERDICTS, NOT_RUN],
     )
     finding: str = column("What it found, in words.", nullable=True)
     evaluated_at: Instant = column("When it was evaluated (UTC).", nullable=True)

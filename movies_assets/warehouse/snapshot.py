@@ -17,8 +17,9 @@ from movies_assets.core.contract import Contract
 from movies_assets.warehouse.database import ALIAS, STORAGE, roll_back
 from movies_assets.warehouse.published import COPY, OLD, naming_damaged
 from movies_assets.warehouse.quoting import literal
-from movies_assets.warehouse.schema import all_stored_types, create_table, same_type
+from movies_assets.warehouse.schema import all_stored_types, create_table
 from movies_assets.warehouse.sql import number
+from movies_assets.warehouse.types import same_type
 
 UNFIT = (
     "Where a reference points at no row, or columns are not those of the contract, materialize "
@@ -134,7 +135,7 @@ def schema_mismatches(
         if name in stored
         and any(
             not same_type(stored[name].get(column), dtype)
-            for column, dtype in contract.ibis_schema().items()
+            for column, dtype in contract.types().items()
         )
     ]
 

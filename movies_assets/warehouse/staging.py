@@ -11,11 +11,12 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis.backends.sql.datatypes import DuckDBType
 
-from movies_assets.core.contract import WITHHELD, duckdb_type
+from movies_assets.core.contract import WITHHELD
 from movies_assets.core.outcome import RAW, UNPARSED
 from movies_assets.core.table import Table
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.sql import compile_sql
+from movies_assets.warehouse.types import ddl, duckdb_type
 
 STAGE = "stage"
 
@@ -31,7 +32,7 @@ def stage_frames(
     Raises:
         WarehouseError: a frame's columns are not the contract's, or a value has the wrong type.
     """
-    connection.execute(f"CREATE TEMP TABLE {STAGE} ({table.contract.ddl()})")
+    connection.execute(f"CREATE TEMP TABLE {STAGE} ({ddl(table.contract)})")
     expected = set(table.contract.types())
     for frame in frames:
         if wrong := expected.symmetric_difference(frame.columns):
@@ -53,7 +54,7 @@ def _refuse_misfits(
     connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFrame
 ) -> None:
     """Refuse what the engine would turn into another value: 20.5 into 20, a list into text."""
-    types = table.contract.ibis_schema()
+    types = table.contract.types()
     described = connection.execute("SELECT column_name, column_type FROM (DESCRIBE FROM frame)")
     for name, stored in described.fetchall():
         values = frame[name].dropna()
@@ -83,7 +84,7 @@ def stage_expression(
             f"{table.name}: the function's columns are not the contract's; they differ in "
             f"{sorted(wrong)}. Mend the function or the contract."
         )
-    types = table.contract.ibis_schema()
+    types = table.contract.types()
     if lossy := [name for name, t in types.items() if not expression[name].type().castable(t)]:
         differences = ", ".join(
             f"{name} is {expression[name].type()}, not {types[name]}" for name in lossy

@@ -12,6 +12,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from movies_assets.core.check import SHOWN_ROWS
 from movies_assets.core.contract import WITHHELD
 from movies_assets.core.outcome import (
     DUPLICATE,
@@ -35,7 +36,7 @@ from movies_assets.warehouse.schema import arrived_columns
 from movies_assets.warehouse.sql import compile_sql, condition, number
 from movies_assets.warehouse.staging import STAGE, explaining
 
-SHOWN_ROWS, SAMPLE_ROWS = 10, 5
+SAMPLE_ROWS = 5
 FATES, DOUBLED = "fates", "doubled"
 # Column of expressions in which DuckDB identifies the rows of a table.
 ROW = "_row"
@@ -198,7 +199,7 @@ def _staged(table: Table, **columns: str) -> ir.Table:
         columns: further columns of the stage, and their types.
     """
     hidden = {RAW: "string", UNPARSED: "string"} if table.lineage else {}
-    return ibis.table({**table.contract.ibis_schema(), **hidden, **columns}, name=STAGE)
+    return ibis.table({**table.contract.types(), **hidden, **columns}, name=STAGE)
 
 
 def _identified(rows: ir.Table) -> ir.Table:
@@ -244,7 +245,7 @@ def _extract_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, win
 
 
 def _doubled(table: Table) -> ir.Table:
-    types = table.contract.ibis_schema()
+    types = table.contract.types()
     return ibis.table({name: types[name] for name in table.contract.key()}, name=DOUBLED)
 
 

@@ -16,6 +16,7 @@ import click
 import duckdb
 
 from movies_assets.core.contract import Contract
+from movies_assets.warehouse.types import duckdb_types
 
 # Of the catalogue's real sizes, those of the largest tables of YTS and IMDb: 2.3 million rows.
 ROWS = {
@@ -91,7 +92,7 @@ def _publish(published: Any, contracts: Mapping[str, type[Contract]], scale: flo
             count = max(10, round(ROWS[name] * scale))
             values = ", ".join(
                 f"{_value(column, type_, contract, scale)} AS {column}"
-                for column, type_ in contract.types().items()
+                for column, type_ in duckdb_types(contract).items()
             )
             connection.execute(f"INSERT INTO {name} BY NAME SELECT {values} FROM range({count})")
             total += count

@@ -13,6 +13,7 @@ from movies_assets.definitions import TABLES
 from movies_assets.orchestration.publishing import meta
 from movies_assets.orchestration.publishing.published import published_tables
 from movies_assets.warehouse.published import POINTER
+from movies_assets.warehouse.types import ddl, duckdb_types
 
 Rows = Mapping[str, Iterable[Mapping[str, Any]]]
 
@@ -47,7 +48,7 @@ def publish(folder: Path, name: str, rows: Rows) -> Path:
     with duckdb.connect(path) as connection:
         connection.execute("CREATE SCHEMA gold; CREATE SCHEMA meta")
         for table, contract in contracts().items():
-            connection.execute(f"CREATE TABLE {table} ({contract.ddl()})")
+            connection.execute(f"CREATE TABLE {table} ({ddl(contract)})")
             for row in rows.get(table, ()):
                 _insert(connection, table, contract, row)
     pointer = folder / f"{POINTER}.new"
@@ -68,7 +69,7 @@ def _insert(
     }
     values = {
         name: row[name] if name in row else USUAL[kind] if name in required else None
-        for name, kind in contract.types().items()
+        for name, kind in duckdb_types(contract).items()
     }
     marks = ", ".join("?" for _ in values)
     connection.execute(

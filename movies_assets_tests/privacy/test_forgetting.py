@@ -373,7 +373,7 @@ def test_the_audit_is_what_its_contract_says(forgotten):
         kept = compile_sql(broken_rules(Erasures.table(AUDIT), Erasures))
         assert session.execute(f"SELECT DISTINCT * FROM ({kept})").fetchall() == [("",)]
     assert dict(comments) == Erasures.descriptions()
-    nothing = {name: ibis.null(type_) for name, type_ in Erasures.ibis_schema().items()}
+    nothing = {name: ibis.null(type_) for name, type_ in Erasures.types().items()}
     broken = ibis.table({"one": "int8"}, name="one").mutate(**{**nothing, "rows": 0})
     duckdb.execute("CREATE OR REPLACE TEMP TABLE one AS SELECT 1::TINYINT AS one")
     ((names,),) = duckdb.execute(compile_sql(broken_rules(broken, Erasures))).fetchall()

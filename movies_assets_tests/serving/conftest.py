@@ -22,6 +22,7 @@ from movies_assets.serving.postgres import READER
 from movies_assets.settings import load
 from movies_assets.warehouse.published import STAMP, UNFINISHED, Published
 from movies_assets.warehouse.schema import ensure_table
+from movies_assets.warehouse.types import duckdb_types
 from movies_assets_tests.serving.postgres import LOADER, MISSING, Database, Server, binaries
 from movies_assets_tests.serving.postgres import running_server as run_server
 
@@ -39,8 +40,9 @@ def snapshot_of(path: Path, tables: Mapping[str, tuple[type[Contract], Rows]]) -
             ensure_table(connection, name, contract)
             if rows:
                 frame = pd.DataFrame([*rows], dtype=object)
+                types = duckdb_types(contract)
                 columns = ", ".join(
-                    f"{column}::{contract.types()[column]} AS {column}" for column in frame.columns
+                    f"{column}::{types[column]} AS {column}" for column in frame.columns
                 )
                 connection.execute(f"INSERT INTO {name} BY NAME SELECT {columns} FROM frame")
     return path

@@ -14,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from movies_assets.definitions import TABLES
+from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.publishing.meta import Snapshot
 from movies_assets.orchestration.publishing.postgres import key_of
 from movies_assets.orchestration.publishing.published import shared_tables
@@ -25,6 +26,7 @@ from movies_assets.settings import load as load_settings
 from movies_assets.sources.netflix import gold as gold_netflix
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.schema import ensure_table
+from movies_assets.warehouse.types import duckdb_types
 from movies_assets_tests.conftest import Platform, movie
 from movies_assets_tests.serving.postgres import LOADED, PASSWORD, Maker, rows_of_version
 
@@ -44,7 +46,7 @@ HOSTILE = [
 
 
 def test_every_type_of_a_shared_contract_has_one_in_postgres():
-    assert {type_ for contract in SHARED.values() for type_ in contract.types().values()} <= {
+    assert {type_ for contract in SHARED.values() for type_ in duckdb_types(contract).values()} <= {
         *TYPES
     }
 
@@ -104,7 +106,7 @@ def test_columns_have_the_types_and_the_needs_of_the_contract(database, stored_d
     wanted = {
         (name.split(".")[1], c.name, spelled.get(TYPES[c.type], TYPES[c.type]), not c.nullable)
         for name, contract in SHARED.items()
-        for c in (_Column(column) for column in contract.column_schema().columns)
+        for c in (_Column(column) for column in column_schema(contract).columns)
     }
     assert set(found) == wanted
 
@@ -245,7 +247,7 @@ def _longest_key(contract):
         for check in specs[name].checks
         if check.name in {"str_length", "isin"}
     }
-    types = contract.types()
+    types = duckdb_types(contract)
     return sum(
         4 * lengths[name] if types[name] == "VARCHAR" and name not in contract.references() else 128
         for name in contract.key()

@@ -12,6 +12,7 @@ from movies_assets.definitions import TABLES
 from movies_assets.orchestration.publishing.published import shared_tables
 from movies_assets.serving import powerbi
 from movies_assets.serving.powerbi import FOLDER, MEASURES, MODEL, REPORT, SCHEMAS, THEME, files
+from movies_assets.warehouse.types import duckdb_types
 
 SHARED = {name: table.contract for name, table in shared_tables(TABLES).items()}
 FILES = files(SHARED)
@@ -88,7 +89,7 @@ def test_every_table_declares_the_columns_of_its_contract():
     columns = declared("column")
     assert {f"gold.{name}" for name in columns} == {*SHARED}
     for name, contract in SHARED.items():
-        known = {c: t for c, t in contract.types().items() if t != "VARCHAR[]"}
+        known = {c: t for c, t in duckdb_types(contract).items() if t != "VARCHAR[]"}
         assert [*columns[name.split(".")[1]]] == [*known]
         for column, type_ in known.items():
             said = columns[name.split(".")[1]][column]

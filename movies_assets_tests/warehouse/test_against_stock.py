@@ -19,6 +19,7 @@ import pytest
 from dagster._utils.backoff import backoff
 
 from movies_assets.core.contract import Contract, Instant, column
+from movies_assets.warehouse.types import duckdb_types
 from movies_assets_tests.warehouse.tables import (
     MONDAY,
     TUESDAY,
@@ -53,7 +54,7 @@ def test_an_empty_first_day_makes_a_typed_table(store):
     columns = store.sql(
         "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'visits'"
     )
-    assert dict(columns) == Visit.types()
+    assert dict(columns) == duckdb_types(Visit)
     assert store.sql("SELECT count(*) FROM bronze.visits") == [(0,)]
 
 

@@ -159,7 +159,7 @@ def test_a_table_below_is_unbound_and_filtered_to_the_partitions_of_the_run(stor
     upper = visits(THREE_DAYS)
     store.write(upper, days=WEEK)
     received = store.load(upper, annotation, (MONDAY, TUESDAY))
-    assert received.schema() == Visit.ibis_schema()
+    assert received.schema() == Visit.types()
     sql = str(ibis.to_sql(received.select("visit_id"), dialect="duckdb"))
     assert sorted(store.sql(sql)) == [(1,), (2,)]
 

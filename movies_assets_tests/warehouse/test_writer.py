@@ -20,8 +20,9 @@ from movies_assets.core.write_mode import MERGE, OVERWRITE
 from movies_assets.definitions import TABLES
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
-from movies_assets.warehouse.schema import ensure_table, same_type, stored_types
+from movies_assets.warehouse.schema import ensure_table, stored_types
 from movies_assets.warehouse.staging import stage_expression, stage_frames
+from movies_assets.warehouse.types import same_type
 from movies_assets_tests.faults.processes import FORKSERVER
 from movies_assets_tests.warehouse.tables import (
     MONDAY,
@@ -348,7 +349,7 @@ class TestQuarantine:
             warehouse,
             "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = 'quarantine'",
         )
-        wanted = Quarantine.ibis_schema()
+        wanted = Quarantine.types()
         assert [name for name, _ in columns] == [*wanted]
         assert all(same_type(stored, wanted[name]) for name, stored in columns)
 
@@ -414,7 +415,7 @@ def test_every_contract_can_be_stored_and_is_stored_as_it_says(subtests):
                 for _ in range(2):
                     ensure_table(connection, table.name, table.contract)
                 stored = stored_types(connection, table.name)
-            wanted = table.contract.ibis_schema()
+            wanted = table.contract.types()
             assert [*stored] == [*wanted]
             assert all(same_type(stored[name], wanted[name]) for name in wanted)
 

@@ -8,20 +8,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
-import dagster as dg
 import ibis
 import ibis.expr.types as ir
 
+from movies_assets.core.check import SHOWN_ROWS, Check, CheckContext, Finding, judge
 from movies_assets.core.contract import REQUIRED, FileRows
 from movies_assets.core.table import Table
 from movies_assets.ingest.editions import normalised
-from movies_assets.orchestration.checks.base import Check, Rows, verdict
 from movies_assets.sources.shared.parsing import file_of
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.delimited import landed
 from movies_assets.warehouse.quoting import literal
 from movies_assets.warehouse.sql import compile_sql
-from movies_assets.warehouse.writer import SHOWN_ROWS
 
 # The usual share is that of all other deliveries of the newest partitions, as in `bands`.
 HISTORY_PARTITIONS = 28
@@ -79,7 +77,7 @@ def completeness_check(table: Table, tables: Mapping[str, Table]) -> Check:
     """Build the blocking check that expected columns are known about as often as usual."""
     columns = table.contract.expected()
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         source = tables[table.lineage.source_of] if table.lineage else None
         files = landed(source) if source and issubclass(source.contract, FileRows) else None
         if files and not rows.has(files):
@@ -96,7 +94,7 @@ def completeness_check(table: Table, tables: Mapping[str, Table]) -> Check:
         likely = _likely_names(lost, found)
         broken = {_named(figure): figure["row_count"] - figure["known"] for figure in lost}
         texts = {_named(figure): _sentence(figure, likely) for figure in lost}
-        return verdict(
+        return judge(
             broken,
             metadata={"compared": len(compared)},
             samples=lambda: {
@@ -138,7 +136,7 @@ def _aggregates(table: Table, rows: ir.Table) -> dict[str, ir.Value]:
     return {"figures": ibis.array(figures)}
 
 
-def _of_files(rows: Rows, source: Table, typed: Callable[[ir.Table], ir.Table]) -> Delivery:
+def _of_files(rows: CheckContext, source: Table, typed: Callable[[ir.Table], ir.Table]) -> Delivery:
     """Compare file with file, by what is read from the rows of each.
 
     The stored rows would not do: they carry forward what older files knew. The table mirrors every
@@ -157,7 +155,7 @@ def _of_files(rows: Rows, source: Table, typed: Callable[[ir.Table], ir.Table]) 
     )
 
 
-def _accepted(rows: Rows) -> str:
+def _accepted(rows: CheckContext) -> str:
     """Return the condition on partitions that were accepted although they are red."""
     if not rows.has(audit_log.ACCEPTED):
         return "false"
@@ -168,7 +166,7 @@ def _accepted(rows: Rows) -> str:
     )
 
 
-def _of_partitions(rows: Rows) -> Delivery:
+def _of_partitions(rows: CheckContext) -> Delivery:
     """Compare partition with partition, by the stored rows and those in quarantine."""
     table, day = rows.table, rows.table.partition_column
     stored = table.contract.table(READ)
@@ -192,7 +190,7 @@ def _of_partitions(rows: Rows) -> Delivery:
     )
 
 
-def _refused(rows: Rows) -> str:
+def _refused(rows: CheckContext) -> str:
     """Count the rows that went to quarantine: where a required column was unknown, it was lost."""
     required = _required(rows.table)
     if not rows.table.lineage or not required or not rows.has(rows.table.quarantine):
@@ -214,7 +212,7 @@ def _required(table: Table) -> list[str]:
     return [name for name in table.contract.expected() if f"{name}: {REQUIRED}" in rules]
 
 
-def _of_table(rows: Rows) -> str:
+def _of_table(rows: CheckContext) -> str:
     """Compare the newest state, which replaces the one before it, with what was profiled then."""
     table, day = rows.table, rows.table.partition_column
     stored = table.contract.table(READ)
@@ -232,7 +230,7 @@ def _of_table(rows: Rows) -> str:
         FROM (FROM stored UNION ALL BY NAME {refused}) GROUP BY file, column_name"""
 
 
-def _profiled(rows: Rows) -> str:
+def _profiled(rows: CheckContext) -> str:
     """Return the usual shares of unknown values of a table that is replaced as a whole."""
     if not rows.table.write_mode.is_whole or not rows.has(PROFILES):
         return "SELECT NULL::VARCHAR AS column_name, NULL::DOUBLE AS share_before WHERE false"
@@ -248,7 +246,7 @@ def _profiled(rows: Rows) -> str:
         GROUP BY column_name"""
 
 
-def _compared(rows: Rows, delivery: Delivery, source: Table | None) -> str:
+def _compared(rows: CheckContext, delivery: Delivery, source: Table | None) -> str:
     """List the figures of each delivery beside the share that is usual and the highest allowed."""
     absent = "false"
     if source:
@@ -292,7 +290,9 @@ def _received_as(table: Table, source: Table) -> dict[str, str]:
     return found or {"": ""}
 
 
-def _files_of(rows: Rows, files: str, lost: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _files_of(
+    rows: CheckContext, files: str, lost: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """Return the files in which columns were lost: their headers, and what is unknown in them."""
     if not lost:
         return []

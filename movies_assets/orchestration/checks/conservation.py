@@ -4,12 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import dagster as dg
-
+from movies_assets.core.check import Check, CheckContext, Finding, definitions, judge, of_rows
 from movies_assets.core.contract import NAMES, REQUIRED
 from movies_assets.core.table import Lineage, Table
 from movies_assets.core.window import Window
-from movies_assets.orchestration.checks.base import Check, Rows, definitions, of_rows, verdict
 from movies_assets.sources.shared.parsing import NULL, ORIGIN
 from movies_assets.warehouse.sql import compile_sql
 from movies_assets.warehouse.writer import read_of
@@ -22,10 +20,10 @@ def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
     """Build the blocking check that no row got lost between bronze and this table."""
     lineage, source = _lineage_of(table, tables)
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         count = _fates if table.is_staged else _totals
         counts, lost = count(rows, tables, lineage)
-        return verdict(
+        return judge(
             {"rows lost": counts.get("lost", 0)},
             metadata={
                 "rows_read": sum(counts.values()),
@@ -51,7 +49,7 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
     """Build the check that warns of quarantined rows, and blocks where they are too many."""
     lineage, source = _lineage_of(table, tables)
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         rows_read = rows.count(_read(rows, source))
         refused = _quarantined(rows)
         by_rule = rows.fetch(_by_rule(refused))
@@ -67,7 +65,7 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
             example = None if is_personal else received[rule]
             return of_rows(rule, count) + (f", such as {example}" if example else "")
 
-        return verdict(
+        return judge(
             broken,
             metadata={
                 "rows_read": rows_read,
@@ -80,7 +78,7 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
                 "quarantined rows": rows.sample(refused),
                 "definitions": definitions(table.contract, broken),
             },
-            severity=dg.AssetCheckSeverity.ERROR if too_many else dg.AssetCheckSeverity.WARN,
+            is_warning=not too_many,
             advice=f"The rows are kept in {table.quarantine}. Fix the source or the rule, then "
             "materialize these partitions again: rows that pass leave quarantine.",
             say=say,
@@ -101,12 +99,12 @@ def _lineage_of(table: Table, tables: Mapping[str, Table]) -> tuple[Lineage, Tab
     return table.lineage, tables[table.lineage.source_of]
 
 
-def _read(rows: Rows, source: Table) -> str:
+def _read(rows: CheckContext, source: Table) -> str:
     window = Window(*rows.keys) if rows.keys else Window()
     return f"SELECT * {read_of(rows.table, source, window)}"
 
 
-def _quarantined(rows: Rows) -> str:
+def _quarantined(rows: CheckContext) -> str:
     condition = "true" if rows.is_all else rows.within("partition_key")
     return f"SELECT * FROM {rows.table.quarantine} WHERE {condition}"
 
@@ -157,7 +155,7 @@ def _field_of(payload: str, name: str) -> object:
 
 
 def _totals(
-    rows: Rows, tables: Mapping[str, Table], lineage: Lineage
+    rows: CheckContext, tables: Mapping[str, Table], lineage: Lineage
 ) -> tuple[dict[str, int], str]:
     """Count the rows read, kept and refused; return the counts, and a query for lost rows.
 
@@ -179,7 +177,9 @@ def _totals(
     return {**counts, "lost": abs(read - sum(counts.values()))}, lost
 
 
-def _fates(rows: Rows, tables: Mapping[str, Table], lineage: Lineage) -> tuple[dict[str, int], str]:
+def _fates(
+    rows: CheckContext, tables: Mapping[str, Table], lineage: Lineage
+) -> tuple[dict[str, int], str]:
     """Count what became of the rows read; return the counts, and a query for lost rows."""
     counts: dict[str, int] = {}
     # A key may have been spelt otherwise in the source: what seems lost by the key as received is
@@ -187,7 +187,7 @@ def _fates(rows: Rows, tables: Mapping[str, Table], lineage: Lineage) -> tuple[d
     # keys of which the source knows nothing.
     source = tables[lineage.source_of]
     with_keys = partial(_read_with_keys, tables=tables, lineage=lineage)
-    ways: list[Callable[[Rows, Table], str]] = [with_keys]
+    ways: list[Callable[[CheckContext, Table], str]] = [with_keys]
     if {*rows.table.contract.key(), *_order(rows.table)} <= source.contract.types().keys():
         ways.insert(0, _read)
     for read in ways:
@@ -200,7 +200,7 @@ def _fates(rows: Rows, tables: Mapping[str, Table], lineage: Lineage) -> tuple[d
 
 
 def _read_with_keys(
-    rows: Rows, source: Table, tables: Mapping[str, Table], lineage: Lineage
+    rows: CheckContext, source: Table, tables: Mapping[str, Table], lineage: Lineage
 ) -> str:
     """Return the rows read, with the keys and versions that the table's function gives them."""
     key = dict.fromkeys([*rows.table.contract.key(), *_order(rows.table)])
@@ -217,7 +217,7 @@ def _read_with_keys(
     )
 
 
-def _fate(rows: Rows, read: str, source: Table, lineage: Lineage) -> str:
+def _fate(rows: CheckContext, read: str, source: Table, lineage: Lineage) -> str:
     """Say of every source row of the run what became of it.
 
     A row is a duplicate when the table holds a row of the same key that came from another source

@@ -2,14 +2,12 @@
 
 from functools import cache
 
-import dagster as dg
-
-from movies_assets.core.contract import Contract, duckdb_type
+from movies_assets.core.check import Check, CheckContext, Finding, definitions, judge
+from movies_assets.core.contract import Contract
 from movies_assets.core.outcome import broken_rules
 from movies_assets.core.table import Table
-from movies_assets.orchestration.checks.base import Check, Rows, definitions, verdict
-from movies_assets.warehouse.schema import same_type
 from movies_assets.warehouse.sql import compile_sql
+from movies_assets.warehouse.types import duckdb_type, same_type
 
 # Name under which a rule's query knows the rows of the run.
 RUN = "run"
@@ -31,9 +29,9 @@ def contract_check(table: Table) -> Check:
     )
 
 
-def _evaluate(rows: Rows) -> dg.AssetCheckResult:
+def _evaluate(rows: CheckContext) -> Finding:
     if structure := _structure(rows):
-        return verdict(
+        return judge(
             dict.fromkeys((f"{s['column']}: structure" for s in structure), 1),
             samples=lambda: {"expected and actual types": structure},
             say=lambda rule, _: (
@@ -47,7 +45,7 @@ def _evaluate(rows: Rows) -> dg.AssetCheckResult:
     duplicates = _duplicate_keys(rows)
     if key := ", ".join(rows.table.contract.key()):  # lines as received promise none
         broken[f"key ({key}): not unique"] = rows.count(duplicates)
-    return verdict(
+    return judge(
         broken,
         metadata={"rows": read},
         samples=lambda: {
@@ -59,9 +57,9 @@ def _evaluate(rows: Rows) -> dg.AssetCheckResult:
     )
 
 
-def _structure(rows: Rows) -> list[dict[str, str]]:
+def _structure(rows: CheckContext) -> list[dict[str, str]]:
     """List the columns whose stored type is not the contract's."""
-    stored, wanted = rows.stored_types(), rows.table.contract.ibis_schema()
+    stored, wanted = rows.engine.stored_types(rows.table.name), rows.table.contract.types()
     return [
         {
             "column": name,
@@ -83,18 +81,18 @@ def _count_broken_rules(contract: type[Contract]) -> str:
     return compile_sql(table.aggregate([table.count().name("rows"), *broken]))
 
 
-def _broken_rows(rows: Rows) -> str:
+def _broken_rows(rows: CheckContext) -> str:
     table = rows.table.contract.table(RUN)
     marked = table.mutate(broken_rules=broken_rules(table, rows.table.contract))
     broken = marked.filter(marked.broken_rules != "").relocate("broken_rules")
     return _of_run(rows, compile_sql(broken))
 
 
-def _of_run(rows: Rows, query: str) -> str:
+def _of_run(rows: CheckContext, query: str) -> str:
     return f"WITH {RUN} AS {rows.of_run} SELECT * FROM ({query})"
 
 
-def _duplicate_keys(rows: Rows) -> str:
+def _duplicate_keys(rows: CheckContext) -> str:
     """Find keys of the run's rows that stand more than once anywhere in the table."""
     key = rows.table.contract.key()
     # A part of the key may be unknown, such as a movie's id in bronze; USING would skip such rows.

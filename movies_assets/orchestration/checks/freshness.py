@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from datetime import date
 
-import dagster as dg
-
+from movies_assets.core.check import Check, CheckContext, Finding, counted, judge
 from movies_assets.core.table import Table
-from movies_assets.orchestration.checks.base import Check, Rows, counted, verdict
 from movies_assets.orchestration.partitions import partitions_def
 from movies_assets.settings import Settings
 
@@ -27,19 +25,19 @@ def freshness_check(table: Table, tables: Mapping[str, Table], settings: Setting
     if allowed is None or partitions is None or column is None:
         raise ValueError(f"{table.name} declares no freshness, or has no daily partitions")
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         last_key = partitions_def(partitions, settings).get_last_partition_key()
         due = date.fromisoformat(last_key) if last_key else date.min
         newest = rows.fetch(f"SELECT max({column}) AS newest FROM {table.name}")[0]["newest"]
         behind = (due - newest).days if newest else None
-        return verdict(
+        return judge(
             {BEHIND: max(behind or 0, 1) if behind is None or behind > allowed else 0},
             metadata={
                 "newest_row": str(newest),
                 "newest_partition": due.isoformat(),
                 "days_behind": -1 if behind is None else behind,
             },
-            severity=dg.AssetCheckSeverity.WARN,
+            is_warning=True,
             say=lambda rule, n: "the table is empty" if behind is None else counted(n, rule),
             advice=f"The newest row is of {newest or 'no day'}, the newest partition {due}. "
             "Backfill the days between, and check that the daily schedule is switched on and its "

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-import dagster as dg
-
+from movies_assets.core.check import Check, CheckContext, Finding, counted, judge
 from movies_assets.core.table import Table
-from movies_assets.orchestration.checks.base import Check, Rows, counted, verdict
 
 # Between a column and the table that it refers to, in the name of the rule.
 ARROW = " -> "
@@ -21,18 +19,18 @@ def references_check(table: Table, tables: Mapping[str, Table]) -> Check:
     references = table.contract.references()
     tolerated = {f"{column}{ARROW}{references[column]}" for column in table.contract.tolerated()}
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         orphans = {
             f"{column}{ARROW}{target}": _orphans(rows, column, tables[target])
             for column, target in references.items()
         }
         counts = {name: rows.count(query) for name, query in orphans.items()}
         stops = [name for name, count in counts.items() if count and name not in tolerated]
-        return verdict(
+        return judge(
             counts,
             samples=lambda: {name: rows.sample(orphans[name]) for name, n in counts.items() if n},
             say=lambda name, n: f"{counted(n, 'rows')}: {name.replace(ARROW, ' is not in ')}",
-            severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
+            is_warning=not stops,
             advice=_advice([tables[name.partition(ARROW)[2]] for name in stops]),
         )
 
@@ -64,7 +62,7 @@ def _advice(dimensions: Sequence[Table]) -> str:
     return "Materialize the named dimension for the same partitions, then this table."
 
 
-def _orphans(rows: Rows, column: str, target: Table) -> str:
+def _orphans(rows: CheckContext, column: str, target: Table) -> str:
     (key,) = target.contract.key()
     return (
         f"SELECT run.* FROM {rows.of_run} AS run ANTI JOIN {target.name} AS target "

@@ -1,9 +1,7 @@
 """Does a day bring about as many rows as the days before it: a warning, never a stop."""
 
-import dagster as dg
-
+from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.table import Table
-from movies_assets.orchestration.checks.base import Check, Rows, verdict
 
 HISTORY_DAYS = 28
 # Fewer days of history say nothing about what is usual.
@@ -16,12 +14,12 @@ def volume_check(table: Table) -> Check:
     if band is None:
         raise ValueError(f"{table.name} declares no volume band")
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         odd = _odd_days(rows, band)
-        return verdict(
+        return judge(
             {f"days outside of 1/{band:g} to {band:g} times the median": rows.count(odd)},
             samples=lambda: {"odd days": rows.sample(odd)},
-            severity=dg.AssetCheckSeverity.WARN,
+            is_warning=True,
             advice="Check whether the source was down or its data changed; if the days are right, "
             "nothing needs to be done.",
         )
@@ -34,7 +32,7 @@ def volume_check(table: Table) -> Check:
     )
 
 
-def _odd_days(rows: Rows, band: float) -> str:
+def _odd_days(rows: CheckContext, band: float) -> str:
     """List the run's days whose row count leaves the band around the median before them."""
     day = rows.table.partition_column
     if day is None:

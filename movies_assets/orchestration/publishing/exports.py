@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import OWNERS, asset_key
+from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.permissions import readable_as
 from movies_assets.orchestration.publishing.published import KEY, shared_tables
@@ -92,6 +93,6 @@ def _spec(kind: str, setting: str, table: Table) -> dg.AssetSpec:
         f"MOVIES_EXPORTS__{setting.upper()} names; skipped where that is unset. Written only "
         "where it has changed.",
         deps=[KEY, dg.AssetDep(asset_key(table.key), partition_mapping=dg.LastPartitionMapping())],
-        metadata={"dagster/column_schema": table.contract.column_schema()},
+        metadata={"dagster/column_schema": column_schema(table.contract)},
         skippable=True,
     )

@@ -13,15 +13,18 @@ import duckdb
 import pandas as pd
 
 from movies_assets import __version__
+from movies_assets.core.check import NOT_RUN
 from movies_assets.core.contract import Contract
 from movies_assets.core.table import Table
 from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
+from movies_assets.orchestration.checks.results import evaluated
 from movies_assets.orchestration.dagster_internals import AssetCheckExecutionRecord
 from movies_assets.warehouse.meta import Checks, Columns, Lineage, Refused, Runs, Snapshot, Tables
 from movies_assets.warehouse.published import OLD
 from movies_assets.warehouse.schema import all_stored_types
 from movies_assets.warehouse.snapshot import Obstacle
+from movies_assets.warehouse.types import duckdb_types
 
 RUNS = 100
 # A finding is a sentence; what a check shows beyond it stays with Dagster.
@@ -153,8 +156,7 @@ def columns_of(tables: Mapping[str, Table]) -> pd.DataFrame:
 
 def _columns(table: Table) -> Iterator[dict[str, Any]]:
     contract = table.contract
-    required = {rule.name.removesuffix(": required") for rule in contract.rules()}
-    for position, (name, type_) in enumerate(contract.types().items(), 1):
+    for position, (name, type_) in enumerate(duckdb_types(contract).items(), 1):
         yield {
             "table_name": table.name,
             "column_name": name,
@@ -162,7 +164,7 @@ def _columns(table: Table) -> Iterator[dict[str, Any]]:
             "type": type_,
             "description": contract.descriptions()[name],
             "is_key": name in contract.key(),
-            "is_required": name in required,
+            "is_required": name in contract.required(),
             "is_personal": name in contract.personal(),
             "references_table": contract.references().get(name),
         }
@@ -192,21 +194,20 @@ def checks_of(specs: Sequence[dg.AssetCheckSpec], instance: dg.DagsterInstance) 
                 "check_name": spec.name,
                 "description": spec.description,
                 "is_blocking": spec.blocking,
-                **_evaluated(records.get(spec.key)),
+                **_newest(records.get(spec.key)),
             }
             for spec in specs
         ],
     )
 
 
-def _evaluated(record: AssetCheckExecutionRecord | None) -> dict[str, Any]:
+def _newest(record: AssetCheckExecutionRecord | None) -> dict[str, Any]:
     event = record and record.event and record.event.dagster_event
     if not record or not record.event or not event or event.event_type_value != EVALUATION:
-        return {"verdict": "not run", "finding": None, "evaluated_at": None, "run_id": None}
+        return {"verdict": NOT_RUN, "finding": None, "evaluated_at": None, "run_id": None}
     evaluation = event.asset_check_evaluation_data
-    is_warning = evaluation.severity == dg.AssetCheckSeverity.WARN
     return {
-        "verdict": "passed" if evaluation.passed else "warned" if is_warning else "failed",
+        "verdict": evaluated(evaluation),
         "finding": (evaluation.description or "")[:FINDING_CHARACTERS],
         "evaluated_at": _instant(record.event.timestamp),
         "run_id": record.run_id,

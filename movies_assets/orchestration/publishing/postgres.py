@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import OWNERS, asset_key
+from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import published
 from movies_assets.orchestration.retries import retrying
@@ -76,7 +77,7 @@ def _spec(table: Table) -> dg.AssetSpec:
         owners=OWNERS,
         kinds={"postgres"},
         skippable=True,
-        metadata={"dagster/column_schema": table.contract.column_schema()},
+        metadata={"dagster/column_schema": column_schema(table.contract)},
     )
 
 

@@ -16,9 +16,9 @@ import duckdb
 from pydantic import Field
 
 from movies_assets.core.contract import Contract
+from movies_assets.core.markdown import as_markdown
 from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import OWNERS, asset_key
-from movies_assets.orchestration.checks.base import markdown
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import meta
 from movies_assets.orchestration.publishing.selection import Before, Selection, select
@@ -297,7 +297,7 @@ def _result(
             "bytes": snapshot.stat().st_size,
             "dagster/row_count": sum(filled.rows.values()),
             "seconds": round(seconds, 3),
-            "tables": markdown(shown),
-            "held back": markdown(held),
+            "tables": dg.MetadataValue.md(as_markdown(shown)),
+            "held back": dg.MetadataValue.md(as_markdown(held)),
         }
     )

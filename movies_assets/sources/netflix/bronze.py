@@ -18,7 +18,6 @@ from movies_assets.core.table import Table, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.ingest.editions import Edition
 from movies_assets.ingest.run_days import days_within, possible_days
-from movies_assets.orchestration.checks.schema import schema_check
 from movies_assets.sources.netflix.editions import EDITIONS, FIVE_FILES, JUSTWATCH_CREDITS
 from movies_assets.sources.netflix.partitions import netflix_days
 from movies_assets.sources.netflix.resources import NetflixLanding, NetflixLookups
@@ -78,7 +77,6 @@ arriving = partial(
     group="netflix",
     partitions=netflix_days,
     partition_column="arrived_date",
-    checks=(schema_check,),
 )
 
 
@@ -132,7 +130,6 @@ def lookup_table(name: str, value: str) -> Table:
         contract=BronzeNetflixLookup,
         write_mode=OVERWRITE,
         deps=(netflix_titles.key,),
-        checks=(schema_check,),
     )
     def fetch(
         context: dg.AssetExecutionContext,

@@ -11,13 +11,12 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
+from movies_assets.core.check import SHOWN_ROWS, Check, CheckContext, Finding, judge
 from movies_assets.core.contract import BronzeContract, column
 from movies_assets.core.source import Landed, LandingFiles
 from movies_assets.core.table import Key, Table, table
-from movies_assets.orchestration.checks.base import Check, Rows, markdown, verdict
 from movies_assets.sources.omdb.partitions import omdb_years
 from movies_assets.sources.omdb.resources import OmdbApi, OmdbLanded
-from movies_assets.warehouse.writer import SHOWN_ROWS
 
 if TYPE_CHECKING:
     from movies_assets.sources.omdb.client import Collected, Year
@@ -122,14 +121,14 @@ class BronzeOmdbReleases(BronzeContract):
 def completeness_check(table: Table) -> Check:
     """Build the check that names the years of which pages are missing."""
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         incomplete = rows.fetch(_incomplete(rows))
         years = ", ".join(str(row["release_year"]) for row in incomplete[-SHOWN_ROWS:])
         more = len(incomplete) - SHOWN_ROWS
-        return verdict(
+        return judge(
             {"years that are not complete": len(incomplete)},
-            samples=lambda: {"years": markdown(incomplete)},
-            severity=dg.AssetCheckSeverity.WARN,
+            samples=lambda: {"years": incomplete},
+            is_warning=True,
             advice=f"{years}{f' and {more} older ones' if more > 0 else ''}. Run them again, on "
             "another day if the key's quota is spent: the collection goes on from there.",
         )
@@ -141,7 +140,7 @@ def completeness_check(table: Table) -> Check:
     )
 
 
-def _incomplete(rows: Rows) -> str:
+def _incomplete(rows: CheckContext) -> str:
     """List the run's years that have no row, or were loaded before they were complete."""
     stored = (f"(SELECT {edge}(release_year) FROM {rows.table.name})" for edge in ("min", "max"))
     first, last = rows.keys or stored

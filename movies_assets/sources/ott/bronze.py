@@ -16,7 +16,6 @@ from movies_assets.core.source import Landed, LandingFiles
 from movies_assets.core.table import Key, table
 from movies_assets.ingest.editions import Edition
 from movies_assets.ingest.run_days import days_within, possible_days
-from movies_assets.orchestration.checks.schema import schema_check
 from movies_assets.sources.ott.partitions import ott_days
 from movies_assets.sources.ott.resources import OttLanded, OttLanding, OttUsers
 from movies_assets.sources.ott.settings import OttSettings
@@ -105,7 +104,6 @@ as_received = partial(
     group="ott",
     partitions=ott_days,
     partition_column="arrived_date",
-    checks=(schema_check,),
 )
 
 

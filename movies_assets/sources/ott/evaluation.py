@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, Instant, column
-from movies_assets.orchestration.checks.baselines import beats
+from movies_assets.sources.ott.baselines import beats
 from movies_assets.sources.ott.gold import (
     RECOMMENDED,
     first_unseen,

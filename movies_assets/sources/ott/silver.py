@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import dagster as dg
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 from pandera.api.ibis.types import IbisData
 
+from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.contract import Contract, Instant, StringList, column, row_rule
 from movies_assets.core.table import Key, LatestVersion, Lineage, Table, table
 from movies_assets.core.write_mode import OVERWRITE
-from movies_assets.orchestration.checks.base import Check, Rows, markdown, verdict
 from movies_assets.privacy.user_ids import LONGEST, canonical_column, is_an_id
 from movies_assets.sources.ott.bronze import KAGGLE
 from movies_assets.sources.ott.names import distinct, identity, spelt
@@ -235,14 +234,14 @@ class SilverOttTitles(Contract):
 def namesakes_check(table: Table) -> Check:
     """Build the check that names different names of titles that come close."""
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         titles = rows.table.contract.table(table.name)
         pairs = rows.fetch(namesakes(titles))
         named = "; ".join(f"{pair['title']} and {pair['other_title']}" for pair in pairs[:NAMED])
-        return verdict(
+        return judge(
             {"pairs of names that come close": len(pairs)},
-            samples=lambda: {"pairs": markdown(pairs[:SHOWN_PAIRS])},
-            severity=dg.AssetCheckSeverity.WARN,
+            samples=lambda: {"pairs": pairs[:SHOWN_PAIRS]},
+            is_warning=True,
             advice=f"They differ in signs and accents only, and count as different titles: {named}"
             f"{', ...' if len(pairs) > NAMED else ''}. If two are one title, give them one name in "
             "the file, and run any day again.",
@@ -474,16 +473,16 @@ class SilverOttUsers(Contract):
 def shared_addresses_check(table: Table) -> Check:
     """Build the check that no two users have one e-mail address."""
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         (found,) = rows.fetch(
             "SELECT count(*) AS addresses, coalesce(sum(users), 0)::BIGINT AS users FROM (SELECT "
             f"count(*) AS users FROM {table.name} WHERE email IS NOT NULL GROUP BY email "
             "HAVING count(*) > 1)"
         )
-        return verdict(
+        return judge(
             {"e-mail addresses of several users": found["addresses"]},
             metadata={"users": found["users"]},
-            severity=dg.AssetCheckSeverity.WARN,
+            is_warning=True,
             advice="Each of the users is counted by the id. Ask the service whether they are one "
             "person; to forget that person, name all of the ids.",
         )
@@ -605,7 +604,7 @@ class SilverOttWatched(Contract):
 def matched_check(table: Table) -> Check:
     """Build the check that most of what was watched is in the catalogue."""
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         (found,) = rows.fetch(
             f"SELECT (SELECT count(*) FROM silver.ott_views) AS events, "
             f"(SELECT coalesce(sum(views), 0)::BIGINT FROM {table.name}) AS matched"
@@ -613,11 +612,11 @@ def matched_check(table: Table) -> Check:
         unmatched = found["events"] - found["matched"]
         share = unmatched / found["events"] if found["events"] else 0.0
         most = "SELECT title, reason, views FROM silver.ott_unmatched ORDER BY views DESC, title"
-        return verdict(
+        return judge(
             {"events that match no title": unmatched if share > UNMATCHED_SHARE else 0},
             metadata={**found, "unmatched": unmatched, "share": share},
-            samples=lambda: {"titles watched most": markdown(rows.sample(most))},
-            severity=dg.AssetCheckSeverity.WARN,
+            samples=lambda: {"titles watched most": rows.sample(most)},
+            is_warning=True,
             advice="They are counted in silver.ott_unmatched and nowhere in gold. Deliver the "
             "missing titles, or correct their names, and run any day again.",
         )

@@ -16,8 +16,8 @@ from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.table import LatestVersion, Table, table
 from movies_assets.core.write_mode import MERGE
 from movies_assets.ingest.run_days import days_of
-from movies_assets.orchestration.checks.profile_drift import bands_check
 from movies_assets.sources.shared.dimensions import LONGEST_KEY
+from movies_assets.sources.shared.profile_drift import profile_drift_check
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.schema import stored_types
 
@@ -88,7 +88,7 @@ def data_quality_snapshot(tables: Sequence[Table]) -> Table:
         # A new profile replaces all rows of a partition, also those of removed columns.
         latest_version=LatestVersion(entity=("table_name", "partition"), order=("profiled_at",)),
         deps=tuple(item.key for item in profiled.values()),
-        checks=(bands_check,),
+        checks=(profile_drift_check,),
     )
     def fill(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> ir.Table:
         run = {".".join(key.path) for key in context.job_def.asset_layer.executable_asset_keys}

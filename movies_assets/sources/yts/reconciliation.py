@@ -11,6 +11,7 @@ import duckdb
 import pandas as pd
 
 from movies_assets.core.days import day_ranges
+from movies_assets.core.markdown import as_markdown
 from movies_assets.core.settings import CommonSettings
 from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.sources.yts.resources import YtsApi
@@ -120,7 +121,7 @@ def _describe(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "summary": dg.MetadataValue.text(_summary(counts, ranges)),
         "days to materialize again": dg.MetadataValue.json(ranges),
         **{f"movies {kind}": counts.get(kind, 0) for kind in KINDS},
-        "sample": dg.MetadataValue.md(sample.to_markdown(index=False)),
+        "sample": dg.MetadataValue.md(as_markdown(sample.to_dict("records"))),
     }
 
 

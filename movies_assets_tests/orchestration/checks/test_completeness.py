@@ -8,11 +8,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from movies_assets.core.check import CheckContext, Finding
 from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES
-from movies_assets.orchestration.checks.base import Rows
 from movies_assets.orchestration.checks.completeness import LIKELY, completeness_check, likeness
 from movies_assets.settings import load
+from movies_assets.warehouse.queries import Queries
 from movies_assets_tests.conftest import (
     OTT_COLUMNS,
     STORED_DAY,
@@ -246,9 +247,9 @@ class TestStored:
 
     table = TABLES["silver.imdb_titles"]
 
-    def judge(self, warehouse: Any, table: Table) -> dg.AssetCheckResult:
+    def judge(self, warehouse: Any, table: Table) -> Finding:
         with warehouse.reading() as connection:
-            rows = Rows(table, (STORED_DAY, STORED_DAY), connection)
+            rows = CheckContext(table, (STORED_DAY, STORED_DAY), Queries(connection))
             return completeness_check(table, TABLES).evaluate(rows)
 
     @pytest.mark.parametrize(

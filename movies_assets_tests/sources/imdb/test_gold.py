@@ -13,6 +13,7 @@ import pytest
 
 from movies_assets.definitions import TABLES
 from movies_assets.warehouse.sql import compile_sql
+from movies_assets.warehouse.types import ddl
 
 DAY, DAY_BEFORE, LONG_BEFORE = date(2025, 10, 30), date(2025, 10, 29), date(2025, 10, 1)
 SERIES = 100
@@ -151,7 +152,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("CREATE SCHEMA silver; CREATE SCHEMA gold")
         for name, table in TABLES.items():
             if name.startswith(("silver.imdb_", "gold.imdb_")):
-                connection.execute(f"CREATE TABLE {name} ({table.contract.ddl()})")
+                connection.execute(f"CREATE TABLE {name} ({ddl(table.contract)})")
         yield connection
 
 

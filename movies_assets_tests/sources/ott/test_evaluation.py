@@ -17,13 +17,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from movies_assets.core.check import CheckContext, Finding
+from movies_assets.core.markdown import as_markdown
 from movies_assets.core.outcome import broken_rules
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration import jobs
 from movies_assets.orchestration.assets import asset_key
-from movies_assets.orchestration.checks.base import Rows
 from movies_assets.sources.ott import evaluation as ott_evaluation
 from movies_assets.sources.ott import gold as ott
+from movies_assets.warehouse.queries import Queries
 from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.sql import compile_sql
 
@@ -89,9 +91,9 @@ class Lab:
         self.materialize("silver.ott_watched")
         return {row["strategy"]: row for row in self.materialize(QUALITY.name)}
 
-    def evaluate(self) -> dg.AssetCheckResult:
+    def evaluate(self) -> Finding:
         (build,) = QUALITY.checks
-        return build(QUALITY).evaluate(Rows(QUALITY, None, self.connection))
+        return build(QUALITY).evaluate(CheckContext(QUALITY, None, Queries(self.connection)))
 
 
 @pytest.fixture
@@ -377,8 +379,8 @@ def test_where_tastes_are_planted_production_is_first_and_the_check_green(lab):
     assert figures["preferred_genres"]["recall_at_10"] == 1
     found = lab.evaluate()
     assert found.passed
-    assert found.metadata["broken"].value == 0
-    assert found.metadata["figures"].value.count("\n") == 4
+    assert not any(found.broken.values())
+    assert as_markdown(found.metadata["figures"]).count("\n") == 4
 
 
 def test_where_tastes_are_wrong_the_check_warns_and_says_of_what(lab):
@@ -390,8 +392,7 @@ def test_where_tastes_are_wrong_the_check_warns_and_says_of_what(lab):
     figures = lab.quality()
     assert figures["preferred_genres"]["recall_at_10"] == 0
     found = lab.evaluate()
-    assert not found.passed
-    assert found.severity == dg.AssetCheckSeverity.WARN
+    assert found.verdict == "warned"
     assert "ndcg_at_10 not above that of popularity" in str(found.description)
 
 
@@ -404,8 +405,7 @@ def test_each_measure_is_compared_with_each_baseline(lab, measure_name, baseline
     lab.connection.execute(
         f"UPDATE {QUALITY.name} SET {measure_name} = {as_good} WHERE strategy = '{baseline}'"
     )
-    rules = lab.evaluate().metadata["rules"].value
-    broken = [rule for rule, count in rules.items() if count]
+    broken = [rule for rule, count in lab.evaluate().broken.items() if count]
     assert broken == [f"{measure_name} not above that of {baseline}"]
 
 
@@ -441,7 +441,7 @@ def test_coverage_is_of_the_whole_catalogue(lab):
 def test_the_rows_keep_the_contract(lab):
     taste(lab)
     lab.quality()
-    schema = QUALITY.contract.ibis_schema()
+    schema = QUALITY.contract.types()
     rows = ibis.table(schema, name="ott_recommendation_quality", database="gold")
     broken = rows.filter(broken_rules(rows, QUALITY.contract) != "")
     assert lab.rows(compile_sql(broken)) == []

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-import dagster as dg
-
+from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.table import Table
-from movies_assets.orchestration.checks.base import Check, Rows, markdown, verdict
 
 
 def beats(
@@ -27,7 +25,7 @@ def beats(
             evaluate=evaluate,
         )
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         found = rows.fetch(f"FROM {rows.table.name} ORDER BY {measures[0]} DESC NULLS LAST")
         figures = {row["strategy"]: row for row in found}
 
@@ -35,15 +33,15 @@ def beats(
             ours, theirs = (figures.get(name, {}).get(measure) for name in (strategy, baseline))
             return ours is not None and theirs is not None and ours > theirs
 
-        return verdict(
+        return judge(
             {
                 f"{measure} not above that of {baseline}": int(not is_above(baseline, measure))
                 for measure in measures
                 for baseline in baselines
             },
-            metadata={"figures": markdown(found)},
+            metadata={"figures": found},
             say=lambda rule, _: rule,
-            severity=dg.AssetCheckSeverity.WARN,
+            is_warning=True,
             advice="Look at the figures: recommendations that are no better than the same titles "
             "for everybody are not worth computing. Where few users are evaluated, wait for more "
             "events.",

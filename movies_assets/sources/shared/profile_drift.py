@@ -1,18 +1,16 @@
 """Do a table's figures look like those of its earlier partitions: a warning, never a stop.
 
 What belongs here: the bands, each with its reason, and the comparison. How a table is profiled
-belongs in `assets.gold.quality`.
+belongs in `quality`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-import dagster as dg
-
+from movies_assets.core.check import SHOWN_ROWS, Check, CheckContext, Finding, judge
 from movies_assets.core.table import Table
-from movies_assets.orchestration.checks.base import Check, Rows, verdict
 from movies_assets.warehouse.quoting import literal
-from movies_assets.warehouse.writer import SHOWN_ROWS
 
 ROWS, NULLS, DISTINCT = "rows", "share of nulls", "distinct values"
 
@@ -51,24 +49,24 @@ NOISE = 3
 POINTS, POINTS_NOISE = 0.05, 4 * 0.5
 
 
-def bands_check(table: Table) -> Check:
+def profile_drift_check(table: Table) -> Check:
     """Build the check that compares the newest profile of each table with those before it."""
 
-    def evaluate(rows: Rows) -> dg.AssetCheckResult:
+    def evaluate(rows: CheckContext) -> Finding:
         compared = rows.fetch(_compared(table))
         odd = [figure for figure in compared if figure.pop("is_odd")]
         advice = "Check whether the source or its reading changed; if the data is right, nothing "
-        found = verdict(
+        found = judge(
             {"figures outside of their band": len(odd)},
             metadata={"compared": len(compared)},
             samples=lambda: {"odd figures": odd[:SHOWN_ROWS]},
-            severity=dg.AssetCheckSeverity.WARN,
+            is_warning=True,
             advice=f"{advice}needs to be done.",
         )
         if odd:
             more = f"; and {len(odd) - SHOWN_ROWS} more" if len(odd) > SHOWN_ROWS else ""
             named = "; ".join(_named(figure) for figure in odd[:SHOWN_ROWS]) + more
-            return found._replace(description=f"{named}. {advice}needs to be done.")
+            return replace(found, description=f"{named}. {advice}needs to be done.")
         return found
 
     return Check(

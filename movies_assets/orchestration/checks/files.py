@@ -1,11 +1,10 @@
 """Are all files read, and do they look as the contract expects: every file is read anyway."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-import dagster as dg
-
+from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.table import Table
-from movies_assets.orchestration.checks.base import Check, Rows, markdown, verdict
 from movies_assets.warehouse.delimited import landed
 
 UNKNOWN, MISSING = "columns that the contract does not know", "columns that files do not have"
@@ -48,7 +47,7 @@ def files_check(_table: Table) -> Check:
     )
 
 
-def _evaluate_schema(rows: Rows) -> dg.AssetCheckResult:
+def _evaluate_schema(rows: CheckContext) -> Finding:
     files = f"(SELECT * FROM {_landed(rows)} WHERE coalesce(refused, ignored) IS NULL)"
     unknown, missing = _files_with(files, "unknown_columns"), _files_with(files, "missing_columns")
     rescued = f"SELECT source_row, _rescued_data FROM {rows.of_run} WHERE _rescued_data IS NOT NULL"
@@ -58,16 +57,16 @@ def _evaluate_schema(rows: Rows) -> dg.AssetCheckResult:
     names = {
         rule: [row["column"] for row in rows.fetch(queries[rule])] for rule in (UNKNOWN, MISSING)
     }
-    found = verdict(
+    found = judge(
         counts,
         metadata={
             "files": rows.count(f"FROM {files}"),
-            "files_read": markdown(rows.fetch(_files_read(files))),
+            "files_read": rows.fetch(_files_read(files)),
         },
         samples=lambda: {
-            rule: markdown(rows.sample(query)) for rule, query in queries.items() if counts[rule]
+            rule: rows.sample(query) for rule, query in queries.items() if counts[rule]
         },
-        severity=dg.AssetCheckSeverity.WARN,
+        is_warning=True,
         advice=NOTHING_LOST,
     )
     sentences = [
@@ -85,7 +84,7 @@ def _evaluate_schema(rows: Rows) -> dg.AssetCheckResult:
     return _described(found, sentences, NOTHING_LOST)
 
 
-def _evaluate_files(rows: Rows) -> dg.AssetCheckResult:
+def _evaluate_files(rows: CheckContext) -> Finding:
     files = _landed(rows)
     asked = {
         REFUSED: f"SELECT source, refused AS reason FROM {files} WHERE refused IS NOT NULL",
@@ -96,13 +95,13 @@ def _evaluate_files(rows: Rows) -> dg.AssetCheckResult:
     }
     queries = {rule: f"{query} ORDER BY ALL" for rule, query in asked.items()}
     counts = {rule: rows.count(query) for rule, query in queries.items()}
-    found = verdict(
+    found = judge(
         counts,
         metadata={"files": rows.count(f"FROM {files}")},
         samples=lambda: {
-            rule: markdown(rows.sample(query)) for rule, query in queries.items() if counts[rule]
+            rule: rows.sample(query) for rule, query in queries.items() if counts[rule]
         },
-        severity=dg.AssetCheckSeverity.ERROR if counts[REFUSED] else dg.AssetCheckSeverity.WARN,
+        is_warning=not counts[REFUSED],
         advice=LEFT_AS_IT_WAS,
     )
     named = {
@@ -123,7 +122,7 @@ def _evaluate_files(rows: Rows) -> dg.AssetCheckResult:
     return _described(found, sentences, LEFT_AS_IT_WAS if counts[REFUSED] else "")
 
 
-def _landed(rows: Rows) -> str:
+def _landed(rows: CheckContext) -> str:
     """Return the files of the run's partitions and those of no partition, as a subquery."""
     within = "true" if rows.is_all else f"{rows.within('partition_key')} OR partition_key = ''"
     return f"(SELECT * FROM {landed(rows.table)} WHERE {within})"
@@ -139,12 +138,10 @@ def _sentence(count: int, one: str, many: str, verb: str, named: Sequence[str] =
     return f"{count} {one if count == 1 else many} {verb}{': ' if shown else ''}{shown}{more}."
 
 
-def _described(
-    found: dg.AssetCheckResult, sentences: Sequence[str], advice: str
-) -> dg.AssetCheckResult:
+def _described(found: Finding, sentences: Sequence[str], advice: str) -> Finding:
     if found.passed:
         return found
-    return found._replace(description=" ".join(filter(None, [*sentences, advice])))
+    return replace(found, description=" ".join(filter(None, [*sentences, advice])))
 
 
 def _files_read(files: str) -> str:

@@ -1,0 +1,255 @@
+"""Checks of a table's rows: what they ask, what they find, and how a finding is worded.
+
+A check neither knows the engine that executes its queries nor who shows what it finds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+
+import ibis.expr.types as ir
+
+from movies_assets.core.contract import WITHHELD, Contract, sentence
+
+if TYPE_CHECKING:
+    from movies_assets.core.table import Table
+
+Rows = Sequence[Mapping[str, Any]]
+Verdict = Literal["passed", "warned", "failed"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+# The verdict of a check that was never evaluated.
+NOT_RUN = "not run"
+
+SHOWN_ROWS, SHOWN_CHARACTERS = 10, 200
+# The log of a run that a check stops ends with up to three rows, each in a line.
+EXAMPLE_ROWS, LINE_CHARACTERS = 3, 160
+BROKEN_RULES = "broken_rules"
+SINGULAR = {"are": "is", "do": "does", "have": "has", "match": "matches"}
+
+
+def verdict_of(*, passed: bool, is_warning: bool) -> Verdict:
+    """Return the verdict of an evaluation.
+
+    Args:
+        passed: whether nothing was found.
+        is_warning: whether a finding stops nothing.
+    """
+    if passed:
+        return "passed"
+    return "warned" if is_warning else "failed"
+
+
+class Engine(Protocol):
+    """What executes the queries of checks."""
+
+    def fetch(self, query: str | ir.Table) -> list[dict[str, Any]]:
+        """Run a query and return its rows as dictionaries."""
+
+    def stored_types(self, name: str) -> dict[str, str]:
+        """Return a table's columns and types as they are stored; empty without such a table."""
+
+
+@dataclass(frozen=True)
+class CheckContext:
+    """The rows that a check looks at, and the means to ask about them.
+
+    Attributes:
+        table: the table that is checked.
+        keys: first and last partition of the run, both included; None where it has none.
+        engine: executes the queries.
+    """
+
+    table: "Table"
+    keys: tuple[str, str] | None
+    engine: Engine
+
+    def within(self, column: str | None) -> str:
+        """Return the SQL condition that restricts a table to the partitions of the run."""
+        if self.keys is None or column is None:
+            return "true"
+        first, last = self.keys
+        return f"{column} BETWEEN '{first}' AND '{last}'"
+
+    @property
+    def is_all(self) -> bool:
+        """Return whether the check looks at the whole table."""
+        whole = self.table.write_mode.is_whole
+        return whole or self.keys is None or self.table.partition_column is None
+
+    def judges(self, first: str, last: str) -> bool:
+        """Return whether a check of these rows judges a write, and no other rows beside it.
+
+        A whole table may pass with a share of bad rows that is too high for one of its days.
+
+        Args:
+            first: the first partition that was written.
+            last: the last one.
+        """
+        whole = self.table.write_mode.is_whole or self.table.partition_column is None
+        return whole or self.keys == (first, last)
+
+    def of(self, first: str, last: str) -> "CheckContext":
+        """Return the context that looks at the rows of these partitions."""
+        return replace(self, keys=(first, last))
+
+    @property
+    def of_run(self) -> str:
+        """Return the rows that the run wrote, as a subquery."""
+        condition = "true" if self.is_all else self.within(self.table.partition_column)
+        return f"(SELECT * FROM {self.table.name} WHERE {condition})"
+
+    def fetch(self, query: str | ir.Table) -> list[dict[str, Any]]:
+        """Run a query, SQL or an expression, and return its rows as dictionaries."""
+        return self.engine.fetch(query)
+
+    def count(self, query: str) -> int:
+        """Return how many rows a query has."""
+        return int(self.fetch(f"SELECT count(*) AS n FROM ({query})")[0]["n"])
+
+    def sample(self, query: str) -> list[dict[str, Any]]:
+        """Return the first rows that a red check shows: long values cut, personal ones withheld."""
+        withheld = self.table.contract.personal()
+        return [
+            {
+                name: WITHHELD if name in withheld else str(value)[:SHOWN_CHARACTERS]
+                for name, value in row.items()
+            }
+            for row in self.fetch(f"SELECT * FROM ({query}) LIMIT {SHOWN_ROWS}")
+        ]
+
+    def has(self, name: str) -> bool:
+        """Return whether the warehouse has a table."""
+        return bool(self.engine.stored_types(name))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check has found.
+
+    Attributes:
+        broken: every rule and how many rows break it; all 0 where the check passes.
+        description: the finding in words, and what to do about it.
+        is_warning: whether it stops nothing.
+        metadata: figures and rows to show in any case.
+        samples: rows to show of what is broken.
+        ending: the lines that end the log of a run which the check stops.
+    """
+
+    broken: Mapping[str, int]
+    description: str
+    is_warning: bool = False
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    samples: Mapping[str, Rows] = field(default_factory=dict)
+    ending: Sequence[str] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Return whether no rule is broken."""
+        return not any(self.broken.values())
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return how the check went."""
+        return verdict_of(passed=self.passed, is_warning=self.is_warning)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question about a table's rows.
+
+    Attributes:
+        name: how the UI calls the check.
+        description: what it asks.
+        evaluate: asks the warehouse.
+        blocking: whether a red result keeps what is below from being updated.
+    """
+
+    name: str
+    description: str
+    evaluate: Callable[[CheckContext], Finding]
+    blocking: bool = False
+
+
+def counted(number: int, things: str) -> str:
+    """Return how many: 1 and `rows lost` as '1 row lost', 36 and `rows lost` as '36 rows lost'.
+
+    Args:
+        number: how many.
+        things: words that begin with a plural; `that` may follow with a verb.
+    """
+    if number == 1:
+        noun, _, more = things.partition(" ")
+        things = f"{noun.removesuffix('s')} {more}".strip()
+        that, found, verb = things.partition(" that ")
+        word, _, more = verb.partition(" ")
+        things = f"{that}{found}{SINGULAR.get(word, word)} {more}".strip() if found else things
+    return f"{number:,} {things}"
+
+
+def as_sentence(rule: str, count: int) -> str:
+    """Return how many rows break a rule, or how many of the things that the rule counts exist."""
+    return of_rows(rule, count) if ": " in rule else counted(count, rule)
+
+
+def of_rows(rule: str, count: int) -> str:
+    """Return how many rows break a rule: '2 rows: show_id is missing'."""
+    return f"{counted(count, 'rows')}: {sentence(rule)}"
+
+
+def definitions(contract: type[Contract], broken: Mapping[str, int]) -> Rows:
+    """Return how the contract declares the rules that are broken."""
+    return [
+        {"rule": sentence(rule.name), "definition": f"`{rule.definition}`"}
+        for rule in contract.rules()
+        if broken.get(rule.name)
+    ]
+
+
+def judge(
+    broken: Mapping[str, int],
+    *,
+    samples: Callable[[], Mapping[str, Rows]] = dict,
+    metadata: Mapping[str, Any] | None = None,
+    is_warning: bool = False,
+    advice: str,
+    say: Callable[[str, int], str] = as_sentence,
+) -> Finding:
+    """Turn counts of broken rules into a finding; a red one shows rows.
+
+    Args:
+        broken: every rule and how many rows break it.
+        samples: called where something is broken; rows to show then.
+        metadata: figures and rows to show in any case.
+        is_warning: whether a red result stops nothing.
+        advice: what to do about a red result.
+        say: turns a rule and its count into a sentence.
+    """
+    red = {rule: count for rule, count in broken.items() if count}
+    if not red:
+        return Finding(broken, "holds", is_warning, metadata or {})
+    shown = samples()
+    sentences = [say(rule, count) for rule, count in red.items()]
+    examples = next(filter(None, shown.values()), [])[:EXAMPLE_ROWS]
+    return Finding(
+        broken=broken,
+        description=f"{_joined(sentences, SHOWN_ROWS)}. {advice}",
+        is_warning=is_warning,
+        metadata=metadata or {},
+        samples=shown,
+        ending=[_joined(sentences, EXAMPLE_ROWS), *map(_in_one_line, examples), advice],
+    )
+
+
+def _joined(sentences: Sequence[str], most: int) -> str:
+    """Join the first sentences, and say how many more there are."""
+    more = len(sentences) - most
+    return "; ".join([*sentences[:most], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _in_one_line(row: Mapping[str, Any]) -> str:
+    """Return a row in a line: its broken rules first, and the columns that they name."""
+    rules = str(row.get(BROKEN_RULES, ""))
+    named = {rule.partition(":")[0] for rule in rules.split("; ")} | {BROKEN_RULES}
+    ordered = sorted(row.items(), key=lambda item: item[0] not in named)
+    text = " ".join(", ".join(f"{name}={value}" for name, value in ordered).split())
+    return text if len(text) <= LINE_CHARACTERS else f"{text[: LINE_CHARACTERS - 3]}..."

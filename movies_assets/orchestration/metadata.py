@@ -1,0 +1,37 @@
+"""What Dagster shows of a table's columns."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from movies_assets.core.contract import ARRIVED, Contract
+from movies_assets.warehouse.types import duckdb_types
+
+
+def column_schema(contract: type[Contract], arrived: Iterable[str] = ()) -> dg.TableSchema:
+    """Return the columns of a contract as Dagster shows them.
+
+    Args:
+        contract: the contract.
+        arrived: columns beyond the contract's, which files have brought.
+    """
+    known = [_column(contract, name, type_) for name, type_ in duckdb_types(contract).items()]
+    new = [dg.TableColumn(name, type="VARCHAR", description=ARRIVED) for name in arrived]
+    return dg.TableSchema(columns=[*known, *new])
+
+
+def _column(contract: type[Contract], name: str, type_: str) -> dg.TableColumn:
+    references = contract.references()
+    return dg.TableColumn(
+        name=name,
+        type=type_,
+        description=contract.descriptions()[name],
+        constraints=dg.TableColumnConstraints(
+            nullable=name not in contract.required(),
+            unique=contract.key() == (name,),
+            other=[
+                *([f"references {references[name]}"] if name in references else []),
+                *(["personal"] if name in contract.personal() else []),
+            ],
+        ),
+    )

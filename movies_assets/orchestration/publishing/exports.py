@@ -38,7 +38,6 @@ def export_assets(
         write: does it.
     """
     url: SecretStr = getattr(settings.exports, setting)
-    place = url.get_secret_value()
     shared = {key_of(kind, table): table for table in shared_tables(tables).values()}
 
     @dg.multi_asset(
@@ -53,6 +52,7 @@ def export_assets(
     def export(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[None]]:
+        place = url.get_secret_value()
         newest = reading_newest(warehouse, Published(settings.published_folder))
         with newest as (snapshot, connection):
             unwritten = never_written(connection)

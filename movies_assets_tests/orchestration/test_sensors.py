@@ -72,10 +72,10 @@ class Ticks:
         return [range_of(request.tags) for request in self.tick()]
 
     def _evaluate(self) -> SensorExecutionData:
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             cursor=self.cursor, repository_def=self.repository, resources=self.resources
-        )
-        return self.repository.get_sensor_def(SENSOR).evaluate_tick(context)
+        ) as context:
+            return self.repository.get_sensor_def(SENSOR).evaluate_tick(context)
 
 
 @pytest.fixture

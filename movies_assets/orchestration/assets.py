@@ -43,9 +43,6 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         "dagster/column_schema": column_schema(table.contract),
         "dagster/table_name": table.name,
     }
-    if table.partitions:
-        # Merged tables keep no partition column; the IO manager only needs some expression.
-        metadata["partition_expr"] = table.partition_column or "NULL"
     decorate = dg.asset(
         name=table.key.table,
         key_prefix=[table.key.layer],

@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 from movies_assets.core.table import Table
-from movies_assets.definitions import TABLES, build_defs, sources
+from movies_assets.definitions import TABLES, build_defs
 from movies_assets.orchestration.assets import asset_of
 from movies_assets.orchestration.jobs import QUALITY, SHARED
 from movies_assets.settings import Settings, load
@@ -58,8 +58,8 @@ def _empty() -> dg.Definitions:
             )
         ],
         resources={
+            **dict.fromkeys(build_defs(settings).resources or {}),
             "io_manager": EmptyIOManager(),
-            **dict.fromkeys([*sources(settings), "warehouse"]),
         },
         executor=dg.in_process_executor,
     )

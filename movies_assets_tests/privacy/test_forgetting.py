@@ -18,10 +18,9 @@ import ibis
 import pytest
 
 from movies_assets.core.outcome import broken_rules
-from movies_assets.definitions import TABLES, open_warehouse, sources
+from movies_assets.definitions import TABLES, build_defs, open_warehouse
 from movies_assets.ingest.landing import OUTSIDE_FOLDER
 from movies_assets.orchestration.assets import asset_of
-from movies_assets.orchestration.io_manager import WarehouseIOManager
 from movies_assets.orchestration.partitions import range_tags
 from movies_assets.orchestration.publishing.published import Publication
 from movies_assets.privacy import forgetting
@@ -130,11 +129,7 @@ def materialize(settings: Settings) -> None:
     warehouse = open_warehouse(settings)
     dg.materialize(
         [asset_of(TABLES[name], settings) for name in sorted(names)],
-        resources={
-            "io_manager": WarehouseIOManager(warehouse, TABLES, settings),
-            "warehouse": warehouse,
-            **sources(settings),
-        },
+        resources=build_defs(settings).resources,
         tags=range_tags(FIRST, LAST),
     )
     with warehouse.session() as session, warehouse.transaction(session):

@@ -11,7 +11,7 @@ import pytest
 from movies_assets.core.check import CheckContext
 from movies_assets.core.contract import Contract, column, sentence
 from movies_assets.core.table import Key, Table
-from movies_assets.definitions import TABLES, sources
+from movies_assets.definitions import TABLES, build_defs
 from movies_assets.orchestration.assets import asset_key, asset_of
 from movies_assets.orchestration.checks.factory import checks_of
 from movies_assets.orchestration.checks.references import references_check
@@ -29,9 +29,10 @@ JOB = dg.Definitions(
     asset_checks=CHECKS,
     jobs=[dg.define_asset_job("checks", dg.AssetSelection.all_asset_checks())],
     resources={
-        "warehouse": dg.ResourceDefinition.none_resource(),
+        **dict.fromkeys(
+            build_defs(SETTINGS).resources or {}, dg.ResourceDefinition.none_resource()
+        ),
         "io_manager": dg.InMemoryIOManager(),
-        **dict.fromkeys(sources(SETTINGS), dg.ResourceDefinition.none_resource()),
     },
 ).resolve_job_def("checks")
 # Those whose partitions are years.

@@ -381,7 +381,7 @@ def load(**overrides: Any) -> Settings:
     if unknown:
         raise SettingsError(
             f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))} "
-            "(README, settings reference)"
+            "(docs/reference/settings.md)"
         )
     try:
         return Settings(**overrides)

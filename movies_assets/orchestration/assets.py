@@ -50,9 +50,6 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         "dagster/table_name": table.name,
         **reference_to(table.function),
     }
-    if table.partitions:
-        # Merged tables keep no partition column; the IO manager only needs some expression.
-        metadata["partition_expr"] = table.partition_column or "NULL"
     decorate = dg.asset(
         name=table.key.table,
         key_prefix=[table.key.layer],

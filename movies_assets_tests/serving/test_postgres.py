@@ -15,7 +15,6 @@ from pydantic import SecretStr
 
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.metadata import column_schema
-from movies_assets.orchestration.publishing.meta import Snapshot
 from movies_assets.orchestration.publishing.postgres import key_of
 from movies_assets.orchestration.publishing.published import shared_tables
 from movies_assets.serving.postgres import READER, load
@@ -24,6 +23,7 @@ from movies_assets.serving.postgres_server import PostgresError, connected
 from movies_assets.settings import SettingsError
 from movies_assets.settings import load as load_settings
 from movies_assets.sources.netflix import gold as gold_netflix
+from movies_assets.warehouse.meta import Snapshot
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.types import duckdb_types

@@ -80,7 +80,7 @@ class _Merge(WriteMode):
     is_staged = True
 
     def storage(self, table: "Table") -> str:  # noqa: ARG002
-        return "Partition: none; rows are merged by key, in place of those that had it."
+        return "Partition: none; a row replaces the stored row of the same key."
 
     def replaces(self, inside: ir.BooleanValue) -> ir.BooleanValue:  # noqa: ARG002
         return ibis.literal(value=False)

@@ -276,7 +276,7 @@ def _damaged(path: Path, error: duckdb.Error) -> str:
     return (
         f"{path} {fault}. Readers keep the published snapshot. Move the file away, and "
         f"{log_of(path).name} where there is one; then put a backup in its place, or rebuild the "
-        f"warehouse by running the sources again (README, Rebuild the warehouse).{remedy} "
+        f"warehouse by running the sources again (docs/how-to/rebuild-the-warehouse.md).{remedy} "
         f"DuckDB says: {error}"
     )
 

@@ -1,7 +1,7 @@
 """Files that arrive, read into tables: as text first, then as the contract's types.
 
 Columns that the contract does not know become columns; missing ones are NULL; values that do not
-fit their type are kept as JSON; records that do not read as the columns are kept as they are, for
+fit their type are kept as JSON; records that do not read as the columns are kept as received, for
 silver to quarantine. `landing.<table>` has a row for each file. How a file is read belongs in
 `ingest`. IMDb's dumps, which are huge and never vary, are read by `files`.
 """
@@ -65,7 +65,7 @@ class DelimitedFiles:
         run_id: the run that loads them.
         days: the partitions of the run; none where the table has none.
         editions: the editions of the files that the table knows.
-        unread: files beside them that are not read, with their paths as rows would show them.
+        unread: other files of the folder, which are not read, with their paths as rows show them.
         takes: whether files of an edition (None: of none that is known) belong to this table. Each
             file of a folder that several tables read belongs to one of them.
     """
@@ -233,7 +233,7 @@ def _with_origin(found: reading.FileRecords) -> pa.Table:
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, waiting: list[pa.Table]) -> None:
-    """Move what was read to the engine; columns that no file had before are added there."""
+    """Move the records read so far to the engine, and add columns that no file had before."""
     batch = pa.concat_tables(waiting, promote_options="default").combine_chunks()
     waiting.clear()
     there = {name for name, *_ in connection.execute(f"DESCRIBE {ARRIVED}").fetchall()}

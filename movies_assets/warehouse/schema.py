@@ -62,7 +62,7 @@ def stored_types(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, 
 
 
 def all_stored_types(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
-    """Return the columns and types of every stored table, in one look."""
+    """Return the columns and types of every stored table, with one query."""
     found: dict[str, dict[str, str]] = {}
     for name, column, type_ in connection.execute(
         "SELECT schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns() "
@@ -73,7 +73,7 @@ def all_stored_types(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[st
 
 
 def arrived_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
-    """Return the columns that files have brought and that the contract does not know."""
+    """Return the columns that files have brought beyond those of the contract."""
     if not table.contract.allows_new_columns():
         return []
     known = table.contract.types()
@@ -81,7 +81,7 @@ def arrived_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list
 
 
 def upgrade(connection: duckdb.DuckDBPyConnection, name: str, contract: type[Contract]) -> None:
-    """Give a stored table the columns and the texts that its contract has gained, to read it."""
+    """Add the columns that a table's contract has gained, so that the stored table can be read."""
     if stored := stored_types(connection, name):
         _upgrade(connection, name, stored, contract)
 
@@ -127,7 +127,7 @@ def _upgrade(
     stored: dict[str, str],
     contract: type[Contract],
 ) -> None:
-    """Make text of numbers and add columns, where the contract says so; nothing is lost by it."""
+    """Turn numbers into text and add columns, as the contract says; no value is lost."""
     for column, type_ in duckdb_types(contract).items():
         if column not in stored:
             connection.execute(f"ALTER TABLE {name} ADD COLUMN {column} {type_}")
@@ -140,13 +140,13 @@ def _refuse_lost_columns(name: str, stored: dict[str, str], wanted: Iterable[str
         fixes = "; ".join(f"ALTER TABLE {name} DROP COLUMN {column}" for column in lost)
         raise WarehouseError(
             f"{name}: the stored table has columns that the contract does not know: "
-            f"{', '.join(lost)}. Nothing was touched. Put them back into the contract, or drop "
-            f"them for good: {fixes}"
+            f"{', '.join(lost)}. Nothing was touched. Add them to the contract again, or "
+            f"drop them for good: {fixes}"
         )
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, name: str, contract: type[Contract]) -> None:
-    """Put the contract's descriptions into the database, where they are not those stored."""
+    """Store the contract's descriptions in the database, where they have changed."""
     wanted = {"": contract.grain(), **contract.descriptions()}
     stored = connection.execute(
         "SELECT '', comment FROM duckdb_tables() WHERE database_name = current_database() AND "

@@ -39,9 +39,9 @@ def stage_frames(
             raise WarehouseError(
                 f"{table.name}: the frame's columns are not the contract's. Missing: "
                 f"{sorted(expected.difference(frame.columns)) or 'none'}; unknown: "
-                f"{sorted(map(str, wrong - expected)) or 'none'}. Mend the function or contract."
+                f"{sorted(map(str, wrong - expected)) or 'none'}. Fix the function or the contract."
             )
-        _refuse_misfits(connection, table, frame)
+        _refuse_unfit_values(connection, table, frame)
         try:
             connection.execute(f"INSERT INTO {STAGE} BY NAME SELECT * FROM frame")
         except duckdb.ConversionException as error:
@@ -50,10 +50,10 @@ def stage_frames(
             ) from error
 
 
-def _refuse_misfits(
+def _refuse_unfit_values(
     connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFrame
 ) -> None:
-    """Refuse what the engine would turn into another value: 20.5 into 20, a list into text."""
+    """Refuse values that the engine would convert into others: 20.5 into 20, a list into text."""
     types = table.contract.types()
     described = connection.execute("SELECT column_name, column_type FROM (DESCRIBE FROM frame)")
     for name, stored in described.fetchall():
@@ -82,7 +82,7 @@ def stage_expression(
     if wrong := expected.symmetric_difference(expression.columns):
         raise WarehouseError(
             f"{table.name}: the function's columns are not the contract's; they differ in "
-            f"{sorted(wrong)}. Mend the function or the contract."
+            f"{sorted(wrong)}. Fix the function or the contract."
         )
     types = table.contract.types()
     if lossy := [name for name, t in types.items() if not expression[name].type().castable(t)]:
@@ -93,16 +93,16 @@ def stage_expression(
             f"{table.name}: the function's columns are not the contract's: {differences}. Cast in "
             "the function, where it says what becomes of values that do not fit."
         )
-    # In the order in which the stage is known below: of a union, columns are told by position.
+    # The columns of a union are matched by position, so they get the order of the stage.
     ordered = expression.select(*types, *([RAW, UNPARSED] if table.lineage else []))
     cast = ordered.cast({name: t for name, t in types.items() if ordered[name].type() != t})
     return stage_sql(connection, table, compile_sql(cast))
 
 
 def stage_sql(connection: duckdb.DuckDBPyConnection, table: Table, sql: str) -> str:
-    """Run a query into the stage, or let the stage stand for it; return the query.
+    """Run a query into the stage, or make the stage a view of it; return the query.
 
-    What is not compared with itself goes into the table as it is computed.
+    Rows that are not compared with others go into the table while they are computed.
     """
     with explaining(connection, table):
         kind = "TABLE" if table.is_staged else "VIEW"
@@ -112,7 +112,11 @@ def stage_sql(connection: duckdb.DuckDBPyConnection, table: Table, sql: str) -> 
 
 @contextmanager
 def explaining(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[None]:
-    """Say in plain words why a table's rows cannot be computed."""
+    """Explain why a table's rows cannot be computed.
+
+    Raises:
+        WarehouseError: the explanation.
+    """
     try:
         yield
     except duckdb.CatalogException as error:
@@ -126,7 +130,7 @@ def explaining(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[
             "a value does not fit, so that the contract's rules can name the row."
         ) from (None if is_personal else error)
     except duckdb.InvalidInputException as error:
-        # What a function of ours has raised arrives as text behind the engine's own.
+        # An error of one of our functions arrives as text behind the engine's own.
         raise WarehouseError(f"{table.name}: {str(error).rpartition(RAISED_BY_OURS)[2]}") from None
     except duckdb.OutOfMemoryException as error:
         raise WarehouseError(
@@ -139,7 +143,7 @@ def explaining(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[
 def missing_upstream(
     connection: duckdb.DuckDBPyConnection, reader: str, error: duckdb.CatalogException
 ) -> WarehouseError:
-    """Say that a table which `reader` reads is missing, and what to do."""
+    """Return the error that a table which `reader` reads is missing."""
     return WarehouseError(
         f"{reader}: an upstream table is missing in {_file(connection)}. Materialize the assets "
         f"above it first (in the UI: select it with its upstream). DuckDB says: {error}"

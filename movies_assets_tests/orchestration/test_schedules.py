@@ -19,7 +19,7 @@ from movies_assets.orchestration.partitions import partitions_def, range_tags
 from movies_assets.orchestration.schedules import calendars, unfinished
 from movies_assets.settings import load
 from movies_assets.warehouse import audit_log
-from movies_assets.warehouse.schema import create_table
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.conftest import Platform, hold, movie
 
 YTS_DAILY = "yts_daily"
@@ -89,7 +89,7 @@ def materialize(
     with warehouse.session() as connection, warehouse.transaction(connection):
         for table in TABLES.values():
             if asset_key(table.key) in written:
-                create_table(connection, table.name, table.contract)
+                ensure_table(connection, table.name, table.contract)
 
 
 def start(instance: dg.DagsterInstance, job: str, tags: dict[str, str]) -> None:

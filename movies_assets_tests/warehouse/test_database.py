@@ -163,7 +163,7 @@ def test_a_damaged_file_is_named_with_the_way_to_rebuild_it(warehouse, kind, use
         use(warehouse)
     message = str(error.value)
     assert f"{warehouse.path} is damaged. Readers keep the published snapshot." in message
-    assert "README, Rebuild the warehouse" in message
+    assert "docs/how-to/rebuild-the-warehouse.md" in message
     assert "disk is not full" not in message
 
 

@@ -17,6 +17,7 @@ from movies_assets.orchestration.checks.freshness import freshness_check
 from movies_assets.orchestration.checks.references import references_check
 from movies_assets.orchestration.checks.results import lines_of, result_of
 from movies_assets.orchestration.checks.volume import volume_check
+from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -33,7 +34,7 @@ def checks_of(
         tables: every table, by name, for checks that compare with another one.
         settings: where the partitions come from.
     """
-    return _step(table, [*_declared(table, tables, settings)])
+    return _step(table, [*_declared(table, tables, settings)], settings)
 
 
 def _declared(table: Table, tables: Mapping[str, Table], settings: Settings) -> Iterator[Check]:
@@ -57,7 +58,7 @@ def _declared(table: Table, tables: Mapping[str, Table], settings: Settings) -> 
         yield build(table)
 
 
-def _step(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
+def _step(table: Table, checks: Sequence[Check], settings: Settings) -> dg.AssetChecksDefinition:
     """Build one step for all checks of a table, which opens the warehouse once.
 
     The checks have no partitions of their own, but take those of the run from its tags: Dagster
@@ -77,6 +78,7 @@ def _step(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
         ],
         can_subset=True,
     )
+    @retrying(settings)
     def run_checks(
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:

@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, StringList, column, row_rule
+from movies_assets.core.outcome import is_sound
 from movies_assets.core.table import LatestVersion, Lineage, Table, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.netflix.editions import (
@@ -32,7 +33,7 @@ from movies_assets.sources.shared.parsing import (
     whole,
     year,
 )
-from movies_assets.sources.shared.versions import is_sound, latest_known
+from movies_assets.sources.shared.versions import latest_known
 
 OTHER, MOVIE, TV_SHOW = 0, 1, 2
 TYPES = {"movie": "Movie", "tv show": "TV Show", "show": "TV Show"}

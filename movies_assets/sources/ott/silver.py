@@ -14,6 +14,7 @@ from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.contract import Contract, Instant, StringList, column, row_rule
+from movies_assets.core.outcome import is_sound
 from movies_assets.core.table import Key, LatestVersion, Lineage, Table, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.privacy.user_ids import LONGEST, canonical_column, is_an_id
@@ -35,7 +36,7 @@ from movies_assets.sources.shared.parsing import (
     whole,
     year,
 )
-from movies_assets.sources.shared.versions import is_sound, latest_known
+from movies_assets.sources.shared.versions import latest_known
 
 # At most 64 characters before the @, as in RFC 5321, and at most 253 in the host name.
 EMAIL = r"^[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}$"

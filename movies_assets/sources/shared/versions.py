@@ -1,25 +1,9 @@
 """Compute the latest version of entities, with unknown values carried over from older ones."""
 
 from collections.abc import Sequence
-from functools import reduce
-from operator import and_
 
 import ibis
 import ibis.expr.types as ir
-
-from movies_assets.core.contract import Contract
-
-
-def is_sound(rows: ir.Table, contract: type[Contract]) -> ir.BooleanColumn:
-    """Return which rows break no rule of their contract and have only parsable values.
-
-    Args:
-        rows: typed rows with the columns of `parsing.accounted`.
-        contract: the contract of their table.
-    """
-    rules = (rule.holds(rows) for rule in contract.rules())
-    sound: ir.BooleanColumn = reduce(and_, rules, rows["_unparsed"] == "")
-    return sound
 
 
 def latest_known(

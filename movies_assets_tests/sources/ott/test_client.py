@@ -263,7 +263,7 @@ class TestPages:
         number = 5_000
         with (tmp_path / "users").open("w+b") as file:
             tracemalloc.start()
-            users = ott._Users(file)
+            users = ott._StoredUsers(file)
             for each in range(number, 0, -1):
                 users.add(user(10**9 + each))
             lines = sum(1 for _ in users.lines())
@@ -377,8 +377,9 @@ class TestUnsoundReplies:
         with untouched(old) as raised:
             fetch(service, landing)
         assert raised.match(
-            re.escape(f"{service.url}/users?limit=10&skip=0 answered JSON that is not the page of ")
-            + f".*{re.escape(fault)}.*Check the base URL, and whether the source.*changed its"
+            re.escape(f"{service.url}/users?limit=10&skip=0 answered JSON that is not the ")
+            + f"requested page of users: .*{re.escape(fault)}"
+            + ".*Check the base URL, and whether the source.*changed its"
         )
         assert len(service.requests) == 1
 
@@ -607,7 +608,7 @@ class TestStoring:
         def refuse(*_: Any) -> int:
             raise OSError(errno.ENOSPC, "No space left on device", "x")
 
-        monkeypatch.setattr(ott._Users, "write", refuse)
+        monkeypatch.setattr(ott._StoredUsers, "write", refuse)
         with untouched(old) as raised:
             fetch(service, landing)
         assert raised.match("disk is too full")

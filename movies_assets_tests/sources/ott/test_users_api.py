@@ -560,7 +560,7 @@ class TestSettings:
             ({"users_total": "a + b"}, "USERS_TOTAL.*is no path"),
             ({"users_fields": {"mail": "x"}}, "USERS_FIELDS__MAIL.*'full_name', 'email'"),
             ({"users_fields": {"email": ".x"}}, "USERS_FIELDS__EMAIL: .*is no path"),
-            ({"users_page_parameter": ""}, "asked for by skip, and USERS_PAGE_PARAMETER is empty"),
+            ({"users_page_parameter": ""}, "requested by skip, but USERS_PAGE_PARAMETER is empty"),
             ({"users_parameters": {"limit": "5"}}, "USERS_PARAMETERS has limit, which each page"),
         ],
     )

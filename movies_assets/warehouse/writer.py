@@ -15,6 +15,7 @@ import pandas as pd
 from ibis.backends.sql.datatypes import DuckDBType
 
 from movies_assets.core.contract import WITHHELD, Contract, Quarantine
+from movies_assets.core.source_rows import source_rows
 from movies_assets.core.table import Table
 from movies_assets.warehouse.database import WarehouseError, literal
 from movies_assets.warehouse.types import ddl, duckdb_type, duckdb_types, same_type
@@ -45,6 +46,11 @@ class Window:
     first: str = ""
     last: str = "~"
     partitions: int = 0
+
+    @property
+    def keys(self) -> tuple[str, str] | None:
+        """Return the keys of the first and the last partition; None of a whole table."""
+        return (self.first, self.last) if self.first else None
 
 
 @dataclass(frozen=True)
@@ -344,7 +350,7 @@ def _write_streamed(
     if table.lineage:
         rows -= _extract_duplicates(connection, table, window)
         if source is None or rows < number(
-            connection, f"SELECT count(*) {read_of(table, source, window)}"
+            connection, compile_sql(source_rows(table, source, window.keys).count())
         ):
             quarantined, kept = _quarantine_failures(connection, table, run_id, number_lines)
             rows += kept
@@ -366,18 +372,6 @@ def prune(connection: duckdb.DuckDBPyConnection, table: Table, keep: int, window
         f"DELETE FROM {table.name} WHERE {day} < (SELECT min({day}) FROM (SELECT DISTINCT {day} "
         f"FROM {table.name} ORDER BY {day} DESC LIMIT {keep})) AND NOT ({window.where})"
     )
-
-
-def read_of(table: Table, source: Table, window: Window) -> str:
-    """Return the clause FROM ... WHERE of the source rows that a run of a refining table reads."""
-    partition, of_run = source.partition_column, "true"
-    reads = table.lineage.reads if table.lineage else "run"
-    if partition and window.first and reads == "newest":
-        of_run = f"{partition} = (SELECT max({partition}) FROM {source.name})"
-    elif partition and window.first and reads == "run":
-        of_run = f"{partition} BETWEEN '{window.first}' AND '{window.last}'"
-    refined = table.lineage.where if table.lineage else "true"
-    return f"FROM {source.name} WHERE {of_run} AND ({refined})"
 
 
 def covered(table: Table, window: Window) -> str:

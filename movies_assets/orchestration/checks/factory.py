@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 import duckdb
 
-from movies_assets.core.check import Check, CheckContext, Finding
+from movies_assets.core.check import Check, CheckContext, Finding, MissingTableError
 from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.checks.completeness import completeness_check
@@ -53,8 +53,7 @@ def _declared(table: Table, tables: Mapping[str, Table], settings: Settings) -> 
         if table.partition_column:  # its files arrive in a folder a day
             yield files_check(table)
         yield schema_check(table)
-    for build in table.checks:
-        yield build(table)
+    yield from table.checks
 
 
 def _step(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
@@ -100,7 +99,7 @@ def _step(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
 def _evaluate(check: Check, rows: CheckContext, warehouse: Warehouse) -> Finding:
     try:
         return check.evaluate(rows)
-    except duckdb.CatalogException as error:
+    except MissingTableError as error:
         raise WarehouseError(
             f"{rows.table.name}: a table that check '{check.name}' reads is missing in "
             f"{warehouse.path}; materialize it first. DuckDB says: {error}"

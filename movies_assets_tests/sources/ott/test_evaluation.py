@@ -90,8 +90,8 @@ class Lab:
         return {row["strategy"]: row for row in self.materialize(QUALITY.name)}
 
     def evaluate(self) -> Finding:
-        (build,) = QUALITY.checks
-        return build(QUALITY).evaluate(CheckContext(QUALITY, None, Queries(self.connection)))
+        (check,) = QUALITY.checks
+        return check.evaluate(CheckContext(QUALITY, None, Queries(self.connection)))
 
 
 @pytest.fixture

@@ -3,10 +3,14 @@ VENV ?= .venv
 PYTHON ?= python3
 PORT ?= 3000
 DASHBOARD_PORT ?= 8080
+DOCS_PORT ?= 8000
+# Zensical builds the site of docs/. It takes 138 MB, so only `make docs` installs it.
+DOCS_VENV ?= .venv-docs
 # Jobs, and how many of their newest partitions `make run` runs.
 JOBS ?= --job yts_daily 30 --job imdb_daily 3 --job netflix_daily 30 --job omdb_yearly 3 --job ott_daily 30
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+SEARCH := --hypothesis-profile=search
 # `dagster job execute` takes no workspace in Dagster 1.13; workspace.yaml names the same module
 # (movies_assets_tests/test_project.py, docs/decisions/0006-job-execute.md).
 MODULE := movies_assets.definitions
@@ -15,7 +19,7 @@ MODULE := movies_assets.definitions
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run summary warnings dev dashboard test test-all lint format docs lock clean
+.PHONY: help install run summary warnings dev dashboard test test-slow test-all lint format docs docs-serve lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -65,11 +69,16 @@ dev: $(INSTALLED) ## Dagster's UI, schedules and run queue on http://127.0.0.1:3
 dashboard: $(INSTALLED) ## the dashboard on http://127.0.0.1:8080 (DASHBOARD_PORT=...)
 	@$(BIN)/python -m movies_assets dashboard --port $(DASHBOARD_PORT)
 
-test: $(INSTALLED) ## the tests that take less than ten seconds each
+# Property tests try the same examples in `test`, and search at random in the other two; what they
+# find becomes an @example.
+test: $(INSTALLED) ## the quick tests, in five minutes on two idle cores
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(PYTEST)
 
+test-slow: $(INSTALLED) ## the slow tests, and a random search of the property tests
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "slow or hypothesis" $(SEARCH) $(PYTEST)
+
 test-all: $(INSTALLED) ## all tests
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(SEARCH) $(PYTEST)
 
 lint: $(INSTALLED) ## ruff and mypy
 	@$(BIN)/ruff check
@@ -80,15 +89,28 @@ format: $(INSTALLED) ## format the code, and fix what ruff can fix
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 
-docs: $(INSTALLED) ## write docs/data-dictionary.md from the contracts
-	@$(BIN)/python -W ignore -m movies_assets dictionary
+$(DOCS_VENV)/installed: requirements-docs.lock | $(INSTALLED)
+	@echo "Installing Zensical into $(DOCS_VENV) ..."
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(BIN)/uv pip install --quiet --python $(DOCS_VENV)/bin/python --require-hashes --no-deps -r $< \
+		|| $(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
 
-lock: $(INSTALLED) ## write requirements.lock from setup.cfg, with newer versions where they fit
+docs: $(INSTALLED) $(DOCS_VENV)/installed ## write the generated pages of docs/reference, then the site into site/
+	@$(BIN)/python -W ignore -m movies_assets reference
+	@$(DOCS_VENV)/bin/zensical build --clean --strict
+
+docs-serve: $(DOCS_VENV)/installed ## the site on http://127.0.0.1:8000 (DOCS_PORT=...), as it is edited
+	@$(DOCS_VENV)/bin/zensical serve --dev-addr 127.0.0.1:$(DOCS_PORT)
+
+lock: $(INSTALLED) ## write the two lock files from setup.cfg, with newer versions where they fit
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--extra dev setup.cfg --output-file requirements.lock --no-header
+	@sed -n '/^docs =/,/^dev =/s/^    //p' setup.cfg | $(BIN)/uv pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes - --output-file requirements-docs.lock --no-header
 
 clean: ## remove the warehouse, Dagster's history and all caches; the virtual environment stays
 	@find data -mindepth 1 -maxdepth 1 ! -name landing -exec rm -rf {} +
 	@rm -rf history schedules storage logs .logs_queue .nux .telemetry .instance.lock
-	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf build dist site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find movies_assets movies_assets_tests -name __pycache__ -exec rm -rf {} +

@@ -176,17 +176,24 @@ def accept_writes(table: str, first: str, last: str, reason: str) -> None:
 
 
 @main.command("dictionary")
-@click.option("--stored", is_flag=True, help="Print it with the columns that files have brought.")
-def write_dictionary(*, stored: bool) -> None:
-    """Write docs/data-dictionary.md from the contracts."""
+@click.option("--stored", is_flag=True, help="With the columns that files have brought.")
+def show_dictionary(*, stored: bool) -> None:
+    """Print the data dictionary."""
     from movies_assets.definitions import open_warehouse  # noqa: PLC0415
     from movies_assets.serving import dictionary  # noqa: PLC0415 (heavy)
 
-    if stored:
-        click.echo(dictionary.text(dictionary.arrived_in(open_warehouse(_load()))))
-        return
-    dictionary.PATH.write_text(dictionary.text(), encoding="utf-8")
-    click.echo(f"wrote {_short(dictionary.PATH)}")
+    arrived = dictionary.arrived_in(open_warehouse(_load())) if stored else None
+    click.echo(dictionary.text(arrived))
+
+
+@main.command("reference")
+def write_reference() -> None:
+    """Write the generated pages of docs from the code."""
+    from movies_assets.serving import reference  # noqa: PLC0415 (heavy)
+
+    for page, text in reference.pages().items():
+        page.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {_short(page)}")
 
 
 @main.command("powerbi")

@@ -32,6 +32,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableError
 
+from movies_assets.core.errors import DescribedError
 from movies_assets.sources.ott.users_api import PATH, PLACE, SHAPES, UsersApi
 
 PREFIX = "MOVIES_"
@@ -92,7 +93,7 @@ PathOfField = Annotated[str, AfterValidator(_path_of_field)]
 UserColumn = Literal["user_id", "full_name", "email", "signup_date", "preferred_genres", "country"]
 
 
-class SettingsError(Exception):
+class SettingsError(DescribedError):
     """A setting is unknown, malformed or missing; the message says which and what to do."""
 
 
@@ -601,6 +602,15 @@ class Settings(BaseSettings):
         ge=1,
         description="failed runs after which a schedule no longer asks for a day whose blocking "
         "checks are red, and names it instead",
+    )
+    step_retries: int = Field(
+        2,
+        ge=0,
+        description="how often a step is tried again that failed in passing: a source that was "
+        "away, a warehouse in use",
+    )
+    step_retry_seconds: float = Field(
+        10, ge=0, description="time before the first of these tries; the next one waits longer"
     )
     secrets_dir: Path | None = Field(None, description="directory of secret files, one a setting")
     key_vault_url: str | None = Field(None, description="Azure key vault that holds secrets")

@@ -18,6 +18,7 @@ from typing import Any
 import dagster as dg
 import fsspec
 import httpx
+import hypothesis
 import pandas as pd
 import pytest
 
@@ -37,6 +38,11 @@ from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.types import duckdb_types
 from movies_assets_tests.faults.processes import FORKSERVER
 from movies_assets_tests.once import folder_of_all_workers, made_once
+
+# The same examples every time; `make test-slow` searches at random (--hypothesis-profile=search).
+hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("same")
 
 
 def movie(movie_id: int, uploaded: str, **changes: Any) -> dict[str, Any]:

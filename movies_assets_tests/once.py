@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import ibis.expr.types as ir
 import pytest
 from dagster._core.storage.event_log import in_memory as events_in_memory
 from dagster._core.storage.runs import in_memory as runs_in_memory
+from ibis.common.graph import Node
+from ibis.expr.operations import SelfReference
 from sqlalchemy.pool import SingletonThreadPool
 
 from movies_assets import definitions
@@ -64,14 +67,35 @@ def made_once() -> Iterator[None]:
 
 def _once_an_expression(compile_: Callable[..., Any]) -> Callable[..., Any]:
     compiled: dict[Any, Any] = {}
+    known: dict[Any, object] = {}
 
     def reuse(expression: ir.Expr, dialect: str) -> Any:
-        key = (expression.op(), dialect)
+        key = (_shape(expression.op(), known), dialect)
         if key not in compiled:
             compiled[key] = compile_(expression, dialect=dialect)
         return compiled[key]
 
     return reuse
+
+
+def _shape(expression: Node, known: dict[Any, object]) -> object:
+    """Return an object that is the same for expressions of the same SQL.
+
+    Every `view()` differs from all others, so expressions that hold one are never equal.
+    """
+    views = count()
+
+    def shape(node: Node, _: Any, **values: Any) -> object:
+        if isinstance(node, SelfReference):
+            values["identifier"] = next(views)
+        key = (type(node), *(_hashable(value) for value in values.values()))
+        return known.setdefault(key, object())
+
+    return expression.map(shape)[expression]
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value.items()) if isinstance(value, dict) else value
 
 
 def _once_for_equal_partitions(build: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ from movies_assets.settings import PROJECT_ROOT
 from movies_assets.sources.netflix import editions as netflix_editions
 from movies_assets.sources.ott import bronze as ott
 
-PAGE = (PROJECT_ROOT / "docs" / "bring-your-own-file.md").read_text(encoding="utf-8")
+PAGE = (PROJECT_ROOT / "docs" / "how-to" / "bring-your-own-file.md").read_text(encoding="utf-8")
 EDITIONS = [*netflix_editions.EDITIONS, *ott.EDITIONS]
 
 

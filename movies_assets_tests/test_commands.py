@@ -1,7 +1,7 @@
 """Every command of the docs runs as it is written, on days that were never run before.
 
-They are read from the pages, so that a new one is tested by itself. `bring-your-own-file.md` is one
-story, which test_bring_your_own_file.py runs as a whole.
+They are read from the pages, so that a new one is tested by itself. Some pages are one story, which
+a test runs as a whole: here, or in test_bring_your_own_file.py.
 """
 
 import os
@@ -24,9 +24,14 @@ from movies_assets_tests.once import folder_of_all_workers
 PAGES = [
     PROJECT_ROOT / "README.md",
     PROJECT_ROOT / "CONTRIBUTING.md",
-    *sorted((PROJECT_ROOT / "docs").glob("*.md")),
+    *(
+        page
+        for page in sorted((PROJECT_ROOT / "docs").rglob("*.md"))
+        if page.parent.name != "decisions"
+    ),
 ]
-A_STORY = "bring-your-own-file.md"
+STORIES = {"add-a-column.md", "add-a-source.md", "bring-your-own-file.md"}
+ADD_A_COLUMN = PROJECT_ROOT / "docs" / "tutorials" / "add-a-column.md"
 BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 IN_THE_TEXT = re.compile(r"`((?:dagster|python -m movies_assets|make run) [^`]+)`")
@@ -38,8 +43,9 @@ OF_MAKE = re.compile(r'make run JOBS="(.*)"')
 # Lines that are not run here: .ci/run runs what make has, others serve until they are ended, write
 # into the project, or are parts of commands.
 NOT_RUN = re.compile(
-    r"^(make .*|.* netflix-server .*|.*'ALTER TABLE \.\.\.'.*|cd movies_assets .*"
-    r"|python -m movies_assets (powerbi|accept)|dagster (job execute|asset materialize))$",
+    r"^(make .*|git clone .*|.* netflix-server .*|.*'ALTER TABLE \.\.\.'.*|cd movies_assets\b.*"
+    r"|python -m movies_assets (powerbi|accept|reference)"
+    r"|dagster (dev|job execute|asset materialize))$",
     re.MULTILINE,
 )
 # What a reader puts in, and fewer rows.
@@ -52,11 +58,12 @@ PUT_IN = {
 UNAUDITED = f"""{sys.executable} -c "
 from movies_assets.definitions import open_warehouse
 from movies_assets.settings import load
-from movies_assets.warehouse.ledger import note
+from movies_assets.warehouse.audit_log import record_write
 from movies_assets.warehouse.writer import Window
 warehouse = open_warehouse(load())
 with warehouse.session() as connection, warehouse.transaction(connection):
-    note(connection, 'silver.yts_movies', Window(first='2025-10-30', last='2025-10-30'), 'run')
+    window = Window(first='2025-10-30', last='2025-10-30')
+    record_write(connection, 'silver.yts_movies', window, 'run')
 "
 """
 OTT = f"""{EXECUTE} -j ott_daily --tags '{{"dagster/partition": "2025-10-31"}}'\n"""
@@ -72,10 +79,7 @@ BEFORE = {
 def commands() -> list[Any]:
     """Return what is run together: a block, or all commands in the text of a page."""
     found = [(page.name, lines) for page in PAGES for lines in _of_page(page)]
-    runnable = [
-        (name, NOT_RUN.sub("", OF_MAKE.sub(rf"python -m movies_assets run \1 -- {EXECUTE}", lines)))
-        for name, lines in found
-    ]
+    runnable = [(name, NOT_RUN.sub("", without_make(lines))) for name, lines in found]
     return [
         pytest.param(lines.strip(), id=f"{name}: {' '.join(lines.split())[:SHOWN]}")
         for name, lines in runnable
@@ -83,10 +87,15 @@ def commands() -> list[Any]:
     ]
 
 
+def without_make(lines: str) -> str:
+    """Return commands with the one that `make run` runs; make itself would install."""
+    return OF_MAKE.sub(rf"python -m movies_assets run \1 -- {EXECUTE}", lines)
+
+
 def _of_page(page: Path) -> list[str]:
     text = page.read_text(encoding="utf-8")
     in_the_text = [" ".join(each.split()) for each in IN_THE_TEXT.findall(FENCED.sub("", text))]
-    blocks = [] if page.name == A_STORY else BLOCK.findall(text)
+    blocks = [] if page.name in STORIES else BLOCK.findall(text)
     return [*blocks, "\n".join(dict.fromkeys(in_the_text))]
 
 
@@ -110,12 +119,12 @@ def store(home: Path) -> None:
         run(home, f"""{EXECUTE} -j {job} --tags '{{"dagster/partition": "{RUN_BEFORE}"}}'""")
 
 
-def run(home: Path, script: str) -> str:
+def run(home: Path, script: str, package: Path = PROJECT_ROOT) -> str:
     """Run a script as a reader does: in the checkout, its environment activated."""
     programs = Path(sys.executable).parent
     variables = {
         "PATH": f"{home}:{programs}:{os.environ['PATH']}",
-        "PYTHONPATH": str(PROJECT_ROOT),
+        "PYTHONPATH": str(package),
         "PYTHONWARNINGS": "ignore",
         "DAGSTER_HOME": str(home),
         "MOVIES_DATA_DIR": str(home / "data"),
@@ -170,6 +179,25 @@ def test_a_command_runs_and_leaves_nothing_that_is_not_audited(checkout, block):
         block = re.sub(rf"\b{place}\b", lambda _, value=value: value, block)
     run(checkout, before(block) + block)
     assert not_audited(checkout) == []
+
+
+@pytest.mark.slow
+def test_the_tutorial_adds_a_column(tmp_path):
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(PROJECT_ROOT / name, tmp_path)
+    shutil.copytree(PROJECT_ROOT / "movies_assets", tmp_path / "movies_assets")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    page = ADD_A_COLUMN.read_text(encoding="utf-8")
+    (change,) = re.findall(r"^```diff\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "change.diff").write_text(change, encoding="utf-8")
+    first, *others = BLOCK.findall(page)
+    run(tmp_path, without_make(first), tmp_path)
+    printed = run(tmp_path, "".join(["git apply change.diff\n", *others]), tmp_path)
+    # After the run of one day the others have no value.
+    assert re.search(r"2025-10-30 +│ NULL +│", printed)
+    assert re.search(r"2025-10-31 +│ true +│", printed)
+    with duckdb.connect(str(tmp_path / "data/warehouse/movies.duckdb"), read_only=True) as stored:
+        assert stored.execute("SELECT count(*) = count(has_trailer) FROM gold.dim_movie").fetchone()
 
 
 GROUPS = sorted({table.group for table in TABLES.values() if table.partitions})

@@ -1,4 +1,4 @@
-"""Every query of docs/query-cookbook.md runs, answers, and says what its prose says it does."""
+"""Every query of docs/reference/cookbook.md runs, answers, and says what its prose says it does."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from movies_assets.warehouse.published import Published
 from movies_assets_tests.conftest import Platform
 from movies_assets_tests.once import folder_of_all_workers
 
-COOKBOOK = PROJECT_ROOT / "docs" / "query-cookbook.md"
+COOKBOOK = PROJECT_ROOT / "docs" / "reference" / "cookbook.md"
 QUESTION = re.compile(
     r"^### (?P<number>\d+)\. [^\n]+\n(?:(?!^#).)*?"
     r"^```sql\n(?P<sql>.*?)^```\n(?P<after>.*?)(?=^##|\Z)",

@@ -414,7 +414,7 @@ class FileRows(FileContract):
 
 
 class LandedFile(Contract):
-    """One row a file that was read into the table, or that was not, with the reason."""
+    """One row per file that was read into the table, or that was not, with the reason."""
 
     partition_key: str = column("Partition to which the file belongs; '' where there is none.")
     source: str = column("The file.", key=True)

@@ -1,6 +1,6 @@
-"""The dashboard: pages over the published snapshot, served by `python -m movies_assets dashboard`.
+"""Serve pages over the published snapshot: `python -m movies_assets dashboard`.
 
-What is read belongs in `reader`, what a visitor chose in `filters`, how things look in `theme`,
-`charts` and `parts`, what every page has in common in `layout`, and who may come in in `security`.
-What a page shows, and the queries for it, belong in its module below `pages`.
+Queries run in `serving.reader`, the visitor's choices are in `filters`, the look in
+`serving.theme`, `charts` and `components`, the frame of every page in `layout`, and access control
+in `security`. A page's content and queries belong in its module below `pages`.
 """

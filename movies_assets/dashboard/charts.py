@@ -1,7 +1,7 @@
-"""Builders of ECharts options: what a chart is made of, in plain values.
+"""Build ECharts options as plain values.
 
-Titles are data and tooltips are HTML: a tooltip is made of text nodes only, by `TIP`; everything
-else is drawn, not parsed. Which rows become a chart belongs in the pages.
+Titles are data and tooltips are HTML: `TIP` builds tooltips of text nodes only; everything else is
+drawn, not parsed. Choosing the rows of a chart belongs in the pages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ from movies_assets.serving import theme
 
 Options = dict[str, Any]
 
-# NiceGUI takes options whose name begins with a colon as JavaScript. These are constants.
-# A data item says in `tip` what its tooltip says, line by line.
+# NiceGUI evaluates options whose name begins with a colon as JavaScript. These are constants.
+# A data item has the text of its tooltip in `tip`, line by line.
 TIP = (
     "params => { const box = document.createElement('div'); box.className = 'tip'; "
     "box.textContent = (params.data && params.data.tip) || params.name; return box; }"
@@ -25,29 +25,29 @@ COMPACT = (
     ".format(value)"
 )
 FADED = 0.28
-# Points of a line are marked as long as they are apart.
+# Points of a line are marked up to this number.
 MOST_SYMBOLS = 60
-# What is left in a stack stands back.
+# The remainder of a stack is drawn in a muted colour.
 OTHER = "Other"
 REST: Options = {"color": "#5d5d67"}
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart, and the same in words and as a table.
+    """A chart, with a description and its data as a table.
 
     Attributes:
-        options: what ECharts draws.
-        says: one sentence for who cannot see it.
+        options: the options of ECharts.
+        description: one sentence for screen readers.
         columns: headings of the table.
         rows: its cells, as text.
-        picks: what a click on each row chooses; empty where nothing can be chosen.
-        height: in pixels, where it depends on the data.
-        width: least one in pixels; where there is less room, the chart is scrolled.
+        picks: the choices of a click on each row; empty if nothing can be chosen.
+        height: in pixels, if it depends on the data.
+        width: the minimum in pixels; in less space, the chart is scrolled.
     """
 
     options: Options
-    says: str
+    description: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     picks: Sequence[Mapping[str, Any]] = ()
@@ -60,9 +60,9 @@ class Point:
     """One bar, cell or point.
 
     Attributes:
-        value: what is drawn; None draws nothing.
+        value: the value to draw; None draws nothing.
         tip: the tooltip's text, line by line.
-        pick: what a click chooses, as texts of the address by field.
+        pick: the choices of a click, as texts of the address by field.
         faded: whether something else is chosen.
     """
 
@@ -73,7 +73,7 @@ class Point:
     color: str | None = None
 
     def item(self) -> dict[str, Any]:
-        """Return the data item; a chart has hundreds, so it says only what is not the default."""
+        """Return the data item without defaults, as a chart has hundreds of items."""
         style: dict[str, Any] = {}
         if self.faded:
             style["opacity"] = FADED
@@ -94,7 +94,7 @@ def bars(
     formatter: str = COMPACT,
     unit: str = "",
 ) -> Options:
-    """Return one bar a name; horizontal ones from the top."""
+    """Return one bar per name; horizontal ones from the top."""
     value = _value_axis(formatter, unit, at_end=horizontal)
     category = _category_axis(names) | (
         {"inverse": True, "axisLabel": {"color": theme.TEXT, "width": 110, "overflow": "truncate"}}
@@ -110,7 +110,7 @@ def bars(
 
 
 def whole_steps(options: Options) -> Options:
-    """Let a chart's axis count in whole things: half a title is none."""
+    """Restrict a chart's axis to whole numbers."""
     for axis in ("xAxis", "yAxis"):
         if options[axis]["type"] == "value":
             options[axis]["minInterval"] = 1
@@ -125,7 +125,7 @@ def stacked(
     unit: str = "",
     highest: float | None = None,
 ) -> Options:
-    """Return a stacked bar a name, with a layer a series."""
+    """Return a stacked bar per name, with a layer per series."""
     value = _value_axis(formatter, unit) | ({"max": highest} if highest is not None else {})
     return _base() | {
         "aria": {"enabled": True, "decal": {"show": True, "decals": DECALS}},
@@ -148,7 +148,7 @@ def lines(
     unit: str = "",
     bounds: tuple[float, float] | None = None,
 ) -> Options:
-    """Return a line a series over the names; gaps stay gaps."""
+    """Return a line per series over the names; missing values are gaps."""
     value = _value_axis(formatter, unit)
     if bounds:
         value |= {"min": bounds[0], "max": bounds[1]}
@@ -174,7 +174,7 @@ def lines(
     }
 
 
-def heat(  # noqa: PLR0913 (two axes, a scale and its words)
+def heat(  # noqa: PLR0913 (two axes, a scale and its labels)
     columns: Sequence[str],
     rows: Sequence[str],
     points: Sequence[Point],
@@ -186,7 +186,7 @@ def heat(  # noqa: PLR0913 (two axes, a scale and its words)
     ends: tuple[str, str],
     labels: bool = False,
 ) -> Options:
-    """Return a heat map; a point's value is `[column, row, value]`, `ends` name the scale's."""
+    """Return a heat map; a point's value is `[column, row, value]`, `ends` label the scale."""
     return _base() | {
         "grid": _grid(top=30 if row_name else 8, bottom=64 if column_name else 40),
         "xAxis": _category_axis(columns) | {"name": column_name, "nameLocation": "middle",
@@ -223,11 +223,11 @@ def heat(  # noqa: PLR0913 (two axes, a scale and its words)
 
 @dataclass(frozen=True)
 class Node:
-    """One box of a flow.
+    """A box of a flow chart.
 
     Attributes:
-        key: how edges name it.
-        name: what it says.
+        key: its name in edges.
+        name: its label.
         column: its place from the left, from 0.
         row: its place from the top; halves are allowed.
         color: of its border.
@@ -260,7 +260,7 @@ class Node:
 def flow(
     columns: Sequence[str], rows: int, nodes: Sequence[Node], edges: Sequence[tuple[str, str]]
 ) -> Options:
-    """Return boxes in columns, with a line for each edge from a box to one further right."""
+    """Return boxes in columns, with a line for each edge to a box further right."""
     faded = {node.key for node in nodes if node.faded}
     links = [
         {
@@ -279,7 +279,7 @@ def flow(
             {
                 "type": "graph",
                 "coordinateSystem": "cartesian2d",
-                # The label is the box: it is not stretched as a symbol would be.
+                # The label is drawn as the box, as a symbol would be stretched.
                 "symbol": "rect",
                 "symbolSize": [BOX_WIDTH, 24],
                 "itemStyle": {"color": "transparent"},
@@ -299,7 +299,7 @@ def flow(
 BOX_WIDTH = 144
 
 
-# Patterns beside colours: none, stripes, dots, ..., faint enough to read values through.
+# Patterns in addition to colours, faint enough to read values through them.
 DECALS = [
     {"symbol": "none"},
     *(

@@ -1,7 +1,7 @@
-"""What pages are put together from: cards of figures, charts and tables.
+"""Build the components of pages: cards of figures, charts and tables.
 
-Every part is made once, says in words that it loads, and shows new data in place. Which data
-belongs in the pages. Text that comes from data is shown as text: nothing here takes HTML.
+Every component is created once, shows a text while it loads, and shows new data in place. Choosing
+the data belongs in the pages. Data is shown as text: nothing here accepts HTML.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -18,38 +18,38 @@ from nicegui.events import EChartPointClickEventArguments, GenericEventArguments
 from movies_assets.dashboard.charts import Figure
 
 LOADING = "Loading …"
-# Takes the texts of the address that a click chooses, by field.
+# Receives the texts of the address that a click chooses, by field.
 Pick = Callable[[Mapping[str, Any]], None]
 Tone = Literal["", "good", "fair", "bad"]
 
-# The first cell of a row that can be chosen is a button: the keyboard reaches it.
+# The first cell of a row that can be chosen is a button, for the keyboard.
 PICKED_CELL = (
     '<q-td :props="props"><button v-if="props.row.pick" type="button" class="pick" '
     "@click=\"() => $parent.$emit('pick', props.row.pick)\">{{ props.value }}</button>"
     '<bdi v-else dir="auto">{{ props.value }}</bdi></q-td>'
 )
-# Titles are of any script: each runs in its own direction and leaves the line around it alone.
+# Titles may be of any script: each keeps its own direction without affecting its surroundings.
 CELL = '<q-td :props="props"><bdi dir="auto">{{ props.value }}</bdi></q-td>'
 
 
 def text(tag: str, words: str = "", classes: str = "") -> TextElement:
-    """Make an HTML element with text."""
+    """Create an HTML element with text."""
     return TextElement(tag=tag, text=words).classes(classes)
 
 
 def box(tag: str = "div", classes: str = "") -> Element:
-    """Make an HTML element that holds others."""
+    """Create an HTML element that contains others."""
     return ui.element(tag).classes(classes)
 
 
 @contextmanager
 def card(title: str, note: str = "", *, span: int = 12) -> Iterator[Element]:
-    """Make a titled card, and fill it within the context.
+    """Create a titled card, to be filled within the context.
 
     Args:
-        title: what it shows.
-        note: how to read it, in a line below.
-        span: its width in twelfths of the page; on a telephone it takes all of it.
+        title: the heading.
+        note: a line below that explains how to read it.
+        span: its width in twelfths of the page; on a phone it takes the full width.
     """
     with box("section", f"card span-{span}") as section:
         heading = text("h2", title)
@@ -61,12 +61,12 @@ def card(title: str, note: str = "", *, span: int = 12) -> Iterator[Element]:
 
 @dataclass(frozen=True)
 class Kpi:
-    """What a card of one figure says.
+    """The content of a card of one figure.
 
     Attributes:
         value: the figure, with its unit.
         hint: a line below.
-        tone: whether that is good or bad; the sign says so too, for who sees no colours.
+        tone: whether that is good or bad; also shown by a sign, for colour-blind users.
     """
 
     value: str
@@ -82,7 +82,7 @@ class KpiCards:
     """A row of figures."""
 
     def __init__(self, labels: Sequence[str]) -> None:
-        """Make the cards, without figures yet."""
+        """Create the cards, without figures yet."""
         self._parts: list[tuple[Element, TextElement, TextElement]] = []
         with box("dl", "kpis"):
             for label in labels:
@@ -93,7 +93,7 @@ class KpiCards:
                 self._parts.append((frame, value, hint))
 
     def show(self, figures: Sequence[Kpi]) -> None:
-        """Show the figures, one a label."""
+        """Show the figures, one per label."""
         for (frame, value, hint), figure in zip(self._parts, figures, strict=True):
             value.set_text(SIGNS[figure.tone] + figure.value)
             hint.set_text(figure.hint)
@@ -105,19 +105,19 @@ class KpiCards:
 
 
 class ChartCard:
-    """A chart, the same as a table, and a sentence where there is nothing to draw."""
+    """A chart, its data as a table, and a sentence if there is nothing to draw."""
 
     def __init__(
         self, title: str, note: str = "", *, span: int = 12, height: int = 320, pick: Pick | None
     ) -> None:
-        """Make the card; it says that it loads until it is given something to show.
+        """Create the card; it shows that it is loading until it is given something to show.
 
         Args:
-            title: what the chart shows.
+            title: the heading.
             note: how to read it.
             span: width in twelfths of the page.
             height: of the chart, in pixels.
-            pick: called with what a click on a point chooses; None: nothing can be chosen.
+            pick: called with the choices of a click on a point; None: nothing can be chosen.
         """
         self._title, self._pick = title, pick
         self._shown: Figure | str | None = None
@@ -136,7 +136,7 @@ class ChartCard:
         self._is_open = False
 
     def show(self, what: Figure | str) -> None:
-        """Show a chart, or say why there is none; what is shown already is not sent again."""
+        """Show a chart, or the reason why there is none; do not send what is already shown."""
         if what == self._shown:
             return
         self._shown = what
@@ -150,9 +150,9 @@ class ChartCard:
                 self._chart.style(f"height: {what.height}px")
             if what.width:
                 self._chart.style(f"min-width: {what.width}px")
-            says = {"label": {"description": what.says}}
-            whole = options | {"aria": {**options.get("aria", {"enabled": True}), **says}}
-            # Past NiceGUI, which would wrap each value in it to notice changes: that took longer
+            label = {"label": {"description": what.description}}
+            whole = options | {"aria": {**options.get("aria", {"enabled": True}), **label}}
+            # Bypasses NiceGUI, which would wrap each value to observe changes: that took longer
             # than all else in the server. Options are never changed, only replaced.
             dict.__setitem__(self._chart.props, "options", whole)
             self._chart.update()
@@ -161,7 +161,7 @@ class ChartCard:
             self._empty.set_text(what)
 
     def _fill(self) -> None:
-        """Fill the table while it is open; closed, it costs nothing."""
+        """Fill the table while it is open; a closed one costs nothing."""
         if self._is_open and isinstance(self._shown, Figure):
             figure = self._shown
             self._table.head(figure.columns)
@@ -170,7 +170,7 @@ class ChartCard:
             )
 
     def _toggled(self, event: GenericEventArguments) -> None:
-        # What the browser sends may be anything.
+        # Messages of the browser are untrusted.
         self._is_open = isinstance(event.args, dict) and event.args.get("newState") == "open"
         self._fill()
 
@@ -184,15 +184,15 @@ TableRow = tuple[Sequence[str], Mapping[str, str] | None]
 
 
 class DataTable:
-    """A table of texts; numbers stand right."""
+    """A table of texts with right-aligned numbers."""
 
     def __init__(self, label: str, columns: Sequence[str], *, pick: Pick | None) -> None:
-        """Make a table without rows.
+        """Create a table without rows.
 
         Args:
-            label: what it shows, for who cannot see the heading above.
+            label: its name, for screen readers.
             columns: its headings; one that ends in `#` is of numbers.
-            pick: called with what a click on a row's first cell chooses.
+            pick: called with the choices of a click on a row's first cell.
         """
         self._table = ui.table(rows=[], columns=[], row_key="id", pagination=0)
         self._table.props("flat dense hide-pagination wrap-cells").props(f'aria-label="{label}"')
@@ -220,7 +220,7 @@ class DataTable:
         ]
 
     def show(self, rows: Sequence[TableRow]) -> None:
-        """Show rows: their cells, and what choosing them chooses."""
+        """Show rows: their cells, and the choices of a click."""
         self._table.rows = [
             {"id": number, "pick": dict(pick) if pick else None}
             | {str(column): cell for column, cell in enumerate(cells)}
@@ -228,12 +228,12 @@ class DataTable:
         ]
 
     def set_visibility(self, visible: bool) -> None:  # noqa: FBT001 (as NiceGUI has it)
-        """Show or hide it."""
+        """Show or hide the table."""
         self._table.set_visibility(visible)
 
 
 class TableCard:
-    """A table, and a sentence where it has no rows."""
+    """A table, and a sentence if it has no rows."""
 
     def __init__(
         self,
@@ -244,7 +244,7 @@ class TableCard:
         span: int = 12,
         pick: Pick | None = None,
     ) -> None:
-        """Make the card; see `ChartCard` and `DataTable`."""
+        """Create the card; see `ChartCard` and `DataTable`."""
         self._shown: Any = None
         with card(title, note, span=span):
             self._empty = text("p", LOADING, "empty")
@@ -252,7 +252,7 @@ class TableCard:
             self._table.set_visibility(False)
 
     def show(self, what: Sequence[TableRow] | str) -> None:
-        """Show rows, or say why there are none."""
+        """Show rows, or the reason why there are none."""
         if what == self._shown:
             return
         self._shown = what
@@ -267,12 +267,12 @@ class TableCard:
 
 @dataclass(frozen=True)
 class Option:
-    """One thing that a picker offers.
+    """An option of a picker.
 
     Attributes:
-        value: text of the address that chooses it.
-        label: what it is called.
-        note: more about it.
+        value: its value in the address.
+        label: its name.
+        note: further details.
     """
 
     value: str
@@ -281,9 +281,9 @@ class Option:
 
 
 class Picker:
-    """A field with which to search among very many things; the server searches.
+    """A search field over many options; the server searches.
 
-    A combobox as the ARIA patterns have it: arrows move through the list, Enter chooses, Escape
+    A combobox as in the ARIA patterns: arrows move through the list, Enter chooses, Escape
     closes it.
     """
 
@@ -293,12 +293,12 @@ class Picker:
         search: Callable[[str], Awaitable[Sequence[Option]]],
         choose: Callable[[str], None],
     ) -> None:
-        """Make it.
+        """Create the field.
 
         Args:
-            label: what is searched.
-            search: returns the hits of a text, the best first.
-            choose: takes the value of the option that was chosen.
+            label: its label.
+            search: returns the options for a text, the best first.
+            choose: receives the value of the chosen option.
         """
         self._search, self._choose = search, choose
         self._options: Sequence[Option] = ()
@@ -323,7 +323,7 @@ class Picker:
         self._input.on("keydown.esc", self._close)
 
     def show(self, label: str) -> None:
-        """Show what is chosen."""
+        """Show the choice."""
         self._shown = label
         self._input.set_value(label)
         self._close()
@@ -348,11 +348,11 @@ class Picker:
                 with item:
                     text("bdi", option.label).props("dir=auto")
                     text("span", option.note, "note")
-                # Before the field loses the focus, and the list with it.
+                # Before the field loses the focus, which closes the list.
                 item.on("mousedown.prevent", lambda option=option: self._take(option))
                 self._items.append(item)
             if not options:
-                text("li", "Nothing has that in its name.", "note").props("role=option")
+                text("li", "No name contains this text.", "note").props("role=option")
         self._list.set_visibility(True)
         self._input.props("aria-expanded=true").props(remove="aria-activedescendant")
 

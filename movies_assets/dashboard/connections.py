@@ -1,9 +1,9 @@
-"""How long clients may keep the server waiting, and how many of them at once.
+"""Limit the number of clients, and how long they may keep the server waiting.
 
-uvicorn reads a request and sends an answer for as long as its client takes; only an idle connection
-has a deadline there. So its protocols report here which connections wait for their client, and a
-look each second closes those that wait too long. What happens after a request has arrived belongs
-in the middleware of `security` and in the pages.
+uvicorn reads a request and sends a response for as long as its client takes; only idle connections
+have a deadline there. So its protocols report here which connections wait for their client, and a
+check each second closes those that wait too long. Handling requests belongs in the middleware of
+`security` and in the pages.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ from movies_assets.settings import DashboardSettings
 LOG = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
-# Closed connections are logged as a number, so that they cannot fill the log.
+# Closed connections are logged as a count, so that they cannot fill the log.
 LOG_SECONDS = 60.0
 RETRY_SECONDS = 5
 
 
 @dataclass
 class Wait:
-    """What the server waits for on one connection.
+    """The state of one connection that waits for its client.
 
     Attributes:
         asked: since when a request is awaited; None while one is answered, and on a websocket.
-        behind: since when there have always been bytes that the client has not taken; None: none.
-        stalled: since when it has taken none of them, from the second look on.
-        unsent: how many bytes there were at the last look.
+        behind: since when the client has always had unread bytes; None: it has none.
+        stalled: since when the client has read none of them, from the second check on.
+        unsent: the number of unread bytes at the last check.
     """
 
     asked: float | None = None
@@ -47,47 +47,47 @@ class Wait:
     unsent: int = 0
 
     def look(self, unsent: int, now: float) -> None:
-        """Take note of how many bytes the client has yet to take."""
+        """Record how many bytes the client has not read yet."""
         is_still = unsent > 0 and unsent == self.unsent
         self.behind = (self.behind or now) if unsent else None
         self.stalled = (self.stalled or now) if is_still else None
         self.unsent = unsent
 
     def since(self) -> float | None:
-        """Return since when the client has kept the server waiting; None: it does not."""
+        """Return since when the client has kept the server waiting; None if it does not."""
         return min((at for at in (self.asked, self.stalled) if at is not None), default=None)
 
 
 class Connections:
-    """The open connections of a server, each with what it waits for."""
+    """The open connections of a server, each with its waiting state."""
 
     def __init__(
         self, limits: DashboardSettings, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin without any.
+        """Start without connections.
 
         Args:
-            limits: how many there may be, and how long they may keep the server waiting.
-            clock: seconds that only go forward.
+            limits: the most connections, and how long they may keep the server waiting.
+            clock: a monotonic clock in seconds.
         """
         self.limits = limits
         self._clock = clock
         self._looked = clock()
-        # Seconds in which the server looked: where it was busy itself, no client is late.
+        # Seconds in which the server checked: while it was busy itself, no client is late.
         self._now = 1.0
         self._open: dict[asyncio.Transport, Wait] = {}
         self._closed = 0
         self._logged = self._looked - LOG_SECONDS
 
     def __len__(self) -> int:
-        """Return how many connections are open."""
+        """Return the number of open connections."""
         return len(self._open)
 
     def enter(self, transport: asyncio.Transport) -> None:
-        """Add a connection, which waits for its first request; where it is one too many, close one.
+        """Add a connection, which waits for its first request; close one if there are too many.
 
-        The one that has kept the server waiting longest is closed: slow clients make room for quick
-        ones. Where none waits, that is the new one.
+        The one that has kept the server waiting longest is closed, so that slow clients make room
+        for fast ones; if none waits, the new one.
         """
         self._open[transport] = Wait(asked=self._now)
         if len(self._open) > self.limits.connections:
@@ -98,7 +98,7 @@ class Connections:
         self._open.pop(transport, None)
 
     def awaits(self, transport: asyncio.Transport, *, request: bool) -> None:
-        """Take note that a connection waits for a request, or that it does not wait any more."""
+        """Record whether a connection waits for a request."""
         if wait := self._open.get(transport):
             wait.asked = self._now if request else None
 
@@ -107,13 +107,13 @@ class Connections:
         return self._close_longest(lambda wait: wait.stalled)
 
     async def watch(self) -> None:
-        """Look at all connections each second, until cancelled."""
+        """Check all connections each second, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.look()
 
     def look(self) -> None:
-        """Close the connections that wait for longer than they may."""
+        """Close the connections that have waited for too long."""
         last, self._looked = self._looked, self._clock()
         self._now += min(self._looked - last, 2 * LOOK_SECONDS)
         now, limits = self._now, self.limits
@@ -146,7 +146,7 @@ class Connections:
         return True
 
     def _close(self, transport: asyncio.Transport) -> None:
-        """End a connection at once: one that is closed politely waits for its client once more."""
+        """Abort a connection: closing it gracefully would wait for its client again."""
         self._open.pop(transport, None)
         self._closed += 1
         transport.abort()
@@ -157,16 +157,16 @@ def _longer(limit: float, since: float | None, now: float) -> bool:
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's protocol, which reports what it waits for, and bounds the size of headers."""
+    """uvicorn's HTTP protocol, which reports waiting, and limits the size of headers."""
 
     def __init__(self, connections_: Connections, **given: Any) -> None:
         super().__init__(**given)
         self._waits = connections_
-        # Bytes of the headers that are being read; None: none are.
+        # Bytes of the headers that are being read; None between headers.
         self._headers: int | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
+        """Start waiting for a request."""
         super().connection_made(transport)
         self._waits.enter(transport)
 
@@ -176,7 +176,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the headers are too large: the parser itself has no limit."""
+        """Parse data, unless the headers are too large: the parser itself has no limit."""
         super().data_received(data)
         if self._headers is None or self.transport.is_closing():
             return
@@ -185,28 +185,28 @@ class BoundedHttp(HttpToolsProtocol):
             self.send_400_response("The headers of the request are too large.")
 
     def on_message_begin(self) -> None:
-        """Give a request its time from its first byte on."""
+        """Start the time of a request at its first byte."""
         super().on_message_begin()
         self._headers = 0
         self._waits.awaits(self.transport, request=True)
 
     def on_headers_complete(self) -> None:
-        """Read headers no longer."""
+        """End the headers."""
         self._headers = None
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Wait no longer, unless the answer was there before the request's end."""
+        """Stop waiting, unless the response preceded the end of the request."""
         super().on_message_complete()
         self._waits.awaits(self.transport, request=not self._is_answering())
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, unless it is there already."""
+        """Wait for the next request, unless it has already arrived."""
         super().on_response_complete()
         self._waits.awaits(self.transport, request=not self._is_answering())
 
     def handle_websocket_upgrade(self) -> None:
-        """Leave the connection to the protocol of websockets, which has pings of its own."""
+        """Hand over to the websocket protocol, which has its own pings."""
         super().handle_websocket_upgrade()
         self._waits.awaits(self.transport, request=False)
 
@@ -215,21 +215,21 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 class BoundedWebSocket(WebSocketsSansIOProtocol):
-    """uvicorn's protocol of websockets, which reports its end, and answers malformed handshakes."""
+    """uvicorn's websocket protocol, which reports its end, and answers malformed handshakes."""
 
     def __init__(self, connections_: Connections, **given: Any) -> None:
         super().__init__(**given)
         self._waits = connections_
 
     def data_received(self, data: bytes) -> None:
-        """Read on; where the library gives up before there is a handshake, say so and close."""
+        """Parse data; answer and close if the library gives up before the handshake."""
         super().data_received(data)
         if self.conn.handshake_exc and not self.handshake_initiated:
             self.transport.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
             self.transport.close()
 
     async def send(self, message: Any) -> None:
-        """Send; a handshake that was refused in words is complete, which uvicorn does not note."""
+        """Send a message; mark a refused handshake as complete, which uvicorn omits."""
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
@@ -243,8 +243,8 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 def protocols(
     connections: Connections,
 ) -> tuple[type[asyncio.Protocol], type[asyncio.Protocol]]:
-    """Return uvicorn's protocols of HTTP and of websockets, reporting to `connections`."""
-    # uvicorn calls what it is given, with keywords; its types ask for classes.
+    """Return uvicorn's HTTP and websocket protocols, reporting to `connections`."""
+    # uvicorn only calls it with keywords, although its types require classes.
     return (
         cast("type[asyncio.Protocol]", partial(BoundedHttp, connections)),
         cast("type[asyncio.Protocol]", partial(BoundedWebSocket, connections)),
@@ -252,14 +252,14 @@ def protocols(
 
 
 class BoundedRequests:
-    """Answers so many requests at once; one more ends a stalled one, or is sent away."""
+    """Middleware that limits concurrent requests: one more ends a stalled one, or is refused."""
 
     def __init__(self, app: ASGIApp, connections: Connections) -> None:
         self.app, self.connections = app, connections
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or ask the client to come again."""
+        """Pass a request on, or ask the client to retry later."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -277,7 +277,7 @@ class BoundedRequests:
 
 
 def busy(why: str) -> PlainTextResponse:
-    """Return the answer to one more than there may be."""
+    """Return the response to a request beyond a limit."""
     return PlainTextResponse(
         f"{why} Try again in a few seconds.",
         HTTPStatus.SERVICE_UNAVAILABLE,

@@ -1,8 +1,8 @@
-"""Published tables as files: CSV for spreadsheets, Parquet for programs.
+"""Offer published tables as files: CSV for spreadsheets, Parquet for programs.
 
-A table is looked up by its name in the list of those that may leave, and only what is found there
-gets into a query. DuckDB writes the file, within its memory limit; it is gone from its folder
-before the first byte of it is sent, so that nothing stays behind however a download ends.
+A table is looked up by name among the downloadable ones, and only the found name gets into a query.
+DuckDB writes the file, within its memory limit; the file is unlinked before the first byte is sent,
+so that nothing is left behind however a download ends.
 """
 
 import asyncio
@@ -36,18 +36,18 @@ FORMATS: Mapping[Format, tuple[str, str]] = {
         "application/vnd.apache.parquet",
     ),
 }
-# Files that are made at once; each of them takes up to so much memory, beside that of the pages.
+# The most files written concurrently, and the memory of each, beside that of the pages.
 MADE_AT_ONCE = 2
 MEMORY_LIMIT = "192MB"
 CHUNK_BYTES = 256 * 1024
 DOWNLOAD_PATH = "/download/"
 PREFIX = "movies_download_"
-# From so many rows the size of a file is reckoned.
+# The number of rows from which the size of a file is estimated.
 SAMPLE_ROWS = 20_000
-# A spreadsheet takes a cell that begins with one of SIGNS for a formula, and runs it. As OWASP
-# advises (CSV Injection), such a text gets an apostrophe before it in CSV; Parquet has it as it is.
-# A spreadsheet may split a cell again, at another separator than the file's own, and drop blanks
-# and quotes before a sign.
+# A spreadsheet runs a cell that begins with one of SIGNS as a formula. As OWASP advises (CSV
+# Injection), such a text gets an apostrophe before it in CSV; Parquet has it unchanged. A
+# spreadsheet may split a cell again, at a separator other than the file's, and drop blanks and
+# quotes before a sign.
 SIGNS = r"=+\-@＝＋－＠"  # noqa: RUF001 (spreadsheets of some languages take these too)
 SEPARATORS = r",;|\t\r\n\v\f\x{85}\x{2028}\x{2029}"
 IGNORED = r'[ "\x{a0}\x{feff}]*'
@@ -62,10 +62,10 @@ PLAIN = re.compile(
 
 @dataclass(frozen=True)
 class Downloads:
-    """Makes files of published tables.
+    """A writer of published tables to files.
 
     Attributes:
-        published: where the snapshots are.
+        published: the published snapshots.
         defuses: whether texts of CSV that begin like a formula get an apostrophe.
     """
 
@@ -73,7 +73,7 @@ class Downloads:
     defuses: bool = True
 
     def file(self, table: str, kind: Format) -> tuple[BinaryIO, int] | None:
-        """Return a table as an open file, and its size in bytes; None if it is none that may leave.
+        """Return a table as an open file, and its size in bytes; None if it is not downloadable.
 
         Raises:
             NothingPublishedError: there is no snapshot.
@@ -93,7 +93,7 @@ class Downloads:
 
 @contextmanager
 def session(snapshot: Path, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a snapshot in a session that can write into one folder, and reach nothing else."""
+    """Open a snapshot in a session that can write into one folder, and access nothing else."""
     with duckdb.connect(
         ":memory:", config={"memory_limit": MEMORY_LIMIT, "threads": 1}
     ) as connection:
@@ -120,10 +120,10 @@ def write(
 
     Args:
         connection: see `session`.
-        table: a table of the snapshot, looked up there before.
+        table: a table of the snapshot, which was looked up there.
         kind: the format.
-        folder: where to.
-        limit: how many rows; None: all.
+        folder: the folder to write into.
+        limit: the number of rows; None: all.
         defuses: whether texts of CSV that begin like a formula get an apostrophe.
     """
     source = ".".join(f'"{part}"' for part in table.split("."))
@@ -143,19 +143,19 @@ def write(
 
 
 def defused(name: str) -> str:
-    """Return SQL for a column's texts, none of which a spreadsheet takes for a formula."""
+    """Return SQL for a column's texts, escaped so that no spreadsheet runs them as formulas."""
     within = f"""regexp_replace("{name}"::VARCHAR, {literal(WITHIN)}, '\\1''\\2', 'g')"""
     return rf"""regexp_replace({within}, {literal(FIRST)}, '''\1')"""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large a table's files are.
+    """The sizes of a table's files.
 
     Attributes:
         csv: bytes of the CSV file.
         parquet: bytes of the Parquet file.
-        is_exact: whether it was made of all rows; otherwise it is reckoned from the first ones.
+        is_exact: whether they include all rows; otherwise they are estimated from the first ones.
     """
 
     csv: int
@@ -165,12 +165,12 @@ class Sizes:
 
 @lru_cache(maxsize=200)
 def sizes(snapshot: Path, table: str, rows: int) -> Sizes:
-    """Return how large a table's files are.
+    """Measure or estimate the sizes of a table's files.
 
     Args:
         snapshot: the snapshot, which never changes.
-        table: a table that was found among those that may leave.
-        rows: how many rows it has.
+        table: a downloadable table.
+        rows: its number of rows.
     """
     folder = Path(mkdtemp(prefix=PREFIX))
     share = max(rows / SAMPLE_ROWS, 1.0)
@@ -186,14 +186,14 @@ def sizes(snapshot: Path, table: str, rows: int) -> Sizes:
 
 
 class DownloadRoute:
-    """Answers `/download/<table>.<csv or parquet>`, as an ASGI app.
+    """The ASGI app of `/download/<table>.<csv or parquet>`.
 
-    A download counts until it is sent or its connection is closed: so long its file takes place on
-    the disk. `connections` closes those whose client takes nothing.
+    A download counts until it is sent or its connection is closed: until then its file takes up
+    disk space. `connections` closes those whose client does not read.
     """
 
     def __init__(self, downloads: Downloads, most: int) -> None:
-        """Take what makes the files, and how many there may be at once."""
+        """Set the writer of the files, and the most concurrent downloads."""
         self._downloads, self._most = downloads, most
         self._held = 0
         self._made_at_once = asyncio.Semaphore(MADE_AT_ONCE)
@@ -201,7 +201,7 @@ class DownloadRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if self._held >= self._most:
-            await busy("As many downloads are under way as may be.")(scope, receive, send)
+            await busy("The maximum number of downloads is running.")(scope, receive, send)
             return
         self._held += 1
         try:
@@ -211,32 +211,32 @@ class DownloadRoute:
             self._held -= 1
 
     async def answer(self, name: str) -> Response:
-        """Return the file, or say why there is none.
+        """Return the response with the file, or with the reason why there is none.
 
         Args:
-            name: what the address asks for; it may be anything.
+            name: the name in the address, which is untrusted.
         """
         table, _, kind = name.rpartition(".")
         if not _is_format(kind):
-            return _sorry("A table is there as .csv and as .parquet.", 404)
+            return _error("Tables are available as .csv and as .parquet.", 404)
         try:
             async with self._made_at_once:
                 made = await asyncio.to_thread(self._downloads.file, table, kind)
         except NothingPublishedError as error:
-            return _sorry(str(error), 503)
+            return _error(str(error), 503)
         except (duckdb.Error, OSError):
             LOG.exception("a download failed")
-            return _sorry("The file could not be made. The dashboard's log says why.", 500)
+            return _error("The file could not be written. See the dashboard's log.", 500)
         if made is None:
-            return _sorry("No table of this name may be downloaded.", 404)
+            return _error("There is no downloadable table of this name.", 404)
         return OpenFile(*made, f"{table}.{kind}", FORMATS[kind][1])
 
 
 class OpenFile(StreamingResponse):
-    """Sends an open file, and closes it however the sending ends."""
+    """A response that sends an open file, and closes it however sending ends."""
 
     def __init__(self, file: BinaryIO, size: int, name: str, media_type: str) -> None:
-        """Take a file, its bytes, and the name and the type that the browser sees."""
+        """Set the file, its size in bytes, and the name and media type for the browser."""
         self._file = file
         super().__init__(
             self._chunks(),
@@ -244,14 +244,14 @@ class OpenFile(StreamingResponse):
             headers={
                 "content-disposition": f'attachment; filename="{name}"',
                 "content-length": str(size),
-                # Not compressed on the way: then the browser knows how much is still to come.
+                # Without content coding, so that the browser can show the progress.
                 "content-encoding": "identity",
                 "cache-control": "no-store",
             },
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the file."""
         with self._file:
             await super().__call__(scope, receive, send)
 
@@ -264,5 +264,5 @@ def _is_format(kind: str) -> TypeGuard[Format]:
     return kind in FORMATS
 
 
-def _sorry(words: str, status: int) -> Response:
+def _error(words: str, status: int) -> Response:
     return PlainTextResponse(words[:1].upper() + words[1:], status)

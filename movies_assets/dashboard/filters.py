@@ -1,8 +1,8 @@
-"""What a visitor chose, and how the address says so.
+"""Read a visitor's choices from the address, and write them into it.
 
-The address is the only memory: a view can be shared, and the back button works. Values come from
-outside, so each one is parsed and checked; what cannot be understood is left out, and told. Nothing
-here knows what a filter does to a query.
+The address is the only state: a view can be shared, and the back button works. Values come from
+outside, so each one is parsed and validated; invalid ones are ignored with a notice. Applying a
+filter to a query belongs in the pages.
 """
 
 import re
@@ -24,16 +24,16 @@ WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)
 
 @dataclass(frozen=True)
 class Field:
-    """One thing that can be chosen.
+    """A filter or choice of a page.
 
     Attributes:
         name: its name in the address.
-        label: what it is called on the page.
-        parse: makes a value of a text; raises ValueError where that means nothing.
-        write: makes the text of a value, as the address says it.
-        show: makes the text of a value, as a person reads it.
-        known: query that has a row where the snapshot knows `$value`; None: every value is sound.
-        has_chip: whether the page shows a button that takes the choice back.
+        label: its name on the page.
+        parse: parses the text of a value; raises ValueError if it is invalid.
+        write: formats a value for the address.
+        show: formats a value for people.
+        known: query that returns a row if the snapshot has `$value`; None: every value is valid.
+        has_chip: whether the page shows a button that removes the choice.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Field:
 
 @dataclass(frozen=True)
 class State:
-    """What is chosen; a field without a value is not chosen."""
+    """The chosen values by field; a field without a value is not chosen."""
 
     values: Mapping[str, Value] = field(default_factory=dict)
 
@@ -56,18 +56,18 @@ class State:
         return self.values.get(name)
 
     def change(self, **values: Value) -> "State":
-        """Return the state with other values; None takes one back."""
+        """Return the state with other values; None removes one."""
         merged = {**self.values, **values}
         return State({name: value for name, value in merged.items() if value is not None})
 
     def toggle(self, **values: Value) -> "State":
-        """Choose values, or take them back where all of them are chosen already."""
+        """Choose values, or remove them if all of them are chosen already."""
         if all(self[name] == value for name, value in values.items()):
             return self.change(**dict.fromkeys(values))
         return self.change(**values)
 
     def only(self, fields: Iterable[Field]) -> "State":
-        """Return what is chosen of some fields."""
+        """Return the choices of some fields."""
         names = {one.name for one in fields}
         return State({name: value for name, value in self.values.items() if name in names})
 
@@ -80,41 +80,41 @@ class State:
 
 
 def read(query: QueryParams, fields: Iterable[Field]) -> tuple[State, list[str]]:
-    """Read what the query of an address chooses.
+    """Parse the query of an address.
 
     Returns:
-        The state, and what is wrong with the rest of the query, in words without its text.
+        The state, and notices about the invalid rest of the query, without its text.
     """
     known = {one.name: one for one in fields}
     values: dict[str, Value] = {}
     notices: list[str] = []
     for name, text in query.multi_items():
         if name not in known:
-            notices.append("The address has a part that this page does not know; it is left out.")
+            notices.append("The address has a part that this page does not know; it is ignored.")
         elif not text:
             continue
         else:
             try:
                 values[name] = parsed(known[name], text)
             except ValueError:
-                notices.append(not_understood(known[name]))
+                notices.append(notice_of(known[name]))
     return State(values), list(dict.fromkeys(notices))
 
 
 def parsed(one: Field, text: str) -> Value:
-    """Return the value of a text from outside.
+    """Parse an untrusted text.
 
     Raises:
-        ValueError: it means nothing.
+        ValueError: it is not a value of the field.
     """
     if len(text) > LONGEST or not text.isprintable():
         raise ValueError(f"not a value of {one.label}")
     return one.parse(text)
 
 
-def not_understood(one: Field) -> str:
-    """Return that a value was left out."""
-    return f"{one.label}: the address asks for a value that does not exist; it is left out."
+def notice_of(one: Field) -> str:
+    """Return the notice that a value was ignored."""
+    return f"{one.label}: the address asks for a value that does not exist; it is ignored."
 
 
 def whole(lowest: int, highest: int) -> Callable[[str], int]:
@@ -129,7 +129,7 @@ def whole(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 def one_of(*values: str) -> Callable[[str], str]:
-    """Return a parser of a few texts."""
+    """Return a parser that accepts only these texts."""
 
     def parse(text: str) -> str:
         if text not in values:
@@ -155,7 +155,7 @@ def years(text: str) -> Years:
     """Read a range of years: `1990-1999`, `1990-`, `-1999`, or one year.
 
     Raises:
-        ValueError: it is none, runs backwards, or has years that no movie is of.
+        ValueError: it is not a range, runs backwards, or has years without movies.
     """
     found = RANGE.fullmatch(text)
     if not found or text == "-":
@@ -187,5 +187,5 @@ def show_years(value: Years) -> str:
 
 YEARS = Field("years", "Years", years, write_years, show_years)
 GENRE = Field("genre", "Genre", str, known="SELECT 1 FROM prepared.genres WHERE genre = $value")
-# What every page understands, and links between the pages carry on.
+# The fields of every page, which links between pages preserve.
 GLOBAL = (YEARS, GENRE)

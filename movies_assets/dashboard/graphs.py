@@ -1,22 +1,22 @@
-"""Arranges tables and what they are made from for a picture; nothing here draws."""
+"""Arrange tables and their lineage in columns and rows; drawing belongs in `charts`."""
 
 from collections.abc import Collection, Mapping, Sequence
 
-# What a table is made from, and the table.
+# An upstream table, and the table.
 Edge = tuple[str, str]
 
-# Sweeps over the columns until lines cross little; more change nothing.
+# Sweeps over the columns until few lines cross; more change nothing.
 SWEEPS = 6
 
 
 def arrange(edges: Sequence[Edge], layers: Sequence[str]) -> list[list[str]]:
     """Return tables column by column, so that every edge leads to the right.
 
-    Within a column they are ordered like what they are connected with, so that few lines cross.
+    Within a column they are ordered by their connections, so that few lines cross.
 
     Args:
-        edges: which tables are made from which; there is no way around a circle.
-        layers: schemas from the left; a table is not left of its own.
+        edges: upstream and downstream tables, without cycles.
+        layers: schemas from the left; a table is not placed left of its own schema.
     """
     names = sorted({name for edge in edges for name in edge})
     above = _neighbours(names, edges)
@@ -34,7 +34,7 @@ def arrange(edges: Sequence[Edge], layers: Sequence[str]) -> list[list[str]]:
 
 
 def related(name: str, edges: Sequence[Edge]) -> set[str]:
-    """Return a table, all that it is made from, and all that is made from it."""
+    """Return a table with all its upstream and downstream tables."""
     reverse = [(lower, upper) for upper, lower in edges]
     return {name} | _reached(name, edges) | _reached(name, reverse)
 
@@ -51,7 +51,7 @@ def _reached(name: str, edges: Collection[Edge]) -> set[str]:
 
 
 def _neighbours(names: Sequence[str], edges: Sequence[Edge]) -> dict[str, list[str]]:
-    """Return what each table is made from."""
+    """Return the upstream tables of each table."""
     found: dict[str, list[str]] = {name: [] for name in names}
     for upper, lower in edges:
         found[lower].append(upper)
@@ -61,18 +61,18 @@ def _neighbours(names: Sequence[str], edges: Sequence[Edge]) -> dict[str, list[s
 def _measure(
     name: str, above: Mapping[str, Sequence[str]], layers: Sequence[str], depths: dict[str, int]
 ) -> int:
-    """Return how far right a table stands: right of all that it is made from."""
+    """Return the column of a table: right of all its upstream tables."""
     if name not in depths:
         layer = name.split(".", maxsplit=1)[0]
         least = layers.index(layer) if layer in layers else 0
-        depths[name] = least  # an edge back to it ends here
+        depths[name] = least  # ends a cycle
         furthest = max((_measure(each, above, layers, depths) for each in above[name]), default=-1)
         depths[name] = max(least, furthest + 1)
     return depths[name]
 
 
 def _straighten(columns: list[list[str]], neighbours: Mapping[str, Sequence[str]]) -> None:
-    """Order each column by the middle of what its tables are connected with."""
+    """Order each column by the mean place of the tables' neighbours."""
     places: dict[str, float] = {}
 
     def middle(name: str) -> tuple[float, str]:
@@ -87,5 +87,5 @@ def _straighten(columns: list[list[str]], neighbours: Mapping[str, Sequence[str]
 
 
 def _places(column: Sequence[str]) -> dict[str, float]:
-    """Return how far down each table of a column stands, from 0 to 1."""
+    """Return the place of each table in its column, from 0 (top) to 1."""
     return {name: (row + 0.5) / len(column) for row, name in enumerate(column)}

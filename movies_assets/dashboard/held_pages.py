@@ -1,8 +1,8 @@
-"""How many pages the server holds for browsers: NiceGUI keeps each in memory, 0.6 MB of it.
+"""Limit the pages that the server holds for browsers: each takes NiceGUI 0.6 MB of memory.
 
-A page is built with the answer to its request, and lives as long as its websocket. One whose
-browser never opens it (a crawler, a script, a lost connection) would live for 60 to 70 seconds, and
-there would be as many of them as somebody asks for.
+A page is built with the response to its request, and lives as long as its websocket. If the client
+never opens that (a crawler, a script, a lost connection), the page would live for 60 to 70 seconds,
+and requests could create any number of them.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ LOOK_SECONDS = 1.0
 
 
 class HeldPages:
-    """The pages of this process; NiceGUI has one list of them."""
+    """The pages of this process, of which NiceGUI has one list."""
 
     def __init__(self, limits: DashboardSettings) -> None:
-        """Take how many there may be, and how long a page may wait for its websocket."""
+        """Set the most pages, and how long a page may wait for its websocket."""
         self._limits = limits
 
     def has_room(self) -> bool:
-        """Return whether the page that is being built may be held, and make room for it.
+        """Make room for the page that is being built, and return whether it may be held.
 
-        Too many unopened pages are dropped from the oldest on, those of the address that has most
-        of them first. A browser whose page was dropped loads it again.
+        Surplus unopened pages are dropped, first the oldest of the address that has most of them.
+        A browser whose page was dropped loads it again.
         """
         unopened = [client for client in Client.instances.values() if client.environ is None]
         counts = Counter(client.ip for client in unopened)
@@ -39,7 +39,7 @@ class HeldPages:
         return len(Client.instances) <= self._limits.pages
 
     async def watch(self) -> None:
-        """Drop each second the pages that have waited too long, until cancelled."""
+        """Drop pages that have waited too long, each second until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             Client.prune_instances(client_age_threshold=self._limits.unopened_seconds)

@@ -1,8 +1,8 @@
-"""What every page has in common: header, slicers, the state of the data, footer, and its life.
+"""Build the frame of every page: header, slicers, state of the data and footer.
 
-A page is described by `Page`: what it loads (no NiceGUI, so a test calls it) and what it shows. A
-`Visit` is one browser tab on a page: it keeps the state, reads anew when the state or the snapshot
-changes, and hands the data to the page.
+`Page` describes a page: how it loads data (without NiceGUI, so that tests can call it) and how it
+shows them. A `Visit` is one browser tab on a page: it keeps the state, loads again when the state
+or the snapshot changes, and passes the data to the page.
 """
 
 import asyncio
@@ -27,19 +27,19 @@ from movies_assets.dashboard.filters import (
     YEARS,
     Field,
     State,
-    not_understood,
+    notice_of,
     parsed,
     read,
 )
 from movies_assets.serving import formatting, theme
-from movies_assets.serving.reader import Reader, Snapshot
+from movies_assets.serving.reader import OpenSnapshot, SnapshotReader
 from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError
 
 LOG = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 FAILED = (
-    "The data could not be read. The dashboard's log says why; the page tries again as soon as "
+    "The data could not be read. See the dashboard's log; the page tries again as soon as "
     "something new is published, or when it is opened again."
 )
 
@@ -63,25 +63,25 @@ class Page:
     Attributes:
         path: its address.
         title: its name in the navigation.
-        says: what it shows, in a sentence.
-        fields: what can be chosen on it, beyond the slicers.
+        summary: a sentence about its content.
+        fields: its choices, beyond the slicers.
         slicers: the global fields that apply to it.
-        load: asks a snapshot for what the page shows in a state.
-        build: makes the page's parts within the current context, and returns what shows loaded data
-            in them.
+        load: loads the page's data of a state from a snapshot.
+        build: creates the page's components within the current context, and returns the function
+            that shows loaded data in them.
     """
 
     path: str
     title: str
-    says: str
+    summary: str
     fields: tuple[Field, ...]
     slicers: tuple[Field, ...]
-    load: Callable[[Snapshot, State], Awaitable[Any]]
+    load: Callable[[OpenSnapshot, State], Awaitable[Any]]
     build: Callable[["Visit"], Callable[[Any], None]]
 
     @property
     def all_fields(self) -> tuple[Field, ...]:
-        """Return everything that its address may say."""
+        """Return all fields of its address."""
         return GLOBAL + self.fields
 
 
@@ -89,15 +89,15 @@ class Visit:
     """One browser tab on a page."""
 
     def __init__(
-        self, page: Page, pages: Sequence[Page], reader: Reader, query: QueryParams
+        self, page: Page, pages: Sequence[Page], reader: SnapshotReader, query: QueryParams
     ) -> None:
-        """Build the page's shell; the data comes when the browser has it.
+        """Build the page's frame; the data is loaded once the browser has it.
 
         Args:
             page: the page.
             pages: all pages, for the navigation.
-            reader: where snapshots come from.
-            query: what the address asks for.
+            reader: the reader of snapshots.
+            query: the query of the address.
         """
         self.page, self._reader = page, reader
         self.state, self._notices = read(query, page.all_fields)
@@ -109,7 +109,7 @@ class Visit:
         self._status = self._header(pages)
         with box("div", "content").props("tabindex=-1") as content:
             text("h1", page.title)
-            text("p", page.says, "lead")
+            text("p", page.summary, "lead")
             self._slicers = Slicers(self)
             self._notice = text("p", "", "notice").props("role=status aria-live=polite")
             self._missing = text("p", "", "missing").props("role=alert")
@@ -138,20 +138,20 @@ class Visit:
                     self._links.append((other, link))
             return text("p", "Loading …", "status").props("role=status")
 
-    async def snapshot(self) -> Snapshot:
-        """Return the newest snapshot, for what is asked beside the page's own data."""
+    async def snapshot(self) -> OpenSnapshot:
+        """Return the newest snapshot, for queries beside the page's own data."""
         return await self._reader.snapshot()
 
     def change(self, **values: Any) -> None:
-        """Choose values; None takes one back."""
+        """Choose values; None removes one."""
         self._go(self.state.change(**values))
 
     def toggle(self, picked: Mapping[str, Any]) -> None:
-        """Choose what was clicked, or take it back where it is chosen already.
+        """Choose the clicked values, or remove them if they are chosen already.
 
         Args:
-            picked: texts by field, as the address has them. They come from the browser, so they
-                are checked like an address.
+            picked: texts by field, as in the address. They come from the browser, so they are
+                validated like an address.
         """
         fields = {one.name: one for one in self.page.all_fields}
         try:
@@ -177,13 +177,13 @@ class Visit:
         self._read_anew()
 
     def _follow(self) -> None:
-        """Let links and slicers follow the state."""
+        """Update links and slicers to the state."""
         for other, link in self._links:
             link.props["href"] = self.state.only(GLOBAL).address(other.path, GLOBAL)
         self._slicers.follow(self.state)
 
     def _look(self) -> None:
-        """Read anew where something new was published."""
+        """Load again if a new snapshot was published."""
         if self._shown is not None and self._reader.name != self._shown:
             self._read_anew()
 
@@ -192,7 +192,7 @@ class Visit:
         background_tasks.create(self._read(self._turn), name="dashboard", context=self._client)
 
     async def _read(self, turn: int) -> None:
-        """Load what the state asks for, and show it unless the visitor has moved on."""
+        """Load the data of the state, and show it unless the visitor has moved on."""
         self._body.props("aria-busy=true")
         try:
             snapshot = await self._reader.snapshot()
@@ -210,7 +210,7 @@ class Visit:
                 self.state, self._shown = state, snapshot.name
                 self._slicers.offer([row["genre"] for row in genres])
                 self._follow()
-                self._status.set_text(status_words(status))
+                self._status.set_text(status_text(status))
                 self._notice.set_text(" ".join(self._notices + notices))
                 self._missing.set_visibility(False)
                 self._body.set_visibility(True)
@@ -220,7 +220,7 @@ class Visit:
             self._body.props("aria-busy=false")
 
     def _failed(self) -> None:
-        """Return that something went wrong; whoever noticed it has logged it."""
+        """Show that loading failed; the caller has logged the error."""
         self._say_missing(self._turn, self._reader.name or "", FAILED)
 
     def _say_missing(self, turn: int, name: str, why: str) -> None:
@@ -232,22 +232,22 @@ class Visit:
         self._body.set_visibility(False)
         self._status.set_text("nothing to show")
 
-    async def _known(self, snapshot: Snapshot) -> tuple[State, list[str]]:
-        """Leave out what the snapshot does not know."""
+    async def _known(self, snapshot: OpenSnapshot) -> tuple[State, list[str]]:
+        """Return the state without values that the snapshot does not have, and the notices."""
         state, notices = self.state, []
         for one in self.page.all_fields:
             value = state[one.name]
             if value is not None and one.known and not await snapshot.ask(one.known, value=value):
                 state = state.change(**{one.name: None})
-                notices.append(not_understood(one))
+                notices.append(notice_of(one))
         return state, notices
 
 
 class Slicers:
-    """The global filters, and chips of all else that is chosen."""
+    """The global filters, and chips for all other choices."""
 
     def __init__(self, visit: Visit) -> None:
-        """Make them for a visit; those that do not apply to its page are not there."""
+        """Create the filters that apply to the visit's page."""
         self._visit = visit
         self._following = False
         self._first = self._last = self._genre = None
@@ -270,7 +270,7 @@ class Slicers:
         return made
 
     def offer(self, genres: list[str]) -> None:
-        """Offer the genres that there are."""
+        """Offer the existing genres."""
         if self._genre is not None and self._genre.options != genres:
             with self._quietly():
                 self._genre.set_options(genres, value=self._visit.state["genre"])
@@ -282,7 +282,7 @@ class Slicers:
             if made is not None and made.value != value:
                 with self._quietly():
                     made.set_value(value)
-        # A genre that is not offered yet is chosen by `offer`.
+        # `offer` chooses a genre that is not offered yet.
         if self._genre is not None and state["genre"] in {None, *self._genre.options}:
             with self._quietly():
                 self._genre.set_value(state["genre"])
@@ -302,7 +302,7 @@ class Slicers:
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
-        """Let the fields follow without taking that for a choice."""
+        """Update the fields without handling the changes as choices."""
         self._following = True
         try:
             yield
@@ -310,7 +310,7 @@ class Slicers:
             self._following = False
 
     def _changed(self) -> None:
-        """Take over what the visitor set; half a year (`19`) waits for the rest."""
+        """Apply the visitor's input; ignore an incomplete year (`19`)."""
         if self._following:
             return
         values: dict[str, Any] = {}
@@ -327,8 +327,8 @@ class Slicers:
         self._visit.change(**values)
 
 
-def status_words(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return when the snapshot was published, and how its checks went."""
+def status_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the time of publishing, and the outcomes of the checks."""
     if not rows:
         return "published, without a date"
     (row,) = rows
@@ -348,5 +348,5 @@ def status_words(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _footer() -> None:
     with box("footer", "bottom").props("role=contentinfo"):
-        text("p", "Everything shown comes from the published snapshot, which passed its blocking "
-             "checks. The address holds the filters: copy it to share a view.")  # fmt: skip
+        text("p", "All data comes from the published snapshot, which passed its blocking "
+             "checks. The address contains the filters: copy it to share a view.")  # fmt: skip

@@ -1,19 +1,18 @@
-"""What is made in memory from every snapshot when it is opened, so that filters answer quickly.
+"""Define the in-memory tables that are prepared from every snapshot, so that filters are fast.
 
-Only what a filter or a search runs over belongs here; all else is asked of the snapshot's tables.
-With 700,000 movies it takes a second and about 100 MB a snapshot.
+Only data that filters and searches scan belongs here; other queries use the snapshot's tables.
+700,000 movies take a second and about 100 MB per snapshot.
 """
 
-# As gold.imdb_top_movies_by_genre has it.
-ENOUGH_VOTES = 1_000
+from movies_assets.serving.queries.movies import HAS_ENOUGH_VOTES, IS_FIRST_GENRE
 
-# A row a movie and genre, with what filters ask about only. `is_first` marks one row of each movie,
-# by which movies are counted once. A step is half a point of rating; of votes it is half a power of
-# ten: 1, 3, 10, 30, ... Ordered, so that a filter by genre or year skips most of it.
-_MOVIES = """
+# One row per movie and genre, with the columns of filters only. `is_first` marks one row of each
+# movie, to count it once. A step is half a point of rating, or half a power of ten of votes: 1, 3,
+# 10, 30, ... Sorted, so that a filter by genre or year skips most rows.
+_MOVIES = f"""
     CREATE TABLE prepared.movies AS
     SELECT movie_key, genre::genre AS genre,
-        genre = coalesce(split_part(genres, ', ', 1), 'Unknown') AS is_first,
+        {IS_FIRST_GENRE} AS is_first,
         start_year::SMALLINT AS start_year, decade::SMALLINT AS decade,
         rating_band::rating_band AS rating_band, floor(rating * 2)::TINYINT AS rating_step,
         CASE WHEN votes >= 1 THEN (2 * floor(log10(votes))
@@ -22,8 +21,8 @@ _MOVIES = """
     FROM gold.imdb_movie_facts ORDER BY genre, start_year
 """
 
-# A row for all movies that no filter tells apart: a third of the rows, so a question costs 10 ms of
-# processor time instead of 55 (700,000 movies). Sums of what is counted.
+# One row for all movies that no filter distinguishes, with their sums: a third of the rows, so that
+# a query of 700,000 movies costs 10 ms of processor time instead of 55.
 _CELLS = """
     CREATE TABLE prepared.cells AS
     SELECT genre, is_first, start_year, decade, rating_band, rating_step, votes_step,
@@ -33,18 +32,17 @@ _CELLS = """
     FROM prepared.movies GROUP BY ALL ORDER BY genre, start_year
 """
 
-# What may be among the best, with titles: movies with as many votes as
-# gold.imdb_top_movies_by_genre asks for.
+# Candidates for the best movies, with titles.
 _KNOWN = f"""
     CREATE TABLE prepared.known AS
     SELECT m.* EXCLUDE (runtime_minutes), f.primary_title
     FROM prepared.movies AS m JOIN (
         SELECT DISTINCT movie_key, primary_title FROM gold.imdb_movie_facts
-        WHERE votes >= {ENOUGH_VOTES}) AS f USING (movie_key)
+        WHERE {HAS_ENOUGH_VOTES}) AS f USING (movie_key)
     ORDER BY m.genre, m.start_year
 """
 
-# Movies that moved, a row a genre, with what filters ask about.
+# Trending movies: one row per movie and genre, with the columns of filters.
 _TRENDING = """
     CREATE TABLE prepared.trending AS
     SELECT m.* EXCLUDE (rating, votes), t.rank, t.primary_title, t.votes_gained, t.rating,
@@ -53,7 +51,7 @@ _TRENDING = """
     WHERE t.title_type = 'movie'
 """
 
-# A row a series, the most voted first; `sought` is its label without case and accents.
+# One row per series, the most voted first; `sought` is its label without case and accents.
 _SERIES = """
     CREATE TABLE prepared.series AS
     SELECT series_key, series_label, lower(strip_accents(series_label)) AS sought,
@@ -63,8 +61,8 @@ _SERIES = """
     ORDER BY popularity DESC, series_key
 """
 
-# Genres of all sources under one spelling: IMDb's, and of those that IMDb lacks the streaming
-# service's with a capital.
+# Genres of all sources under one spelling: IMDb's, and the streaming service's capitalized if IMDb
+# lacks them.
 _GENRES = """
     CREATE TABLE prepared.genres AS
     WITH imdb AS (

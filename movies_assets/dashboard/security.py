@@ -1,7 +1,6 @@
-"""Who may come in, and what a browser may do with what it gets.
+"""Control access, and restrict what browsers may do with responses.
 
 Pure ASGI middleware, so that pages, downloads, static files and the websocket all pass through it.
-What a page shows belongs in the pages.
 """
 
 import hmac
@@ -34,10 +33,10 @@ KEY_BYTES = 32
 TOKEN = "token"  # noqa: S105 (a parameter's name)
 COOKIE_SECONDS = 30 * 24 * 3600
 
-# NiceGUI's page has its data, its import map and its start in inline scripts: each gets the nonce
-# of the answer, so that a script or an event handler that came in with data never runs.
+# NiceGUI's page has inline scripts for its data, import map and start: each gets the nonce of the
+# response, so that scripts or event handlers in data never run.
 # 'unsafe-eval' is needed because Vue compiles templates in the browser, and NiceGUI its handlers.
-# Styles are inline in every Quasar component; they cannot run anything.
+# Styles are inline in every Quasar component; they cannot run code.
 POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -58,9 +57,9 @@ NO_HOST = frozenset("@/\\?#,")
 
 
 class SecureHeaders:
-    """Adds the policy to every answer, and its nonce to every script of a page.
+    """Middleware that adds the policy to every response, and its nonce to every script of a page.
 
-    Data in a page has its `<` escaped, so that each `<script` is one that the server wrote.
+    In a page's data `<` is escaped, so that each `<script` was written by the server.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -99,10 +98,10 @@ class SecureHeaders:
 
 
 class KnownHosts:
-    """Refuses requests for names that are not the dashboard's, and those that other sites make.
+    """Middleware that refuses requests for other host names, and those from other sites.
 
-    Without this, a page of another site could reach a dashboard on 127.0.0.1 under a name of its
-    own (DNS rebinding), or open a websocket to it.
+    Without it, a page of another site could reach a dashboard on 127.0.0.1 under its own name (DNS
+    rebinding), or open a websocket to it.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
@@ -128,20 +127,20 @@ class KnownHosts:
         try:
             name = (urlsplit(f"//{host}").hostname or "").lower()
             from_site = host if origin is None else urlsplit(origin).netloc
-        except ValueError:  # `[`, and what else is no address
+        except ValueError:  # `[`, and other malformed addresses
             return False
         return ("*" in self.hosts or name in self.hosts) and from_site == host
 
 
 @dataclass
 class Bucket:
-    """The rest of an allowance that fills again with time.
+    """A token bucket: an allowance that refills with time.
 
     Attributes:
-        size: how much it holds.
-        seconds: in how many seconds one is added.
-        left: how much there is.
-        at: when that was.
+        size: its capacity.
+        seconds: the interval in seconds at which one is added.
+        left: the current level.
+        at: the time of that level.
     """
 
     size: float
@@ -155,33 +154,33 @@ class Bucket:
         self.at = now
 
     def wait(self) -> float:
-        """Return after how many seconds there is one; 0: there is one."""
+        """Return the seconds until one is available; 0 if one is."""
         return max(0.0, (1 - self.left) * self.seconds)
 
 
 class Guesses:
-    """Slows down guesses of the token: each address has an allowance, and all together have one.
+    """A rate limit for guesses of the token, for each address and for all together.
 
-    Only wrong tokens take from it. So a visitor who mistypes has some tries at once, and then one
-    every few seconds. The allowance of all is not asked of addresses that gave the right token
-    before, and visitors with a cookie are not asked at all: guesses from elsewhere keep out new
-    addresses only, and no longer than they go on.
+    Only wrong tokens count. So a visitor who mistypes has some tries at once, and then one every
+    few seconds. The common limit does not apply to addresses that gave the right token before, and
+    visitors with a cookie are not limited at all: guesses from elsewhere lock out new addresses
+    only, and only while they continue.
     """
 
     EACH_SIZE, EACH_SECONDS = 5, 10.0
     ALL_SIZE, ALL_SECONDS = 60, 1.0
-    # Further addresses take the place of those that came longest ago.
+    # Further addresses replace the least recent ones.
     MOST_ADDRESSES = 10_000
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with full allowances; the clock gives seconds that only go forward."""
+        """Start with full allowances; the clock must be monotonic, in seconds."""
         self._clock = clock
         self._all = self._bucket(self.ALL_SIZE, self.ALL_SECONDS)
         self._each: OrderedDict[str, Bucket] = OrderedDict()
         self._welcome: OrderedDict[str, None] = OrderedDict()
 
     def wait(self, address: str) -> float:
-        """Return for how many seconds no token of an address is looked at; 0: it is looked at."""
+        """Return the seconds for which tokens of an address are refused; 0 if they are accepted."""
         now = self._clock()
         overall = None if address in self._welcome else self._all
         buckets = [bucket for bucket in (overall, self._each.get(address)) if bucket]
@@ -190,11 +189,11 @@ class Guesses:
         return max((bucket.wait() for bucket in buckets), default=0.0)
 
     def right(self, address: str) -> None:
-        """Remember where the right token was given."""
+        """Record an address that gave the right token."""
         self._keep(self._welcome, address, None)
 
     def wrong(self, address: str) -> None:
-        """Take one from the allowances, and log the guess, but never the token."""
+        """Count a wrong token, and log the guess without the token."""
         each = self._each.get(address) or self._bucket(self.EACH_SIZE, self.EACH_SECONDS)
         self._keep(self._each, address, each)
         for bucket in (each, self._all):
@@ -218,23 +217,23 @@ class Guesses:
 
 
 def address_of(scope: Scope) -> str:
-    """Return where a request is from: an IPv4 address, or an IPv6 network of one client."""
+    """Return the origin of a request: an IPv4 address, or the IPv6 network of one client."""
     try:
         address = ip_address((scope.get("client") or ("",))[0])
-    except ValueError:  # what a proxy forwards may be anything
+    except ValueError:  # a proxy may forward any text
         return "an unknown address"
     return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))  # noqa: PLR2004
 
 
 def cookie_key(folder: Path) -> bytes:
-    """Return the key of the cookies of a data folder, made once and kept for the next start.
+    """Return the key for cookies of a data folder, created once and kept for the next start.
 
-    Without it the cookie would follow from the token, and guesses could be tried as cookies, which
-    are on every request.
+    Without it the cookie could be derived from the token, and guesses could be tried as cookies,
+    which are not rate-limited.
     """
     path, new = folder / KEY_FILE, folder / f"{KEY_FILE}.new"
     try:
-        # A file that a full disk cut short is no key.
+        # A file that a full disk cut short is not a key.
         if path.exists() and len(kept := path.read_bytes()) == KEY_BYTES:
             return kept
         key = secrets.token_bytes(KEY_BYTES)
@@ -243,18 +242,18 @@ def cookie_key(folder: Path) -> bytes:
             file.write(key)
         new.replace(path)
     except OSError as error:
-        LOG.warning("visitors have to give the token again after each start: %s", error)
+        LOG.warning("visitors must enter the token again after each start: %s", error)
         return secrets.token_bytes(KEY_BYTES)
     return key
 
 
 class OneToken:
-    """Lets in visitors with the token: everything is behind it, static files and the websocket too.
+    """Middleware that requires the token for everything, static files and the websocket included.
 
-    `?token=...` on any address (the form on the refusal asks for it) is exchanged for a cookie that
-    scripts cannot read, and the address is opened again without it. The cookie holds a value that
-    is derived from the token and a random key, so that only the token can be guessed, and guesses
-    of it are slowed down. Tokens and cookies are compared in constant time.
+    `?token=...` on any address (sent by the form on the refusal) is exchanged for a cookie that
+    scripts cannot read, with a redirect to the address without it. The cookie's value is derived
+    from the token and a random key, so that only the token can be guessed, and guesses of it are
+    rate-limited. Tokens and cookies are compared in constant time.
     """
 
     def __init__(self, app: ASGIApp, token: str, key: bytes) -> None:
@@ -277,7 +276,7 @@ class OneToken:
             await refused(scope, receive, send)
 
     def _ask(self, asked: HTTPConnection, given: str) -> Response:
-        """Return the answer to a token."""
+        """Return the response to a token."""
         address = address_of(asked.scope)
         if wait := math.ceil(self.guesses.wait(address)):
             words = f"Too many wrong tokens were given. Try again in {wait} seconds."
@@ -315,7 +314,7 @@ def refusal(
     form: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
-    """Return a sentence, with a form where a token would help; also to a websocket's handshake."""
+    """Return the response of a refusal, with a form for a token; also for a websocket handshake."""
     page = plain_page(words, FORM + _hidden(scope) + "</form>" if form else "")
     return HTMLResponse(page, status, headers)
 
@@ -327,7 +326,7 @@ FORM = (
 
 
 def _hidden(scope: Scope) -> str:
-    """Let the rest of the address survive the form."""
+    """Return hidden inputs that keep the rest of the address."""
     rest = QueryParams(scope["query_string"]).multi_items()
     return "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
@@ -337,7 +336,7 @@ def _hidden(scope: Scope) -> str:
 
 
 def plain_page(words: str, more: str = "") -> str:
-    """Return a page of one sentence that needs no script and no other file."""
+    """Return a page of one sentence, without scripts or other files."""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Movies</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><style>'

@@ -1,4 +1,4 @@
-"""Puts the dashboard together and serves it: pages, reader, middleware, uvicorn.
+"""Assemble and serve the dashboard: pages, reader, middleware, uvicorn.
 
 Importing this module needs the extra `dashboard`; nothing else of the project imports it.
 """
@@ -44,7 +44,7 @@ from movies_assets.dashboard.security import (
 )
 from movies_assets.dashboard.socket_messages import WellFormedSocket
 from movies_assets.serving import theme
-from movies_assets.serving.reader import Reader
+from movies_assets.serving.reader import SnapshotReader
 from movies_assets.settings import DashboardSettings, Settings, SettingsError
 from movies_assets.warehouse.published import NothingPublishedError, Published
 
@@ -65,10 +65,10 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 SMALLEST_COMPRESSED = 1_000
 
 
-def reader_of(settings: Settings) -> Reader:
-    """Return the reader of the snapshots that the settings name."""
+def reader_of(settings: Settings) -> SnapshotReader:
+    """Return the reader of the configured snapshots."""
     chosen = settings.dashboard
-    return Reader(
+    return SnapshotReader(
         Published(settings.published_folder),
         PREPARED,
         {"memory_limit": chosen.memory_limit, "threads": chosen.threads},
@@ -80,7 +80,7 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
     """Build the application; NiceGUI has global state, so a process has one.
 
     Args:
-        settings: where snapshots are, and who may come in.
+        settings: the folder of snapshots, and the rules of access.
         pages: the pages, the first one at `/`.
     """
     chosen = settings.dashboard
@@ -89,7 +89,7 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
         _serve(page, pages, reader, held)
     _serve_downloads(settings)
     nicegui_app.add_static_files("/static", theme.STATIC)
-    nicegui_app.on_page_exception(_excuse)
+    nicegui_app.on_page_exception(_show_failure)
     nicegui_app.add_exception_handler(HTTPStatus.NOT_FOUND, _no_such_page)
     ui.add_head_html(f'<link rel="stylesheet" href="{theme.STYLESHEET}">', shared=True)
 
@@ -109,11 +109,11 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
         dark=True,
         language="en-US",
         tailwind=False,
-        gzip_middleware_factory=None,  # ours comes after the headers, see below
+        gzip_middleware_factory=None,  # replaced by our own below, within the headers' middleware
         show_welcome_message=False,
         favicon=theme.STATIC / "favicon.svg",
     )
-    # The last one added is the first one asked; refusals get the headers too.
+    # The middleware added last runs first; refusals get the headers, too.
     app.add_middleware(WellFormedSocket)
     if chosen.token:
         app.add_middleware(
@@ -122,7 +122,7 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
     app.add_middleware(KnownHosts, hosts={*LOCAL, chosen.host, *chosen.hosts})
     app.add_middleware(BoundedRequests, connections=connections)
     app.add_middleware(SecureHeaders)
-    # Level 9 takes 74 ms for the four largest scripts, 5 takes 40 for one percent more bytes.
+    # For the four largest scripts, level 9 takes 74 ms, level 5 takes 40 ms and 1 % more bytes.
     app.add_middleware(GZipMiddleware, compresslevel=5, minimum_size=SMALLEST_COMPRESSED)
     return app
 
@@ -151,7 +151,7 @@ def serve(settings: Settings) -> None:
 
 
 def refuse_strangers(chosen: DashboardSettings) -> None:
-    """Do not serve data of single users to a network without asking for a token.
+    """Require a token if a network can reach the dashboard, as it shows data of single users.
 
     Raises:
         SettingsError: others could reach the dashboard, and there is no token.
@@ -159,7 +159,7 @@ def refuse_strangers(chosen: DashboardSettings) -> None:
     if not _is_local(chosen.host) and not chosen.token:
         raise SettingsError(
             f"MOVIES_DASHBOARD__TOKEN is not set, and MOVIES_DASHBOARD__HOST={chosen.host} lets "
-            "other machines in. Set a token (any long text; visitors are asked for it), or leave "
+            "other machines in. Set a token (any long text, which visitors must enter), or leave "
             "the host at 127.0.0.1."
         )
 
@@ -171,12 +171,12 @@ def _is_local(host: str) -> bool:
         return host in LOCAL
 
 
-def _serve(page: Page, pages: Sequence[Page], reader: Reader, held: HeldPages) -> None:
+def _serve(page: Page, pages: Sequence[Page], reader: SnapshotReader, held: HeldPages) -> None:
     @ui.page(page.path, title=f"{page.title} · Movies")
     def _(request: Request) -> Response | None:
         if not held.has_room():
             ui.context.client.delete()
-            return busy("As many pages are open as the dashboard holds at once.")
+            return busy("The maximum number of pages is open.")
         Visit(page, pages, reader, request.query_params)
         return None
 
@@ -188,8 +188,8 @@ def _serve_downloads(settings: Settings) -> None:
     nicegui_app.routes.append(Route(DOWNLOAD_PATH + "{name}", route, methods=["GET"]))
 
 
-async def _watch(reader: Reader) -> None:
-    """Open what is published as soon as it is there: the first visitor need not wait for it."""
+async def _watch(reader: SnapshotReader) -> None:
+    """Open new snapshots as soon as they are published, so that no visitor has to wait."""
     logged = ""
     while True:
         try:
@@ -209,9 +209,9 @@ def _no_such_page(_: Request, __: Exception) -> HTMLResponse:
     )
 
 
-def _excuse() -> None:
-    """Show that a page failed; the log has the reason."""
+def _show_failure() -> None:
+    """Show that a page failed; the reason is in the log."""
     with box("div", "content"):
         text("h1", "This page failed")
-        text("p", "The reason is in the dashboard's log. Other pages may work.", "lead")
+        text("p", "See the dashboard's log for the reason. Other pages may work.", "lead")
         ui.link("Go to the start page", "/")

@@ -1,7 +1,7 @@
-"""What browsers may send over the websocket: NiceGUI and its libraries expect well-formed messages.
+"""Validate messages of browsers over the websocket, as NiceGUI expects well-formed ones.
 
-Anything else would end in a traceback in the log, as often as it is sent. Only the form is checked
-here; what an event means belongs in NiceGUI and in the pages.
+Any other message would log a traceback each time. Only the form is validated here; the meaning of
+events belongs in NiceGUI and the pages.
 """
 
 import logging
@@ -20,10 +20,10 @@ from movies_assets.dashboard.security import refusal
 LOG = logging.getLogger(__name__)
 
 SOCKET_PATH = "/_nicegui_ws/socket.io/"
-# Between messages that are posted together, and how much may be posted (Engine.IO's limit, too).
+# The separator of messages in one POST, and the most bytes of a POST (as in Engine.IO).
 SEPARATOR = "\x1e"
 MOST_BYTES = 1_000_000
-# 1007: data that is not what its type says.
+# 1007: data that is inconsistent with its type.
 MALFORMED = 1007
 
 
@@ -42,7 +42,7 @@ class _Event(_Named):
     args: list[Json[Any] | None]
 
 
-class _Answer(_Named):
+class _JavascriptResponse(_Named):
     request_id: str
 
 
@@ -58,7 +58,7 @@ class _Log(_Named):
 EVENT = TypeAdapter[Any](
     tuple[Literal["handshake"], _Handshake]
     | tuple[Literal["event"], _Event]
-    | tuple[Literal["javascript_response"], _Answer]
+    | tuple[Literal["javascript_response"], _JavascriptResponse]
     | tuple[Literal["ack"], _Acknowledged]
     | tuple[Literal["log"], _Log]
 )
@@ -67,13 +67,13 @@ PACKET = re.compile(r"1|2probe|3|5|40(\{\})?|41|42\d{0,9}(?P<event>\[.*)", re.DO
 
 
 class WellFormedSocket:
-    """Refuses handshakes of other websockets than NiceGUI's, and ends it at a malformed message."""
+    """Middleware that accepts NiceGUI's websocket only, and ends it at a malformed message."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a websocket on, with messages that are well formed."""
+        """Pass on a websocket and its well-formed messages."""
         if scope["type"] == "http" and scope["method"] == "POST":
             await self._polling(scope, receive, send)
             return
@@ -95,7 +95,7 @@ class WellFormedSocket:
         await self.app(scope, receive_checked, send)
 
     async def _polling(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on messages of a browser that cannot open a websocket; nothing else is posted."""
+        """Pass on messages that a browser without websockets posts; refuse all other POSTs."""
         length = Headers(scope=scope).get("content-length", "")
         if not length.isdecimal() or int(length) > MOST_BYTES:
             await refusal(scope, 400, "The length of the request is missing or too large.")(
@@ -118,13 +118,13 @@ class WellFormedSocket:
 
 
 def _is_complete(query: bytes) -> bool:
-    """Return whether a query that begins a visit names the visit."""
+    """Return whether the query of a handshake identifies the visit."""
     given = parse_qs(query.decode("latin-1"))
     return "implicit_handshake" not in given or {"client_id", "tab_id", "document_id"} <= set(given)
 
 
 def is_well_formed(text: str | None) -> bool:
-    """Return whether a message is one that a browser with NiceGUI's page sends."""
+    """Return whether a message has a form that NiceGUI's page sends."""
     packet = PACKET.fullmatch(text or "")
     if not packet or packet["event"] is None:
         return packet is not None

@@ -1,7 +1,7 @@
 """Decode text files to UTF-8, line by line, and map the lines to their places in the file.
 
 A few damaged bytes do not change how the rest of a file is read: undecodable bytes stay in the text
-as bytes that are not UTF-8, so that the reader of records rejects their lines. Parsing belongs in
+as bytes that are not UTF-8, so that the reader of records refuses their lines. Parsing belongs in
 `records`.
 """
 

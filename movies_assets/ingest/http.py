@@ -37,6 +37,7 @@ import stamina
 from aiolimiter import AsyncLimiter
 
 from movies_assets import __version__
+from movies_assets.core.errors import DescribedError
 from movies_assets.ingest import strict_json
 
 _T = TypeVar("_T")
@@ -120,7 +121,7 @@ class HttpOptions:
 DEFAULT_OPTIONS = HttpOptions()
 
 
-class SourceError(Exception):
+class SourceError(DescribedError):
     """A source could not be read. The message names cause, place and fix, and no secret."""
 
     def adding(self, text: str) -> Self:
@@ -138,6 +139,8 @@ class TransientSourceError(SourceError):
     Attributes:
         retry_after: Seconds the source asked to wait, where it did.
     """
+
+    is_transient = True
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -710,7 +713,7 @@ class HttpClient:
                 shown = "not shown" if self._private else place
                 raise PermanentSourceError(
                     f"{mask_url(self._place(request))} redirects to another scheme, host or port: "
-                    f"{shown}. It was not followed, as that would send the login. Set the base URL "
+                    f"{shown}. It is not followed, as that would send the login. Set the base URL "
                     "to the new address if you trust it."
                 )
             request = response.next_request

@@ -59,7 +59,7 @@ LONG_NAME = f"a name has more than {LONGEST_NAME:,} characters"
 SHOWN_MEMBERS = 10
 EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 # Suffixes of files that are opened to see what they are. `.txt` is not among them: it is mostly a
-# note for people. Old workbooks and other archives are, to be rejected with a message.
+# note for people. Old workbooks and other archives are, to be refused with a message.
 TEXTS = (".csv", ".tsv", ".tab", ".psv", ".jsonl", ".ndjson", ".json")
 BINARY = (".parquet", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".gz", ".zip", ".7z", ".rar",
           ".tar", ".tgz", ".bz2", ".xz", ".zst")  # fmt: skip
@@ -74,7 +74,7 @@ PARQUET, GZIP, ZIP = b"PAR1", b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 AS_TABLE = "deliver the table as .csv, .xlsx or .parquet"
 WITHOUT_PASSWORD = "save it without a password"  # noqa: S105 (advice)
 REPACK = "pack it as .gz or .zip, or deliver it unpacked"
-# Files that are rejected: their first bytes, a description, and the fix.
+# Files that are refused: their first bytes, a description, and the fix.
 REFUSED: Sequence[tuple[bytes, str, str]] = (
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls), or one with a password",
      "save it as .xlsx without a password, or as .csv"),
@@ -267,7 +267,7 @@ def _kind(name: str, raw: bytes) -> str:
 
 
 def _refuse_unless_text(name: str, raw: bytes) -> None:
-    """Reject a file that is named like an archive or a workbook but is neither that nor text.
+    """Refuse a file that is named like an archive or a workbook but is neither that nor text.
 
     Text of such a name is read: downloads are often unpacked on the way and keep their names.
     """

@@ -79,10 +79,10 @@ class FileProfile:
         preamble: the texts of those that are not the header.
         unread: parts of the file that are left aside: further sheets or members of an archive.
         first_line: the index of the line at which its records begin.
-        refusal: why all its records are rejected; None if they are not.
+        refusal: why all its records are refused; None if they are not.
         unreadable: why the file could not be read at all; None if it could.
         rows: the number of records.
-        problems: the number of rejected records.
+        problems: the number of refused records.
     """
 
     source: str
@@ -177,7 +177,7 @@ def describe_columns(
 def _describe_header(
     profile: FileProfile, samples: Sequence[Sequence[str]], expected: ExpectedColumns
 ) -> None:
-    """Find the edition and the columns of a header, or why its records are rejected."""
+    """Find the edition and the columns of a header, or why its records are refused."""
     if max(map(len, profile.header), default=0) > LONGEST_NAME or len(profile.header) > MOST_NAMES:
         # Each unknown name would become a column of the table.
         profile.columns, profile.refusal = list(expected.known), NO_HEADER

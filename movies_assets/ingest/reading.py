@@ -43,7 +43,7 @@ class FileRecords:
         profile: how the file is packed, encoded and laid out.
         raw: its bytes.
         rows: one row a record below the header: the columns as text, its number (RECORD), and,
-            where it is rejected, why (PROBLEM) and its text (LINE). Numbers count all records, the
+            where it is refused, why (PROBLEM) and its text (LINE). Numbers count all records, the
             header and the lines above it included, from 1.
         above: the texts of the records above those.
     """

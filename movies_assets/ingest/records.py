@@ -3,7 +3,7 @@ r"""Read records of delimited text by one grammar, at the engine's speed where t
 The grammar is RFC 4180 with one addition. Lines end with \r\n, \n or \r. A field that begins with
 a quote ends with a quote directly before a separator or a line end, and holds pairs of quotes,
 separators and line ends; in any other field quotes are ordinary characters. A line that does
-not parse is rejected by itself, and reading continues at the next line. The text is UTF-8 (see
+not parse is refused by itself, and reading continues at the next line. The text is UTF-8 (see
 `encoding`); the names of its columns are found by `profile`.
 """
 
@@ -58,7 +58,7 @@ class Records:
 
     Attributes:
         rows: one row per record: its fields as text (empty ones are NULL), its number (RECORD) and,
-            where it is rejected, the reason (PROBLEM) and its text (LINE).
+            where it is refused, the reason (PROBLEM) and its text (LINE).
         lines: the index of the line with which each record begins, in the order of the numbers.
     """
 
@@ -144,7 +144,7 @@ def shortened(text: str, longest: int = LONGEST_FIELD) -> str:
 
 
 def without_long_fields(rows: pa.Table, text_of: Callable[[int], str]) -> pa.Table:
-    """Reject the records that have a field of more than LONGEST_FIELD bytes.
+    """Refuse the records that have a field of more than LONGEST_FIELD bytes.
 
     Args:
         rows: the records.
@@ -205,7 +205,7 @@ class RecordReader:
         """Return the records.
 
         Args:
-            refusal: reject every record, for this reason.
+            refusal: refuse every record, for this reason.
             exactly: read every line by the exact reader; the result is the same, but slower.
         """
         self._is_record = ~self._lines.is_empty()
@@ -296,7 +296,7 @@ class RecordReader:
         return self._checked(line, line, split(self._lines.text(line), self._lines.separator))
 
     def _checked(self, first: int, last: int, fields: list[bytes] | str) -> list[bytes] | str:
-        """Return the fields of a record, or the reason why it is rejected."""
+        """Return the fields of a record, or the reason why it is refused."""
         text = self._lines.text(first, last)
         if text and text == self._header:
             return HEADER_AGAIN

@@ -1,7 +1,7 @@
 """Decode JSON as RFC 8259 defines it: no NaN, no Infinity, and each name once in an object.
 
 Python's parser accepts the first two, and silently keeps the last value of a duplicate name; the
-engine, which reads the same text later, rejects or keeps another one.
+engine, which reads the same text later, refuses or keeps another one.
 """
 
 import json
@@ -46,7 +46,7 @@ def loads(text: bytes | str) -> Any:
 
 
 def place_of_fault(text: bytes | str, *, shows_names: bool = True) -> str | None:
-    """Return where a document has NaN, Infinity or a duplicate name; None if Python rejects it.
+    """Return where a document has NaN, Infinity or a duplicate name; None if Python refuses it.
 
     Args:
         text: the document.

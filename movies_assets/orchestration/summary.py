@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from movies_assets.core.check import VERDICTS
+from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.orchestration.checks.results import ending_of, evaluated
 from movies_assets.orchestration.dagster_internals import (
@@ -50,8 +51,6 @@ GROUP BY movie_key, movie.title, year.year, rating.rating
 ORDER BY rating.rating DESC, movie.title, movie_key
 LIMIT 10
 """
-# A handful of votes is nobody's favourite.
-VOTES_NEEDED = 1_000
 SERIES = """
 SELECT series.series_label, series.episodes, round(kpis.avg_rating, 1), kpis.finale_rating,
     printf('%+.2f', kpis.finale_delta)

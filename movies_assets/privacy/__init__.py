@@ -1,1 +1,1 @@
-"""Finding and erasing personal data."""
+"""Find and erase personal data."""

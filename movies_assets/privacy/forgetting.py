@@ -1,7 +1,7 @@
-"""Forgetting persons: erase all personal data about them wherever this project has put it.
+"""ForgetConfig persons: erase all personal data about them wherever this project has stored it.
 
-How tables and files are searched belongs in `warehouse.erasure` and `sources.erasure`; the order of
-the steps, and what a run reports, belong here.
+Searching tables and files belongs in `privacy.warehouse` and `privacy.landing`; the order of the
+steps, and a run's report, belong here.
 """
 
 from collections import Counter
@@ -31,35 +31,32 @@ GROUP = "ott"
 KEY_OF = "ott_user_key"
 MOST_IDS = 500
 NOTHING_FOUND = (
-    "Nothing found: neither tables nor files of the landing zone nor published snapshots tell of "
-    "them."
+    "Nothing found: no table, file of the landing zone or published snapshot has personal data "
+    "about them."
 )
-FOLLOWS = (
-    "Figures that were summed up over users hold nothing personal; they follow with the next run "
-    "of ott_daily."
-)
+FOLLOWS = "Totals over users hold no personal data; the next run of ott_daily updates them."
 
 
-class Forget(dg.Config):
-    """Whom to forget.
+class ForgetConfig(dg.Config):
+    """The config of a run: the ids of the persons to forget.
 
     Dagster keeps a run's config: the ids stay in its history until the run is deleted there
     (`dagster run delete RUN_ID`).
     """
 
-    # Texts or numbers: Dagster's configuration has no type for both. They become one pattern, and
-    # the engines take those of two thousand names.
+    # Texts or numbers: Dagster's configuration has no type for both. All ids become one pattern;
+    # the engines accept patterns of 2,000 names.
     user_ids: list[Any] = Field(
         min_length=1,
         max_length=MOST_IDS,
-        description="ids that the service knows the persons by, whole numbers or texts (in YAML, "
-        f"texts and numbers with leading zeros need quotes), at most {MOST_IDS} a run",
+        description="user ids of the service, whole numbers or texts (in YAML, texts and numbers "
+        f"with leading zeros need quotes), at most {MOST_IDS} per run",
     )
 
     @field_validator("user_ids")
     @classmethod
     def _are_ids(cls, values: list[Any]) -> list[str]:
-        """Bring ids into their one spelling."""
+        """Convert ids to their canonical form."""
         if not all(type(value) in {int, str} for value in values):
             raise ValueError("an id is a whole number or a text; put quotes around it")
         ids = [canonical(str(value)) for value in values]
@@ -77,12 +74,12 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
     """
     users = settings.landing / GROUP / "users"
 
-    # Of the writer's pool: Dagster's queue lets it wait for runs under way. Runs that are started
-    # past the queue only meet it at the database file.
+    # In the writer's pool, so that Dagster's queue makes it wait for other writers. Runs outside of
+    # the queue wait for the lock of the database file.
     @dg.op(pool=WRITER_POOL)
     def erase_users(
         context: dg.OpExecutionContext,
-        config: Forget,
+        config: ForgetConfig,
         warehouse: dg.ResourceParam[Warehouse],
         ott_landing: dg.ResourceParam[Callable[[str], Any]],
     ) -> None:
@@ -96,7 +93,7 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
         for landing, _ in folders:
             for one in landing.never_opened():
                 context.log.warning("not searched: %s/%s %s", landing.name, one.path, one.reason)
-        # A fetch of users that is under way would bring its own file in place of ours.
+        # A concurrent fetch of users would overwrite our file with its own.
         fetches = locked(users, "users", context.log.info) if users.exists() else nullcontext()
         with fetches:
             erased = forget(
@@ -114,11 +111,11 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
     @dg.job(
         name="forget_user",
         description="Erase persons from every table, partition, file and published snapshot: "
-        "their rows, their records in the landing zone, and what the database file still holds of "
-        "deleted rows; the file is rewritten for that and takes as much space again meanwhile. "
-        "Remove them from the service first: the next fetch brings back whom it still lists. "
-        "Config: user_ids; Dagster keeps it with the run until that is deleted (dagster run "
-        "delete). What was erased, and not of whom, stands in audit.erasures.",
+        "their rows, their records in the landing zone, and remains of deleted rows in the "
+        "database file, which is rewritten and meanwhile needs its size again on the disk. "
+        "Remove the persons from the service first: the next fetch restores those that it still "
+        "lists. Config: user_ids; Dagster keeps it with the run until the run is deleted (dagster "
+        "run delete). audit.erasures records what was erased, without ids.",
     )
     def forget_user() -> None:
         erase_users()
@@ -127,7 +124,7 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
 
 
 def _landings(configured: "Landing", own: Path) -> "Iterator[Landing]":
-    """Yield the folder that the settings name, and our own, where files arrived before that."""
+    """Yield the configured folder, and the default one, where files may have arrived before."""
     from movies_assets.ingest.landing import Landing  # noqa: PLC0415 (only runs need it)
 
     yield configured
@@ -136,7 +133,7 @@ def _landings(configured: "Landing", own: Path) -> "Iterator[Landing]":
 
 
 def folders_of_persons(tables: Iterable[Table]) -> dict[str, Table]:
-    """Return the landing folders whose files tell of persons, and the table that reads each."""
+    """Return the landing folders whose files hold personal data, and the table that reads each."""
     return {
         table.key.table.removeprefix(f"{GROUP}_"): table
         for table in tables
@@ -155,18 +152,18 @@ def forget(
     ids: frozenset[str],
     run_id: str,
 ) -> dict[str, int]:
-    """Erase persons from tables, files and snapshots; return how many rows or records of which.
+    """Erase persons from tables, files and snapshots; return the numbers of rows by place.
 
-    Killed at any moment, it can be run again to the end. So what is found by a name or an address
-    goes before the records from which these are known; and the database file is rewritten also
-    where nothing was found. Only how many records of files went may be missing then in the audit.
+    If it is killed, a rerun completes it. So records that are found by a name or an address are
+    erased before the records from which these are known, and the database file is rewritten even
+    if nothing was found. Only the audit may then miss the number of records erased from files.
 
     Args:
         warehouse: the warehouse.
         tables: all tables.
-        folders: landing folders whose files tell of persons, each with the table that reads it.
+        folders: landing folders whose files hold personal data, each with the table that reads it.
         published: the published snapshots.
-        ids: whom to forget.
+        ids: the ids of the persons.
         run_id: the run, for the audit.
 
     Raises:
@@ -175,20 +172,20 @@ def forget(
     """
     from movies_assets.privacy.landing import learn  # noqa: PLC0415 (only runs need it)
 
-    traces = PersonIdentifiers(ids)
+    identifiers = PersonIdentifiers(ids)
     with warehouse.reading() as connection:
-        in_tables.learn(connection, tables, traces, KEY_OF)
+        in_tables.learn(connection, tables, identifiers, KEY_OF)
     warehouse.require_room()
     warehouse.remove_spilled()
     for landing, table in folders:
-        learn(landing, table, traces)
+        learn(landing, table, identifiers)
     records: Counter[str] = Counter()
     try:
-        _erase_files(folders, traces, records, only_unidentified=True)
-        rows = _erase_tables(warehouse, tables, traces, run_id)
-        _erase_files(folders, traces, records, only_unidentified=False)
-        # A run that waited for the file meanwhile has read the records that went after the tables.
-        rows = Counter(rows) + Counter(_erase_tables(warehouse, tables, traces, run_id))
+        _erase_files(folders, identifiers, records, only_unidentified=True)
+        rows = _erase_tables(warehouse, tables, identifiers, run_id)
+        _erase_files(folders, identifiers, records, only_unidentified=False)
+        # A run that waited for the lock may have loaded records that were erased after the tables.
+        rows = Counter(rows) + Counter(_erase_tables(warehouse, tables, identifiers, run_id))
     finally:
         if records:
             with warehouse.session() as connection, warehouse.transaction(connection):
@@ -202,34 +199,34 @@ def forget(
 
 
 def _erase_tables(
-    warehouse: Warehouse, tables: Collection[Table], traces: PersonIdentifiers, run_id: str
+    warehouse: Warehouse, tables: Collection[Table], identifiers: PersonIdentifiers, run_id: str
 ) -> dict[str, int]:
     with warehouse.session() as connection, warehouse.transaction(connection):
-        rows = in_tables.erase(connection, tables, traces)
+        rows = in_tables.erase(connection, tables, identifiers)
         in_tables.record(connection, run_id, rows)
     return rows
 
 
 def _erase_files(
     folders: "Sequence[tuple[Landing, Table]]",
-    traces: PersonIdentifiers,
+    identifiers: PersonIdentifiers,
     records: Counter[str],
     *,
     only_unidentified: bool,
 ) -> None:
-    """Erase records from files, and count them by their folder as far as it gets."""
+    """Erase records from files, and count them by folder, also if it fails midway."""
     from movies_assets.privacy.landing import erase  # noqa: PLC0415 (only runs need it)
 
     for landing, table in folders:
-        for number in erase(landing, table, traces, only_unidentified=only_unidentified):
+        for number in erase(landing, table, identifiers, only_unidentified=only_unidentified):
             records[f"landing/{landing.name}"] += number
 
 
 def describe(erased: Mapping[str, int]) -> dict[str, Any]:
-    """Return what the UI is told: places and figures, and nothing of the persons.
+    """Return the metadata for the UI: places and counts, without personal data.
 
     Args:
-        erased: how many rows or records of which place.
+        erased: the number of rows or records by place.
     """
     found = [{"place": place, "rows": rows} for place, rows in sorted(erased.items())]
     summary = f"{sum(erased.values())} rows and records erased in {len(erased)} places. {FOLLOWS}"

@@ -1,7 +1,7 @@
-"""Patterns that find a person in texts: tables and files are searched with the same ones.
+"""Build the patterns that find a person in texts, the same for tables and files.
 
-The patterns are RE2's, which DuckDB and Arrow both have. Where they are looked for belongs in
-`warehouse.erasure` and `sources.erasure`. Nothing here shows what it knows: it is about people.
+The patterns are RE2's, which DuckDB and Arrow both have. Searching belongs in `privacy.warehouse`
+and `privacy.landing`. No repr or message here shows a value: they are personal data.
 """
 
 import re
@@ -21,29 +21,29 @@ from movies_assets.privacy.user_ids import (
     spelt,
 )
 
-# The columns that say who a row is about; which tables have them is declared by the contracts.
+# The columns that identify a row's person; the contracts declare which tables have them.
 USER_ID, USER_KEY, NAME, EMAIL = "user_id", "user_key", "full_name", "email"
 NEVER = r"[^\s\S]"
 SOUND_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-# An address begins here: a character before it can be no part of it, but for an opening quote.
+# Before an address: any character that cannot be part of it, or an opening quote.
 BEFORE_EMAIL = r"(?:^'?|[,;:\t|\s(<\"]'?|\\x[0-9a-f]{2}|[^\p{L}\p{N}_.%+'!#$&*/=?^`{|}~-])"
-# Characters around the first field of a record: quotes, and blanks that are no separators.
+# Characters around the first field of a record: quotes, and blanks that are not separators.
 AROUND = PAD.replace(r"[\x00-\x20", r'["\x00-\x08\x0b\x0c\x0e-\x20')
-# Characters around an id that is a text, so that it is no part of a longer one.
+# Characters around a textual id, so that it is not part of a longer one.
 BEFORE_ID, AFTER_ID = r"(?:^|[^\w.+@-])", r"(?:$|[^\w.+@-]|\.(?:$|\W))"
 
 
 @dataclass(repr=False)
 class PersonIdentifiers:
-    """Ids, names and addresses of the persons who are to be forgotten.
+    """Ids, names and addresses of the persons to forget.
 
     Attributes:
-        ids: their ids, in their one spelling.
+        ids: their canonical ids.
         keys: the keyed hashes of those.
         emails: their e-mail addresses.
         names: the full names of each id.
-        lines: whole lines that tables could not read and that are theirs, though they do not begin
-            with an id: the rest of a torn record, or records that were joined to another one.
+        lines: whole refused lines of theirs that do not begin with an id: the rest of a torn
+            record, or records that were joined to another one.
     """
 
     ids: frozenset[str]
@@ -53,13 +53,13 @@ class PersonIdentifiers:
     lines: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Bring the ids into their one spelling."""
+        """Convert the ids to their canonical form."""
         self.ids = frozenset(canonical(str(user_id)) for user_id in self.ids) - {""}
 
     def add(self, user_id: str, name: str | None, email: str | None) -> None:
-        """Add the name and the address in a record about a person, if it is an address.
+        """Add a person's name and address; skip an address that is not one.
 
-        Services write 'n/a' or '-' where they know nothing, and that would be found everywhere.
+        Services write 'n/a' or '-' for unknown addresses, which would match everywhere.
         """
         if name and name.strip():
             self.names.setdefault(canonical(str(user_id)), set()).add(name.strip())
@@ -100,7 +100,7 @@ class PersonIdentifiers:
     def email(self) -> str:
         """Return the pattern of a text that identifies a person by itself: by an address or a UUID.
 
-        A longer address that contains one of the addresses is another one.
+        A longer address that contains one of the addresses does not match.
         """
         patterns = []
         if self.emails:
@@ -112,7 +112,7 @@ class PersonIdentifiers:
 
     @property
     def named(self) -> str:
-        """Return the pattern of a text that names a person together with the person's id."""
+        """Return the pattern of a text that has a person's name together with the id."""
         pairs = [
             rf"{before}{_cased(user_id)}{after}(?:.*\W)?(?i:{name})|"
             rf"(?i:{name})(?:\W.*)?{before}{_cased(user_id)}{after}"
@@ -138,14 +138,14 @@ def _cased(user_id: str) -> str:
 
 
 def _borders(user_id: str) -> tuple[str, str]:
-    """Return the patterns of what is before and behind an id, so that it is no part of another."""
+    """Return the patterns before and after an id, so that it is not part of another."""
     if is_number(user_id):
         return "(?:^|[^0-9])", "(?:[^0-9]|$)"
     return BEFORE_ID, AFTER_ID
 
 
 def _addresses(email: str) -> Iterator[str]:
-    """Yield an address with its domain in letters and in IDNA's ASCII, which are the same place."""
+    """Yield an address with its domain in Unicode and in IDNA's ASCII, which are equivalent."""
     yield email
     local, _, domain = email.rpartition("@")
     for spelling in (idna.encode, idna.decode):

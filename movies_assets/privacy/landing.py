@@ -1,7 +1,7 @@
-"""Erasing persons from the files of the landing zone: their records go, every other byte stays.
+"""Erase persons' records from the files of the landing zone; all other bytes are unchanged.
 
 Files are read as their table reads them (`warehouse.delimited`), so that every record of a person
-that a table could have is found. The patterns by which persons are found belong in `traces`.
+that a table could hold is found. The patterns that find persons belong in `privacy.identifiers`.
 """
 
 import re
@@ -20,26 +20,26 @@ from movies_assets.ingest.landing import Landing
 from movies_assets.ingest.reading import FileRecords
 from movies_assets.ingest.records import LINE, RECORD, shortened, split
 from movies_assets.privacy.identifiers import EMAIL, NAME, USER_ID, PersonIdentifiers
-from movies_assets.privacy.user_ids import NOBODY
+from movies_assets.privacy.user_ids import NO_USER_ID
 from movies_assets.warehouse.delimited import DelimitedFile, columns_of, read
 
-# A record of one field has no separator by which two of them could be told.
+# Records of one field have no separators that would show where two were joined.
 FEWEST_FIELDS = 2
-# For each record, whether something is found in it.
+# One boolean per record.
 Found: TypeAlias = Any
-# A bad byte in a refused line: as text it would end in a letter or digit, which it is not.
+# The escape of a bad byte in a refused line: it ends in a letter or digit; the byte is neither.
 ESCAPED = r"\\x[0-9a-f]{2}"
 
 
 def learn(
-    landing: Landing, table: Table, traces: PersonIdentifiers, editions: Sequence[Edition] = ()
+    landing: Landing, table: Table, identifiers: PersonIdentifiers, editions: Sequence[Edition] = ()
 ) -> None:
     """Collect the names and addresses of the persons from the files of a folder.
 
     Args:
         landing: the folder.
         table: the table that reads its files.
-        traces: gains the names, addresses and damaged lines.
+        identifiers: gains the names, addresses and damaged lines.
         editions: the editions of its files that the table knows.
 
     Raises:
@@ -49,27 +49,27 @@ def learn(
     for path in landing.everything():
         if not (records := _read(landing, path, table, editions)):
             continue
-        lines = {*_torn(records, traces), *_joined(records, traces)}
-        # Tables keep only the beginning of the longest.
-        traces.lines.update(lines, map(shortened, lines))
+        lines = {*_torn(records, identifiers), *_joined(records, identifiers)}
+        # Tables keep only the beginning of very long lines.
+        identifiers.lines.update(lines, map(shortened, lines))
         if naming and {USER_ID, *naming} <= {*records.profile.columns}:
-            theirs = records.rows.filter(_is_theirs(records.rows, traces))
+            theirs = records.rows.filter(_is_theirs(records.rows, identifiers))
             for row in theirs.select([USER_ID, *naming]).to_pylist():
-                traces.add(row[USER_ID], row.get(NAME), row.get(EMAIL))
+                identifiers.add(row[USER_ID], row.get(NAME), row.get(EMAIL))
 
 
-def _torn(records: FileRecords, traces: PersonIdentifiers) -> list[str]:
-    """Return the refused lines that go on with a torn record of a person.
+def _torn(records: FileRecords, identifiers: PersonIdentifiers) -> list[str]:
+    """Return the refused lines that continue a torn record of a person.
 
-    They follow a refused line that begins with the id, begin with no id, and have together with it
-    no more separators than a record.
+    They follow a refused line that begins with the id, do not begin with an id themselves, and
+    together with it have no more separators than a record.
     """
     refused = records.rows.filter(pc.is_valid(records.rows[LINE])).sort_by(RECORD)
     lines, separator = refused[LINE], records.profile.separator
-    is_theirs = _truths(_matches(lines, traces.begins))
+    is_theirs = _truths(_matches(lines, identifiers.begins))
     if not separator or not is_theirs.any():
         return []
-    is_first = is_theirs | _truths(_matches(lines, traces.any_id))
+    is_first = is_theirs | _truths(_matches(lines, identifiers.any_id))
     is_first |= np.diff(refused[RECORD].to_numpy(), prepend=-1) != 1
     firsts = np.flatnonzero(is_first)
     group = np.cumsum(is_first) - 1
@@ -81,13 +81,13 @@ def _torn(records: FileRecords, traces: PersonIdentifiers) -> list[str]:
     return found
 
 
-def _joined(records: FileRecords, traces: PersonIdentifiers) -> Iterator[str]:
-    """Yield the refused lines in which a record of a person follows another without a line end.
+def _joined(records: FileRecords, identifiers: PersonIdentifiers) -> Iterator[str]:
+    """Yield the refused lines in which a record of a person follows another without a line break.
 
-    The last field of the one and the id of the other are one field then.
+    The last field of the first and the id of the second then form one field.
     """
     columns, separator = len(records.profile.columns), records.profile.separator.encode()
-    ends = re.compile(traces.ends)
+    ends = re.compile(identifiers.ends)
     if not separator or columns < FEWEST_FIELDS:
         return
     for line in records.rows[LINE].drop_null().to_pylist():
@@ -101,23 +101,23 @@ def _joined(records: FileRecords, traces: PersonIdentifiers) -> Iterator[str]:
 def erase(
     landing: Landing,
     table: Table,
-    traces: PersonIdentifiers,
+    identifiers: PersonIdentifiers,
     editions: Sequence[Edition] = (),
     *,
     only_unidentified: bool = False,
 ) -> Iterator[int]:
-    """Remove the persons' records from all files of a folder; a file without any is not touched.
+    """Remove the persons' records from all files of a folder; leave files without any unchanged.
 
     Args:
         landing: the folder.
         table: the table that reads its files.
-        traces: what is known of the persons.
+        identifiers: the identifiers of the persons.
         editions: the editions of its files that the table knows.
-        only_unidentified: remove only records that are found by a name or an address, for these are
-            known from the other ones: those go when nothing is to be found by them any more.
+        only_unidentified: remove only records that are found by a name or an address. The records
+            from which these are known must be removed last, so that a rerun still finds them.
 
     Yields:
-        How many records were removed from a file.
+        The number of records removed from a file.
 
     Raises:
         PermanentSourceError: a file cannot be read or written.
@@ -125,7 +125,7 @@ def erase(
     for path in landing.everything():
         if not (records := _read(landing, path, table, editions)):
             continue
-        gone = _gone(records, table, traces, only_unidentified=only_unidentified)
+        gone = _gone(records, table, identifiers, only_unidentified=only_unidentified)
         if gone:
             landing.replace(path, [records.without(gone)])
             yield len(gone)
@@ -134,7 +134,7 @@ def erase(
 def _read(
     landing: Landing, path: str, table: Table, editions: Sequence[Edition]
 ) -> FileRecords | None:
-    """Read a file; None where it is empty."""
+    """Read a file; return None if it is empty."""
     source = f"{landing.name}/{path}"
     try:
         return read(DelimitedFile(source, partial(landing.open, path)), table, editions)
@@ -146,18 +146,20 @@ def _read(
 
 
 def _gone(
-    records: FileRecords, table: Table, traces: PersonIdentifiers, *, only_unidentified: bool
+    records: FileRecords, table: Table, identifiers: PersonIdentifiers, *, only_unidentified: bool
 ) -> frozenset[int]:
     """Return the numbers of the records to remove."""
     rows, above = _searched(records.rows), pa.array(records.above, pa.string())
-    found = _unidentified(rows, table, traces)
-    found_above = pc.or_(_matches(above, traces.email), _names(above, traces))
+    found = _unidentified(rows, table, identifiers)
+    found_above = pc.or_(_matches(above, identifiers.email), _names(above, identifiers))
     if not only_unidentified:
-        begins = pc.or_(_matches(rows[LINE], traces.begins), _matches(rows[LINE], traces.rescued))
-        lines = pc.is_in(records.rows[LINE], pa.array(sorted(traces.lines), pa.string()))
-        for theirs in (_is_theirs(rows, traces), begins, lines):
+        begins = pc.or_(
+            _matches(rows[LINE], identifiers.begins), _matches(rows[LINE], identifiers.rescued)
+        )
+        lines = pc.is_in(records.rows[LINE], pa.array(sorted(identifiers.lines), pa.string()))
+        for theirs in (_is_theirs(rows, identifiers), begins, lines):
             found = pc.or_(found, theirs)
-        found_above = pc.or_(found_above, _matches(above, traces.begins))
+        found_above = pc.or_(found_above, _matches(above, identifiers.begins))
     numbers = np.concatenate(
         [1 + np.flatnonzero(found_above.to_numpy(zero_copy_only=False)), rows[RECORD].filter(found)]
     )
@@ -165,31 +167,31 @@ def _gone(
 
 
 def _searched(rows: pa.Table) -> pa.Table:
-    """Return the rows with a character that is no letter for each bad byte of a refused line."""
+    """Return the rows with U+FFFD for each bad byte of a refused line."""
     lines = pc.replace_substring_regex(rows[LINE], ESCAPED, "\ufffd")
     return rows.set_column(rows.column_names.index(LINE), LINE, lines)
 
 
-def _unidentified(rows: pa.Table, table: Table, traces: PersonIdentifiers) -> Found:
-    """Return which records name an address, or a name and the id, without being theirs by the id.
+def _unidentified(rows: pa.Table, table: Table, identifiers: PersonIdentifiers) -> Found:
+    """Return which records name an address, or a name and the id, without having the id field.
 
-    In a record with another id only the columns that the table does not know count; where no id can
-    be read, every text does.
+    In a record with another id only columns unknown to the table are searched; in a record without
+    a readable id, every text is.
     """
     known = columns_of(table)
     brought = [n for n in rows.column_names if n not in known and not n.startswith("_")]
-    found = _matches(rows[LINE], traces.email)
-    found = pc.or_(found, _names(rows[LINE], traces))
+    found = _matches(rows[LINE], identifiers.email)
+    found = pc.or_(found, _names(rows[LINE], identifiers))
     for name in brought:
-        found = pc.or_(found, _matches(rows[name], traces.email))
+        found = pc.or_(found, _matches(rows[name], identifiers.email))
     texts = [rows[n] for n in rows.column_names if n in known or n in brought]
     whole = pc.binary_join_element_wise(
         *(pc.fill_null(text, "") for text in texts), "\t", null_handling="skip"
     )
-    says_who = pc.or_(_is_an_id(rows), pc.is_valid(rows[LINE]))
-    nobodys = pc.or_(_matches(whole, traces.email), _matches(whole, traces.named))
-    found = pc.or_(found, pc.and_not(nobodys, says_who))
-    return pc.and_not(found, _is_theirs(rows, traces))
+    is_attributed = pc.or_(_is_an_id(rows), pc.is_valid(rows[LINE]))
+    unattributed = pc.or_(_matches(whole, identifiers.email), _matches(whole, identifiers.named))
+    found = pc.or_(found, pc.and_not(unattributed, is_attributed))
+    return pc.and_not(found, _is_theirs(rows, identifiers))
 
 
 def _is_an_id(rows: pa.Table) -> Found:
@@ -197,18 +199,18 @@ def _is_an_id(rows: pa.Table) -> Found:
     if USER_ID not in rows.column_names:
         return pa.array(np.zeros(rows.num_rows, dtype=bool))
     user_ids = rows[USER_ID]
-    return pc.and_not(pc.is_valid(user_ids), _matches(user_ids, NOBODY))
+    return pc.and_not(pc.is_valid(user_ids), _matches(user_ids, NO_USER_ID))
 
 
-def _is_theirs(rows: pa.Table, traces: PersonIdentifiers) -> Found:
+def _is_theirs(rows: pa.Table, identifiers: PersonIdentifiers) -> Found:
     if USER_ID not in rows.column_names:
         return pa.array(np.zeros(rows.num_rows, dtype=bool))
-    return _matches(rows[USER_ID], traces.an_id)
+    return _matches(rows[USER_ID], identifiers.an_id)
 
 
-def _names(texts: Found, traces: PersonIdentifiers) -> Found:
-    """Return which texts name a person and the person's id, and do not begin with another id."""
-    return pc.and_not(_matches(texts, traces.named), _matches(texts, traces.any_id))
+def _names(texts: Found, identifiers: PersonIdentifiers) -> Found:
+    """Return which texts hold a person's name and id, and do not begin with another id."""
+    return pc.and_not(_matches(texts, identifiers.named), _matches(texts, identifiers.any_id))
 
 
 def _truths(found: Found) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Ids of users: one spelling of each, the same in Python, in expressions and in patterns.
+"""Convert user ids to a canonical form, the same in Python, in expressions and in patterns.
 
-A whole number is written in its digits alone, a UUID in lower case without braces and prefix, any
-other text as received, without blanks around it. The patterns are RE2's, which DuckDB and Arrow
+A whole number is written as digits only, a UUID in lower case without braces and prefix, any
+other text as received, without surrounding blanks. The patterns are RE2's, which DuckDB and Arrow
 share.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import ibis
 import ibis.expr.types as ir
 
-# Blanks of every script, control characters, and characters of no width.
+# Blanks of every script, control characters, and zero-width characters.
 PAD = (
     "[\\x00-\\x20\\x7f-\\xa0\u1680\u2000-\u200b\u200e\u200f"
     "\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]"
@@ -24,24 +24,24 @@ _HEX = "[0-9a-fA-F]"
 _UUID_BODY = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
 _NUMBER = r"^0*([0-9]+)(?:\.0+)?$"
 _UUID = rf"^(?:[uU][rR][nN]:[uU][uU][iI][dD]:)?\{{?({_UUID_BODY})\}}?$"
-# The spellings of nearly all ids, which need no change: one pattern instead of four.
+# Nearly all ids match this and need no change: one pattern instead of four.
 _CANONICAL = f"^(?:[1-9][0-9]*|{_UUID_BODY.replace('A-F', '')})$"
-# Words for "no id", in lower case.
+# Placeholders for a missing id, in lower case.
 NOTHING = ("n/a", "none", "null", "nil", "nan", "undefined", "unknown", "-", "?", r"\n")
-# Numbers that are no ids: 0, with a sign or decimals, or as spreadsheets shorten long ones.
+# Numbers that are not ids: 0, with a sign or decimals, or in a spreadsheet's scientific notation.
 _NO_NUMBER = (
     r"0+(?:\.0+)?|[-+][0-9]+(?:[.,][0-9]+)?|[0-9]+,[0-9]+|[0-9]+\.[0-9]*[1-9][0-9]*"
     r"|[0-9]+[.,][0-9]+[eE][-+]?[0-9]+|[0-9]E\+[0-9]+"
 )
 _NO_ID = f"^(?:{_NO_NUMBER})$"
-# A field without an id: empty, a word for nothing, a number that is no id, or the rest of
-# several damaged fields, which has a quote in it.
+# A field without an id: empty, a placeholder, a number that is not an id, or the rest of several
+# damaged fields, which contains a quote.
 _DAMAGED = r'[^"]*"[\s\S]*'
-NOBODY = rf"^{PAD}*(?:(?i:|{'|'.join(map(re.escape, NOTHING))})|{_NO_NUMBER}|{_DAMAGED}){PAD}*$"
+NO_USER_ID = rf"^{PAD}*(?:(?i:|{'|'.join(map(re.escape, NOTHING))})|{_NO_NUMBER}|{_DAMAGED}){PAD}*$"
 
 
 def canonical(text: str) -> str:
-    """Return an id in its one spelling: ' 007.0 ' as '7', '{F81D4FAE-...}' as 'f81d4fae-...'."""
+    """Return the canonical form of an id: ' 007.0 ' as '7', '{F81D4FAE-...}' as 'f81d4fae-...'."""
     trimmed = re.sub(_AROUND, "", text)
     if number := re.match(_NUMBER, trimmed):
         return number[1]
@@ -50,7 +50,7 @@ def canonical(text: str) -> str:
 
 
 def canonical_column(text: ir.StringColumn) -> ir.StringColumn:
-    """Return ids in their one spelling, as `canonical` does; words for nothing as unknown."""
+    """Return canonical ids, as `canonical` does, and NULL for placeholders."""
     trimmed = text.re_replace(_AROUND, "")
     number = trimmed.re_extract(_NUMBER, 1).nullif("")
     uuid = trimmed.re_extract(_UUID, 1).lower().nullif("")
@@ -76,7 +76,7 @@ def is_uuid(user_id: str) -> bool:
 
 
 def spelt(ids: Iterable[str]) -> str:
-    """Return the pattern of every spelling of some canonical ids, without what surrounds them."""
+    """Return the pattern of every spelling of some canonical ids, without their surroundings."""
     return "|".join(_spelt(user_id) for user_id in sorted(ids))
 
 
@@ -89,14 +89,14 @@ def _spelt(user_id: str) -> str:
 
 
 def field_of(ids: Iterable[str]) -> str:
-    """Return the pattern of a field that is one of some canonical ids, in whatever spelling."""
+    """Return the pattern of a field that is one of some canonical ids, in any spelling."""
     return f"^{PAD}*(?:{spelt(ids)}){PAD}*$"
 
 
 def shapes(ids: Iterable[str]) -> str:
-    """Return the pattern of ids that look like some canonical ids: of the same service.
+    """Return the pattern of ids of the same form as some canonical ids.
 
-    Of an id of letters alone there is none: every word would look like it.
+    An id of letters alone has none: every word would match.
     """
     return "|".join(sorted({shape for user_id in ids if (shape := _shape(user_id))}))
 
@@ -115,7 +115,7 @@ def _shape(user_id: str) -> str:
 
 
 def any_of(texts: Iterable[str]) -> str:
-    """Return the pattern of some texts: as they are, in a quoted field, in JSON and composed."""
+    """Return the pattern of some texts in any form: plain, quoted, in JSON, NFC or NFD."""
     found = {spelling for text in texts for spelling in _spellings(text)}
     return "|".join(re.escape(spelling) for spelling in sorted(found))
 

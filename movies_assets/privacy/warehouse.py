@@ -1,7 +1,7 @@
-"""Erasing persons from the tables: the contracts say which rows are about them.
+"""Erase persons from the tables whose contracts declare personal data.
 
-Patterns that find a person in a text belong in `traces`; that no byte of deleted rows stays in the
-file is the business of `database`.
+Patterns that find a person in a text belong in `privacy.identifiers`; purging the bytes of deleted
+rows from the file belongs in `warehouse.database`.
 """
 
 import re
@@ -14,22 +14,22 @@ import duckdb
 from movies_assets.core.contract import AS_RECEIVED, Contract, Instant, column
 from movies_assets.core.table import Table
 from movies_assets.privacy.identifiers import EMAIL, NAME, USER_ID, USER_KEY, PersonIdentifiers
-from movies_assets.privacy.user_ids import NOBODY
+from movies_assets.privacy.user_ids import NO_USER_ID
 from movies_assets.sources.shared.parsing import ORIGIN
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.delimited import landed
 from movies_assets.warehouse.writer import RAISED_BY_OURS, ensure_table, stored_types
 
 AUDIT = "audit.erasures"
-# Columns whose texts begin as the record did: quarantine, a damaged line, a file's first line.
+# Columns whose texts begin like the record: quarantine, a damaged line, a file's first line.
 BEGINNINGS = ("raw", "_line", "header")
 TEXTS = ("VARCHAR", "VARCHAR[]")
 
 
 class Erasures(Contract):
-    """One row a run of `forget_user` and place in which it has erased something of persons.
+    """One row per run of `forget_user` and place from which it erased personal data.
 
-    It says that something was erased, and not of whom.
+    The rows do not identify the persons.
     """
 
     erased_at: Instant = column("When it was erased (UTC).")
@@ -42,13 +42,13 @@ class Erasures(Contract):
 
 @dataclass(frozen=True)
 class Place:
-    """A stored table that may tell of persons.
+    """A stored table that may hold personal data.
 
     Attributes:
         name: `schema.table`.
         types: its columns and their types, as stored.
-        received: its columns that hold, as text, what was received: parts of records, the fields of
-            a first line, and columns that files brought.
+        received: its columns of received text: parts of records, the fields of a first line, and
+            columns that files added.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Place:
 
 
 def places(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> list[Place]:
-    """Return the stored tables that may tell of persons: these, their quarantine and their files.
+    """Return the stored tables with personal data, their quarantine and their file profiles.
 
     Args:
         connection: the warehouse is attached to it.
@@ -74,10 +74,10 @@ def places(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> li
 
 def _places_of(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[Place]:
     types, known = stored_types(connection, table.name), table.contract.types()
-    told = (
+    added = (
         [name for name in types if name not in known] if table.contract.allows_new_columns() else []
     )
-    yield Place(table.name, types, (*sorted(AS_RECEIVED & types.keys()), *told))
+    yield Place(table.name, types, (*sorted(AS_RECEIVED & types.keys()), *added))
     if table.lineage:
         yield Place(table.quarantine, stored_types(connection, table.quarantine), ("raw",))
     if table.contract.allows_new_columns():
@@ -87,30 +87,30 @@ def _places_of(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[
 def learn(
     connection: duckdb.DuckDBPyConnection,
     tables: Iterable[Table],
-    traces: PersonIdentifiers,
+    identifiers: PersonIdentifiers,
     key_of: str,
 ) -> None:
-    """Take note of what the tables say of the persons.
+    """Collect the persons' keys, names and addresses from the tables.
 
     Args:
         connection: the warehouse is attached to it.
         tables: all tables.
-        traces: gains keys, names and addresses.
+        identifiers: gains keys, names and addresses.
         key_of: the engine's function that returns the key of an id.
     """
-    ids = sorted(traces.ids)
+    ids = sorted(identifiers.ids)
     keyed = f"SELECT {key_of}(id) FROM (SELECT unnest(?::VARCHAR[]) AS id)"
     try:
-        traces.keys.update(key for (key,) in connection.execute(keyed, [ids]).fetchall())
+        identifiers.keys.update(key for (key,) in connection.execute(keyed, [ids]).fetchall())
     except duckdb.InvalidInputException as error:
         raise WarehouseError(
-            f"the keys of the persons cannot be told: {str(error).rpartition(RAISED_BY_OURS)[2]}"
+            f"cannot compute the keys of the persons: {str(error).rpartition(RAISED_BY_OURS)[2]}"
         ) from None
     for place in places(connection, tables):
         if USER_ID not in place.types:
             continue
         known = [name if name in place.types else "NULL" for name in (NAME, EMAIL, USER_KEY)]
-        wanted = {"an_id": traces.an_id, "ids": ids}
+        wanted = {"an_id": identifiers.an_id, "ids": ids}
         condition = _is_theirs(place)
         rows = connection.execute(
             f"SELECT DISTINCT {USER_ID}::VARCHAR, {', '.join(known)} FROM {place.name} "
@@ -118,32 +118,32 @@ def learn(
             _used(wanted, condition),
         )
         for user_id, name, email, key in rows.fetchall():
-            traces.add(user_id, name, email)
-            traces.keys.update({key} - {None})
+            identifiers.add(user_id, name, email)
+            identifiers.keys.update({key} - {None})
 
 
 def erase(
-    connection: duckdb.DuckDBPyConnection, tables: Iterable[Table], traces: PersonIdentifiers
+    connection: duckdb.DuckDBPyConnection, tables: Iterable[Table], identifiers: PersonIdentifiers
 ) -> dict[str, int]:
-    """Delete the rows that are about the persons; return how many of which table.
+    """Delete the rows about the persons; return the number of rows by table.
 
     Args:
         connection: an open transaction.
         tables: all tables.
-        traces: what is known of the persons.
+        identifiers: the identifiers of the persons.
     """
     patterns = {
-        "an_id": traces.an_id,
-        "any_id": traces.any_id,
-        "any_rescued": traces.any_rescued,
-        "begins": traces.begins,
-        "email": traces.email,
-        "ids": sorted(traces.ids),
-        "keys": sorted(traces.keys),
-        "lines": sorted(traces.lines),
-        "named": traces.named,
-        "nobody": NOBODY,
-        "rescued": traces.rescued,
+        "an_id": identifiers.an_id,
+        "any_id": identifiers.any_id,
+        "any_rescued": identifiers.any_rescued,
+        "begins": identifiers.begins,
+        "email": identifiers.email,
+        "ids": sorted(identifiers.ids),
+        "keys": sorted(identifiers.keys),
+        "lines": sorted(identifiers.lines),
+        "named": identifiers.named,
+        "no_user_id": NO_USER_ID,
+        "rescued": identifiers.rescued,
     }
     erased = {}
     for place in places(connection, tables):
@@ -157,7 +157,7 @@ def erase(
 
 
 def _conditions(place: Place) -> Iterator[str]:
-    """Yield the SQL conditions on the rows that are about the persons."""
+    """Yield the SQL conditions that select rows about the persons."""
     if USER_ID in place.types:
         yield _is_theirs(place)
     if USER_KEY in place.types:
@@ -170,20 +170,22 @@ def _conditions(place: Place) -> Iterator[str]:
     yield _matches(received, "rescued")
     beginning = _text(place, [name for name in place.received if name in BEGINNINGS])
     yield _matches(beginning, "begins")
-    # Where no id can be read, a person is told by all that the record says.
-    nobodys = f"NOT {_matches(beginning, 'any_id')} AND NOT {_matches(received, 'any_rescued')}"
+    # A record without a readable id is identified by its name or address.
+    unattributed = (
+        f"NOT {_matches(beginning, 'any_id')} AND NOT {_matches(received, 'any_rescued')}"
+    )
     whole = received
     if USER_ID in place.types:
-        nobodys += f" AND regexp_matches(coalesce({USER_ID}::VARCHAR, ''), $nobody)"
-        said = [n for n in place.types if n in place.received or not n.startswith("_")]
-        whole = _text(place, [name for name in said if name not in ORIGIN])
-    yield f"{nobodys} AND ({_matches(whole, 'email')} OR {_matches(whole, 'named')})"
+        unattributed += f" AND regexp_matches(coalesce({USER_ID}::VARCHAR, ''), $no_user_id)"
+        searched = [n for n in place.types if n in place.received or not n.startswith("_")]
+        whole = _text(place, [name for name in searched if name not in ORIGIN])
+    yield f"{unattributed} AND ({_matches(whole, 'email')} OR {_matches(whole, 'named')})"
 
 
 def _is_theirs(place: Place) -> str:
     """Return the SQL condition that a row has the id of one of the persons.
 
-    Ids have one spelling above bronze; in tables that were stored while ids were numbers, too.
+    Ids are canonical above bronze, also in tables that were stored while ids were numbers.
     """
     if place.received:
         return f"regexp_matches({USER_ID}::VARCHAR, $an_id)"
@@ -191,13 +193,13 @@ def _is_theirs(place: Place) -> str:
 
 
 def _used(values: Mapping[str, Any], sql: str) -> dict[str, Any]:
-    """Return the values that a statement asks for by name: DuckDB refuses others."""
+    """Return the values that a statement names: DuckDB refuses others."""
     asked = set(re.findall(r"\$(\w+)", sql))
     return {name: value for name, value in values.items() if name in asked}
 
 
 def _text(place: Place, names: Iterable[str]) -> str:
-    """Return SQL of the texts of some columns, one after the other."""
+    """Return SQL that concatenates the texts of some columns."""
     texts = [
         f"array_to_string({quoted}, chr(9))" if place.types[name] == "VARCHAR[]" else quoted
         for name in names
@@ -212,12 +214,12 @@ def _matches(text: str, pattern: str) -> str:
 
 
 def record(connection: duckdb.DuckDBPyConnection, run_id: str, erased: Mapping[str, int]) -> None:
-    """Note what a run has erased where.
+    """Record in the audit what a run has erased.
 
     Args:
         connection: an open transaction.
         run_id: the run.
-        erased: how many rows or records of which place.
+        erased: the number of rows or records by place.
     """
     ensure_table(connection, AUDIT, Erasures)
     for place, rows in erased.items():

@@ -1,1 +1,1 @@
-"""What other systems are given of the published snapshot: one module a kind of reader."""
+"""Serve the published snapshot to other systems: one module for each kind of reader."""

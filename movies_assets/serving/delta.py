@@ -1,12 +1,12 @@
-"""Published tables as Delta tables, of which only what has changed is written.
+"""Export published tables as Delta tables, of which only changes are written.
 
-A commit to Delta's log decides what a reader sees: a write that was killed before it left files
-that nobody reads. The next run removes them once they are older than the retention: younger ones
-may be of a write that is under way.
+Readers see only files that are committed to Delta's log: a write that was killed before its commit
+leaves unused files. The next run removes them once they are older than the retention, as younger
+ones may belong to a running write.
 
-Types are those that protocol version 1 (reader) and 2 (writer) knows: no time without zone, no
-deletion vectors, no column mapping, no generated columns. So Power BI, Synapse serverless and older
-Spark read the tables.
+Types are those of protocol version 1 (reader) and 2 (writer): no time without zone, no deletion
+vectors, no column mapping, no generated columns. So Power BI, Synapse serverless and older versions
+of Spark can read the tables.
 """
 
 import json
@@ -24,7 +24,7 @@ from movies_assets.serving.exports import (
     Division,
     Export,
     ExportError,
-    in_plain_words,
+    plain_errors,
     rows_of,
     scheme_of,
     shown,
@@ -34,26 +34,26 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 MARKS, SNAPSHOT = "movies_assets.divisions", "movies_assets.snapshot"
-# Commits that leave a table's rows as they are.
+# Commits that do not change a table's rows.
 HOUSEKEEPING = {"VACUUM START", "VACUUM END", "OPTIMIZE"}
 LOOKED_BACK = 20
 ATTEMPTS = 4
 ROWS_A_BATCH = 20_000
-# A group is held in memory until it is full; deltalake's own are of 1,048,576 rows.
+# A group is held in memory until it is full; deltalake's default is 1,048,576 rows.
 ROWS_A_GROUP = 122_880
-# What the object store of deltalake calls a file until it is complete.
+# The suffix of deltalake's object store for an incomplete file.
 _UNFINISHED = re.compile(r"#\d+$")
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a write has done.
+class DeltaWrite:
+    """The result of a write.
 
     Attributes:
         version: the table's version in Delta.
-        divisions: the values of the first column of which rows were written, or removed.
-        rows: how many rows were written.
-        files_removed: how many files were removed that no version in the retention needs.
+        divisions: the values of the first layout column whose rows were written or removed.
+        rows: the number of rows written.
+        files_removed: the number of removed files that no version in the retention needs.
     """
 
     version: int
@@ -63,16 +63,16 @@ class Written:
 
 
 def require_library() -> None:
-    """Make sure that deltalake is there.
+    """Check that deltalake is installed.
 
     Raises:
-        ExportError: it is not.
+        ExportError: it is not installed.
     """
     try:
         import deltalake  # noqa: F401, PLC0415 (only runs that write Delta need it)
     except ImportError as error:
         raise ExportError(
-            "Delta tables are asked for (MOVIES_EXPORTS__DELTA_URL), but deltalake is missing: "
+            "Delta tables are configured (MOVIES_EXPORTS__DELTA_URL), but deltalake is missing: "
             "pip install 'movies_assets[delta]'"
         ) from error
 
@@ -82,57 +82,56 @@ def write(
     url: str,
     retention_hours: int,
     log: Callable[[str], None] = lambda _: None,
-) -> Written | None:
-    """Write what has changed of a table, in one commit.
+) -> DeltaWrite | None:
+    """Write the changes of a table in one commit.
 
-    Two writers at once: Delta refuses the second commit; that writer then looks again at what is
-    there, and mostly finds nothing left to do.
+    Of two concurrent writers, Delta refuses the second commit; that writer compares again and
+    usually finds no change left.
 
     Args:
         export: the table.
         url: the folder of all tables: a path, or a URL that deltalake knows.
-        retention_hours: how long files stay that a newer version no longer has.
-        log: told what is done.
+        retention_hours: how long files of older versions are kept.
+        log: receives a line about the outcome.
 
     Returns:
-        What was written; None where nothing has changed.
+        The result; None if nothing has changed.
 
     Raises:
-        NewerIsThereError: what is there is of a newer snapshot; it stays.
-        ExportError: it could not be written, or the table that is there does not fit.
+        NewerSnapshotError: the existing table is of a newer snapshot; it was kept.
+        ExportError: it could not be written, or the existing table does not fit.
     """
     require_library()
     if scheme_of(url) == "file" and "%" in url:
         raise ExportError(
-            f"{shown(url)} cannot hold Delta tables: deltalake 1.6 takes the sign of percent for "
-            "the beginning of another one. Choose a path without signs of percent."
+            f"{shown(url)} cannot hold Delta tables: deltalake 1.6 decodes percent signs in paths. "
+            "Choose a path without percent signs."
         )
     from deltalake.exceptions import CommitFailedError  # noqa: PLC0415
 
-    with in_plain_words(url):
-        target = _Target(f"{url.rstrip('/')}/{export.name}")
+    with plain_errors(url):
+        target = _DeltaTarget(f"{url.rstrip('/')}/{export.name}")
         attempt = stamina.retry_context(on=CommitFailedError, attempts=ATTEMPTS, timeout=None)
         for number in attempt:
             with number:
                 divisions = export.divisions()
                 written = _write_changes(export, target, divisions)
-        # Also where nothing has changed: a killed write may have left files since the last time.
+        # Also if nothing has changed: a killed write may have left files.
         removed = target.vacuum(retention_hours) + target.remove_unfinished(retention_hours)
         if written is None:
             log(f"{export.name}: unchanged")
             return None
-        return Written(*written, files_removed=removed)
+        return DeltaWrite(*written, files_removed=removed)
 
 
-class _Target:
-    """A Delta table that may not be there yet."""
+class _DeltaTarget:
+    """A Delta table that may not exist yet."""
 
     def __init__(self, url: str) -> None:
-        # A path stays a path: as a URL its blanks and signs of percent would mean something else.
+        # A path is not turned into a URL: its blanks and percent signs would be decoded.
         self.url = url.removeprefix("file://") if scheme_of(url) == "file" else url
         # The object store of deltalake reads the same variables as other tools (AWS_..., AZURE_...,
-        # GOOGLE_...), but asks beforehand whether an endpoint without TLS is meant: whoever has set
-        # AWS_ENDPOINT_URL to one means it.
+        # GOOGLE_...), but must be allowed endpoints without TLS: AWS_ENDPOINT_URL decides.
         self.options = {} if scheme_of(url) == "file" else {"allow_http": "true"}
 
     def open(self) -> "DeltaTable | None":
@@ -147,7 +146,7 @@ class _Target:
             return None
 
     def vacuum(self, retention_hours: int) -> int:
-        """Remove files that no version in the retention has, also those of killed writes."""
+        """Remove files that no version in the retention needs, also those of killed writes."""
         table = self.open()
         if table is None:
             return 0
@@ -156,18 +155,17 @@ class _Target:
             "enforce_retention_duration": False,
             "full": True,
         }
-        # It commits to the log, also where there is nothing to remove.
+        # It commits to the log even if there is nothing to remove.
         if not table.vacuum(**hours):
             return 0
         return len(table.vacuum(**hours, dry_run=False))
 
     def remove_unfinished(self, retention_hours: int) -> int:
-        """Remove files of this machine that killed processes were writing or about to rename.
+        """Remove local files that killed processes were writing or about to rename.
 
-        They are called like the file that they were to become, with `#1` or another number
-        appended, and deltalake does not list them. In a store there are none: there, what was not
-        uploaded to its end is not seen. Another process may write such a file at this moment, so
-        only old ones go.
+        They are named like their final file, with `#1` or another number appended, and deltalake
+        does not list them. Object stores have none, as incomplete uploads are not visible. Another
+        process may be writing such a file, so only old ones are removed.
         """
         if self.options:
             return 0
@@ -183,9 +181,9 @@ class _Target:
 
 
 def _write_changes(
-    export: Export, target: _Target, divisions: Mapping[str, Division]
+    export: Export, target: _DeltaTarget, divisions: Mapping[str, Division]
 ) -> tuple[int, tuple[str, ...], int] | None:
-    """Return version, divisions and rows of what was written, or None."""
+    """Write the changed divisions; return version, divisions and rows, or None if none changed."""
     from deltalake import CommitProperties, WriterProperties, write_deltalake  # noqa: PLC0415
 
     table = target.open()
@@ -200,7 +198,7 @@ def _write_changes(
         value for value in {*marks, *(known or {})} if marks.get(value) != (known or {}).get(value)
     )
     condition = None
-    # Without knowing what is there, or where nothing of it stays, the table is written whole.
+    # If the existing rows are unknown, or all of them change, the whole table is written.
     if column and known and any(value not in changed for value in known):
         condition = _condition(column, changed)
     reader = export.connection.execute(
@@ -233,7 +231,7 @@ def _write_changes(
 
 
 def _newest_commit(table: "DeltaTable") -> Mapping[str, Any]:
-    """Return what is said of the newest commit of rows; nothing where that is too long ago."""
+    """Return the newest commit of rows; empty if it is not among the last commits."""
     for commit in table.history(LOOKED_BACK):
         if commit.get("operation") not in HOUSEKEEPING:
             return commit
@@ -241,7 +239,7 @@ def _newest_commit(table: "DeltaTable") -> Mapping[str, Any]:
 
 
 def _marks(commit: Mapping[str, Any]) -> dict[str, str] | None:
-    """Return what a commit of ours says of the divisions; None where it is somebody else's."""
+    """Return the marks of the divisions in our commit; None for another program's commit."""
     try:
         marks: dict[str, str] = json.loads(commit[MARKS])
     except (KeyError, ValueError):
@@ -250,7 +248,7 @@ def _marks(commit: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def _condition(column: str, values: Iterable[str]) -> str:
-    """Return SQL, the same for DuckDB and Delta, that finds some dates and perhaps no date."""
+    """Return SQL, valid in DuckDB and Delta, that selects some dates and possibly NULL."""
     dates = [value for value in values if value != NO_DATE]
     found = [f"{column} = DATE '{value}'" for value in dates]
     if NO_DATE in values:
@@ -259,7 +257,7 @@ def _condition(column: str, values: Iterable[str]) -> str:
 
 
 def _require_fit(export: Export, table: "DeltaTable", schema: Any, place: str) -> None:
-    """Refuse what readers of the table that is there would stumble over; deltalake casts silently.
+    """Refuse changes that would break readers of the existing table; deltalake casts silently.
 
     Raises:
         ExportError: a column is gone or has another type, or rows are divided differently.
@@ -283,6 +281,6 @@ def _require_fit(export: Export, table: "DeltaTable", schema: Any, place: str) -
     if wrong:
         raise ExportError(
             f"the Delta table {place} does not fit {export.table.name}: {'; '.join(wrong)}. Only "
-            "new columns can be added to it. Tell its readers, move or remove that folder, and run "
-            "again: it is then written anew, as a whole."
+            "new columns can be added to it. Inform its readers, move or remove that folder, and "
+            "rerun: the whole table is then written again."
         )

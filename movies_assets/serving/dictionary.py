@@ -1,4 +1,4 @@
-"""The data dictionary: every table, written from its contract, so that it cannot say otherwise."""
+"""Generate the data dictionary from the tables' contracts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,14 +13,15 @@ from movies_assets.warehouse.delimited import landed
 from movies_assets.warehouse.types import duckdb_types
 from movies_assets.warehouse.writer import arrived_columns
 
-PATH = PROJECT_ROOT / "docs" / "data-dictionary.md"
+PATH = PROJECT_ROOT / "docs" / "reference" / "tables.md"
 
 INTRODUCTION = """\
-# Data dictionary
+# Tables: the data dictionary
 
 Written by `make docs` from the contracts in `movies_assets/sources`: edit those, not this file.
-Types are DuckDB's. A `required` column is never NULL; every other rule concerns rows in which its
-column is known. Rows that break a rule on their way into a silver table stand in `quarantine`.
+[Data model](data-model.md) lists the tables and how they are related. Types are DuckDB's. A
+`required` column is never NULL; every other rule applies to rows that have a value in its column.
+Rows that break a rule on their way into a silver table are in `quarantine`.
 """
 
 
@@ -28,7 +29,7 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
     """Return the dictionary as Markdown.
 
     Args:
-        arrived: for tables that have them, columns that files have brought.
+        arrived: columns that files have added, by table.
     """
     sections = [
         _section(
@@ -70,7 +71,7 @@ def text(arrived: Mapping[str, Sequence[str]] | None = None) -> str:
 
 
 def arrived_in(warehouse: Warehouse) -> dict[str, list[str]]:
-    """Return, for each table, the columns that files have brought and no contract knows.
+    """Return, for each table, the columns that files have added to those of the contract.
 
     Raises:
         WarehouseError: there is no warehouse yet, or it cannot be opened.

@@ -1,6 +1,6 @@
-"""What Parquet and Delta have in common: how a table is divided, and how a change is told.
+"""Share between Parquet and Delta the layout of a table and the detection of changes.
 
-How files are written belongs in `parquet` and `delta`.
+Writing files belongs in `parquet` and `delta`.
 """
 
 import errno
@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import duckdb
 
+from movies_assets.core.errors import DescribedError
 from movies_assets.core.table import Table
 from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
 from movies_assets.warehouse.published import (
@@ -25,35 +26,35 @@ from movies_assets.warehouse.published import (
 )
 from movies_assets.warehouse.types import duckdb_types
 
-# What a Hive folder of rows without value is called. As a value it would share their folder.
+# The name of a Hive folder for rows without a value; an equal value would share that folder.
 UNKNOWN_FOLDER = "__HIVE_DEFAULT_PARTITION__"
-# How a division of rows without a date is called; no date looks like this.
+# The name of the division of rows without a date.
 NO_DATE = "NULL"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _EXTRAS = {"s3": "s3", "s3a": "s3", "abfs": "azure", "abfss": "azure", "az": "azure", "gs": "gcs",
            "gcs": "gcs"}  # fmt: skip
-# Schemes in which what stands before the @ names a container.
+# Schemes in which the text before the @ names a container.
 _CONTAINERS = {"abfs", "abfss"}
 _MASK = "***"
-# What stands before the last @ of a host, of each URL of a chain (`simplecache::s3://...`). Or, for
-# a password may have a slash: what follows a colon that is neither of a port nor of a scheme.
+# The text before the last @ of a host, of each URL of a chain (`simplecache::s3://...`). Or, as a
+# password may have a slash, the text after a colon that belongs to neither a port nor a scheme.
 _LOGIN = re.compile(
     r"(?P<before>(?:(?P<scheme>[\w+.-]+):)?//+)"
     r"(?P<login>[^/?#]*|[^/?#\[]*?:(?!//|\d+(?:[/?#]|$))(?:(?!://).)*)@",
     re.DOTALL,
 )
 _PARAMETERS = re.compile(r"[?#].*", re.DOTALL)
-# Of one error the libraries below tell their whole history, some of it in colours.
+# Some libraries' messages contain the whole history of an error, partly in colours.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _SHOWN_CHARACTERS = 500
 
 
-class ExportError(Exception):
-    """A table could not be exported. The message names cause, place and remedy, and no secret."""
+class ExportError(DescribedError):
+    """A table could not be exported. The message names cause, place and fix, and no secret."""
 
 
-class LeftAsItIsError(ExportError):
-    """The table that is there was left as it is; the message says why.
+class TableKeptError(ExportError):
+    """The existing export of a table was kept; the message gives the reason.
 
     Attributes:
         outcome: the reason in a few words.
@@ -62,25 +63,25 @@ class LeftAsItIsError(ExportError):
     outcome: str
 
 
-class NewerIsThereError(LeftAsItIsError):
-    """What is there is of a newer snapshot."""
+class NewerSnapshotError(TableKeptError):
+    """The existing export is of a newer snapshot."""
 
-    outcome = "newer is there"
+    outcome = "newer snapshot exists"
 
 
-class NeverWrittenError(LeftAsItIsError):
-    """The snapshot has no row of the table because its warehouse never had one."""
+class NeverWrittenError(TableKeptError):
+    """The snapshot has no rows of the table because its warehouse never had the table."""
 
     outcome = "never written"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the rows of a table are divided.
+    """The folders into which the rows of a table are divided.
 
     Attributes:
-        columns: each value of the first one is a folder, in it each of the second one, ...
-        month_of: the date of which the first column is the month; that column is added.
+        columns: the columns whose values name folders, the outermost first.
+        month_of: the date whose month the first column holds; that column is added.
     """
 
     columns: tuple[str, ...] = ()
@@ -88,28 +89,28 @@ class Layout:
 
 
 def by_month(date_column: str) -> Layout:
-    """Divide by the months of a date; the added column holds their first days."""
+    """Divide by the months of a date; the added column holds the first day of each month."""
     stem = date_column.removesuffix("_date").removesuffix("_day")
     return Layout((f"{stem}_month",), date_column)
 
 
-# What dashboards filter by, beside the run date that all of IMDb's tables have.
+# The columns that dashboards filter by, beside the run date of all of IMDb's tables.
 _DIVIDED = {
     "gold.imdb_movie_facts": Layout(("run_date", "decade", "genre")),
     "gold.imdb_episode_facts": Layout(("run_date", "series_decade")),
-    # They mirror the newest state, and so have no partition column; but their rows have a date.
+    # Full refreshes have no partition column, but these tables' rows have a date.
     "gold.ott_popular_movies": by_month("watched_date"),
     "gold.data_quality_snapshot": by_month("last_day"),
 }
 
 
 def layout_of(table: Table) -> Layout:
-    """Return how a table is divided: by the date that its partitions follow.
+    """Return the layout of a table, which follows the date of its partitions.
 
-    By months, for ten years of YTS have 3,653 days of 20 movies: a table would be as many files, of
-    which a reader opens each, and whose footers are larger than their rows; by months it is 121.
-    All of IMDb's rows have one run date, which is taken as it is. Dates that merely describe a row,
-    such as that of a premiere, divide nothing.
+    Tables are divided by month, as ten years of YTS have 3,653 days of 20 movies: by day, a reader
+    would open 3,653 files whose footers are larger than their rows; by month there are 121. All of
+    IMDb's rows have one run date, which is used unchanged. Dates that merely describe a row, as
+    that of a premiere, are not used.
     """
     if known := _DIVIDED.get(table.name):
         return known
@@ -120,11 +121,11 @@ def layout_of(table: Table) -> Layout:
 
 @dataclass(frozen=True)
 class Division:
-    """The rows of a table that are told apart from others when a change is looked for.
+    """The rows of a table that share a value of the first layout column; the unit of change.
 
     Attributes:
-        rows: how many.
-        mark: equal for equal rows, in whatever order, of equal columns.
+        rows: their number.
+        mark: a hash of rows and columns that does not depend on the order of rows.
     """
 
     rows: int
@@ -133,13 +134,13 @@ class Division:
 
 @dataclass(frozen=True)
 class Export:
-    """A table of the snapshot as it leaves.
+    """A table of the snapshot to export.
 
     Attributes:
-        table: which one.
+        table: the table.
         connection: a session in which the snapshot is the current database.
         snapshot: the snapshot's name.
-        is_written: whether the snapshot's warehouse ever had the table, maybe without rows.
+        is_written: whether the snapshot's warehouse ever had the table, even without rows.
     """
 
     table: Table
@@ -154,12 +155,12 @@ class Export:
 
     @property
     def layout(self) -> Layout:
-        """Return how the rows are divided."""
+        """Return the layout of the rows."""
         return layout_of(self.table)
 
     @property
     def query(self) -> str:
-        """Return the rows as SQL, the added month included."""
+        """Return the query for the rows, including the added month."""
         columns = [*self.table.contract.types()]
         if self.layout.month_of:
             month = f"date_trunc('month', {self.layout.month_of})::DATE"
@@ -167,10 +168,10 @@ class Export:
         return f"SELECT {', '.join(columns)} FROM {self.table.name}"
 
     def divisions(self) -> dict[str, Division]:
-        """Return what tells a change: a mark of the rows of each value of the first column.
+        """Return the division of each value of the first layout column, to detect changes.
 
-        Sums of hashes do not depend on the order of rows, and count equal rows; what they cost is
-        one scan. A table that is not divided has one division, of no rows none.
+        Sums of hashes do not depend on the order of rows, and count duplicates; they cost one scan.
+        A table without a layout has one division, or none if it has no rows.
         """
         columns = duckdb_types(self.table.contract)
         shape = f"{[*columns.items()]}{self.layout}"
@@ -185,24 +186,24 @@ class Export:
         }
 
     def require_newest(self, there: str | None) -> None:
-        """Refuse to bring an older state back, or none. Names of snapshots sort by time.
+        """Refuse to replace an export by an older state or by nothing. Snapshots sort by name.
 
         Args:
-            there: the snapshot of which the table is that is there, as far as that is known.
+            there: the snapshot of the existing export; None if there is none or it is unknown.
 
         Raises:
-            NewerIsThereError: it is newer than this one.
+            NewerSnapshotError: it is newer than this one.
             NeverWrittenError: the warehouse of this one never had the table.
         """
         if there and not self.is_written:
             raise NeverWrittenError(
                 f"{self.name}: the warehouse of {self.snapshot} never had this table, so the rows "
-                f"of snapshot {there} stay. Run its source. {CONFIRM_EMPTY}"
+                f"of snapshot {there} were kept. Run its source. {CONFIRM_EMPTY}"
             )
         if there and there > self.snapshot:
-            raise NewerIsThereError(
-                f"{self.name}: newer is there, of snapshot {there}; nothing of {self.snapshot} is "
-                "written"
+            raise NewerSnapshotError(
+                f"{self.name}: the existing export is of the newer snapshot {there}; nothing of "
+                f"{self.snapshot} was written"
             )
 
 
@@ -216,16 +217,16 @@ def mark_of(divisions: Mapping[str, Division]) -> str:
 
 
 def rows_of(divisions: Mapping[str, Division]) -> int:
-    """Return how many rows a table has."""
+    """Return the number of rows of a table."""
     return sum(division.rows for division in divisions.values())
 
 
 @contextmanager
 def reading(warehouse: Warehouse, snapshot: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a snapshot in a session of the warehouse's engine, within its limits of memory and disk.
+    """Open a snapshot in a session of the warehouse's engine, within its memory and disk limits.
 
     Args:
-        warehouse: whose engine it is; its file is not touched.
+        warehouse: provides the engine; its file is not opened.
         snapshot: the published file.
     """
     name = f"snapshot_{uuid.uuid4().hex}"
@@ -245,15 +246,15 @@ def reading_newest(
 ) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection]]:
     """Open the newest snapshot as `reading` does; yield its path, too.
 
-    Between reading the pointer and opening the file `forget_user` may replace and remove it.
+    It retries, as `forget_user` may replace the file between reading the pointer and opening it.
 
     Args:
-        warehouse: whose engine it is.
+        warehouse: provides the engine.
         published: the snapshots.
 
     Raises:
         NothingPublishedError: there is none.
-        WarehouseError: it cannot be opened, however often one looks.
+        WarehouseError: it cannot be opened, even after several attempts.
     """
     with ExitStack() as stack:
         for _ in range(MOST_LOOKS):
@@ -267,7 +268,7 @@ def reading_newest(
             except duckdb.IOException as error:
                 raise WarehouseError(
                     f"the newest snapshot {snapshot} cannot be opened: {error}. If it was removed "
-                    "meanwhile, run again. Otherwise check that it may be read, or publish another "
+                    "meanwhile, rerun. Otherwise check its permissions, or publish another "
                     "one (job `publish`)."
                 ) from error
         yield opened
@@ -280,12 +281,12 @@ def _opened(
 
 
 def scheme_of(url: str) -> str:
-    """Return the scheme of a URL; of a path `file`."""
+    """Return the scheme of a URL; `file` for a path."""
     return url.partition("://")[0].lower() if "://" in url else "file"
 
 
 def shown(url: str) -> str:
-    """Return a URL without what may be secret in it: logins, parameters and fragment."""
+    """Return a URL without possible secrets: logins, parameters and fragment."""
     if _is_path(url):
         return url
     text = _LOGIN.sub(
@@ -295,18 +296,18 @@ def shown(url: str) -> str:
 
 
 def _is_path(url: str) -> bool:
-    """Tell a path, of which all may be shown; `//login@host` is a URL that lacks its scheme."""
+    """Return whether a text is a path, without secrets; `//login@host` is a URL without scheme."""
     rest = url.removeprefix("file:")
     return scheme_of(url) == "file" and (not rest.startswith("//") or rest.startswith("///"))
 
 
 def _is_secret(login: re.Match[str]) -> bool:
-    """Tell a login from the name of a container, which has no colon."""
+    """Return whether a match is a login; the name of a container has no colon."""
     return (login["scheme"] or "").lower() not in _CONTAINERS or ":" in login["login"]
 
 
 def _secrets(url: str) -> set[str]:
-    """Return what is not shown of a URL, and its parts: some libraries tell of one only."""
+    """Return the secrets of a URL and their parts: some libraries quote only a part."""
     if _is_path(url):
         return set()
     found = {login["login"] for login in _LOGIN.finditer(url) if _is_secret(login)}
@@ -324,17 +325,17 @@ def _masked(text: str, url: str) -> str:
 
 
 @contextmanager
-def in_plain_words(url: str) -> Iterator[None]:
-    """Turn what a disk or store refuses into an error that says what to do.
+def plain_errors(url: str) -> Iterator[None]:
+    """Translate errors of a disk or store into one that explains what to do.
 
-    Each store has errors of its own, and some are of no class but `Exception`.
+    Each store has its own errors, and some are plain `Exception`s.
     """
     try:
         yield
     except (ExportError, TypeError, AttributeError, LookupError, AssertionError):
-        raise  # clear already, or a mistake of ours
+        raise  # already clear, or a bug of this project
     except Exception as error:  # noqa: BLE001
-        # Without its cause, for that would show the URL with its secrets.
+        # Without its cause, which would show the URL with its secrets.
         raise ExportError(
             f"{shown(url)} cannot be written: {_told(error, url)} {_remedy(error, url)}"
         ) from None
@@ -350,15 +351,15 @@ def _remedy(error: Exception, url: str) -> str:
     text = f"{type(error).__name__} {error}".lower()
     number = error.errno if isinstance(error, OSError) else None
     if number in _NO_ROOM or "no space left" in text or "file too large" in text:
-        return "The disk is full: free some space, then run again. What was there before stays."
+        return "The disk is full: free some space, then rerun. The previous export was kept."
     if isinstance(error, ImportError) and (extra := _EXTRAS.get(scheme_of(url))):
         return f"To fix it: pip install 'movies_assets[{extra}]'."
     if "commitfailed" in text:
-        return "Another process writes the same table: run again when it is done."
+        return "Another process writes the same table: rerun when it is done."
     if "credential" in text or "authentication" in text:
         return (
-            "No valid credentials were found: set them as the store's own tools read them (of S3 "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, of Azure AZURE_STORAGE_ACCOUNT_NAME and "
-            "AZURE_STORAGE_ACCOUNT_KEY), then run again."
+            "No valid credentials were found: set them as the store's own tools expect (for S3 "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for Azure AZURE_STORAGE_ACCOUNT_NAME and "
+            "AZURE_STORAGE_ACCOUNT_KEY), then rerun."
         )
-    return "Check the URL, that it may be written, and that it can be reached; then run again."
+    return "Check the URL, its write permissions and that it can be reached; then rerun."

@@ -1,19 +1,19 @@
-"""Numbers and instants in words: thousands separators, units, one form everywhere."""
+"""Format numbers and instants: thousands separators, units, one form everywhere."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-NONE = "–"  # noqa: RUF001 (a dash says that there is nothing)
+NONE = "–"  # noqa: RUF001 (a dash for a missing value)
 THOUSAND, MILLION, BILLION = 10**3, 10**6, 10**9
 
 
 def count(value: float | None) -> str:
-    """Return a whole number with thousands separators: `1,234,567`."""
+    """Format a whole number with thousands separators: `1,234,567`."""
     return NONE if value is None else f"{value:,.0f}"
 
 
 def short(value: float | None) -> str:
-    """Return a number in at most five characters: `1.2M`."""
+    """Format a number in at most five characters: `1.2M`."""
     if value is None:
         return NONE
     for unit, letter in ((BILLION, "B"), (MILLION, "M"), (THOUSAND, "k")):
@@ -24,12 +24,12 @@ def short(value: float | None) -> str:
 
 
 def decimal(value: float | None, digits: int = 1) -> str:
-    """Return a number with its decimals."""
+    """Format a number with a fixed number of decimals."""
     return NONE if value is None else f"{value:,.{digits}f}"
 
 
 def signed(value: float | None, digits: int = 2) -> str:
-    """Return a change with its sign: `+0.25`; none is `0`."""
+    """Format a change with its sign: `+0.25`; no change is `0`."""
     if value is None:
         return NONE
     text = f"{value:+,.{digits}f}"
@@ -37,27 +37,27 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 
 def percent(value: float | None, digits: int = 0) -> str:
-    """Return a share as per cent."""
+    """Format a share as a percentage."""
     return NONE if value is None else f"{value:.{digits}%}"
 
 
 def minutes(value: float | None) -> str:
-    """Return a length in minutes."""
+    """Format a duration in minutes."""
     return NONE if value is None else f"{value:,.0f} min"
 
 
 def instant(value: datetime | None) -> str:
-    """Return an instant: `21 Nov 2026, 20:30 UTC`."""
+    """Format an instant: `21 Nov 2026, 20:30 UTC`."""
     return f"{value.astimezone(UTC):%-d %b %Y, %H:%M} UTC" if value else NONE
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
-    """Return a number of things: `1 movie`, `2 movies`."""
+    """Format a count with its noun: `1 movie`, `2 movies`."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
 def year(value: Any) -> str:
-    """Return a year, which has no thousands separator."""
+    """Format a year, without a thousands separator."""
     return NONE if value is None else str(value)
 
 
@@ -66,7 +66,7 @@ PRECISE_SECONDS = 10
 
 
 def duration(seconds: float | None) -> str:
-    """Return a length of time in its two greatest units: `2 min 5 s`, `3 d 4 h`."""
+    """Format a duration in its two largest units: `2 min 5 s`, `3 d 4 h`."""
     if seconds is None:
         return NONE
     whole = max(round(seconds), 0)
@@ -80,7 +80,7 @@ def duration(seconds: float | None) -> str:
 
 
 def size(octets: float | None) -> str:
-    """Return a number of bytes: `812 B`, `1.4 MB`."""
+    """Format a number of bytes: `812 B`, `1.4 MB`."""
     if octets is None:
         return NONE
     for unit, name in ((BILLION, "GB"), (MILLION, "MB"), (THOUSAND, "kB")):
@@ -90,5 +90,5 @@ def size(octets: float | None) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Return a text that stays on one line, as a date in a narrow column should."""
+    """Replace blanks by no-break spaces, for dates in narrow columns."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")

@@ -1,13 +1,14 @@
-"""Published tables as Parquet files, in a folder of this machine or in an object store.
+"""Export published tables as Parquet files, to a local folder or an object store.
 
-What a reader can rely on (docs/exports.md says it at length):
+Guarantees to readers (docs/how-to/export-files.md has the details):
 
-- `ROOT/<table>` holds one whole state of a table, and nothing else that ends in `.parquet`.
+- `ROOT/<table>` holds one complete state of a table, and no other file that ends in `.parquet`.
 - On a disk that folder is replaced in one step, and files of another state have other names. So a
-  reader has all of one state; or, if it listed the files before and opens them after, an error.
+  reader gets one complete state; or, if it listed the files before the swap and opens them after
+  it, an error.
 - An object store cannot move many objects in one step. There `ROOT/_versions/<table>/CURRENT` names
-  the version below `ROOT/_versions/<table>/` that is whole and never changes; it is replaced last.
-  The plain folder is copied from it, and has `_manifest.json` only while it is whole.
+  a complete, immutable version below `ROOT/_versions/<table>/`; it is replaced last. The plain
+  folder is a copy of it, and has `_manifest.json` only while it is complete.
 """
 
 import json
@@ -28,8 +29,8 @@ from movies_assets.serving.exports import (
     UNKNOWN_FOLDER,
     Export,
     ExportError,
-    in_plain_words,
     mark_of,
+    plain_errors,
     rows_of,
 )
 from movies_assets.warehouse.database import folder_locked, literal
@@ -38,62 +39,60 @@ from movies_assets.warehouse.types import duckdb_types
 MANIFEST, POINTER = "_manifest.json", "CURRENT"
 INCOMING, VERSIONS = "_incoming", "_versions"
 STAMP = "%Y%m%dT%H%M%S%fZ"
-# So long a version stays in a store at least, and an upload may take.
+# The minimum age at which versions and unfinished uploads are removed from a store.
 KEPT = timedelta(days=1)
-# So many bytes the name of a folder's value may have, in which all but letters and digits of ASCII
-# take three each; file systems allow 255 with the column's name. Of a longer one its first
-# characters are kept, and a hash.
+# The longest URL-encoded value in the name of a folder; file systems allow 255 bytes with the
+# column's name. A longer value is cut to its first characters and a hash.
 LONGEST_FOLDER, KEPT_OF_LONGER = 200, 12
-# So many rows DuckDB holds back until it writes them into their folders. With its own 524,288, and
-# rows in any order, 500,000 rows in 400 folders did not fit into 192 MB; sorted they do, and are
-# written in half the time, for few folders are open at once.
+# The number of rows that DuckDB buffers before it writes them into their folders. With its default
+# of 524,288 and unsorted rows, 500,000 rows in 400 folders did not fit into 192 MB; sorted rows do,
+# in half the time, as few folders are open at once.
 ROWS_HELD = 20_000
 
 Manifest = dict[str, Any]
 
 
 class Folder(ABC):
-    """Where tables are written to.
+    """The destination of exported tables.
 
     Attributes:
-        work: folder of this machine in which a table is written before it is moved.
-        prefix: what names of files begin with, made from the version.
+        work: local folder in which a table is written before it is moved.
     """
 
     work: Path
 
     @abstractmethod
     def prefix(self, version: str) -> str:
-        """Return what names of files begin with."""
+        """Return the prefix of the names of a version's files."""
 
     @abstractmethod
     def manifest(self, table: str) -> Manifest | None:
-        """Return what was written about the table that is there; None unless all of it is there."""
+        """Return the manifest of the existing table; None unless the table is complete."""
 
     @abstractmethod
     def snapshot(self, table: str) -> str | None:
-        """Return the snapshot of which the table is that is there; None where that is unknown."""
+        """Return the snapshot of the existing table; None if it is unknown."""
 
     @abstractmethod
     def replace(self, table: str, version: str, staged: Path) -> None:
-        """Let a table that was written take the place of the one that is there."""
+        """Replace the existing table by a staged one."""
 
     @abstractmethod
     def clean(self, table: str) -> None:
-        """Remove what killed writes have left outside of the work folder."""
+        """Remove leftovers of killed writes outside of the work folder."""
 
 
 def folder(url: str, scratch: Path) -> Folder:
-    """Return the folder that a URL or path names.
+    """Return the destination for a URL or path.
 
     Args:
-        url: any that fsspec knows.
-        scratch: a folder of this machine, for what goes to a store.
+        url: any URL that fsspec knows.
+        scratch: a local folder, to stage uploads to a store.
 
     Raises:
-        ExportError: nobody here knows such a URL.
+        ExportError: no installed file system knows such a URL.
     """
-    with in_plain_words(url):
+    with plain_errors(url):
         files, root = fsspec.url_to_fs(url)
     if isinstance(files, LocalFileSystem):
         return LocalFolder(Path(root))
@@ -101,7 +100,7 @@ def folder(url: str, scratch: Path) -> Folder:
 
 
 class LocalFolder(Folder):
-    """A folder of this machine.
+    """A local folder.
 
     Args:
         root: the folder.
@@ -112,11 +111,11 @@ class LocalFolder(Folder):
         self.work = root / INCOMING
 
     def prefix(self, version: str) -> str:
-        """Return the version: files of two states never have the same name."""
+        """Return the version, so that files of two states never share a name."""
         return version
 
     def manifest(self, table: str) -> Manifest | None:
-        """Return what was written about the table that is there."""
+        """Return the manifest of the existing table; None if there is none."""
         there = self.root / table
         try:
             manifest: Manifest = json.loads((there / MANIFEST).read_text(encoding="utf-8"))
@@ -125,7 +124,7 @@ class LocalFolder(Folder):
         return manifest if manifest.get("files") == _files_in(there) else None
 
     def snapshot(self, table: str) -> str | None:
-        """Return the snapshot of which the table is; None unless all of it is there."""
+        """Return the snapshot of the existing table; None unless the table is complete."""
         manifest = self.manifest(table)
         return manifest.get("snapshot") if manifest else None
 
@@ -142,16 +141,16 @@ class LocalFolder(Folder):
         fsync(self.root)
 
     def clean(self, table: str) -> None:
-        """Do nothing: all that is unfinished is in the work folder."""
+        """Do nothing: unfinished files are in the work folder only."""
 
 
 class Store(Folder):
-    """A folder in an object store, or in whatever else fsspec knows.
+    """A folder in an object store, or in any other file system of fsspec.
 
     Args:
         files: the store.
         root: the folder.
-        scratch: a folder of this machine.
+        scratch: a local folder.
     """
 
     def __init__(self, files: Any, root: str, scratch: Path) -> None:
@@ -160,11 +159,11 @@ class Store(Folder):
         self.work = scratch
 
     def prefix(self, version: str) -> str:  # noqa: ARG002 (of folders)
-        """Return the same for all: a file of the plain folder is overwritten, and never doubled."""
+        """Return the same for all versions: files of the plain folder are overwritten."""
         return "part"
 
     def manifest(self, table: str) -> Manifest | None:
-        """Return what was written about the table that is there, in the plain folder."""
+        """Return the manifest of the table in the plain folder; None if there is none."""
         self.files.invalidate_cache()
         there = f"{self.root}/{table}"
         try:
@@ -179,7 +178,7 @@ class Store(Folder):
         return manifest if manifest.get("files") == found else None
 
     def snapshot(self, table: str) -> str | None:
-        """Return the snapshot of the version that is named: the plain folder may be half copied."""
+        """Return the snapshot of the current version: the plain folder may be half copied."""
         versions = f"{self.root}/{VERSIONS}/{table}"
         current = self._current(versions)
         try:
@@ -189,7 +188,7 @@ class Store(Folder):
         return manifest.get("snapshot")
 
     def replace(self, table: str, version: str, staged: Path) -> None:
-        """Upload a version, name it, and copy it into the plain folder."""
+        """Upload a version, make it the current one, and copy it into the plain folder."""
         versions, there = f"{self.root}/{VERSIONS}/{table}", f"{self.root}/{table}"
         before = self._current(versions)
         paths = [*_files_in(staged), MANIFEST]
@@ -200,10 +199,10 @@ class Store(Folder):
         self._clean(versions, {version, before})
 
     def clean(self, table: str) -> None:
-        """Remove versions that no reader can have open any more; raises what the store raises."""
+        """Remove old versions and unfinished uploads; raise the store's errors."""
         versions = f"{self.root}/{VERSIONS}/{table}"
         current = self._current(versions)
-        # The version before may still be read for a day after another one was named.
+        # The previous version may still be read for a day after it was replaced.
         if current and current < _oldest_kept():
             self._clean(versions, {current})
 
@@ -216,7 +215,7 @@ class Store(Folder):
         return text.decode().strip()
 
     def _copy(self, source: str, target: str, paths: list[str]) -> None:
-        """Let the plain folder hold these files; its manifest goes first and comes last."""
+        """Copy files into the plain folder; remove its manifest first and write it last."""
         known = self.files.find(target) if self.files.exists(target) else []
         wanted = [f"{target}/{path}" for path in paths]
         if f"{target}/{MANIFEST}" in known:
@@ -228,9 +227,9 @@ class Store(Folder):
         self.files.cp_file(f"{source}/{MANIFEST}", f"{target}/{MANIFEST}")
 
     def _clean(self, versions: str, kept: set[str | None]) -> None:
-        """Remove versions that nobody reads any more, and what killed uploads have left.
+        """Remove versions that are no longer read, and leftovers of killed uploads.
 
-        Only their age tells: another machine may be about to name a version that is not named yet.
+        Their age decides: another machine may be about to make a version the current one.
         """
         oldest = _oldest_kept()
         self.files.invalidate_cache()
@@ -247,22 +246,22 @@ def _oldest_kept() -> str:
 def write(
     export: Export, target: Folder, url: str, log: Callable[[str], None] = lambda _: None
 ) -> Manifest | None:
-    """Write a table, unless the one that is there has the same rows or is of a newer snapshot.
+    """Write a table, unless the existing one has the same rows or is of a newer snapshot.
 
     Args:
         export: the table.
-        target: where to.
-        url: the same as the user gave it, for messages.
-        log: told what is done.
+        target: the destination.
+        url: the destination's URL as the user gave it, for messages.
+        log: receives a line about the outcome.
 
     Returns:
-        What is now there; None where nothing had to be written.
+        The new manifest; None if nothing had to be written.
 
     Raises:
-        NewerIsThereError: what is there is of a newer snapshot; it stays.
-        ExportError: it could not be written; what was there stays.
+        NewerSnapshotError: the existing table is of a newer snapshot; it was kept.
+        ExportError: it could not be written; the existing table was kept.
     """
-    with in_plain_words(url):
+    with plain_errors(url):
         divisions = export.divisions()
         manifest = {
             "table": export.table.name,
@@ -289,7 +288,7 @@ def write(
 
 @contextmanager
 def _work_folder(path: Path) -> Iterator[Path]:
-    """Lend a folder to one process at a time; what a killed one has left in it is removed."""
+    """Lock a folder for one process, and remove the leftovers of a killed one."""
     path.mkdir(parents=True, exist_ok=True)
     with folder_locked(path, exclusive=True):
         _empty(path)
@@ -305,7 +304,7 @@ def _empty(path: Path) -> None:
 
 
 def _copy_rows(export: Export, staged: Path, prefix: str, *, is_empty: bool) -> None:
-    """Let DuckDB write the files; a table without rows is a file without rows."""
+    """Write the files with DuckDB; a table without rows becomes a file without rows."""
     columns, query = export.layout.columns, export.query
     _refuse_unknown_folder(export)
     options = "FORMAT parquet, COMPRESSION zstd"
@@ -329,7 +328,7 @@ def _texts_in_folders(export: Export) -> list[str]:
 
 
 def _short_folders(export: Export) -> str:
-    """Return the clause that shortens texts that no folder can be named after."""
+    """Return the clause that shortens texts that are too long for the name of a folder."""
     shortened = [
         f"CASE WHEN length(url_encode({name})) > {LONGEST_FOLDER} "
         f"THEN {name}[:{KEPT_OF_LONGER}] || '-' || md5({name}) ELSE {name} END AS {name}"
@@ -339,7 +338,7 @@ def _short_folders(export: Export) -> str:
 
 
 def _refuse_unknown_folder(export: Export) -> None:
-    """Refuse a value that is spelled as the folder of no value: DuckDB writes one file twice."""
+    """Refuse a value equal to the folder of NULL: DuckDB would write one file twice."""
     for name in _texts_in_folders(export):
         (count,) = export.connection.execute(
             f"SELECT count(*) FROM {export.table.name} WHERE {name} = '{UNKNOWN_FOLDER}'"
@@ -347,8 +346,7 @@ def _refuse_unknown_folder(export: Export) -> None:
         if count:
             raise ExportError(
                 f"{export.table.name}: {count} rows have the {name} '{UNKNOWN_FOLDER}', which is "
-                "what the folder of rows without any is called. Correct it at its source, or in "
-                "silver."
+                "the name of the folder for NULL. Fix the value at its source, or in silver."
             )
 
 

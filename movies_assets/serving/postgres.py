@@ -1,12 +1,12 @@
-"""The published tables in Postgres: loaded beside the old ones, which they replace in a moment.
+"""Load the published tables into Postgres beside the old ones, and swap them in one step.
 
-A load fills a staging schema, which no reader may use, and then takes its place in one transaction.
-What a table is there follows from its contract (`postgres_ddl`); nothing here knows of Dagster.
+A load fills a staging schema, which no reader may use, and then renames it in one transaction. The
+tables' definitions follow from the contracts (`postgres_ddl`).
 
-Renaming a schema alone would not do. A transaction that has read an old table and then asks for
+Renaming a schema alone is not enough. A transaction that has read an old table and then reads
 another would find the new one; and one that is REPEATABLE READ, and older than the load, would find
-it empty. So the swap waits until no transaction is under way that is older than the load or has
-read an old table, and holds up those that come meanwhile for less than a second at a time.
+it empty. So the swap waits until no running transaction is older than the load or has read an old
+table, and blocks new ones meanwhile for less than a second at a time.
 """
 
 import random
@@ -35,24 +35,24 @@ from movies_assets.warehouse.published import CONFIRM_EMPTY, Published, never_wr
 
 READER = "movies_reader"
 MARK = "Written by movies_assets; a load replaces all of it."
-# Rows that are under way at once: some megabytes.
+# Rows per batch: some megabytes.
 BATCH_ROWS = 10_000
-# How long the swap may hold up readers at a time, and the most as a share of Postgres's
-# deadlock_timeout: who waits for longer looks for a deadlock, and may be ended by it.
+# How long the swap may block readers at a time, and the most as a share of Postgres's
+# deadlock_timeout: a session that waits for longer checks for deadlocks, and may be cancelled.
 SHORT_PATIENCE_SECONDS, LONGEST_PATIENCE = 0.1, 0.8
 PERMISSION, DUPLICATE = "42501", "42710"
-# Cancelled by a time-out; lock not available; deadlock.
+# SQLSTATE of: cancelled by a time-out; lock not available; deadlock.
 HELD_UP = {"57014", "55P03", "40P01"}
 BROKEN_REFERENCE, DEPENDENT = "23503", "2BP01"
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where tables are loaded to.
+    """The database and schema into which tables are loaded.
 
     Attributes:
         url: address of the database, with user and password.
-        schema: the schema that is replaced; the one beside it has `_staging` appended.
+        schema: the schema that is replaced; the staging schema has `_staging` appended.
         reader_password: lets the role `movies_reader` log in; without one, roles are made members.
         wait_seconds: how long to wait for another load, or for readers, before giving up.
     """
@@ -69,24 +69,24 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What became of a table: its rows, and the seconds until it was ready to be swapped in."""
+class LoadedTable:
+    """A loaded table: its rows, and the seconds until it was ready for the swap."""
 
     rows: int
     seconds: float
 
 
 class _BusyError(Exception):
-    """Others are under way: another load, or readers for whom the swap would not be a moment."""
+    """Another load is running, or a long-running query blocks the swap."""
 
 
 def load(
     published: Published, contracts: Mapping[str, type[Contract]], target: Target
-) -> tuple[str, dict[str, Loaded]]:
+) -> tuple[str, dict[str, LoadedTable]]:
     """Replace the tables in Postgres by those of the newest snapshot.
 
-    Until this returns, readers have the tables of the load before, all of them; it is the same
-    where it fails, or is killed at any moment.
+    Until this returns, readers have all tables of the previous load, also if it fails or is killed
+    at any moment.
 
     Args:
         published: the snapshots.
@@ -94,25 +94,25 @@ def load(
         target: where to.
 
     Returns:
-        The snapshot's name, and what became of each table.
+        The snapshot's name, and the outcome by table.
 
     Raises:
         PostgresError: the server is away, refuses, or readers block it for too long; or the
-            snapshot's warehouse never had a table of which there are rows.
+            snapshot's warehouse never had a table that has rows in Postgres.
         NothingPublishedError: there is no snapshot.
     """
     with connected(target.url) as session, _alone(session, target):
         _prepare(session, target)
         try:
             _make_staging(session, target)
-            # Opened when it is our turn: a load that waited must not bring an older one back.
+            # Opened only now: a load that waited must not restore an older snapshot.
             with published.reading() as snapshot:
                 ((name,),) = snapshot.execute("SELECT snapshot_id FROM meta.snapshot").fetchall()
                 _require_written(session, never_written(snapshot) & contracts.keys(), target)
                 loaded = _fill(session, snapshot, contracts, target)
             _swap(session, target)
         except BaseException:
-            # Where this fails too, the next load does it.
+            # If this fails, too, the next load drops it.
             with suppress(PostgresError):
                 _drop_staging(session, target)
             raise
@@ -121,20 +121,20 @@ def load(
 
 @contextmanager
 def _alone(session: Session, target: Target) -> Iterator[None]:
-    """Keep other loads of the same schema waiting; the server ends this with the connection."""
+    """Lock out other loads of the same schema; the server releases it with the connection."""
     key = f"hashtextextended({literal(f'movies_assets {target.schema}')}, 0)"
     try:
         for attempt in stamina.retry_context(
             on=_BusyError, attempts=None, timeout=target.wait_seconds, wait_initial=0.1, wait_max=2
         ):
             with attempt:
-                # Asking whether it is free, not waiting for it: the swap of the load that has it
-                # would wait for a statement that is under way.
+                # Poll, rather than wait: the swap of the load that holds the lock would wait for a
+                # running statement.
                 _require(session.value(f"SELECT pg_try_advisory_lock({key})"))
     except _BusyError:
         raise PostgresError(
-            f"another load into schema {target.schema} is still under way after "
-            f"{target.wait_seconds:g} s. Wait for its end, then run again."
+            f"another load into schema {target.schema} is still running after "
+            f"{target.wait_seconds:g} s. Wait for its end, then rerun."
         ) from None
     try:
         yield
@@ -149,10 +149,10 @@ def _require(condition: bool) -> None:  # noqa: FBT001 (it has no other meaning)
 
 
 def _prepare(session: Session, target: Target) -> None:
-    """Make sure, before anything is loaded, that the end will not fail for what is known now."""
+    """Check all known preconditions before anything is loaded."""
     session.execute("SET statement_timeout = 0")
     session.execute("SET standard_conforming_strings = on")
-    # What is lost in a crash of the server before the swap is loaded anew.
+    # Data that a server crash loses before the swap is loaded again.
     session.execute("SET synchronous_commit = off")
     if (encoding := session.value("SELECT current_setting('server_encoding')")) != "UTF8":
         raise PostgresError(
@@ -165,24 +165,24 @@ def _prepare(session: Session, target: Target) -> None:
 
 
 def _require_ours(session: Session, schema: str) -> None:
-    """Refuse a schema that no load has made: a swap would remove what is in it."""
+    """Refuse a schema that no load has created, as a swap would drop its contents."""
     found = session.rows(
         "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = $1", [schema]
     )
     if found not in ([], [(MARK,)]):
         raise PostgresError(
-            f"schema {schema} was not made by movies_assets, and a load replaces all of a schema. "
+            f"schema {schema} was not created by movies_assets, but a load replaces all of it. "
             "Choose another name with MOVIES_POSTGRES_SCHEMA, or drop that schema."
         )
 
 
 def _ensure_reader(session: Session, target: Target) -> None:
-    """Make the role of readers where it is missing, and let it log in where it has a password."""
+    """Create the role of readers if it is missing, and let it log in if it has a password."""
     exists = session.rows("SELECT 1 FROM pg_roles WHERE rolname = $1", [READER])
     path = f"ALTER ROLE {READER} IN DATABASE {{}} SET search_path = {quoted(target.schema)}"
     try:
         if not exists:
-            with _unless(DUPLICATE):  # another load made it, of another schema
+            with _unless(DUPLICATE):  # a load of another schema created it
                 session.execute(f"CREATE ROLE {READER} NOLOGIN")
             database = quoted(session.value("SELECT current_database()::text"))
             session.execute(path.format(database))
@@ -192,17 +192,17 @@ def _ensure_reader(session: Session, target: Target) -> None:
     except PostgresError as error:
         if error.code != PERMISSION:
             raise
-        what = "set the password of" if exists else "make"
+        what = "set the password of" if exists else "create"
         raise PostgresError(
             f"the role of MOVIES_POSTGRES_URL may not {what} the role {READER}. Let an "
             f"administrator do it: CREATE ROLE {READER} NOLOGIN; leave "
-            "MOVIES_POSTGRES_READER_PASSWORD unset then."
+            "MOVIES_POSTGRES_READER_PASSWORD unset."
         ) from None
 
 
 @contextmanager
 def _unless(code: str) -> Iterator[None]:
-    """Go on after an error of this code."""
+    """Ignore an error of this code."""
     try:
         yield
     except PostgresError as error:
@@ -211,7 +211,7 @@ def _unless(code: str) -> Iterator[None]:
 
 
 def _make_staging(session: Session, target: Target) -> None:
-    """Make an empty staging schema; one that is there was left by a load that was killed."""
+    """Create an empty staging schema; drop one that a killed load has left."""
     _drop_staging(session, target)
     staging = quoted(target.staging)
     try:
@@ -222,8 +222,8 @@ def _make_staging(session: Session, target: Target) -> None:
         if error.code != PERMISSION:
             raise
         raise PostgresError(
-            f"the role of MOVIES_POSTGRES_URL may not make schemas ({error}). Let an administrator "
-            "allow it: GRANT CREATE ON DATABASE ... TO ..."
+            f"the role of MOVIES_POSTGRES_URL may not create schemas ({error}). Ask an "
+            "administrator to allow it: GRANT CREATE ON DATABASE ... TO ..."
         ) from None
 
 
@@ -232,7 +232,7 @@ def _drop_staging(session: Session, target: Target) -> None:
 
 
 def _require_written(session: Session, unwritten: Iterable[str], target: Target) -> None:
-    """Refuse to replace rows of a table by none, because the snapshot's warehouse never had it."""
+    """Refuse to replace a table's rows by none if the snapshot's warehouse never had it."""
     for name in sorted(unwritten):
         there = qualified(target.schema, name)
         is_there = session.value(f"SELECT to_regclass({literal(there)}) IS NOT NULL")
@@ -248,8 +248,8 @@ def _fill(
     snapshot: duckdb.DuckDBPyConnection,
     contracts: Mapping[str, type[Contract]],
     target: Target,
-) -> dict[str, Loaded]:
-    """Fill the staging schema, and let readers have it from the moment of the swap."""
+) -> dict[str, LoadedTable]:
+    """Fill the staging schema, and grant readers the rights that apply from the swap."""
     staging, loaded = target.staging, {}
     for name, contract in contracts.items():
         started = time.perf_counter()
@@ -258,10 +258,10 @@ def _fill(
         rows = session.append(staging, table_of(name), batches)
         for statement in after_loading(staging, name, contract):
             session.execute(statement)
-        loaded[name] = Loaded(rows, time.perf_counter() - started)
+        loaded[name] = LoadedTable(rows, time.perf_counter() - started)
     _refer(session, contracts, staging)
     for name in contracts:
-        # Marks rows as seen by all, which the first reader would have to do otherwise.
+        # Freezes the rows, which the first reader would otherwise have to do.
         session.execute(f"VACUUM (FREEZE, ANALYZE) {qualified(staging, name)}")
     session.execute(f"GRANT USAGE ON SCHEMA {quoted(staging)} TO {READER}")
     session.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {quoted(staging)} TO {READER}")
@@ -277,14 +277,14 @@ def _refer(session: Session, contracts: Mapping[str, type[Contract]], staging: s
                 if error.code != BROKEN_REFERENCE:
                     raise
                 raise PostgresError(
-                    f"rows of {name} have a {column} that the table it points at has not, so none "
-                    f"of the snapshot was loaded: {error}",
+                    f"rows of {name} have a {column} that is missing in the table it references, "
+                    f"so none of the snapshot was loaded: {error}",
                     error.code,
                 ) from None
 
 
 def _swap(session: Session, target: Target) -> None:
-    """Let the staging schema be the one that readers know; see the module's words."""
+    """Rename the staging schema to the one that readers use; see the module's docstring."""
     older = _transactions(session)
     longest = LONGEST_PATIENCE * session.value(
         "SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'deadlock_timeout'"
@@ -304,14 +304,14 @@ def _swap(session: Session, target: Target) -> None:
                 _swap_once(session, target, patience)
     except _BusyError:
         raise PostgresError(
-            f"readers are in the way of new tables in schema {target.schema} since "
-            f"{target.wait_seconds:g} s, so the old ones stay: {_readers(session, target, older)}. "
-            "Let their transactions end, then run again."
+            f"new tables in schema {target.schema} have been blocked for {target.wait_seconds:g} s "
+            f"by {_readers(session, target, older)}. The old tables were kept. End these "
+            "transactions, then rerun."
         ) from None
 
 
 def _transactions(session: Session) -> set[tuple[str, int]]:
-    """Return the transactions under way in this database that look at it as of some moment."""
+    """Return the running transactions of this database that hold a snapshot of it."""
     rows = session.rows(
         "SELECT DISTINCT virtualxid, pid FROM pg_locks JOIN pg_stat_activity USING (pid) "
         "WHERE locktype = 'virtualxid' AND granted AND pid <> pg_backend_pid() "
@@ -328,7 +328,7 @@ def _swap_once(session: Session, target: Target, patience: float) -> None:
         "AND pg_has_role(relowner, 'USAGE')",
         [old],
     )
-    # In another order each time: one in which readers do not hold up what they wait for themselves.
+    # In another order each time, to find one that readers' own locks do not block.
     random.shuffle(tables)
     named = ", ".join(qualified(old, name) for (name,) in tables)
     with session.transaction():
@@ -341,7 +341,7 @@ def _swap_once(session: Session, target: Target, patience: float) -> None:
 
 
 def _lock(session: Session, tables: str, patience: float) -> None:
-    """Wait until nobody reads the old tables; nobody begins to until the transaction ends."""
+    """Lock the old tables exclusively until the transaction ends."""
     session.execute(f"SET LOCAL statement_timeout = {round(patience * 1000)}")
     try:
         session.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
@@ -359,15 +359,15 @@ def _drop(session: Session, what: str, schema: str) -> None:
         if error.code != DEPENDENT:
             raise
         raise PostgresError(
-            f"something that no load has made is in schema {schema} or depends on its tables, and "
-            f"would be lost with them, so they stay as they were: {error}. Drop it, and let it be "
-            "made anew after each load, from a schema of its own.",
+            f"schema {schema} has, or its tables are used by, objects that no load has created and "
+            f"that the swap would drop, so the old tables were kept: {error}. Drop these objects, "
+            "and recreate them after each load in another schema.",
             error.code,
         ) from None
 
 
 def _readers(session: Session, target: Target, older: set[tuple[str, int]]) -> str:
-    """Return whose transactions are in the way."""
+    """Return a text that names the sessions that block the swap."""
     readers = session.rows(
         "SELECT DISTINCT pid FROM pg_locks JOIN pg_class AS c ON c.oid = relation "
         "JOIN pg_namespace AS n ON n.oid = relnamespace "
@@ -379,5 +379,5 @@ def _readers(session: Session, target: Target, older: set[tuple[str, int]]) -> s
         "SELECT pid, usename::text, application_name FROM pg_stat_activity "
         f"WHERE pid IN ({', '.join(map(str, pids)) or 'NULL'}) ORDER BY pid"
     )
-    said = [f"process {pid} of {role} ({name or 'no name'})" for pid, role, name in found]
-    return ", ".join(said) or "they have just ended"
+    sessions = [f"process {pid} of {role} ({name or 'no name'})" for pid, role, name in found]
+    return ", ".join(sessions) or "transactions that have just ended"

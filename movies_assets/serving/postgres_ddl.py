@@ -1,7 +1,7 @@
-"""Postgres's tables as the contracts declare them: types, comments, keys, references.
+"""Build the DDL of Postgres's tables from the contracts: types, comments, keys, references.
 
-Statements only; who executes them, and when, is `postgres`'s business. Names come from contracts
-and from a schema name that was validated, and are quoted all the same.
+Executing the statements belongs in `postgres`. Names come from contracts and from a validated
+schema name, and are quoted nevertheless.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,8 +19,8 @@ TYPES = {
     "VARCHAR": "text",
     "VARCHAR[]": "text[]",
 }
-# Text in Postgres cannot hold the character NUL; Unicode's character for what cannot be shown can
-# stand in its place, so that texts that differ still differ.
+# Text in Postgres cannot hold the character NUL; Unicode's replacement character takes its place,
+# so that different texts remain different.
 NUL, REPLACEMENT = "chr(0)", "chr(65533)"
 
 
@@ -30,7 +30,7 @@ def quoted(name: str) -> str:
 
 
 def table_of(name: str) -> str:
-    """Return the table in Postgres of `gold.fact_movies`: `fact_movies`."""
+    """Return the name in Postgres of a table: `fact_movies` for `gold.fact_movies`."""
     return name.rpartition(".")[2]
 
 
@@ -40,7 +40,7 @@ def qualified(schema: str, name: str) -> str:
 
 
 def create(schema: str, name: str, contract: type[Contract]) -> str:
-    """Return the statement that makes a table, without its keys."""
+    """Return the statement that creates a table, without its keys."""
     columns = ", ".join(
         f"{quoted(column)} {TYPES[type_]}{' NOT NULL' if column in contract.required() else ''}"
         for column, type_ in duckdb_types(contract).items()
@@ -49,7 +49,7 @@ def create(schema: str, name: str, contract: type[Contract]) -> str:
 
 
 def after_loading(schema: str, name: str, contract: type[Contract]) -> Iterator[str]:
-    """Yield the statements that add a table's key, and say what a row and a column are."""
+    """Yield the statements that add a table's key and its comments."""
     table = qualified(schema, name)
     if key := ", ".join(map(quoted, contract.key())):
         yield f"ALTER TABLE {table} ADD PRIMARY KEY ({key})"
@@ -61,10 +61,10 @@ def after_loading(schema: str, name: str, contract: type[Contract]) -> Iterator[
 def foreign_keys(
     schema: str, name: str, contracts: Mapping[str, type[Contract]]
 ) -> Iterator[tuple[str, str]]:
-    """Yield the columns that point at other tables of Postgres, and the statements that say so.
+    """Yield the columns that reference other tables of Postgres, and the statements for their keys.
 
-    A reference whose orphans are tolerated becomes a key that is NOT VALID: programs that look for
-    joins find it, and no row is held against it, because a load writes its rows before its keys.
+    A reference that tolerates orphans becomes a NOT VALID key: tools that look for joins find it,
+    and existing rows are not checked; a load writes its rows before its keys.
     """
     contract = contracts[name]
     for column, target in contract.references().items():
@@ -79,7 +79,7 @@ def foreign_keys(
 
 
 def select(name: str, contract: type[Contract]) -> str:
-    """Return the query, in DuckDB's words, of the rows as Postgres can take them."""
+    """Return the query, in DuckDB's SQL, for rows in types that Postgres accepts."""
     columns = ", ".join(
         f"{_without_nul(quoted(column), type_)} AS {quoted(column)}"
         for column, type_ in duckdb_types(contract).items()

@@ -1,7 +1,7 @@
-"""A connection to Postgres: its address, its secrets, and its errors in plain words.
+"""Connect to Postgres: parse its address, hide secrets, and translate its errors.
 
-Nothing here knows what is stored. An error never shows the address or a password, and neither does
-what caused it: libpq quotes parts of an address that it cannot read.
+An error never shows the address or a password, nor does its cause: libpq quotes parts of an address
+that it cannot parse.
 """
 
 import base64
@@ -17,6 +17,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import SecretStr
 
+from movies_assets.core.errors import DescribedError
+
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
 
@@ -27,31 +29,37 @@ UNREADABLE = (
     "MOVIES_POSTGRES_URL is not of the form postgresql://user:password@host:port/database; "
     "special characters in user and password have to be percent-encoded"
 )
-# What libpq says of a server that it could read the address of.
+# Messages of libpq after it has parsed the address.
 ABOUT_THE_SERVER = re.compile(
     r"(connection to server .*|could not translate host name .*)", re.DOTALL
 )
-# What the server says: an error and its details, without the statement that it was about.
+# A message of the server: an error and its details, without the statement.
 SAID = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.*)")
 DETAIL = re.compile(r"DETAIL:\s+(.*)")
 SCRAM_ROUNDS = 4096
+LOST = "the connection to the server was lost"
+# Errors that pass: by the class of their code (the connection is lost, too many of them, the server
+# shuts down), or by what libpq and this project say of them.
+PASSING_CODES = ("08", "53", "57P")
+PASSING = re.compile(f"Connection refused|timeout expired|starting up|still under way|{LOST}")
 
 
-class PostgresError(Exception):
-    """Postgres cannot do what was asked; the message says what, and what to do about it.
+class PostgresError(DescribedError):
+    """A failure of Postgres; the message says what failed, and how to fix it.
 
     Attributes:
-        code: Postgres's own code of the error (SQLSTATE), where it gave one.
+        code: Postgres's code of the error (SQLSTATE), if it sent one.
     """
 
     def __init__(self, message: str, code: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.is_transient = bool((code or "").startswith(PASSING_CODES) or PASSING.search(message))
 
 
 @dataclass(frozen=True)
 class Session:
-    """A connection on which every statement is a transaction, unless BEGIN says otherwise."""
+    """A connection in autocommit mode, except within `transaction`."""
 
     connection: "Connection"
     secrets: tuple[str, ...]
@@ -66,24 +74,24 @@ class Session:
             cursor.execute(statement, parameters or None)
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return a query's rows; raises like `execute`."""
+        """Return a query's rows; raise like `execute`."""
         with plain_errors(self.secrets), self.connection.cursor() as cursor:
             cursor.execute(query, parameters or None)
             return [tuple(row) for row in cursor.fetchall()]
 
     def value(self, query: str, parameters: Sequence[Any] = ()) -> Any:
-        """Return the only value of a query; raises like `execute`."""
+        """Return the only value of a query; raise like `execute`."""
         ((value,),) = self.rows(query, parameters)
         return value
 
     def append(self, schema: str, table: str, batches: Any) -> int:
-        """Append record batches to a table, and return their rows; raises like `execute`."""
+        """Append record batches to a table, and return the number of rows; raise like `execute`."""
         with plain_errors(self.secrets), self.connection.cursor() as cursor:
             return cursor.adbc_ingest(table, batches, mode="append", db_schema_name=schema)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Let statements be one transaction: all of it happens, or nothing."""
+        """Run statements in one transaction: all of them take effect, or none."""
         self.execute("BEGIN")
         try:
             yield
@@ -99,7 +107,7 @@ def connected(url: SecretStr) -> Iterator[Session]:
     """Connect to a server.
 
     Raises:
-        PostgresError: the address cannot be read, the server is away or refuses, or the driver is
+        PostgresError: the address cannot be parsed, the server is away or refuses, or the driver is
             not installed.
     """
     try:
@@ -118,14 +126,14 @@ def connected(url: SecretStr) -> Iterator[Session]:
 
 @contextmanager
 def plain_errors(secrets: Sequence[str]) -> Iterator[None]:
-    """Turn errors of the driver into those of this module, without what is secret."""
+    """Translate errors of the driver into those of this module, without secrets."""
     from adbc_driver_manager import Error  # noqa: PLC0415 (an extra)
 
     try:
         yield
     except Error as error:
         message = _explained(str(error), secrets)
-        # Not from the error: it may show parts of the address, and logs show causes.
+        # Without its cause: the driver's error may show parts of the address.
         raise PostgresError(message, error.sqlstate) from None
 
 
@@ -138,14 +146,14 @@ def _explained(text: str, secrets: Sequence[str]) -> str:
     if said := SAID.search(text):
         detail = DETAIL.search(text)
         return said[1] + (f" ({detail[1]})" if detail else "")
-    return "the connection to the server was lost"
+    return LOST
 
 
 def _address(url: SecretStr) -> tuple[str, tuple[str, ...]]:
-    """Return the address with our own options, and what of it is secret.
+    """Return the address with our own options, and its secrets.
 
-    What is ambiguous is refused here: libpq would take a part of the password for a host or port,
-    and say so.
+    An ambiguous address is refused here: libpq would take a part of the password for a host or
+    port, and show it in its error.
     """
     try:
         parts = urlsplit(url.get_secret_value())
@@ -170,14 +178,14 @@ def _address(url: SecretStr) -> tuple[str, tuple[str, ...]]:
 
 
 def scram_verifier(password: SecretStr) -> str:
-    """Return what Postgres stores of a password, so that no statement or server log has it.
+    """Return the verifier that Postgres stores, so that no statement or log has the password.
 
     Raises:
-        PostgresError: it has characters that are not of ASCII, of which servers store other forms.
+        PostgresError: it has characters outside of ASCII, which servers normalise.
     """
     text = password.get_secret_value()
     if not text.isascii() or not text.isprintable():
-        raise PostgresError("MOVIES_POSTGRES_READER_PASSWORD may only have ASCII's characters")
+        raise PostgresError("MOVIES_POSTGRES_READER_PASSWORD may only have ASCII characters")
     salt = os.urandom(16)
     salted = hashlib.pbkdf2_hmac("sha256", text.encode(), salt, SCRAM_ROUNDS)
     client = hmac.digest(salted, b"Client Key", "sha256")

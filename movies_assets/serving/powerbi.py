@@ -1,6 +1,6 @@
-"""A Power BI project over the tables in Postgres, as text: semantic model, report and theme.
+"""Write a Power BI project over the tables in Postgres: semantic model, report and theme.
 
-Tables, columns, types, descriptions, keys and relationships are those of the contracts; measures
+Tables, columns, types, descriptions, keys and relationships come from the contracts; measures
 and pages are written here. `python -m movies_assets powerbi` writes the folder `powerbi`, which
 Power BI Desktop opens (File, Open, movies.pbip). No data and no credentials are in it.
 """
@@ -23,9 +23,9 @@ MODEL, REPORT, THEME = "movies.SemanticModel", "movies.Report", "movies.json"
 PARAMETERS = {
     "Server": ("localhost", "Host of the Postgres server, and its port where it is not 5432."),
     "Database": ("movies", "The database."),
-    "Schema": ("movies", "What MOVIES_POSTGRES_SCHEMA says."),
+    "Schema": ("movies", "The schema, as in MOVIES_POSTGRES_SCHEMA."),
 }
-# A list of texts has no type in a semantic model: such columns are left out.
+# A semantic model has no type for lists: such columns are left out.
 TYPES = {
     "BIGINT": "int64",
     "BOOLEAN": "boolean",
@@ -42,14 +42,14 @@ BLACK, PANEL, LINE, WHITE, GREY, RED = (
 
 
 class Measure(NamedTuple):
-    """A figure that is computed for whatever is selected; 0 where there is nothing.
+    """A DAX measure; 0 for an empty selection.
 
     Attributes:
-        table: the table that shows it.
+        table: the table that contains it.
         name: unique in the model.
         dax: its formula.
-        format: how it is written.
-        description: what it says.
+        format: its format string.
+        description: its meaning.
     """
 
     table: str
@@ -73,7 +73,7 @@ def _kpi(name: str, column: str, description: str) -> Measure:
 
 
 def _of_movies(function: str, column: str) -> str:
-    """Return a figure of movies: in the table, a movie has a row for each of its genres."""
+    """Return the formula of a figure that counts each movie once, not once per genre."""
     table = "imdb_movie_facts"
     movies = f"SUMMARIZE('{table}', '{table}'[movie_key], '{table}'[{column}])"
     return f"COALESCE({function}({movies}, '{table}'[{column}]), 0)"
@@ -138,7 +138,7 @@ MEASURES = (
 
 
 class Visual(NamedTuple):
-    """What a page shows, where: columns and measures by role, as `table.column` or a measure."""
+    """A visual of a page: its fields by role, as `table.column` or a measure, and its place."""
 
     name: str
     kind: str
@@ -202,12 +202,12 @@ PAGES: Mapping[str, Sequence[Visual]] = {
 def write(contracts: Mapping[str, type[Contract]], folder: Path = FOLDER) -> None:
     """Replace the project in a folder; other files there stay.
 
-    The whole folder is replaced in one step: killed at any moment, this leaves the old project or
-    the new one. What it had begun beside the folder is removed by the next call.
+    The whole folder is replaced in one step: if this is killed, the old project or the new one is
+    left. The next call removes unfinished files beside the folder.
 
     Args:
         contracts: the tables in Postgres, by their names in the snapshot.
-        folder: where to.
+        folder: the folder to write.
     """
     work = folder.with_name(f".{folder.name}.new")
     staged = work / folder.name
@@ -223,7 +223,7 @@ def write(contracts: Mapping[str, type[Contract]], folder: Path = FOLDER) -> Non
 
 
 def files(contracts: Mapping[str, type[Contract]]) -> dict[str, str]:
-    """Return the project's files: their paths, and what is in them."""
+    """Return the contents of the project's files by path."""
     return {**_project(), **_model(contracts), **_report()}
 
 

@@ -1,6 +1,6 @@
-"""Telling Power BI's service that there is new data, through dagster-powerbi's workspace.
+"""Refresh a dataset of Power BI's service, through dagster-powerbi's workspace.
 
-What is refreshed, and when, is said in `assets.serving.powerbi`.
+The asset is in `orchestration.publishing.powerbi`.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,38 +8,47 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from movies_assets.core.errors import DescribedError
 from movies_assets.settings import PowerbiSettings
 
 if TYPE_CHECKING:
     from dagster_powerbi import PowerBIWorkspace
 
-# What the service says of a dataset that is being refreshed: with status 400, as of all else.
+# The service's text if a refresh is running; its status is 400, as of all other errors.
 UNDER_WAY = "already executing"
+# Too many requests, and a service that is overloaded or restarts.
+AWAY = {429, 500, 502, 503, 504}
 NEEDED = ("tenant_id", "client_id", "client_secret", "workspace_id", "dataset_id")
 
 
-class PowerbiError(Exception):
-    """The service cannot or will not refresh; the message says why, without secrets."""
+class PowerbiError(DescribedError):
+    """The service did not refresh; the message gives the reason, without secrets."""
 
 
-class _UnderWayError(PowerbiError):
-    """Another refresh is under way."""
+class PowerbiAwayError(PowerbiError):
+    """The service cannot be reached, or cannot answer now."""
+
+    is_transient = True
+
+
+class _UnderWayError(PowerbiAwayError):
+    """Another refresh is running."""
 
 
 def missing(settings: PowerbiSettings) -> list[str]:
-    """Return the settings that a refresh needs and that are not set."""
+    """Return the names of required settings that are not set."""
     return [f"MOVIES_POWERBI__{n.upper()}" for n in NEEDED if not getattr(settings, n)]
 
 
-def refresh(settings: PowerbiSettings, say: Callable[[str], object]) -> None:
-    """Refresh the dataset, and wait until that is over.
+def refresh(settings: PowerbiSettings, log: Callable[[str], object]) -> None:
+    """Refresh the dataset, and wait for the end.
 
-    A refresh that is under way may have read the old tables: it is waited for, and then another
-    one is asked for.
+    A refresh that is already running may have read the old tables: wait for its end, then start
+    another one.
 
     Args:
-        settings: which dataset, and who asks.
-        say: is told what is waited for.
+        settings: the dataset and the credentials.
+        log: receives a line if another refresh is running.
 
     Raises:
         PowerbiError: the service refuses, is away, or the refresh failed.
@@ -50,7 +59,7 @@ def refresh(settings: PowerbiSettings, say: Callable[[str], object]) -> None:
         try:
             _trigger(workspace, dataset)
         except _UnderWayError:
-            say("Another refresh is under way; waiting for its end, then asking for one again.")
+            log("Another refresh is running; waiting for its end, then starting a new one.")
             workspace.poll_refresh(dataset)
             _trigger(workspace, dataset)
         workspace.poll_refresh(dataset)
@@ -68,7 +77,7 @@ def _workspace(settings: PowerbiSettings) -> "PowerBIWorkspace":
     return PowerBIWorkspace(
         credentials=PowerBIServicePrincipal(
             client_id=settings.client_id or "",
-            # The library puts it into a form as it is.
+            # The library does not encode it for the form.
             client_secret=quote(secret, safe=""),
             tenant_id=settings.tenant_id or "",
         ),
@@ -84,8 +93,8 @@ def _trigger(workspace: "PowerBIWorkspace", dataset: str) -> None:
     try:
         workspace.trigger_refresh(dataset)
     except HTTPError as error:
-        said = _said(error.response)
-        raise (_UnderWayError if UNDER_WAY in said else PowerbiError)(said) from None
+        found = _answered(error.response)
+        raise (_UnderWayError(str(found)) if UNDER_WAY in str(found) else found) from None
 
 
 @contextmanager
@@ -96,21 +105,24 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except HTTPError as error:
-        raise PowerbiError(_said(error.response)) from None
+        raise _answered(error.response) from None
     except RequestException as error:
-        # Its text may show what was sent.
-        raise PowerbiError(
+        # Its text may show the request.
+        raise PowerbiAwayError(
             f"Power BI's service cannot be reached ({type(error).__name__})"
         ) from None
     except Failure as error:
         raise PowerbiError(f"Power BI did not refresh the dataset: {error.description}") from None
 
 
-def _said(response: Any) -> str:
-    """Return what the service says of an error: its code and message, and nothing else of it."""
+def _answered(response: Any) -> PowerbiError:
+    """Return the service's error: its code and message, and nothing else of the reply."""
     try:
-        told = response.json()["error"]
-        text = f"{told.get('code')}: {told.get('message')}" if isinstance(told, dict) else str(told)
+        found = response.json()["error"]
+        is_pair = isinstance(found, dict)
+        text = f"{found.get('code')}: {found.get('message')}" if is_pair else str(found)
     except (ValueError, KeyError, TypeError):
         text = str(response.reason)
-    return f"Power BI's service answers {response.status_code}: {text}"
+    message = f"Power BI's service answered HTTP {response.status_code}: {text}"
+    passes = response.status_code in AWAY
+    return PowerbiAwayError(message) if passes else PowerbiError(message)

@@ -1,8 +1,8 @@
-"""Asks the published snapshot, and notices a new one.
+"""Query the newest published snapshot.
 
 A snapshot is opened once, read-only, in a DuckDB session that can reach nothing else; every query
-gets a cursor of its own, in a thread. Answers are kept as long as their snapshot is the newest. No
-NiceGUI here: what is asked belongs in the pages, what is shown too.
+gets its own cursor, in a thread. Answers are cached as long as their snapshot is the newest. The
+queries and their presentation belong in the pages.
 """
 
 import asyncio
@@ -24,21 +24,21 @@ LOG = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 SCHEMAS = ("gold", "meta")
-# Name of the attached snapshot, and the schema of what pages prepare from it.
+# The name of the attached snapshot, and the schema of tables prepared from it.
 ATTACHED = "snapshot"
 PREPARED = "prepared"
 # Pages show aggregates: a query with more rows than this is a mistake.
 MOST_ROWS = 10_000
-# Queries under way at once; each of them uses DuckDB's threads.
+# Concurrent queries; each of them uses DuckDB's threads.
 WORKERS = 4
 PARAMETER = re.compile(r"\$([a-z_]+)")
 
 
-class Snapshot:
+class OpenSnapshot:
     """One published snapshot, open for queries.
 
     Attributes:
-        name: the file's name, which no other snapshot ever has.
+        name: the file's name, which is unique among all snapshots.
         path: the file.
     """
 
@@ -49,16 +49,16 @@ class Snapshot:
 
         Args:
             path: the file; it is opened read-only.
-            prepared: statements that make tables in memory for quick answers (schema `prepared`),
-                by what they make.
+            prepared: statements that create in-memory tables for quick answers (schema
+                `prepared`), by the name of the table.
             config: DuckDB's configuration.
-            answers: how many answers are kept; the least recently used ones go first.
+            answers: the most answers to cache; the least recently used one is dropped first.
         """
         self.name, self.path = path.name, path
         self._most_answers = answers
         self._answers: OrderedDict[Any, asyncio.Future[list[Row]]] = OrderedDict()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="dashboard")
-        # Nobody closes it: it goes with the last cursor, so that no query loses its snapshot.
+        # Never closed explicitly: it ends with its last cursor, so no query loses its snapshot.
         self._connection = duckdb.connect(":memory:", config=dict(config))
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute(f"ATTACH {literal(str(path))} AS {ATTACHED} (READ_ONLY)")
@@ -66,12 +66,12 @@ class Snapshot:
         self._connection.execute(f"CREATE SCHEMA {PREPARED}")
         for statement in prepared.values():
             self._connection.execute(statement)
-        # From here on no query reaches any other file, or changes what it may do.
+        # From here on no query can read other files or change these settings.
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
 
     def _show_tables(self) -> None:
-        """Let queries name the snapshot's tables as they are named there: `gold.omdb_releases`."""
+        """Create views, so that queries use the snapshot's own names: `gold.omdb_releases`."""
         for schema in SCHEMAS:
             self._connection.execute(f"CREATE SCHEMA {schema}")
         found = self._connection.execute(
@@ -84,11 +84,11 @@ class Snapshot:
             self._connection.execute(f"CREATE VIEW {view} AS FROM {ATTACHED}.{view}")
 
     async def ask(self, query: str, /, **parameters: Any) -> list[Row]:
-        """Return the rows of a query; the same question is answered once, however many ask it.
+        """Return the rows of a query; run equal concurrent or repeated queries once.
 
         Args:
             query: SQL with named parameters: `$genre`.
-            parameters: their values; those that the query does not name are left out.
+            parameters: their values; those that the query does not name are ignored.
         """
         named = {name: parameters[name] for name in PARAMETER.findall(query)}
         question = (query, *sorted(named.items()))
@@ -102,7 +102,7 @@ class Snapshot:
         else:
             self._answers.move_to_end(question)
         try:
-            # Who leaves does not take the answer from the others that wait for it.
+            # A cancelled client must not cancel the query for the others that wait for it.
             return await asyncio.shield(answer)
         except duckdb.Error:
             self._answers.pop(question, None)
@@ -123,8 +123,8 @@ class Snapshot:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-class Reader:
-    """Knows the newest snapshot."""
+class SnapshotReader:
+    """The holder of the newest snapshot, opened."""
 
     def __init__(
         self,
@@ -133,24 +133,24 @@ class Reader:
         config: Mapping[str, Any],
         answers: int,
     ) -> None:
-        """Take what every snapshot is opened with; see `Snapshot`."""
+        """Keep the arguments with which every snapshot is opened; see `OpenSnapshot`."""
         self._published = published
         self._prepared, self._config, self._answers = prepared, config, answers
-        self._newest: Snapshot | None = None
+        self._newest: OpenSnapshot | None = None
         self._opening = asyncio.Lock()
-        self._said = ""
+        self._last_warning = ""
 
     @property
     def name(self) -> str | None:
-        """Name of the snapshot that was newest when it was last asked; None without any."""
+        """Return the name of the newest snapshot at the last query; None if there was none."""
         return self._newest.name if self._newest else None
 
-    async def snapshot(self) -> Snapshot:
-        """Return the newest snapshot, opened.
+    async def snapshot(self) -> OpenSnapshot:
+        """Return the newest snapshot, open for queries.
 
         Raises:
             NothingPublishedError: there is none.
-            duckdb.Error: it cannot be opened, and none was before it.
+            duckdb.Error: it cannot be opened, and no earlier one is open.
         """
         if found := self._known():
             return found
@@ -162,28 +162,32 @@ class Reader:
             except duckdb.Error as error:
                 if self._newest is None:
                     raise
-                self._say_once(
-                    f"the newest snapshot cannot be opened, the one before stays: {error}"
+                self._warn_once(
+                    f"the newest snapshot cannot be opened, the previous one is kept: {error}"
                 )
             return self._newest
 
-    def _say_once(self, words: str) -> None:
-        if words != self._said:
-            LOG.warning("%s", words)
-        self._said = words
+    def _warn_once(self, message: str) -> None:
+        if message != self._last_warning:
+            LOG.warning("%s", message)
+        self._last_warning = message
 
-    def _known(self) -> Snapshot | None:
-        """Return the newest snapshot if it is open. The pointer is read each time: 20 us."""
+    def _known(self) -> OpenSnapshot | None:
+        """Return the newest snapshot if it is open. Reading the pointer takes 20 us."""
         try:
             current = self._published.current()
         except NothingPublishedError:
-            self._newest = None  # what was erased is not shown any longer
+            self._newest = None  # erased data must no longer be shown
             raise
         return self._newest if self._newest and self._newest.name == current.name else None
 
-    def _open(self) -> Snapshot:
+    def _open(self) -> OpenSnapshot:
         try:
-            return Snapshot(self._published.current(), self._prepared, self._config, self._answers)
+            return OpenSnapshot(
+                self._published.current(), self._prepared, self._config, self._answers
+            )
         except duckdb.IOException:
-            # It was replaced and removed between reading the pointer and opening the file.
-            return Snapshot(self._published.current(), self._prepared, self._config, self._answers)
+            # The file was replaced between reading the pointer and opening it.
+            return OpenSnapshot(
+                self._published.current(), self._prepared, self._config, self._answers
+            )

@@ -1,8 +1,7 @@
-"""The report: key figures of a published snapshot as one HTML file that needs nothing else.
+"""Write the report: key figures of a published snapshot as one self-contained HTML file.
 
-It has the figures of the dashboard's pages, in words and short tables, light enough for mail: no
-script, no picture, no call to anywhere. It tells of no single user. How it looks is said in
-`report.html.j2`; nothing here knows of Dagster.
+It has the figures of the dashboard's pages as text and short tables, light enough for mail: no
+scripts, images or requests. It has no data about single users. The layout is in `report.html.j2`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,8 +13,9 @@ import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from movies_assets.core.durable import fsync
+from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.serving import formatting, theme
-from movies_assets.serving.queries import catalogue, quality
+from movies_assets.serving.queries import audience, catalogue, movies, quality, releases, series
 from movies_assets.serving.reader import PARAMETER, Row
 from movies_assets.warehouse.published import HELD_BACK, UNFINISHED, Published
 
@@ -23,9 +23,7 @@ TEMPLATE = "report.html.j2"
 SUFFIX = ".html"
 TOP = 10
 MOST_CHECKS, MOST_REFUSED = 20, 10
-# As gold.imdb_top_movies_by_genre and the dashboard have it.
-ENOUGH_VOTES = 1_000
-# A title may be of any length; the report is not.
+# Titles and findings may have any length; the report cuts them.
 LONGEST, LONGEST_FINDING = 100, 300
 ELLIPSIS = "…"
 
@@ -37,63 +35,11 @@ SNAPSHOT = f"""
         (SELECT min(taken_at) FROM held_back) AS taken_at
     FROM meta.snapshot"""
 
-# The facts have a row a genre; a movie counts once, by its first one.
-MOVIE = "genre = coalesce(split_part(genres, ', ', 1), 'Unknown')"
-MOVIES = f"""
-    SELECT count(*) AS movies, count(rating) AS rated, coalesce(sum(votes), 0)::BIGINT AS votes,
-        sum(rating * votes) / nullif(sum(votes) FILTER (rating IS NOT NULL), 0) AS weighted,
-        avg(rating) AS mean, median(runtime_minutes) AS runtime
-    FROM gold.imdb_movie_facts WHERE {MOVIE}"""
-BEST_MOVIES = f"""
-    SELECT primary_title, start_year, rating, votes FROM gold.imdb_movie_facts
-    WHERE {MOVIE} AND votes >= {ENOUGH_VOTES}
-    ORDER BY rating DESC NULLS LAST, votes DESC, movie_key LIMIT {TOP}"""
-TRENDING = f"""
-    SELECT primary_title, start_year, votes_gained, rating FROM gold.imdb_trending_titles
-    WHERE title_type = 'movie' ORDER BY rank, title_key LIMIT {TOP}"""
-
-SERIES = """
-    SELECT count(*) AS series, coalesce(sum(episodes), 0)::BIGINT AS episodes,
-        coalesce(sum(popularity), 0)::BIGINT AS votes,
-        avg(avg_rating) FILTER (avg_rating > 0) AS mean
-    FROM gold.imdb_dim_series LEFT JOIN gold.imdb_series_kpis USING (series_key)"""
-TOP_SERIES = f"""
-    SELECT series_label, coalesce(avg_rating, 0) AS average, coalesce(binge_score, 0) AS binge,
-        coalesce(pilot_rating, 0) AS pilot, coalesce(finale_rating, 0) AS finale,
-        coalesce(finale_delta, 0) AS delta
-    FROM gold.imdb_dim_series LEFT JOIN gold.imdb_series_kpis USING (series_key)
-    ORDER BY coalesce(popularity, 0) DESC, series_key LIMIT {TOP}"""
-
-RELEASES = """
-    SELECT coalesce(sum(total_releases), 0)::BIGINT AS titles,
-        coalesce(sum(total_releases) FILTER (media_type = 'movie'), 0)::BIGINT AS movie,
-        coalesce(sum(total_releases) FILTER (media_type = 'series'), 0)::BIGINT AS series,
-        coalesce(sum(total_releases) FILTER (media_type = 'episode'), 0)::BIGINT AS episode,
-        coalesce(sum(total_releases) FILTER (media_type = 'game'), 0)::BIGINT AS game
-    FROM gold.omdb_releases"""
-NEWEST_RELEASES = f"""
-    SELECT release_year, sum(total_releases)::BIGINT AS titles,
-        coalesce(sum(total_releases) FILTER (media_type = 'movie'), 0)::BIGINT AS movie,
-        coalesce(sum(total_releases) FILTER (media_type = 'series'), 0)::BIGINT AS series
-    FROM gold.omdb_releases GROUP BY release_year ORDER BY release_year DESC LIMIT {TOP}"""
-
-AUDIENCE = """
-    SELECT coalesce(sum(views), 0)::BIGINT AS views, count(*) AS titles,
-        (SELECT count(*) FROM gold.ott_dim_user) AS users
-    FROM gold.ott_popular_movies WHERE period = 'overall'"""
-POPULAR = f"""
-    SELECT title, viewers, views FROM gold.ott_popular_movies
-    JOIN gold.ott_dim_title USING (title_key)
-    WHERE period = 'overall' ORDER BY rank, title, title_key LIMIT {TOP}"""
-ENGAGEMENT = f"""
-    SELECT genre, viewers, views, minutes FROM gold.ott_genre_engagement
-    ORDER BY minutes DESC NULLS LAST, genre LIMIT {TOP}"""
-
 Ask = Callable[..., list[Row]]
 
 
 @dataclass(frozen=True)
-class Figure:
+class KeyFigure:
     """One key figure."""
 
     label: str
@@ -102,8 +48,8 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A short table; a heading that ends in `#` is of numbers, a wide one has a row for itself."""
+class ReportTable:
+    """A short table; headings that end in `#` are of numbers, a wide table takes the full width."""
 
     title: str
     columns: Sequence[str]
@@ -112,22 +58,22 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Section:
-    """What the report tells of a page; `empty` says why there is nothing, where there is not."""
+class ReportSection:
+    """The part of the report about a page; `empty` is shown instead if there is no data."""
 
     title: str
-    figures: Sequence[Figure]
-    tables: Sequence[Table]
+    figures: Sequence[KeyFigure]
+    tables: Sequence[ReportTable]
     empty: str = ""
 
 
 def write_report(published: Published) -> Path:
     """Write the report of the newest snapshot beside it.
 
-    Meanwhile nothing is published or removed: a report without a snapshot would stay for good.
+    It holds the lock of publishing: a report of a removed snapshot would never be deleted.
 
     Returns:
-        Its path: that of the snapshot, with another suffix.
+        Its path: that of the snapshot, with the suffix `.html`.
 
     Raises:
         NothingPublishedError: there is no snapshot.
@@ -154,7 +100,7 @@ def render(connection: duckdb.DuckDBPyConnection) -> str:
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
-    # Titles are data: all that goes into the page is escaped.
+    # Titles are data: everything in the page is escaped.
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -162,7 +108,7 @@ def render(connection: duckdb.DuckDBPyConnection) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    sections = [part(ask) for part in PARTS]
+    sections = [section(ask) for section in SECTIONS]
     return environment.get_template(TEMPLATE).render(
         theme=theme,
         about=about(ask),
@@ -172,7 +118,7 @@ def render(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def about(ask: Ask) -> Mapping[str, str]:
-    """Return what the report is of."""
+    """Return publishing time, version and rows of the snapshot."""
     rows = ask(SNAPSHOT)
     empty: Row = {"snapshot_id": "", "published_at": None, "version": "", "rows": 0}
     empty |= {"held_back": None, "taken_at": None}
@@ -187,22 +133,24 @@ def about(ask: Ask) -> Mapping[str, str]:
     }
 
 
-def movies(ask: Ask) -> Section:
-    """Tell of movies."""
-    (row,) = ask(MOVIES)
+def movies_section(ask: Ask) -> ReportSection:
+    """Return the section of movies."""
+    (row,) = ask(movies.FIGURES)
     figures = [
-        Figure(
+        KeyFigure(
             "Movies",
             formatting.count(row["movies"]),
             f"{formatting.count(row['rated'])} of them rated",
         ),
-        Figure("Votes", formatting.short(row["votes"])),
-        Figure("Average rating", formatting.decimal(row["weighted"]), "of 10, weighted by votes"),
-        Figure("Mean rating", formatting.decimal(row["mean"]), "of 10, each movie counts once"),
-        Figure("Median running time", formatting.minutes(row["runtime"])),
+        KeyFigure("Votes", formatting.short(row["votes"])),
+        KeyFigure(
+            "Average rating", formatting.decimal(row["weighted"]), "of 10, weighted by votes"
+        ),
+        KeyFigure("Mean rating", formatting.decimal(row["mean"]), "of 10, each movie counts once"),
+        KeyFigure("Median running time", formatting.minutes(row["runtime"])),
     ]
-    best = Table(
-        f"Top movies, {formatting.count(ENOUGH_VOTES)} votes or more",
+    best = ReportTable(
+        f"Top movies, {formatting.count(VOTES_NEEDED)} votes or more",
         ["Title", "Year#", "Rating#", "Votes#"],
         [
             (
@@ -211,10 +159,10 @@ def movies(ask: Ask) -> Section:
                 formatting.decimal(each["rating"]),
                 formatting.count(each["votes"]),
             )
-            for each in ask(BEST_MOVIES)
+            for each in ask(movies.BEST)[:TOP]
         ],
     )
-    trending = Table(
+    trending = ReportTable(
         "Trending: votes gained since the run date before",
         ["Title", "Year#", "Gained#", "Rating#"],
         [
@@ -224,22 +172,24 @@ def movies(ask: Ask) -> Section:
                 formatting.signed(each["votes_gained"], 0),
                 formatting.decimal(each["rating"]),
             )
-            for each in ask(TRENDING)
+            for each in ask(movies.TRENDING)[:TOP]
         ],
     )
-    return Section("Movies", figures, [best, trending], "" if row["movies"] else "No movies yet.")
+    return ReportSection(
+        "Movies", figures, [best, trending], "" if row["movies"] else "No movies yet."
+    )
 
 
-def series(ask: Ask) -> Section:
-    """Tell of series."""
-    (row,) = ask(SERIES)
+def series_section(ask: Ask) -> ReportSection:
+    """Return the section of series."""
+    (row,) = ask(series.FIGURES)
     figures = [
-        Figure("Series", formatting.count(row["series"])),
-        Figure("Episodes", formatting.count(row["episodes"])),
-        Figure("Votes", formatting.short(row["votes"]), "for all episodes"),
-        Figure("Mean rating", formatting.decimal(row["mean"]), "of 10, of the rated series"),
+        KeyFigure("Series", formatting.count(row["series"])),
+        KeyFigure("Episodes", formatting.count(row["episodes"])),
+        KeyFigure("Votes", formatting.short(row["votes"]), "for all episodes"),
+        KeyFigure("Mean rating", formatting.decimal(row["mean"]), "of 10, of the rated series"),
     ]
-    top = Table(
+    top = ReportTable(
         "Most voted series",
         ["Series", "Average#", "Binge#", "Pilot#", "Finale#", "Finale delta#"],
         [
@@ -247,28 +197,22 @@ def series(ask: Ask) -> Section:
                 cut(each["series_label"]),
                 *(
                     formatting.decimal(each[name])
-                    for name in ("average", "binge", "pilot", "finale")
+                    for name in ("avg_rating", "binge_score", "pilot_rating", "finale_rating")
                 ),
-                formatting.signed(each["delta"]),
+                formatting.signed(each["finale_delta"]),
             )
-            for each in ask(TOP_SERIES)
+            for each in ask(series.MOST_VOTED)[:TOP]
         ],
     )
-    return Section("Series", figures, [top], "" if row["series"] else "No series yet.")
+    return ReportSection("Series", figures, [top], "" if row["series"] else "No series yet.")
 
 
-def releases(ask: Ask) -> Section:
-    """Tell of releases."""
-    (row,) = ask(RELEASES)
-    labels = {
-        "titles": "Titles",
-        "movie": "Movies",
-        "series": "Series",
-        "episode": "Episodes",
-        "game": "Games",
-    }
-    figures = [Figure(label, formatting.count(row[name])) for name, label in labels.items()]
-    newest = Table(
+def releases_section(ask: Ask) -> ReportSection:
+    """Return the section of releases."""
+    (row,) = ask(releases.FIGURES)
+    labels = {"titles": "Titles", **releases.TYPES}
+    figures = [KeyFigure(label, formatting.count(row[name])) for name, label in labels.items()]
+    newest = ReportTable(
         "The newest years",
         ["Year", "Titles#", "Movies#", "Series#"],
         [
@@ -276,33 +220,33 @@ def releases(ask: Ask) -> Section:
                 formatting.year(each["release_year"]),
                 *(formatting.count(each[name]) for name in ("titles", "movie", "series")),
             )
-            for each in ask(NEWEST_RELEASES)
+            for each in ask(releases.BY_YEAR)[:TOP]
         ],
     )
-    return Section("Releases", figures, [newest], "" if row["titles"] else "No releases yet.")
+    return ReportSection("Releases", figures, [newest], "" if row["titles"] else "No releases yet.")
 
 
-def netflix(ask: Ask) -> Section:
-    """Tell of Netflix's catalogue."""
+def catalogue_section(ask: Ask) -> ReportSection:
+    """Return the section of Netflix's catalogue."""
     (row,) = ask(catalogue.FIGURES)
     figures = [
-        Figure("Titles", formatting.count(row["titles"])),
-        Figure("Movies", formatting.count(row["movies"])),
-        Figure("TV shows", formatting.count(row["shows"])),
-        Figure("Countries", formatting.count(row["countries"])),
-        Figure(
+        KeyFigure("Titles", formatting.count(row["titles"])),
+        KeyFigure("Movies", formatting.count(row["movies"])),
+        KeyFigure("TV shows", formatting.count(row["shows"])),
+        KeyFigure("Countries", formatting.count(row["countries"])),
+        KeyFigure(
             "Median running time",
             formatting.minutes(row["minutes"]),
             f"of {formatting.plural(row['with_minutes'], 'movie')}",
         ),
-        Figure(
-            "Seasons a show",
+        KeyFigure(
+            "Seasons per show",
             formatting.decimal(row["seasons"]),
             f"mean of {formatting.plural(row['with_seasons'], 'show')}",
         ),
     ]
     tables = [
-        Table(
+        ReportTable(
             f"Most frequent {what}",
             [column, "Titles#"],
             [(cut(each["name"]), formatting.count(each["titles"])) for each in ask(query)[:TOP]],
@@ -312,60 +256,62 @@ def netflix(ask: Ask) -> Section:
             ("countries", "Country", catalogue.BY_COUNTRY),
         )
     ]
-    return Section("Catalogue", figures, tables, "" if row["titles"] else "No titles yet.")
+    return ReportSection("Catalogue", figures, tables, "" if row["titles"] else "No titles yet.")
 
 
-def audience(ask: Ask) -> Section:
-    """Tell of the streaming service's audience, and of no single user."""
-    (row,) = ask(AUDIENCE)
+def audience_section(ask: Ask) -> ReportSection:
+    """Return the section of the streaming service's audience, without single users."""
+    (row,) = ask(audience.FIGURES)
     figures = [
-        Figure("Views", formatting.count(row["views"])),
-        Figure("Titles watched", formatting.count(row["titles"])),
-        Figure("Users", formatting.count(row["users"])),
+        KeyFigure("Views", formatting.count(row["views"])),
+        KeyFigure("Titles watched", formatting.count(row["titles"])),
+        KeyFigure("Users", formatting.count(row["users"])),
     ]
-    popular = Table(
+    popular = ReportTable(
         "Popular movies",
         ["Title", "Viewers#", "Views#"],
         [
             (cut(each["title"]), formatting.count(each["viewers"]), formatting.count(each["views"]))
-            for each in ask(POPULAR)
+            for each in ask(audience.POPULAR)[:TOP]
         ],
     )
-    engagement = Table(
+    engagement = ReportTable(
         "Engagement by genre",
         ["Genre", "Viewers#", "Views#", "Minutes#"],
         [
             (cut(each["genre"]), *(formatting.count(each[name]) for name in COUNTED))
-            for each in ask(ENGAGEMENT)
+            for each in ask(audience.ENGAGEMENT)[:TOP]
         ],
     )
     is_empty = not row["views"] and not row["users"]
-    return Section("Audience", figures, [popular, engagement], "No views yet." if is_empty else "")
+    return ReportSection(
+        "Audience", figures, [popular, engagement], "No views yet." if is_empty else ""
+    )
 
 
 COUNTED = ("viewers", "views", "minutes")
 
 
-def state_of_data(ask: Ask) -> Section:
-    """Tell how the data is: what checks found, and what was refused."""
+def quality_section(ask: Ask) -> ReportSection:
+    """Return the section of data quality: findings of checks, and refused rows."""
     (row,) = ask(quality.FIGURES)
     figures = [
-        Figure(
+        KeyFigure(
             "Checks passed",
             formatting.count(row["passed"]),
             f"of {formatting.count(row['checks'])}",
         ),
-        Figure("Warned", formatting.count(row["warned"])),
-        Figure("Failed", formatting.count(row["failed"])),
-        Figure(
+        KeyFigure("Warned", formatting.count(row["warned"])),
+        KeyFigure("Failed", formatting.count(row["failed"])),
+        KeyFigure(
             "Rows in quarantine",
             formatting.count(row["refused"]),
             f"of {formatting.plural(row['refusing'], 'table')}",
         ),
-        Figure("Failed runs", formatting.count(row["broken"]), f"of the last {row['runs']}"),
+        KeyFigure("Failed runs", formatting.count(row["broken"]), f"of the last {row['runs']}"),
     ]
     found = [each for each in ask(quality.CHECKS) if each["verdict"] in {"failed", "warned"}]
-    checks = Table(
+    checks = ReportTable(
         f"What checks found{_of(found, MOST_CHECKS)}",
         ["Check", "Finding"],
         [
@@ -378,9 +324,9 @@ def state_of_data(ask: Ask) -> Section:
         is_wide=True,
     )
     refused = ask(quality.QUARANTINE)
-    quarantine = Table(
+    quarantine = ReportTable(
         f"Rows in quarantine{_of(refused, MOST_REFUSED)}",
-        ["Table", "Broken rules", "Rows#"],
+        ["ReportTable", "Broken rules", "Rows#"],
         [
             (
                 each["table_name"],
@@ -392,26 +338,26 @@ def state_of_data(ask: Ask) -> Section:
         is_wide=True,
     )
     empty = "" if row["checks"] else "No checks have been recorded."
-    return Section("Quality", figures, [checks, quarantine], empty)
+    return ReportSection("Quality", figures, [checks, quarantine], empty)
 
 
 def _of(rows: Sequence[Row], most: int) -> str:
-    """Return that a table does not show all."""
+    """Return the part of a heading that says that a table is cut."""
     return f", the first {most} of {formatting.count(len(rows))}" if len(rows) > most else ""
 
 
-PARTS: Iterable[Callable[[Ask], Section]] = (
-    movies,
-    series,
-    releases,
-    netflix,
-    audience,
-    state_of_data,
+SECTIONS: Iterable[Callable[[Ask], ReportSection]] = (
+    movies_section,
+    series_section,
+    releases_section,
+    catalogue_section,
+    audience_section,
+    quality_section,
 )
 
 
 def cut(text: str | None, longest: int = LONGEST) -> str:
-    """Return a text as long as the report has room for."""
+    """Cut a text to the length that the report shows."""
     if text is None:
         return formatting.NONE
     return text if len(text) <= longest else text[: longest - 1] + ELLIPSIS

@@ -1,7 +1,7 @@
-"""One visual language: near-black, one red accent, and colours that everybody can tell apart.
+"""Define the visual theme: near-black, one red accent, and colours for colour-blind users, too.
 
-Colours and sizes that charts need in Python stand here; what CSS can say stands in
-`static/dashboard.css`, which uses the same values.
+Colours and sizes that charts need in Python are defined here; all others in `static/dashboard.css`,
+which uses the same values.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ TEXT = "#f3f3f5"
 MUTED = "#a9a9b4"
 ACCENT = "#e5383b"
 
-# Okabe and Ito's colours, which all kinds of colour vision tell apart, led by the accent.
+# Okabe and Ito's colours, distinct in all kinds of colour vision, led by the accent.
 SEQUENCE = (
     "#e5383b",
     "#56b4e9",
@@ -28,9 +28,9 @@ SEQUENCE = (
     "#d9d9de",
     "#8a8a94",
 )
-# From little to much: lightness rises all the way, so that it reads without colour too.
+# From low to high: lightness rises throughout, so that it also reads without colour.
 HEAT = ("#221a1d", "#4a1a20", "#7d1f28", "#b62a33", "#e5483f", "#f58a6b", "#fcd5b5")
-# From bad to good, vermilion to bluish green, which red-green blindness tells apart.
+# From bad to good: vermilion to bluish green, distinct in red-green blindness.
 BAD, FAIR, GOOD = "#e8603c", "#d9b23c", "#2bb58a"
 GRADES = ("#a8321d", "#e8603c", "#e0a13c", "#cfc64e", "#58b98d", "#1f9a74")
 

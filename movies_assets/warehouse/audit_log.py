@@ -22,7 +22,7 @@ WITHIN = "table_name = ? AND first_partition >= ? AND last_partition <= ?"
 
 
 class Unaudited(Contract):
-    """One row a write of a table's partitions whose blocking checks have not passed since."""
+    """One row per write of a table's partitions whose blocking checks have not passed since."""
 
     write_id: str = column("The write.", key=True)
     table_name: str = column("The table that was written, as schema.table.")
@@ -33,14 +33,14 @@ class Unaudited(Contract):
 
 
 class Passed(Contract):
-    """One row a blocking check that has passed for a write of which others have not."""
+    """One row per blocking check that has passed for a write of which others have not."""
 
     write_id: str = column("The write, as in audit.unaudited.", key=True)
     check_name: str = column("The check.", key=True)
 
 
 class Accepted(Contract):
-    """One row a write let through with red checks, or an unwritten table confirmed to be empty."""
+    """One row per write accepted with red checks, or unwritten table confirmed to be empty."""
 
     accepted_at: Instant = column("When (UTC).")
     table_name: str = column("The table, as schema.table.")

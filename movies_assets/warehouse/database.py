@@ -21,6 +21,7 @@ import stamina
 from duckdb.sqltypes import VARCHAR
 
 from movies_assets.core.durable import fsync
+from movies_assets.core.errors import DescribedError
 
 try:
     import fcntl
@@ -42,8 +43,14 @@ DAMAGED = re.compile(
 NO_MEMORY = re.compile("out of memory|failed to (allocate|offload|pin)", re.IGNORECASE)
 
 
-class WarehouseError(Exception):
+class WarehouseError(DescribedError):
     """The warehouse cannot do what was asked; the message says what, where and what to do."""
+
+
+class WarehouseInUseError(WarehouseError):
+    """Another process held the database file for longer than this one waits."""
+
+    is_transient = True
 
 
 class _LockedError(Exception):
@@ -292,7 +299,7 @@ class Warehouse:
             raise
 
     def _in_use(self, holder: str) -> WarehouseError:
-        return WarehouseError(
+        return WarehouseInUseError(
             f"{self.path} is still in use after {self.lock_wait_seconds:g} s by {holder}. Wait "
             "for that run to end or close that program (a DuckDB shell counts), then run again."
         )

@@ -1,4 +1,6 @@
-"""Measure what docs/benchmarks.md records: `python -m movies_assets_tests.benchmarks NAME`.
+"""Measure what docs/reference/benchmarks.md records.
+
+Command: `python -m movies_assets_tests.benchmarks NAME`.
 
 Each command prints its figures beside a reference that runs in the same session. Nothing here is a
 test: a time limit in a test fails on a busy machine and proves nothing on an idle one.

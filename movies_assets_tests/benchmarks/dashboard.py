@@ -151,10 +151,10 @@ def _questions(snapshot: Path, picks: Sequence[Pick]) -> tuple[list[list[Questio
     from movies_assets.dashboard.filters import read  # noqa: PLC0415
     from movies_assets.dashboard.pages import movies  # noqa: PLC0415
     from movies_assets.dashboard.prepared import PREPARED  # noqa: PLC0415
-    from movies_assets.serving.reader import Row, Snapshot  # noqa: PLC0415
+    from movies_assets.serving.reader import OpenSnapshot, Row  # noqa: PLC0415
     from movies_assets.settings import load  # noqa: PLC0415
 
-    class Listening(Snapshot):
+    class Listening(OpenSnapshot):
         def rows(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
             asked[-1].append((query, dict(parameters)))
             return super().rows(query, parameters)

@@ -71,6 +71,7 @@ def point_of(page: Any, title: str, series: int, index: int) -> None:
     chart.click(position=place)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("width", [1440, 390])
 def test_every_page_shows_its_data_at_every_width(dashboard, visit, path, width):
@@ -104,6 +105,7 @@ def test_the_slicers_filter_and_the_address_says_so(dashboard, visit):
     expect(page.get_by_label("From year")).to_have_value("")
 
 
+@pytest.mark.slow
 def test_a_shared_address_shows_the_same_view_and_links_carry_the_slicers(dashboard, visit):
     page = visit(f"{dashboard.url}/?years=1990-1999&genre=Drama")
     expect(kpi(page, "Movies")).to_have_text("2")
@@ -126,6 +128,7 @@ def test_a_click_filters_everything_and_another_one_takes_it_back(dashboard, vis
     expect(page).to_have_url(f"{dashboard.url}/")
 
 
+@pytest.mark.slow
 def test_a_layer_and_a_cell_are_clicked_like_bars(dashboard, visit):
     page = visit(dashboard.url)
     loaded(page)
@@ -139,6 +142,7 @@ def test_a_layer_and_a_cell_are_clicked_like_bars(dashboard, visit):
     expect(kpi(page, "Movies")).to_have_text("1")
 
 
+@pytest.mark.slow
 def test_what_a_click_does_the_keyboard_can_do_in_the_table(dashboard, visit):
     page = visit(dashboard.url)
     loaded(page)
@@ -152,6 +156,7 @@ def test_what_a_click_does_the_keyboard_can_do_in_the_table(dashboard, visit):
     expect(kpi(page, "Movies")).to_have_text("1")
 
 
+@pytest.mark.slow
 def test_the_back_button_goes_back_a_filter(dashboard, visit):
     page = visit(dashboard.url)
     loaded(page)
@@ -164,6 +169,7 @@ def test_the_back_button_goes_back_a_filter(dashboard, visit):
     expect(kpi(page, "Movies")).to_have_text("3")
 
 
+@pytest.mark.slow
 def test_the_first_tab_stop_leads_to_the_content(dashboard, visit):
     page = visit(dashboard.url)
     loaded(page)
@@ -173,6 +179,7 @@ def test_the_first_tab_stop_leads_to_the_content(dashboard, visit):
     expect(page.locator(".content")).to_be_focused()
 
 
+@pytest.mark.slow
 def test_series_are_found_while_typing_and_chosen_by_keyboard(dashboard, visit):
     page = visit(f"{dashboard.url}/series")
     expect(page.locator(".about .name")).to_have_text("The Lamp (2001)")
@@ -195,6 +202,7 @@ def test_series_are_found_while_typing_and_chosen_by_keyboard(dashboard, visit):
     expect(card(page, "Episodes").locator(".empty")).to_have_text("No rated episodes")
 
 
+@pytest.mark.slow
 def test_a_cell_of_a_season_chooses_the_season(dashboard, visit):
     page = visit(f"{dashboard.url}/series?series=10")
     loaded(page)
@@ -203,6 +211,7 @@ def test_a_cell_of_a_season_chooses_the_season(dashboard, visit):
     expect(kpi(page, "Worst episode")).to_have_text("▼ 7.9 · S1E2")
 
 
+@pytest.mark.slow
 def test_releases_and_audience_filter_by_click(dashboard, visit):
     page = visit(f"{dashboard.url}/releases")
     loaded(page)
@@ -211,11 +220,12 @@ def test_releases_and_audience_filter_by_click(dashboard, visit):
     expect(kpi(page, "Titles")).to_have_text("1,200")
     page.goto(f"{dashboard.url}/audience")
     loaded(page)
-    point_of(page, "Views a day", 0, 1)
+    point_of(page, "Views per day", 0, 1)
     expect(page).to_have_url(f"{dashboard.url}/audience?day=2025-10-31")
     expect(kpi(page, "Views")).to_have_text("4")
 
 
+@pytest.mark.slow
 def test_recommendations_of_a_chosen_user_are_shown_with_the_reason(dashboard, visit):
     page = visit(f"{dashboard.url}/audience?user=bb22")
     expect(card(page, "Recommendations").locator(".empty")).to_have_text("No recommendations")
@@ -246,6 +256,7 @@ def test_hostile_titles_are_text(dashboard, visit):
     assert page.evaluate("window.hacked") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [
@@ -257,7 +268,7 @@ def test_hostile_titles_are_text(dashboard, visit):
 )
 def test_a_hostile_address_is_left_out_with_a_notice(dashboard, visit, query):
     page = visit(f"{dashboard.url}/?{query}")
-    expect(page.locator(".notice")).to_contain_text("left out")
+    expect(page.locator(".notice")).to_contain_text("ignored")
     expect(kpi(page, "Movies")).to_have_text("6")
     assert page.evaluate("window.hacked") is None
 
@@ -283,6 +294,7 @@ def lonely(tmp_path) -> Iterator[Served]:
         yield served
 
 
+@pytest.mark.slow
 def test_what_is_published_is_shown_at_once_from_the_first_snapshot_on(lonely, visit):
     """In one: a token, no snapshot, an empty one, a full one, another one."""
     assert httpx.get(lonely.url).status_code == 401

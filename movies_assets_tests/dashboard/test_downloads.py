@@ -108,9 +108,7 @@ EVERY = [
 ]
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.lists(CELLS, min_size=10, max_size=40))
 @example(cells=EVERY)
 def test_wherever_a_spreadsheet_splits_a_csv_file_no_text_is_a_formula(cells, tmp_path):
@@ -228,7 +226,7 @@ def test_a_file_that_cannot_be_made_is_said_in_words_and_leaves_nothing_behind(
 
     monkeypatch.setattr(downloads, "write", fail)
     status, content, _ = downloaded(folder, f"{TABLE}.csv")
-    assert (status, content) == (500, b"The file could not be made. The dashboard's log says why.")
+    assert (status, content) == (500, b"The file could not be written. See the dashboard's log.")
     assert list(scratch.iterdir()) == []
 
 

@@ -54,7 +54,7 @@ def test_a_range_of_years_is_read_said_and_written(text, value, said):
 def test_no_hostile_text_is_a_range_of_years(text):
     state, notices = read(QueryParams({"years": text}), GLOBAL)
     assert state == State()
-    assert notices == ["Years: the address asks for a value that does not exist; it is left out."]
+    assert notices == ["Years: the address asks for a value that does not exist; it is ignored."]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.title)
@@ -72,7 +72,7 @@ def test_no_field_of_a_page_takes_a_hostile_text(page, text):
 
 def test_what_a_page_does_not_know_is_told_once():
     _, notices = read(QueryParams([("x", "1"), ("x", "2"), ("y", "<b>")]), GLOBAL)
-    assert notices == ["The address has a part that this page does not know; it is left out."]
+    assert notices == ["The address has a part that this page does not know; it is ignored."]
 
 
 def test_an_empty_value_chooses_nothing():

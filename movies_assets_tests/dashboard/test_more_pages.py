@@ -13,28 +13,28 @@ from movies_assets.dashboard.graphs import arrange, related
 from movies_assets.dashboard.pages import catalogue, data, quality
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.serving import formatting
-from movies_assets.serving.reader import Snapshot
+from movies_assets.serving.reader import OpenSnapshot
 from movies_assets_tests.dashboard.more import more, profile, title
 from movies_assets_tests.dashboard.snapshots import HOSTILE, publish
 
 PAGES = {"catalogue": catalogue, "quality": quality, "data": data}
 
 
-def opened(path: Path) -> Snapshot:
-    return Snapshot(path, PREPARED, {"memory_limit": "200MB", "threads": 1}, 100)
+def opened(path: Path) -> OpenSnapshot:
+    return OpenSnapshot(path, PREPARED, {"memory_limit": "200MB", "threads": 1}, 100)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Snapshot:
+def world(tmp_path_factory) -> OpenSnapshot:
     return opened(publish(tmp_path_factory.mktemp("world"), "a", more()))
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Snapshot:
+def empty(tmp_path_factory) -> OpenSnapshot:
     return opened(publish(tmp_path_factory.mktemp("empty"), "a", {}))
 
 
-def load(module: Any, snapshot: Snapshot, **values: Any) -> Any:
+def load(module: Any, snapshot: OpenSnapshot, **values: Any) -> Any:
     return asyncio.run(module.load(snapshot, State(values)))
 
 
@@ -271,7 +271,7 @@ def test_rows_of_a_range_are_drawn_as_rows_a_day(world):
     assert loaded.profiled == "silver.netflix_titles", "it has most partitions"
     assert drawn(loaded) == [5, 4, 7]
     tip = quality.row_bars(loaded).options["series"][0]["data"][0]["tip"]
-    assert tip == "2025-10-01 to 2025-10-10\n50 rows in 10 days\n5.0 a day"
+    assert tip == "2025-10-01 to 2025-10-10\n50 rows in 10 days\n5.0 per day"
 
 
 def test_rows_of_a_whole_table_are_not_divided(world):
@@ -342,7 +342,7 @@ def test_a_column_says_what_it_is(world):
     assert data.column_rows(loaded.columns)[0][0] == (
         "show_key",
         "VARCHAR",
-        "Meaning of show_key. Never empty. Points at gold.netflix_dim_title.",
+        "Meaning of show_key. Never empty. References gold.netflix_dim_title.",
     )
     loaded = load(data, world, table="gold.ott_dim_user")
     assert data.meaning(loaded.columns[0]) == "Meaning of user_key. Key. Personal."
@@ -352,14 +352,14 @@ def test_a_column_says_what_it_is(world):
     ("table", "said"),
     [
         ("gold.netflix_dim_title", "apostrophe"),
-        ("gold.ott_dim_user", "tells of single users"),
+        ("gold.ott_dim_user", "data about single users"),
         ("silver.netflix_titles", "not published"),
         ("gold.ott_recommendation_quality", "nothing to download yet"),
     ],
 )
 def test_a_table_says_whether_it_may_be_downloaded(world, table, said):
     loaded = load(data, world, table=table)
-    assert said in data.why(loaded)
+    assert said in data.download_note(loaded)
     assert (loaded.sizes is not None) == (table == "gold.netflix_dim_title")
 
 

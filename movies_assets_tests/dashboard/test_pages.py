@@ -9,36 +9,36 @@ from typing import Any
 import pytest
 
 from movies_assets.dashboard.filters import State
-from movies_assets.dashboard.layout import GENRES, STATUS, status_words
+from movies_assets.dashboard.layout import GENRES, STATUS, status_text
 from movies_assets.dashboard.pages import audience, movies, releases, series
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.serving import formatting
-from movies_assets.serving.reader import Snapshot
+from movies_assets.serving.reader import OpenSnapshot
 from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, NOW, few, movie, publish
 
 PAGES = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE)
 CONFIG = {"memory_limit": "200MB", "threads": 1}
 
 
-def opened(path: Path) -> Snapshot:
-    return Snapshot(path, PREPARED, CONFIG, 100)
+def opened(path: Path) -> OpenSnapshot:
+    return OpenSnapshot(path, PREPARED, CONFIG, 100)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Snapshot:
+def world(tmp_path_factory) -> OpenSnapshot:
     return opened(publish(tmp_path_factory.mktemp("world"), "a", few()))
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Snapshot:
+def empty(tmp_path_factory) -> OpenSnapshot:
     return opened(publish(tmp_path_factory.mktemp("empty"), "a", {}))
 
 
-def load(module: Any, snapshot: Snapshot, **values: Any) -> Any:
+def load(module: Any, snapshot: OpenSnapshot, **values: Any) -> Any:
     return asyncio.run(module.load(snapshot, State(values)))
 
 
-def ask(snapshot: Snapshot, query: str, **parameters: Any) -> list[dict[str, Any]]:
+def ask(snapshot: OpenSnapshot, query: str, **parameters: Any) -> list[dict[str, Any]]:
     return asyncio.run(snapshot.ask(query, **parameters))
 
 
@@ -325,10 +325,10 @@ def test_every_choice_that_the_snapshot_has_to_know_is_asked_for(world, page):
 
 
 def test_a_status_says_when_and_how_the_checks_went(world, empty):
-    assert status_words(ask(world, STATUS)) == (
+    assert status_text(ask(world, STATUS)) == (
         "published 21 Nov 2026, 20:30 UTC · 2 checks passed, 1 warned"
     )
-    assert status_words(ask(empty, STATUS)) == "published, without a date"
+    assert status_text(ask(empty, STATUS)) == "published, without a date"
 
 
 def test_the_status_says_which_sources_are_older_than_the_snapshot(tmp_path):
@@ -338,7 +338,7 @@ def test_the_status_says_which_sources_are_older_than_the_snapshot(tmp_path):
         for source, state in {"yts": held, "netflix": held, "imdb": {"taken_at": NOW}}.items()
     ]
     older = opened(publish(tmp_path, "a", {**few(), "meta.tables": tables}))
-    words = status_words(ask(older, STATUS))
+    words = status_text(ask(older, STATUS))
     assert words.endswith(", 1 warned · netflix, yts as of 19 Nov 2026, 20:30 UTC")
 
 

@@ -475,7 +475,6 @@ class TestFiles:
     @example([b"tt1\t5.0\t1\t\x1d", b"tt1\t5.0\x1d", b"\x1d", b"\t\x1d"], b"\n")
     @settings(
         max_examples=30,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     def test_whatever_the_lines_are_each_one_is_stored(self, tmp_path, lines, end):

@@ -26,7 +26,7 @@ def home(tmp_path) -> Home:
 
 
 def show(capsys, text: str) -> None:
-    """Print a figure for docs/what-it-survives.md."""
+    """Print a figure for docs/explanation/what-it-survives.md."""
     with capsys.disabled():
         print(f"\n{text}, load {os.getloadavg()[0]:.1f}")  # noqa: T201
 

@@ -136,7 +136,7 @@ RULES = [sound_records_are_unchanged_and_no_byte_is_lost, a_person_goes_and_othe
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sound=sound_files(), done=damages)
 @example(plain("utf-16-le", 7), [Damage("drop", 0.1426)])
 @example(plain("utf-16-be", 5), [Damage("drop", 0.625), Damage("drop", 0.25)])
@@ -150,7 +150,7 @@ def test_damage_costs_its_own_line_only(rule, sound, done):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=2_000)
 @given(sound=sound_files(), done=damages)
 def test_damage_costs_its_own_line_only_in_many_files(rule, sound, done):
     rule(sound, done)

@@ -355,7 +355,7 @@ def test_mask_url_keeps_all_but_the_secrets():
 
 def test_a_base_url_that_does_not_parse_is_refused_without_showing_it():
     for url in ("http://u:pa/ss@host", "host/path", "ftp://host", ""):
-        with pytest.raises(PermanentSourceError, match="no HTTP URL") as caught:
+        with pytest.raises(PermanentSourceError, match="not an HTTP URL") as caught:
             HttpClient(url)
         assert "pa" not in str(caught.value).replace("path", "").replace("password", "")
 

@@ -136,7 +136,7 @@ def tables(draw: st.DrawFn) -> list[list[str | None]]:
     return [names, *draw(st.lists(row.filter(any), min_size=1, max_size=6))]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tables(), st.sampled_from(sorted(PACKINGS)), st.sets(st.integers(0, 5)))
 @example([["a"], ["_x000D_"], ["=1"]], "xlsx", {0})
 @example([["a", "b"], [None, " "], ["\n", None]], "xlsx", {0})
@@ -497,7 +497,7 @@ def test_a_zip_member_without_a_name_is_damage():
 PACKED = {found: pack(TABLE) for found, (_, pack) in PACKINGS.items()}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(sorted(PACKINGS)), st.data())
 def test_damage_of_any_kind_is_read_or_refused_and_never_a_crash(found, data):
     name, raw = PACKINGS[found][0], bytearray(PACKED[found])

@@ -127,14 +127,14 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
 @example('1,2,"3\n4,5,6')
 def test_the_fast_reader_and_the_exact_one_agree(text):
     assert read(text) == read(text, exactly=True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text(st.characters(exclude_characters="\r\n", codec="utf-8")), min_size=1))
 def test_fields_are_read_as_they_were_written(fields):
     written = ['"' + field.replace('"', '""') + '"' for field in fields]

@@ -357,7 +357,7 @@ def test_it_is_told_what_was_erased_where_and_not_of_whom(forgotten):
     told = forgotten.told
     assert told["rows"].value == sum(rows for _, rows in recorded)
     assert all(f"| {place} " in told["places"].md_str for place, _ in recorded)
-    assert "they follow with the next run of ott_daily" in told["summary"].text
+    assert "the next run of ott_daily updates them" in told["summary"].text
     assert told["summary"].text in forgotten.events
     assert not [text for text in secrets(forgotten.platform) if text in forgotten.events]
 
@@ -398,7 +398,7 @@ def landing_state(platform: Platform) -> dict[Path, tuple[int, int]]:
 def test_the_job_is_one_of_the_writers(forgotten):
     job = forgotten.platform.defs.resolve_job_def("forget_user")
     assert job.graph.node_defs[0].pool == WRITER_POOL
-    assert "Remove them from the service first" in job.description
+    assert "Remove the persons from the service first" in job.description
 
 
 def test_without_the_rewriting_deleted_rows_stay_in_the_file_and_the_next_run_mends_that(
@@ -626,9 +626,9 @@ def test_tables_that_were_stored_while_ids_were_numbers_are_searched_too(platfor
 
 
 def test_ids_may_be_texts_and_numbers_in_any_spelling():
-    assert forgetting.Forget(user_ids=[7, "007", UUID.upper(), " ann "]).user_ids == [
+    assert forgetting.ForgetConfig(user_ids=[7, "007", UUID.upper(), " ann "]).user_ids == [
         "7", "7", UUID, "ann",
     ]  # fmt: skip
     for refused in ([], [""], [7.5], [True], [None]):
         with pytest.raises(ValueError, match="user_ids"):
-            forgetting.Forget(user_ids=refused)
+            forgetting.ForgetConfig(user_ids=refused)

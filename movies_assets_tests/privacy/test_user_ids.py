@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from movies_assets.privacy.user_ids import (
-    NOBODY,
+    NO_USER_ID,
     NOTHING,
     any_of,
     canonical,
@@ -49,7 +49,7 @@ def test_an_id_has_one_spelling(text, user_id):
     assert canonical(user_id) == user_id
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(SPELLINGS, min_size=1, max_size=20))
 @example(["\x1c7", "\u30007", "7\u2028", "7\n"])
 def test_the_engine_reads_ids_as_python_does(texts):
@@ -66,7 +66,7 @@ PLAIN = st.one_of(SPELLINGS.filter(str.isascii), st.text("ab.+7_- ")).filter(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(PLAIN, min_size=1, max_size=10), st.lists(PLAIN, max_size=10))
 @example(["a.b+c", "ann", "7"], ["aXbbc", "annabel", "77"])
 def test_patterns_find_every_spelling_of_an_id_and_no_other(hers, others):
@@ -83,7 +83,7 @@ def test_patterns_find_every_spelling_of_an_id_and_no_other(hers, others):
     ],
 )
 def test_a_field_that_names_nobody_is_told_from_an_id(text, names_somebody):
-    assert pc.match_substring_regex(pa.array([text]), NOBODY)[0].as_py() != names_somebody
+    assert pc.match_substring_regex(pa.array([text]), NO_USER_ID)[0].as_py() != names_somebody
     ids = canonical_column(IDS.id)
     query = ibis.to_sql(IDS.select(is_id=is_an_id(ids) & ids.notnull()), dialect="duckdb")
     with duckdb.connect() as connection:

@@ -17,7 +17,7 @@ from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.orchestration.publishing.meta import Tables
 from movies_assets.orchestration.publishing.published import shared_tables
-from movies_assets.serving.exports import Export, NewerIsThereError, reading
+from movies_assets.serving.exports import Export, NewerSnapshotError, reading
 from movies_assets.serving.postgres import READER
 from movies_assets.settings import load
 from movies_assets.warehouse.published import STAMP, UNFINISHED, Published
@@ -105,7 +105,7 @@ def newer_first(
                 write(found)
                 expected = rows_in(found)
             else:
-                with pytest.raises(NewerIsThereError) as told:
+                with pytest.raises(NewerSnapshotError) as told:
                     write(found)
                 refused = str(told.value)
     return refused, expected

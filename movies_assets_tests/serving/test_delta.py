@@ -21,7 +21,7 @@ from movies_assets.core.contract import Contract, column
 from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.orchestration.publishing.delta import delta_assets
 from movies_assets.serving import delta
-from movies_assets.serving.exports import ExportError, NewerIsThereError
+from movies_assets.serving.exports import ExportError, NewerSnapshotError
 from movies_assets.settings import load
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 from movies_assets_tests.serving.conftest import (
@@ -40,7 +40,7 @@ OLD = {"2025-08-01": 1, "2025-09-30": 2, "2025-10-01": 3}
 NEW = {**OLD, "2025-10-02": 4}
 
 
-def write(found, root: Path, hours: int = WEEK) -> delta.Written | None:
+def write(found, root: Path, hours: int = WEEK) -> delta.DeltaWrite | None:
     return delta.write(found, str(root), hours)
 
 
@@ -130,7 +130,8 @@ def test_an_older_snapshot_does_not_take_the_place_of_a_newer_one(tmp_path):
     refused, expected = newer_first(
         tmp_path / "snapshots", facts(OLD), facts(NEW), lambda found: write(found, root)
     )
-    assert f"newer is there, of snapshot {NAMES[1]}; nothing of {NAMES[0]} is written" in refused
+    assert f"the existing export is of the newer snapshot {NAMES[1]}; nothing of" in refused
+    assert f"nothing of {NAMES[0]} was written" in refused
     table = table_at(root)
     assert table.version() == 0
     assert sum(NEW.values()) == len(expected) == table.to_pyarrow_table().num_rows
@@ -243,7 +244,7 @@ def test_a_path_with_blanks_and_signs_is_a_path(make, tmp_path):
 def test_a_path_that_deltalake_would_misread_is_refused(make, tmp_path):
     with (
         make(FACTS, facts(OLD)) as found,
-        pytest.raises(ExportError, match="without signs of percent"),
+        pytest.raises(ExportError, match="without percent signs"),
     ):
         write(found, tmp_path / "a%20b")
     assert not (tmp_path / "a b").exists()
@@ -417,7 +418,7 @@ def test_of_two_writers_at_once_the_second_looks_again(tmp_path, meanwhile):
         object.__setattr__(found, "connection", Interrupted(connection, once))
         try:
             written = write(found, root)
-        except NewerIsThereError:
+        except NewerSnapshotError:
             refused = True
         object.__setattr__(found, "connection", connection)
     assert happened
@@ -550,8 +551,11 @@ def test_of_an_older_snapshot_the_asset_says_that_a_newer_one_is_there(tmp_path,
         result = materialize(settings, instance)
         (found,) = result.asset_materializations_for_node("serving_delta")
         outcomes.append(found.metadata["outcome"].value)
-    assert outcomes == ["written", "newer is there"]
-    assert "fact_movies: newer is there, of snapshot movies_" in capfd.readouterr().err
+    assert outcomes == ["written", "newer snapshot exists"]
+    assert (
+        "fact_movies: the existing export is of the newer snapshot movies_"
+        in capfd.readouterr().err
+    )
 
 
 def test_what_tells_of_single_users_does_not_leave():

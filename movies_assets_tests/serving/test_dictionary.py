@@ -4,7 +4,7 @@ from movies_assets.serving import dictionary
 
 def test_the_data_dictionary_says_what_the_contracts_say():
     written = dictionary.PATH.read_text(encoding="utf-8")
-    assert written == dictionary.text(), "docs/data-dictionary.md is stale: run `make docs`"
+    assert written == dictionary.text(), "docs/reference/tables.md is stale: run `make docs`"
 
 
 def test_every_table_column_and_rule_is_in_the_data_dictionary():

@@ -23,8 +23,8 @@ from movies_assets.serving.exports import (
     Export,
     ExportError,
     Layout,
-    in_plain_words,
     layout_of,
+    plain_errors,
     reading_newest,
     shown,
 )
@@ -158,7 +158,8 @@ def test_an_older_snapshot_does_not_take_the_place_of_a_newer_one(tmp_path):
     refused, expected = newer_first(
         tmp_path / "snapshots", facts(OLD), facts(NEW), lambda found: write(found, root)
     )
-    assert f"newer is there, of snapshot {NAMES[1]}; nothing of {NAMES[0]} is written" in refused
+    assert f"the existing export is of the newer snapshot {NAMES[1]}; nothing of" in refused
+    assert f"nothing of {NAMES[0]} was written" in refused
     assert read(root / "fact_movies") == expected
     assert not any((root / parquet.INCOMING / "fact_movies").iterdir())
 
@@ -370,7 +371,7 @@ def test_in_a_store_an_older_snapshot_does_not_take_the_place_of_a_newer_one(
             files.rm_file(f"{url}/fact_movies/{parquet.MANIFEST}")
 
     refused, expected = newer_first(tmp_path / "snapshots", facts(OLD), facts(NEW), write)
-    assert f"newer is there, of snapshot {NAMES[1]}" in refused
+    assert f"the existing export is of the newer snapshot {NAMES[1]}" in refused
     assert read(current(files, url, tmp_path / "named")) == expected
     assert read(fetched(files, f"{url}/fact_movies", tmp_path / "plain")) == expected
 
@@ -579,7 +580,7 @@ def test_a_url_is_shown_without_what_may_be_secret(url, expected):
     ],
 )
 def test_no_part_of_a_secret_is_in_what_a_store_says(url):
-    with pytest.raises(ExportError) as told, in_plain_words(url):
+    with pytest.raises(ExportError) as told, plain_errors(url):
         raise OSError(f"cannot open {url}: KEY, then SEC, then SEC/RET, then RET")
     assert not [part for part in ("KEY", "SEC", "RET") if part in str(told.value)]
     assert "bucket/x" in str(told.value)
@@ -588,7 +589,7 @@ def test_no_part_of_a_secret_is_in_what_a_store_says(url):
 def test_a_path_is_shown_as_it_is_in_what_a_disk_says():
     with (
         pytest.raises(ExportError, match=r"/data/a@b#c cannot be written: .* no cheese in #c"),
-        in_plain_words("/data/a@b#c"),
+        plain_errors("/data/a@b#c"),
     ):
         raise OSError("no cheese in #c")
 
@@ -636,8 +637,11 @@ def test_of_an_older_snapshot_the_asset_says_that_a_newer_one_is_there(tmp_path,
         result = materialize(settings, "parquet_fact_movies", instance)
         (found,) = result.asset_materializations_for_node("serving_parquet")
         outcomes.append(found.metadata["outcome"].value)
-    assert outcomes == ["written", "newer is there"]
-    assert "fact_movies: newer is there, of snapshot movies_" in capfd.readouterr().err
+    assert outcomes == ["written", "newer snapshot exists"]
+    assert (
+        "fact_movies: the existing export is of the newer snapshot movies_"
+        in capfd.readouterr().err
+    )
     assert len(read(tmp_path / "exports" / "fact_movies")) == sum(NEW.values())
 
 
@@ -699,7 +703,7 @@ def test_a_snapshot_that_stays_gone_is_an_error_in_plain_words(tmp_path):
     publish(settings.published_folder, {FACTS: facts(OLD)})
     published = Forgetting(settings.published_folder, times=MOST_LOOKS + 1)
     with (
-        pytest.raises(WarehouseError, match=r"the newest snapshot .* cannot be opened.*run again"),
+        pytest.raises(WarehouseError, match=r"the newest snapshot .* cannot be opened.*rerun"),
         reading_newest(open_warehouse(settings), published),
     ):
         pass

@@ -349,7 +349,7 @@ def test_a_role_that_may_not_make_schemas_is_told_what_to_do(database):
     database.publish(rows_of_version(1))
     load(database.published, LOADED, database.target())
     url = database.server.url(database.name, "alice")
-    with pytest.raises(PostgresError, match=r"may not make schemas .*GRANT CREATE ON DATABASE"):
+    with pytest.raises(PostgresError, match=r"may not create schemas .*GRANT CREATE ON DATABASE"):
         load(database.published, LOADED, database.target(url=url, schema="mine"))
 
 

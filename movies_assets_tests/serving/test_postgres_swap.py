@@ -169,7 +169,9 @@ def test_a_reader_that_does_not_end_keeps_the_old_tables_and_is_named(database, 
     database.publish(rows_of_version(2))
     with (
         reading(database, "SET application_name = 'a dashboard'", statement),
-        pytest.raises(PostgresError, match=r"in the way .*process [0-9]+ of postgres \(a dashb"),
+        pytest.raises(
+            PostgresError, match=r"have been blocked .*process [0-9]+ of postgres \(a dashb"
+        ),
     ):
         load(database.published, LOADED, database.target(wait_seconds=1))
     assert database.ask("SELECT snapshot_id FROM movies.snapshot") == [(name,)]
@@ -192,7 +194,7 @@ def test_a_load_waits_for_another_one_only_so_long(database):
     lock = "SELECT pg_advisory_lock(hashtextextended('movies_assets movies', 0))::text"
     with (
         reading(database, lock),
-        pytest.raises(PostgresError, match="another load into schema movies is still under way"),
+        pytest.raises(PostgresError, match="another load into schema movies is still running"),
     ):
         load(database.published, LOADED, database.target(wait_seconds=0.5))
 

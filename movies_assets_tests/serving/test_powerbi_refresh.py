@@ -88,7 +88,7 @@ def test_after_a_refresh_that_was_under_way_another_one_is_asked_for(service):
     said = []
     refresh(powerbi(), said.append)
     assert service.asked == ["login", "POST", "GET", "POST", "GET"]
-    assert "Another refresh is under way" in said[0]
+    assert "Another refresh is running" in said[0]
 
 
 def test_refreshes_that_are_always_under_way_fail_at_the_second_time(service):

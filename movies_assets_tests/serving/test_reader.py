@@ -9,15 +9,15 @@ import pytest
 
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.serving import reader as reader_module
-from movies_assets.serving.reader import Reader, Snapshot
+from movies_assets.serving.reader import OpenSnapshot, SnapshotReader
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets_tests.dashboard.snapshots import few, publish
 
 MOVIES = "SELECT count(DISTINCT movie_key) AS movies FROM gold.imdb_movie_facts"
 
 
-def reader_of(folder: Path, answers: int = 10) -> Reader:
-    return Reader(
+def reader_of(folder: Path, answers: int = 10) -> SnapshotReader:
+    return SnapshotReader(
         Published(folder), PREPARED, {"memory_limit": "200MB", "threads": 1}, answers=answers
     )
 
@@ -43,9 +43,9 @@ def test_rows_come_by_name_and_values_by_parameter(folder):
 
 def test_a_question_is_answered_once_however_many_ask_it(folder, monkeypatch):
     run: list[str] = []
-    rows = Snapshot.rows
+    rows = OpenSnapshot.rows
     monkeypatch.setattr(
-        Snapshot, "rows", lambda self, query, p: run.append(query) or rows(self, query, p)
+        OpenSnapshot, "rows", lambda self, query, p: run.append(query) or rows(self, query, p)
     )
 
     async def ask() -> None:
@@ -61,9 +61,9 @@ def test_a_question_is_answered_once_however_many_ask_it(folder, monkeypatch):
 
 def test_the_answers_used_least_recently_go_first(folder, monkeypatch):
     run: list[Any] = []
-    rows = Snapshot.rows
+    rows = OpenSnapshot.rows
     monkeypatch.setattr(
-        Snapshot, "rows", lambda self, query, p: run.append(p["x"]) or rows(self, query, p)
+        OpenSnapshot, "rows", lambda self, query, p: run.append(p["x"]) or rows(self, query, p)
     )
 
     async def ask() -> None:

@@ -18,7 +18,8 @@ from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.orchestration.publishing.published import KEY as PUBLISHED
 from movies_assets.orchestration.publishing.report import KEY, report_asset
 from movies_assets.serving import formatting, report
-from movies_assets.serving.reader import Snapshot
+from movies_assets.serving.queries import movies as queries
+from movies_assets.serving.reader import OpenSnapshot
 from movies_assets.serving.report import render, write_report
 from movies_assets.settings import PROJECT_ROOT, Settings
 from movies_assets.warehouse.database import WarehouseError
@@ -48,8 +49,8 @@ def page(world) -> str:
 
 
 @pytest.fixture(scope="module")
-def snapshot(world) -> Snapshot:
-    return Snapshot(Published(world).current(), PREPARED, {"threads": 1}, 100)
+def snapshot(world) -> OpenSnapshot:
+    return OpenSnapshot(Published(world).current(), PREPARED, {"threads": 1}, 100)
 
 
 def rendered(folder: Path) -> str:
@@ -94,7 +95,7 @@ class Page(HTMLParser):
             self.prose.append(text)
 
 
-def loaded(module: Any, snapshot: Snapshot) -> Any:
+def loaded(module: Any, snapshot: OpenSnapshot) -> Any:
     return asyncio.run(module.load(snapshot, State({})))
 
 
@@ -116,7 +117,7 @@ class TestFigures:
         with Published(world).reading() as connection:
             best, trending = (
                 [row[0] for row in connection.execute(query).fetchall()]
-                for query in (report.BEST_MOVIES, report.TRENDING)
+                for query in (queries.BEST, queries.TRENDING)
             )
         assert best == [row["primary_title"] for row in shown.best]
         assert trending == [row["primary_title"] for row in shown.trending]

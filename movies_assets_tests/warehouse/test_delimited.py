@@ -266,7 +266,7 @@ def test_the_ui_shows_the_columns_that_have_arrived(store):
     assert {"added_by": "VARCHAR"}.items() <= {item.name: item.type for item in columns}.items()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_and_no_word_of_them_is_lost(content):
     everything = b"title,release_year,show_id\nfirst,1,1\n" + content
@@ -293,7 +293,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     start=st.sampled_from([HEADER.encode(), b"\xef\xbb\xbf" + HEADER.encode(), b""]),
     pieces=st.lists(st.sampled_from(PIECES), max_size=25),

@@ -1,1 +1,1 @@
-"""One module a page: its queries, what it loads, and what it shows."""
+"""Hold one module per page: its queries, data and components."""

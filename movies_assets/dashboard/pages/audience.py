@@ -1,6 +1,6 @@
-"""The page of the audience: what the streaming service's users watch, and what they are offered.
+"""Show the audience of the streaming service: views, genres, and recommendations.
 
-Single users are known by a keyed hash only; nothing here leaves the page.
+Single users are identified by a keyed hash only, and cannot be downloaded.
 """
 
 import asyncio
@@ -25,19 +25,19 @@ from movies_assets.dashboard.components import (
 from movies_assets.dashboard.filters import GENRE, Field, State, matching
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.queries.audience import FIGURES, IN_GENRE, POPULAR, PREMIERED
+from movies_assets.serving.reader import OpenSnapshot, Row
 
 DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 HITS = 50
-TOP = 25
 MOST_DAYS = 1_000
 
 
 def a_day(text_: str) -> str:
-    """Read a day of the address, YYYY-MM-DD.
+    """Parse a day of the address, YYYY-MM-DD.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a day.
     """
     if not DAY_FORM.fullmatch(text_):
         raise ValueError("not a day")
@@ -45,7 +45,7 @@ def a_day(text_: str) -> str:
 
 
 def show_day(day: str) -> str:
-    """Return a day: `21 Nov 2026`."""
+    """Format a day: `21 Nov 2026`."""
     return f"{date.fromisoformat(day):%-d %b %Y}"
 
 
@@ -58,14 +58,6 @@ USER = Field(
     known="SELECT 1 FROM gold.ott_dim_user WHERE user_key = $value",
 )  # fmt: skip
 
-# The service writes genres in lower case.
-IN_GENRE = "($genre IS NULL OR list_contains(genres, lower($genre)))"
-WATCHED = f"""
-    SELECT sum(views)::BIGINT AS views, count(*) AS titles,
-        (SELECT count(*) FROM gold.ott_dim_user) AS users,
-        (SELECT count(DISTINCT user_key) FROM gold.ott_recommendations) AS served
-    FROM gold.ott_popular_movies JOIN gold.ott_dim_title USING (title_key)
-    WHERE period = coalesce($day, 'overall') AND {IN_GENRE}"""
 ENGAGEMENT = """
     SELECT g.genre AS name, e.users_preferring, e.viewers, e.views, e.minutes, e.average_score
     FROM gold.ott_genre_engagement AS e JOIN prepared.genres AS g ON lower(g.genre) = e.genre
@@ -75,12 +67,6 @@ BY_DAY = f"""
     FROM gold.ott_popular_movies JOIN gold.ott_dim_title USING (title_key)
     WHERE watched_date IS NOT NULL AND {IN_GENRE}
     GROUP BY ALL ORDER BY day DESC LIMIT {MOST_DAYS}"""
-PREMIERED = "coalesce(year(t.premiere), t.release_year) AS premiered"
-POPULAR = f"""
-    SELECT p.rank, t.title, {PREMIERED}, p.viewers, p.views, p.imdb_score
-    FROM gold.ott_popular_movies AS p JOIN gold.ott_dim_title AS t USING (title_key)
-    WHERE p.period = coalesce($day, 'overall') AND {IN_GENRE}
-    ORDER BY p.rank, t.title, title_key LIMIT {TOP}"""
 FIRST_USER = "SELECT min(user_key) AS user_key FROM gold.ott_recommendations"
 ABOUT_USER = """
     SELECT user_key, signup_date, country, preferred_genres
@@ -97,8 +83,8 @@ SEARCH = f"""
 
 
 @dataclass(frozen=True)
-class Audience:
-    """What the page shows; without users, `user` is None."""
+class AudienceData:
+    """The page's data; without users, `user` is None."""
 
     state: State
     watched: Row
@@ -109,27 +95,27 @@ class Audience:
     recommended: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Audience:
-    """Ask for everything on the page at once; without a chosen user the first one is taken."""
+async def load(snapshot: OpenSnapshot, state: State) -> AudienceData:
+    """Load the page's data, with the first user unless one is chosen."""
     user = state["user"]
     if user is None:
         user = (await snapshot.ask(FIRST_USER))[0]["user_key"]
     chosen = {"genre": state["genre"], "day": state["day"], "user": user}
     (watched,), engagement, by_day, popular, about, recommended = await asyncio.gather(
-        snapshot.ask(WATCHED, **chosen),
+        snapshot.ask(FIGURES, **chosen),
         snapshot.ask(ENGAGEMENT),
         snapshot.ask(BY_DAY, **chosen),
         snapshot.ask(POPULAR, **chosen),
         snapshot.ask(ABOUT_USER, **chosen),
         snapshot.ask(RECOMMENDED, **chosen),
     )
-    return Audience(
+    return AudienceData(
         state, watched, engagement, by_day[::-1], popular, about[0] if about else None, recommended
     )
 
 
-async def search(snapshot: Snapshot, sought: str) -> list[Option]:
-    """Search users by the beginning of their key, by country, or by a genre they prefer."""
+async def search(snapshot: OpenSnapshot, sought: str) -> list[Option]:
+    """Search users by the beginning of their key, by country, or by a preferred genre."""
     rows = await snapshot.ask(SEARCH, text=sought.strip())
     return [
         Option(
@@ -141,17 +127,17 @@ async def search(snapshot: Snapshot, sought: str) -> list[Option]:
     ]
 
 
-def build(visit: Visit) -> Callable[[Audience], None]:
-    """Make the page's parts."""
+def build(visit: Visit) -> Callable[[AudienceData], None]:
+    """Create the page's components."""
 
     async def hits(sought: str) -> list[Option]:
         return await search(await visit.snapshot(), sought)
 
     kpis = KpiCards(
-        ["Views", "Titles watched", "Views a title", "Users", "Users with recommendations"]
+        ["Views", "Titles watched", "Views per title", "Users", "Users with recommendations"]
     )
     days = ChartCard(
-        "Views a day", "Watch events by day (UTC). Click a bar to look at that day.",
+        "Views per day", "Watch events by day (UTC). Click a bar to choose that day.",
         span=7, height=320, pick=visit.toggle,
     )  # fmt: skip
     genres = ChartCard(
@@ -175,11 +161,11 @@ def build(visit: Visit) -> Callable[[Audience], None]:
             name = text("h2", "Loading …", "name")
             note = text("p", "", "note")
     recommended = TableCard(
-        "Recommendations", "For the user above: titles not watched yet, and why.",
+        "Recommendations", "For the user above: unwatched titles, with the reason.",
         columns=["#", "Title", "Premiere#", "Genre", "Score#", "Reason"],
     )  # fmt: skip
 
-    def show(data: Audience) -> None:
+    def show(data: AudienceData) -> None:
         none = nothing(data.state)
         kpis.show(figures(data.watched))
         days.show(day_bars(data) or none)
@@ -188,43 +174,43 @@ def build(visit: Visit) -> Callable[[Audience], None]:
         popular.show(popular_rows(data.popular) or none)
         picker.show(data.user["user_key"] if data.user else "")
         name.set_text(f"User {data.user['user_key']}" if data.user else "No users")
-        note.set_text(describe(data.user) if data.user else "Nothing is known of any user.")
+        note.set_text(describe(data.user) if data.user else "There is no data about users.")
         recommended.show(recommended_rows(data.recommended) or "No recommendations")
 
     return show
 
 
 def nothing(state: State) -> str:
-    """Return what there is none of."""
+    """Return the text for an empty result."""
     of = f" of {show_day(state['day'])}" if state["day"] else ""
     return f"No views{of}" + (f" in {state['genre']}" if state["genre"] else "")
 
 
 def describe(user: Row) -> str:
-    """Return what is known of a user, in a line."""
+    """Describe a user in one line."""
     liked = ", ".join(user["preferred_genres"] or [])
     since = f"since {user['signup_date']:%-d %b %Y}" if user["signup_date"] else ""
     return " · ".join(
         filter(
             None,
-            [user["country"], since, f"prefers {liked}" if liked else "preferred genres not known"],
+            [user["country"], since, f"prefers {liked}" if liked else "preferred genres unknown"],
         )
     )
 
 
 def figures(watched: Row) -> list[Kpi]:
-    """Return the cards of figures."""
-    views, titles = watched["views"] or 0, watched["titles"]
+    """Return the cards of key figures."""
+    views, titles = watched["views"], watched["titles"]
     return [
         Kpi(formatting.count(views), "watch events"),
         Kpi(formatting.count(titles), "with a view or more"),
         Kpi(formatting.decimal(views / titles if titles else 0), "on average"),
         Kpi(formatting.count(watched["users"]), "registered"),
-        Kpi(formatting.count(watched["served"]), "have titles to be offered"),
+        Kpi(formatting.count(watched["served"]), "with unwatched titles to recommend"),
     ]
 
 
-def day_bars(data: Audience) -> Figure | None:
+def day_bars(data: AudienceData) -> Figure | None:
     """Draw the views of each day."""
     if not data.by_day:
         return None
@@ -242,15 +228,15 @@ def day_bars(data: Audience) -> Figure | None:
     days = [show_day(row["day"]) for row in data.by_day]
     return Figure(
         charts.bars([day.rpartition(" ")[0] for day in days], points, unit="Views"),
-        f"Bars: views a day from {days[0]} to {days[-1]}.",
+        f"Bars: views per day from {days[0]} to {days[-1]}.",
         ["Day", "Views#"],
         [(day, formatting.count(row["views"])) for day, row in zip(days, data.by_day, strict=True)],
         picks,
     )
 
 
-def genre_bars(data: Audience) -> Figure | None:
-    """Draw the hours watched of each genre."""
+def genre_bars(data: AudienceData) -> Figure | None:
+    """Draw the hours watched by genre."""
     rows = [row for row in data.engagement if row["minutes"]][:15]
     if not rows:
         return None
@@ -276,8 +262,8 @@ def genre_bars(data: Audience) -> Figure | None:
     )
 
 
-def engagement_rows(data: Audience) -> list[TableRow]:
-    """Return the engagement with the genres, or with the chosen one."""
+def engagement_rows(data: AudienceData) -> list[TableRow]:
+    """Return the engagement by genre as a table, or that with the chosen genre."""
     chosen = data.state["genre"]
     return [
         (
@@ -297,7 +283,7 @@ def engagement_rows(data: Audience) -> list[TableRow]:
 
 
 def popular_rows(rows: list[Row]) -> list[TableRow]:
-    """Return the popular titles as a table; a rank is that among all titles."""
+    """Return the popular titles as a table; ranks count all titles."""
     return [
         (
             (
@@ -315,7 +301,7 @@ def popular_rows(rows: list[Row]) -> list[TableRow]:
 
 
 def recommended_rows(rows: list[Row]) -> list[TableRow]:
-    """Return what a user is offered as a table."""
+    """Return a user's recommendations as a table."""
     return [
         (
             (
@@ -335,7 +321,7 @@ def recommended_rows(rows: list[Row]) -> list[TableRow]:
 PAGE = Page(
     path="/audience",
     title="Audience",
-    says="What users of the streaming service watch and prefer, and what each is recommended.",
+    summary="What users of the streaming service watch and prefer, and recommendations for each.",
     fields=(DAY, USER),
     slicers=(GENRE,),
     load=load,

@@ -1,4 +1,4 @@
-"""The page of Netflix's catalogue: what was added when, from where, of which kinds, how long."""
+"""Show Netflix's catalogue: titles by month added, country, category and length."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from movies_assets.serving.queries.catalogue import (
     SHOW,
     TYPES,
 )
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.reader import OpenSnapshot, Row
 
 TYPE_NAMES = {"movie": MOVIE, "show": SHOW}
 CALLED = {MOVIE: "movie", SHOW: "TV show"}
@@ -32,10 +32,10 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 
 def parse_type(text: str) -> int:
-    """Read a type as the address has it.
+    """Parse a type of the address.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a type.
     """
     if text not in TYPE_NAMES:
         raise ValueError("not a type")
@@ -43,25 +43,25 @@ def parse_type(text: str) -> int:
 
 
 def write_type(flag: int) -> str:
-    """Write a type as the address has it."""
+    """Format a type for the address."""
     return next(name for name, value in TYPE_NAMES.items() if value == flag)
 
 
 def show_month(month: str) -> str:
-    """Return a month: `Oct 2025`."""
+    """Format a month: `Oct 2025`."""
     year, number = month.split("-")
     return f"{MONTHS[int(number) - 1]} {year}"
 
 
 def show_minutes(step: int) -> str:
-    """Return the running times of a bar: from and to."""
+    """Format the range of running times of a bar."""
     if step >= LONGEST_MINUTES:
         return f"{LONGEST_MINUTES}+ min"
     return f"{step}–{step + MINUTES_A_BAR - 1} min"  # noqa: RUF001
 
 
 def show_seasons(step: int) -> str:
-    """Return a number of seasons: `2 seasons`."""
+    """Format a number of seasons: `2 seasons`."""
     return f"{step}+ seasons" if step >= MOST_SEASONS else formatting.plural(step, "season")
 
 
@@ -92,8 +92,8 @@ FIELDS = (TYPE, CATEGORY, MONTH, COUNTRY, RATING, MINUTES, SEASONS)
 
 
 @dataclass(frozen=True)
-class Catalogue:
-    """What the page shows."""
+class CatalogueData:
+    """The page's data."""
 
     state: State
     figures: Row
@@ -107,10 +107,10 @@ class Catalogue:
     categories: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Catalogue:
-    """Ask for everything on the page at once.
+async def load(snapshot: OpenSnapshot, state: State) -> CatalogueData:
+    """Load the page's data, with concurrent queries.
 
-    A chart leaves out what is chosen by itself: so it still shows what else could be.
+    A chart ignores the choice of its own field, so that it shows the alternatives.
     """
     first, last = state["years"] or (None, None)
     chosen = {one.name: state[one.name] for one in FIELDS} | {"first": first, "last": last}
@@ -125,17 +125,17 @@ async def load(snapshot: Snapshot, state: State) -> Catalogue:
         snapshot.ask(queries.ADDED_LAST, **chosen),
         snapshot.ask(queries.CATEGORIES),
     )
-    return Catalogue(state, figures, *others)
+    return CatalogueData(state, figures, *others)
 
 
-def build(visit: Visit) -> Callable[[Catalogue], None]:
-    """Make the page's parts."""
+def build(visit: Visit) -> Callable[[CatalogueData], None]:
+    """Create the page's components."""
     choices = Choices(visit)
     kpis = KpiCards(
-        ["Titles", "Movies", "TV shows", "Countries", "Median running time", "Seasons a show"]
+        ["Titles", "Movies", "TV shows", "Countries", "Median running time", "Seasons per show"]
     )
     months = ChartCard(
-        "Titles added", "By the month in which they came into the offer. Click a bar to filter.",
+        "Titles added", "By the month in which they were added. Click a bar to filter.",
         height=320, pick=visit.toggle,
     )  # fmt: skip
     countries = ChartCard(
@@ -161,7 +161,7 @@ def build(visit: Visit) -> Callable[[Catalogue], None]:
         columns=["Title", "Type", "Released#", "Added#", "Rating", "Length#"],
     )  # fmt: skip
 
-    def show(data: Catalogue) -> None:
+    def show(data: CatalogueData) -> None:
         none = nothing(data.state)
         choices.show(data)
         kpis.show(figures(data.figures))
@@ -177,10 +177,10 @@ def build(visit: Visit) -> Callable[[Catalogue], None]:
 
 
 class Choices:
-    """The page's own slicers: category and type."""
+    """The page's slicers: category and type."""
 
     def __init__(self, visit: Visit) -> None:
-        """Make them for a visit."""
+        """Create the slicers for a visit."""
         self._visit, self._following = visit, False
         with box("div", "tools span-12").props("role=group aria-label='Filters of the catalogue'"):
             self._category = self._select("Category")
@@ -191,8 +191,8 @@ class Choices:
         made = ui.select([], label=label, clearable=True, on_change=self._changed)
         return made.props("dense outlined options-dense popup-content-class=options")
 
-    def show(self, data: Catalogue) -> None:
-        """Offer the categories, and show what is chosen."""
+    def show(self, data: CatalogueData) -> None:
+        """Offer the categories, and show the choice."""
         self._following = True
         try:
             names = [row["name"] for row in data.categories]
@@ -207,7 +207,7 @@ class Choices:
 
 
 def nothing(state: State) -> str:
-    """Return what there is none of: `No titles with category Dramas, from 1990`."""
+    """Return the text for an empty result: `No titles with category Dramas, from 1990`."""
     chosen = [
         f"{one.label.lower()} {one.show(state[one.name])}"
         for one in FIELDS
@@ -218,7 +218,7 @@ def nothing(state: State) -> str:
 
 
 def figures(row: Row) -> list[Kpi]:
-    """Return the cards of figures."""
+    """Return the cards of key figures."""
     titles = row["titles"]
     newest = f"the newest of {row['newest']:%-d %b %Y}" if row["newest"] else ""
     return [
@@ -242,8 +242,8 @@ def figures(row: Row) -> list[Kpi]:
     ]
 
 
-def month_bars(data: Catalogue) -> Figure | None:
-    """Draw how many titles were added in each month, stacked by type; a month without is a gap."""
+def month_bars(data: CatalogueData) -> Figure | None:
+    """Draw the titles added in each month, stacked by type; empty months are gaps."""
     if not data.by_month:
         return None
     titles = {(row["month"], row["type_flag"]): row["titles"] for row in data.by_month}
@@ -284,8 +284,8 @@ def months_between(first: str, last: str) -> list[str]:
     return [f"{number // 12}-{number % 12 + 1:02}" for number in range(start, end + 1)]
 
 
-def named_bars(data: Catalogue, rows: list[Row], field: Field, what: str) -> Figure | None:
-    """Draw titles by a name, the most frequent ones; what is chosen is always among them."""
+def named_bars(data: CatalogueData, rows: list[Row], field: Field, what: str) -> Figure | None:
+    """Draw titles by the most frequent names and the chosen one."""
     chosen = data.state[field.name]
     shown = rows[:BARS]
     if chosen and chosen not in {row["name"] for row in shown}:
@@ -293,15 +293,15 @@ def named_bars(data: Catalogue, rows: list[Row], field: Field, what: str) -> Fig
     return _bars(shown, "name", field, chosen, what, horizontal=True)
 
 
-def minute_bars(data: Catalogue) -> Figure | None:
-    """Draw movies by their running time; steps between that no movie has are gaps."""
+def minute_bars(data: CatalogueData) -> Figure | None:
+    """Draw movies by their running time; steps without movies are gaps."""
     steps = {row["step"]: row["titles"] for row in data.by_minutes}
     every = range(min(steps), max(steps) + 1, MINUTES_A_BAR) if steps else ()
     rows = [{"step": step, "titles": steps.get(step, 0)} for step in every]
     return _bars(rows, "step", MINUTES, data.state["minutes"], "running times", horizontal=False)
 
 
-def season_bars(data: Catalogue) -> Figure | None:
+def season_bars(data: CatalogueData) -> Figure | None:
     """Draw shows by their number of seasons."""
     return _bars(
         data.by_seasons,
@@ -349,12 +349,12 @@ def _bars(
 
 
 def short(names: Sequence[str]) -> list[str]:
-    """Return names without the unit that the heading says."""
+    """Return names without the unit, which is in the heading."""
     return [name.removesuffix(" min").split(" season")[0] for name in names]
 
 
 def newest_rows(rows: Sequence[Row]) -> list[TableRow]:
-    """Return the titles that were added last."""
+    """Return the titles that were added last, as rows."""
     return [
         (
             (
@@ -374,7 +374,7 @@ def newest_rows(rows: Sequence[Row]) -> list[TableRow]:
 
 
 def length(row: Row) -> str:
-    """Return how long a title is, in seasons or minutes; a dash where that is unknown."""
+    """Format the length of a title in seasons or minutes; a dash if it is unknown."""
     if row["type_flag"] == SHOW:
         seasons = row["duration_seasons"]
         return formatting.NONE if seasons is None else formatting.plural(seasons, "season")
@@ -384,7 +384,7 @@ def length(row: Row) -> str:
 PAGE = Page(
     path="/catalogue",
     title="Catalogue",
-    says="Netflix's catalogue: what was added when, from where, of which kinds, how long.",
+    summary="Netflix's catalogue: titles by month added, country, category and length.",
     fields=FIELDS,
     slicers=(YEARS,),
     load=load,

@@ -1,4 +1,4 @@
-"""The page of data: what the tables are, where they come from, and files of them to take away."""
+"""Show the data dictionary, lineage and downloads of the tables."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -24,16 +24,16 @@ from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.dashboard.pages.quality import TABLE
 from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries import data as queries
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.reader import OpenSnapshot, Row
 
-# From left to right; a gold table that another one is made from stands further left.
+# From left to right; a gold table is left of its downstream gold tables.
 LAYERS = {
     "landing": theme.SEQUENCE[8],
     "bronze": "#c98552",
     "silver": "#c3c7d1",
     "gold": "#e6b93f",
 }
-# Few tables get more room than many.
+# A picture of few tables gets more space per table.
 ROW_PIXELS, MANY_ROW_PIXELS, MANY = 48, 34, 14
 COLUMN_PIXELS = charts.BOX_WIDTH + 20
 
@@ -48,8 +48,8 @@ SOURCE = Field(
 
 
 @dataclass(frozen=True)
-class Data:
-    """What the page shows; `table` is the chosen one, `source` the one whose lineage is drawn."""
+class TablesData:
+    """The page's data; `table` is the chosen one, `source` the one whose lineage is drawn."""
 
     state: State
     tables: list[Row]
@@ -61,8 +61,8 @@ class Data:
     lineage: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Data:
-    """Ask for everything on the page."""
+async def load(snapshot: OpenSnapshot, state: State) -> TablesData:
+    """Load the page's data."""
     tables, columns, sources, found = await asyncio.gather(
         snapshot.ask(queries.TABLES, words=state["search"]),
         snapshot.ask(queries.COLUMNS, table=state["table"]),
@@ -76,21 +76,21 @@ async def load(snapshot: Snapshot, state: State) -> Data:
     measured = None
     if table and table["is_shared"]:
         measured = await asyncio.to_thread(sizes, snapshot.path, table["table_name"], table["rows"])
-    return Data(state, tables, table, columns, measured, sources, source, lineage)
+    return TablesData(state, tables, table, columns, measured, sources, source, lineage)
 
 
-def build(visit: Visit) -> Callable[[Data], None]:
-    """Make the page's parts."""
+def build(visit: Visit) -> Callable[[TablesData], None]:
+    """Create the page's components."""
     search = SearchBox(visit)
     with box("div", "fits"):
         tables = TableCard(
-            "Tables", "Click one to see its columns, where it comes from, and to download it.",
-            span=5, columns=["Table", "What a row is", "Rows#"], pick=visit.toggle,
+            "Tables", "Click one to see its columns and lineage, and to download it.",
+            span=5, columns=["Table", "Row", "Rows#"], pick=visit.toggle,
         )  # fmt: skip
     about = AboutTable()
     lineage = LineageCard(visit)
 
-    def show(data: Data) -> None:
+    def show(data: TablesData) -> None:
         search.show(data)
         tables.show(
             table_rows(data.tables) or f"No table or column has “{data.state['search']}” in it"
@@ -102,10 +102,10 @@ def build(visit: Visit) -> Callable[[Data], None]:
 
 
 class SearchBox:
-    """The field with which to search the dictionary."""
+    """The search field of the dictionary."""
 
     def __init__(self, visit: Visit) -> None:
-        """Make it for a visit; what it says is in the address."""
+        """Create the field for a visit; its text is in the address."""
         self._visit, self._following = visit, False
         with box("div", "tools span-12").props("role=search"):
             self._input = ui.input("Search tables and columns", on_change=self._changed)
@@ -114,8 +114,8 @@ class SearchBox:
             )
             self._found = text("p", "", "note").props("role=status")
 
-    def show(self, data: Data) -> None:
-        """Return what is searched, and how much was found."""
+    def show(self, data: TablesData) -> None:
+        """Show the searched text, and the number of tables found."""
         self._following = True
         self._input.set_value(data.state["search"] or "")
         self._following = False
@@ -128,13 +128,13 @@ class SearchBox:
 
 
 class AboutTable:
-    """What a table is, file by file and column by column."""
+    """The description, downloads and columns of a table."""
 
     def __init__(self) -> None:
-        """Make the card, with nothing chosen yet."""
+        """Create the card without a table."""
         with card("Dictionary", span=7):
             self._name = text("h3", "")
-            self._says = text("p", "", "says")
+            self._description = text("p", "", "description")
             with box("div", "files") as self._files:
                 self._links = {
                     kind: ui.link("", "").classes("file").props("download") for kind in FORMATS
@@ -143,19 +143,19 @@ class AboutTable:
             with box("div", "fits"):
                 self._columns = DataTable("Columns", ["Column", "Type", "Meaning"], pick=None)
 
-    def show(self, data: Data) -> None:
-        """Show the chosen table, or ask for one."""
+    def show(self, data: TablesData) -> None:
+        """Show the chosen table, or prompt for one."""
         table = data.table
         for part in (self._name, self._columns):
             part.set_visibility(table is not None)
         self._files.set_visibility(data.sizes is not None)
         if table is None:
-            self._says.set_text("Choose a table to see its columns and to download it.")
+            self._description.set_text("Choose a table to see its columns and to download it.")
             self._why.set_text("")
             return
         self._name.set_text(table["table_name"])
-        self._says.set_text(f"{table['description']} {rows_said(table)}")
-        self._why.set_text(why(data))
+        self._description.set_text(f"{table['description']} {rows_text(table)}")
+        self._why.set_text(download_note(data))
         self._columns.show(column_rows(data.columns))
         if data.sizes:
             about = "" if data.sizes.is_exact else "about "
@@ -168,8 +168,8 @@ class AboutTable:
 NAMES: Mapping[str, str] = {"csv": "CSV", "parquet": "Parquet"}
 
 
-def rows_said(table: Row) -> str:
-    """Return how many rows a table has."""
+def rows_text(table: Row) -> str:
+    """Return a sentence about the number of rows."""
     return (
         "It was never written."
         if table["rows"] is None
@@ -177,27 +177,26 @@ def rows_said(table: Row) -> str:
     )
 
 
-def why(data: Data) -> str:
-    """Return what to know of the files, or why there are none."""
+def download_note(data: TablesData) -> str:
+    """Return the note about the files, or the reason why there are none."""
     if data.sizes:
         return (
             "In CSV a text that begins like a formula (= + - @), also within a cell after a comma, "
             "a semicolon, a tab or a line break, has an apostrophe before it, so that no "
-            "spreadsheet runs it (unless a setting turns that off). Parquet has every value as it "
-            "is."
+            "spreadsheet runs it (unless a setting turns that off). Parquet has unchanged values."
         )
     if not data.table or not data.table["is_published"]:
         return "It is not published: its rows stay in the warehouse."
     if any(row["is_personal"] for row in data.columns):
-        return "It tells of single users: it is not for download."
+        return "It contains data about single users: it cannot be downloaded."
     return "There is nothing to download yet."
 
 
 class LineageCard:
-    """The picture of what a source's tables are made from."""
+    """The lineage chart of a source's tables."""
 
     def __init__(self, visit: Visit) -> None:
-        """Make the card for a visit."""
+        """Create the card for a visit."""
         self._visit, self._following = visit, False
         with box("div", "tools span-12"):
             self._select = ui.select([], label="Lineage of", on_change=self._changed)
@@ -205,16 +204,16 @@ class LineageCard:
                 "genre"
             )
         self._chart = ChartCard(
-            "Lineage", "From what arrives, on the left, to what is published. Click a table to see "
-            "what it is made from, and what is made from it.", pick=visit.toggle,
+            "Lineage", "From received data on the left to published tables on the right. Click a "
+            "table to highlight its upstream and downstream tables.", pick=visit.toggle,
         )  # fmt: skip
 
-    def show(self, data: Data) -> None:
+    def show(self, data: TablesData) -> None:
         """Draw the lineage."""
         self._following = True
         self._select.set_options([row["source"] for row in data.sources], value=data.source)
         self._following = False
-        self._chart.show(lineage_flow(data) or "Nothing is known about how tables are made")
+        self._chart.show(lineage_flow(data) or "No lineage is recorded")
 
     def _changed(self) -> None:
         if not self._following:
@@ -222,7 +221,7 @@ class LineageCard:
 
 
 def table_rows(rows: Sequence[Row]) -> list[TableRow]:
-    """Return the tables that were found."""
+    """Return the tables that were found, as rows."""
     return [
         (
             (row["table_name"], row["description"], formatting.count(row["rows"])),
@@ -233,27 +232,27 @@ def table_rows(rows: Sequence[Row]) -> list[TableRow]:
 
 
 def column_rows(rows: Sequence[Row]) -> list[TableRow]:
-    """Return the columns of a table."""
+    """Return the columns of a table, as rows."""
     return [((row["column_name"], row["type"], meaning(row)), None) for row in rows]
 
 
 def meaning(row: Row) -> str:
-    """Return what a column means, and what is to be known of it."""
+    """Return a column's description and properties."""
     marks = [
-        said
-        for said, holds in (
+        mark
+        for mark, holds in (
             ("Key.", row["is_key"]),
             ("Never empty.", row["is_required"] and not row["is_key"]),
             ("Personal.", row["is_personal"]),
-            (f"Points at {row['references_table']}.", row["references_table"]),
+            (f"References {row['references_table']}.", row["references_table"]),
         )
         if holds
     ]
     return " ".join([row["description"], *marks])
 
 
-def lineage_flow(data: Data) -> Figure | None:
-    """Draw which tables are made from which; a chosen one stands out, with all it depends on."""
+def lineage_flow(data: TablesData) -> Figure | None:
+    """Draw the lineage; highlight the chosen table with its upstream and downstream tables."""
     edges = [(row["upstream"], row["table_name"]) for row in data.lineage]
     if not edges:
         return None
@@ -269,7 +268,7 @@ def lineage_flow(data: Data) -> Figure | None:
             column=column,
             row=(row + 0.5) * tallest / len(names) - 0.5,
             color=LAYERS.get(name.split(".")[0], theme.MUTED),
-            tip=node_said(name, edges),
+            tip=node_tip(name, edges),
             pick=None if name.startswith("landing.") else {"table": name},
             faded=kin is not None and name not in kin,
         )
@@ -278,11 +277,11 @@ def lineage_flow(data: Data) -> Figure | None:
     ]
     return Figure(
         charts.flow(columns, tallest, nodes, edges),
-        f"Picture of boxes and lines: {formatting.plural(len(nodes), 'table')} of "
+        f"Flow chart: {formatting.plural(len(nodes), 'table')} of "
         f"{data.source} and "
         f"{formatting.plural(len(edges), 'step')} between them, from {columns[0].lower()} to "
         f"{columns[-1].lower()}.",
-        ["Table", "Is made from"],
+        ["Table", "Upstream table"],
         [(below, above) for above, below in edges],
         [{"table": below} for _, below in edges],
         height=28 + max(tallest, 3) * (MANY_ROW_PIXELS if tallest > MANY else ROW_PIXELS),
@@ -291,21 +290,21 @@ def lineage_flow(data: Data) -> Figure | None:
 
 
 def heading(names: Sequence[str]) -> str:
-    """Return of which layers a column of tables is."""
+    """Return the layers of a column of tables."""
     return " and ".join(dict.fromkeys(name.split(".")[0] for name in sorted(names))).capitalize()
 
 
-def node_said(name: str, edges: Sequence[Edge]) -> str:
-    """Return how a table stands between others."""
+def node_tip(name: str, edges: Sequence[Edge]) -> str:
+    """Return the tooltip of a table: its numbers of upstream and downstream tables."""
     above = sum(below == name for _, below in edges)
     below = sum(above_ == name for above_, _ in edges)
-    return f"{name}\nmade from {above}, used by {below} of these"
+    return f"{name}\n{above} upstream, {below} downstream of these"
 
 
 PAGE = Page(
     path="/data",
     title="Data",
-    says="What every table and column means, what it is made from, and published tables as files.",
+    summary="The meaning and lineage of every table, and published tables as files.",
     fields=(SEARCH, TABLE, SOURCE),
     slicers=(),
     load=load,

@@ -1,4 +1,4 @@
-"""The page of movies: how many, of which genres, how they are rated, and the best of them."""
+"""Show the movies: numbers, genres, ratings, and the best ones."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,36 +6,36 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.dashboard.prepared import ENOUGH_VOTES
 from movies_assets.serving import formatting
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.queries.movies import BY_RATING, TOP
+from movies_assets.serving.reader import OpenSnapshot, Row
 
 BANDS = ("Excellent", "Great", "Good", "OK", "Unknown")
-TOP = 25
-# Genres with a layer of their own; a stack of more cannot be read.
+# Genres with a separate layer; a stack of more is unreadable.
 LAYERS = 7
 STEPS = tuple(range(2, 21))
 VOTE_STEPS = tuple(range(14))
 
 
 def show_rating(step: int) -> str:
-    """Return the ratings of a step, half a point: from 7.5 to 7.9."""
+    """Format a rating step of half a point: from 7.5 to 7.9."""
     return f"{step / 2:.1f}" if step == STEPS[-1] else f"{step / 2:.1f}–{step / 2 + 0.4:.1f}"  # noqa: RUF001
 
 
 @cache
 def show_votes(step: int) -> str:
-    """Return from how many votes on a step is: two a power of ten, `300+`."""
+    """Format a step of votes, of which there are two per power of ten: `300+`."""
     return f"{formatting.short((3 if step % 2 else 1) * 10 ** (step // 2))}+"
 
 
 def show_decade(decade: int) -> str:
-    """Return a decade: `1990s`."""
+    """Format a decade: `1990s`."""
     return f"{decade}s"
 
 
@@ -45,7 +45,7 @@ RATING = Field("rating", "Rating", whole(STEPS[0], STEPS[-1]), show=show_rating)
 VOTES = Field("votes", "Votes", whole(VOTE_STEPS[0], VOTE_STEPS[-1]), show=show_votes)
 FIELDS = (DECADE, BAND, RATING, VOTES)
 
-# A movie has a row a genre: with a genre chosen each movie has one, without, its first one counts.
+# A movie has a row per genre: the row of the chosen genre counts, or that of its first genre.
 CHOSEN = """
     ($first IS NULL OR start_year >= $first) AND ($last IS NULL OR start_year <= $last)
     AND ($decade IS NULL OR decade = $decade) AND ($band IS NULL OR rating_band = $band)
@@ -75,15 +75,15 @@ BY_RATING_AND_VOTES = f"""
 BEST = f"""
     SELECT movie_key, primary_title, start_year, rating, votes
     FROM prepared.known WHERE {ONCE}
-    ORDER BY rating DESC NULLS LAST, votes DESC, movie_key LIMIT {TOP}"""
+    ORDER BY {BY_RATING} LIMIT {TOP}"""
 TRENDING = f"""
     SELECT rank, primary_title, start_year, votes_gained, rating, rating_change
     FROM prepared.trending WHERE {ONCE} ORDER BY rank LIMIT {TOP}"""
 
 
 @dataclass(frozen=True)
-class Movies:
-    """What the page shows."""
+class MoviesData:
+    """The page's data."""
 
     state: State
     kpis: Row
@@ -95,10 +95,10 @@ class Movies:
     trending: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Movies:
-    """Ask for everything on the page at once.
+async def load(snapshot: OpenSnapshot, state: State) -> MoviesData:
+    """Load the page's data, with concurrent queries.
 
-    A chart leaves out what is chosen by itself: so it still shows what else could be.
+    A chart ignores the choice of its own field, so that it shows the alternatives.
     """
     first, last = state["years"] or (None, None)
     chosen = {one.name: state[one.name] for one in (GENRE, *FIELDS)}
@@ -114,11 +114,11 @@ async def load(snapshot: Snapshot, state: State) -> Movies:
         snapshot.ask(TRENDING, **chosen),
     )
     (kpis,), (runtime,), *others = answers
-    return Movies(state, kpis | runtime, *others)
+    return MoviesData(state, kpis | runtime, *others)
 
 
-def build(visit: Visit) -> Callable[[Movies], None]:
-    """Make the page's parts."""
+def build(visit: Visit) -> Callable[[MoviesData], None]:
+    """Create the page's components."""
     kpis = KpiCards(["Movies", "Votes", "Average rating", "Mean rating", "Median running time"])
     share = ChartCard(
         "Genres by decade",
@@ -137,16 +137,16 @@ def build(visit: Visit) -> Callable[[Movies], None]:
         pick=visit.toggle,
     )  # fmt: skip
     best = TableCard(
-        "Top movies", f"The best rated with {formatting.count(ENOUGH_VOTES)} votes or more.",
+        "Top movies", f"The best rated with {formatting.count(VOTES_NEEDED)} votes or more.",
         span=6,
         columns=["#", "Title", "Year#", "Rating#", "Votes#"],
     )  # fmt: skip
     trending = TableCard(
-        "Trending", "Votes gained since the run date before.", span=6,
+        "Trending", "Votes gained since the previous run date.", span=6,
         columns=["#", "Title", "Year#", "Votes gained#", "Rating#"],
     )  # fmt: skip
 
-    def show(data: Movies) -> None:
+    def show(data: MoviesData) -> None:
         none = nothing(data.state)
         kpis.show(figures(data.kpis))
         share.show(genre_shares(data) or none)
@@ -154,7 +154,7 @@ def build(visit: Visit) -> Callable[[Movies], None]:
         heat.show(rating_heat(data) or none)
         bands.show(band_bars(data) or none)
         best.show(
-            best_rows(data.best) or f"{none} with {formatting.count(ENOUGH_VOTES)} votes or more"
+            best_rows(data.best) or f"{none} with {formatting.count(VOTES_NEEDED)} votes or more"
         )
         trending.show(trending_rows(data.trending) or f"{none} among the trending titles")
 
@@ -162,28 +162,28 @@ def build(visit: Visit) -> Callable[[Movies], None]:
 
 
 def nothing(state: State) -> str:
-    """Return what there is none of: `No movies of 1920 in Horror`."""
-    said = ["No movies"]
+    """Return the text for an empty result: `No movies of 1920 in Horror`."""
+    words = ["No movies"]
     if state["years"]:
-        said.append(
+        words.append(
             f"of {YEARS.show(state['years'])}".replace("of from", "from").replace(
                 "of until", "until"
             )
         )
     if state["genre"]:
-        said.append(f"in {state['genre']}")
+        words.append(f"in {state['genre']}")
     others = [
         f"{one.label.lower()} {one.show(state[one.name])}"
         for one in FIELDS
         if state[one.name] is not None
     ]
     if others:
-        said.append(f"with {' and '.join(others)}")
-    return " ".join(said)
+        words.append(f"with {' and '.join(others)}")
+    return " ".join(words)
 
 
 def figures(kpis: Row) -> list[Kpi]:
-    """Return the cards of figures."""
+    """Return the cards of key figures."""
     return [
         Kpi(formatting.count(kpis["movies"]), f"{formatting.count(kpis['rated'])} of them rated"),
         Kpi(formatting.short(kpis["votes"]), f"{formatting.count(kpis['votes'] or 0)} votes"),
@@ -193,8 +193,8 @@ def figures(kpis: Row) -> list[Kpi]:
     ]
 
 
-def genre_shares(data: Movies) -> Figure | None:
-    """Draw the share of each genre in each decade, the rarer genres as one."""
+def genre_shares(data: MoviesData) -> Figure | None:
+    """Draw the share of each genre in each decade; rarer genres are combined."""
     rows = [row for row in data.by_genre_and_decade if row["decade"] is not None]
     if not rows:
         return None
@@ -253,7 +253,7 @@ def _share(name: str, decade: int, number: int, total: int, chosen: tuple[Any, A
     )
 
 
-def genre_bars(data: Movies) -> Figure | None:
+def genre_bars(data: MoviesData) -> Figure | None:
     """Draw the number of movies of each genre."""
     rows = data.by_genre[:12]
     chosen = data.state["genre"]
@@ -262,7 +262,7 @@ def genre_bars(data: Movies) -> Figure | None:
     return _bars(rows, "genre", chosen, horizontal=True) if rows else None
 
 
-def band_bars(data: Movies) -> Figure | None:
+def band_bars(data: MoviesData) -> Figure | None:
     """Draw the number of movies of each rating band."""
     counted = {row["rating_band"]: row for row in data.by_band}
     rows = [counted[band] for band in BANDS if band in counted]
@@ -294,8 +294,8 @@ def _bars(rows: list[Row], column: str, chosen: str | None, *, horizontal: bool)
     )
 
 
-def rating_heat(data: Movies) -> Figure | None:
-    """Draw how many movies have a rating and a number of votes."""
+def rating_heat(data: MoviesData) -> Figure | None:
+    """Draw the number of movies by rating and votes."""
     if not data.cells:
         return None
     highest = max(row["votes_step"] for row in data.cells)
@@ -377,7 +377,7 @@ def trending_rows(rows: list[Row]) -> list[TableRow]:
 PAGE = Page(
     path="/",
     title="Movies",
-    says="Movies of IMDb: genres over the decades, ratings and votes, the best and the trending.",
+    summary="Movies of IMDb: genres by decade, ratings and votes, the best and the trending.",
     fields=FIELDS,
     slicers=(YEARS, GENRE),
     load=load,

@@ -1,4 +1,4 @@
-"""The page of quality: runs, checks, quarantine, how fresh tables are, and their rows over time."""
+"""Show data quality: runs, checks, quarantine, freshness, and rows over time."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from movies_assets.dashboard.filters import Field, State, matching, one_of
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries import quality as queries
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.reader import OpenSnapshot, Row
 
-# From bad to good, each with a sign of its own: colours are not needed.
+# From bad to good, each with its own sign, for colour-blind users.
 VERDICTS = {
     "failed": ("▼", theme.BAD),
     "warned": ("●", theme.FAIR),
@@ -32,8 +32,8 @@ TABLE = Field(
 
 
 @dataclass(frozen=True)
-class Quality:
-    """What the page shows; `profiled` is the table whose rows are drawn over time."""
+class QualityData:
+    """The page's data; `profiled` is the table whose rows are drawn over time."""
 
     state: State
     profiled: str | None
@@ -46,8 +46,8 @@ class Quality:
     history: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Quality:
-    """Ask for everything on the page at once."""
+async def load(snapshot: OpenSnapshot, state: State) -> QualityData:
+    """Load the page's data, with concurrent queries."""
     chosen = {"table": state["table"], "verdict": state["verdict"]}
     if state["table"]:
         profiled = state["table"]
@@ -63,51 +63,51 @@ async def load(snapshot: Snapshot, state: State) -> Quality:
         snapshot.ask(queries.FRESHNESS, **chosen),
         snapshot.ask(queries.HISTORY, table=profiled),
     )
-    return Quality(state, profiled, figures, *others)
+    return QualityData(state, profiled, figures, *others)
 
 
-def build(visit: Visit) -> Callable[[Quality], None]:
-    """Make the page's parts."""
+def build(visit: Visit) -> Callable[[QualityData], None]:
+    """Create the page's components."""
     kpis = KpiCards(
         ["Checks passed", "Warned or failed", "Rows in quarantine", "Tables", "Failed runs"]
     )
     verdicts = ChartCard(
-        "Verdicts", "Checks by how they went last. Click a bar to filter.", span=4, height=260,
+        "Verdicts", "Checks by their last outcome. Click a bar to filter.", span=4, height=260,
         pick=visit.toggle,
     )  # fmt: skip
     history = ChartCard(
         "Rows over time",
-        "Of one table: all its rows, or those a day where partitions are profiled one by one. "
-        "Choose another table below.",
+        "Rows of one table: in total, or per day of each profiled partition. Choose another table "
+        "below.",
         span=8, height=260, pick=None,
     )  # fmt: skip
     with box("div", "wide-table"):
         checks = TableCard(
-            "Checks", "Those that failed and warned come first. Click a table to see only it.",
-            columns=["Table", "Check", "Verdict", "What it found, or asks", "Evaluated"],
+            "Checks", "Failed and warned ones come first. Click a table to filter.",
+            columns=["Table", "Check", "Verdict", "Finding or description", "Evaluated"],
             pick=visit.toggle,
         )  # fmt: skip
     with box("div", "mid-table"):
         quarantine = TableCard(
-            "Quarantine", "Rows that broke a rule. They are kept apart, with the rules they broke.",
+            "Quarantine", "Rows that broke a rule, kept separately with the broken rules.",
             span=6, columns=["Table", "Broken rules", "Rows#", "Partitions#"], pick=visit.toggle,
         )  # fmt: skip
         runs = TableCard(
-            "Runs", f"The last {queries.RUNS}, whatever table is chosen.", span=6,
+            "Runs", f"The last {queries.RUNS}, regardless of the chosen table.", span=6,
             columns=["Job", "Partitions", "Status", "Started", "Took#"],
         )  # fmt: skip
         freshness = TableCard(
-            "Freshness", "When tables were written last, the longest ago first.",
+            "Freshness", "When tables were last written, the oldest first.",
             columns=["Table", "Written", "Before publishing#", "Newest partition", "Rows#"],
             pick=visit.toggle,
         )  # fmt: skip
 
-    def show(data: Quality) -> None:
+    def show(data: QualityData) -> None:
         table = data.state["table"]
         of_table = f" of {table}" if table else ""
         kpis.show(figures(data.figures))
         verdicts.show(verdict_bars(data) or f"No checks{of_table}")
-        history.show(row_bars(data) or f"No profiles{of_table} yet: a run writes them")
+        history.show(row_bars(data) or f"No profiles{of_table} yet: runs write them")
         checks.show(check_rows(data.checks) or no_checks(data.state))
         quarantine.show(quarantine_rows(data.quarantine) or f"No rows{of_table} are in quarantine")
         runs.show(run_rows(data.runs) or "No run has been recorded")
@@ -117,15 +117,15 @@ def build(visit: Visit) -> Callable[[Quality], None]:
 
 
 def no_checks(state: State) -> str:
-    """Return what there is none of: `No checks of gold.a that failed`."""
+    """Return the text for an empty result: `No checks of gold.a that failed`."""
     of_table = f" of {state['table']}" if state["table"] else ""
     verdict = state["verdict"]
-    said = {None: "", "not run": " that have not run"}.get(verdict, f" that {verdict}")
-    return f"No checks{of_table}{said}"
+    outcome = {None: "", "not run": " that have not run"}.get(verdict, f" that {verdict}")
+    return f"No checks{of_table}{outcome}"
 
 
 def figures(row: Row) -> list[Kpi]:
-    """Return the cards of figures."""
+    """Return the cards of key figures."""
     unsound = row["warned"] + row["failed"]
     not_run = row["checks"] - row["passed"] - unsound
     return [
@@ -156,8 +156,8 @@ def figures(row: Row) -> list[Kpi]:
     ]
 
 
-def verdict_bars(data: Quality) -> Figure | None:
-    """Draw how many checks passed, warned, failed, or were not run."""
+def verdict_bars(data: QualityData) -> Figure | None:
+    """Draw the number of checks by verdict."""
     counted = {row["verdict"]: row["checks"] for row in data.verdicts}
     if not counted:
         return None
@@ -190,30 +190,30 @@ def signed(verdict: str) -> str:
     return formatting.unbroken(f"{VERDICTS[verdict][0]} {verdict}")
 
 
-def row_bars(data: Quality) -> Figure | None:
+def row_bars(data: QualityData) -> Figure | None:
     """Draw the rows of each partition that was profiled, the oldest first.
 
     A profile is of a day, of a range of days, or of the whole table: rows of the first two are
-    drawn as rows a day, and never beside those of a whole table.
+    drawn as rows per day, and never beside those of a whole table.
     """
     if not data.history:
         return None
     is_whole = data.history[0]["is_whole_table"]
     rows = [row for row in reversed(data.history) if row["is_whole_table"] == is_whole]
     points = [
-        Point(row["rows"] if is_whole else round(row["rows"] / row["days"], 2), rows_said(row))
+        Point(row["rows"] if is_whole else round(row["rows"] / row["days"], 2), partition_tip(row))
         for row in rows
     ]
-    unit = "rows" if is_whole else "rows a day"
+    unit = "rows" if is_whole else "rows per day"
     return Figure(
-        charts.bars([days_said(row) for row in rows], points, unit=f"{data.profiled}: {unit}"),
+        charts.bars([partition_text(row) for row in rows], points, unit=f"{data.profiled}: {unit}"),
         f"Bars: {unit} of {data.profiled} in "
         f"{formatting.plural(len(rows), 'partition')}; the newest, "
         f"{rows[-1]['partition']}, has {formatting.short(points[-1].value)}.",
         ["Partition", "Rows#", "Days#"],
         [
             (
-                days_said(row),
+                partition_text(row),
                 formatting.count(row["rows"]),
                 "all" if is_whole else formatting.count(row["days"]),
             )
@@ -222,24 +222,24 @@ def row_bars(data: Quality) -> Figure | None:
     )
 
 
-def days_said(row: Row) -> str:
-    """Return a partition: a day, or a range of days."""
+def partition_text(row: Row) -> str:
+    """Format a partition: a day, or a range of days."""
     return str(row["partition"]).replace("...", " to ")
 
 
-def rows_said(row: Row) -> str:
-    """Return how many rows a partition has, and what that counts."""
+def partition_tip(row: Row) -> str:
+    """Return the tooltip of a partition: its rows, in total and per day."""
     rows = formatting.plural(row["rows"], "row")
     if row["is_whole_table"]:
-        return f"{days_said(row)}\n{rows} in the whole table"
+        return f"{partition_text(row)}\n{rows} in the whole table"
     if row["days"] == 1:
-        return f"{days_said(row)}\n{rows}"
+        return f"{partition_text(row)}\n{rows}"
     each = formatting.decimal(row["rows"] / row["days"])
-    return f"{days_said(row)}\n{rows} in {row['days']} days\n{each} a day"
+    return f"{partition_text(row)}\n{rows} in {row['days']} days\n{each} per day"
 
 
 def check_rows(rows: list[Row]) -> list[TableRow]:
-    """Return the checks as a table; of those that passed, what they ask."""
+    """Return the checks as a table, with the finding, or the description of a passed check."""
     return [
         (
             (
@@ -259,7 +259,7 @@ def check_rows(rows: list[Row]) -> list[TableRow]:
 
 
 def quarantine_rows(rows: list[Row]) -> list[TableRow]:
-    """Return what is in quarantine as a table."""
+    """Return the quarantined rows by table and rules."""
     return [
         (
             (
@@ -292,7 +292,7 @@ def run_rows(rows: list[Row]) -> list[TableRow]:
 
 
 def freshness_rows(rows: list[Row]) -> list[TableRow]:
-    """Return how fresh tables are as a table."""
+    """Return the freshness of tables as a table."""
     return [
         (
             (
@@ -315,7 +315,7 @@ def freshness_rows(rows: list[Row]) -> list[TableRow]:
 PAGE = Page(
     path="/quality",
     title="Quality",
-    says="How the data is: checks and what they found, rows that were refused, runs, and how fresh "
+    summary="Data quality: checks and their findings, refused rows, runs, and the freshness of "
     "each table is.",
     fields=(TABLE, VERDICT),
     slicers=(),

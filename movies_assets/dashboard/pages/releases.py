@@ -1,4 +1,4 @@
-"""The page of releases: how many titles came out each year, by type, as OMDb lists them."""
+"""Show the releases that OMDb lists, by year and type."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,50 +10,35 @@ from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCa
 from movies_assets.dashboard.filters import YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.queries.releases import BY_YEAR_AND_TYPE, FIGURES, TYPES
+from movies_assets.serving.reader import OpenSnapshot, Row
 
-TYPES = {"movie": "Movies", "series": "Series", "episode": "Episodes", "game": "Games"}
 MEDIA = Field("media", "Type", one_of(*TYPES), show=lambda value: TYPES[value])
 YEAR = Field("year", "Year", whole(1870, 2100))
 MOST_YEARS_AS_TABLE = 500
 
-SLICED = "($first IS NULL OR release_year >= $first) AND ($last IS NULL OR release_year <= $last)"
-BY_YEAR = f"""
-    SELECT release_year, media_type, total_releases, first_ingestion_date
-    FROM gold.omdb_releases WHERE {SLICED} ORDER BY release_year, media_type"""
-TOTALS = f"""
-    SELECT sum(total_releases)::BIGINT AS titles,
-        sum(total_releases) FILTER (media_type = 'movie')::BIGINT AS movie,
-        sum(total_releases) FILTER (media_type = 'series')::BIGINT AS series,
-        sum(total_releases) FILTER (media_type = 'episode')::BIGINT AS episode,
-        sum(total_releases) FILTER (media_type = 'game')::BIGINT AS game,
-        min(release_year) AS first_year, max(release_year) AS last_year
-    FROM gold.omdb_releases
-    WHERE {SLICED} AND ($year IS NULL OR release_year = $year)
-        AND ($media IS NULL OR media_type = $media)"""
-
 
 @dataclass(frozen=True)
-class Releases:
-    """What the page shows."""
+class ReleasesData:
+    """The page's data."""
 
     state: State
     totals: Row
     by_year: list[Row]
 
 
-async def load(snapshot: Snapshot, state: State) -> Releases:
-    """Ask for everything on the page at once."""
+async def load(snapshot: OpenSnapshot, state: State) -> ReleasesData:
+    """Load the page's data, with concurrent queries."""
     first, last = state["years"] or (None, None)
     chosen = {"first": first, "last": last, "year": state["year"], "media": state["media"]}
     (totals,), by_year = await asyncio.gather(
-        snapshot.ask(TOTALS, **chosen), snapshot.ask(BY_YEAR, **chosen)
+        snapshot.ask(FIGURES, **chosen), snapshot.ask(BY_YEAR_AND_TYPE, **chosen)
     )
-    return Releases(state, totals, by_year)
+    return ReleasesData(state, totals, by_year)
 
 
-def build(visit: Visit) -> Callable[[Releases], None]:
-    """Make the page's parts."""
+def build(visit: Visit) -> Callable[[ReleasesData], None]:
+    """Create the page's components."""
     kpis = KpiCards(["Titles", *TYPES.values()])
     bars = ChartCard(
         "Releases by year", "Titles by year of release and type. Click a layer to filter.",
@@ -68,7 +53,7 @@ def build(visit: Visit) -> Callable[[Releases], None]:
         columns=["Year", *(f"{name}#" for name in TYPES.values()), "First found#"],
     )  # fmt: skip
 
-    def show(data: Releases) -> None:
+    def show(data: ReleasesData) -> None:
         none = nothing(data.state)
         kpis.show(figures(data.totals))
         bars.show(year_bars(data) or none)
@@ -79,7 +64,7 @@ def build(visit: Visit) -> Callable[[Releases], None]:
 
 
 def nothing(state: State) -> str:
-    """Return what there is none of."""
+    """Return the text for an empty result."""
     return "No releases" + (f", {YEARS.show(state['years'])}" if state["years"] else "")
 
 
@@ -90,21 +75,23 @@ def figures(totals: Row) -> list[Kpi]:
         if totals["titles"] and totals["first_year"] != totals["last_year"]
         else formatting.year(totals["first_year"])
     )
-    all_titles = totals["titles"] or 0
+    all_titles = totals["titles"]
     return [
         Kpi(formatting.count(all_titles), span),
         *(
             Kpi(
-                formatting.count(number),
-                f"{formatting.percent(number / all_titles)} of the titles" if all_titles else "",
+                formatting.count(totals[name]),
+                f"{formatting.percent(totals[name] / all_titles)} of the titles"
+                if all_titles
+                else "",
             )
-            for number in (totals[name] or 0 for name in TYPES)
+            for name in TYPES
         ),
     ]
 
 
-def _points(data: Releases, media: str, years: Sequence[int]) -> list[Point]:
-    """Return a point a year; one without titles draws nothing."""
+def _points(data: ReleasesData, media: str, years: Sequence[int]) -> list[Point]:
+    """Return one point per year; years without titles draw nothing."""
     counted = {
         row["release_year"]: row["total_releases"]
         for row in data.by_year
@@ -124,18 +111,18 @@ def _points(data: Releases, media: str, years: Sequence[int]) -> list[Point]:
     ]
 
 
-def _years(data: Releases) -> list[int]:
-    """Return all years from the first to the last, so that a gap is seen."""
+def _years(data: ReleasesData) -> list[int]:
+    """Return all years from the first to the last, so that gaps are visible."""
     found = [row["release_year"] for row in data.by_year]
     return list(range(min(found), max(found) + 1)) if found else []
 
 
-def _series(data: Releases, years: Sequence[int]) -> dict[str, list[Point]]:
+def _series(data: ReleasesData, years: Sequence[int]) -> dict[str, list[Point]]:
     there = {row["media_type"] for row in data.by_year}
     return {name: _points(data, media, years) for media, name in TYPES.items() if media in there}
 
 
-def year_bars(data: Releases) -> Figure | None:
+def year_bars(data: ReleasesData) -> Figure | None:
     """Draw the titles of each year, stacked by type."""
     years = _years(data)
     if not years:
@@ -156,7 +143,7 @@ def year_bars(data: Releases) -> Figure | None:
     )
 
 
-def type_lines(data: Releases) -> Figure | None:
+def type_lines(data: ReleasesData) -> Figure | None:
     """Draw the titles of each type over the years."""
     years = _years(data)
     if not years:
@@ -164,7 +151,7 @@ def type_lines(data: Releases) -> Figure | None:
     series = _series(data, years)
     return Figure(
         charts.lines([str(year) for year in years], series, unit="Titles"),
-        f"Lines: titles a year of {', '.join(name.lower() for name in series)}.",
+        f"Lines: titles per year of {', '.join(name.lower() for name in series)}.",
         ["Type", "Titles#"],
         [
             (name, formatting.count(sum(point.value or 0 for point in points)))
@@ -173,8 +160,8 @@ def type_lines(data: Releases) -> Figure | None:
     )
 
 
-def year_rows(data: Releases) -> list[TableRow]:
-    """Return a row a year, the newest first."""
+def year_rows(data: ReleasesData) -> list[TableRow]:
+    """Return one row per year, the newest first."""
     by_year: dict[int, dict[str, Row]] = {}
     for row in data.by_year:
         by_year.setdefault(row["release_year"], {})[row["media_type"]] = row
@@ -197,7 +184,7 @@ def year_rows(data: Releases) -> list[TableRow]:
 PAGE = Page(
     path="/releases",
     title="Releases",
-    says="Titles that OMDb lists, by year of release and type.",
+    summary="Titles that OMDb lists, by year of release and type.",
     fields=(YEAR, MEDIA),
     slicers=(YEARS,),
     load=load,

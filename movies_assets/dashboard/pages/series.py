@@ -1,4 +1,4 @@
-"""The page of series: one series, its figures, and how its episodes are rated."""
+"""Show one series: its key figures and the ratings of its episodes."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,7 +21,8 @@ from movies_assets.dashboard.components import (
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting, theme
-from movies_assets.serving.reader import Row, Snapshot
+from movies_assets.serving.queries.series import ABOUT
+from movies_assets.serving.reader import OpenSnapshot, Row
 
 SERIES = Field(
     "series",
@@ -34,9 +35,9 @@ SEASON = Field("season", "Season", whole(-1, 9_999))
 
 HITS = 50
 SPECIALS = -1
-# A daily soap has more rated episodes than a heat map has room for: the first seasons are drawn.
+# Daily soaps have more rated episodes than fit into a heat map: the first seasons are drawn.
 MOST_EPISODES = 3_000
-# Ratings are written into the cells as long as they fit.
+# The most episodes of a season for which cells have room for their rating.
 MOST_LABELLED = 24
 ROW_HEIGHT, HEAT_MARGIN, HEAT_BOUNDS = 30, 130, (230, 900)
 LOWEST, HIGHEST = 1.0, 10.0
@@ -45,7 +46,7 @@ CHOSEN = """
     ($first IS NULL OR start_year >= $first) AND ($last IS NULL OR start_year <= $last)
     AND ($genre IS NULL OR list_contains(genres, $genre))
 """
-# The rows are in order of votes already.
+# The rows are already sorted by votes.
 FIRST = f"""
     SELECT series_key FROM prepared.series WHERE {CHOSEN}
     ORDER BY popularity DESC, series_key LIMIT 1"""
@@ -54,14 +55,6 @@ SEARCH = f"""
     WHERE {CHOSEN} AND contains(sought, lower(strip_accents($text)))
     ORDER BY starts_with(sought, lower(strip_accents($text))) DESC, popularity DESC, series_key
     LIMIT {HITS}"""
-ABOUT = """
-    SELECT series_label, series_start_year, genres, episodes, seasons,
-        coalesce(avg_rating, 0) AS avg_rating, coalesce(binge_score, 0) AS binge_score,
-        coalesce(pilot_rating, 0) AS pilot_rating, coalesce(finale_rating, 0) AS finale_rating,
-        coalesce(finale_delta, 0) AS finale_delta, coalesce(popularity, 0) AS popularity,
-        coalesce(pilot_basis, 'none') AS pilot_basis, coalesce(finale_basis, 'none') AS finale_basis
-    FROM gold.imdb_dim_series LEFT JOIN gold.imdb_series_kpis USING (series_key)
-    WHERE series_key = $series"""
 EPISODES = f"""
     SELECT season_number, episode_number, episode_title, rating, votes
     FROM gold.imdb_episode_facts
@@ -88,8 +81,8 @@ SEASONS = """
 
 
 @dataclass(frozen=True)
-class Series:
-    """What the page shows; without a series there is none."""
+class SeriesData:
+    """The page's data; `about` is None if there is no series."""
 
     state: State
     about: Row | None
@@ -103,13 +96,13 @@ def _slicers(state: State) -> dict[str, object]:
     return {"first": first, "last": last, "genre": state["genre"]}
 
 
-async def load(snapshot: Snapshot, state: State) -> Series:
-    """Ask for a series: the chosen one, or the one with most votes that the slicers leave."""
+async def load(snapshot: OpenSnapshot, state: State) -> SeriesData:
+    """Load the chosen series, or the most voted one within the slicers."""
     key = state["series"]
     if key is None:
         found = await snapshot.ask(FIRST, **_slicers(state))
         if not found:
-            return Series(state, None, [], [], [])
+            return SeriesData(state, None, [], [], [])
         key = found[0]["series_key"]
     (about,), episodes, extremes, seasons = await asyncio.gather(
         snapshot.ask(ABOUT, series=key),
@@ -117,11 +110,11 @@ async def load(snapshot: Snapshot, state: State) -> Series:
         snapshot.ask(EXTREMES, series=key, season=state["season"]),
         snapshot.ask(SEASONS, series=key),
     )
-    return Series(state, about, episodes, extremes, seasons)
+    return SeriesData(state, about, episodes, extremes, seasons)
 
 
-async def search(snapshot: Snapshot, state: State, sought: str) -> list[Option]:
-    """Search all series by label; those that begin with the text come first, then by votes."""
+async def search(snapshot: OpenSnapshot, state: State, sought: str) -> list[Option]:
+    """Search all series by label: first those that begin with the text, then by votes."""
     rows = await snapshot.ask(SEARCH, text=sought.strip(), **_slicers(state))
     return [
         Option(
@@ -134,8 +127,8 @@ async def search(snapshot: Snapshot, state: State, sought: str) -> list[Option]:
     ]
 
 
-def build(visit: Visit) -> Callable[[Series], None]:
-    """Make the page's parts."""
+def build(visit: Visit) -> Callable[[SeriesData], None]:
+    """Create the page's components."""
 
     async def hits(sought: str) -> list[Option]:
         return await search(await visit.snapshot(), visit.state, sought)
@@ -149,20 +142,20 @@ def build(visit: Visit) -> Callable[[Series], None]:
             note = text("p", "", "note")
     kpis = KpiCards(["Average", "Binge score", "Pilot", "Finale", "Finale delta"])
     lines = ChartCard(
-        "Episodes", "Rating of each episode, a line a season. Click a point to look at its season.",
+        "Episodes", "Episode ratings, one line per season. Click a point to choose its season.",
         span=12, height=340, pick=visit.toggle,
     )  # fmt: skip
     heat = ChartCard(
-        "Seasons and episodes", "Ratings from 1 to 10. Click a cell to look at its season.",
+        "Seasons and episodes", "Ratings from 1 to 10. Click a cell to choose its season.",
         span=12, height=HEAT_BOUNDS[0], pick=visit.toggle,
     )  # fmt: skip
     extremes = KpiCards(["Best episode", "Worst episode"])
     seasons = TableCard(
-        "Seasons", "Choose one to look at it.", pick=visit.toggle,
+        "Seasons", "Click one to choose it.", pick=visit.toggle,
         columns=["Season", "First year#", "Episodes#", "Average#", "Change#", "Votes#"],
     )  # fmt: skip
 
-    def show(data: Series) -> None:
+    def show(data: SeriesData) -> None:
         about = data.about
         nothing = "No rated episodes" if about else "No series"
         name.set_text(about["series_label"] if about else f"No series{_within(data.state)}")
@@ -183,7 +176,7 @@ def _within(state: State) -> str:
 
 
 def describe(about: Row) -> str:
-    """Return what a series is, in a line."""
+    """Describe a series in one line."""
     parts = [
         about["genres"] or "no genres",
         formatting.plural(about["seasons"], "season"),
@@ -194,7 +187,7 @@ def describe(about: Row) -> str:
 
 
 def figures(about: Row | None) -> list[Kpi]:
-    """Return the series' figures; a dash where no episode is rated, 0 where there is no series."""
+    """Return the series' key figures: a dash without rated episodes, 0 without a series."""
     names = ("avg_rating", "binge_score", "pilot_rating", "finale_rating", "finale_delta")
     kpis: Row = {"pilot_basis": "no series", "finale_basis": "no series"} | (
         about or dict.fromkeys(names, 0)
@@ -232,7 +225,7 @@ def figures(about: Row | None) -> list[Kpi]:
 
 
 def _graded(value: float | None, good: float, fair: float) -> Tone:
-    """Grade a figure; 0 is no figure, as little as none."""
+    """Grade a rating; 0 and None have no grade."""
     if not value:
         return ""
     return "good" if value >= good else "fair" if value >= fair else "bad"
@@ -254,8 +247,8 @@ def _tip(episode: Row) -> str:
     )
 
 
-def episode_lines(data: Series) -> Figure | None:
-    """Draw the ratings of the episodes, a line a season."""
+def episode_lines(data: SeriesData) -> Figure | None:
+    """Draw the ratings of the episodes, one line per season."""
     if not data.episodes:
         return None
     numbers = sorted({row["episode_number"] for row in data.episodes})
@@ -303,8 +296,8 @@ def episode_lines(data: Series) -> Figure | None:
     )
 
 
-def episode_heat(data: Series) -> Figure | None:
-    """Draw the ratings of the episodes, a row a season."""
+def episode_heat(data: SeriesData) -> Figure | None:
+    """Draw the ratings of the episodes, one row per season."""
     if not data.episodes:
         return None
     numbers = sorted({row["episode_number"] for row in data.episodes})
@@ -344,7 +337,7 @@ def episode_heat(data: Series) -> Figure | None:
 
 
 def best_and_worst(extremes: list[Row]) -> list[Kpi]:
-    """Return the best and the worst episode; one that is alone is both."""
+    """Return the best and the worst episode; a single one is both."""
     if not extremes:
         return [Kpi("0", "no rated episodes"), Kpi("0", "no rated episodes")]
     return [_extreme(extremes[0], "good"), _extreme(extremes[-1], "bad")]
@@ -380,7 +373,7 @@ def season_rows(seasons: list[Row]) -> list[TableRow]:
 PAGE = Page(
     path="/series",
     title="Series",
-    says="One series at a time: its ratings, season by season and episode by episode. Years and "
+    summary="One series at a time: its ratings, season by season and episode by episode. Years and "
     "genre narrow the search.",
     fields=(SERIES, SEASON),
     slicers=(YEARS, GENRE),

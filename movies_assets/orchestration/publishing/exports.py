@@ -13,7 +13,7 @@ from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.permissions import readable_as
 from movies_assets.orchestration.publishing.published import KEY, shared_tables
-from movies_assets.serving.exports import Export, LeftAsItIsError, layout_of, reading_newest
+from movies_assets.serving.exports import Export, TableKeptError, layout_of, reading_newest
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published, never_written
@@ -68,7 +68,7 @@ def export_assets(
                 try:
                     with readable_as(place, settings):
                         metadata = write(context, export, place)
-                except LeftAsItIsError as reason:
+                except TableKeptError as reason:
                     context.log.warning(str(reason))
                     metadata = {"outcome": reason.outcome}
                 seconds = round(time.perf_counter() - started, 3)

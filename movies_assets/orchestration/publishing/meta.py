@@ -41,7 +41,7 @@ class Snapshot(Contract):
 
 
 class Tables(Contract):
-    """One row a table of the warehouse."""
+    """One row per table of the warehouse."""
 
     table_name: str = column("The table, as schema.table.", key=True)
     layer: str = column("bronze, silver or gold.")
@@ -72,7 +72,7 @@ class Tables(Contract):
 
 
 class Columns(Contract):
-    """One row a column of a table, as its contract declares it."""
+    """One row per column of a table, as its contract declares it."""
 
     table_name: str = column("The table, as schema.table.", key=True)
     column_name: str = column("The column.", key=True)
@@ -86,14 +86,14 @@ class Columns(Contract):
 
 
 class Lineage(Contract):
-    """One row an asset that a table is made from, or points at."""
+    """One row per asset that a table is made from, or points at."""
 
     table_name: str = column("The table, as schema.table.", key=True)
     upstream: str = column("The asset above it, as schema.table or landing.name.", key=True)
 
 
 class Checks(Contract):
-    """One row a check, as it was evaluated last."""
+    """One row per check, as it was evaluated last."""
 
     table_name: str = column("The table, as schema.table.", key=True)
     check_name: str = column("The check.", key=True)
@@ -109,7 +109,7 @@ class Checks(Contract):
 
 
 class Runs(Contract):
-    """One row a run of Dagster; the newest hundred, with the one that publishes still under way."""
+    """One row per run of Dagster; the newest 100, with the one that publishes still running."""
 
     run_id: str = column("The run.", key=True)
     job: str = column("The job.")
@@ -122,7 +122,7 @@ class Runs(Contract):
 
 
 class Refused(Contract):
-    """One row a table, partition and set of broken rules: how many rows are in quarantine."""
+    """One row per table, partition and set of broken rules: how many rows are in quarantine."""
 
     table_name: str = column("The table that refused the rows, as schema.table.", key=True)
     partition_key: str = column(

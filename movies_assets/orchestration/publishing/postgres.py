@@ -15,7 +15,7 @@ from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import published
 from movies_assets.orchestration.publishing.meta import Snapshot
-from movies_assets.serving.postgres import Loaded, Target, load
+from movies_assets.serving.postgres import LoadedTable, Target, load
 from movies_assets.settings import Settings
 from movies_assets.warehouse.published import Published
 
@@ -84,7 +84,9 @@ def _spec(table: Table) -> dg.AssetSpec:
     )
 
 
-def _result(name: str, loaded: Loaded, snapshot: str, target: Target) -> dg.MaterializeResult[None]:
+def _result(
+    name: str, loaded: LoadedTable, snapshot: str, target: Target
+) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(
         asset_key=key_of(name),
         metadata={

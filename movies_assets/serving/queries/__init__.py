@@ -1,1 +1,1 @@
-"""Queries that the report and the dashboard share."""
+"""Hold the queries that the report and the dashboard share."""

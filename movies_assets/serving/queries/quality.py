@@ -60,7 +60,7 @@ MOST_PROFILED = """
     LIMIT 1"""
 
 # One row a partition. A profile has a row a column, with the same number of rows in each; those of
-# a range of days are of all its days, so that only rows a day can be compared.
+# a range of days are of all its days, so that only rows per day can be compared.
 HISTORY = """
     SELECT partition, last_day, is_whole_table, any_value(row_count) AS rows,
         any_value(last_day - first_day + 1)::BIGINT AS days

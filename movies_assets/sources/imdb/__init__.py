@@ -1,1 +1,1 @@
-"""IMDb's dumps."""
+"""Load IMDb's dumps."""

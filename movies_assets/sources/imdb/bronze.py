@@ -1,6 +1,6 @@
-"""IMDb's dumps: fetched into the landing zone, and their lines as received, a table a file.
+"""Fetch IMDb's dumps into the landing zone, and store their lines as received, one table per file.
 
-Run dates partition them, and the newest few are kept. What a line means belongs in silver.
+The partitions are run dates, of which the newest are kept. Interpreting lines belongs in silver.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -113,7 +113,7 @@ def _shown(dump: "Dump") -> Mapping[str, Any]:
 
 
 class BronzeImdbTitleBasics(DumpContract):
-    """One row a line about a title, as received in title.basics."""
+    """One row per line about a title, as received in title.basics."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     title_type: str = column("Type of the title.", nullable=True, compression="dictionary")
@@ -127,7 +127,7 @@ class BronzeImdbTitleBasics(DumpContract):
 
 
 class BronzeImdbTitleRatings(DumpContract):
-    """One row a line about a rated title, as received in title.ratings."""
+    """One row per line about a rated title, as received in title.ratings."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     average_rating: str = column("Weighted average of the ratings.", nullable=True)
@@ -135,7 +135,7 @@ class BronzeImdbTitleRatings(DumpContract):
 
 
 class BronzeImdbTitleEpisode(DumpContract):
-    """One row a line about an episode, as received in title.episode."""
+    """One row per line about an episode, as received in title.episode."""
 
     tconst: str = column("IMDb id of the episode.", nullable=True, compression="fsst")
     parent_tconst: str = column("IMDb id of the series.", nullable=True, compression="fsst")
@@ -144,7 +144,7 @@ class BronzeImdbTitleEpisode(DumpContract):
 
 
 class BronzeImdbTitleCrew(DumpContract):
-    """One row a line about who made a title, as received in title.crew."""
+    """One row per line about the crew of a title, as received in title.crew."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     directors: str = column("IMDb ids of its directors.", nullable=True, compression="fsst")
@@ -152,18 +152,18 @@ class BronzeImdbTitleCrew(DumpContract):
 
 
 class BronzeImdbTitlePrincipals(DumpContract):
-    """One row a line about a part in a title, as received in title.principals."""
+    """One row per line about a part in a title, as received in title.principals."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     ordering: int = column("Rank among the credits of the title.", nullable=True)
     nconst: str = column("IMDb id of the person.", nullable=True, compression="fsst")
     category: str = column("Kind of the part.", nullable=True, compression="dictionary")
-    job: str = column("The job, where the kind does not say it.", nullable=True)
+    job: str = column("The job, if the kind does not include it.", nullable=True)
     characters: str = column("Roles played, a JSON list.", nullable=True, compression="fsst")
 
 
 class BronzeImdbNameBasics(DumpContract):
-    """One row a line about a person, as received in name.basics."""
+    """One row per line about a person, as received in name.basics."""
 
     nconst: str = column("IMDb id of the person.", nullable=True, compression="fsst")
     primary_name: str = column("Name.", nullable=True, compression="fsst")
@@ -174,7 +174,7 @@ class BronzeImdbNameBasics(DumpContract):
 
 
 class BronzeImdbTitleAkas(DumpContract):
-    """One row a line about a name of a title, as received in title.akas."""
+    """One row per line about a name of a title, as received in title.akas."""
 
     tconst: str = column("IMDb id of the title.", nullable=True, compression="fsst")
     ordering: int = column("Number among the names of the title.", nullable=True)
@@ -182,7 +182,9 @@ class BronzeImdbTitleAkas(DumpContract):
     region: str = column("Region, mostly ISO 3166.", nullable=True, compression="dictionary")
     language: str = column("Language, mostly ISO 639.", nullable=True, compression="dictionary")
     name_types: str = column("Kinds of the name.", nullable=True, compression="dictionary")
-    attributes: str = column("More about it.", nullable=True, compression="dictionary")
+    attributes: str = column(
+        "Further attributes of the name.", nullable=True, compression="dictionary"
+    )
     is_original_title: int = column("Whether it is the original title, 0 or 1.", nullable=True)
 
 

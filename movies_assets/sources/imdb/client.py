@@ -1,11 +1,11 @@
-"""IMDb's dumps: seven gzipped TSV files, fetched into the landing zone, once a run date.
+"""Fetch IMDb's dumps, seven gzipped TSV files, into the landing zone, once per run date.
 
-Which files there are, where they are kept, and when a run date is complete belongs here. How a file
-gets there is in download.py, and what its rows mean is the business of the bronze assets.
+The files, their storage, and the completeness of a run date belong here; downloading in
+`ingest.download`, loading the rows in the bronze assets.
 
 In the landing zone, `imdb/<file>/run_date=YYYY-MM-DD/` holds `<file>.tsv.gz` (unless the file is
 the same as on an older run date), `manifest.json`, and `_SUCCESS`, which is written last: without
-it nothing counts.
+it the run date is ignored.
 """
 
 import json
@@ -53,18 +53,18 @@ _PREFIX = "run_date="
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """What became of one file on one run date.
+    """A dump: one file of one run date.
 
     Attributes:
         file: Such as 'title.basics'.
-        run_date: The day that it stands for.
+        run_date: Its run date.
         state: 'updated': stored on this run date; 'unchanged': the same as on an older one;
-            'present': complete before it was asked for.
-        path: The stored file; that of an older run date where nothing has changed.
+            'present': already complete before.
+        path: The stored file; that of an older run date if nothing has changed.
         bytes: Its size, compressed.
         sha256: Its SHA-256, in hexadecimal.
-        etag: The server's name for this version, if it has one.
-        last_modified: When it last changed, in the server's words.
+        etag: The server's ETag of this version, if it has one.
+        last_modified: The server's Last-Modified header.
     """
 
     file: str
@@ -78,41 +78,41 @@ class Dump:
 
     @property
     def version(self) -> Version:
-        """What the server said of it."""
+        """Return its version on the server."""
         return Version(self.etag, self.last_modified, self.bytes)
 
 
 class ImdbClient(HttpSource):
-    """Fetches IMDb's dumps into the landing zone; may be killed at any time and run again.
+    """A client that fetches IMDb's dumps into the landing zone; it may be killed and rerun.
 
-    The concurrency among its options is the number of files at once.
+    The concurrency of its options is the number of concurrent downloads.
     """
 
     def fetch(self, landing: Path, run_date: date, files: Sequence[str]) -> list[Dump]:
-        """Complete a run date; what is complete already is not asked for again.
+        """Complete a run date; skip files that are already complete.
 
         If a file fails, the others are still fetched. If another process is fetching the same file,
         this one waits, and finds it present.
 
         Args:
             landing: The landing zone.
-            run_date: The day that the server's present files are to stand for.
+            run_date: The run date to assign to the server's current files.
             files: Some of FILES.
 
         Raises:
-            PermanentSourceError: The source refused or sent no sound file, or the disk is full.
+            PermanentSourceError: The source refused or sent no valid file, or the disk is full.
             TransientSourceError: The source was still failing when the time budget was spent.
         """
         shelves = _shelves(landing, files)
 
-        def incomplete() -> list[_Shelf]:
+        def incomplete() -> list[_DumpFolder]:
             return [shelf for shelf in shelves if not shelf.dump(run_date)]
 
         with storing(landing), ExitStack() as locks:
-            # In the same order by all, or two processes might wait for each other.
+            # In the same order in all processes, to avoid deadlocks.
             for shelf in sorted(incomplete()):
                 locks.enter_context(shelf.locked(self._log))
-            todo = incomplete()  # again, for whoever had the lock may have fetched them
+            todo = incomplete()  # again, as another process may have fetched them
             if todo:
                 with start_blocking_portal(name="imdb") as portal:
                     portal.call(self._fetch_all, todo, run_date)
@@ -120,10 +120,10 @@ class ImdbClient(HttpSource):
         new = {shelf.file for shelf in todo}
         return [dump if dump.file in new else replace(dump, state="present") for dump in dumps]
 
-    async def _fetch_all(self, shelves: Iterable["_Shelf"], run_date: date) -> None:
+    async def _fetch_all(self, shelves: Iterable["_DumpFolder"], run_date: date) -> None:
         failures: list[SourceError] = []
 
-        async def fetch(shelf: _Shelf) -> None:
+        async def fetch(shelf: _DumpFolder) -> None:
             try:
                 await self._fetch_one(downloader, shelf, run_date)
             except SourceError as error:
@@ -136,7 +136,9 @@ class ImdbClient(HttpSource):
         if failures:
             raise _all(failures)
 
-    async def _fetch_one(self, downloader: Downloader, shelf: "_Shelf", run_date: date) -> None:
+    async def _fetch_one(
+        self, downloader: Downloader, shelf: "_DumpFolder", run_date: date
+    ) -> None:
         target = shelf.target(run_date)
         with storing(target):
             known = await run_sync(shelf.prepare, run_date)
@@ -148,10 +150,10 @@ class ImdbClient(HttpSource):
 
 
 def stored(landing: Path, run_date: date, files: Sequence[str]) -> list[Dump]:
-    """Return what the landing zone holds for a run date, without asking the source.
+    """Return the dumps of a run date in the landing zone, without requests.
 
     Raises:
-        PermanentSourceError: Some files are not there, or not complete.
+        PermanentSourceError: Some files are missing or incomplete.
     """
     dumps, faults = [], []
     for shelf in _shelves(landing, files):
@@ -169,14 +171,14 @@ def stored(landing: Path, run_date: date, files: Sequence[str]) -> list[Dump]:
 
 
 def prune(landing: Path, keep: int, spare: Collection[date] = ()) -> list[Path]:
-    """Remove the oldest run dates of each file, and returns their folders.
+    """Remove the oldest run dates of each file, and return their folders.
 
     A run date whose file a newer one still refers to is kept.
 
     Args:
         landing: The landing zone.
-        keep: How many complete run dates of each file stay; at least 1.
-        spare: Run dates that stay however old they are, for they are still in use.
+        keep: The number of complete run dates of each file to keep; at least 1.
+        spare: Run dates to keep regardless of their age, as they are still in use.
     """
     if keep < 1:
         raise ValueError(f"at least 1 run date must be kept, not {keep}")
@@ -185,8 +187,8 @@ def prune(landing: Path, keep: int, spare: Collection[date] = ()) -> list[Path]:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Shelf:
-    """One file's run dates in the landing zone."""
+class _DumpFolder:
+    """The folder of one file's run dates in the landing zone."""
 
     landing: Path
     file: str
@@ -199,25 +201,25 @@ class _Shelf:
         return self._root / f"{_PREFIX}{run_date}"
 
     def target(self, run_date: date) -> Path:
-        """Return where the file stands if it is stored on this run date."""
+        """Return the path of a file that is stored on this run date."""
         return self._folder(run_date) / f"{self.file}.tsv.gz"
 
     def _run_dates(self) -> list[date]:
-        """Return the run dates that were begun, newest first."""
+        """Return all run dates, complete or not, the newest first."""
         return sorted(filter(None, map(_run_date, self._root.glob("*"))), reverse=True)
 
     def dump(self, run_date: date) -> Dump | None:
-        """Return what is stored for a run date, if that is complete."""
+        """Return the dump of a run date; None if it is incomplete."""
         if not (self._folder(run_date) / _SUCCESS).exists() or not (dump := self._read(run_date)):
             return None
-        # The file of an older run date may have been lost, and another fetched in its place.
+        # The file of an older run date may have been lost and replaced by another one.
         day = _run_date(dump.path.parent)
         owner = self._read(day) if day else None
         same = owner and (owner.path, owner.sha256) == (dump.path, dump.sha256)
         return dump if same and self._size(dump.path) == dump.bytes else None
 
     def _size(self, path: Path) -> int | None:
-        """Return the size of a stored file; None if it is none."""
+        """Return the size of a stored file; None if there is no file."""
         try:
             with open_below(self._root, str(path.relative_to(self._root))) as file:
                 return os.fstat(file.fileno()).st_size
@@ -225,7 +227,7 @@ class _Shelf:
             return None
 
     def _read(self, run_date: date) -> Dump | None:
-        """Return what the manifest says."""
+        """Return the dump of the manifest; None if that is missing or damaged."""
         try:
             with open_below(self._folder(run_date), _MANIFEST) as file:
                 manifest = json.load(file)
@@ -236,15 +238,15 @@ class _Shelf:
             return None
 
     def fault(self, run_date: date) -> str:
-        """Return why a run date is not complete."""
+        """Return why a run date is incomplete."""
         if not self._folder(run_date).exists():
             return "never fetched"
         if not (self._folder(run_date) / _SUCCESS).exists():
-            return "not fetched to its end"
+            return "not completely fetched"
         return "the stored file or its manifest is missing or damaged"
 
     def prepare(self, run_date: date) -> Dump | None:
-        """Make a run date count for nothing, and returns the newest complete one before it."""
+        """Invalidate a run date, and return the newest complete one before it."""
         folder = self._folder(run_date)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _SUCCESS).unlink(missing_ok=True)
@@ -253,12 +255,12 @@ class _Shelf:
         return next(filter(None, older), None)
 
     def finish(self, run_date: date, url: str, known: Dump | None, new: Partial) -> Dump:
-        """Store a new file, or refers to the older one that is the same; completes the run date.
+        """Store a new file, or refer to an equal older one, and complete the run date.
 
         Args:
             run_date: The run date.
-            url: Where the file comes from, without secrets.
-            known: The older one.
+            url: The URL of the file, without secrets.
+            known: The older dump.
             new: The new file; of size 0 if it is the same.
         """
         target = self.target(run_date)
@@ -279,7 +281,7 @@ class _Shelf:
         return dump
 
     def prune(self, keep: int, spare: Collection[date]) -> list[Path]:
-        """Remove all that is older than the newest complete run dates, but for their files."""
+        """Remove everything older than the newest complete run dates, except for their files."""
         if not self._root.exists():
             return []
         with self.locked(_logger.info):
@@ -296,16 +298,16 @@ class _Shelf:
         return gone
 
     def locked(self, log: Callable[[str], None]) -> AbstractContextManager[None]:
-        """Keep all other processes from changing the run dates."""
+        """Lock out other processes that change the run dates."""
         return locked(self._root, self.file, log)
 
 
-def _shelves(landing: Path, files: Iterable[str]) -> list[_Shelf]:
+def _shelves(landing: Path, files: Iterable[str]) -> list[_DumpFolder]:
     if unknown := sorted(set(files) - set(FILES)):
         raise PermanentSourceError(
             f"IMDb has no file {', '.join(unknown)}. Choose among {', '.join(FILES)}."
         )
-    return [_Shelf(landing, file) for file in dict.fromkeys(files)]
+    return [_DumpFolder(landing, file) for file in dict.fromkeys(files)]
 
 
 def _run_date(folder: Path) -> date | None:
@@ -317,7 +319,7 @@ def _run_date(folder: Path) -> date | None:
 
 
 def _all(failures: list[SourceError]) -> SourceError:
-    """Return one error for all; it is passing only if all are."""
+    """Combine errors into one, which is transient only if all are."""
     if len(failures) == 1:
         return failures[0]
     text = " ".join([f"{len(failures)} files could not be fetched.", *sorted(map(str, failures))])

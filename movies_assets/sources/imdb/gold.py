@@ -1,4 +1,4 @@
-"""IMDb for readers: movies by genre, series by season and episode, their figures, what trends.
+"""Model IMDb for readers: movies by genre, series by season and episode, KPIs and trends.
 
 Every table mirrors the newest dumps. Keys are the digits of IMDb's ids: 111161 is tt0111161.
 """
@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import table
+from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.imdb.partitions import imdb_run_dates
 from movies_assets.sources.shared.dimensions import LONGEST_KEY, UNKNOWN, bounded, decade_label
@@ -19,7 +20,7 @@ from movies_assets.sources.yts.gold import rating_band
 SERIES_TYPES = ["tvSeries", "tvMiniSeries"]
 ACTING = ["actor", "actress"]
 TOP_BILLED = 3
-MOVIES_A_LIST, VOTES_NEEDED = 25, 1_000
+MOVIES_A_LIST = 25
 TRENDING_A_TYPE = 100
 YES = 1
 OSCAR = r"(?i)oscar|academy award"
@@ -42,9 +43,9 @@ def key_of(imdb_id: ir.StringColumn) -> ir.IntegerColumn:
 
 
 def mean_of(ratings: ir.FloatingColumn) -> ir.FloatingScalar:
-    """Return the mean of ratings, which have one decimal.
+    """Return the mean of ratings with one decimal.
 
-    In tenths, it does not depend on the order in which they are added up.
+    Summed in tenths, it does not depend on the order of rows.
     """
     tenths = (ratings * 10).round().cast("int64")
     return tenths.sum() / (ratings.count() * 10)
@@ -54,7 +55,7 @@ def people_of(pairs: ir.Table, people: ir.Table) -> ir.Table:
     """Join the names, and the ids, of each movie's people in order.
 
     Args:
-        pairs: movie_key, nconst and position, a row a person.
+        pairs: movie_key, nconst and position, one row per person.
         people: the people's names.
     """
     known = people.select("nconst", "primary_name")
@@ -66,11 +67,11 @@ def people_of(pairs: ir.Table, people: ir.Table) -> ir.Table:
 
 
 class ImdbMovieFacts(Contract):
-    """One row a movie and genre."""
+    """One row per movie and genre."""
 
     movie_key: int = column("Digits of the movie's IMDb id.", key=True)
     genre: str = column(
-        "One of its genres; 'Unknown' where there is none.",
+        "One of its genres; 'Unknown' if it has none.",
         key=True,
         str_length={"max_value": LONGEST_KEY},
     )
@@ -78,7 +79,7 @@ class ImdbMovieFacts(Contract):
     original_title: str = column("Title in its language.", nullable=True)
     start_year: int = column("Year of release.", nullable=True)
     decade: int = column("First year of the decade.", nullable=True)
-    decade_label: str = column("The decade in words: '1990s'; 'Unknown'.")
+    decade_label: str = column("The decade as text: '1990s'; 'Unknown'.")
     runtime_minutes: int = column("Running time in minutes.", nullable=True)
     genres: str = column("All its genres, separated by ', '.", nullable=True)
     rating: float = column("Weighted average of the ratings, 1 to 10.", nullable=True)
@@ -90,12 +91,12 @@ class ImdbMovieFacts(Contract):
     )
     top_actor_keys: str = column("IMDb ids of these actors, in order.", nullable=True)
     is_oscar_winner: bool = column(
-        "Whether an alternate title names the Oscar or an Academy Award; NULL where alternate "
+        "Whether an alternate title names the Oscar or an Academy Award; NULL if alternate "
         "titles are not loaded.",
         nullable=True,
     )
     vote_bucket: str = column(
-        "Size of the audience that voted.",
+        "Band of the number of votes.",
         isin=["50k+", "10k–49k", "1k–9k", "<1k", "unknown"],  # noqa: RUF001 (en dashes are meant)
     )
     rating_band: str = column(
@@ -113,7 +114,7 @@ def imdb_movie_facts(
     silver_imdb_people: ir.Table,
     silver_imdb_akas: ir.Table,
 ) -> ir.Table:
-    """Spread the movies over their genres, and add their people."""
+    """Return one row per movie and genre, with the movie's people."""
     movies = silver_imdb_titles.filter(silver_imdb_titles.title_type == "movie")
     movies = movies.mutate(movie_key=key_of(movies.tconst))
     crew = silver_imdb_crew.semi_join(movies, "tconst")
@@ -160,7 +161,7 @@ def imdb_movie_facts(
         ),
         vote_bucket=ibis.cases(
             (spread.votes.isnull(), "unknown"),
-            (spread.votes >= 50_000, "50k+"),  # noqa: PLR2004 (the bounds stand in the name)
+            (spread.votes >= 50_000, "50k+"),  # noqa: PLR2004 (the name has the bounds)
             (spread.votes >= 10_000, "10k–49k"),  # noqa: PLR2004, RUF001
             (spread.votes >= 1_000, "1k–9k"),  # noqa: PLR2004, RUF001
             else_="<1k",
@@ -177,11 +178,11 @@ def _listed(crew: ir.Table, name: str) -> ir.Table:
 
 
 class ImdbTopMoviesByGenre(Contract):
-    """One row a genre, decade and rank: the best movies with enough votes."""
+    """One row per genre, decade and rank: the best rated movies with enough votes."""
 
     genre: str = column("The genre.", key=True, str_length={"max_value": LONGEST_KEY})
     decade_label: str = column(
-        "The decade in words; 'Unknown'.", key=True, str_length={"max_value": LONGEST_KEY}
+        "The decade as text; 'Unknown'.", key=True, str_length={"max_value": LONGEST_KEY}
     )
     rank: int = column("Place by rating, then votes, from 1.", key=True, ge=1, le=MOVIES_A_LIST)
     movie_key: int = column("Digits of the movie's IMDb id.")
@@ -189,7 +190,7 @@ class ImdbTopMoviesByGenre(Contract):
     start_year: int = column("Year of release.", nullable=True)
     decade: int = column("First year of the decade.", nullable=True)
     rating: float = column("Weighted average of the ratings, 1 to 10.", ge=1, le=10)
-    votes: int = column("Number of votes, at least 1,000.", ge=VOTES_NEEDED)
+    votes: int = column(f"Number of votes, at least {VOTES_NEEDED:,}.", ge=VOTES_NEEDED)
     run_date: dt.Date = column("Run date of the dump.")
 
 
@@ -210,15 +211,15 @@ def imdb_top_movies_by_genre(gold_imdb_movie_facts: ir.Table) -> ir.Table:
 
 
 class ImdbDimSeries(Contract):
-    """One row a series: every title of a series type, and every parent of an episode."""
+    """One row per series: every title of a series type, and every parent of an episode."""
 
     series_key: int = column("Digits of the series' IMDb id.", key=True)
-    series_title: str = column("Title; 'Unknown series' where IMDb does not list the parent.")
+    series_title: str = column("Title; 'Unknown series' if IMDb does not list the parent.")
     series_start_year: int = column("First year.", nullable=True)
     series_decade: int = column("First year of the decade in which it began.", nullable=True)
     series_label: str = column(
-        "Title and year, 'Title (Year)'; of equal ones all but that of the lowest key have their "
-        "key appended."
+        "Title and year, 'Title (Year)'; the key is appended to duplicates, except for the lowest "
+        "key."
     )
     genres: str = column("Its genres, separated by ', '.", nullable=True)
     episodes: int = column("Number of its episodes.", ge=0)
@@ -228,10 +229,10 @@ class ImdbDimSeries(Contract):
 
 @gold_table(contract=ImdbDimSeries)
 def imdb_dim_series(silver_imdb_titles: ir.Table, silver_imdb_episodes: ir.Table) -> ir.Table:
-    """Collect the series, count their episodes, and give each a label of its own."""
+    """Collect the series, count their episodes, and give each a unique label."""
     titles, episodes = silver_imdb_titles, silver_imdb_episodes
     newest = ibis.coalesce(titles.run_date.max().as_scalar(), episodes.run_date.max().as_scalar())
-    # Season by season first: counting different seasons in one go took five times as long.
+    # First by season: counting distinct seasons in one step took five times as long.
     episodes = episodes.select("season_number", series_key=key_of(episodes.series_tconst))
     seasons = episodes.group_by("series_key", "season_number").aggregate(episodes=episodes.count())
     parents = seasons.group_by("series_key").aggregate(
@@ -266,14 +267,14 @@ def imdb_dim_series(silver_imdb_titles: ir.Table, silver_imdb_episodes: ir.Table
 
 
 class ImdbEpisodeFacts(Contract):
-    """One row an episode of a series."""
+    """One row per episode of a series."""
 
     episode_key: int = column("Digits of the episode's IMDb id.", key=True)
     series_key: int = column("The series.", references="gold.imdb_dim_series")
     series_title: str = column("Title of the series.", compression="fsst")
     series_start_year: int = column("First year of the series.", nullable=True)
     series_decade: int = column("First year of the decade in which it began.", nullable=True)
-    season_number: int = column("Season; -1 where there is none.", ge=UNKNOWN)
+    season_number: int = column("Season; -1 if there is none.", ge=UNKNOWN)
     episode_number: int = column("Number within the season; 0 exists.", nullable=True, ge=0)
     episode_title: str = column("Title of the episode.", nullable=True, compression="fsst")
     episode_year: int = column("Year of the episode.", nullable=True)
@@ -281,11 +282,11 @@ class ImdbEpisodeFacts(Contract):
     votes: int = column("Number of votes.", nullable=True)
     is_pilot: bool = column("Whether it is episode 1 of season 1.")
     is_season_premiere: bool = column(
-        "Whether it has the lowest number from 1 on of a numbered season; of equal ones the lowest "
-        "key."
+        "Whether it has the lowest number, from 1, of a numbered season; the lowest key of "
+        "duplicates."
     )
     is_finale: bool = column(
-        "Whether it has the highest number of a numbered season; of equal ones the highest key."
+        "Whether it has the highest number of a numbered season; the highest key of duplicates."
     )
     is_special: bool = column("Whether it belongs to no season.")
     run_date: dt.Date = column("Run date of the dump.")
@@ -295,8 +296,8 @@ class ImdbEpisodeFacts(Contract):
 def imdb_episode_facts(
     silver_imdb_episodes: ir.Table, silver_imdb_titles: ir.Table, gold_imdb_dim_series: ir.Table
 ) -> ir.Table:
-    """Place the episodes in their series, and tell pilots, premieres and finales."""
-    # Joined by integers: by the ids themselves the join of all titles takes twice as long.
+    """Join the episodes to their series, and mark pilots, premieres and finales."""
+    # Joined by integers: a join of all titles by their ids takes twice as long.
     titles = silver_imdb_titles.select(
         episode_key=key_of(silver_imdb_titles.tconst),
         episode_title=silver_imdb_titles.primary_title,
@@ -349,16 +350,16 @@ def imdb_episode_facts(
 
 
 def _surely(condition: ir.BooleanValue) -> ir.BooleanValue:
-    """Read unknown as no."""
+    """Return NULL as false."""
     return condition.fill_null(False)  # noqa: FBT003
 
 
 class ImdbSeriesSeasonSummary(Contract):
-    """One row a series and season; the episodes of no season are season -1."""
+    """One row per series and season; season -1 holds the episodes without a season."""
 
     series_key: int = column("The series.", key=True, references="gold.imdb_dim_series")
     season_number: int = column("Season; -1 for specials.", key=True, ge=UNKNOWN)
-    season_label: str = column("Season in words: 'Season 3'; 'Specials'.")
+    season_label: str = column("Season as text: 'Season 3'; 'Specials'.")
     episodes_in_season: int = column("Number of episodes.", ge=1)
     avg_season_rating: float = column(
         "Mean rating of the rated episodes.", nullable=True, ge=1, le=10
@@ -370,7 +371,7 @@ class ImdbSeriesSeasonSummary(Contract):
 
 @gold_table(contract=ImdbSeriesSeasonSummary)
 def imdb_series_season_summary(gold_imdb_episode_facts: ir.Table) -> ir.Table:
-    """Sum up the seasons."""
+    """Aggregate the episodes by season."""
     episodes = gold_imdb_episode_facts
     seasons = episodes.group_by("series_key", "season_number").aggregate(
         episodes_in_season=episodes.count(),
@@ -386,16 +387,16 @@ def imdb_series_season_summary(gold_imdb_episode_facts: ir.Table) -> ir.Table:
 
 
 class ImdbSeriesKpis(Contract):
-    """One row a series: its figures, each 0 where there is nothing to measure.
+    """One row per series: its KPIs, each 0 if there is nothing to measure.
 
-    What a figure was taken from is in the column of its basis, 'none' where it is such a 0.
+    A basis column says which episodes a KPI was computed from; 'none' marks such a 0.
     """
 
     series_key: int = column("The series.", key=True, references="gold.imdb_dim_series")
     rated_episodes: int = column("Number of rated episodes.", ge=0)
     avg_rating: float = column("Mean rating of the rated episodes.", ge=0, le=10)
     pilot_rating: float = column(
-        "Rating of episode 1 of season 1; else of season 1's premiere; else of the earliest rated "
+        "Rating of episode 1 of season 1, else of season 1's premiere, else of the earliest rated "
         "episode.",
         ge=0,
         le=10,
@@ -406,7 +407,7 @@ class ImdbSeriesKpis(Contract):
         compression="dictionary",
     )
     finale_rating: float = column(
-        "Rating of the latest rated episode if it ends a season; else of the last season's finale; "
+        "Rating of the latest rated episode if it ends a season, else of the last season's finale, "
         "else of the latest rated episode.",
         ge=0,
         le=10,
@@ -418,15 +419,15 @@ class ImdbSeriesKpis(Contract):
     )
     best_season_rating: float = column("Mean rating of the best numbered season.", ge=0, le=10)
     best_season_basis: str = column(
-        "Among how many it is the best: '3 rated seasons', 'none'.", compression="dictionary"
+        "The seasons of which it is the best: '3 rated seasons', 'none'.", compression="dictionary"
     )
     finale_delta: float = column(
-        "How far the finale fell or rose: finale_rating - avg_rating, rounded to 2 decimals.",
+        "Change at the finale: finale_rating - avg_rating, rounded to 2 decimals.",
         ge=-10,
         le=10,
     )
     finale_delta_basis: str = column(
-        "How many episodes the finale is compared with: '24 rated episodes', 'none'.",
+        "The episodes with which the finale is compared: '24 rated episodes', 'none'.",
         compression="dictionary",
     )
     popularity: int = column("Votes for all its episodes.", ge=0)
@@ -434,7 +435,7 @@ class ImdbSeriesKpis(Contract):
         "Quality times length: avg_rating x log10(number of episodes).", ge=0
     )
     binge_basis: str = column(
-        "How many episodes make its quality and its length: '24 rated of 26 episodes', 'none'.",
+        "The episodes that it is computed from: '24 rated of 26 episodes', 'none'.",
         compression="dictionary",
     )
     run_date: dt.Date = column("Run date of the dump.")
@@ -446,7 +447,7 @@ def imdb_series_kpis(
     gold_imdb_episode_facts: ir.Table,
     gold_imdb_series_season_summary: ir.Table,
 ) -> ir.Table:
-    """Measure each series."""
+    """Return the KPIs of each series."""
     summary = gold_imdb_series_season_summary
     numbered = summary.filter(summary.season_number != UNKNOWN)
     seasons = numbered.group_by("series_key").aggregate(
@@ -511,22 +512,22 @@ def imdb_series_kpis(
 
 
 def _place(season: ir.IntegerColumn, number: ir.IntegerColumn) -> ir.StringColumn:
-    """Name an episode by its place: 'S1E25'; 'S1' where it has no number; 'special'."""
+    """Name an episode by its place: 'S1E25'; 'S1' if it has no number; 'special'."""
     numbered = "S" + season.cast("string") + ("E" + number.cast("string")).fill_null("")
     return ibis.ifelse(season == UNKNOWN, "special", numbered)
 
 
 def _counted(count: ir.IntegerColumn, noun: str) -> ir.StringColumn:
-    """Return how many there are: '1 episode', '2 episodes'; 'none'."""
+    """Format a count: '1 episode', '2 episodes'; 'none'."""
     plural = ibis.ifelse(count == 1, noun, f"{noun}s")
     return ibis.ifelse(count > 0, count.cast("string") + " " + plural, "none").fill_null("none")
 
 
 def _measured(episodes: ir.Table, seasons: ir.Table) -> ir.Table:
-    """Measure the series that have rated episodes.
+    """Return the KPIs of the series that have rated episodes.
 
-    Episodes are in order of their year, then season, then number; one of no season comes before
-    the seasons when the latest is sought, and after them when the earliest is.
+    Episodes are sorted by year, season and number; episodes without a season come before the
+    seasons in the search for the latest, and after them in that for the earliest.
     """
     rated = episodes.filter(episodes.rating.notnull())
     rated = rated.left_join(seasons.select("series_key", "last_season"), "series_key")
@@ -577,7 +578,7 @@ def _measured(episodes: ir.Table, seasons: ir.Table) -> ir.Table:
 
 
 class ImdbSeasonTrends(Contract):
-    """One row a series and numbered season that has rated episodes: how it fared."""
+    """One row per series and numbered season that has rated episodes: its ratings over time."""
 
     series_key: int = column("The series.", key=True, references="gold.imdb_dim_series")
     season_number: int = column("Season.", key=True, ge=0)
@@ -587,14 +588,14 @@ class ImdbSeasonTrends(Contract):
     episodes: int = column("Number of episodes.", ge=1)
     rated_episodes: int = column("Number of rated episodes.", ge=1)
     rating_change: float = column(
-        "Change of avg_rating since the rated season before; NULL for the first.", nullable=True
+        "Change of avg_rating since the previous rated season; NULL for the first.", nullable=True
     )
     run_date: dt.Date = column("Run date of the dump.")
 
 
 @gold_table(contract=ImdbSeasonTrends)
 def imdb_season_trends(gold_imdb_episode_facts: ir.Table) -> ir.Table:
-    """Follow the ratings from season to season."""
+    """Compare the ratings of each season with the previous one."""
     episodes = gold_imdb_episode_facts
     episodes = episodes.filter(episodes.season_number != UNKNOWN)
     seasons = episodes.group_by("series_key", "season_number").aggregate(
@@ -611,28 +612,30 @@ def imdb_season_trends(gold_imdb_episode_facts: ir.Table) -> ir.Table:
 
 
 class ImdbTrendingTitles(Contract):
-    """One row a title that moved since the run date before, the first 100 of each type."""
+    """One row per title that changed since the previous run date, the top 100 of each type."""
 
     title_key: int = column("Digits of the title's IMDb id.", key=True)
     title_type: str = column("Type of the title, as IMDb calls it.")
     primary_title: str = column("Title in use.")
     start_year: int = column("Year of release, of a series its first.", nullable=True)
     rank: int = column(
-        "Place within its type by votes gained, then by how far the rating moved, from 1.",
+        "Place within its type by votes gained, then by the change of the rating, from 1.",
         ge=1,
         le=TRENDING_A_TYPE,
     )
     votes: int = column("Number of votes.", ge=0)
-    votes_gained: int = column("Votes gained since the run date before; IMDb also removes some.")
+    votes_gained: int = column(
+        "Votes gained since the previous run date; negative if IMDb has removed votes."
+    )
     rating: float = column("Weighted average of the ratings, 1 to 10.", ge=1, le=10)
-    rating_change: float = column("How far the rating moved, rounded to 2 decimals.", ge=-9, le=9)
-    previous_run_date: dt.Date = column("The run date that is compared with.")
+    rating_change: float = column("Change of the rating, rounded to 2 decimals.", ge=-9, le=9)
+    previous_run_date: dt.Date = column("The previous run date.")
     run_date: dt.Date = column("Run date of the ratings.")
 
 
 @gold_table(contract=ImdbTrendingTitles)
 def imdb_trending_titles(silver_imdb_ratings: ir.Table, silver_imdb_titles: ir.Table) -> ir.Table:
-    """Compare the two newest run dates; empty while there is only one."""
+    """Compare the two newest run dates; return no rows if there is only one."""
     ratings = silver_imdb_ratings.filter(silver_imdb_ratings.rating.notnull())
     newest = ratings.run_date.max().as_scalar()
     earlier = ratings.filter(ratings.run_date < newest)

@@ -1,10 +1,10 @@
-"""Fictional IMDb dumps in the native format of the real ones, of any size and for any day.
+"""Generate fictional IMDb dumps in the format of the real ones, of any size and for any day.
 
 A title is a pure function of the seed and its place on a timeline that grows by the day, and so is
-every row about it: dumps are written by one SELECT a file, and the dump of a day needs none of the
-days before. All randomness is integer arithmetic, so a dump is the same on every machine.
+every row about it: each file is written by one SELECT, and the dump of a day is independent of
+earlier days. All randomness is integer arithmetic, so a dump is the same on every machine.
 
-Text belongs into `words`, HTTP into `imdb_server`.
+Texts belong in `sample.words`, HTTP in `sample_server`.
 """
 
 import gzip
@@ -37,25 +37,25 @@ FILES = (
     "title.ratings",
 )
 BASE_DAY = date(2025, 10, 1)
-"""The dumps grow and change from this day on; all dumps before it are equal to its dump."""
+"""The dumps grow and change from this day on; all earlier dumps are equal to its dump."""
 FULL_TITLES = 12_300_000
 FULL_NAMES = 15_100_000
-"""How many titles and names the dumps have at scale 1 on the base day."""
+"""Titles and names of the dumps at scale 1 on the base day."""
 
 _NEW_PER_10000 = 4
-"""So many of 10,000 titles come on top each day."""
+"""New titles per day and 10,000 titles."""
 _MEMORY_LIMIT = "2GB"
 _PIPE_CHUNK = 1 << 20
 
 
-class Dump(NamedTuple):
+class WrittenDump(NamedTuple):
     """A dump that has been written.
 
     Attributes:
         file: One of `FILES`.
-        rows: How many it has, the header not counted.
+        rows: Its number of rows, without the header.
         size: Its compressed size in bytes.
-        seconds: What it took.
+        seconds: The seconds it took.
     """
 
     file: str
@@ -72,20 +72,20 @@ def generate(
     seed: int = 1,
     files: Sequence[str] = FILES,
 ) -> None:
-    """Write dumps as `<folder>/<file>.tsv.gz`, each under another name until it is complete.
+    """Write dumps as `<folder>/<file>.tsv.gz`, each under a temporary name until it is complete.
 
-    Their content depends on nothing but the arguments. Their modification time is the start of
+    Their content depends on the arguments only. Their modification time is the start of
     the run date (UTC), so that a server derives the same headers from them everywhere.
 
     Args:
-        folder: Where to write; it is created if missing.
-        run_date: The day whose state the dumps show.
-        scale: 1 is the size of the real dumps.
-        seed: Another seed is another world.
-        files: Which of `FILES` to write.
+        folder: The folder to write to; it is created if missing.
+        run_date: The day of the dumps' state.
+        scale: The size relative to the real dumps.
+        seed: The seed of all titles.
+        files: The files to write, of `FILES`.
 
     Raises:
-        ValueError: A file is not one of `FILES`, or the scale leaves no title.
+        ValueError: A file is not one of `FILES`, or the scale is too small for any title.
     """
     for _ in generate_each(folder, run_date=run_date, scale=scale, seed=seed, files=files):
         pass
@@ -98,8 +98,8 @@ def generate_each(
     scale: float,
     seed: int = 1,
     files: Sequence[str] = FILES,
-) -> Iterator[Dump]:
-    """Does what `generate` does, and yields each dump as soon as it is there."""
+) -> Iterator[WrittenDump]:
+    """Yield each dump as soon as it is written; otherwise like `generate`."""
     if unknown := ", ".join(sorted(set(files) - set(FILES))):
         raise ValueError(f"no such dumps: {unknown}; there are {', '.join(FILES)}")
     if round(FULL_TITLES * scale) < 1:
@@ -115,7 +115,7 @@ def generate_each(
                 made.add(tables)
             path = folder / f"{file}.tsv.gz"
             rows = _write(connection, select, path, run_date)
-            yield Dump(file, rows, path.stat().st_size, perf_counter() - begin)
+            yield WrittenDump(file, rows, path.stat().st_size, perf_counter() - begin)
 
 
 def _write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, run_date: date) -> int:
@@ -124,10 +124,10 @@ def _write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, run_d
 
 
 def _copy_compressed(connection: duckdb.DuckDBPyConnection, select: str, descriptor: int) -> int:
-    """Let DuckDB write into a pipe: compressing beside it takes a third of the time.
+    """Write with DuckDB into a pipe, as compressing in parallel takes a third of the time.
 
     Returns:
-        How many rows there are.
+        The number of rows.
     """
     source, sink = os.pipe()
     with ThreadPoolExecutor(1) as pool:
@@ -144,7 +144,7 @@ def _copy_compressed(connection: duckdb.DuckDBPyConnection, select: str, descrip
 
 
 def _compress(source: int, descriptor: int) -> None:
-    # Neither a name nor a time in the header: equal dumps are equal files.
+    # No name and no time in the header, so that equal dumps are equal files.
     with (
         open(source, "rb", buffering=0) as plain,
         open(descriptor, "wb", closefd=False) as raw,
@@ -200,7 +200,7 @@ def _weighted(weights: Mapping[str, int]) -> list[str]:
 
 
 def _lists(entries: Sequence[str], counts: Sequence[int], always: str = "") -> list[str]:
-    """Combine a few entries to lists as IMDb writes them: comma-joined, in alphabetical order."""
+    """Combine a few entries to lists in IMDb's format: comma-joined, in alphabetical order."""
     lists = []
     for number in range(1024):
         drawn = unpack("<4H", shake_128(b"lists/%d" % number).digest(8))
@@ -249,11 +249,11 @@ _VOCABULARY: dict[str, Sequence[str]] = {
     "alternative_attributes": words.ALTERNATIVE_ATTRIBUTES,
     "prize_editions": words.PRIZE_EDITIONS,
 }
-"""Lists that the SQL below picks from, by name."""
+"""The lists of the SQL below, by name."""
 
-# `mix` makes of a row's number a pseudo-random one of 32 bits, `draw` makes of that one of 31 bits
-# for whatever is to be drawn. DuckDB's hash() may change with its version, and md5 takes fifty
-# times as long. `mix` repeats its argument and wants a column; // rounds towards zero.
+# `mix` turns a row's number into a pseudo-random one of 32 bits, `draw` turns that into one of 31
+# bits for each purpose. DuckDB's hash() may change with its version, and md5 takes 50 times as
+# long. `mix` repeats its argument, so that should be a column; // rounds towards zero.
 _MACROS = f"""
 CREATE MACRO low(x) AS x & 4294967295;
 CREATE MACRO shifted(x) AS xor(x, x >> 16);
@@ -289,11 +289,10 @@ CREATE MACRO person(drawn, i) AS
     part(drawn * drawn >> 31, base_names() * greatest(i, base_titles()) // base_titles());
 """
 
-# Title number i belongs to series number g, and is number k there: first comes the series itself,
-# then its episodes, then a few titles that have nothing to do with it. Draws are made from `own`,
-# the title's number, from `shared`, that of its series, or from `twins`, that of the series before
-# for some that share title and year with it. Every 23rd series is featured: all its episodes are
-# numbered and rated.
+# Title number i belongs to series number g, and is number k there: first the series itself, then
+# its episodes, then a few unrelated titles. Draws are made from `own`, the title's number, from
+# `shared`, that of its series, or from `twins`, that of the previous series for some that share
+# title and year with it. Every 23rd series is featured: all its episodes are numbered and rated.
 _TITLES = """
 CREATE TEMP TABLE series AS
 SELECT
@@ -476,7 +475,7 @@ FROM (
     FROM ({_NAMED}))
 """
 
-# Eight episodes of a series at a time have no numbers, and get them or lose them every 41 days.
+# Groups of eight episodes of a series gain or lose their numbers every 41 days.
 _EPISODES = """
 SELECT
     tconst,
@@ -551,7 +550,7 @@ FROM (
             ELSE 155 END))
 """
 
-# Who directs and writes: a series has three teams that take turns.
+# Directors and writers: a series has three teams that take turns.
 _CREDITED = """
 SELECT
     *,
@@ -585,7 +584,7 @@ SELECT
 FROM ({_CREDITED})
 """
 
-# The first four of the cast are the same, and play the same, in all episodes of a series.
+# The first four cast members and their roles are the same in all episodes of a series.
 _PRINCIPALS = f"""
 SELECT
     tconst,
@@ -760,4 +759,4 @@ _FILES: dict[str, tuple[str, str]] = {
     "title.principals": (_TITLES, _PRINCIPALS),
     "title.ratings": (_TITLES, _RATINGS),
 }
-"""The statements that a dump needs, and the SELECT that is the dump."""
+"""The preparing statements and the SELECT of each dump."""

@@ -1,7 +1,7 @@
-"""Servers of dumps: of those in a folder, and of fictional ones that are written when asked for.
+"""Serve dumps: those in a folder, and fictional ones that are written on request.
 
-Only HTTP belongs here: what is in a dump belongs into `imdb`, what goes wrong into `faults`, TCP
-into `serving`.
+Only HTTP belongs here: the content of dumps belongs in `sample`, faults in `sample.faults`, TCP in
+`sample.serving`.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,12 +29,11 @@ def create_folder_app(folder: Path, *, faults: Faults | None = None) -> Starlett
     """Return an ASGI app that serves the dumps in a folder, at any path that ends in their name.
 
     Its state may be read and changed while it runs: `app.state.folder`, `.faults`, `.traffic` (a
-    `Traffic`), and `.successor`: the folder that takes the place of `folder` when the fault
-    `replaced` strikes.
+    `Traffic`), and `.successor`: the folder that replaces `folder` at the fault `replaced`.
 
     Args:
-        folder: Where the dumps are.
-        faults: What goes wrong; the list may be changed later.
+        folder: The folder of the dumps.
+        faults: The faults to inject; the list may be changed later.
     """
 
     def served(_: Request) -> Path:
@@ -50,13 +49,13 @@ def create_imdb_app(
 ) -> Starlette:
     """Return an ASGI app that serves `/imdb/{run_date}/<file>.tsv.gz` of any date.
 
-    A dump is generated when it is first asked for. State: `app.state.faults` and `.traffic`.
+    A dump is generated at its first request. State: `app.state.faults` and `.traffic`.
 
     Args:
-        cache: Where the dumps are kept, in one folder a date below one for scale and seed.
-        scale: 1 is the size of the real dumps.
-        seed: Another seed is another world.
-        faults: What goes wrong; the list may be changed later.
+        cache: The folder of the dumps, with one folder per date below one for scale and seed.
+        scale: The size relative to the real dumps.
+        seed: The seed of all titles.
+        faults: The faults to inject; the list may be changed later.
     """
     lock = Lock()
 

@@ -1,7 +1,7 @@
-"""IMDb's dumps, typed and cleaned: the newest state of titles, episodes, people and credits.
+"""Type and clean IMDb's dumps: the newest state of titles, episodes, people and credits.
 
-Ratings are kept for many run dates: what moves is told by comparing them. A line that breaks a rule
-is in quarantine, by the number of its line.
+Ratings are kept for many run dates, to compare them. A line that breaks a rule is in quarantine, by
+its line number.
 """
 
 from functools import partial
@@ -17,7 +17,7 @@ from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.imdb.partitions import imdb_run_dates
 from movies_assets.sources.shared.parsing import accounted, number
 
-# No two ids have the same digits: longer ones do not begin with 0.
+# Ids have unique digits: longer ones do not begin with 0.
 TITLE = r"^tt([0-9]{7}|[1-9][0-9]{7,8})$"
 NO_ID = "not an IMDb id"
 PERSON = r"^nm([0-9]{7}|[1-9][0-9]{7,8})$"
@@ -25,10 +25,10 @@ TITLE_TYPES = [
     "movie", "short", "tvEpisode", "tvMiniSeries", "tvMovie", "tvPilot", "tvSeries", "tvShort",
     "tvSpecial", "video", "videoGame",
 ]  # fmt: skip
-# More than that is no number of votes or episode, and could not be added up or put in order.
+# Larger numbers of votes or episodes are errors, and would overflow in sums.
 MOST_VOTES, LAST_EPISODE = 1_000_000_000, 100_000_000
 YES, NO = 1, 0
-# Titles are announced a few years ahead; a later year is an accident, such as 20222.
+# Titles are announced a few years ahead; a later year is an error, such as 20222.
 YEARS_AHEAD = 10
 
 of_run_date = partial(
@@ -44,18 +44,18 @@ def newest(rows: ir.Table) -> ir.Table:
 
 
 def text(value: ir.StringColumn) -> ir.StringColumn:
-    """Trim, and read '' as unknown.
+    """Trim a text, and return NULL for ''.
 
-    Only what needs it is trimmed: trimming 12 million titles took 13 s.
+    Only texts that need it are trimmed: trimming 12 million titles took 13 s.
     """
     padded = value.startswith(" ") | value.endswith(" ")
     return ibis.ifelse(padded, value.strip(), value).nullif("")
 
 
 def names_of(value: ir.StringColumn) -> ir.ArrayColumn:
-    """Read a comma-separated list; names are trimmed, and empty ones are none.
+    """Parse a comma-separated list; trim names, and drop empty ones.
 
-    Only what needs it is trimmed: doing so for 12 million titles would take longer than all else.
+    Only lists that need it are trimmed: all 12 million titles would take longer than the rest.
     """
     names = value.split(",")
     untidy = (
@@ -70,24 +70,24 @@ def names_of(value: ir.StringColumn) -> ir.ArrayColumn:
 
 
 def flag(value: ir.IntegerColumn) -> ir.BooleanColumn:
-    """Read 1 and 0; anything else is NULL."""
+    """Parse 1 and 0; return NULL for anything else."""
     return ibis.cases((value == YES, True), (value == NO, False))
 
 
 def has_come(year: ir.IntegerColumn, rows: ir.Table) -> ir.BooleanValue:
-    """Return whether a year, if it is known, is at most YEARS_AHEAD after that of the dump."""
+    """Return whether a year is unknown or at most YEARS_AHEAD after that of the dump."""
     return year.isnull() | (year <= rows.run_date.year() + YEARS_AHEAD)
 
 
 class SilverImdbRatings(Contract):
-    """One row a title and run date: how it was rated then."""
+    """One row per title and run date: its rating then."""
 
     tconst: str = column(
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
     )
     run_date: dt.Date = column("Run date of the ratings: the partition.", key=True)
     rating: float = column(
-        "Weighted average of the ratings, 1 to 10; NULL where the file says 0 or nothing.",
+        "Weighted average of the ratings, 1 to 10; NULL if the file has 0 or no value.",
         nullable=True,
         ge=1,
         le=10,
@@ -116,7 +116,7 @@ def imdb_ratings(bronze_imdb_title_ratings: ir.Table) -> ir.Table:
 
 
 class SilverImdbTitles(Contract):
-    """One row a title of the newest dump, with its newest rating."""
+    """One row per title of the newest dump, with its newest rating."""
 
     tconst: str = column(
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
@@ -137,7 +137,7 @@ class SilverImdbTitles(Contract):
     decade: int = column("First year of the decade of release.", nullable=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True, ge=1)
     genres: StringList = column(
-        "Up to three genres, in the order received, without blanks around them.", nullable=True
+        "Up to three genres, in the order received, without surrounding blanks.", nullable=True
     )
     rating: float = column("Weighted average of the ratings, 1 to 10.", nullable=True)
     votes: int = column("Number of votes.", nullable=True)
@@ -163,7 +163,7 @@ class SilverImdbTitles(Contract):
     fresh_within_days=2,
 )
 def imdb_titles(bronze_imdb_title_basics: ir.Table, silver_imdb_ratings: ir.Table) -> ir.Table:
-    """Type the titles, and add how they are rated."""
+    """Type the titles, and add their newest ratings."""
     lines = newest(bronze_imdb_title_basics)
     is_adult, start_year = flag(lines.is_adult), lines.start_year.nullif(0)
     titles = lines.select(
@@ -185,7 +185,7 @@ def imdb_titles(bronze_imdb_title_basics: ir.Table, silver_imdb_ratings: ir.Tabl
 
 
 class SilverImdbEpisodes(Contract):
-    """One row an episode of the newest dump: its series, and its place there."""
+    """One row per episode of the newest dump: its series, and its place there."""
 
     tconst: str = column(
         "IMDb id of the episode.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
@@ -222,7 +222,7 @@ def imdb_episodes(bronze_imdb_title_episode: ir.Table) -> ir.Table:
 
 
 class SilverImdbPeople(Contract):
-    """One row a person of the newest dump."""
+    """One row per person of the newest dump."""
 
     nconst: str = column(
         "IMDb id of the person.", key=True, str_matches=PERSON, fault=NO_ID, compression="fsst"
@@ -267,7 +267,7 @@ def imdb_people(bronze_imdb_name_basics: ir.Table) -> ir.Table:
 
 
 class SilverImdbCredits(Contract):
-    """One row a credit of the newest dump: a person's part in a title."""
+    """One row per credit of the newest dump: a person's part in a title."""
 
     tconst: str = column(
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
@@ -279,7 +279,7 @@ class SilverImdbCredits(Contract):
     category: str = column("Kind of the part, such as actress.", compression="dictionary")
     job: str = column("The job, where the kind does not say it.", nullable=True)
     characters: str = column(
-        "Roles played, a JSON list; a text that is none stays as received.",
+        "Roles played, a JSON list; other texts as received.",
         nullable=True,
         compression="fsst",
     )
@@ -291,14 +291,14 @@ class SilverImdbCredits(Contract):
     lineage=of_newest(source_of="bronze.imdb_title_principals", source_row_id="tconst"),
 )
 def imdb_credits(bronze_imdb_title_principals: ir.Table) -> ir.Table:
-    """Take over the credits."""
+    """Type the credits."""
     rows = newest(bronze_imdb_title_principals)
     kept = ["tconst", "ordering", "nconst", "category", "job", "characters", "run_date"]
     return rows.select(*kept, **accounted(rows))
 
 
 class SilverImdbCrew(Contract):
-    """One row a title of the newest dump: who directed and wrote it."""
+    """One row per title of the newest dump: its directors and writers."""
 
     tconst: str = column(
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"
@@ -325,7 +325,7 @@ def imdb_crew(bronze_imdb_title_crew: ir.Table) -> ir.Table:
 
 
 class SilverImdbAkas(Contract):
-    """One row a name of a title in the newest dump."""
+    """One row per name of a title in the newest dump."""
 
     tconst: str = column(
         "IMDb id of the title.", key=True, str_matches=TITLE, fault=NO_ID, compression="fsst"

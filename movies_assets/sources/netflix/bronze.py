@@ -31,7 +31,7 @@ TITLES = "bronze.netflix_titles"
 
 
 class BronzeNetflixTitles(FileRows):
-    """One row a record of a title, as it arrived; each edition fills some of the columns."""
+    """One row per record of a title, as it arrived; each edition fills some of the columns."""
 
     duration_minutes: int = column("Running time of a movie in minutes.", nullable=True)
     duration_seasons: int = column("Number of seasons of a show.", nullable=True)
@@ -60,7 +60,7 @@ class BronzeNetflixTitles(FileRows):
 
 
 class BronzeNetflixCredits(FileRows):
-    """One row a record of a person's part in a title, as it arrived."""
+    """One row per record of a person's part in a title, as it arrived."""
 
     person_id: str = column("The publisher's id of the person, as received.", nullable=True)
     show_id: str = column("The publisher's id of the title, as received.", nullable=True)
@@ -103,7 +103,7 @@ def _arrived(
 
 
 class BronzeNetflixLookup(FileRows):
-    """One row a record of a look-up: a value and the title that it belongs to."""
+    """One row per record of a look-up: a value and the title that it belongs to."""
 
     value: str = column("The value, such as a person's name.", nullable=True)
     show_id: str = column("Netflix's id of the title, as received.", nullable=True)

@@ -83,7 +83,7 @@ def junction(
 
 
 class NetflixDimTitle(Contract):
-    """One row a title: what describes it."""
+    """One row per title: what describes it."""
 
     show_key: str = column(
         "The publisher's id of the title: digits of Netflix, s and digits of Kaggle 2021, tm or ts "
@@ -112,7 +112,7 @@ def netflix_dim_title(silver_netflix_titles: ir.Table) -> ir.Table:
 
 
 class NetflixDimPerson(Contract):
-    """One row a person who plays in a title or directs one; people of one name are one."""
+    """One row per person who plays in a title or directs one; people of one name are one."""
 
     person_key: str = column(
         "The name in lower case; 'unknown' for nobody known.",
@@ -131,7 +131,7 @@ def netflix_dim_person(
 
 
 class NetflixDimCategory(Contract):
-    """One row a category."""
+    """One row per category."""
 
     category_key: str = column(
         "The category's name as a slug; 'unknown' for none.",
@@ -148,7 +148,7 @@ def netflix_dim_category(silver_netflix_category: ir.Table) -> ir.Table:
 
 
 class NetflixDimCountry(Contract):
-    """One row a country of production."""
+    """One row per country of production."""
 
     country_key: str = column(
         "The country's name as a slug; 'unknown' for none.",
@@ -165,28 +165,28 @@ def netflix_dim_country(silver_netflix_countries: ir.Table) -> ir.Table:
 
 
 class NetflixTitleCast(Contract):
-    """One row a title and member of its cast."""
+    """One row per title and member of its cast."""
 
     show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
     person_key: str = column("Who plays.", key=True, references="gold.netflix_dim_person")
 
 
 class NetflixTitleDirector(Contract):
-    """One row a title and director."""
+    """One row per title and director."""
 
     show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
     person_key: str = column("Who directs.", key=True, references="gold.netflix_dim_person")
 
 
 class NetflixTitleCategory(Contract):
-    """One row a title and category."""
+    """One row per title and category."""
 
     show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
     category_key: str = column("The category.", key=True, references="gold.netflix_dim_category")
 
 
 class NetflixTitleCountry(Contract):
-    """One row a title and country of production."""
+    """One row per title and country of production."""
 
     show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
     country_key: str = column("The country.", key=True, references="gold.netflix_dim_country")
@@ -207,7 +207,7 @@ netflix_title_country = junction(
 
 
 class NetflixFactTitles(Contract):
-    """One row a title: what is measured of it."""
+    """One row per title: what is measured of it."""
 
     show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
     added_date_key: int = column(

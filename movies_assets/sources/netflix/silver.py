@@ -62,7 +62,7 @@ of_all = partial(Lineage, source_row_id="source_row", reads="all")
 
 
 class SilverNetflixTitles(Contract):
-    """One row a title, as it arrived last; a value unknown there is the last one known."""
+    """One row per title, as it arrived last; a value unknown there is the last one known."""
 
     show_id: str = column(
         "The publisher's id: digits of Netflix; s and digits of Kaggle 2021, which count rows; tm "
@@ -359,7 +359,7 @@ def ranked(rows: ir.Table) -> ir.Table:
 
 
 class SilverNetflixCredits(Contract):
-    """One row a person's part in a title, of the titles whose credits are a file of their own."""
+    """One row per person's part in a title, of the titles whose credits are a file of their own."""
 
     show_id: str = column(
         "The publisher's id of the title.",
@@ -415,7 +415,7 @@ def netflix_credits(bronze_netflix_credits: ir.Table) -> ir.Table:
 
 
 class SilverNetflixLookup(Contract):
-    """One row a title and value: a member of the cast, a category, a country, or a director."""
+    """One row per title and value: a member of the cast, a category, a country, or a director."""
 
     show_id: str = column(
         "The publisher's id of the title; the source also has values of titles that it does not "

@@ -1,1 +1,1 @@
-"""The OMDb API."""
+"""Load releases from the OMDb API."""

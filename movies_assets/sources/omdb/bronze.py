@@ -1,6 +1,6 @@
-"""OMDb's searches: collected in the landing zone, and their results as received.
+"""Collect OMDb's searches in the landing zone, and store their results as received.
 
-Years of release partition them. What a result means belongs in silver.
+The partitions are years of release. Interpreting a result belongs in silver.
 """
 
 import itertools
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from movies_assets.sources.omdb.client import Collected, OmdbClient, Year
 
 LANDING = Key("landing", "omdb_pages")
-# Common nouns of titles: OMDb finds whole words, and refuses what nearly every title holds.
+# Common nouns of titles: OMDb finds whole words, and refuses words of nearly every title.
 TERMS = ["summer", "island", "river", "shadow", "stranger", "garden", "mountain", "storm"]
 FIRST_YEAR = 1870
 # The figures of a year without any reply.
@@ -114,28 +114,26 @@ def _describe(context: dg.AssetExecutionContext, found: "Collected") -> None:
 
 
 class BronzeOmdbReleases(BronzeContract):
-    """One row a search result, or an error that stood in the place of results.
+    """One row per search result, or per error instead of results.
 
-    A title stands here as often as it was found: by several terms, in several years.
+    A title has a row for each time it was found: by several terms, in several years.
     """
 
     result_id: str = column(
-        "Year, term, type, page and position, joined by slashes; ids stand in their order.",
+        "Year, term, type, page and position, joined by slashes, so that ids sort in this order.",
         key=True,
     )
-    release_year: int = column("Year of release that was asked for: the partition.", ge=FIRST_YEAR)
-    search_term: str = column("Words that the title was to contain.", compression="dictionary")
-    searched_type: str = column("Type that was asked for; '' is any.", compression="dictionary")
+    release_year: int = column("Requested year of release: the partition.", ge=FIRST_YEAR)
+    search_term: str = column("Words that titles must contain.", compression="dictionary")
+    searched_type: str = column("Requested type; '' stands for any.", compression="dictionary")
     page: int = column("Page of the results, from 1.", ge=1)
-    position: int = column("Place on the page, from 1; 0 of an error.", ge=0)
-    imdb_id: str = column("IMDb id in the result; NULL where there is none.", nullable=True)
-    payload: str = column("The result's JSON; of an error the whole reply.", compression="zstd")
+    position: int = column("Place on the page, from 1; 0 for an error.", ge=0)
+    imdb_id: str = column("IMDb id in the result; NULL if there is none.", nullable=True)
+    payload: str = column("The result's JSON, or the whole reply for an error.", compression="zstd")
     http_status: int = column("HTTP status of the reply.", ge=100)
-    error: str = column(
-        "What OMDb said in place of results.", nullable=True, compression="dictionary"
-    )
+    error: str = column("OMDb's error instead of results.", nullable=True, compression="dictionary")
     is_year_complete: bool = column(
-        "Whether every page of the year was there when the row was loaded."
+        "Whether all pages of the year were there when the row was loaded."
     )
 
 

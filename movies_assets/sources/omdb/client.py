@@ -1,12 +1,12 @@
-"""OMDb: what its searches for a term and a year of release find, kept in the landing zone.
+"""Collect the results of OMDb's searches for a term and a year of release in the landing zone.
 
-What is asked, what an answer means, and when a year is complete belongs here. How a request is made
-is in http.py, and what a result means is the business of the silver assets.
+Building queries, interpreting answers, and the completeness of a year belong here; requests in
+`ingest.http`, interpreting results in the silver assets.
 
-In the landing zone, `omdb/release_year=YYYY/` holds a file a query: `<query>.jsonl` when every page
-is there, `<query>.jsonl.part` until then, and beside it while the year is collected anew. A line is
-one exchange, as received; of several about one page the last one counts. `query.json` says which
-query was asked last: that one counts.
+In the landing zone, `omdb/release_year=YYYY/` holds one file per query: `<query>.jsonl` if all
+pages are there, `<query>.jsonl.part` until then, and beside it while the year is collected again. A
+line is one exchange, as received; of several about one page the last one counts. `query.json` names
+the last query: its results count.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ PASSING = "Error getting data."
 SPENT = "Request limit reached!"
 WRONG_KEY = frozenset({"Invalid API key!", "No API key provided."})
 _NO_RESULTS = " not found!"  # of movies, series, ...
-# The error of a page beyond the first that has no results and states none.
+# The error of a later page without results and without an error of its own.
 _EMPTY = "no results"
 _REFUSED = frozenset({"Too many results.", "Incorrect IMDb ID."})
 
@@ -57,16 +57,16 @@ _NAME_CHARACTERS = 16
 
 @dataclass(frozen=True)
 class Query:
-    """What is searched for in each year.
+    """The searches of each year.
 
     Attributes:
-        terms: Words of titles, one search each.
-        types: Some of TYPES; '' is any type.
-        page_limit: How many pages of ten results are read of each search at most.
-        host: The service, which the client fills in: what the sample said is no answer of OMDb.
+        terms: Words of titles, one search for each.
+        types: Some of TYPES; '' stands for any type.
+        page_limit: The most pages of ten results to read of each search.
+        host: The service, set by the client, to separate results of the sample from OMDb's.
 
     Raises:
-        PermanentSourceError: There is no such query.
+        PermanentSourceError: The query is invalid.
     """
 
     terms: tuple[str, ...]
@@ -75,7 +75,7 @@ class Query:
     host: str = ""
 
     def __post_init__(self) -> None:
-        """Check the query."""
+        """Validate the query."""
         if (
             not self.terms
             or not all(self.terms)
@@ -97,7 +97,7 @@ class Query:
 
     @cached_property
     def name(self) -> str:
-        """What its files are called; the order of terms and types makes no other query."""
+        """Return the name of its files, which ignores the order of terms and types."""
         query = [sorted({*self.terms}), sorted({*self.types}), self.page_limit, self.host]
         text = json.dumps(query).encode()
         return hashlib.sha256(text).hexdigest()[:_NAME_CHARACTERS]
@@ -109,10 +109,10 @@ class Query:
 
 
 class Search(NamedTuple):
-    """A page of results that is asked for, of a year.
+    """A request for a page of results of a year.
 
     Attributes:
-        term: What titles are to contain.
+        term: The words that titles must contain.
         type: One of TYPES.
         page: Number from 1.
     """
@@ -123,12 +123,12 @@ class Search(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a reply says.
+    """The content of a reply.
 
     Attributes:
         results: The page's results, as decoded JSON.
-        total: How many results the search has on all pages, as stated.
-        error: What the service says in place of results.
+        total: The number of results on all pages, as stated.
+        error: The service's error instead of results.
     """
 
     results: Sequence[Mapping[str, Any]]
@@ -137,7 +137,7 @@ class Answer(NamedTuple):
 
     @classmethod
     def of(cls, data: object, page: int = 1) -> "Answer":
-        """Return what the decoded JSON of a page says; raises ValueError at an unknown shape."""
+        """Interpret the decoded JSON of a page; raise ValueError for an unknown shape."""
         match data:
             case {"Response": "True", "Search": []} if page > 1:
                 return cls([], 0, _EMPTY)
@@ -154,14 +154,14 @@ class Answer(NamedTuple):
 
     @property
     def is_final(self) -> bool:
-        """Return whether it would be the same if it were asked for again."""
+        """Return whether a repeated request would get the same answer."""
         return self.error is None or self.error.endswith(_NO_RESULTS) or self.error in _REFUSED
 
     def fits(self, before: Sequence["Answer"]) -> bool:
-        """Return whether it can be the page that follows others of the same search.
+        """Return whether it can be the page after others of the same search.
 
-        An error in place of a page that the total promises is no end, and a page that repeats
-        another one comes from a cache.
+        An error instead of a page that the total promises is not the end, and a repeated page comes
+        from a cache.
         """
         if not before:
             return True
@@ -170,7 +170,7 @@ class Answer(NamedTuple):
         return self.results not in [each.results for each in before]
 
     def ends(self, before: Sequence["Answer"]) -> bool:
-        """Return whether no page follows: it is not full, and all that was promised was found."""
+        """Return whether it is the last page: not full, with all promised results found."""
         is_full = len(self.results) >= RESULTS_A_PAGE
         has_all = _found([*before, self]) >= self.total
         return self.error is not None or (not is_full and has_all)
@@ -181,14 +181,14 @@ def _found(answers: Iterable[Answer]) -> int:
 
 
 class Exchange(NamedTuple):
-    """A page that was asked for, and the reply.
+    """A request for a page, and the reply.
 
     Attributes:
-        search: What was asked.
+        search: The request.
         http_status: The status of the reply.
-        body: The reply as received, but for the key, should it be in there.
-        fetched_at: When it had arrived (UTC).
-        answer: What it says.
+        body: The reply as received, with the key masked.
+        fetched_at: The instant of the reply (UTC).
+        answer: The content of the reply.
     """
 
     search: Search
@@ -208,7 +208,7 @@ class Exchange(NamedTuple):
 
     @classmethod
     def of(cls, line: bytes) -> "Exchange":
-        """Read a line; raises ValueError, KeyError or TypeError if it is none."""
+        """Parse a line; raise ValueError, KeyError or TypeError if it is invalid."""
         known = json.loads(line)
         search = Search(known["term"], known["type"], known["page"])
         fetched_at, body = datetime.fromisoformat(known["fetched_at"]), known["body"]
@@ -217,21 +217,20 @@ class Exchange(NamedTuple):
 
 
 class ReleaseRow(NamedTuple):
-    """A result of a search, or the error that stood in the place of results.
+    """A result of a search, or the error instead of results.
 
     Attributes:
-        release_year: The year that was asked for.
-        result_id: Year, term, type, page and position: as texts, ids stand in their order.
+        release_year: The requested year.
+        result_id: Year, term, type, page and position, so that ids sort in this order.
         search_term: The term.
-        searched_type: The type; '' is any.
+        searched_type: The type; '' stands for any.
         page: Number of the page.
-        position: Place on the page from 1; 0 of an error.
-        imdb_id: The IMDb id without blanks around it; None where there is none.
-        payload: The result's JSON; of an error the whole reply. Of more than a field may have, the
-            beginning.
+        position: Place on the page from 1; 0 for an error.
+        imdb_id: The IMDb id without surrounding blanks; None if there is none.
+        payload: The result's JSON, or the whole reply for an error; cut to the longest field.
         http_status: The status of the reply.
-        error: What the service said in place of results.
-        fetched_at: When the reply had arrived (UTC).
+        error: The service's error instead of results.
+        fetched_at: The instant of the reply (UTC).
     """
 
     release_year: int
@@ -248,12 +247,12 @@ class ReleaseRow(NamedTuple):
 
 
 class Year(NamedTuple):
-    """What the landing zone holds of a year.
+    """The state of a year in the landing zone.
 
     Attributes:
         release_year: The year.
-        file: The file's path in the landing zone; None where nothing was collected.
-        is_complete: Whether every page of the query is there.
+        file: The file's path in the landing zone; None if nothing was collected.
+        is_complete: Whether all pages of the query are there.
         rows: Its results and errors.
     """
 
@@ -264,14 +263,14 @@ class Year(NamedTuple):
 
 
 class Collected(NamedTuple):
-    """What became of a collection.
+    """The result of a collection.
 
     Attributes:
-        requests: How many requests were sent.
-        pages: How many replies were stored.
-        complete: The years of which every page is there, collected anew where that was asked for.
+        requests: The number of requests sent.
+        pages: The number of replies stored.
+        complete: The years with all pages, collected again if requested.
         incomplete: The other years.
-        stopped: Why it ended before its time; None where it did not.
+        stopped: Why it ended early; None if it did not.
     """
 
     requests: int
@@ -282,16 +281,16 @@ class Collected(NamedTuple):
 
 
 class OmdbClient(HttpSource):
-    """Collects searches in the landing zone; may be killed at any time and run again.
+    """A client that collects searches in the landing zone; it may be killed and rerun at any time.
 
-    Requests are made one after the other: their number is limited a day, not their rate.
+    Requests are sequential, as OMDb limits their number per day, not their rate.
 
     Args:
-        base_url: Where the API is; user and password in it are sent as basic auth.
-        api_key: The key; it is stored and logged nowhere.
+        base_url: The URL of the API; user and password in it are sent as basic auth.
+        api_key: The key; it is never stored or logged.
         options: Limits of the HTTP client.
         transport: Replaces the network, such as httpx.ASGITransport for a server in process.
-        requests_a_run: How many requests a collection may send; retries may add some.
+        requests_a_run: The most requests of a collection; retries may add some.
         log: Receives retries and progress.
 
     Raises:
@@ -309,38 +308,38 @@ class OmdbClient(HttpSource):
         log: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(base_url, options, transport=transport, log=log)
-        # As a parameter of the base URL it goes along with each request, and is masked everywhere.
+        # As a parameter of the base URL the key is part of each request, and masked everywhere.
         self._base = self._base.copy_merge_params({"apikey": api_key})
         self._requests_a_run = requests_a_run
         spellings = {api_key, quote(api_key, safe="")} - {""}
-        # Not within words: a key of digits would be found in ids.
+        # Not within words: a key of digits would match ids.
         alternatives = "|".join(map(re.escape, spellings)) or "(?!)"
         self._key = re.compile(rf"(?<![0-9A-Za-z])({alternatives})(?![0-9A-Za-z])")
 
     @property
     def source_url(self) -> str:
-        """Return where results come from, without secrets."""
+        """Return the source's URL without secrets."""
         return mask_url(self._base.copy_with(query=None))
 
     def collect(
         self, landing: Path, years: Iterable[int], query: Query, *, refresh: bool = False
     ) -> Collected:
-        """Complete years, the newest first; of a complete year nothing is asked.
+        """Complete years, the newest first; skip complete ones.
 
-        If another process is collecting a year, this one waits, and goes on after it.
+        If another process is collecting a year, this one waits for it, and then continues.
 
         Args:
             landing: The landing zone.
             years: The years of release.
             query: What to search for.
-            refresh: Whether complete years are collected anew, those first that were collected
-                longest ago; until that is complete, the older pages stay. What was begun goes on.
+            refresh: Whether complete years are collected again, the oldest collections first; the
+                older pages count until that is complete. Unfinished collections are continued.
 
         Raises:
-            PermanentSourceError: The key is wrong, a reply makes no sense, or the disk is full.
+            PermanentSourceError: The key is wrong, a reply is invalid, or the disk is full.
             TransientSourceError: The source was still failing when the time budget was spent.
         """
-        shelves = [_Shelf(landing, year) for year in years]
+        shelves = [_YearFolder(landing, year) for year in years]
         query = replace(query, host=self._base.host)
         with (
             storing(landing),
@@ -357,10 +356,10 @@ class OmdbClient(HttpSource):
         return http.requests < self._requests_a_run and http.has_time
 
     async def ask(self, http: HttpClient, year: int, search: Search) -> Exchange:
-        """Ask for a page.
+        """Request a page.
 
         Raises:
-            PermanentSourceError: The reply is no answer.
+            PermanentSourceError: The reply is invalid.
             TransientSourceError: The source was still failing when the time budget was spent.
         """
         answered: list[Exchange] = []
@@ -411,8 +410,8 @@ class _Run:
         self._years: dict[bool, list[int]] = {True: [], False: []}
         self._stopped: str | None = None
 
-    def collect(self, shelf: "_Shelf", query: Query, *, refresh: bool) -> None:
-        """Complete a year, or goes on with it until the run has to stop."""
+    def collect(self, shelf: "_YearFolder", query: Query, *, refresh: bool) -> None:
+        """Complete a year, or continue it until the run has to stop."""
         is_complete = False
         if not self._stopped:
             with shelf.locked(self._log):
@@ -422,7 +421,7 @@ class _Run:
                     is_complete = self._complete(shelf, query)
         self._years[is_complete].append(shelf.year)
 
-    def _complete(self, shelf: "_Shelf", query: Query) -> bool:
+    def _complete(self, shelf: "_YearFolder", query: Query) -> bool:
         part = shelf.part(query)
         part.take_up()
         self._fetch(shelf.year, query, part)
@@ -438,7 +437,7 @@ class _Run:
         for search in missing(query, part.answers):
             if not self._client.may_ask(self._http):
                 self._stopped = (
-                    "this run has sent as many requests, or taken as long, as it may "
+                    "this run has reached its limit of requests or time "
                     "(MOVIES_OMDB__REQUESTS_A_RUN, MOVIES_OMDB__MAX_SECONDS)"
                 )
                 return
@@ -472,14 +471,14 @@ class _Run:
 
 
 def missing(query: Query, answers: Mapping[Search, Answer]) -> Iterator[Search]:
-    """Yield the pages that are still to be asked for.
+    """Yield the pages that are still missing.
 
-    The stated total alone ends no search: a full page is followed by another one, and a page that
-    is promised has to come.
+    The stated total alone does not end a search: a full page is followed by another one, and a
+    promised page must exist.
 
     Args:
-        query: What is searched for.
-        answers: What was answered so far; to be added to before the next page is taken.
+        query: The searches.
+        answers: The answers so far; add each one before the next page is taken.
     """
     for term, type_ in query.searches:
         before: list[Answer] = []
@@ -495,31 +494,31 @@ def missing(query: Query, answers: Mapping[Search, Answer]) -> Iterator[Search]:
 
 
 def stored(landing: Path, years: Iterable[int]) -> list[Year]:
-    """Return what the landing zone holds of some years, without asking the source.
+    """Return the state of some years in the landing zone, without requests.
 
     Raises:
         PermanentSourceError: A file is damaged.
     """
     with storing(landing):
-        return [_Shelf(landing, year).read() for year in years]
+        return [_YearFolder(landing, year).read() for year in years]
 
 
 class _Part:
-    """A file of exchanges that grows, and survives the process that writes it."""
+    """A growing file of exchanges that survives the process that writes it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answers: dict[Search, Answer] = {}
 
     def take_up(self) -> None:
-        """Read what an earlier process left; a line that was not written to its end is cut off."""
+        """Resume the file of an earlier process; cut off an incomplete last line."""
         if self.path.exists():
             exchanges, end = _read(self.path)
             self.answers = {search: exchange.answer for search, exchange in exchanges.items()}
             os.truncate(self.path, end)
 
     def has_before(self, exchange: Exchange) -> bool:
-        """Return whether a page before it has the same results."""
+        """Return whether an earlier page has the same results."""
         *search, page = exchange.search
         return bool(exchange.answer.results) and any(
             answer.results == exchange.answer.results
@@ -528,7 +527,7 @@ class _Part:
         )
 
     def append(self, exchange: Exchange) -> None:
-        """Add an exchange, which is on the disk then."""
+        """Append an exchange, and sync it to the disk."""
         with self.path.open("ab") as file:
             file.write(exchange.line())
             file.flush()
@@ -537,8 +536,8 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shelf:
-    """A year in the landing zone."""
+class _YearFolder:
+    """The folder of a year in the landing zone."""
 
     landing: Path
     year: int
@@ -548,42 +547,42 @@ class _Shelf:
         return self.landing / "omdb" / f"release_year={self.year}"
 
     def finished(self, query: Query) -> Path:
-        """Return where a query stands of which every page is there."""
+        """Return the path of a complete query."""
         return self._folder / f"{query.name}.jsonl"
 
     def part(self, query: Query) -> _Part:
-        """Return what is being collected."""
+        """Return the file of an unfinished query."""
         return _Part(self._folder / f"{query.name}.jsonl.part")
 
     def remember(self, query: Query) -> None:
-        """Return that a query counts."""
+        """Record the query whose results count."""
         text = json.dumps(asdict(query) | {"file": f"{query.name}.jsonl"}, indent=2) + "\n"
         pointer = self._folder / _POINTER
         if not pointer.exists() or pointer.read_text() != text:
             write_file(pointer, text)
 
     def urgency(self, query: Query, *, refresh: bool) -> tuple[str, bool, int]:
-        """Return by what years are put in order."""
+        """Return the sort key of a year: the least, the first to collect."""
         try:
             with open_below(self._folder, self.finished(query).name) as file:
                 collected_at = json.loads(file.readline())["fetched_at"]
         except (FileNotFoundError, NeverOpenedError, ValueError, KeyError, TypeError):
-            collected_at = ""  # reading the year tells what is damaged
-        # Of complete years nothing is asked, so they come first: a spent quota leaves none out.
+            collected_at = ""  # reading the year reports the damage
+        # Complete years need no requests, so they come first, before the quota is used up.
         return (collected_at if refresh else "", not collected_at, -self.year)
 
     def locked(self, log: Callable[[str], None]) -> AbstractContextManager[None]:
-        """Keep all other processes from collecting the year."""
+        """Lock out other processes that collect the year."""
         return locked(self._folder, f"{self.year}", log)
 
     def read(self) -> Year:
-        """Return what is there of the query that counts."""
+        """Return the state of the query that counts."""
         try:
             with open_below(self._folder, _POINTER) as pointer:
                 file = json.load(pointer)["file"]
         except FileNotFoundError:
             return Year(self.year, None, is_complete=False, rows=[])
-        # Twice: another process may complete the year between two looks.
+        # Twice, as another process may complete the year meanwhile.
         for name in (file, f"{file}.part", file):
             path = self._folder / name
             if path.exists():
@@ -595,7 +594,7 @@ class _Shelf:
 
 
 def _read(path: Path) -> tuple[dict[Search, Exchange], int]:
-    """Return the last exchange about each page, and where the last whole line ends."""
+    """Return the last exchange about each page, and the end of the last complete line."""
     exchanges: dict[Search, Exchange] = {}
     end = 0
     with open_below(path.parent, path.name) as file:
@@ -606,8 +605,8 @@ def _read(path: Path) -> tuple[dict[Search, Exchange], int]:
                 exchange = Exchange.of(line)
             except (ValueError, KeyError, TypeError) as error:
                 raise PermanentSourceError(
-                    f"Line {number} of {path} is no reply of OMDb ({type(error).__name__}). Remove "
-                    "the file, and collect the year again."
+                    f"Line {number} of {path} is not a reply of OMDb ({type(error).__name__}). "
+                    "Remove the file, and collect the year again."
                 ) from None
             exchanges[exchange.search] = exchange
             end += len(line)
@@ -636,11 +635,11 @@ def _rows(year: int, exchange: Exchange) -> Iterator[ReleaseRow]:
 
 def _id(result: Mapping[str, Any]) -> str | None:
     value = result.get("imdbID")
-    # As silver reads it: blanks do not count.
+    # As in silver, ignoring blanks.
     return _text(value)[1:-1].strip() or None if isinstance(value, str) else None
 
 
 def _text(value: Any) -> str:
-    """Write JSON that is valid UTF-8: a lone surrogate stands as its escape."""
+    """Encode JSON as valid UTF-8: a lone surrogate becomes its escape."""
     text = json.dumps(value, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,7 +1,7 @@
-"""Fictional titles in the wire format of OMDb's searches, computed when a year is asked for.
+"""Generate fictional titles in the wire format of OMDb's searches, on request of a year.
 
-A title is a pure function of the seed, its first year, and its number in that year. Text belongs
-into `words`, HTTP into `omdb_server`.
+A title is a pure function of the seed, its first year, and its number in that year. Texts belong in
+`sample.words`, HTTP in `sample_server`.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import TypedDict
 from movies_assets.sample.catalogue import NOUN_FORMS, SITE, Draws, draw_english_title, imdb_code
 
 COMMON = ("summer", "island", "river", "shadow", "stranger", "garden", "mountain", "storm")
-"""Nouns that stand in every second title, so that a search for them has several pages."""
+"""Nouns of every second title, so that a search for them has several pages."""
 FIRST_YEAR = 1900
 _COMMON_FORMS = [form for form in NOUN_FORMS if form[0].lower() in COMMON]
 _FEWEST, _MORE_EACH_YEAR = 12, 1.2
@@ -21,8 +21,8 @@ _TYPES = ("movie",) * 14 + ("series",) * 3 + ("game",) * 2 + ("episode",)
 _PADDED = ("{} ", " {}", "\t{}", "{}\u00a0")
 
 
-class Title(TypedDict):
-    """A search result; years are `1999`, `1999–2001` or, of what goes on, `2011–`."""  # noqa: RUF002
+class OmdbTitle(TypedDict):
+    """A search result; years are `1999`, `1999–2001` or, for a running series, `2011–`."""  # noqa: RUF002
 
     Title: str
     Year: str
@@ -36,20 +36,20 @@ class Titles:
 
     Args:
         last_year: The newest year.
-        seed: Another seed is another world.
+        seed: The seed of all titles.
     """
 
     def __init__(self, last_year: int, seed: int = 1) -> None:
         self.last_year, self.seed = last_year, seed
 
-    def of(self, year: int) -> list[Title]:
-        """Return the titles of a year: those that begin in it, then series that still run."""
+    def of(self, year: int) -> list[OmdbTitle]:
+        """Return the titles of a year: new ones, then series that are still running."""
         before = range(max(year - _LONGEST_RUN, FIRST_YEAR), year)
         older = [title for first in reversed(before) for title in self._begun(first)]
         return [*self._begun(year), *(title for title in older if _runs_in(title, year))]
 
-    def search(self, term: str, year: int | None, kind: str) -> list[Title]:
-        """Return the titles that hold all words of a term, in the order of OMDb's pages.
+    def search(self, term: str, year: int | None, kind: str) -> list[OmdbTitle]:
+        """Return the titles that contain all words of a term, in the order of OMDb's pages.
 
         Args:
             term: The words.
@@ -66,19 +66,19 @@ class Titles:
         }
         return list(found.values())
 
-    def _begun(self, year: int) -> Sequence[Title]:
+    def _begun(self, year: int) -> Sequence[OmdbTitle]:
         is_in_world = FIRST_YEAR <= year <= self.last_year
         return _begun(year, self.last_year, self.seed) if is_in_world else ()
 
 
 @cache
-def _begun(year: int, last_year: int, seed: int) -> Sequence[Title]:
+def _begun(year: int, last_year: int, seed: int) -> Sequence[OmdbTitle]:
     """Return the titles that begin in a year."""
     count = _FEWEST + int(_MORE_EACH_YEAR * (year - FIRST_YEAR))
     return [_title(year, number, last_year, seed) for number in range(count)]
 
 
-def _title(year: int, number: int, last_year: int, seed: int) -> Title:
+def _title(year: int, number: int, last_year: int, seed: int) -> OmdbTitle:
     identity = year * _NUMBERS_A_YEAR + number
     draws = Draws(seed, identity)
     name = draw_english_title(draws, NOUN_FORMS if draws.below(2) else _COMMON_FORMS)
@@ -89,10 +89,10 @@ def _title(year: int, number: int, last_year: int, seed: int) -> Title:
     years = str(year)
     if kind == "series" and (length := draws.below(_LONGEST_RUN)):
         years += "–" + (str(year + length) if year + length <= last_year else "")  # noqa: RUF001
-    return Title(Title=name, Year=years, imdbID=imdb_code(identity), Type=kind, Poster=poster)
+    return OmdbTitle(Title=name, Year=years, imdbID=imdb_code(identity), Type=kind, Poster=poster)
 
 
-def _runs_in(title: Title, year: int) -> bool:
+def _runs_in(title: OmdbTitle, year: int) -> bool:
     _, dash, last = title["Year"].partition("–")  # noqa: RUF001
     return bool(dash) and (not last or year <= int(last))
 

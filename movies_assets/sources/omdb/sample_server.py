@@ -1,4 +1,4 @@
-"""A server that speaks OMDb's search over fictional titles, with its key and its quota.
+"""Serve OMDb's search over fictional titles, with a key and a quota.
 
 Only HTTP belongs here: the titles belong into `omdb`, what goes wrong into `faults`, TCP into
 `serving`.
@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from movies_assets.sample.faults import Fault, Faults
-from movies_assets.sources.omdb.sample import Title, Titles
+from movies_assets.sources.omdb.sample import OmdbTitle, Titles
 from movies_assets.sources.yts.sample_server import create_page_app, number
 
 SAMPLE_KEY = "5a3b1e00"
-"""The one key that the server knows unless it is told another one."""
+"""The key that the server accepts by default."""
 QUOTA = 1000
-"""Requests a key."""
+"""Requests per key."""
 RESULTS_A_PAGE, MOST_PAGES = 10, 100
 _SHORTEST_TERM = 3
 _TYPES = {"movie", "series", "episode", "game"}
@@ -39,10 +39,10 @@ def create_omdb_app(
 
     Args:
         titles: The titles.
-        key: The key that is valid.
-        quota: How many requests it may be used for; those that fail for it count as well.
-        faults: What goes wrong; the list may be changed later.
-        latency_seconds: How long each reply takes at least.
+        key: The valid key.
+        quota: The most requests with it; those beyond the quota count as well.
+        faults: The faults to inject; the list may be changed later.
+        latency_seconds: The minimum duration of each reply.
     """
     app = create_page_app(
         "/",
@@ -61,7 +61,7 @@ async def _search(request: Request, _: Sequence[Fault]) -> Response:
 
 
 def _refusal(request: Request) -> Response | None:
-    """Return the reply to a request without a key that may be used."""
+    """Return the reply to a request without a usable key."""
     state, key = request.app.state, request.query_params.get("apikey", "")
     if not key:
         return _error("No API key provided.", 401)
@@ -80,7 +80,7 @@ def _found(titles: Titles, asked: Mapping[str, str]) -> Response:
     kind = kind if kind in _TYPES else ""
     year = asked.get("y", "")
     found = titles.search(term, int(year) if year.isdecimal() else None, kind)
-    shown: list[Title] = []
+    shown: list[OmdbTitle] = []
     if 1 <= page <= MOST_PAGES:
         shown = found[(page - 1) * RESULTS_A_PAGE : page * RESULTS_A_PAGE]
     if not shown:

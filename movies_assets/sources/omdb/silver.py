@@ -1,4 +1,4 @@
-"""Releases that OMDb's searches found, typed and cleaned: one row a title."""
+"""Type and clean the releases that OMDb's searches found: one row per title."""
 
 import ibis.expr.types as ir
 from pandera.api.ibis.types import IbisData
@@ -12,17 +12,17 @@ from movies_assets.sources.shared.parsing import clean, integer, json_text, unpa
 MEDIA_TYPES = ["movie", "series", "episode", "game"]
 FIRST_YEAR = 1850
 UNKNOWN = "N/A"
-# The year of release; of what ran for several, a dash and the last one, if it has ended.
+# The year of release; for a series, a dash and the last year, if it has ended.
 YEARS = r"^([0-9]{4})(?:[–-]([0-9]{4})?)?$"  # noqa: RUF001
 RELEASE, END = 1, 2
 
 
 class SilverOmdbReleases(Contract):
-    """One row a title: of all years under which it was found, the newest one.
+    """One row per title: the result of the newest year for which it was found.
 
-    Within a year that of the least `result_id` stands: the first one by term, type, page and
-    position. `release_year` is what the title itself says, whatever year was asked for; a title
-    that does not say it is in quarantine.
+    Within a year, the result with the least `result_id` counts: the first one by term, type, page
+    and position. `release_year` is the title's own year, regardless of the requested year; a title
+    without it is in quarantine.
     """
 
     imdb_id: str = column(
@@ -34,14 +34,14 @@ class SilverOmdbReleases(Contract):
     release_year: int = column(
         "Year of release, of a series its first.", ge=FIRST_YEAR, expected=True
     )
-    end_year: int = column("Last year of a series; NULL while it goes on.", nullable=True)
+    end_year: int = column("Last year of a series; NULL while it is running.", nullable=True)
     media_type: str = column(
         "Type of the title.", isin=MEDIA_TYPES, compression="dictionary", expected=True
     )
     poster_url: str = column("URL of the poster.", nullable=True)
     search_term: str = column("Words by which it was found.", compression="dictionary")
     ingested_at: Instant = column("When it was found (UTC).")
-    searched_year: int = column("Year for which it was found: the partition.")
+    searched_year: int = column("Requested year: the partition.")
     result_id: str = column("The bronze row that this row was read from.")
 
     @row_rule("end_year: before release_year")
@@ -66,7 +66,7 @@ class SilverOmdbReleases(Contract):
     ),
 )
 def omdb_releases(bronze_omdb_releases: ir.Table) -> ir.Table:
-    """Type and clean the results; errors are none."""
+    """Type and clean the results, without errors."""
     results = bronze_omdb_releases.filter(bronze_omdb_releases.error.isnull())
     results = with_readable(results)
     fields = {

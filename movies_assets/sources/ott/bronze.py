@@ -131,7 +131,7 @@ def read(
 
 
 class BronzeOttTitles(FileRows):
-    """One row a record of a title, as it arrived."""
+    """One row per record of a title, as it arrived."""
 
     title: str = column("Title.", nullable=True)
     genre: str = column("Its genres, joined by slashes.", nullable=True)
@@ -154,7 +154,7 @@ def ott_titles(
 
 
 class BronzeOttViews(FileRows):
-    """One row a watch event, as it arrived."""
+    """One row per watch event, as it arrived."""
 
     user_id: str = column("The service's id of the user.", nullable=True, personal=True)
     title: str = column("Title that was watched.", nullable=True, compression="dictionary")
@@ -172,7 +172,7 @@ def ott_views(
 
 
 class BronzeOttUsers(FileRows):
-    """One row a user and day, as the service described the user on that day."""
+    """One row per user and day, as the service described the user on that day."""
 
     user_id: str = column("The service's id of the user.", nullable=True, personal=True)
     full_name: str = column("Name of the person.", nullable=True, personal=True)

@@ -162,7 +162,7 @@ def measured(recommended: ir.Table, relevant: ir.Table) -> ir.Table:
 
 
 class OttRecommendationQuality(Contract):
-    """One row a strategy of recommending, the best one first.
+    """One row per strategy of recommending, the best one first.
 
     A user's relevant titles are those watched in the test and not before; users without any are not
     evaluated. Measures are means over the users, NULL where there are none.

@@ -29,7 +29,7 @@ full_refresh = partial(table, layer="gold", group="ott", write_mode=OVERWRITE)
 
 
 class OttDimUser(Contract):
-    """One row a user."""
+    """One row per user."""
 
     user_key: str = column("Keyed hash of the user.", key=True, personal=True)
     signup_date: dt.Date = column("Day of the registration.", nullable=True)
@@ -46,7 +46,7 @@ def ott_dim_user(silver_ott_users: ir.Table) -> ir.Table:
 
 
 class OttDimTitle(Contract):
-    """One row a title of the catalogue."""
+    """One row per title of the catalogue."""
 
     title_key: str = column(
         "Hash of the title's name and its premiere, else its year of release.",
@@ -119,7 +119,7 @@ def with_views(titles: ir.Table, watched: ir.Table) -> ir.Table:
 
 
 class OttTopMoviesByGenre(Contract):
-    """One row a genre and title with a score."""
+    """One row per genre and title with a score."""
 
     genre: str = column(
         "Genre in lower case; 'unknown' for none.", key=True, str_length={"max_value": LONGEST_KEY}
@@ -146,7 +146,7 @@ def ott_top_movies_by_genre(silver_ott_titles: ir.Table, silver_ott_watched: ir.
 
 
 class OttGenreEngagement(Contract):
-    """One row a genre that a title has or a user prefers."""
+    """One row per genre that a title has or a user prefers."""
 
     genre: str = column(
         "Genre in lower case; 'unknown' for titles without.",
@@ -197,7 +197,7 @@ def ott_genre_engagement(
 
 
 class OttPopularMovies(Contract):
-    """One row a title and day on which it was watched; and one a title over all days."""
+    """One row per title and day on which it was watched; and one a title over all days."""
 
     period: str = column(
         "The day as YYYY-MM-DD, or 'overall'.",
@@ -342,7 +342,7 @@ def lists_wanted(users: ir.Table, lists: ir.Table) -> ir.Table:
 
 
 class OttRecommendations(Contract):
-    """One row a user and recommended title that the user has not watched."""
+    """One row per user and recommended title that the user has not watched."""
 
     user_key: str = column("The user.", key=True, references="gold.ott_dim_user", personal=True)
     rank: int = column("Place among the user's, 1 the first.", key=True, ge=1, le=RECOMMENDED)

@@ -165,7 +165,7 @@ def _only_one(rows: ir.Table, value: str, group: Sequence[str]) -> ir.Table:
 
 
 class SilverOttTitles(Contract):
-    """One row a title, as the newest files know it; of one name two premieres are two titles."""
+    """One row per title, as the newest files know it; of one name two premieres are two titles."""
 
     title_key: str = column(
         f"SHA-256 of the title's name and its premiere, else its year of release, the first "
@@ -342,7 +342,7 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
 
 
 class SilverOttViews(Contract):
-    """One row a watch event; one that is delivered again is the same event."""
+    """One row per watch event; one that is delivered again is the same event."""
 
     user_id: str = column(
         "The service's id of the user: whole numbers in their digits, UUIDs in lower case, any "
@@ -416,7 +416,7 @@ def ott_views(bronze_ott_views: ir.Table) -> ir.Table:
 
 
 class SilverOttUsers(Contract):
-    """One row a user of the newest day; who has left the service is not among them."""
+    """One row per user of the newest day; who has left the service is not among them."""
 
     user_id: str = column(
         "The service's id of the user: whole numbers in their digits, UUIDs in lower case, any "
@@ -591,7 +591,7 @@ def matched(views: ir.Table, titles: ir.Table) -> ir.Table:
 
 
 class SilverOttWatched(Contract):
-    """One row a user and title that the user has watched, over all days."""
+    """One row per user and title that the user has watched, over all days."""
 
     user_id: str = column(
         "The user; the service may not list the user any more.",
@@ -666,7 +666,7 @@ def ott_watched(silver_ott_views: ir.Table, silver_ott_titles: ir.Table) -> ir.T
 
 
 class SilverOttUnmatched(Contract):
-    """One row a title that was watched and that means no title which the catalogue offered then."""
+    """One row per watched title that matches no title offered by the catalogue at that time."""
 
     title_name: str = column(
         "The title without case and surplus blanks.", key=True, compression="fsst"

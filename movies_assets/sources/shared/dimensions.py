@@ -72,7 +72,7 @@ def members(unknown: int | str, *keys: ir.Value) -> ir.Table:
 
 
 class DimDate(Contract):
-    """One row a day, complete calendar years over the span of all facts; and one for no day."""
+    """One row per day, complete calendar years over the span of all facts; and one for no day."""
 
     date_key: int = column("The day as yyyymmdd; -1 where it is unknown.", key=True)
     date: dt.Date = column("The day.", nullable=True)
@@ -138,7 +138,7 @@ def _described(days: ir.Table) -> ir.Table:
 
 
 class DimReleasedYear(Contract):
-    """One row a year of release."""
+    """One row per year of release."""
 
     year_key: int = column("The year; -1 where it is unknown.", key=True)
     year: int = column("Year of release.", nullable=True)

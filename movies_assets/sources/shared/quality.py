@@ -28,7 +28,7 @@ SHOWN_CHARACTERS = 100
 
 
 class DataQualitySnapshot(Contract):
-    """One row a table, partition and column: its figures when it was profiled last."""
+    """One row per table, partition and column: its figures when it was profiled last."""
 
     table_name: str = column(
         "The table, as schema.table.",

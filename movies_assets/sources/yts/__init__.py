@@ -1,1 +1,1 @@
-"""The YTS API."""
+"""Load movies from the YTS API."""

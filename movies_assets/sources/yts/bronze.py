@@ -1,4 +1,4 @@
-"""YTS as received: one row a movie and day, the movie's JSON untouched."""
+"""Store YTS as received: one row per movie and day, with the movie's unchanged JSON."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -20,15 +20,14 @@ from movies_assets.warehouse.writer import stored_types
 if TYPE_CHECKING:
     from movies_assets.sources.yts.client import MovieRow, YtsClient
 
-# One INSERT a page of 50 would cost 3 ms each; 2,000 rows are about 5 MB.
+# One INSERT per page of 50 rows would cost 3 ms each; 2,000 rows are about 5 MB.
 ROWS_A_FRAME = 2_000
 
 
 class BronzeYtsMovies(BronzeContract):
-    """One row a movie, upload day and content: what the API said of a movie when asked.
+    """One row per movie, upload day and content, as the API returned the movie.
 
-    A movie that was uploaded again stands here under both days, each as it was seen; silver keeps
-    the latest.
+    A movie that was uploaded again has a row for both days; silver keeps the latest.
     """
 
     uploaded_date: dt.Date = column(
@@ -36,12 +35,13 @@ class BronzeYtsMovies(BronzeContract):
         "list (silver quarantines it).",
         key=True,
     )
-    movie_id: int = column("YTS id; NULL where the reply had none.", key=True, nullable=True)
+    movie_id: int = column("YTS id; NULL if the reply had none.", key=True, nullable=True)
     content_hash: str = column(
-        "MD5 of the payload without torrents: tells a changed movie from one read twice.", key=True
+        "MD5 of the payload without torrents; differs if the movie has changed.",
+        key=True,
     )
     payload: str = column("The movie's JSON as received.", compression="zstd")
-    page: int = column("Page of the listing on which it stood.", ge=1)
+    page: int = column("Page of the list on which it was found.", ge=1)
 
 
 class YtsFetch(dg.Config):

@@ -1,12 +1,12 @@
-"""The YTS catalogue: movies by upload day, or all of them, as typed rows.
+"""Read the YTS catalogue: movies by upload day, or all of them, as typed rows.
 
-What the catalogue's replies mean belongs here; how they are fetched is in http.py, and what becomes
-of the rows is the business of the bronze asset.
+Interpreting the catalogue's replies belongs here; fetching them in `ingest.http`, loading the rows
+in the bronze asset.
 
-Nothing that the catalogue says about itself is believed. `movie_count` is a hint where to begin: it
-may be too low, too high, 0, a text or absent. How many movies a page has is counted. The end of the
-list is proved by pages without movies, or by pages that repeat the last one; any other page that
-repeats one is an error.
+No statement of the catalogue about itself is trusted. `movie_count` is only a hint: it may
+be too low, too high, 0, a text or absent. Movies of a page are counted. The end of the list is
+proved by pages without movies, or by pages that repeat the last one; any other repetition of a page
+is an error.
 """
 
 import asyncio
@@ -53,33 +53,32 @@ _LIST_NEXT = re.compile(r"\s*([,\]])\s*")
 _TORRENTS = re.compile(rb'"torrents"\s*:\s*\[[^\]]*\]')
 _UNLOCKED_BYTES = 2_047
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
-# A movie with NaN or a duplicate name is no reason to refuse its page: silver quarantines it.
+# A movie with NaN or a duplicate name does not invalidate its page: silver quarantines it.
 _MOVIE_DECODER = json.JSONDecoder()
 _PROGRESS_SECONDS = 5
 _DATELESS_PAGES = 3
-# More pages than any catalogue has: the search for the end goes no further.
+# More pages than any catalogue has, where the search for the end gives up.
 _MOST_PAGES = 1 << 20
-# How an API answers for a page that it does not have.
+# The statuses with which APIs answer for a missing page.
 _NO_SUCH_PAGE = frozenset({400, 404, 410, 416, 422})
-# A page has one to three movies that are far from their date: that many prove nothing.
+# A page may have one to three movies far from their date; more days in between prove the order.
 _INVERSIONS = 3
-# Pages so far from each other are in the order of their medians.
+# Pages at least this far apart are in the order of their medians.
 _PAGES_APART = 3
 _SHOWN_DAYS = 5
-# Of so many pages the real catalogue lacks at most one, though its movie_count promises it.
+# The real catalogue lacks at most one page of this many, although movie_count promises it.
 _PAGES_A_STRAY = 10
 
 
 class MovieRow(NamedTuple):
-    """A movie as the catalogue lists it.
+    """A movie of the catalogue's list.
 
     Attributes:
-        uploaded_date: UTC day that the row belongs to; never unknown, so that no row is lost.
-        movie_id: The movie's id; None where it is missing or no integer.
+        uploaded_date: UTC day of the row; never unknown, so that no row is lost.
+        movie_id: The movie's id; None if it is missing or not an integer.
         content_hash: MD5 of the payload without its torrents, in hexadecimal: their seeders change
             all the time, and a movie that only gained one has not changed.
-        payload: The movie's JSON, character by character as received; always valid UTF-8. Of more
-            than a field may have, the beginning.
+        payload: The movie's JSON exactly as received, in valid UTF-8; cut to the longest field.
         page: Number of the page that listed it.
     """
 
@@ -95,7 +94,7 @@ class _Movie(NamedTuple):
     text: str
 
     def id(self) -> int | None:
-        """Return the id, as silver reads it too; None if it is no whole number of 18 digits."""
+        """Return the id as silver does; None unless it is an integer of at most 18 digits."""
         value = self.value.get("id") if isinstance(self.value, dict) else None
         if type(value) not in {int, str} or not _WHOLE_NUMBER.fullmatch(text := str(value)):
             return None
@@ -114,10 +113,10 @@ class _Movie(NamedTuple):
         try:
             payload, data = self.text, self.text.encode()
         except UnicodeEncodeError:
-            # A lone surrogate is no UTF-8: backslashreplace turns it into the JSON escape of it.
+            # A lone surrogate is not UTF-8: backslashreplace turns it into its JSON escape.
             data = self.text.encode("utf-8", "backslashreplace")
             payload = data.decode()
-        # Cut out as text: writing the movie as JSON again would cost 2 ms a page.
+        # Cut out as text: encoding the movie as JSON again would cost 2 ms per page.
         lasting = _TORRENTS.sub(b"", data, count=1)
         return MovieRow(day, self.id(), _md5(lasting), shortened(payload, LONGEST_DOCUMENT), page)
 
@@ -125,8 +124,8 @@ class _Movie(NamedTuple):
 def _md5(data: bytes) -> str:
     """Hash in small pieces, for which Python keeps its lock.
 
-    For more than 2,047 bytes at once it gives the lock to the thread that fetches, and has to wait
-    for it afterwards: 48 instead of 8 microseconds a movie, 3 seconds a crawl.
+    For more than 2,047 bytes at once Python releases its lock to the fetching thread and has to
+    wait for it: 48 instead of 8 microseconds per movie, 3 seconds per crawl.
     """
     digest = hashlib.md5(usedforsecurity=False)
     for start in range(0, len(data), _UNLOCKED_BYTES):
@@ -135,21 +134,21 @@ def _md5(data: bytes) -> str:
 
 
 @dataclass(frozen=True)
-class _Page:
+class _MoviesPage:
     """A page of the catalogue.
 
     Attributes:
         number: Its number.
-        movies: Its movies; none past the end of the catalogue.
-        days: Their UTC days; without a single sound date it is empty and `median` None.
+        movies: Its movies; empty past the end of the catalogue.
+        days: Their UTC days; without a single valid date it is empty and `median` is None.
         median: The median of the days.
         between: The days before and after which the page has more movies than may be listed far
             from their date: a movie between such days of the pages read was listed, if it exists.
-        hint: How many pages there are if `movie_count` is right.
-        is_whole: Whether the catalogue says that it has no other page.
-        refusal: The error that was answered in place of the page.
-        late: Upload instants that have not come yet by the server's clock or by this machine's.
-        server_time: The server's clock in seconds since 1970; None where it is not known.
+        hint: The number of pages if `movie_count` is right.
+        is_whole: Whether the catalogue states that it has no other page.
+        refusal: The error that was answered instead of the page.
+        late: Upload instants in the future by the server's clock or by this machine's.
+        server_time: The server's clock in seconds since 1970; None if it is unknown.
     """
 
     number: int
@@ -163,7 +162,7 @@ class _Page:
     late: Sequence[int] = ()
     server_time: int | None = None
 
-    def rows(self, window: "_Window") -> list[MovieRow]:
+    def rows(self, window: "_DayWindow") -> list[MovieRow]:
         return [
             movie.row(day, self.number)
             for day, movie in zip(self.days, self.movies, strict=True)
@@ -172,26 +171,26 @@ class _Page:
 
     @cached_property
     def keys(self) -> tuple[object, ...]:
-        """Return what tells the movies apart: not their text, for seeders change all the time."""
+        """Return keys of the movies, without their text, as seeders change all the time."""
         return tuple(movie.text if (key := movie.id()) is None else key for movie in self.movies)
 
 
-class _Window(NamedTuple):
+class _DayWindow(NamedTuple):
     first: date
     last: date
 
-    def touches(self, page: _Page) -> bool:
+    def touches(self, page: _MoviesPage) -> bool:
         return any(self.first <= day <= self.last for day in page.days)
 
 
-_ALWAYS = _Window(date.min, date.max)
+_ALWAYS = _DayWindow(date.min, date.max)
 
 
 def _loads(body: bytes) -> Any:
-    """Decode a page and keeps each movie's own text.
+    """Decode a page and keep each movie's original text.
 
-    Cutting the text out of the reply is faithful to the last character, and 1,480 pages cost 3.4 s
-    less than writing each movie as JSON again.
+    Cutting the text out of the reply preserves every character, and takes 3.4 s less for 1,480
+    pages than encoding each movie as JSON again.
     """
     text = body.decode("utf-8-sig", "surrogatepass")
     start = _MOVIES.search(text)
@@ -213,26 +212,26 @@ def _loads(body: bytes) -> Any:
     raise ValueError("a list of movies stands in the wrong place")
 
 
-def _parse(reply: Reply, number: int, limit: int) -> _Page:
-    """Decode and checks a page, of which `limit` movies were asked for.
+def _parse(reply: Reply, number: int, limit: int) -> _MoviesPage:
+    """Decode and validate a page for which `limit` movies were requested.
 
     Raises:
-        PermanentSourceError: The reply is not what the catalogue's protocol promises.
+        PermanentSourceError: The reply violates the catalogue's protocol.
     """
     if number > 1 and reply.status in _NO_SUCH_PAGE:
-        return _Page(number, refusal=reply.unusable(f"HTTP {reply.status}"))
+        return _MoviesPage(number, refusal=reply.unusable(f"HTTP {reply.status}"))
     match envelope := reply.json(_loads):
         case {"status": "ok", "data": {"movies": list(movies)} as data}:
             pass
         case {"status": "ok", "data": dict(data)} if data.get("movies") is None:
-            movies = []  # how the catalogue writes an empty page, whatever movie_count says
+            movies = []  # the catalogue's form of an empty page, regardless of movie_count
         case _:
             error = reply.unusable(
                 "JSON that is no page of movies "
                 "(expected status 'ok', an object `data` and in it a list `movies`)"
             )
             if number > 1 and envelope.get("status") == "error":
-                return _Page(number, refusal=error)
+                return _MoviesPage(number, refusal=error)
             raise error
     here = int(time.time())
     server = int(reply.sent_at.timestamp()) if reply.sent_at else None
@@ -251,7 +250,7 @@ def _parse(reply: Reply, number: int, limit: int) -> _Page:
     most = min(limit, echoed) if type(echoed) is int else limit
     known = sorted(filter(None, days))
     few = min(_INVERSIONS, (len(known) - 1) // 2)
-    return _Page(
+    return _MoviesPage(
         number,
         movies,
         _fill(days),
@@ -265,7 +264,7 @@ def _parse(reply: Reply, number: int, limit: int) -> _Page:
 
 
 def _fill(days: list[date | None]) -> list[date]:
-    """Give a movie without a sound date the day of its neighbour: the one before, else after."""
+    """Give movies without a valid date the day of their predecessor, else of their successor."""
     latest = next(filter(None, days), None)
     filled = []
     for day in days:
@@ -276,27 +275,27 @@ def _fill(days: list[date | None]) -> list[date]:
 
 
 class _DisturbedError(Exception):
-    """The pages contradict each other, as they do when the catalogue changes meanwhile."""
+    """The pages contradict each other, as they do if the catalogue changes meanwhile."""
 
 
-class _Reading:
-    """One reading of the catalogue: its pages, fetched one by one or many at once.
+class _ListReading:
+    """One reading of the catalogue's list: its pages, fetched singly or concurrently.
 
-    Everything runs in the caller's thread but the requests: they run on an event loop in another
-    thread, so that the next pages arrive while the caller stores the last ones.
+    Requests run on an event loop in another thread, so that the next pages arrive while the caller
+    stores the last ones; all else runs in the caller's thread.
 
     Args:
-        loop: Where requests run.
-        http: How they are sent.
-        url: How messages name the catalogue.
+        loop: The event loop of the requests.
+        http: The client that sends them.
+        url: The catalogue's URL for messages.
         params: Parameters of each request.
-        ahead: How many pages are under way or waiting at most.
-        margin: How many pages past the end prove it.
+        ahead: The most pages that are being fetched or waiting.
+        margin: The number of pages past the end that prove it.
 
     Attributes:
-        last: Number of the last page, once it is proved.
-        between: The first and the last day that the pages read so far prove to be listed.
-        late: Movies dated in the future, by their keys: their upload instants.
+        last: Number of the last page, once it is proven.
+        between: The first and the last day that are proven to be listed by the pages so far.
+        late: The upload instants of movies dated in the future, by the movies' keys.
         server_time: The server's clock, if it is known.
     """
 
@@ -315,7 +314,7 @@ class _Reading:
         self._params = params
         self._ahead = ahead
         self._margin = margin
-        self._kept: dict[int, _Page] = {}  # in the order of reading, see sentinel()
+        self._kept: dict[int, _MoviesPage] = {}  # in the order of reading, see sentinel()
         self._keys: dict[int, tuple[object, ...]] = {}  # of all pages read
         self._first: dict[tuple[object, ...], int] = {}  # the lowest page with these movies
         self._is_whole = False
@@ -325,29 +324,29 @@ class _Reading:
         self.late: dict[object, int] = {}
         self.server_time: int | None = None
 
-    def page(self, number: int) -> _Page:
+    def page(self, number: int) -> _MoviesPage:
         """Return one page, fetched once."""
         self.keep([number])
         return self._kept[number]
 
     def keep(self, numbers: Iterable[int]) -> None:
-        """Fetch the pages that page() will be asked for, at once."""
+        """Fetch pages concurrently, for later calls of page()."""
         for page in self._fetch([n for n in numbers if n not in self._kept]):
             self._kept[page.number] = page
 
-    def pages(self, numbers: range) -> Generator[_Page, None, None]:
+    def pages(self, numbers: range) -> Generator[_MoviesPage, None, None]:
         """Yield the pages in the order of their arrival, those fetched before first."""
         kept = [self._kept[n] for n in numbers if n in self._kept]
         yield from kept
         yield from self._fetch(n for n in numbers if n not in self._kept)
 
     def is_past(self, number: int) -> bool:
-        """Return whether a page is past the end: it has no movies, or those of a page before."""
+        """Return whether a page is past the end: it has no movies, or those of an earlier page."""
         page = self.page(number)
         return not page.movies or self._first[page.keys] < number
 
     def refuse_repeats(self, numbers: Iterable[int]) -> None:
-        """Raise the error of a page that has the movies of a page before it.
+        """Raise an error if a page has the movies of an earlier page.
 
         Both are read again: in a list that shifts, a page may have had the movies that another one
         has later. Then it raises _DisturbedError.
@@ -366,11 +365,11 @@ class _Reading:
             "server itself."
         )
 
-    def reach(self, enough: Callable[[_Page], bool]) -> int:
-        """Return a page that is `enough`, looking from the stated end on; else the last page.
+    def reach(self, enough: Callable[[_MoviesPage], bool]) -> int:
+        """Return a page that is `enough`, searching from the stated end on; else the last page.
 
         Raises:
-            PermanentSourceError: There is no end.
+            PermanentSourceError: The list has no end.
         """
         before, number, step = 0, self.page(1).hint, 1
         while not enough(self.page(number)):
@@ -380,7 +379,7 @@ class _Reading:
             if number > 2 * _MOST_PAGES:
                 raise PermanentSourceError(
                     f"{self._url}: even page {before:,} has movies, "
-                    "and other ones than the pages before it. Check the base URL: no catalogue "
+                    "different from those of earlier pages. Check the base URL: no catalogue "
                     "has that many."
                 )
         return number
@@ -395,7 +394,7 @@ class _Reading:
     def _last(self, low: int, high: int) -> int:
         """Return the number of the last page, given a page past it and one that may be.
 
-        Where pages past the end repeat the last one, the first page with their movies is sought.
+        If pages past the end repeat the last one, search for the first page with their movies.
         """
         tail = {(), self.page(high).keys}
 
@@ -411,7 +410,7 @@ class _Reading:
         return last
 
     def _prove(self, last: int) -> None:
-        """Make sure that a page is the last one: a hole in the list is not its end."""
+        """Prove that a page is the last one: a gap in the list is not its end."""
         self.keep(range(last + 1, last + 1 + self._margin))
         behind = {number: keys for number, keys in self._keys.items() if number > last}
         if any(keys and self._first[keys] == number for number, keys in behind.items()):
@@ -430,7 +429,7 @@ class _Reading:
         self.last = last
 
     def refuse_disorder(self) -> None:
-        """Raise the error of a list that is not by upload: then no search finds a day."""
+        """Raise an error if the list is not sorted by upload, as a search would miss days."""
         dated = sorted((n, page.median) for n, page in self._kept.items() if page.median)
         for (low, before), (high, after) in pairwise(dated):
             if high - low >= _PAGES_APART and after < before and not self.is_past(high):
@@ -438,13 +437,13 @@ class _Reading:
                     f"{self._url}: page {high} is of {after}, but "
                     f"page {low} of {before}: the server or a cache in between ignores `sort_by` "
                     "or `order_by`. Nothing was stored. Run with `fetch: crawl`, which reads all "
-                    "pages in whatever order."
+                    "pages in any order."
                 )
 
-    def sentinel(self, top: int) -> _Page:
-        """Return a page of the list at or after `top`, and forgets the pages read before it.
+    def sentinel(self, top: int) -> _MoviesPage:
+        """Return a page of the list at or after `top`, and forget the pages read before it.
 
-        The one read first is best, for it vouches for all pages read since.
+        The one read first is best, as it guards all pages read since.
         """
         later = (page for n, page in self._kept.items() if n >= top and not self.is_past(n))
         sentinel = next(later, None) or self.page(top)
@@ -453,22 +452,22 @@ class _Reading:
             del self._kept[number]
         return sentinel
 
-    def refuse_changes(self, sentinel: _Page) -> None:
-        """Raise _DisturbedError if the sentinel or the page past the end is another one now."""
+    def refuse_changes(self, sentinel: _MoviesPage) -> None:
+        """Raise _DisturbedError if the sentinel or the page past the end has changed."""
         (again,) = self._fetch([sentinel.number])
         if again.keys[: len(sentinel.movies)] != sentinel.keys:
             raise _DisturbedError(f"page {sentinel.number} has changed")
         if self.last is not None and not self._keys[self.last + 1]:
-            # Had it been empty by chance, movies would be missing.
+            # If it was empty by accident, movies would be missing.
             (again,) = self._fetch([self.last + 1])
             if again.movies:
                 raise _DisturbedError(f"page {again.number} had no movies, and now has some")
 
-    def _fetch(self, numbers: Iterable[int]) -> Iterator[_Page]:
-        """Yield the pages as they arrive; no more than `ahead` are under way or waiting.
+    def _fetch(self, numbers: Iterable[int]) -> Iterator[_MoviesPage]:
+        """Yield the pages as they arrive; at most `ahead` are being fetched or waiting.
 
-        In order of arrival, so that one page that is tried again does not hold up the others. They
-        are decoded here, after the next request has been handed over: a slot never waits for that.
+        In order of arrival, so that the retries of one page do not delay the others. They are
+        decoded here, after the next request has been started: a slot never waits for that.
         """
         todo, pending = iter(numbers), dict[Future[Reply], int]()
         done = SimpleQueue[Future[Reply]]()
@@ -492,17 +491,17 @@ class _Reading:
                 future.cancel()
 
     def _request(self, number: int) -> Future[Reply]:
-        # anyio's portal would wait for the loop's answer: 0.1 s more for 1,000 pages.
+        # anyio's portal would wait for the loop's reply: 0.1 s more for 1,000 pages.
         statuses = _NO_SUCH_PAGE if number > 1 else ()
         params = {**self._params, "page": number}
         request = self._http.fetch(_PATH, params, statuses=statuses)
         return asyncio.run_coroutine_threadsafe(request, self._loop)
 
-    def _parsed(self, reply: Reply, number: int) -> _Page:
+    def _parsed(self, reply: Reply, number: int) -> _MoviesPage:
         return _parse(reply, number, int(self._params["limit"]))
 
-    def _noted(self, page: _Page) -> _Page:
-        """Take down what a page says about the others."""
+    def _noted(self, page: _MoviesPage) -> _MoviesPage:
+        """Record a page's statements about the list."""
         number, keys = page.number, page.keys
         self._keys[number] = keys
         if page.movies:
@@ -522,8 +521,8 @@ class _Reading:
             raise self._repetition(number, 1)
         return page
 
-    def _dated(self, page: _Page) -> _Page:
-        """Give a page without a single sound date the day of the nearest movie that has one."""
+    def _dated(self, page: _MoviesPage) -> _MoviesPage:
+        """Give a page without a single valid date the day of the nearest movie that has one."""
         if page.days or not page.movies:
             return page
         first = page.number - 1
@@ -536,37 +535,37 @@ class _Reading:
                 day = days[-1] if number < page.number else days[0]
                 return replace(page, days=[day] * len(page.movies), median=day)
         raise PermanentSourceError(
-            f"Not one movie on page {page.number} of the catalogue or on the {_DATELESS_PAGES} "
-            "pages before and after it has a sound upload date (date_uploaded_unix). "
+            f"No movie on page {page.number} of the catalogue or on the {_DATELESS_PAGES} "
+            "pages before and after it has a valid upload date (date_uploaded_unix). "
             "Check whether the source changed its format."
         )
 
 
 class YtsClient(HttpSource):
-    """Reads the YTS catalogue, oldest upload first, several pages at once.
+    """A client of the YTS catalogue, which reads pages concurrently, the oldest upload first.
 
-    The catalogue is only known by page number, and its pages shift while one reads: a re-upload
-    takes a movie out of the middle and appends it, so that each later movie moves up one place, and
-    the one that moves from page k+1 to page k after k was read is seen on neither. Hence the
-    sentinel: a page at or past the last page needed is read before all others and once more after
-    them. While it begins with the same movies, nothing before it has moved, and appended movies
-    disturb nothing. Otherwise the reading is repeated.
+    The catalogue can only be read by page number, and its pages shift meanwhile: a re-upload moves
+    a movie from the middle to the end, so that each later movie moves up one place, and the one
+    that moves from page k+1 to page k after k was read is seen on neither. Hence the sentinel: a
+    page at or past the last page needed is read before all others and once more after them. If it
+    still begins with the same movies, nothing before it has moved, and appended movies have no
+    effect. Otherwise the reading is repeated.
 
-    Cheaper protocols were considered. `movie_count` does not change with a re-upload. Reading each
-    page twice costs twice as much and detects the same. Reading from the last page down loses
-    nothing to re-uploads, but only if no two neighbours are under way at once, and it loses movies
-    to an insertion. The sentinel costs one request and notices both; it misses only a removal and
-    an insertion that cancel each other out within one reading.
+    Alternatives: `movie_count` does not change with a re-upload. Reading each page twice costs
+    twice as much and detects the same. Reading from the last page down loses nothing to re-uploads,
+    but only if no two adjacent pages are fetched concurrently, and it loses movies to an insertion.
+    The sentinel costs one request and detects both; it misses only a removal and an insertion that
+    cancel each other out within one reading.
 
     Args:
         base_url: For example https://host/api/v2; user and password in it are sent as basic auth.
         options: Limits of the HTTP client.
         transport: Replaces the network, such as httpx.ASGITransport for a server in process.
-        page_size: Movies a page; the catalogue allows at most 50.
-        margin_pages: How many whole pages without a movie of the window end the search for more, on
-            both sides. The order of the catalogue is not quite that of the dates.
+        page_size: Movies per page; the catalogue allows at most 50.
+        margin_pages: The number of whole pages without a movie of the window that ends the search,
+            on both sides, as the catalogue's order differs slightly from that of the dates.
         crawl_share: A window that spans a larger share of the pages is read as a crawl: it then
-            costs at most 1 / crawl_share times as much, and also finds the movies that stand far
+            costs at most 1 / crawl_share times as much, and also finds movies that are listed far
             from their date.
         log: Receives retries and progress.
 
@@ -596,7 +595,7 @@ class YtsClient(HttpSource):
 
     @property
     def source_url(self) -> str:
-        """Return where the rows come from: the URL without page number and secrets."""
+        """Return the URL of the list without page number and secrets."""
         return mask_url(url_below(self._base, _PATH).copy_merge_params(self._params))
 
     def movies(
@@ -604,26 +603,28 @@ class YtsClient(HttpSource):
     ) -> Iterator[list[MovieRow]]:
         """Yield the movies uploaded on these UTC days, both included, at most a page at a time.
 
-        Rows may come again when the catalogue shifted meanwhile: those with equal id, hash and day
+        Rows may be repeated if the catalogue shifted meanwhile: those with equal id, hash and day
         are the same row. Abandoning the iterator ends the requests.
 
         Args:
             first_day: The first day.
             last_day: The last day.
-            loaded: Days among them that are known to have movies. Where such a day has none any
-                more, the list must have older and newer movies, or that is an error.
+            loaded: Days among them that have stored movies. If the list has none for such a day, it
+                must have older and newer movies; otherwise that is an error.
 
         Raises:
-            PermanentSourceError: The catalogue refused, or its replies make no sense.
+            PermanentSourceError: The catalogue refused, or its replies are invalid.
             TransientSourceError: The catalogue kept failing or shifting.
         """
-        return self._read(_Window(first_day, last_day), loaded)
+        return self._read(_DayWindow(first_day, last_day), loaded)
 
     def crawl(self, loaded: Collection[date] = ()) -> Iterator[list[MovieRow]]:
         """Yield every movie of the catalogue; otherwise like movies()."""
         return self._read(None, loaded)
 
-    def _read(self, window: _Window | None, loaded: Collection[date]) -> Iterator[list[MovieRow]]:
+    def _read(
+        self, window: _DayWindow | None, loaded: Collection[date]
+    ) -> Iterator[list[MovieRow]]:
         ahead, disturbance = 2 * self._options.concurrency, None
         with (
             start_blocking_portal(name="yts") as portal,
@@ -631,7 +632,9 @@ class YtsClient(HttpSource):
         ):
             loop = portal.call(asyncio.get_running_loop)
             for _ in range(1 + _REREADS):
-                reading = _Reading(loop, http, self.source_url, self._params, ahead, self._margin)
+                reading = _ListReading(
+                    loop, http, self.source_url, self._params, ahead, self._margin
+                )
                 found: set[date] = set()
                 try:
                     with closing(self._attempt(reading, window)) as batches:
@@ -652,8 +655,8 @@ class YtsClient(HttpSource):
             "again later."
         )
 
-    def _refuse_vanished(self, reading: _Reading, vanished: Iterable[date]) -> None:
-        """Refuse that days have no movies any more, unless the list goes on before and after."""
+    def _refuse_vanished(self, reading: _ListReading, vanished: Iterable[date]) -> None:
+        """Raise an error for days without movies, unless the list has earlier and later ones."""
         first, last = reading.between
         if unproved := sorted(day for day in vanished if not first < day < last):
             shown = ", ".join(map(str, unproved[:_SHOWN_DAYS]))
@@ -661,16 +664,15 @@ class YtsClient(HttpSource):
             shown += f" and {more} more days" if more > 0 else ""
             listed = f"movies of {first} to {last} only" if first <= last else "no movies at all"
             raise PermanentSourceError(
-                f"{self.source_url} lists no movie of {shown}, of which movies are "
-                f"stored, and {listed}. Nothing was changed. Check whether "
-                "the source has an outage. If these movies are really gone, run again with "
-                "`accept_empty: true`."
+                f"{self.source_url} lists no movie of {shown}, which have stored movies, but "
+                f"{listed}. Nothing was changed. Check whether the source has an outage. If these "
+                "movies are really gone, rerun with `accept_empty: true`."
             )
 
     def _attempt(
-        self, reading: _Reading, window: _Window | None
+        self, reading: _ListReading, window: _DayWindow | None
     ) -> Generator[list[MovieRow], None, None]:
-        """Read once; raises _DisturbedError if the catalogue did not hold still meanwhile."""
+        """Read once; raise _DisturbedError if the catalogue changed meanwhile."""
         if not reading.page(1).movies:
             if reading.page(2).movies:
                 raise _DisturbedError("page 1 has no movies, page 2 has some")
@@ -690,17 +692,17 @@ class YtsClient(HttpSource):
         reading.refuse_repeats(span)
         reading.refuse_changes(sentinel)
 
-    def _locate(self, reading: _Reading, window: _Window) -> range:
+    def _locate(self, reading: _ListReading, window: _DayWindow) -> range:
         """Find the pages of the window.
 
-        Medians, not first or last dates, are compared, for each page has a few dates that are far
-        from those of their neighbours.
+        Medians are compared, not first or last dates, as each page may have a few dates far from
+        those of their neighbours.
         """
 
         def median(number: int) -> date:
             return reading.page(number).median or date.max  # empty: past the end
 
-        def is_later(page: _Page) -> bool:
+        def is_later(page: _MoviesPage) -> bool:
             return not page.movies or median(page.number) > window.last
 
         top = reading.reach(is_later)
@@ -712,7 +714,7 @@ class YtsClient(HttpSource):
             high - low > self._crawl_share * len(whole := _whole(reading))
         ):
             return whole
-        # The furthest one before its neighbours: it is the sentinel, if none is better.
+        # The furthest page first, so that it can be the sentinel.
         end = high + self._margin
         reading.page(min(end, reading.last or end))
         reading.keep(
@@ -721,8 +723,10 @@ class YtsClient(HttpSource):
         bottom = self._edge(reading, window, range(low - 1, 0, -1), low)
         return range(bottom, self._edge(reading, window, reading.onward(high), high - 1) + 1)
 
-    def _edge(self, reading: _Reading, window: _Window, numbers: Iterable[int], core: int) -> int:
-        """Return the last page to read in one direction, starting beside the page `core`."""
+    def _edge(
+        self, reading: _ListReading, window: _DayWindow, numbers: Iterable[int], core: int
+    ) -> int:
+        """Return the last page to read in one direction, starting next to the page `core`."""
         quiet, edge = 0, core
         for number in numbers:
             quiet, edge = 0 if window.touches(reading.page(number)) else quiet + 1, number
@@ -730,7 +734,7 @@ class YtsClient(HttpSource):
                 break
         return edge
 
-    def _progress(self, pages: Iterable[_Page], total: int) -> Iterator[_Page]:
+    def _progress(self, pages: Iterable[_MoviesPage], total: int) -> Iterator[_MoviesPage]:
         start = shown = time.monotonic()
         movies = 0
         for done, page in enumerate(pages, 1):
@@ -745,22 +749,22 @@ class YtsClient(HttpSource):
                 )
 
 
-def _whole(reading: _Reading) -> range:
+def _whole(reading: _ListReading) -> range:
     """Return all pages of the catalogue."""
     return range(1, reading.reach(lambda _: False) + 1)
 
 
-def _clocks(reading: _Reading) -> str:
-    """Return which movies are dated in the future, and by whose clock."""
+def _clocks(reading: _ListReading) -> str:
+    """Return a warning about movies dated in the future, and the clock that is wrong."""
     here, latest = int(time.time()), max(reading.late.values())
     server = here if reading.server_time is None else reading.server_time
     seconds = abs(here - server)
     movies = "1 movie is" if len(reading.late) == 1 else f"{len(reading.late):,} movies are"
-    clocks = f"This machine says it is {_shown(here)}"
+    clocks = f"This machine's clock shows {_shown(here)}"
     if reading.server_time is not None:
         days = round(seconds / _DAY_SECONDS)
         apart = f"{days:,} days" if days else f"{seconds // 60} minutes"
-        clocks = f"YTS says it is {_shown(server)}, this machine {_shown(here)}: {apart} apart"
+        clocks = f"YTS' clock shows {_shown(server)}, this machine's {_shown(here)}: {apart} apart"
     if latest > max(server, here) + _DAY_SECONDS:
         fault = "after both clocks: the dates themselves are wrong"
     elif latest > server + _DAY_SECONDS:

@@ -1,8 +1,8 @@
-"""The YTS star: the fact, its dimensions, and the junction of movies and genres.
+"""Build the YTS star: the fact, its dimensions, and the junction of movies and genres.
 
-Movies, the junction and the fact follow their partition. Dimensions with few values are merged by
-key from the run's rows only, so that a day costs the day; what was once a member stays one. Days
-and years of release are shared with other sources.
+Movies, the junction and the fact are partitioned. Dimensions with few values are merged by key from
+the run's rows only, so that a run costs only its days; members are never removed. Days and years of
+release are shared with other sources.
 """
 
 from functools import partial
@@ -29,7 +29,7 @@ from movies_assets.sources.yts.partitions import yts_days
 
 gold_table = partial(table, layer="gold", group="yts", partitions=yts_days)
 dimension = partial(gold_table, write_mode=MERGE)
-# A movie's rows stand under the day of its latest upload, whatever order days are run in.
+# A movie's rows belong to the day of its latest upload, in whatever order days are run.
 movie_partitioned = partial(
     gold_table,
     partition_column="uploaded_date",
@@ -56,7 +56,7 @@ def rating_band(rating: ir.FloatingColumn) -> ir.StringColumn:
     """Sort a rating into its band."""
     return ibis.cases(
         (rating.isnull(), "Unknown"),
-        (rating >= 8, "Excellent"),  # noqa: PLR2004 (the bounds stand in the description)
+        (rating >= 8, "Excellent"),  # noqa: PLR2004 (the description has the bounds)
         (rating >= 7, "Great"),  # noqa: PLR2004
         (rating >= 6, "Good"),  # noqa: PLR2004
         else_="OK",
@@ -64,7 +64,7 @@ def rating_band(rating: ir.FloatingColumn) -> ir.StringColumn:
 
 
 def genres_of(movies: ir.Table) -> ir.Table:
-    """Return a row a movie and genre; a movie without genres has the unknown one."""
+    """Return one row per movie and genre; a movie without genres has the unknown one."""
     named = movies.mutate(genre_name=ibis.coalesce(movies.genres, ibis.array(["Unknown"])).unnest())
     keyed = named.mutate(
         genre_key=bounded(slug(named.genre_name).nullif("").fill_null(UNKNOWN_NAME))
@@ -74,7 +74,7 @@ def genres_of(movies: ir.Table) -> ir.Table:
 
 
 class DimMovie(Contract):
-    """One row a movie: what describes it."""
+    """One row per movie, with its attributes."""
 
     movie_key: int = column("YTS id of the movie.", key=True)
     imdb_code: str = column("IMDb id, tt and digits.", nullable=True)
@@ -101,7 +101,7 @@ def dim_movie(silver_yts_movies: ir.Table) -> ir.Table:
 
 
 class DimGenre(Contract):
-    """One row a genre."""
+    """One row per genre."""
 
     genre_key: str = column(
         "The genre's name as a slug; 'unknown' for movies without genre.",
@@ -113,7 +113,7 @@ class DimGenre(Contract):
 
 @dimension(contract=DimGenre)
 def dim_genre(silver_yts_movies: ir.Table) -> ir.Table:
-    """Name the genres; of several spellings the first in the alphabet, in whatever order seen."""
+    """Name the genres; of several spellings, choose the first in alphabetical order."""
     seen = genres_of(silver_yts_movies).select("genre_key", "genre_name")
     unknown = ibis.array(["Unknown"]).unnest().name("genre_name").as_table()
     spellings = seen.union(
@@ -124,7 +124,7 @@ def dim_genre(silver_yts_movies: ir.Table) -> ir.Table:
 
 
 class GenreJunction(Contract):
-    """One row a movie and genre."""
+    """One row per movie and genre."""
 
     movie_key: int = column("The movie.", key=True, references="gold.dim_movie")
     genre_key: str = column("The genre.", key=True, references="gold.dim_genre")
@@ -133,16 +133,16 @@ class GenreJunction(Contract):
 
 @movie_partitioned(contract=GenreJunction)
 def genre_junction(silver_yts_movies: ir.Table) -> ir.Table:
-    """Return which movie has which genres."""
+    """Return the genres of movies."""
     pairs = genres_of(silver_yts_movies).rename(movie_key="movie_id")
     return pairs.select("movie_key", "genre_key", "uploaded_date").distinct()
 
 
 class DimLanguage(Contract):
-    """One row a language."""
+    """One row per language."""
 
     language_key: str = column(
-        "ISO 639-1 code; 'unknown' where there is none.",
+        "ISO 639-1 code; 'unknown' if there is none.",
         key=True,
         str_length={"max_value": LONGEST_KEY},
     )
@@ -159,9 +159,9 @@ def dim_language(silver_yts_movies: ir.Table) -> ir.Table:
 
 
 class DimRuntime(Contract):
-    """One row a running time in minutes."""
+    """One row per running time in minutes."""
 
-    runtime_key: int = column("The minutes; -1 where they are unknown.", key=True)
+    runtime_key: int = column("The minutes; -1 if they are unknown.", key=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True, ge=1)
     runtime_category: str = column(
         "Short below 40 minutes, Medium below 90, Feature below 120, Long below 180, else Epic.",
@@ -179,7 +179,7 @@ def dim_runtime(silver_yts_movies: ir.Table) -> ir.Table:
         runtime_minutes=minutes,
         runtime_category=ibis.cases(
             (minutes.isnull(), "Unknown"),
-            (minutes < 40, "Short"),  # noqa: PLR2004 (the bounds stand in the column's description)
+            (minutes < 40, "Short"),  # noqa: PLR2004 (the column's description has the bounds)
             (minutes < 90, "Medium"),  # noqa: PLR2004
             (minutes < 120, "Feature"),  # noqa: PLR2004
             (minutes < 180, "Long"),  # noqa: PLR2004
@@ -189,9 +189,9 @@ def dim_runtime(silver_yts_movies: ir.Table) -> ir.Table:
 
 
 class DimRating(Contract):
-    """One row a rating, in steps of a tenth."""
+    """One row per rating, in steps of a tenth."""
 
-    rating_key: int = column("Ten times the rating; -1 where it is unknown.", key=True)
+    rating_key: int = column("Ten times the rating; -1 if it is unknown.", key=True)
     rating: float = column("IMDb rating, 0.1 to 10.", nullable=True, gt=0, le=10)
     rating_band: str = column(
         "Excellent from 8, Great from 7, Good from 6, else OK.",
@@ -212,7 +212,7 @@ def dim_rating(silver_yts_movies: ir.Table) -> ir.Table:
 
 
 class FactMovies(Contract):
-    """One row a movie, at its latest upload."""
+    """One row per movie, at its latest upload."""
 
     movie_key: int = column("The movie.", key=True, references="gold.dim_movie")
     imdb_code: str = column("IMDb id, tt and digits.", nullable=True)
@@ -223,14 +223,14 @@ class FactMovies(Contract):
     year_key: int = column("Year of release.", references="gold.dim_released_year")
     rating: float = column("IMDb rating, 0.1 to 10.", nullable=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True)
-    genre_count: int = column("Number of genres; NULL where none are known.", nullable=True, ge=1)
+    genre_count: int = column("Number of genres; NULL if none are known.", nullable=True, ge=1)
     uploaded_at: Instant = column("Instant of the upload (UTC).")
     uploaded_date: dt.Date = column("UTC day of the upload: the partition.")
 
 
 @movie_partitioned(contract=FactMovies)
 def fact_movies(silver_yts_movies: ir.Table) -> ir.Table:
-    """Measure the movies and point at their dimensions."""
+    """Return the measures of movies and the keys of their dimensions."""
     movies = silver_yts_movies
     return movies.select(
         movie_key=movies.movie_id,

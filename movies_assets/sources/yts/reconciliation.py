@@ -1,7 +1,7 @@
-"""Does the warehouse still say what the source says: a full crawl, compared movie by movie.
+"""Compare a full crawl of YTS with the warehouse, movie by movie.
 
-It is a job of its own, not an asset check: Dagster runs an asset's checks with every
-materialization, and this one reads the whole catalogue.
+It is a separate job, not an asset check: Dagster runs an asset's checks with every materialization,
+but this one reads the whole catalogue.
 """
 
 from collections.abc import Callable
@@ -26,9 +26,9 @@ KINDS = ("added", "moved", "changed", "gone", "behind")
 
 SHOWN_RANGES = 20
 
-# What the source lists (seen) against what was stored: a movie's newest stored day counts. Only
-# days that have a partition can be run again, so today's uploads are nobody's drift. A stored row
-# is behind when silver neither has it nor a newer one, and did not refuse it either.
+# Compares the source's list (seen) with the stored rows, by a movie's newest stored day. Only days
+# with a partition can be rerun, so today's uploads are ignored. A stored row is behind if silver
+# has neither it nor a newer one, and did not refuse it.
 DRIFT = """
 WITH stored AS (
     SELECT movie_id, uploaded_date, content_hash FROM bronze.yts_movies
@@ -66,7 +66,7 @@ WHERE listed.uploaded_date BETWEEN DATE '{first}' AND DATE '{last}'
 
 
 def reconcile_job(settings: Settings) -> dg.JobDefinition:
-    """Build the job `yts_reconcile`: crawl all of YTS, compare, name the days to run again."""
+    """Build the job `yts_reconcile`: crawl all of YTS, compare, name the days to rerun."""
     partitions = partitions_def(yts_days, settings)
 
     @dg.op
@@ -83,8 +83,8 @@ def reconcile_job(settings: Settings) -> dg.JobDefinition:
                 drift = DRIFT.format(first=first, last=last)
                 connection.execute(f"CREATE TEMP TABLE drift AS {drift}")
             found = _describe(connection)
-        tell = context.log.warning if found["days to materialize again"].value else context.log.info
-        tell(found["summary"].value)
+        log = context.log.warning if found["days to materialize again"].value else context.log.info
+        log(found["summary"].value)
         context.log_event(dg.AssetObservation(TABLE, metadata=found))
 
     @dg.job(
@@ -103,7 +103,7 @@ def _collect(connection: duckdb.DuckDBPyConnection, client: "YtsClient") -> None
         "CREATE TEMP TABLE seen (movie_id BIGINT, uploaded_date DATE, content_hash VARCHAR)"
     )
     for page in client.crawl():
-        rows = pd.DataFrame(  # noqa: F841 (DuckDB reads it by its name)
+        rows = pd.DataFrame(  # noqa: F841 (DuckDB reads it by name)
             [(row.movie_id, row.uploaded_date, row.content_hash) for row in page],
             columns=["movie_id", "uploaded_date", "content_hash"],
         )
@@ -111,7 +111,7 @@ def _collect(connection: duckdb.DuckDBPyConnection, client: "YtsClient") -> None
 
 
 def _describe(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Return how many movies differ in which way, and on which days."""
+    """Return the number of movies by kind of difference, and the days."""
     counts = dict(
         connection.execute(
             "SELECT drift, count(DISTINCT coalesce(movie_id, -1)) FROM drift GROUP BY ALL"
@@ -130,11 +130,11 @@ def _describe(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 def _summary(counts: dict[str, int], ranges: list[str]) -> str:
     if not ranges:
-        return "The warehouse says of every movie what the source says."
+        return "The warehouse agrees with the source on every movie."
     kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if kind in counts)
     shown = ", ".join(ranges[:SHOWN_RANGES]) + (" and more" if len(ranges) > SHOWN_RANGES else "")
     return (
         f"Source and warehouse differ ({kinds}). Materialize these days again "
-        f"(--partition-range): {shown}. If a day stays on this list, run it with the run config "
+        f"(--partition-range): {shown}. If a day remains on this list, run it with the run config "
         "`fetch: crawl` of bronze/yts_movies."
     )

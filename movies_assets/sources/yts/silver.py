@@ -1,4 +1,4 @@
-"""YTS movies, typed and cleaned: one row a movie, at its latest upload."""
+"""Type and clean YTS movies: one row per movie, at its latest upload."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ from movies_assets.sources.shared.parsing import (
 )
 from movies_assets.sources.yts.partitions import yts_days
 
-# The longest real descriptions have about 2,000 characters; one of megabytes is an accident.
+# The longest real descriptions have about 2,000 characters; megabytes are an accident.
 LONGEST_TEXT = 20_000
 LATEST_UNIX = 253_402_300_799  # the end of the year 9999
 # A movie may be listed a few years before its release.
@@ -48,7 +48,7 @@ PARSED = dt.Struct(
 
 
 class SilverYtsMovies(Contract):
-    """One row a movie, at its latest upload; what the API calls 0 or '' is NULL here."""
+    """One row per movie, at its latest upload; the API's 0 and '' are NULL."""
 
     movie_id: int = column("YTS id.", key=True, ge=1, expected=True)
     imdb_code: str = column(
@@ -79,7 +79,9 @@ class SilverYtsMovies(Contract):
     synopsis: str = column(
         "Synopsis.", nullable=True, compression="zstd", str_length={"max_value": LONGEST_TEXT}
     )
-    uploaded_at: Instant = column("Instant of the upload (UTC); else of the first torrent.")
+    uploaded_at: Instant = column(
+        "Instant of the upload, or of the first torrent if that is unknown (UTC)."
+    )
     uploaded_date: dt.Date = column("UTC day of the upload: the partition.")
     background_image: str = column("URL of the background image.", nullable=True)
     background_image_original: str = column("URL of the original background.", nullable=True)
@@ -104,7 +106,7 @@ class SilverYtsMovies(Contract):
 
 @ibis.udf.scalar.builtin(name="from_json", signature=((dt.string, dt.string), PARSED))
 def _from_json(payload: Any, structure: Any) -> Any:
-    """Read all fields in one pass; one json_extract a field read 74,000 movies 25 times."""
+    """Parse all fields in one pass; one json_extract per field read 74,000 movies 25 times."""
 
 
 @table(
@@ -118,7 +120,7 @@ def _from_json(payload: Any, structure: Any) -> Any:
     fresh_within_days=2,
 )
 def yts_movies(bronze_yts_movies: ir.Table) -> ir.Table:
-    """Type and clean the movies' JSON; what cannot be read is named in `_unparsed`."""
+    """Type and clean the movies' JSON; list unreadable values in `_unparsed`."""
     rows = with_readable(bronze_yts_movies)
     rows = rows.mutate(
         wire=_from_json(rows.readable, STRUCTURE),

@@ -380,7 +380,7 @@ def test_a_killed_download_is_resumed(server, landing):
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert names(folder(landing)) == PARTS
-    with pytest.raises(PermanentSourceError, match="not fetched to its end"):
+    with pytest.raises(PermanentSourceError, match="not completely fetched"):
         stored(landing, FIRST, [RATINGS])
     fetch(server, landing)
     assert_stored(landing, LARGE)
@@ -680,7 +680,7 @@ def test_a_full_disk_is_told_and_a_larger_one_goes_on(server, tmp_path, length):
         assert str(landing) in str(caught.value)
         assert (f"{len(LARGE):,} bytes more needed" in str(caught.value)) is length
         assert part(landing).exists() is not length
-        with pytest.raises(PermanentSourceError, match="not fetched to its end"):
+        with pytest.raises(PermanentSourceError, match="not completely fetched"):
             stored(landing, FIRST, [RATINGS])
         assert mount("-o", "remount,size=4m", str(landing)) == 0
         fetch(server, landing)

@@ -226,7 +226,7 @@ def test_the_sample_is_told_from_its_files(sample):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(seed=st.integers(min_value=0))
 def test_titles_cut_into_30_files_in_any_order_lead_to_the_same_tables(sample, seed):
     assert sample.delivered(sample.cut(Random(seed))) == sample.at_once  # noqa: S311

@@ -20,7 +20,7 @@ from movies_assets.sample.serving import serve
 from movies_assets.settings import load
 from movies_assets.sources.omdb.client import OmdbClient
 from movies_assets.sources.omdb.partitions import omdb_years
-from movies_assets.sources.omdb.sample import Title, Titles
+from movies_assets.sources.omdb.sample import OmdbTitle, Titles
 from movies_assets.sources.omdb.sample_server import create_omdb_app
 from movies_assets_tests.conftest import Platform
 
@@ -50,7 +50,7 @@ class Listed:
 
 def title(imdb_id: str, **changes: Any) -> dict[str, Any]:
     """A sound result that the default terms find."""
-    sound = Title(
+    sound = OmdbTitle(
         Title="A storm", Year="2024", imdbID=imdb_id, Type="movie", Poster="https://x.invalid/1"
     )
     return {**sound, **changes}

@@ -158,7 +158,7 @@ users = st.integers(1, 4)
 titles = st.sampled_from([f"title {number}" for number in range(16)])
 
 
-@hypothesis_settings(deadline=None, max_examples=50)
+@hypothesis_settings(max_examples=50)
 @given(
     recommended=st.dictionaries(
         st.tuples(st.sampled_from(["one", "other"]), users),

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import date
@@ -23,23 +24,59 @@ from movies_assets_tests.conftest import (
     ott_user,
     ott_view,
 )
+from movies_assets_tests.once import folder_of_all_workers
 
 FIRST, SECOND = "2025-10-29", "2025-10-30"
 DAILY, FILES = "ott_daily", "ott_files"
 
 
+TITLES = ["bronze/ott_titles", "silver/ott_titles"]
+VIEWS = ["bronze/ott_views", "silver/ott_views"]
+USERS = ["bronze/ott_users", "silver/ott_users"]
+WATCHED = [*TITLES, *VIEWS, *USERS, "silver/ott_watched", "silver/ott_unmatched"]
+RECOMMENDATIONS = [
+    *WATCHED,
+    "gold/ott_dim_title",
+    "gold/ott_dim_user",
+    "gold/ott_top_movies_by_genre",
+    "gold/ott_recommendations",
+]
+
+
+def service_in(folder: Path, instance: dg.DagsterInstance) -> Platform:
+    """Return a service whose data are in a folder; its API is never asked."""
+    settings = load(data_dir=folder, ott={"first_day": "2025-10-01"})
+    for name in ("titles", "views", "users"):
+        (settings.landing / "ott" / name).mkdir(parents=True, exist_ok=True)
+    return Platform(settings, instance, resources={"ott_users": lambda _: []})
+
+
 @pytest.fixture
 def service(tmp_path: Path, instance: dg.DagsterInstance) -> Platform:
-    """A service of which nothing has arrived; its API is never asked."""
-    settings = load(data_dir=tmp_path, ott={"first_day": "2025-10-01"})
-    for folder in ("titles", "views", "users"):
-        (settings.landing / "ott" / folder).mkdir(parents=True)
-    return Platform(settings, instance, resources={"ott_users": lambda _: []})
+    """A service of which nothing has arrived."""
+    return service_in(tmp_path, instance)
 
 
 @pytest.fixture
 def landing(service: Platform) -> Path:
     return service.settings.landing
+
+
+@pytest.fixture(scope="session")
+def _two_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def fill(folder: Path) -> None:
+        with dg.DagsterInstance.ephemeral() as instance:
+            service = service_in(folder, instance)
+            two_days(service.settings.landing)
+            service.run(FIRST, SECOND, job=DAILY)
+
+    return folder_of_all_workers(tmp_path_factory, "ott_two_days", fill)
+
+
+@pytest.fixture
+def after_two_days(_two_days: Path, tmp_path: Path, instance: dg.DagsterInstance) -> Platform:
+    """A copy of a service whose two days have been run as a range."""
+    return service_in(shutil.copytree(_two_days, tmp_path / "data"), instance)
 
 
 def evaluations(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], Any]:
@@ -72,63 +109,53 @@ def two_days(landing: Path) -> None:
 
 
 def test_days_in_any_order_again_or_as_a_range_lead_to_the_same_warehouse(
-    service, landing, tmp_path, instance
+    after_two_days, service, landing
 ):
+    expected = after_two_days.contents()
+    after_two_days.run(FIRST, job=DAILY)
+    assert after_two_days.contents() == expected
     two_days(landing)
-    service.run(FIRST, SECOND, job=DAILY)
-    expected = service.contents()
-    service.run(FIRST, job=DAILY)
-    assert service.contents() == expected
-    other = Platform(
-        load(data_dir=tmp_path / "other", ott={"first_day": "2025-10-01"}),
-        instance,
-        resources={"ott_users": lambda _: []},
-    )
-    two_days(other.settings.landing)
     for day in (SECOND, FIRST):
-        other.run(day, job=DAILY)
-    assert other.contents() == expected
+        service.run(day, job=DAILY)
+    assert service.contents() == expected
 
 
-def test_the_newest_state_of_titles_and_users_counts(service, landing):
-    two_days(landing)
-    service.run(FIRST, SECOND, job=DAILY)
-    assert service.sql("SELECT imdb_score FROM silver.ott_titles WHERE title = 'C'") == [(9.0,)]
-    assert service.sql("SELECT count(*) FROM gold.ott_dim_user") == [(2,)]
+def test_the_newest_state_of_titles_and_users_counts(after_two_days):
+    score = "SELECT imdb_score FROM silver.ott_titles WHERE title = 'C'"
+    assert after_two_days.sql(score) == [(9.0,)]
+    assert after_two_days.sql("SELECT count(*) FROM gold.ott_dim_user") == [(2,)]
     # Who has left is known no more, but what was watched was watched.
-    assert service.sql("SELECT viewers FROM gold.ott_genre_engagement") == [(3,)]
+    assert after_two_days.sql("SELECT viewers FROM gold.ott_genre_engagement") == [(3,)]
 
 
 def test_an_event_that_is_delivered_again_on_another_day_counts_once(service, landing):
     two_days(landing)
     arrive_ott(landing, SECOND, views=views_of(FIRST, "A"))
-    result = service.run(FIRST, SECOND, job=DAILY)
+    result = service.run(FIRST, SECOND, job=DAILY, select=VIEWS)
     assert service.sql("SELECT count(*) FROM silver.ott_views") == [(3,)]
     conservation = evaluations(result)["silver/ott_views", "conservation"]
     counts = [conservation.metadata[f"rows_{n}"].value for n in ("read", "kept", "duplicate")]
     assert counts == [6, 3, 3]
 
 
-def test_a_late_file_and_a_file_that_was_replaced_count_when_their_day_is_run(service, landing):
-    two_days(landing)
-    service.run(FIRST, SECOND, job=DAILY)
+def test_a_late_file_and_a_file_that_was_replaced_count_when_their_day_is_run(after_two_days):
+    landing = after_two_days.settings.landing
     arrive_ott(landing, FIRST, titles=[ott_title("D")], views=views_of(FIRST, "B", "D"))
-    service.run(FIRST, job=FILES)
-    titles = {title for (title,) in service.sql("SELECT title FROM gold.ott_dim_title")}
+    after_two_days.run(FIRST, job=FILES)
+    titles = {title for (title,) in after_two_days.sql("SELECT title FROM gold.ott_dim_title")}
     assert titles == {"C", "D"}  # A and B were in the file that was replaced
     watched = (
         "SELECT DISTINCT title FROM silver.ott_watched JOIN silver.ott_titles USING (title_key)"
     )
-    assert service.sql(watched) == [("D",)]
+    assert after_two_days.sql(watched) == [("D",)]
 
 
-def test_a_day_without_files_is_a_normal_day(service, landing):
-    two_days(landing)
-    service.run(FIRST, SECOND, job=DAILY)
-    before = service.contents()
-    arrive_ott(landing, "2025-10-31", users=[ott_user(1), ott_user(2)], views=[])
-    assert service.run("2025-10-31", job=DAILY).success
-    changed = {name for name, rows in service.contents().items() if rows != before[name]}
+def test_a_day_without_files_is_a_normal_day(after_two_days):
+    before = after_two_days.contents()
+    users = [ott_user(1), ott_user(2)]
+    arrive_ott(after_two_days.settings.landing, "2025-10-31", users=users, views=[])
+    assert after_two_days.run("2025-10-31", job=DAILY).success
+    changed = {name for name, rows in after_two_days.contents().items() if rows != before[name]}
     assert changed == {
         "bronze.ott_users",
         "silver.ott_users",
@@ -149,9 +176,8 @@ def test_a_new_column_and_a_missing_one_are_reported_and_nothing_is_lost(service
     folder = landing / "ott" / "views" / SECOND
     folder.mkdir(parents=True)
     (folder / "a.csv").write_text(f"user_id;title;watched_at;device\n1;A;{SECOND}T10:00:00Z;tv\n")
-    two_days_titles = [ott_title("A")]
-    arrive_ott(landing, SECOND, titles=two_days_titles, users=[ott_user(1)])
-    found = evaluations(service.run(SECOND, job=DAILY))["bronze/ott_views", "schema"]
+    result = service.run(SECOND, job=DAILY, select=["bronze/ott_views"])
+    found = evaluations(result)["bronze/ott_views", "schema"]
     assert not found.passed
     assert (
         "not in the contract: device. 1 column is not in all files: minutes." in found.description
@@ -210,7 +236,7 @@ def test_two_runs_give_the_same_recommendations_in_the_same_order(service, landi
     query = "SELECT user_key, rank, title_key, score, reason FROM gold.ott_recommendations"
     found = []
     for _ in range(2):
-        service.run(SECOND, job=DAILY)
+        service.run(SECOND, job=DAILY, select=RECOMMENDATIONS)
         found.append(service.sql(f"{query} ORDER BY user_key, rank"))
     assert found[0] == found[1]
     assert len(found[0]) == 29 * 10
@@ -224,7 +250,8 @@ def test_more_than_a_few_events_of_unknown_titles_warn(service, landing):
         users=[ott_user(1)],
         views=views_of(SECOND, "A", "Elsewhere"),
     )
-    found = evaluations(service.run(SECOND, job=DAILY))["silver/ott_watched", "matched"]
+    result = service.run(SECOND, job=DAILY, select=WATCHED)
+    found = evaluations(result)["silver/ott_watched", "matched"]
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.WARN
     assert found.metadata["unmatched"].value == 3
@@ -233,8 +260,9 @@ def test_more_than_a_few_events_of_unknown_titles_warn(service, landing):
 
 def test_users_with_one_address_warn_and_are_not_shown(service, landing):
     users = [ott_user(1), ott_user(2, email="PERSON1@mail.example"), ott_user(3, email="")]
-    arrive_ott(landing, SECOND, titles=[ott_title("A")], users=users, views=views_of(SECOND, "A"))
-    found = evaluations(service.run(SECOND, job=DAILY))["silver/ott_users", "shared_addresses"]
+    arrive_ott(landing, SECOND, users=users)
+    result = service.run(SECOND, job=DAILY, select=USERS)
+    found = evaluations(result)["silver/ott_users", "shared_addresses"]
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.WARN
     assert found.metadata["users"].value == 2
@@ -243,8 +271,9 @@ def test_users_with_one_address_warn_and_are_not_shown(service, landing):
 
 def test_names_that_come_close_are_told_and_stay_apart(service, landing):
     names = ["Blame", "Blame!", "Sébastian", "Sebastian", "Other"]
-    arrive_ott(landing, SECOND, titles=[ott_title(n) for n in names], users=[ott_user(1)])
-    found = evaluations(service.run(SECOND, job=DAILY))["silver/ott_titles", "namesakes"]
+    arrive_ott(landing, SECOND, titles=[ott_title(n) for n in names])
+    result = service.run(SECOND, job=DAILY, select=[*TITLES, "gold/ott_dim_title"])
+    found = evaluations(result)["silver/ott_titles", "namesakes"]
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.WARN
     assert "2 pairs of names that come close" in found.description
@@ -255,10 +284,12 @@ def test_names_that_come_close_are_told_and_stay_apart(service, landing):
 
 def test_names_of_other_premieres_do_not_come_close(service, landing):
     titles = [ott_title("Blame"), ott_title("Blame!", Premiere="May 20, 2017")]
-    arrive_ott(landing, SECOND, titles=titles, users=[ott_user(1)])
-    assert evaluations(service.run(SECOND, job=DAILY))["silver/ott_titles", "namesakes"].passed
+    arrive_ott(landing, SECOND, titles=titles)
+    result = service.run(SECOND, job=DAILY, select=TITLES)
+    assert evaluations(result)["silver/ott_titles", "namesakes"].passed
 
 
+@pytest.mark.slow
 def test_on_the_sample_tastes_recommend_better_than_popularity(tmp_path, instance):
     platform = Platform(load(data_dir=tmp_path), instance)
     select = [
@@ -360,8 +391,7 @@ class TestPrivacy:
         settings = load(data_dir=tmp_path, ott={"user_key_secret": secret})
         platform = Platform(settings, instance, resources={"ott_users": lambda _: []})
         arrive_ott(settings.landing, SECOND, users=[ott_user(1)])
-        users = ["bronze/ott_users", "silver/ott_users", "gold/ott_dim_user"]
-        run = platform.run(SECOND, job=DAILY, select=users)
+        run = platform.run(SECOND, job=DAILY, select=[*USERS, "gold/ott_dim_user"])
         assert secret not in "\n".join(e.to_json() for e in instance.all_logs(run.run_id))
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert files
@@ -371,8 +401,7 @@ class TestPrivacy:
         settings = load(data_dir=tmp_path, profile="live", ott={"first_day": FIRST})
         arrive_ott(settings.landing, SECOND, users=[ott_user(1)])
         platform = Platform(settings, instance, resources={"ott_users": lambda _: []})
-        users = ["bronze/ott_users", "silver/ott_users"]
-        result = platform.run(SECOND, job=DAILY, select=users, raise_on_error=False)
+        result = platform.run(SECOND, job=DAILY, select=USERS, raise_on_error=False)
         (failure,) = [e for e in result.all_events if e.is_step_failure]
         text = str(failure.event_specific_data.error)
         assert "MOVIES_OTT__USER_KEY_SECRET is not set" in text

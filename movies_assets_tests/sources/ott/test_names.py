@@ -148,7 +148,7 @@ NAMED = st.text(
     ),
     max_size=12,
 )
-MODEST = settings(max_examples=60, deadline=None)
+MODEST = settings(max_examples=60)
 
 
 class TestEveryName:

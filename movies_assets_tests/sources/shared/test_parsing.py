@@ -19,9 +19,7 @@ from movies_assets_tests.places import CASES
 
 TEXTS = ibis.table({"place": "int64", "file": "string", "text": "string"}, name="texts")
 Reader = Callable[[ir.StringColumn, ir.StringColumn], ir.Value]
-modestly = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+modestly = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

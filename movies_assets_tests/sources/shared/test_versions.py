@@ -96,7 +96,7 @@ A_ROW: st.SearchStrategy[Values] = st.tuples(
 ARRIVALS = st.lists(st.tuples(st.integers(1, 4), st.lists(A_ROW, max_size=4)), max_size=8)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ARRIVALS, st.randoms(use_true_random=False))
 @example([(1, [("a", True, 90, None)]), (2, [("a", True, None, None)])], None)
 def test_what_is_known_does_not_depend_on_the_order_of_arrival(arrivals, random):

@@ -101,7 +101,7 @@ def test_a_window_over_much_of_the_catalogue_is_one_crawl():
     assert len(asked) < 120
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     gaps=st.lists(st.integers(0, 3 * DAY), max_size=120),
     displaced=st.integers(0, 10),

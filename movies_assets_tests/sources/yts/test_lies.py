@@ -106,7 +106,7 @@ def test_whatever_movie_count_limit_and_the_end_say_each_day_and_a_crawl_are_com
         assert len(app.state.traffic.requests) < 90
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lies=st.builds(
         Lies,

@@ -1,0 +1,13 @@
+"""What the project's own errors share: a message for people, and whether trying again may help."""
+
+
+class DescribedError(Exception):
+    """An error whose message says what happened, where, and what to do, and shows no secret.
+
+    Attributes:
+        is_transient: whether the same may succeed when it is tried again in a while.
+        retry_after: seconds that the other side asks to wait before that; None where it does not.
+    """
+
+    is_transient: bool = False
+    retry_after: float | None = None

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import ibis
 import ibis.expr.types as ir
@@ -15,22 +14,6 @@ from movies_assets.sources.shared.parsing import NULL, ORIGIN
 
 # Of a value as received, as much as tells what it is.
 EXAMPLE_CHARACTERS = 40
-
-
-class Fates(NamedTuple):
-    """What became of the rows read.
-
-    Attributes:
-        read: all of them.
-        kept: those that the table has.
-        quarantined: those that it refused.
-        lost: the others of which it has no version either; the rest are duplicates.
-    """
-
-    read: ir.Table
-    kept: ir.Table
-    quarantined: ir.Table
-    lost: ir.Table
 
 
 def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
@@ -192,70 +175,84 @@ def unaccounted(context: CheckContext, read: ir.Table) -> ir.Table:
 
 
 def _fates(context: CheckContext, tables: Mapping[str, Table]) -> tuple[dict[str, int], ir.Table]:
-    """Count what became of the rows read; return the counts, and a query for lost rows."""
-    # A key may have been spelt otherwise in the source: what seems lost by the key as received is
-    # looked for by the key as read. That computes the rows again, so it is the exception, but for
-    # keys of which the source knows nothing.
-    table, source = context.table, _source_of(context.table, tables)
-    if {*table.contract.key(), *_order(table)} <= source.contract.types().keys():
-        found = fates(context, source_rows(table, source, context.keys), source)
-        counts = _counted(context, found)
-        if not counts["lost"]:
-            return counts, found.lost
-    found = fates(context, read_with_keys(context, tables), source)
-    return _counted(context, found), found.lost
-
-
-def _counted(context: CheckContext, found: Fates) -> dict[str, int]:
-    counts = dict.fromkeys(("kept", "quarantined", "duplicate", "lost"), 0)
-    left = context.count(found.read)
-    # Mostly all rows are kept, and nothing else needs to be asked.
-    for fate in ("kept", "quarantined", "lost"):
-        if left:
-            counts[fate] = context.count(getattr(found, fate))
-            left -= counts[fate]
-    return {**counts, "duplicate": left}
-
-
-def read_with_keys(context: CheckContext, tables: Mapping[str, Table]) -> ir.Table:
-    """Return the rows read, with the keys and versions that the table's function gives them."""
-    table, source, row_id = context.table, _source_of(context.table, tables), _row_id(context)
-    read = source_rows(table, source, context.keys)
-    inputs = {
-        parameter: read if name == source.name else tables[name].contract.table(name)
-        for parameter, name in table.reads().items()
-    }
-    key = dict.fromkeys([*table.contract.key(), *_order(table)])
-    refined = table(**inputs).select(*key, row_id)
-    received = read.select(*(name for name in source.contract.types() if name not in key))
-    return received.left_join(refined, row_id).drop(f"{row_id}_right")
-
-
-def fates(context: CheckContext, read: ir.Table, source: Table) -> Fates:
-    """Say of every source row of the run what became of it.
+    """Count what became of the rows read; return the counts, and a query for lost rows.
 
     A row is a duplicate when the table holds a row of the same key that came from another source
     row and is not older: it is an older version itself, or one that was read twice. Where a version
     has several rows, it is one, too, when the table holds a newer version. All others are lost.
     """
-    row_id, kept, refused = _row_id(context), context.rows, context.quarantined
-    left = read.anti_join(kept, read[row_id] == kept[row_id])
-    others = left.anti_join(refused, left[row_id] == refused.row_id)
-    stored, table = context.stored.view(), context.table
+    read = source_rows(context.table, _source_of(context.table, tables), context.keys)
+    left = not_kept(context, read)
+    others = not_refused(context, left)
+    # Mostly all rows are kept, and nothing else needs to be asked.
+    rows_read = context.count(read)
+    rows_left = context.count(left) if rows_read else 0
+    rows_other = context.count(others) if rows_left else 0
+    rows_lost, lost = _lost(context, tables, others) if rows_other else (0, others)
+    counts = {
+        "kept": rows_read - rows_left,
+        "quarantined": rows_left - rows_other,
+        "duplicate": rows_other - rows_lost,
+        "lost": rows_lost,
+    }
+    return counts, lost
+
+
+def _lost(
+    context: CheckContext, tables: Mapping[str, Table], others: ir.Table
+) -> tuple[int, ir.Table]:
+    """Count the rows that are no duplicates either; return the number, and a query for them."""
+    table, source = context.table, _source_of(context.table, tables)
+    # A key may have been spelt otherwise in the source: what seems lost by the key as received is
+    # looked for by the key as read. That computes the rows again, so it is the exception, but for
+    # keys of which the source knows nothing.
+    if {*table.contract.key(), *_order(table)} <= source.contract.types().keys():
+        lost = not_superseded(context, others, source)
+        if not context.count(lost):
+            return 0, lost
+    lost = not_superseded(context, with_keys(context, others, tables), source)
+    return context.count(lost), lost
+
+
+def not_kept(context: CheckContext, read: ir.Table) -> ir.Table:
+    """Return the rows read that the table does not hold."""
+    row_id, kept = _row_id(context), context.rows
+    return read.anti_join(kept, read[row_id] == kept[row_id])
+
+
+def not_refused(context: CheckContext, left: ir.Table) -> ir.Table:
+    """Return the rows that are not in quarantine."""
+    refused = context.quarantined
+    return left.anti_join(refused, left[_row_id(context)] == refused.row_id)
+
+
+def with_keys(context: CheckContext, others: ir.Table, tables: Mapping[str, Table]) -> ir.Table:
+    """Return source rows with the keys and versions that the table's function gives them."""
+    table, source, row_id = context.table, _source_of(context.table, tables), _row_id(context)
+    inputs = {
+        parameter: source_rows(table, source, context.keys)
+        if name == source.name
+        else tables[name].contract.table(name)
+        for parameter, name in table.reads().items()
+    }
+    key = dict.fromkeys([*table.contract.key(), *_order(table)])
+    typed = table(**inputs).select(*key, typed_row_id=row_id).distinct()
+    received = others.select(*(name for name in source.contract.types() if name not in key))
+    return received.left_join(typed, received[row_id] == typed.typed_row_id)
+
+
+def not_superseded(context: CheckContext, others: ir.Table, source: Table) -> ir.Table:
+    """Return the rows of which the table holds no row that is as new: key, id and fate."""
+    table, stored = context.table, context.stored.view()
     same = [stored[name] == others[name] for name in table.contract.key()]
     day, source_day = table.partition_column, source.partition_column
     not_older = [stored[day] >= others[source_day]] if day and source_day else []
     lost = others.anti_join(stored, [*same, *not_older])
     if table.latest_version and (order := _order(table)):
-        stored = context.stored.view()
-        same = [stored[name] == lost[name] for name in table.latest_version.entity]
-        lost = lost.anti_join(stored, [*same, _is_newer(stored, lost, order)])
-    return Fates(
-        read=read,
-        kept=read.semi_join(kept, read[row_id] == kept[row_id]),
-        quarantined=left.semi_join(refused, left[row_id] == refused.row_id),
-        lost=lost.select(*table.contract.key(), row_id, fate=ibis.literal("lost")),
-    )
+        newer = context.stored.view()
+        same = [newer[name] == lost[name] for name in table.latest_version.entity]
+        lost = lost.anti_join(newer, [*same, _is_newer(newer, lost, order)])
+    return lost.select(*table.contract.key(), _row_id(context), fate=ibis.literal("lost"))
 
 
 def _order(table: Table) -> tuple[str, ...]:

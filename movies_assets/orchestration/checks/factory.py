@@ -33,10 +33,13 @@ def checks_of(
         tables: every table, by name, for checks that compare with another one.
         settings: where the partitions come from.
     """
-    return _step(table, [*_declared(table, tables, settings)])
+    return _step(table, [*declared_checks(table, tables, settings)])
 
 
-def _declared(table: Table, tables: Mapping[str, Table], settings: Settings) -> Iterator[Check]:
+def declared_checks(
+    table: Table, tables: Mapping[str, Table], settings: Settings
+) -> Iterator[Check]:
+    """Yield the checks that follow from what a table declares, and its own."""
     yield contract_check(table)
     if table.contract.expected():
         yield completeness_check(table, tables)

@@ -80,10 +80,11 @@ test-slow: $(INSTALLED) ## the slow tests, and a random search of the property t
 test-all: $(INSTALLED) ## all tests
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(SEARCH) $(PYTEST)
 
-lint: $(INSTALLED) ## ruff and mypy
+lint: $(INSTALLED) ## ruff, mypy, and the order of the rooms
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 format: $(INSTALLED) ## format the code, and fix what ruff can fix
 	@$(BIN)/ruff check --fix-only --quiet

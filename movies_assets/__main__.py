@@ -70,41 +70,36 @@ def main() -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
     """Run COMMAND, a `dagster job execute`, for each job with its newest partitions, and sum up."""
+    from movies_assets.orchestration.partitions import range_tags  # noqa: PLC0415 (heavy)
+    from movies_assets.orchestration.publishing.published import LATER  # noqa: PLC0415 (heavy)
+
     settings, console = _load(), _console()
-    # The summary's imports take 3 s and are needed when the runs are over: let them come beside.
+    ranges = [(job, *newest_days(settings, job, number)) for job, number in jobs]
+    # The summary's imports take seconds and are needed when the runs are over: let them come
+    # beside, once nothing else is imported, because two threads that import ibis block each other.
     Thread(target=import_module, args=["movies_assets.orchestration.summary"]).start()
-    for place, (job, number) in enumerate(jobs, 1):
-        _run_job(settings, console, job, number, command, is_last=place == len(jobs))
+    for place, (job, first, last) in enumerate(ranges, 1):
+        log = _short(_log(settings, job))
+        console.print(
+            f"Running {job} for {first} to {last} as one range, log in {log}", soft_wrap=True
+        )
+        later = LATER if place < len(ranges) else {}
+        tags = json.dumps({**range_tags(first, last), **later})
+        _run_job(settings, console, job, [*command, "-j", job, "--tags", tags])
 
     from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy, see above)
 
     summary.show(settings, summary.dagster_instance(), console)
 
 
-def _run_job(
-    settings: Settings,
-    console: Console,
-    job: str,
-    number: int,
-    command: Sequence[str],
-    *,
-    is_last: bool,
-) -> None:
-    """Run a job for its newest partitions as one range; end the program where it fails."""
-    from movies_assets.orchestration.publishing.published import LATER  # noqa: PLC0415 (heavy)
+def _log(settings: Settings, job: str) -> Path:
+    return settings.data_dir / "logs" / f"{job}.log"
 
-    first, last = newest_days(settings, job, number)
-    log = settings.data_dir / "logs" / f"{job}.log"
-    console.print(
-        f"Running {job} for {first} to {last} as one range, log in {_short(log)}", soft_wrap=True
-    )
-    started = datetime.now(UTC)
-    tags = {
-        "dagster/asset_partition_range_start": first,
-        "dagster/asset_partition_range_end": last,
-        **({} if is_last else LATER),
-    }
-    code = execute([*command, "-j", job, "--tags", json.dumps(tags)], log, console)
+
+def _run_job(settings: Settings, console: Console, job: str, command: Sequence[str]) -> None:
+    """Execute the run of a job; end the program where it fails."""
+    started, log = datetime.now(UTC), _log(settings, job)
+    code = execute(command, log, console)
     seconds = (datetime.now(UTC) - started).total_seconds()
     if code:
         marked = _mark_unfinished()
@@ -160,7 +155,7 @@ def show_published() -> None:
 @click.option("--reason", required=True, help="Why; it is kept in audit.accepted.")
 def accept_writes(table: str, first: str, last: str, reason: str) -> None:
     """Let a TABLE's partitions FIRST to LAST (or all of it) be published although checks failed."""
-    from movies_assets.definitions import open_warehouse  # noqa: PLC0415 (heavy)
+    from movies_assets.tables import open_warehouse  # noqa: PLC0415 (heavy)
     from movies_assets.warehouse import audit_log  # noqa: PLC0415
     from movies_assets.warehouse.database import WarehouseError  # noqa: PLC0415
 
@@ -179,8 +174,8 @@ def accept_writes(table: str, first: str, last: str, reason: str) -> None:
 @click.option("--stored", is_flag=True, help="With the columns that files have brought.")
 def show_dictionary(*, stored: bool) -> None:
     """Print the data dictionary."""
-    from movies_assets.definitions import open_warehouse  # noqa: PLC0415
     from movies_assets.serving import dictionary  # noqa: PLC0415 (heavy)
+    from movies_assets.tables import open_warehouse  # noqa: PLC0415
 
     arrived = dictionary.arrived_in(open_warehouse(_load())) if stored else None
     click.echo(dictionary.text(arrived))
@@ -189,7 +184,7 @@ def show_dictionary(*, stored: bool) -> None:
 @main.command("reference")
 def write_reference() -> None:
     """Write the generated pages of docs from the code."""
-    from movies_assets.serving import reference  # noqa: PLC0415 (heavy)
+    from movies_assets import reference  # noqa: PLC0415 (heavy)
 
     for page, text in reference.pages().items():
         page.write_text(text, encoding="utf-8")
@@ -199,9 +194,9 @@ def write_reference() -> None:
 @main.command("powerbi")
 def write_powerbi() -> None:
     """Write the Power BI project in the folder powerbi from the contracts."""
-    from movies_assets.definitions import TABLES  # noqa: PLC0415
     from movies_assets.orchestration.publishing.published import shared_tables  # noqa: PLC0415 (heavy)
     from movies_assets.serving import powerbi  # noqa: PLC0415
+    from movies_assets.tables import TABLES  # noqa: PLC0415
 
     contracts = {name: table.contract for name, table in shared_tables(TABLES).items()}
     with permissions.readable_as(str(powerbi.FOLDER), _load()):
@@ -230,16 +225,17 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
 
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     """Return first and last of a job's newest days or years; the sample's end with its last day."""
-    from movies_assets.orchestration.jobs import PARTITIONED  # noqa: PLC0415 (heavy)
+    from movies_assets.core.partitions import NoPartitionError  # noqa: PLC0415
+    from movies_assets.orchestration.jobs import partitioned  # noqa: PLC0415 (heavy)
     from movies_assets.orchestration.partitions import (  # noqa: PLC0415
-        NoPartitionError,
         partitions_def,
         require_partitions,
     )
 
-    if job not in PARTITIONED:
-        raise click.ClickException(f"there is no job {job}; there are {', '.join(PARTITIONED)}")
-    partitions = partitions_def(PARTITIONED[job], settings)
+    jobs = partitioned()
+    if job not in jobs:
+        raise click.ClickException(f"there is no job {job}; there are {', '.join(jobs)}")
+    partitions = partitions_def(jobs[job], settings)
     try:
         require_partitions(partitions)
     except NoPartitionError as error:

@@ -7,21 +7,18 @@ key vault (`MOVIES_KEY_VAULT_URL`). What a setting means to a component belongs 
 
 import os
 import re
-from dataclasses import replace
-from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
+    create_model,
     model_validator,
 )
 from pydantic_settings import (
@@ -32,42 +29,28 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableError
 
-from movies_assets.core.errors import DescribedError
-from movies_assets.sources.ott.users_api import PATH, PLACE, SHAPES, UsersApi
+from movies_assets import sources
+from movies_assets.core.settings import (
+    PREFIX,
+    PROJECT_ROOT,
+    CommonSettings,
+    Positive,
+    SampleSettings,
+    Section,
+    SettingsError,
+)
 
-PREFIX = "MOVIES_"
-ENV_FILE = ".env"
-PROJECT_ROOT = Path(__file__).resolve().parents[1]
-
-Positive = Annotated[float, Field(gt=0)]
-BytesPerSecond = Annotated[
-    float,
-    Field(
-        ge=0,
-        description="slowest pace at which a body may arrive, measured over as long as the longest "
-        "silence; slower twice in a row is given up; 0 for any",
-    ),
+__all__ = [
+    "PREFIX",
+    "PROJECT_ROOT",
+    "SampleSettings",
+    "Section",
+    "Settings",
+    "SettingsError",
+    "load",
 ]
-ResponseBytes = Annotated[int, Field(ge=1024, description="largest reply that is read")]
 
-
-def _place_in_reply(path: str) -> str:
-    if not re.fullmatch(PLACE, path):
-        raise ValueError(
-            "is no path: names with dots between them, such as meta.total; of several, `a | b` is "
-            "the first that is there"
-        )
-    return path
-
-
-def _path_of_field(path: str) -> str:
-    if not re.fullmatch(PATH, path):
-        raise ValueError(
-            "is no path: names with dots between them, such as address.country; of several, "
-            "`a | b` is the first that has something, `first + last` both"
-        )
-    return path
-
+ENV_FILE = ".env"
 
 SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*([KMGT])i?B", re.IGNORECASE)
 # With less, DuckDB cannot open a file and compile the queries of this project.
@@ -88,19 +71,6 @@ def _size(size: str, *, least: float = 0) -> str:
 
 Size = Annotated[str, AfterValidator(_size)]
 Memory = Annotated[str, AfterValidator(partial(_size, least=LEAST_MEMORY_MB))]
-PlaceInReply = Annotated[str, AfterValidator(_place_in_reply)]
-PathOfField = Annotated[str, AfterValidator(_path_of_field)]
-UserColumn = Literal["user_id", "full_name", "email", "signup_date", "preferred_genres", "country"]
-
-
-class SettingsError(DescribedError):
-    """A setting is unknown, malformed or missing; the message says which and what to do."""
-
-
-class Section(BaseModel):
-    """A group of settings; unknown names are errors, not silently ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class WarehouseSettings(Section):
@@ -119,281 +89,6 @@ class WarehouseSettings(Section):
     lock_wait_seconds: Positive = Field(
         600, description="how long to wait while another process holds the database file"
     )
-
-
-class YtsSettings(Section):
-    """Where the YTS API is and how hard it may be asked."""
-
-    base_url: SecretStr | None = Field(
-        None, description="profile live: address of the API, https://[user:password@]host/api/v2"
-    )
-    first_day: date = Field(
-        date(2015, 10, 31), description="first partition: day of the oldest upload"
-    )
-    concurrency: int = Field(8, ge=1, le=64, description="requests under way at once")
-    requests_per_second: Positive | None = Field(
-        None, description="upper bound of the request rate"
-    )
-    connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
-    read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
-    max_response_bytes: ResponseBytes = 64 * 1024**2
-    min_bytes_per_second: BytesPerSecond = 1000
-    retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
-    page_size: int = Field(50, ge=1, le=50, description="movies a page")
-    margin_pages: int = Field(
-        2, ge=1, description="pages read beyond a window, for date inversions"
-    )
-    max_requests: int = Field(
-        20_000, ge=1, description="requests a run may send; reading 74,000 movies takes 1,500"
-    )
-    max_seconds: Positive = Field(
-        3600, description="time a run may spend on the API; a reading of all movies takes minutes"
-    )
-
-
-ImdbFile = Literal[
-    "title.basics",
-    "title.ratings",
-    "title.episode",
-    "title.crew",
-    "title.principals",
-    "name.basics",
-    "title.akas",
-]
-
-
-class ImdbSettings(Section):
-    """Where IMDb's dumps are, which of them are loaded, and how long they are kept."""
-
-    base_url: SecretStr | None = Field(
-        None, description="profile live: address of the dumps, https://[user:password@]host"
-    )
-    first_run_date: date = Field(
-        date(2025, 10, 1),
-        description="first partition: the first day on which dumps may be fetched",
-    )
-    files: tuple[ImdbFile, ...] = Field(
-        (
-            "title.basics",
-            "title.ratings",
-            "title.episode",
-            "title.crew",
-            "title.principals",
-            "name.basics",
-        ),
-        min_length=1,
-        description="JSON list of the dumps to load; of the seven only `title.akas` is left out, "
-        "which tells Oscar winners",
-    )
-    keep_run_dates: int = Field(
-        2, ge=1, description="newest run dates kept in landing and bronze; older ones are removed"
-    )
-    keep_ratings: int = Field(
-        90, ge=2, description="newest run dates of ratings kept in silver; trends need two"
-    )
-    concurrency: int = Field(4, ge=1, le=7, description="downloads under way at once")
-    connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
-    read_timeout_seconds: Positive = Field(60, description="longest silence within a download")
-    max_download_bytes: int = Field(
-        4 * 1024**3, ge=1024, description="largest dump that is fetched; the largest has 0.8 GB"
-    )
-    min_bytes_per_second: BytesPerSecond = 1000
-    retry_budget_seconds: Positive = Field(
-        300, description="time that may pass without progress before a download fails"
-    )
-    max_requests: int = Field(
-        1_000, ge=1, description="requests a run may send: seven, and one for each break"
-    )
-    max_seconds: Positive = Field(
-        21_600, description="time a run may spend on downloads: 8 GB at 0.4 MB/s"
-    )
-
-
-class NetflixSettings(Section):
-    """Where Netflix's look-up files are, and where its titles arrive."""
-
-    base_url: SecretStr | None = Field(
-        None,
-        description="profile live: address of the look-up files, https://[user:password@]host/path"
-        "; only for titles whose own files do not name people, categories and countries",
-    )
-    titles_url: str | None = Field(
-        None,
-        description="folder in which titles arrive, as a path or any URL that fsspec knows "
-        "(file, s3, abfs, ...); default DATA_DIR/landing/netflix/titles",
-    )
-    first_day: date = Field(
-        date(2025, 10, 1), description="first partition: the first day on which titles may arrive"
-    )
-    lookup_files: dict[str, Annotated[str, Field(min_length=1)]] = Field(
-        {
-            "cast": "netflix_cast.csv",
-            "category": "netflix_category.csv",
-            "countries": "netflix_countries.csv",
-            "directors": "netflix_directors.csv",
-        },
-        description="JSON object of the look-up files: table, and name below the base URL; "
-        "what is not named keeps its default",
-    )
-    connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
-    read_timeout_seconds: Positive = Field(30, description="longest silence within a download")
-    max_download_bytes: int = Field(
-        256 * 1024**2, ge=1024, description="largest look-up file that is fetched"
-    )
-    min_bytes_per_second: BytesPerSecond = 1000
-    retry_budget_seconds: Positive = Field(
-        120, description="time that may pass without progress before a download fails"
-    )
-    max_requests: int = Field(
-        200, ge=1, description="requests one look-up may take: one, and one for each break"
-    )
-    max_seconds: Positive = Field(3600, description="time one look-up may take")
-
-
-class OmdbSettings(Section):
-    """Where the OMDb API is, the key to it, and how much may be asked of it."""
-
-    base_url: SecretStr | None = Field(
-        None, description="profile live: address of the API, https://[user:password@]host"
-    )
-    api_key: SecretStr | None = Field(None, description="profile live: the key to the API")
-    first_year: int = Field(
-        1900, ge=1870, le=2100, description="first partition: the oldest year of release"
-    )
-    requests_a_run: int = Field(
-        1000, ge=1, description="requests after which a run stops; the next one goes on from there"
-    )
-    max_requests: int = Field(
-        10_000, ge=1, description="requests a run may send with all retries, which fails then"
-    )
-    max_seconds: Positive = Field(
-        7200, description="time after which a run stops; the next one goes on from there"
-    )
-    connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
-    read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
-    max_response_bytes: ResponseBytes = 64 * 1024**2
-    min_bytes_per_second: BytesPerSecond = 1000
-    retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
-
-
-_PARTS_OF_USERS_API = {
-    "path": "users_path",
-    "users": "users_list",
-    "total": "users_total",
-    "next": "users_next",
-    "paged_by": "users_paged_by",
-    "page_parameter": "users_page_parameter",
-    "first_page": "users_first_page",
-    "size_parameter": "users_size_parameter",
-    "position": "users_position",
-    "parameters": "users_parameters",
-}
-
-
-class OttSettings(Section):
-    """Where the streaming service's users are asked for, and where its files arrive."""
-
-    base_url: SecretStr | None = Field(
-        None,
-        description="profile live: address of the users API, https://[user:password@]host/path",
-    )
-    user_key_secret: SecretStr | None = Field(
-        None,
-        description="profile live: secret of the keyed hash by which gold knows users; "
-        "another secret, other keys",
-    )
-    titles_url: str | None = Field(
-        None,
-        description="folder in which the catalogue arrives, as a path or any URL that fsspec "
-        "knows; default DATA_DIR/landing/ott/titles",
-    )
-    views_url: str | None = Field(
-        None,
-        description="folder in which watch events arrive; default DATA_DIR/landing/ott/views",
-    )
-    first_day: date = Field(
-        date(2025, 10, 1), description="first partition: the first day on which files may arrive"
-    )
-    keep_user_days: int = Field(
-        7,
-        ge=1,
-        description="newest days of users kept in bronze; older ones are removed by the next run",
-    )
-    users_api: Literal["dummyjson", "reqres", "randomuser", "jsonapi"] = Field(
-        "dummyjson",
-        description="how the users API answers: the service after which a shape is named; the "
-        "settings below override parts of it",
-    )
-    users_path: str | None = Field(
-        None, description="where users are below the address; empty: the address itself"
-    )
-    users_list: PlaceInReply | None = Field(
-        None, description="path of the list of users in a reply"
-    )
-    users_total: PlaceInReply | Literal[""] | None = Field(
-        None,
-        description="path of the number of all users; empty: replies state none, or a wrong one, "
-        "and the list ends where its pages end",
-    )
-    users_next: PlaceInReply | Literal[""] | None = Field(
-        None, description="path of the link to the next page; empty: replies have none"
-    )
-    users_paged_by: Literal["page", "skip", "none"] | None = Field(
-        None,
-        description="whether pages are asked for by number, by how many users to skip, or not at "
-        "all, because one reply has all users",
-    )
-    users_page_parameter: str | None = Field(None, description="parameter of that number")
-    users_first_page: int | None = Field(
-        None, ge=0, description="number of the first page, or users to skip for it"
-    )
-    users_size_parameter: str | None = Field(
-        None, description="parameter of how many users a page should have; empty: none"
-    )
-    users_position: PlaceInReply | Literal[""] | None = Field(
-        None,
-        description="path at which a reply repeats the number that was asked for; empty: none",
-    )
-    users_parameters: dict[str, str] | None = Field(
-        None, description="JSON object of parameters that go with every request"
-    )
-    users_fields: dict[UserColumn, PathOfField] = Field(
-        default={},
-        description="JSON object of the paths of `user_id`, `full_name`, `email`, `signup_date`, "
-        "`preferred_genres` and `country` in a user; what is not named keeps the shape's",
-    )
-    page_size: int = Field(100, ge=1, le=1000, description="users a page")
-    max_requests: int = Field(
-        100_000, ge=1, description="requests a run may send: ten million users, 100 a page"
-    )
-    max_seconds: Positive = Field(7200, description="time a run may spend on the users API")
-    concurrency: int = Field(4, ge=1, le=64, description="requests under way at once")
-    connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
-    read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
-    max_response_bytes: ResponseBytes = 64 * 1024**2
-    min_bytes_per_second: BytesPerSecond = 1000
-    retry_budget_seconds: Positive = Field(120, description="time one request may spend on retries")
-
-    def shape(self) -> UsersApi:
-        """Return how the users API answers: the named shape with the parts that are overridden."""
-        parts = {
-            attribute: value
-            for attribute, name in _PARTS_OF_USERS_API.items()
-            if (value := getattr(self, name)) is not None
-        }
-        named = SHAPES[self.users_api]
-        if (by := self.users_paged_by) and by != named.paged_by:
-            named = named.paged(by)
-        fields = {**named.fields, **{str(name): path for name, path in self.users_fields.items()}}
-        # A path that somebody names is where the total has to be.
-        may_miss = named.total_may_miss and self.users_total is None
-        return replace(named, **parts, fields=fields, total_may_miss=may_miss)
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if faults := "; ".join(self.shape().faults()):
-            raise ValueError(f"the users API does not fit together: {faults}")
-        return self
 
 
 class PublishedSettings(Section):
@@ -551,30 +246,8 @@ class DashboardSettings(Section):
     )
 
 
-class SampleSettings(Section):
-    """The fictional data that profile `sample` serves."""
-
-    ott_users: int = Field(300, ge=50, le=1_000_000, description="users of the streaming service")
-    ott_titles: int = Field(240, ge=40, le=100_000, description="titles of the streaming service")
-    ott_views: int = Field(
-        9_000, ge=100, le=100_000_000, description="watch events, which arrive within 30 days"
-    )
-
-    imdb_scale: float = Field(
-        0.0005, gt=0, le=1, description="size of the IMDb dumps; 1 is that of the real ones"
-    )
-    netflix_titles: int = Field(
-        400, ge=200, le=1_000_000, description="titles of Netflix, which arrive within 30 days"
-    )
-    movies: int = Field(2_000, ge=1, description="movies in the catalogue; about 20 a day")
-    last_day: date = Field(
-        date(2025, 10, 31), description="day of the newest upload; partitions end here"
-    )
-    seed: int = Field(1, description="another seed, another catalogue")
-
-
-class Settings(BaseSettings):
-    """All settings. Names nest with two underscores: `MOVIES_YTS__CONCURRENCY=4`."""
+class ProjectSettings(CommonSettings):
+    """All settings but those of the sources."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -585,17 +258,10 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    profile: Literal["sample", "live"] = Field(
-        "sample", description="embedded sample or real sources"
-    )
-    data_dir: Path = Field(PROJECT_ROOT / "data", description="landing files and the warehouse")
     private_files: bool = Field(
         default=True,
         description="let only the user who runs the project read what it writes (folders 0700, "
         "files 0600); `false`: the umask of the process decides",
-    )
-    catch_up_days: int = Field(
-        90, ge=1, description="how far back schedules look for missed and failed days"
     )
     catch_up_tries: int = Field(
         3,
@@ -633,17 +299,11 @@ class Settings(BaseSettings):
         600, description="how long a load waits for another one, or for readers' transactions"
     )
     warehouse: WarehouseSettings = WarehouseSettings()
-    yts: YtsSettings = YtsSettings()
-    imdb: ImdbSettings = ImdbSettings()
-    netflix: NetflixSettings = NetflixSettings()
-    omdb: OmdbSettings = OmdbSettings()
-    ott: OttSettings = OttSettings()
     published: PublishedSettings = PublishedSettings()
     powerbi: PowerbiSettings = PowerbiSettings()
     exports: ExportsSettings = ExportsSettings()
     alerts: AlertsSettings = AlertsSettings()
     dashboard: DashboardSettings = DashboardSettings()
-    sample: SampleSettings = SampleSettings()
 
     @property
     def database(self) -> Path:
@@ -654,11 +314,6 @@ class Settings(BaseSettings):
     def published_folder(self) -> Path:
         """Return the folder of the published snapshots."""
         return self.published.folder or self.data_dir / "published"
-
-    @property
-    def landing(self) -> Path:
-        """Return the folder in which files arrive."""
-        return self.data_dir / "landing"
 
     @classmethod
     def settings_customise_sources(
@@ -686,23 +341,16 @@ class Settings(BaseSettings):
             sources.append(_key_vault(settings_cls, url))
         return tuple(sources)
 
-    def secret(self, section: str, name: str) -> str:
-        """Return a secret, or say how to provide it.
 
-        Raises:
-            SettingsError: the secret is not set anywhere.
-        """
-        value = getattr(getattr(self, section), name)
-        if not value:
-            variable = f"{PREFIX}{section}__{name}".upper()
-            raise SettingsError(
-                f"{variable} is not set, and profile '{self.profile}' needs it. Set it in the "
-                f"environment, or as a file {section}__{name} in the directory that "
-                f"{PREFIX}SECRETS_DIR names, or in the key vault that {PREFIX}KEY_VAULT_URL names "
-                f"({section}--{name.replace('_', '-')})."
-            )
-        plain: str = value.get_secret_value()
-        return plain
+if TYPE_CHECKING:
+    Settings = ProjectSettings
+else:
+    Settings = create_model(
+        "Settings",
+        __base__=ProjectSettings,
+        __doc__="All settings. Names nest with two underscores: `MOVIES_YTS__CONCURRENCY=4`.",
+        **{name: (section, section()) for name, section in sources.sections().items()},
+    )
 
 
 def load(**overrides: Any) -> Settings:
@@ -720,7 +368,7 @@ def load(**overrides: Any) -> Settings:
     if unknown:
         raise SettingsError(
             f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))} "
-            "(README, settings reference)"
+            "(docs/reference/settings.md)"
         )
     try:
         return Settings(**overrides)

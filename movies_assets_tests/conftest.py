@@ -5,8 +5,9 @@ import gzip
 import hashlib
 import importlib
 import json
+import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
@@ -22,19 +23,21 @@ import hypothesis
 import pandas as pd
 import pytest
 
+from movies_assets import sources
 from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES, build_defs, open_warehouse
 from movies_assets.ingest.editions import Edition
 from movies_assets.orchestration.publishing.published import LATER
-from movies_assets.settings import ImdbSettings, Settings, load
+from movies_assets.settings import Settings, load
 from movies_assets.sources.imdb.client import FILES
+from movies_assets.sources.imdb.settings import ImdbSettings
 from movies_assets.sources.netflix.client import Lookup
 from movies_assets.sources.netflix.editions import JUSTWATCH, JUSTWATCH_CREDITS
 from movies_assets.sources.netflix.sample import COLUMNS
 from movies_assets.sources.yts.client import MovieRow
-from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.schema import create_table, ensure_table, stored_types
 from movies_assets.warehouse.types import duckdb_types
 from movies_assets_tests.faults.processes import FORKSERVER
 from movies_assets_tests.once import folder_of_all_workers, made_once
@@ -206,8 +209,8 @@ def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
 def hold(warehouse: Warehouse, table: Table, days: Sequence[str]) -> None:
     """Store a row of each day in a table; nothing but the day is in it."""
     with warehouse.session() as connection, warehouse.transaction(connection):
-        writer.create_table(connection, table.name, table.contract)
-        for name in writer.stored_types(connection, table.name):
+        create_table(connection, table.name, table.contract)
+        for name in stored_types(connection, table.name):
             connection.execute(f"ALTER TABLE {table.name} ALTER {name} DROP NOT NULL")
         for day in days:
             connection.execute(
@@ -353,7 +356,7 @@ def store_netflix(
     with warehouse.session() as connection, warehouse.transaction(connection):
         for name, received in rows.items():
             table = TABLES[f"bronze.{name}"]
-            writer.ensure_table(connection, table.name, table.contract)
+            ensure_table(connection, table.name, table.contract)
             connection.execute(f"DELETE FROM {table.name}")
             origin = {"_ingested_at": datetime.now(UTC), "_source": f"{name}.csv", "_run_id": "run"}
             frame = pd.DataFrame(
@@ -367,6 +370,28 @@ def store_netflix(
             connection.execute(f"INSERT INTO {table.name} BY NAME SELECT {known} FROM frame")
 
 
+# The methods of resources by which assets reach the outside world.
+OUTSIDE = {
+    "yts": "client",
+    "netflix_landing": "open",
+    "netflix_lookup": "fetch",
+    "omdb": "client",
+    "ott_users": "fetch",
+}
+
+
+def replaced_resource(settings: Settings, name: str, instead: Callable[..., Any]) -> Any:
+    """Return a source's resource that calls a function instead of the outside world."""
+    (kind,) = [
+        type(resource)
+        for source in sources.load()
+        for known, resource in source.resources(settings).items()
+        if known == name
+    ]
+    method = {OUTSIDE[name]: lambda _, *args: instead(*args)}
+    return type(kind.__name__, (kind,), {**method, "__module__": __name__})(project=settings)
+
+
 @dataclass
 class Platform:
     """The whole project on a temporary warehouse."""
@@ -378,7 +403,11 @@ class Platform:
 
     def __post_init__(self) -> None:
         own = {"yts": self.yts} if self.yts else {}
-        self.defs = build_defs(self.settings, **own, **self.resources)
+        replaced = {
+            name: replaced_resource(self.settings, name, instead)
+            for name, instead in {**own, **self.resources}.items()
+        }
+        self.defs = build_defs(self.settings, **replaced)
         self.warehouse = open_warehouse(self.settings)
 
     def run(
@@ -424,6 +453,10 @@ class Platform:
         return contents_of(self.warehouse)
 
 
+# Dagster lists all partitions of a table for each of its checks: of ten years that takes 0.3 s.
+FIRST_DAY = "2025-01-01"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:
     with made_once():
@@ -433,8 +466,7 @@ def _made_once() -> Iterator[None]:
 @pytest.fixture
 def first_day() -> str:
     """First partition of YTS; a test of older days says so by a parameter of this name."""
-    # Dagster lists all partitions of a table for each of its checks: of ten years that takes 0.3 s.
-    return "2025-01-01"
+    return FIRST_DAY
 
 
 @pytest.fixture
@@ -554,6 +586,28 @@ SOUND_PAIR: list[tuple[Edition, dict[str, Any]]] = [
     ),
     (JUSTWATCH_CREDITS, A_PART),
 ]
+
+
+Prepare = Callable[[str, Callable[[Path], None]], None]
+
+
+@pytest.fixture
+def prepare(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Prepare:
+    """Copy a data directory to the test's own; a function fills it once for all tests of a run."""
+
+    def copy(name: str, fill: Callable[[Path], None]) -> None:
+        filled = folder_of_all_workers(tmp_path_factory, name, fill)
+        shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+
+    return copy
+
+
+@contextmanager
+def platform_in(folder: Path, movies: list[dict[str, Any]]) -> Iterator[Platform]:
+    """Yield a platform on a data directory, whose YTS lists these movies."""
+    settings = load(data_dir=folder, yts={"first_day": FIRST_DAY})
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Platform(settings, instance, lambda: FakeYts(movies))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from movies_assets.warehouse.published import Published
 from movies_assets_tests.conftest import Platform
 from movies_assets_tests.once import folder_of_all_workers
 
+# A day of every source is materialized.
+pytestmark = pytest.mark.slow
 COOKBOOK = PROJECT_ROOT / "docs" / "reference" / "cookbook.md"
 QUESTION = re.compile(
     r"^### (?P<number>\d+)\. [^\n]+\n(?:(?!^#).)*?"

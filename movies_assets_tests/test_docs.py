@@ -16,8 +16,8 @@ import dagster as dg
 import duckdb
 import pytest
 
+from movies_assets import reference
 from movies_assets.definitions import TABLES, build_defs
-from movies_assets.serving import reference
 from movies_assets.settings import PROJECT_ROOT
 
 DOCS = PROJECT_ROOT / "docs"
@@ -226,3 +226,28 @@ def test_a_run_config_example_is_valid(example, settings):
     (op,) = config["ops"]
     job = "omdb_yearly" if "omdb" in op else "yts_daily"
     assert dg.validate_run_config(build_defs(settings).resolve_job_def(job), config)
+
+
+def test_every_file_of_the_code_that_a_page_names_exists():
+    missing = []
+    for page in PAGES:
+        if page.parent.name == "decisions" or page.name == "CHANGELOG.md":
+            continue  # they speak of their time
+        text = text_of(page)
+        found = re.findall(r"\bmovies_assets(?:_tests)?/[\w/]+\.py", text)
+        if page.name == "what-it-survives.md":
+            found += [f"movies_assets_tests/{name}" for name in re.findall(r"`([\w/]+\.py)", text)]
+        found = [name for name in found if "/cinemas/" not in name]  # the tutorial makes them
+        missing += [
+            f"{name_of(page)}: {name}" for name in found if not (PROJECT_ROOT / name).exists()
+        ]
+    assert missing == []
+
+
+def test_the_lock_file_of_the_site_has_the_version_that_setup_names():
+    (least,) = re.findall(r"zensical>=([\d.]+),", text_of(PROJECT_ROOT / "setup.cfg"))
+    (locked,) = re.findall(
+        r"^zensical==([\d.]+)", text_of(PROJECT_ROOT / "requirements-docs.lock"), re.MULTILINE
+    )
+    as_numbers = [[int(part) for part in version.split(".")] for version in (least, locked)]
+    assert as_numbers[0] <= as_numbers[1]

@@ -29,12 +29,13 @@ def test_workspace_pyproject_and_makefile_name_the_same_module():
     assert make == [dagster["module_name"]]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PROJECT_ROOT)))
-def test_a_module_says_what_belongs_in_it(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree)
-    if path.name == "__init__.py" and path.parent.name != "movies_assets":
-        assert len(tree.body) == 1, "a package's __init__ holds a docstring only"
+def test_a_module_says_what_belongs_in_it(subtests):
+    for path in MODULES:
+        with subtests.test(module=str(path.relative_to(PROJECT_ROOT))):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            assert ast.get_docstring(tree)
+            if path.name == "__init__.py" and path.parent.name != "movies_assets":
+                assert len(tree.body) == 1, "a package's __init__ holds a docstring only"
 
 
 def test_dagster_keeps_its_files_below_its_home_whatever_the_working_directory(tmp_path):

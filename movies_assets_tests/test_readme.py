@@ -41,8 +41,9 @@ def test_the_example_is_a_table_with_rows_comments_and_checks(example, settings,
     yts.movies_listed = [movie(1, DAY, runtime=150), movie(2, DAY, runtime=90)]
     platform = Platform(settings, instance, lambda: yts)
     platform.run(DAY)
+    asset_key = dg.AssetKey([*example.key])
     done = platform.defs.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=instance, asset_selection=[example.key]
+        instance=instance, asset_selection=[asset_key]
     )
     assert platform.sql("FROM gold.long_movies") == [(1, 2.5)]
     assert ("Running time in hours.",) in platform.sql(
@@ -51,6 +52,6 @@ def test_the_example_is_a_table_with_rows_comments_and_checks(example, settings,
     checks = {each.check_name: each.passed for each in done.get_asset_check_evaluations()}
     assert checks["contract"]
     assert checks["references"]
-    parents = done.job_def.asset_layer.asset_graph.get(example.key).parent_keys
+    parents = done.job_def.asset_layer.asset_graph.get(asset_key).parent_keys
     assert dg.AssetKey(["silver", "yts_movies"]) in parents
     assert "\n## gold.long_movies\n" in dictionary.text()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import WITHHELD, Contract, Quarantine, sentence
-from movies_assets.core.source_rows import between
+from movies_assets.core.window import Window
 
 if TYPE_CHECKING:
     from movies_assets.core.table import Table
@@ -79,6 +79,11 @@ class CheckContext:
     engine: Engine
 
     @property
+    def window(self) -> Window:
+        """Return the partitions of the run."""
+        return Window(*self.keys) if self.keys else Window()
+
+    @property
     def stored(self) -> ir.Table:
         """Return all rows of the table."""
         return self.table.contract.table(self.table.name)
@@ -103,7 +108,7 @@ class CheckContext:
 
     def within(self, partition: ir.Column) -> ir.BooleanValue:
         """Return the condition that a partition is one of the run's."""
-        return between(partition, self.keys)
+        return self.window.holds(partition)
 
     def judges(self, first: str, last: str) -> bool:
         """Return whether a check of these rows judges a write, and no other rows beside it.

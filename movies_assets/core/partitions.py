@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Literal
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
-if TYPE_CHECKING:
-    from movies_assets.settings import Settings
+from movies_assets.core.settings import CommonSettings
 
 ONE_DAY = timedelta(days=1)
 
@@ -28,12 +27,37 @@ class Partitions:
 
     name: str
     unit: Literal["day", "year"]
-    first: Callable[["Settings"], date]
+    first: Callable[[CommonSettings], date]
     includes_current: bool = True
 
-    def end(self, settings: "Settings") -> date | None:
+    def end(self, settings: CommonSettings) -> date | None:
         """Return the day on which the partitions end, which is no longer in them; None: never."""
         if settings.profile == "live":
             return None
         last = settings.sample.last_day
         return last + ONE_DAY if self.unit == "day" else date(last.year + 1, 1, 1)
+
+    def bounds(self, settings: CommonSettings) -> tuple[date, date]:
+        """Return the first day, and the last one of the newest partition.
+
+        Raises:
+            NoPartitionError: the clock is before the first partition.
+        """
+        first, today = self.first(settings), datetime.now(UTC).date()
+        begin = today if self.unit == "day" else date(today.year, 1, 1)
+        after = begin + ONE_DAY if self.unit == "day" else date(today.year + 1, 1, 1)
+        end = self.end(settings) or (after if self.includes_current else begin)
+        if end <= first:
+            raise NoPartitionError(first)
+        return first, end - ONE_DAY
+
+
+class NoPartitionError(Exception):
+    """No day or year of a source has begun; the message names the clock and the first one."""
+
+    def __init__(self, first: date | None) -> None:
+        super().__init__(
+            f"there is no day or year to run: the first one is {first or 'still to come'}, and the "
+            f"clock of this machine says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Check the clock, "
+            "or the setting of the source's first day."
+        )

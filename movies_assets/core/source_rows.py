@@ -2,33 +2,21 @@
 
 from typing import TYPE_CHECKING
 
-import ibis
 import ibis.expr.types as ir
+
+from movies_assets.core.window import Window
 
 if TYPE_CHECKING:
     from movies_assets.core.table import Table
 
 
-def between(partition: ir.Column, keys: tuple[str, str] | None) -> ir.BooleanValue:
-    """Return the condition that a partition is one of the run's.
-
-    Args:
-        partition: a column of dates, of years as integers, or of partition keys as texts.
-        keys: first and last partition of the run, both included; None: every partition is.
-    """
-    if keys is None:
-        return ibis.literal(True)  # noqa: FBT003
-    first, last = (ibis.literal(key).cast(partition.type()) for key in keys)
-    return partition.between(first, last)
-
-
-def source_rows(table: "Table", source: "Table", keys: tuple[str, str] | None) -> ir.Table:
+def source_rows(table: "Table", source: "Table", window: Window) -> ir.Table:
     """Return the rows of the bronze table that a run of a table takes over.
 
     Args:
         table: the table.
         source: its bronze table, as its lineage names it.
-        keys: first and last partition of the run; None where it has none.
+        window: the partitions of the run.
     """
     lineage, partition = table.lineage, source.partition_column
     if lineage is None:
@@ -36,11 +24,11 @@ def source_rows(table: "Table", source: "Table", keys: tuple[str, str] | None) -
     rows = source.contract.table(source.name)
     if lineage.where:
         rows = rows.filter(lineage.where(rows))
-    if not partition or not keys or lineage.reads == "all":
+    if not partition or lineage.reads == "all":
         return rows
     if lineage.reads == "newest":
         # A subquery: Ibis makes a window function of a maximum inside of a filter.
         stored = source.contract.table(source.name).view()
         newest = stored.aggregate(newest=stored[partition].max())
         return rows.filter(rows[partition] == newest.as_scalar())
-    return rows.filter(between(rows[partition], keys))
+    return rows.filter(window.holds(rows[partition]))

@@ -13,11 +13,11 @@ import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract
 from movies_assets.core.partitions import Partitions
+from movies_assets.core.settings import CommonSettings
 from movies_assets.core.write_mode import PARTITION, WriteMode
 
 if TYPE_CHECKING:
     from movies_assets.core.check import Check
-    from movies_assets.settings import Settings
 
 LAYERS = ("bronze", "silver", "gold")
 
@@ -78,9 +78,9 @@ class Table:
         group: the source that the table belongs to.
         contract: what a row is.
         function: how the rows come about; the table can be called like it.
-        partitions: the days or years by which it is written; None: one whole table.
-        partition_column: the column that says to which partition a row belongs: a DATE, or the
-            integer of a year.
+        partitions: the days or years by which it is written; None: it is written as a whole.
+        partition_column: the column that says of which day or year of the source a row is: a DATE,
+            or the integer of a year.
         write_mode: which stored rows a write replaces: those of the run's partitions, all rows, or
             those of equal keys.
         latest_version: how versions of one entity are told apart across partitions.
@@ -117,12 +117,24 @@ class Table:
     is_conformed: bool = False
     optional: tuple[str, ...] = ()
     typed: Callable[[Any], Any] | None = None
-    keep_partitions: Callable[["Settings"], int] | None = None
+    keep_partitions: Callable[[CommonSettings], int] | None = None
     deps: tuple[Key, ...] = ()
     volume_band: float | None = None
     fresh_within_days: int | None = None
     checks: tuple["Check", ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make sure that the partitions that Dagster shows say what a write has changed.
+
+        Raises:
+            ValueError: a write replaces the rows of all partitions.
+        """
+        if self.partitions and self.write_mode.is_whole:
+            raise ValueError(
+                f"{self.name} is overwritten by every run, so a partition would be shown as done "
+                "with rows of another one. Remove `partitions`, or choose another write mode."
+            )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the table's function, as tests do."""

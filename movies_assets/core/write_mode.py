@@ -3,7 +3,11 @@
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+import ibis
+import ibis.expr.types as ir
+
 if TYPE_CHECKING:
+    from movies_assets.core.contract import Contract
     from movies_assets.core.table import Table
 
 
@@ -27,26 +31,21 @@ class WriteMode(ABC):
     def storage(self, table: "Table") -> str:
         """Return the sentence that tells users how the table is stored."""
 
-    def covered(self, where: str) -> str:
-        """Return the SQL condition on stored rows that a write is responsible for.
+    def covers(self, inside: ir.BooleanValue) -> ir.BooleanValue:
+        """Return which stored rows a write is responsible for.
 
         Args:
-            where: SQL condition that is true for rows of the run's partitions.
+            inside: whether a stored row belongs to the run's partitions.
         """
-        return where
+        return inside
 
-    def replaced(self, where: str) -> str:
-        """Return the SQL condition on stored rows that a write removes; `where` as above."""
-        return self.covered(where)
+    def replaces(self, inside: ir.BooleanValue) -> ir.BooleanValue:
+        """Return which stored rows go whatever the new rows are; `inside` as above."""
+        return self.covers(inside)
 
-    def insert_sql(self, table: "Table", rows: str) -> str:
-        """Return the statement that stores rows once the replaced ones are gone.
-
-        Args:
-            table: where they go.
-            rows: a query with the table's columns, in any order.
-        """
-        return f"INSERT INTO {table.name} BY NAME {rows}"
+    def keys(self, contract: type["Contract"]) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the columns by which a new row replaces stored ones outside of the partitions."""
+        return ()
 
 
 class _Partition(WriteMode):
@@ -70,8 +69,8 @@ class _Overwrite(WriteMode):
     def storage(self, table: "Table") -> str:  # noqa: ARG002
         return "Partition: none; a run replaces the whole table."
 
-    def covered(self, where: str) -> str:  # noqa: ARG002
-        return "true"
+    def covers(self, inside: ir.BooleanValue) -> ir.BooleanValue:  # noqa: ARG002
+        return ibis.literal(value=True)
 
 
 class _Merge(WriteMode):
@@ -81,21 +80,13 @@ class _Merge(WriteMode):
     is_staged = True
 
     def storage(self, table: "Table") -> str:  # noqa: ARG002
-        return "Partition: none; rows are merged by key, in place of those that had it."
+        return "Partition: none; a row replaces the stored row of the same key."
 
-    def replaced(self, where: str) -> str:  # noqa: ARG002
-        return "false"
+    def replaces(self, inside: ir.BooleanValue) -> ir.BooleanValue:  # noqa: ARG002
+        return ibis.literal(value=False)
 
-    def insert_sql(self, table: "Table", rows: str) -> str:
-        key = table.contract.key()
-        others = [column for column in table.contract.types() if column not in key]
-        on = " AND ".join(f"stored.{column} = new.{column}" for column in key)
-        differs = " OR ".join(f"stored.{column} IS DISTINCT FROM new.{column}" for column in others)
-        update = f"WHEN MATCHED AND ({differs}) THEN UPDATE BY NAME " if others else ""
-        return (
-            f"MERGE INTO {table.name} AS stored USING ({rows}) AS new ON {on} "
-            f"{update}WHEN NOT MATCHED THEN INSERT BY NAME"
-        )
+    def keys(self, contract: type["Contract"]) -> tuple[str, ...]:
+        return contract.key()
 
 
 PARTITION, OVERWRITE, MERGE = _Partition(), _Overwrite(), _Merge()

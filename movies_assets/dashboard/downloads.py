@@ -23,8 +23,8 @@ from starlette.types import Receive, Scope, Send
 
 from movies_assets.dashboard.connections import busy
 from movies_assets.serving.queries import data as queries
-from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.published import NothingPublishedError, Published
+from movies_assets.warehouse.quoting import literal
 
 LOG = logging.getLogger(__name__)
 

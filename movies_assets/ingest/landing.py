@@ -96,7 +96,7 @@ class Unread:
     Attributes:
         path: where it is, below the landing folder.
         reason: why, worded to follow the file's name, and what to do.
-        day: the day that it belongs to, as far as its path says.
+        day: the day that it belongs to, if its path has one.
     """
 
     path: str
@@ -155,7 +155,7 @@ class Landing:
 
     Args:
         url: the folder.
-        name: the name of the folder in rows and messages, in place of the URL: `netflix/titles`.
+        name: the name of the folder in rows and messages, instead of the URL: `netflix/titles`.
         options: passed on to fsspec, such as credentials.
 
     Raises:

@@ -109,7 +109,7 @@ class PackingError(Exception):
 
 @dataclass(frozen=True)
 class Unpacked:
-    """The content of a file: delimited text, or columns where the format has columns of its own.
+    """The content of a file: delimited text, or columns if the format has columns.
 
     Attributes:
         packing: the packing found, by the content and not by the name: `csv` (of any separator),

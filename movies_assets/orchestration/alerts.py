@@ -19,8 +19,8 @@ import dagster as dg
 import stamina
 
 from movies_assets.core.table import Table
+from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration import schedules
-from movies_assets.orchestration.partitions import keys_of
 from movies_assets.settings import AlertsSettings, Settings
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 

@@ -9,10 +9,9 @@ from movies_assets.core.table import Key, Table
 from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.settings import Settings
+from movies_assets.warehouse.database import WRITER_POOL
 
 OWNERS = ["team:movies"]
-# One writing process is all that DuckDB allows: dagster.yaml gives this pool one slot.
-WRITER_POOL = "duckdb_writer"
 # Metadata of an input that is read whole.
 WHOLE = "whole"
 
@@ -29,10 +28,10 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         table: the table.
         settings: which partitions there are.
     """
-    # A table that mirrors the newest state, or has no partitions, reads its inputs whole.
-    whole = table.write_mode.is_whole or table.partitions is None
-    # Of 3,654 days that are read whole, Dagster would list each: 60 ms an input.
-    mapping = None if table.partitions else dg.LastPartitionMapping()
+    # A table without partitions reads its inputs whole. A backfill waits for the partitions that a
+    # mapping names: with the last one alone it would run such a table before the others are there.
+    whole = table.partitions is None
+    mapping = dg.AllPartitionMapping() if whole else None
     inputs = {
         parameter: dg.AssetIn(
             key=source.split("."), metadata={WHOLE: whole}, partition_mapping=mapping
@@ -44,9 +43,6 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         "dagster/column_schema": column_schema(table.contract),
         "dagster/table_name": table.name,
     }
-    if table.partitions:
-        # Merged tables keep no partition column; the IO manager only needs some expression.
-        metadata["partition_expr"] = table.partition_column or "NULL"
     decorate = dg.asset(
         name=table.key.table,
         key_prefix=[table.key.layer],

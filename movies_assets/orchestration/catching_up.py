@@ -15,9 +15,9 @@ import dagster as dg
 
 from movies_assets.core.partitions import ONE_DAY
 from movies_assets.core.table import Table
+from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.completeness import Holdings, complete_days, holdings, written
-from movies_assets.orchestration.partitions import keys_of
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse
 
@@ -45,10 +45,8 @@ class Calendar:
 
     Attributes:
         job: the job.
-        tables: the source's tables that have the job's partitions, by name.
+        tables: the source's tables that the job writes, by name: by its partitions, or as a whole.
         partitions: the partitions.
-        has_whole_tables: whether the source has other tables as well, without partitions. A failed
-            run may then have left them behind, whatever the partitions say.
         anew: returns neighbouring partitions that are asked for at each tick, done or not.
         reach: how many of the newest partitions are asked for again until they are done.
         tries: failed runs after which a partition is no longer asked for.
@@ -63,7 +61,6 @@ class Calendar:
     job: str
     tables: Mapping[str, Table]
     partitions: dg.TimeWindowPartitionsDefinition
-    has_whole_tables: bool
     anew: Callable[[Sequence[str], datetime], Sequence[str]]
     reach: int
     tries: int
@@ -290,11 +287,11 @@ def _look(
     runs = _runs(instance, calendar)
     found = written(instance, calendar.tables, held.begun)
     failed, tries = _failures(calendar, runs, keys)
+    red = _red(calendar, held.unaudited, {run.run_id: days for run, days, _ in runs}, keys[-1])
     # A run whose red writes were accepted would only be red again.
     accepted = {key for key, run_id in failed.items() if run_id in held.accepted}
-    complete = complete_days(calendar.tables, found, held)
-    passed = accepted if calendar.has_whole_tables else accepted | complete
-    failed = {key: run_id for key, run_id in failed.items() if key not in passed}
+    complete = complete_days(calendar.tables, found, held, red)
+    failed = {key: run_id for key, run_id in failed.items() if key not in accepted | complete}
     oldest = [
         *(first for _, (first, _), _ in runs),
         *held.partitions,
@@ -303,8 +300,8 @@ def _look(
     return Progress(
         calendar=calendar,
         keys=keys,
-        done=(complete - failed.keys()) | accepted,
-        red=_red(calendar, held.unaudited, {run.run_id: days for run, days, _ in runs}),
+        done=complete | accepted,
+        red=red,
         failed=failed,
         tries=tries,
         under_way=[
@@ -361,11 +358,15 @@ def _failures(
 
 
 def _red(
-    calendar: Calendar, unaudited: Iterable[audit_log.Write], runs: Mapping[str, Range]
+    calendar: Calendar,
+    unaudited: Iterable[audit_log.Write],
+    runs: Mapping[str, Range],
+    newest: str,
 ) -> dict[Range, tuple[str, ...]]:
     """Return the ranges whose checks have not passed, and the tables; joined where they overlap.
 
-    A write of a whole table belongs to the partitions of its run.
+    A write of a whole table belongs to the partitions of its run; where that had none, as in a
+    backfill of chosen assets, to the newest one: any run of the job writes the table again.
     """
     writes: defaultdict[Range, set[str]] = defaultdict(set)
     for write in unaudited:
@@ -373,6 +374,8 @@ def _red(
             writes[write.first, write.last].add(write.table)
         elif not write.first and write.run_id in runs:
             writes[runs[write.run_id]].add(write.table)
+        elif write.table in calendar.tables:
+            writes[newest, newest].add(write.table)
     return {
         (first, last): tuple(
             sorted(

@@ -74,48 +74,69 @@ def holdings(warehouse: Warehouse, tables: Collection[Table]) -> Holdings:
 
 @dataclass(frozen=True)
 class Written:
-    """When the partitions of some tables were materialized, as Dagster's history says.
+    """When some tables were materialized, as Dagster's history says.
 
     Attributes:
         landed: the storage ids of the assets that are no tables (landing zones), by partition.
-        tables: those of each table.
+        tables: those of each table that has partitions.
+        whole: the newest storage id of each table that has none; 0 where it was never written.
         first: of each table, the first one that was written into this warehouse. What is older was
             written into one that is gone.
     """
 
     landed: Mapping[str, Mapping[str, int]]
     tables: Mapping[str, Mapping[str, int]]
+    whole: Mapping[str, int] = field(default_factory=dict)
     first: Mapping[str, float] = field(default_factory=dict)
+
+    def partitions(self) -> set[str]:
+        """Return the partitions of which everything that has partitions was written."""
+        return set.intersection(*map(set, [*self.landed.values(), *self.tables.values()]))
+
+    def at(self, name: str, partition: str) -> int:
+        """Return the storage id of a partition; of what has no partitions, that of all of it."""
+        if name in self.whole:
+            return self.whole[name]
+        return (self.tables.get(name) or self.landed[name])[partition]
 
 
 def written(
     instance: dg.DagsterInstance, tables: Mapping[str, Table], begun: datetime | None = None
 ) -> Written:
-    """Return when the partitions of tables, and of the landing zones they read, were written.
+    """Return when tables, and the landing zones that they read, were written.
 
     Args:
         instance: where materializations are recorded.
-        tables: the tables, by name, all of the same partitions.
+        tables: the tables, by name, all of the same partitions or of none.
         begun: when the warehouse was begun; None where that is not known.
     """
     landings = {
-        str(key): key for table in tables.values() for key in table.deps if key.layer == "landing"
+        str(key): asset_key(key)
+        for table in tables.values()
+        for key in table.deps
+        if key.layer == "landing"
     }
-    ids = {
-        name: instance.get_latest_storage_id_by_partition(
-            asset_key(key), dg.DagsterEventType.ASSET_MATERIALIZATION
-        )
-        for name, key in {**landings, **{name: t.key for name, t in tables.items()}}.items()
+    keys = {name: asset_key(table.key) for name, table in tables.items()}
+    whole = {name: key for name, key in keys.items() if tables[name].partitions is None}
+    newest = {
+        record.asset_entry.asset_key: record.asset_entry.last_materialization_storage_id
+        for record in instance.get_asset_records([*whole.values()])
     }
     return Written(
-        {name: ids[name] for name in landings},
-        {name: ids[name] for name in tables},
-        {
-            name: _first_since(instance, asset_key(table.key), begun)
-            for name, table in tables.items()
-        }
+        landed={name: _by_partition(instance, key) for name, key in landings.items()},
+        tables={
+            name: _by_partition(instance, key) for name, key in keys.items() if name not in whole
+        },
+        whole={name: newest.get(key) or 0 for name, key in whole.items()},
+        first={name: _first_since(instance, key, begun) for name, key in keys.items()}
         if begun
         else {},
+    )
+
+
+def _by_partition(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, int]:
+    return instance.get_latest_storage_id_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION
     )
 
 
@@ -126,31 +147,36 @@ def _first_since(instance: dg.DagsterInstance, key: dg.AssetKey, begun: datetime
     return found[0].storage_id if found else inf
 
 
-def complete_days(tables: Mapping[str, Table], found: Written, held: Holdings) -> set[str]:
+def complete_days(
+    tables: Mapping[str, Table],
+    found: Written,
+    held: Holdings,
+    red: Collection[tuple[str, str]] | None = None,
+) -> set[str]:
     """Return the partitions of which every table was written after what it reads, and audited.
 
     A run that died after bronze leaves older, complete tables below it: such a day is not done.
     Neither is one whose tables are no longer in the warehouse, because the file was lost, or that
-    was written into the lost one.
+    was written into the lost one. A table without partitions has a day when it was written after
+    the tables that it reads had it.
 
     Args:
-        tables: the tables, by name, all of the same partitions.
+        tables: the tables, by name, all of the same partitions or of none.
         found: when they were written.
         held: what the warehouse holds.
+        red: the ranges of partitions that are not audited; None: as `held` says, where a table
+            without partitions is written for all of them.
     """
     if not held.tables >= tables.keys():
         return set()
-    ids = {**found.landed, **found.tables}
-    reads = [(name, read) for name in tables for read in tables[name].upstream() & ids.keys()]
-    red = [
-        (write.first, write.last)
-        for write in held.unaudited
-        if write.first and write.table in tables
-    ]
+    if red is None:
+        red = [(write.first, write.last) for write in held.unaudited if write.table in tables]
+    names = {*found.landed, *found.tables, *found.whole}
+    reads = [(name, read) for name in tables for read in tables[name].upstream() & names]
     return {
         day
-        for day in set.intersection(*map(set, ids.values()))
-        if all(ids[read][day] < ids[name][day] for name, read in reads)
-        and all(ids[name][day] >= first for name, first in found.first.items())
+        for day in found.partitions()
+        if all(found.at(read, day) < found.at(name, day) for name, read in reads)
+        and all(found.at(name, day) >= first for name, first in found.first.items())
         and not any(first <= day <= last for first, last in red)
     }

@@ -28,20 +28,10 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 # The storage on SQLite that `dagster.yaml` is given when it names none.
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
-# The tags by which Dagster names the partitions of a run.
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
-
 # How `dagster.yaml` names a class.
 from dagster._serdes import ConfigurableClassData
 
 __all__ = [
-    "ASSET_PARTITION_RANGE_END_TAG",
-    "ASSET_PARTITION_RANGE_START_TAG",
-    "PARTITION_NAME_TAG",
     "SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION",
     "AssetCheckExecutionRecord",
     "ConfigurableClassData",

@@ -1,171 +1,50 @@
-"""The Dagster IO manager: which object becomes which table, and what the UI is told about it.
+"""The Dagster IO manager: store an asset's rows, load them for others, describe them in the UI.
 
-How a table is written belongs in `writer`, how the file is opened in `database`.
+Which objects become rows belongs in `warehouse.rows`, how they are stored in `warehouse.writer`.
 """
 
 import time
-from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import dagster as dg
 import duckdb
-import ibis
 import ibis.expr.types as ir
 import pandas as pd
-from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler
-from dagster_duckdb.io_manager import DuckDbClient
+from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
 from movies_assets.core.contract import WITHHELD, DumpContract
 from movies_assets.core.table import Table
+from movies_assets.core.window import Window
 from movies_assets.orchestration.assets import WHOLE, asset_key
 from movies_assets.orchestration.metadata import column_schema
 from movies_assets.settings import Settings
-from movies_assets.warehouse import audit_log, delimited, files, writer
-from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
+from movies_assets.warehouse import audit_log, files, writer
+from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.members import add_members
+from movies_assets.warehouse.rows import Rows, rows_of
+from movies_assets.warehouse.schema import ensure_input, ensure_table, upgrade
+from movies_assets.warehouse.sql import compile_sql
+from movies_assets.warehouse.staging import missing_upstream
 
 SHOWN_CHARACTERS, SHOWN_SQL_CHARACTERS = 60, 20_000
+# Frames that an asset asks for are read by the handler of dagster-duckdb-pandas (decision 30), from
+# a view of the session.
+FRAMES, INPUT = DuckDBPandasTypeHandler(), "input"
 
 
-class StagingHandler(DbTypeHandler[Any]):
-    """How one kind of object is staged for its table, and how a table is loaded as one."""
+class InputTable(NamedTuple):
+    """The table that the handler of dagster-duckdb-pandas reads; its own class is not public."""
 
-    # Rows from Python are staged before the file is attached, so that a crawl of minutes does not
-    # hold the database's lock; an expression reads the file, so it is staged after.
-    reads_warehouse = False
-
-    def opened(self, obj: Any) -> AbstractContextManager[Any]:
-        """Return what is staged, to be closed afterwards."""
-        return nullcontext(obj)
-
-    def complete(
-        self,
-        connection: duckdb.DuckDBPyConnection,  # noqa: ARG002
-        table: Table,  # noqa: ARG002
-        obj: Any,  # noqa: ARG002
-        rows: int,
-    ) -> int:
-        """Store what only shows while rows are written; return how many rows there are then."""
-        return rows
-
-    def refused(
-        self,
-        connection: duckdb.DuckDBPyConnection,  # noqa: ARG002
-        table: Table,  # noqa: ARG002
-        obj: Any,  # noqa: ARG002
-    ) -> Mapping[str, str]:
-        """Return the partitions that are not written, each with the reason."""
-        return {}
-
-    @abstractmethod
-    def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Any) -> str | None:
-        """Put the object's rows into the staging table; return the SQL that did it, if any."""
-
-    def handle_output(self, *_: Any) -> None:
-        """Not used: see `WarehouseIOManager.handle_output`."""
-        raise NotImplementedError
-
-    def load_input(self, *_: Any) -> Any:
-        """Not used: see `WarehouseIOManager.load_input`."""
-        raise NotImplementedError
+    schema: str
+    table: str
+    columns: None = None
+    partition_dimensions: tuple[()] = ()
 
 
-class FrameHandler(StagingHandler):
-    """A pandas frame; small tables and rows from APIs."""
-
-    def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: pd.DataFrame) -> None:
-        """Insert the frame."""
-        writer.stage_frames(connection, table, [obj])
-
-    @property
-    def supported_types(self) -> Sequence[type[object]]:
-        """Return pandas frames."""
-        return [pd.DataFrame]
-
-
-class FramesHandler(StagingHandler):
-    """An iterator of pandas frames; a large crawl of which one frame at a time is in memory."""
-
-    def stage(
-        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: Iterator[pd.DataFrame]
-    ) -> None:
-        """Insert frame after frame."""
-        writer.stage_frames(connection, table, obj)
-
-    @property
-    def supported_types(self) -> Sequence[type[object]]:
-        """Return iterators."""
-        return [Iterator]
-
-
-class ExpressionHandler(StagingHandler):
-    """An unbound Ibis expression, executed by the engine; no row passes through Python."""
-
-    reads_warehouse = True
-
-    def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: ir.Table) -> str:
-        """Run the expression."""
-        return writer.stage_expression(connection, table, obj)
-
-    @property
-    def supported_types(self) -> Sequence[type[object]]:
-        """Return Ibis tables."""
-        return [ir.Table]
-
-
-class FilesHandler(StagingHandler):
-    """Text files, read by the engine straight into their table."""
-
-    reads_warehouse = True
-
-    def opened(self, obj: files.TextFiles) -> files.Reading:
-        """Open the files."""
-        return files.Reading(obj)
-
-    def stage(self, connection: duckdb.DuckDBPyConnection, table: Table, obj: files.Reading) -> str:
-        """Let the engine read the files."""
-        return writer.stage_sql(connection, table, files.select(connection, table, obj))
-
-    def complete(
-        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: files.Reading, rows: int
-    ) -> int:
-        """Store the lines that the engine could not read."""
-        return rows + files.store_rejected(connection, table, obj, rows)
-
-    @property
-    def supported_types(self) -> Sequence[type[object]]:
-        """Return text files."""
-        return [files.TextFiles]
-
-
-class DelimitedHandler(StagingHandler):
-    """Delimited files that have arrived, whatever they look like."""
-
-    reads_warehouse = True
-
-    def stage(
-        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: delimited.DelimitedFiles
-    ) -> str:
-        """Read the files."""
-        return writer.stage_sql(connection, table, delimited.select(connection, table, obj))
-
-    def refused(
-        self, connection: duckdb.DuckDBPyConnection, table: Table, obj: delimited.DelimitedFiles
-    ) -> Mapping[str, str]:
-        """Return the days of which a file cannot be read: they keep the rows that they had."""
-        return delimited.refused_days(connection, table, obj)
-
-    @property
-    def supported_types(self) -> Sequence[type[object]]:
-        """Return delimited files."""
-        return [delimited.DelimitedFiles]
-
-
-class WarehouseIOManager(DbIOManager):
+class WarehouseIOManager(dg.IOManager):
     """Stores each asset in the table of its contract, one transaction an output.
 
     Args:
@@ -177,19 +56,6 @@ class WarehouseIOManager(DbIOManager):
     def __init__(
         self, warehouse: Warehouse, tables: Mapping[str, Table], settings: Settings
     ) -> None:
-        super().__init__(
-            type_handlers=[
-                FrameHandler(),
-                FramesHandler(),
-                ExpressionHandler(),
-                FilesHandler(),
-                DelimitedHandler(),
-            ],
-            db_client=DuckDbClient(),
-            database=str(warehouse.path),
-            io_manager_name=type(self).__name__,
-            default_load_type=ir.Table,
-        )
         self._warehouse = warehouse
         self._tables = tables
         self._settings = settings
@@ -201,55 +67,37 @@ class WarehouseIOManager(DbIOManager):
             WarehouseError: the rows do not fit the contract or the run's partitions, or the file
                 cannot be written. Nothing has changed then.
         """
-        table = self._table(context.asset_key)
-        self._check_supported_type(type(obj))  # type: ignore[no-untyped-call]
-        handler = cast("StagingHandler", self._resolve_handler(type(obj)))
-        window = _window(context, table)
+        table, rows, window = self._table(context.asset_key), rows_of(obj), _window(context)
         started = time.perf_counter()
-        with self._warehouse.session() as connection, handler.opened(obj) as source:
-            if not handler.reads_warehouse:
-                handler.stage(connection, table, source)
-            loaded, sql = self._store(connection, table, handler, source, window, context.run_id)
+        with self._warehouse.session() as connection, rows.opened():
+            if not rows.reads_warehouse:
+                rows.stage(connection, table)
+            loaded, sql = self._store(connection, table, rows, window, context.run_id)
         self._describe(context, table, loaded, sql, time.perf_counter() - started)
 
     def _store(
         self,
         connection: duckdb.DuckDBPyConnection,
         table: Table,
-        handler: StagingHandler,
-        obj: object,
-        window: writer.Window,
+        rows: Rows,
+        window: Window,
         run_id: str,
     ) -> tuple[writer.Loaded, str | None]:
-        """Do all of a write in one transaction."""
-        source = self._tables[table.lineage.source_of] if table.lineage else None
-        number_lines = None
-        if source and issubclass(source.contract, DumpContract):
-            number_lines = partial(files.number_lines, connection, source, self._settings.landing)
+        """Write in one transaction; return the result, and the SQL that computed the rows."""
         sql, loaded = None, None
         with self._warehouse.transaction(connection):
-            writer.ensure_table(connection, table.name, table.contract)
+            ensure_table(connection, table.name, table.contract)
             for name in table.upstream() & self._tables.keys():
-                writer.upgrade(connection, name, self._tables[name].contract)
+                upgrade(connection, name, self._tables[name].contract)
             for name in table.optional:
-                writer.ensure_input(connection, name, self._tables[name].contract)
-            if handler.reads_warehouse:
-                sql = handler.stage(connection, table, obj)
-            refused = handler.refused(connection, table, obj)
+                ensure_input(connection, name, self._tables[name].contract)
+            if rows.reads_warehouse:
+                sql = rows.stage(connection, table)
+            refused = rows.refused(connection, table)
             # Where no day can be written, the reasons are stored all the same.
             if not refused or len(refused) < window.partitions:
-                window = _without(window, table, refused)
-                loaded = writer.write(connection, table, window, run_id, source, number_lines)
-                loaded = replace(
-                    loaded,
-                    rows=handler.complete(connection, table, obj, loaded.rows),
-                    members=add_members(connection, table, window, self._tables),
-                )
-                is_whole = table.write_mode.is_whole
-                audit_log.record_write(connection, table.name, window, run_id, is_whole=is_whole)
-                if table.keep_partitions and table.partition_column:
-                    writer.prune(connection, table, table.keep_partitions(self._settings), window)
-                    audit_log.forget_pruned(connection, table.name, table.partition_column)
+                window = replace(window, without=tuple(refused))
+                loaded = self._write(connection, table, rows, window, run_id)
         if loaded is None:
             raise WarehouseError(
                 f"{table.name}: {', '.join(refused)} was not loaded and is as it was before: "
@@ -257,6 +105,32 @@ class WarehouseIOManager(DbIOManager):
                 "day again."
             )
         return loaded, sql
+
+    def _write(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: Table,
+        rows: Rows,
+        window: Window,
+        run_id: str,
+    ) -> writer.Loaded:
+        """Write the staged rows, what depends on them, and the audit log."""
+        source = self._tables[table.lineage.source_of] if table.lineage else None
+        number_lines = None
+        if source and issubclass(source.contract, DumpContract):
+            number_lines = partial(files.number_lines, connection, source, self._settings.landing)
+        loaded = writer.write(connection, table, window, run_id, source, number_lines)
+        loaded = replace(
+            loaded,
+            rows=rows.complete(connection, table, loaded.rows),
+            members=add_members(connection, table, window, self._tables),
+        )
+        is_whole = table.write_mode.is_whole
+        audit_log.record_write(connection, table.name, window, run_id, is_whole=is_whole)
+        if table.keep_partitions and table.partition_column:
+            writer.prune(connection, table, table.keep_partitions(self._settings), window)
+            audit_log.forget_pruned(connection, table.name, table.partition_column)
+        return loaded
 
     def load_input(self, context: dg.InputContext) -> object:
         """Load an upstream table: an unbound Ibis table of the run's partitions, or a frame.
@@ -277,10 +151,12 @@ class WarehouseIOManager(DbIOManager):
             return rows
         with self._warehouse.reading() as connection:
             try:
-                return connection.execute(writer.compile_sql(rows)).df()
+                connection.execute(f"CREATE TEMP VIEW {INPUT} AS {compile_sql(rows)}")
+                table: Any = InputTable("temp", INPUT)
+                return FRAMES.load_input(context, table, connection)
             except duckdb.CatalogException as error:
                 reader = context.asset_key.to_user_string()
-                raise writer.missing_upstream(connection, reader, error) from error
+                raise missing_upstream(connection, reader, error) from error
 
     def _unbound(self, context: dg.InputContext) -> ir.Table:
         """Return the upstream table's rows of the run's partitions, as an unbound expression."""
@@ -289,9 +165,7 @@ class WarehouseIOManager(DbIOManager):
         whole = (context.definition_metadata or {}).get(WHOLE)
         if whole or upstream.partition_column is None or not context.has_asset_partitions:
             return rows
-        partition, keys = rows[upstream.partition_column], context.asset_partition_keys
-        first, last = (ibis.literal(key).cast(partition.type()) for key in (keys[0], keys[-1]))
-        return rows.filter(partition.between(first, last))
+        return rows.filter(_window(context).holds(rows[upstream.partition_column]))
 
     def _table(self, key: dg.AssetKey) -> Table:
         name = ".".join(key.path)
@@ -310,10 +184,10 @@ class WarehouseIOManager(DbIOManager):
         sql: str | None,
         seconds: float,
     ) -> None:
-        """Tell the UI what was written.
+        """Describe the write in the UI.
 
-        A range writes one event a partition, all with the output's metadata. So what is long (SQL,
-        sample) is told once, at the last partition; 3,650 copies of it would be 30 MB of events.
+        A range writes one event a partition, all with the output's metadata. Long values (SQL,
+        sample) are added to the last partition only; 3,650 copies would be 30 MB of events.
         """
         explanation: dict[str, Any] = {
             "rows": loaded.rows,
@@ -328,7 +202,7 @@ class WarehouseIOManager(DbIOManager):
         for name, rows in loaded.members.items():
             explanation[f"rows_added_to_{name}"] = rows
             if rows:
-                # No materialization: Dagster would show what reads the dimension as out of date.
+                # A materialization would make readers of the dimension look out of date.
                 context.log_event(
                     dg.AssetObservation(
                         asset_key(self._tables[name].key),
@@ -348,23 +222,11 @@ class WarehouseIOManager(DbIOManager):
         )
 
 
-def _window(context: dg.OutputContext, table: Table) -> writer.Window:
+def _window(context: dg.InputContext | dg.OutputContext) -> Window:
     if not context.has_asset_partitions:
-        return writer.Window()
+        return Window()
     keys = context.asset_partition_keys
-    window = writer.Window(first=keys[0], last=keys[-1], partitions=len(keys))
-    if table.partition_column is None:
-        return window
-    where = f"{table.partition_column} BETWEEN '{window.first}' AND '{window.last}'"
-    return replace(window, where=where)
-
-
-def _without(window: writer.Window, table: Table, refused: Mapping[str, str]) -> writer.Window:
-    """Return a window without the partitions that are not written."""
-    if not refused:
-        return window
-    keys = ", ".join(map(literal, refused))
-    return replace(window, where=f"{window.where} AND {table.partition_column} NOT IN ({keys})")
+    return Window(first=keys[0], last=keys[-1], partitions=len(keys))
 
 
 def _public(table: Table, loaded: writer.Loaded) -> pd.DataFrame:

@@ -1,43 +1,22 @@
-"""Jobs: what is run together."""
+"""Jobs: what is run together. What a source's jobs materialize, the source declares."""
 
-from collections.abc import Collection, Mapping
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 
+from movies_assets import sources
 from movies_assets.core.partitions import Partitions
-from movies_assets.core.table import Table
+from movies_assets.core.source import Job, Source
+from movies_assets.core.table import Key, Table
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.dagster_internals import UnresolvedAssetJobDefinition
 from movies_assets.orchestration.partitions import partitions_def
 from movies_assets.privacy.forgetting import forget_job
 from movies_assets.settings import Settings
-from movies_assets.sources.imdb.partitions import imdb_run_dates
-from movies_assets.sources.netflix.partitions import netflix_days
-from movies_assets.sources.omdb.partitions import omdb_years
-from movies_assets.sources.ott.bronze import LANDING as OTT_USERS
-from movies_assets.sources.ott.partitions import ott_days
-from movies_assets.sources.yts.partitions import yts_days
-from movies_assets.sources.yts.reconciliation import reconcile_job
 
-YTS_DAILY = "yts_daily"
-YTS_ASSETS = dg.AssetSelection.groups("yts")
-IMDB_DAILY = "imdb_daily"
-IMDB_ASSETS = dg.AssetSelection.groups("imdb")
-NETFLIX_DAILY = "netflix_daily"
-NETFLIX_ASSETS = dg.AssetSelection.groups("netflix")
 # Dimensions that sources share: facts add their rows, a source's job makes these again and checks
 # them.
 SHARED = dg.AssetSelection.groups("shared")
-OMDB_YEARLY = "omdb_yearly"
-OMDB_ASSETS = dg.AssetSelection.groups("omdb")
-OTT_DAILY, OTT_FILES = "ott_daily", "ott_files"
-# Measures all that is recommended, by three strategies: on demand, not with every delivery.
-EVALUATE_RECOMMENDATIONS = "evaluate_recommendations"
-OTT_EVALUATION = dg.AssetSelection.assets(["gold", "ott_recommendation_quality"])
-OTT_ASSETS = dg.AssetSelection.groups("ott") - OTT_EVALUATION
-# What asks the users API, or needs its answer of the run's days.
-OTT_USERS_OF_DAY = dg.AssetSelection.assets(asset_key(OTT_USERS), ["bronze", "ott_users"])
 # The profile belongs to every source's run, and profiles there what that run has written.
 QUALITY = dg.AssetSelection.groups("quality")
 
@@ -47,15 +26,11 @@ PUBLISH, PUBLISHED = "publish", dg.AssetSelection.groups("serving")
 # not hold the only slot of the writer's pool, which Dagster counts for the whole of a run.
 EXPORT, EXPORTS = "export", dg.AssetSelection.key_prefixes("serving") - PUBLISHED
 
-# The jobs that materialize a source, and the partitions of each.
-PARTITIONED: Mapping[str, Partitions] = {
-    YTS_DAILY: yts_days,
-    IMDB_DAILY: imdb_run_dates,
-    NETFLIX_DAILY: netflix_days,
-    OMDB_YEARLY: omdb_years,
-    OTT_DAILY: ott_days,
-    OTT_FILES: ott_days,
-}
+
+def partitioned() -> Mapping[str, Partitions]:
+    """Return the jobs that materialize days or years of a source, and the partitions of each."""
+    jobs = [job for source in sources.load() for job in source.jobs]
+    return {job.name: job.partitions for job in jobs if job.partitions}
 
 
 def build(
@@ -67,50 +42,8 @@ def build(
         settings: what to build for.
         tables: all tables.
     """
-    partitioned = partial(_partitioned, settings)
     return [
-        partitioned(
-            YTS_DAILY,
-            YTS_ASSETS | SHARED,
-            "Materialize YTS from API to star schema for one day or a range of days.",
-        ),
-        partitioned(
-            IMDB_DAILY,
-            IMDB_ASSETS,
-            "Fetch IMDb's dumps and materialize them up to the series' figures; where "
-            "no dump has changed, nothing below the landing zone is run.",
-        ),
-        partitioned(
-            NETFLIX_DAILY,
-            NETFLIX_ASSETS | SHARED,
-            "Read the Netflix titles that arrived, fetch the look-ups, and materialize "
-            "both up to the star schema.",
-        ),
-        partitioned(
-            OMDB_YEARLY,
-            OMDB_ASSETS,
-            "Search OMDb for titles of one year or a range of years, and materialize "
-            "what was found; where the quota is spent, the next run goes on from there.",
-        ),
-        partitioned(
-            OTT_DAILY,
-            OTT_ASSETS,
-            "Fetch the streaming service's users, read the catalogue and the watch "
-            "events that arrived, and materialize them up to the recommendations.",
-        ),
-        partitioned(
-            OTT_FILES,
-            OTT_ASSETS - OTT_USERS_OF_DAY,
-            "The same without asking for users: for files of days whose users may "
-            "never have been fetched. The newest users that were stored count.",
-        ),
-        dg.define_asset_job(
-            EVALUATE_RECOMMENDATIONS,
-            selection=OTT_EVALUATION | QUALITY | PUBLISHED,
-            description="Recommend to the streaming service's users as of some days ago, and "
-            "compare it with what they watched since: precision, recall, NDCG and coverage, beside "
-            "those of the most viewed titles and of titles by chance.",
-        ),
+        *(_job(settings, source, job) for source in sources.load() for job in source.jobs),
         dg.define_asset_job(
             PUBLISH,
             selection=PUBLISHED,
@@ -123,18 +56,28 @@ def build(
             description="Give what was published last to other systems: Postgres, Parquet, Delta, "
             "Power BI, each where its setting is set.",
         ),
-        reconcile_job(settings),
+        *(build(settings) for source in sources.load() for build in source.other_jobs),
         forget_job(settings, tables),
     ]
 
 
-def _partitioned(
-    settings: Settings, name: str, assets: dg.AssetSelection, description: str
-) -> UnresolvedAssetJobDefinition:
-    """Build a job that materializes assets of a source, and their profile, for its partitions."""
+def _job(settings: Settings, source: Source, job: Job) -> UnresolvedAssetJobDefinition:
+    """Build a job of a source, which profiles and publishes what it has materialized."""
+    partitions = job.partitions
     return dg.define_asset_job(
-        name,
-        selection=assets | QUALITY | PUBLISHED,
-        partitions_def=partitions_def(PARTITIONED[name], settings),
-        description=description,
+        job.name,
+        selection=assets_of(source, job) | QUALITY | PUBLISHED,
+        partitions_def=partitions_def(partitions, settings) if partitions else None,
+        description=job.description,
     )
+
+
+def assets_of(source: Source, job: Job) -> dg.AssetSelection:
+    """Return what a job of a source materializes, without profile and publication."""
+    chosen = _of(job.only) if job.only else dg.AssetSelection.groups(source.name)
+    chosen = chosen - _of(job.without) if job.without else chosen
+    return chosen | SHARED if job.with_shared else chosen
+
+
+def _of(keys: Sequence[Key]) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*map(asset_key, keys))

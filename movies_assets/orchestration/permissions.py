@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from logging import getLogger
 from pathlib import Path
 
+from movies_assets.core.settings import SourceSettings
 from movies_assets.settings import Settings
 
 # Folders are created as 0700 and files as 0600.
@@ -87,8 +88,9 @@ def _made_here(settings: Settings) -> Iterator[Path]:
     yield settings.database.with_name(f"{settings.database.name}.wal")
     yield settings.database.parent / "spill"
     yield from settings.published_folder.glob(SNAPSHOTS)
-    for name in ("imdb", "netflix/lookups", "omdb", "ott/users"):
-        yield settings.landing / name
+    for section in _sections(settings):
+        for name in section.fetched_folders:
+            yield settings.landing / name
     if settings.profile == "sample":
         for name, url in _places_of_arrivals(settings).items():
             if not url:
@@ -101,10 +103,13 @@ def _made_here(settings: Settings) -> Iterator[Path]:
 def _places_of_arrivals(settings: Settings) -> dict[str, str | None]:
     """Return the folders below `landing` in which files arrive, and the URLs that replace them."""
     return {
-        "netflix/titles": settings.netflix.titles_url,
-        "ott/titles": settings.ott.titles_url,
-        "ott/views": settings.ott.views_url,
+        name: url for section in _sections(settings) for name, url in section.arrival_urls().items()
     }
+
+
+def _sections(settings: Settings) -> list[SourceSettings]:
+    sections = settings.sections().values()
+    return [section for section in sections if isinstance(section, SourceSettings)]
 
 
 def _arrivals(settings: Settings) -> Iterator[Path]:

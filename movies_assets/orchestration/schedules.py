@@ -1,98 +1,19 @@
 """Schedules: when jobs run. Which partitions they ask for belongs in `catching_up`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
 
 import dagster as dg
 
+from movies_assets import sources
+from movies_assets.core.source import Job, Schedule
 from movies_assets.core.table import Table
 from movies_assets.orchestration import abandoned, catching_up
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.catching_up import Calendar, Progress, Unfinished
-from movies_assets.orchestration.jobs import (
-    IMDB_DAILY,
-    NETFLIX_DAILY,
-    OMDB_YEARLY,
-    OTT_DAILY,
-    OTT_FILES,
-    PARTITIONED,
-    YTS_DAILY,
-)
 from movies_assets.orchestration.partitions import partitions_def, range_tags
 from movies_assets.settings import Settings
-from movies_assets.sources.omdb.bronze import LANDING as OMDB_PAGES
-from movies_assets.sources.ott.bronze import LANDING as OTT_USERS
 from movies_assets.warehouse.database import Warehouse, WarehouseError
-
-SUNDAY = 6
-AGAIN = "Days whose run failed or whose blocking checks are red are asked for again."
-
-
-class _Rules(NamedTuple):
-    """When the job of a source runs, and for which partitions.
-
-    Attributes:
-        cron: when the schedule rules.
-        description: for the UI.
-        anew: returns the partitions that each tick asks for, done or not.
-        catches_up: see `Calendar`.
-        other_jobs: see `Calendar`.
-        fetched: see `Calendar`.
-        run_config: of the runs.
-    """
-
-    cron: str | list[str]
-    description: str
-    anew: Callable[[Sequence[str], datetime], Sequence[str]] = lambda _, __: ()
-    catches_up: bool = False
-    other_jobs: tuple[str, ...] = ()
-    fetched: frozenset[dg.AssetKey] = frozenset()
-    run_config: Mapping[str, Any] | None = None
-
-
-def _rules(settings: Settings) -> Mapping[str, _Rules]:
-    """Return the rules of each source, by its job."""
-    return {
-        YTS_DAILY: _Rules(
-            # Half past two: the UTC day is over everywhere, late uploads have arrived.
-            "30 2 * * *",
-            f"Materialize yesterday, and every day of the last {settings.catch_up_days} since the "
-            "first one that is not complete (downtime, failed runs), neighbours as one range.",
-            catches_up=True,
-        ),
-        IMDB_DAILY: _Rules(
-            # The dumps are refreshed once a day, at no hour that is promised.
-            ["30 3 * * *", "30 15 * * *"],
-            "Fetch today's dumps; twice a day, in case the first run failed. What was fetched is "
-            f"not fetched again. {AGAIN}",
-        ),
-        NETFLIX_DAILY: _Rules(
-            # After the other sources: DuckDB has one writer.
-            "30 4 * * *",
-            "Fetch the look-ups and read the files of the newest day; on Sundays of every day from "
-            f"the first one on, as one range, so that files that changed in silence count. {AGAIN}",
-            anew=lambda keys, now: keys if now.weekday() == SUNDAY else keys[-1:],
-        ),
-        OMDB_YEARLY: _Rules(
-            "30 5 * * *",
-            f"Collect the current and the previous year of release anew. {AGAIN}",
-            # The years in which titles still appear.
-            anew=lambda keys, _: keys[-2:],
-            run_config={
-                "ops": {asset_key(OMDB_PAGES).to_python_identifier(): {"config": {"refresh": True}}}
-            },
-        ),
-        OTT_DAILY: _Rules(
-            # In the evening, because the users of a day are those at its end.
-            ["30 6 * * *", "30 22 * * *"],
-            "Fetch today's users and read the files of today; twice a day, in case one run fails: "
-            f"users of a day that was missed are lost. {AGAIN}",
-            anew=lambda keys, _: keys[-1:],
-            other_jobs=(OTT_FILES,),
-            fetched=frozenset({asset_key(OTT_USERS), dg.AssetKey(["bronze", "ott_users"])}),
-        ),
-    }
 
 
 def build(
@@ -105,10 +26,9 @@ def build(
         tables: all tables, by name.
         warehouse: where they are stored.
     """
-    rules = _rules(settings)
     return [
-        _schedule(calendar, rules[calendar.job], warehouse)
-        for calendar in calendars(settings, tables)
+        _schedule(settings, calendar, rules, warehouse)
+        for calendar, rules in _calendars(settings, tables)
     ]
 
 
@@ -119,26 +39,35 @@ def calendars(settings: Settings, tables: Mapping[str, Table]) -> list[Calendar]
         settings: which partitions there are, how far back to look, and how often to try.
         tables: all tables, by name.
     """
-    rules = _rules(settings)
-    return [_calendar(settings, tables, job, rules[job]) for job in rules]
+    return [calendar for calendar, _ in _calendars(settings, tables)]
 
 
-def _calendar(settings: Settings, tables: Mapping[str, Table], job: str, rules: _Rules) -> Calendar:
-    own = {name: table for name, table in tables.items() if table.partitions is PARTITIONED[job]}
-    groups = {table.group for table in own.values()}
+def _calendars(
+    settings: Settings, tables: Mapping[str, Table]
+) -> Iterator[tuple[Calendar, Schedule]]:
+    """Yield the calendars of the jobs that run by themselves, and when they do."""
+    for source in sources.load():
+        own = {name: table for name, table in tables.items() if table.group == source.name}
+        for job in source.jobs:
+            if job.schedule:
+                yield _calendar(settings, own, job, job.schedule), job.schedule
+
+
+def _calendar(
+    settings: Settings, tables: Mapping[str, Table], job: Job, rules: Schedule
+) -> Calendar:
+    if job.partitions is None:
+        raise ValueError(f"{job.name} has a schedule, and no partitions to ask for")
     return Calendar(
-        job=job,
-        tables=own,
-        partitions=partitions_def(PARTITIONED[job], settings),
-        has_whole_tables=any(
-            table.partitions is None and table.group in groups for table in tables.values()
-        ),
+        job=job.name,
+        tables={name: table for name, table in tables.items() if job.materializes(table.key)},
+        partitions=partitions_def(job.partitions, settings),
         anew=rules.anew,
         reach=settings.catch_up_days,
         tries=settings.catch_up_tries,
         catches_up=rules.catches_up,
         other_jobs=rules.other_jobs,
-        fetched=rules.fetched,
+        fetched=frozenset(map(asset_key, rules.fetched)),
     )
 
 
@@ -170,13 +99,20 @@ def unfinished(
     return [found for state in states if state for found in state.unfinished()]
 
 
-def _schedule(calendar: Calendar, rules: _Rules, warehouse: Warehouse) -> dg.ScheduleDefinition:
+def _schedule(
+    settings: Settings, calendar: Calendar, rules: Schedule, warehouse: Warehouse
+) -> dg.ScheduleDefinition:
+    config = {
+        asset_key(key).to_python_identifier(): {"config": given}
+        for key, given in rules.config.items()
+    }
+
     @dg.schedule(
         name=calendar.schedule,
         job_name=calendar.job,
         cron_schedule=rules.cron,
         execution_timezone="UTC",
-        description=rules.description,
+        description=rules.description(settings),
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         progress = _look(context, calendar, warehouse)
@@ -191,7 +127,7 @@ def _schedule(calendar: Calendar, rules: _Rules, warehouse: Warehouse) -> dg.Sch
             dg.RunRequest(
                 run_key=f"{hour} {first}...{last}",
                 tags=range_tags(first, last),
-                run_config=rules.run_config,
+                run_config={"ops": config} if config else None,
                 asset_selection=_without(context, calendar)
                 if calendar.fetched and progress.lacks_files((first, last))
                 else None,

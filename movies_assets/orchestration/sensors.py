@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from movies_assets import sources
 from movies_assets.core.days import day_ranges
 from movies_assets.core.partitions import ONE_DAY
+from movies_assets.core.source import Arrivals, Zones
 from movies_assets.core.table import Table
 from movies_assets.orchestration import abandoned
 from movies_assets.orchestration.completeness import holdings
-from movies_assets.orchestration.jobs import EXPORT, NETFLIX_DAILY, OTT_FILES
+from movies_assets.orchestration.jobs import EXPORT
 from movies_assets.orchestration.partitions import partitions_def, range_tags
 from movies_assets.orchestration.publishing.published import KEY as PUBLISHED_WAREHOUSE
 from movies_assets.settings import Settings
-from movies_assets.sources.netflix.partitions import netflix_days
-from movies_assets.sources.ott.partitions import ott_days
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 
 if TYPE_CHECKING:
@@ -46,21 +46,17 @@ def build(
     def days_held(*names: str) -> Callable[[], Collection[str]]:
         return lambda: holdings(warehouse, [tables[name] for name in names]).partitions
 
+    arriving = [(source.name, source.arrivals) for source in sources.load()]
     return [
-        arrivals_sensor(
-            "netflix_arrivals",
-            NETFLIX_DAILY,
-            "netflix_landing",
-            partitions_def(netflix_days, settings),
-            days_held("bronze.netflix_titles", "bronze.netflix_credits"),
-        ),
-        arrivals_sensor(
-            "ott_arrivals",
-            OTT_FILES,
-            "ott_landing",
-            partitions_def(ott_days, settings),
-            days_held("bronze.ott_titles", "bronze.ott_views"),
-            ["titles", "views"],
+        *(
+            arrivals_sensor(
+                f"{name}_arrivals",
+                arrivals,
+                partitions_def(arrivals.partitions, settings),
+                days_held(*arrivals.tables),
+            )
+            for name, arrivals in arriving
+            if arrivals
         ),
         exports_sensor(settings),
         abandoned.sensor(),
@@ -98,11 +94,9 @@ def exports_sensor(settings: Settings) -> dg.SensorDefinition:
 
 def arrivals_sensor(
     name: str,
-    job: str,
-    landing: str,
+    arrivals: Arrivals,
     partitions: dg.TimeWindowPartitionsDefinition,
     days_held: Callable[[], Collection[str]],
-    folders: Sequence[str] = (),
 ) -> dg.SensorDefinition:
     """Build the sensor that asks for the days to which new, late and replaced files belong.
 
@@ -116,35 +110,32 @@ def arrivals_sensor(
 
     Args:
         name: of the sensor.
-        job: the job that it runs.
-        landing: the resource that returns the landing folder.
+        arrivals: the job that it runs, and the resource that knows the folders.
         partitions: the partitions of the job.
         days_held: returns the days of which the job's bronze tables have rows.
-        folders: the folders that the resource is asked for, where it has several.
     """
 
     @dg.sensor(
         name=name,
-        job_name=job,
+        job_name=arrivals.job,
         minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
-        required_resource_keys={landing},
-        description=f"Run {job} for the days to which files have arrived, late or again, "
+        required_resource_keys={arrivals.resource},
+        description=f"Run {arrivals.job} for the days to which files have arrived, late or again, "
         "neighbours as one range; a file counts once, by its path, size and content. Files that "
         "are not read are named. Deleted files are ignored.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        open_landing: Callable[..., Any] = getattr(context.resources, landing)
-        zones = [open_landing(folder) for folder in folders] or [open_landing()]
-        surveys: Mapping[str, Survey] = {zone.name: zone.survey() for zone in zones}
-        arrivals = [found for survey in surveys.values() for found in survey.arrivals]
+        folders: Zones = getattr(context.resources, arrivals.resource)
+        surveys: Mapping[str, Survey] = {zone.name: zone.survey() for zone in folders.zones()}
+        files_found = [found for survey in surveys.values() for found in survey.arrivals]
         keys = set(partitions.get_partition_keys())
         cursor: dict[str, Any] = {"asked": 0, "files": {}, **json.loads(context.cursor or "{}")}
-        seen = _digests(arrival for arrival in arrivals if str(arrival.day) in keys)
+        seen = _digests(arrival for arrival in files_found if str(arrival.day) in keys)
         unread, closed = _unread(surveys, keys)
         named = {_digest(one): one for one in unread}
         if news_of_unread := sorted(named.keys() - set(cursor.get("named", ()))):
             context.log.warning("not read: %s", _listed([named[one] for one in news_of_unread]))
-        if outside := sorted({str(arrival.day) for arrival in arrivals} - keys):
+        if outside := sorted({str(arrival.day) for arrival in files_found} - keys):
             context.log.warning("files of days without a partition: %s", ", ".join(outside[:10]))
         known = cursor["files"]
         news = {day: new for day, files in seen.items() if (new := files - set(known.get(day, ())))}
@@ -155,7 +146,7 @@ def arrivals_sensor(
         free: set[str] = set()
         if not known and len(whole) > 1:
             free = keys - seen.keys() - closed - _held(context, days_held, keys)
-        nothing = f"nothing new among {len(arrivals)} files"
+        nothing = f"nothing new among {len(files_found)} files"
         return dg.SensorResult(
             run_requests=[*_requests(whole, asked, free), *_requests(broken, asked)],
             skip_reason=None

@@ -3,7 +3,7 @@
 It only reads: the warehouse for rows, Dagster's instance for runs and checks.
 """
 
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -16,19 +16,18 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from movies_assets import sources
 from movies_assets.core.check import VERDICTS
-from movies_assets.core.thresholds import VOTES_NEEDED
-from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.orchestration.checks.results import ending_of, evaluated
 from movies_assets.orchestration.dagster_internals import (
     DagsterAssetCheckFailedError,
     DagsterHomeNotSetError,
 )
 from movies_assets.orchestration.executor import shortened
-from movies_assets.orchestration.jobs import PARTITIONED
+from movies_assets.orchestration.jobs import partitioned
 from movies_assets.orchestration.schedules import unfinished
-from movies_assets.sample.warnings import WARNINGS
 from movies_assets.settings import Settings
+from movies_assets.tables import TABLES, open_warehouse
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError, Published
 
@@ -36,108 +35,6 @@ UI = "http://127.0.0.1:3000"
 # Where the text stands that follows the words on the left.
 INDENT = 12
 SHOWN_DAYS = 10
-
-BEST_MOVIES = """
-SELECT movie.title, year.year, rating.rating,
-    string_agg(genre.genre_name, ', ' ORDER BY genre.genre_name) AS genres
-FROM gold.fact_movies AS fact
-JOIN gold.dim_movie AS movie USING (movie_key)
-JOIN gold.dim_released_year AS year USING (year_key)
-JOIN gold.dim_rating AS rating USING (rating_key)
-JOIN gold.genre_junction USING (movie_key)
-JOIN gold.dim_genre AS genre USING (genre_key)
-WHERE rating.rating IS NOT NULL
-GROUP BY movie_key, movie.title, year.year, rating.rating
-ORDER BY rating.rating DESC, movie.title, movie_key
-LIMIT 10
-"""
-SERIES = """
-SELECT series.series_label, series.episodes, round(kpis.avg_rating, 1), kpis.finale_rating,
-    printf('%+.2f', kpis.finale_delta)
-FROM gold.imdb_series_kpis AS kpis JOIN gold.imdb_dim_series AS series USING (series_key)
-WHERE kpis.popularity >= {votes} AND series.seasons > 0 AND kpis.avg_rating > 0
-ORDER BY {order}, series.series_key
-LIMIT 5
-"""
-RELEASES = """
-SELECT release_year, coalesce(sum(total_releases) FILTER (media_type = 'movie'), 0),
-    coalesce(sum(total_releases) FILTER (media_type = 'series'), 0),
-    coalesce(sum(total_releases) FILTER (media_type = 'game'), 0)
-FROM gold.omdb_releases GROUP BY release_year ORDER BY release_year DESC LIMIT 5
-"""
-SERIES_HEADERS = [">Episodes", ">Rating", ">Finale", ">Delta"]
-CATEGORIES = """
-SELECT category_name, count(*) AS titles, count(*) FILTER (type_flag = 1) AS movies,
-    count(*) FILTER (type_flag = 2) AS shows
-FROM gold.netflix_title_category
-JOIN gold.netflix_dim_category USING (category_key)
-JOIN gold.netflix_dim_title USING (show_key)
-GROUP BY category_name
-ORDER BY titles DESC, category_name
-LIMIT 5
-"""
-POPULAR = """
-SELECT title.title, popular.viewers, popular.views, popular.imdb_score
-FROM gold.ott_popular_movies AS popular JOIN gold.ott_dim_title AS title USING (title_key)
-WHERE popular.period = 'overall'
-ORDER BY popular.rank
-LIMIT 5
-"""
-GENRES = """
-SELECT genre, users_preferring, viewers, views, round(average_score, 2)
-FROM gold.ott_genre_engagement
-ORDER BY viewers DESC, genre
-LIMIT 5
-"""
-
-
-class List(NamedTuple):
-    """A list of the summary.
-
-    Attributes:
-        needs: the table without which there is nothing to list.
-        headers: of its columns; those of numbers begin with `>`.
-        query: its rows.
-    """
-
-    needs: str
-    headers: list[str]
-    query: str
-
-
-LISTS = [
-    List("gold.fact_movies", ["Ten best movies", ">Year", ">Rating", "Genres"], BEST_MOVIES),
-    List(
-        "gold.imdb_series_kpis",
-        ["Best series", *SERIES_HEADERS],
-        SERIES.format(votes=VOTES_NEEDED, order="kpis.avg_rating DESC"),
-    ),
-    List(
-        "gold.imdb_series_kpis",
-        ["Most disappointing finales", *SERIES_HEADERS],
-        SERIES.format(votes=VOTES_NEEDED, order="kpis.finale_delta"),
-    ),
-    List(
-        "gold.netflix_title_category",
-        ["Largest categories", ">Titles", ">Movies", ">Shows"],
-        CATEGORIES,
-    ),
-    List(
-        "gold.omdb_releases",
-        ["Releases by year", ">Movies", ">Series", ">Games"],
-        RELEASES,
-    ),
-    List(
-        "gold.ott_popular_movies",
-        ["Most watched titles", ">Viewers", ">Views", ">Score"],
-        POPULAR,
-    ),
-    List(
-        "gold.ott_genre_engagement",
-        ["Genres watched most", ">Users liking", ">Viewers", ">Views", ">Score"],
-        GENRES,
-    ),
-]
 
 
 class Check(NamedTuple):
@@ -174,7 +71,8 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
         unaudited = audit_log.unaudited(connection, TABLES)
         lists = [
             (found.headers, connection.execute(found.query).fetchall())
-            for found in LISTS
+            for source in sources.load()
+            for found in source.listings
             if found.needs in rows
         ]
     refused = sum(n for name, n in rows.items() if name.startswith("quarantine."))
@@ -320,7 +218,7 @@ def _newest_runs(
     instance: dg.DagsterInstance | None,
 ) -> dict[str, tuple[dg.DagsterRun, list[Check]]]:
     """Return the newest run of each job that has run, and its checks."""
-    runs = {job: newest_run(instance, job) for job in PARTITIONED} if instance else {}
+    runs = {job: newest_run(instance, job) for job in partitioned()} if instance else {}
     return {
         job: (run, checks_of(instance, run.run_id)) for job, run in runs.items() if instance and run
     }
@@ -333,7 +231,10 @@ def _show_check(check: Check, console: Console) -> None:
 
 def is_of_sample(check: Check) -> bool:
     """Say whether a warning is one that the sample is made to cause: by its check and its rules."""
-    return check.rules <= WARNINGS.get(check.name, frozenset())
+    expected: ChainMap[str, frozenset[str]] = ChainMap(
+        *({**source.sample_warnings} for source in sources.load())
+    )
+    return check.rules <= expected.get(check.name, frozenset())
 
 
 def warnings_of(instance: dg.DagsterInstance | None) -> list[Check]:

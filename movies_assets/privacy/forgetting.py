@@ -15,13 +15,13 @@ from pydantic import Field, field_validator
 
 from movies_assets.core.markdown import as_markdown
 from movies_assets.core.table import Table
-from movies_assets.orchestration.assets import WRITER_POOL
 from movies_assets.privacy import warehouse as in_tables
 from movies_assets.privacy.identifiers import PersonIdentifiers
 from movies_assets.privacy.user_ids import canonical
 from movies_assets.settings import Settings
-from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.database import WRITER_POOL, Warehouse
 from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.renewal import renew, require_room
 
 if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing
@@ -175,7 +175,7 @@ def forget(
     identifiers = PersonIdentifiers(ids)
     with warehouse.reading() as connection:
         in_tables.learn(connection, tables, identifiers, KEY_OF)
-    warehouse.require_room()
+    require_room(warehouse)
     warehouse.remove_spilled()
     for landing, table in folders:
         learn(landing, table, identifiers)
@@ -190,7 +190,7 @@ def forget(
         if records:
             with warehouse.session() as connection, warehouse.transaction(connection):
                 in_tables.record(connection, run_id, records)
-    warehouse.renew()
+    renew(warehouse)
     if copies := published.forget(warehouse, run_id):
         with warehouse.session() as connection, warehouse.transaction(connection):
             in_tables.record(connection, run_id, {"published": copies})

@@ -18,7 +18,8 @@ from movies_assets.privacy.user_ids import NO_USER_ID
 from movies_assets.sources.shared.parsing import ORIGIN
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.delimited import landed
-from movies_assets.warehouse.writer import RAISED_BY_OURS, ensure_table, stored_types
+from movies_assets.warehouse.schema import ensure_table, stored_types
+from movies_assets.warehouse.staging import RAISED_BY_OURS
 
 AUDIT = "audit.erasures"
 # Columns whose texts begin like the record: quarantine, a damaged line, a file's first line.

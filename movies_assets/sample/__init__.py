@@ -1,1 +1,1 @@
-"""The embedded default source: a fictional catalogue, and servers that speak the real protocols."""
+"""Generate the embedded sample: a fictional catalogue, and servers with the real protocols."""

@@ -1,11 +1,11 @@
-"""A deterministic fictional movie catalogue in the wire format of the YTS API.
+"""Generate a deterministic fictional movie catalogue in the wire format of the YTS API.
 
 A movie is a pure function of the seed and its place on an endless timeline, and a catalogue is
 the end of that timeline up to its last day. So a bigger catalogue is a smaller one and older
 movies, a later last day is an earlier one and newer movies, and only a few arrays of numbers are
 held in memory.
 
-When movies are uploaded belongs into `timeline`, text into `words`, HTTP into `server`.
+Upload instants belong in `timeline`, texts in `words`, HTTP in the server of YTS.
 """
 
 import re
@@ -31,7 +31,7 @@ from movies_assets.sample import timeline, words
 T = TypeVar("T")
 
 Movie = dict[str, Any]
-"""A movie as JSON object with the 26 keys of the wire format."""
+"""A movie as a JSON object with the 26 keys of the wire format."""
 
 SITE = "https://movies.invalid"
 SERVER_ZONE = ZoneInfo("Europe/Berlin")
@@ -42,18 +42,18 @@ _OLD_STYLE_SHARE = 20
 
 
 class MovieList(Protocol):
-    """What a server can serve: movies by position, the latest upload (position 0) first.
+    """A list of movies for a server, by position, the latest upload (position 0) first.
 
     `movies[position]` is a dict, `movies.json(position)` the same movie as JSON text.
 
     Attributes:
-        movie_count: How many movies the server claims to have, often more than there are.
+        movie_count: The server's stated number of movies, often too high.
         server_time: The server's clock, in seconds since 1970 UTC.
         revision: Changes whenever a movie or the order changes.
     """
 
     @property
-    def movie_count(self) -> int: ...  # noqa: D102 - told by the class
+    def movie_count(self) -> int: ...  # noqa: D102 - see the class
     @property
     def server_time(self) -> int: ...  # noqa: D102
     @property
@@ -65,21 +65,21 @@ class MovieList(Protocol):
 
 
 class Catalogue:
-    """The latest `movies` movies of the timeline of `seed`, computed when asked for.
+    """The latest `movies` movies of the timeline of `seed`, computed on access.
 
-    About 20.3 movies a day, fewer or more by weekday and burst, none on one day in 32. Position
+    About 20.3 movies per day, varying by weekday and burst, none on one day in 32. Position
     0 is the newest movie in the hidden order of `sort_by=date_added`. About one movie in a hundred
-    was uploaded again: it stands once, at the place and with the date of its latest upload.
+    was uploaded again: it is listed once, at the place and with the date of its latest upload.
 
     Args:
-        movies: How many movies there are at the end of `last_day`.
+        movies: The number of movies at the end of `last_day`.
         last_day: All uploads are before the end of this UTC day.
-        seed: Another seed is another catalogue.
-        as_of: Shows the catalogue as it was at this instant: later movies are not there yet,
+        seed: The seed of the catalogue.
+        as_of: Shows the catalogue at this instant: later movies are missing,
             movies uploaded again later are at their old place with their old date.
-        late_every: One movie in so many is dated later (by up to 17 hours) than its place in the
-            order says; the default makes one to three date inversions in a page of 50, 3 makes
-            as many as the busiest pages of the real server have.
+        late_every: One movie in this many is dated later (by up to 17 hours) than its place in the
+            order; the default makes one to three date inversions on a page of 50, 3 makes as many
+            as on the busiest pages of the real server.
 
     Attributes:
         ids: The movies' ids by position.
@@ -119,7 +119,7 @@ class Catalogue:
 
     @property
     def movie_count(self) -> int:
-        """Return how many movies the server claims to have: 0.1 % (at least 3) too many."""
+        """Return the stated number of movies: 0.1 % (at least 3) too high."""
         return len(self) + max(3, len(self) // 1000)
 
     def __len__(self) -> int:
@@ -148,7 +148,7 @@ class RecordedCatalogue:
 
     Args:
         movies: The movies in the wire format.
-        movie_count: What the server claims; None claims the truth.
+        movie_count: The stated number; None for the true one.
     """
 
     revision = 0
@@ -176,8 +176,8 @@ class Patched:
 
     Args:
         movies: The catalogue.
-        changes: By movie id, the keys to replace, or a function from the movie to another one.
-        added: Movies that stand before all others.
+        changes: The keys to replace, or a function from the movie to another one, by movie id.
+        added: Movies before all others.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ class Patched:
 
     @property
     def revision(self) -> int:
-        """Changes whenever the catalogue below changes."""
+        """Return the revision of the underlying catalogue."""
         return self._movies.revision
 
     def __len__(self) -> int:
@@ -208,7 +208,7 @@ class Patched:
         return len(self._movies) + len(self._added)
 
     def __getitem__(self, position: int) -> Movie:
-        """Return the movie at a position from 0 (newest) to len - 1, changed where asked for."""
+        """Return the movie at a position from 0 (newest) to len - 1, with its changes."""
         if position < len(self._added):
             return self._added[position]
         movie = self._movies[position - len(self._added)]
@@ -225,7 +225,7 @@ class Shifting:
 
     Args:
         movies: The catalogue.
-        hold_back: So many of its newest movies are not there yet; `publish` brings them.
+        hold_back: The number of newest movies that are missing until `publish` adds them.
     """
 
     def __init__(self, movies: MovieList, hold_back: int = 0) -> None:
@@ -246,11 +246,11 @@ class Shifting:
         return self._movies.server_time
 
     def __len__(self) -> int:
-        """Return how many movies there are by now."""
+        """Return the current number of movies."""
         return len(self._order)
 
     def __getitem__(self, position: int) -> Movie:
-        """Return the movie at a position from 0 (newest) to len - 1, by the present order."""
+        """Return the movie at a position from 0 (newest) to len - 1, in the current order."""
         original = self._order[position]
         movie = self._movies[original]
         moved_to = self._moved_to.get(original)
@@ -263,7 +263,7 @@ class Shifting:
         return dumps(self[position]) if moved else self._movies.json(original)
 
     def publish(self) -> None:
-        """Put the oldest movie that was held back in front; nothing is left: does nothing."""
+        """Add the oldest of the held-back movies in front, if any is left."""
         if self._held_back:
             self._order.insert(0, self._held_back.pop())
             self.revision += 1
@@ -282,7 +282,7 @@ class Draws:
     """The random numbers of one movie: 16 bits each, in a fixed order.
 
     Args:
-        seed: Another seed draws other numbers.
+        seed: The seed of the numbers.
         number: The movie's identity.
     """
 
@@ -334,7 +334,7 @@ def _normal_table(mean: float, deviation: float, *, entries: int) -> list[float]
 
 
 def _rating(drawn: float) -> float:
-    """Round to the wire's tenths, whole ones as int; few movies come near 9.5, none above."""
+    """Round to tenths, with whole numbers as int; few movies come near 9.5, none above."""
     squeezed = min(drawn, 8.5 + (drawn - 8.5) / 2)
     rating = round(min(max(squeezed, 1.0), 9.5), 1)
     return int(rating) if rating == int(rating) else rating
@@ -368,8 +368,8 @@ def _compose(
 ) -> str:
     """Compose one movie from its random numbers, as JSON.
 
-    Writing the text directly takes half the time of building a dict and encoding it, and this is
-    most of what serving a page costs.
+    Formatting the text directly takes half the time of encoding a dict, and this is
+    most of the cost of serving a page.
     """
     year = _year(draws, first_unix)
     language = draws.pick(_LANGUAGES)
@@ -413,9 +413,9 @@ def _dates(unix: int) -> str:
 
 @lru_cache(maxsize=256)
 def _local_hour(hours: int) -> str:
-    """Return the date and hour on the server's clock, so many hours after 1970.
+    """Return the date and hour of the server's clock for hours since 1970.
 
-    Neighbours on a page share it: the zone's rules are too slow to be asked for each torrent.
+    It is cached, as applying the zone's rules to each torrent would be too slow.
     """
     return f"{datetime.fromtimestamp(hours * 3600, SERVER_ZONE):%Y-%m-%d %H}"
 
@@ -427,7 +427,7 @@ def _year(draws: Draws, first_unix: int) -> int:
 
 
 def imdb_code(number: int) -> str:
-    """Scatter the numbers one to one over codes far above those in use."""
+    """Map numbers one to one to scattered codes far above those in use."""
     return f"tt{60_000_000 + number * 7_368_787 % 40_000_000}"
 
 
@@ -452,7 +452,7 @@ def draw_english_title(draws: Draws, forms: Sequence[tuple[str, str, str]] | Non
 
 
 def draw_native_title(draws: Draws, language: str) -> str | None:
-    """Return a title in the movie's own language for every second movie that has one."""
+    """Draw a title in the movie's own language for half of the movies that can have one."""
     if language not in words.NATIVE_TITLES or draws.below(2):
         return None
     conjunction, nouns = words.NATIVE_TITLES[language]
@@ -474,7 +474,7 @@ def _genres(draws: Draws) -> str:
 
 
 def draw_story(draws: Draws) -> str:
-    """Compose three sentences about invented people; one movie in 40 has none."""
+    """Compose three sentences about fictional people; one movie in 40 has none."""
     if draws.below(40) == 0:
         return ""
     first, friend = draws.pick_two(words.NAMES)
@@ -500,7 +500,7 @@ def _trailer_code(draws: Draws) -> str:
 
 
 def _torrents(draws: Draws, minutes: int, uploaded_unix: int) -> str:
-    """Return one torrent a quality; the first is uploaded with the movie, the others follow."""
+    """Return one torrent per quality; the first is uploaded with the movie, the others later."""
     source = draws.pick(_SOURCES)
     torrents, unix = [], uploaded_unix
     for quality in draws.pick(_QUALITIES):

@@ -1,6 +1,6 @@
-"""How sample sources deliver CSV files, day by day over thirty days.
+"""Format and schedule the CSV files of sample sources, which arrive over 30 days.
 
-What is in the files belongs into the modules of the sources, how they get on disk into `files`.
+The content of files belongs in the modules of the sources, writing them in `files`.
 """
 
 import csv
@@ -9,21 +9,21 @@ from io import StringIO
 from typing import NamedTuple
 
 DAYS = 30
-"""Files arrive within so many days, the last of which is the last day."""
+"""The number of days on which files arrive, up to the last day."""
 
-Row = dict[str, str]
+CsvRow = dict[str, str]
 
 
 class CsvFormat(NamedTuple):
-    """What a file looks like."""
+    """The format of a file."""
 
     columns: Sequence[str]
     delimiter: str = ","
     encoding: str = "utf-8-sig"
     line_end: str = "\r\n"
 
-    def content(self, rows: Iterable[Row]) -> bytes:
-        """Return a file with a header and these rows; what a row lacks is empty there."""
+    def content(self, rows: Iterable[CsvRow]) -> bytes:
+        """Return a file with a header and these rows; missing values are empty."""
         text = StringIO(newline="")
         writer = csv.DictWriter(
             text,
@@ -37,8 +37,8 @@ class CsvFormat(NamedTuple):
         writer.writerows(rows)
         return text.getvalue().encode(self.encoding)
 
-    def can_hold(self, row: Row) -> bool:
-        """Return whether the encoding has all letters of a row."""
+    def can_hold(self, row: CsvRow) -> bool:
+        """Return whether the encoding has all characters of a row."""
         try:
             "".join(row.values()).encode(self.encoding)
         except UnicodeEncodeError:
@@ -47,10 +47,10 @@ class CsvFormat(NamedTuple):
 
 
 def numbers_by_day(count: int, quiet_days: Collection[int]) -> Mapping[int, range]:
-    """Return which of so many things arrive on which day: half at first, the others evenly.
+    """Return the numbers of the things by day of arrival: half at first, the others evenly.
 
     Args:
-        count: How many there are; they are told by numbers from 0.
+        count: The number of things; they are numbered from 0.
         quiet_days: Days, counted from 0, on which nothing arrives.
     """
     initial = count // 2
@@ -62,10 +62,10 @@ def numbers_by_day(count: int, quiet_days: Collection[int]) -> Mapping[int, rang
 
 
 def check_size(what: str, count: int, fewest: int, most: int) -> None:
-    """Raise an error if there cannot be so many or so few of something.
+    """Validate a number of things.
 
     Raises:
-        ValueError: There cannot be.
+        ValueError: It is out of range.
     """
     if not fewest <= count <= most:
         raise ValueError(

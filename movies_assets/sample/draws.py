@@ -1,4 +1,4 @@
-"""Random numbers for whole arrays at once, equal on every machine and with every version of numpy.
+"""Draw random numbers for arrays, equal on every machine and with every version of numpy.
 
 `catalogue.Draws` draws the few numbers of one thing; this draws one number of many things.
 """
@@ -15,11 +15,11 @@ _BITS = 32
 
 
 def draw(seed: int, what: str, numbers: Integers) -> Integers:
-    """Draw a number of 32 bits for each of some things (splitmix64 of the thing's number).
+    """Draw a 32-bit number for each thing (splitmix64 of the thing's number).
 
     Args:
-        seed: Another seed draws other numbers.
-        what: What is drawn; of something else other numbers are drawn.
+        seed: The seed of the numbers.
+        what: The purpose of the draw; each purpose has independent numbers.
         numbers: The identities of the things.
     """
     key = int.from_bytes(shake_128(b"%d/%s" % (seed, what.encode())).digest(8), "big")
@@ -34,6 +34,6 @@ def draw(seed: int, what: str, numbers: Integers) -> Integers:
 
 
 def below(drawn: Integers, end: int | Integers) -> Integers:
-    """Return numbers from 0 to end - 1 in proportion to what was drawn; `end` has 31 bits."""
+    """Scale drawn numbers to 0 to end - 1; `end` has 31 bits."""
     scaled: Integers = drawn * end >> _BITS
     return scaled

@@ -1,6 +1,6 @@
-"""What can go wrong on the way to a sample server, switched on by a test.
+"""Inject faults between clients and sample servers, for tests.
 
-Only the rules and the broken replies belong here; the protocol belongs into `server`.
+Only the rules and the broken replies belong here; the protocols belong in the sources' servers.
 """
 
 from collections.abc import AsyncIterator, Callable, Container
@@ -35,27 +35,27 @@ Kind = Literal[
     "ranges_ignored",
     "no_etag",
 ]
-"""What happens. `publish` (a new movie appears, see `catalogue.Shifting`), `reupload` (its oldest
-movie moves to the front) and `slow` (waits `seconds`) come before the reply; the others are it:
-429, 503 in plain text, a web page (with status 200), a connection closed in mid body (over TCP
-only), half a JSON text, an envelope with status 'error', one without data, `size_bytes` of
-body, and `body` itself.
+"""The kinds of faults. `publish` (a new movie appears, see `catalogue.Shifting`), `reupload` (its
+oldest movie moves to the front) and `slow` (waits `seconds`) precede the reply; the others replace
+it: 429, 503 in plain text, a web page (with status 200), a connection closed in the middle of the
+body (over TCP only), half a JSON text, an envelope with status 'error', one without data,
+`size_bytes` of body, and `body` itself.
 
-Only lists of users have `overstate` (the total is three too high) and, behind the reply, `sign_up`
-(a user comes in front of all others, so that one stands on two pages) and `leave` (the first one
-goes, so that one stands on none).
+Only lists of users have `overstate` (the total is three too high) and, after the reply, `sign_up`
+(a user is added before all others, so that one is on two pages) and `leave` (the first one is
+removed, so that one is on no page).
 
-Only files have the last five: half a file that claims to be a whole one, a file with a wrong byte
-in the middle, a connection closed in mid body after which another version of the file is served, a
-server that always sends whole files, and one that does not name versions."""
+Only files have the last five: half a file that claims to be complete, a file with a wrong byte in
+the middle, a connection closed in the middle of the body after which another version of the file is
+served, a server that always sends whole files, and one without version headers."""
 
 TAMPERING: frozenset[Kind] = frozenset(
     {"cut_off", "truncated", "corrupt", "replaced", "ranges_ignored", "no_etag"}
 )
-"""What `Tampered` does to a file."""
+"""The kinds of faults that `Tampered` injects into a file."""
 
 TRUTH, ABSENT = object(), object()
-"""What `Lies.movie_count` may be, beside any value of JSON."""
+"""Values of `Lies.movie_count`, in addition to any JSON value."""
 _STATUSES = {"too_many_requests": 429, "server_error": 503}
 _PAGE = "<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>Back soon</h1></body>"
 _CHUNK = b" " * 65_536
@@ -63,18 +63,18 @@ _CHUNK = b" " * 65_536
 
 @dataclass
 class Fault:
-    """One rule: what goes wrong, and with which requests.
+    """A rule: the fault, and the requests that it affects.
 
     Attributes:
-        kind: What happens.
-        times: How often at most; None has no limit.
+        kind: The kind of the fault.
+        times: The most occurrences; None for no limit.
         pages: Only requests for these page numbers, or files by name; None means all.
-        every: Only every so manieth of those requests.
-        status: The reply's HTTP status in place of the kind's usual one.
+        every: Affects only every n-th of those requests.
+        status: The reply's HTTP status, which overrides the kind's default.
         retry_after: The Retry-After header: seconds, or an instant that is sent as an HTTP date.
-        seconds: How long `slow` waits.
-        size_bytes: How big `huge` is.
-        body: What `body` answers.
+        seconds: The delay of `slow`.
+        size_bytes: The size of `huge`.
+        body: The reply of `body`.
     """
 
     kind: Kind
@@ -90,7 +90,7 @@ class Fault:
     _happened: int = field(default=0, init=False, repr=False)
 
     def strikes(self, page: int | str) -> bool:
-        """Return whether the fault happens to this request, and counts the request."""
+        """Count the request, and return whether the fault affects it."""
         if self.pages is not None and page not in self.pages:
             return False
         self._seen += 1
@@ -99,8 +99,8 @@ class Fault:
         self._happened += 1
         return True
 
-    def reply(self, body: bytes) -> Response | None:  # noqa: PLR0911 - one a kind
-        """Return the broken reply in place of a sound one, None if this fault does not reply."""
+    def reply(self, body: bytes) -> Response | None:  # noqa: PLR0911 - one per kind
+        """Return the broken reply that replaces a valid one; None if this fault does not reply."""
         status = self.status or _STATUSES.get(self.kind, 200)
         match self.kind:
             case (
@@ -137,7 +137,7 @@ class Fault:
                 return {"Retry-After": str(seconds)}
 
     async def _padded(self, body: bytes) -> AsyncIterator[bytes]:
-        """Yield a sound reply with blanks behind it, so that only its size is wrong."""
+        """Yield a valid reply padded with blanks, so that only its size is wrong."""
         yield body
         for _ in range(len(body), self.size_bytes, len(_CHUNK)):
             yield _CHUNK
@@ -145,16 +145,16 @@ class Fault:
 
 @dataclass
 class Lies:
-    """What a list of movies states or serves falsely, in every reply.
+    """The false statements of a list of movies, in every reply.
 
     Attributes:
-        movie_count: What it states in place of the number of movies; `ABSENT` leaves it out, and
-            `TRUTH` is no lie.
-        page_size: How many movies a page has, whatever `limit` asks for.
-        past_end: What is answered past the last page: no movies; the last page again; the list from
+        movie_count: The stated number of movies; `ABSENT` leaves it out, and
+            `TRUTH` is the true number.
+        page_size: The movies per page, regardless of `limit`.
+        past_end: The reply past the last page: no movies; the last page again; the list from
             its beginning again (`wrap`); HTTP 404; an envelope with status 'error'; or movies that
-            are made up, without end.
-        served: Which page a cache serves in place of another; None: there is no cache.
+            are invented, without end.
+        served: The page that a cache serves instead of each one; None without a cache.
     """
 
     movie_count: Any = TRUTH
@@ -165,17 +165,17 @@ class Lies:
 
 @dataclass
 class Faults:
-    """The rules of a server; a test may change the list while the server runs."""
+    """The rules of a server; tests may change the list while the server runs."""
 
     rules: list[Fault] = field(default_factory=list)
 
     def strike(self, page: int | str) -> list[Fault]:
-        """Return the faults that happen to this request, and counts the request."""
+        """Count the request, and return the faults that affect it."""
         return [rule for rule in self.rules if rule.strikes(page)]
 
 
 class _CutOff(Response):
-    """Announces the whole body, sends half of it and lets go: the server then disconnects."""
+    """A response that announces the whole body, but sends half of it before a disconnect."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         head = {"type": "http.response.start", "status": self.status_code}
@@ -185,11 +185,11 @@ class _CutOff(Response):
 
 
 class Tampered(Response):
-    """What another response sends, but for some of the kinds in `TAMPERING`.
+    """Another response with some of the faults in `TAMPERING`.
 
     Args:
         sound: The other response.
-        kinds: What goes wrong.
+        kinds: The kinds of faults.
     """
 
     def __init__(self, sound: Response, kinds: Container[Kind]) -> None:
@@ -202,7 +202,7 @@ class Tampered(Response):
 
 
 class _Tamper:
-    """Stands between a response and the server, and tampers with what is sent."""
+    """A wrapper between a response and the server that tampers with the messages."""
 
     def __init__(self, kinds: Container[Kind], send: Send) -> None:
         self._kinds, self._send = kinds, send
@@ -239,7 +239,7 @@ class _Tamper:
 
 
 def deaf(scope: Scope, kinds: Container[Kind]) -> Scope:
-    """Return a request without the headers that a server with these faults does not know."""
+    """Return a request without the headers that a server with these faults ignores."""
     unknown: set[bytes] = set()
     if "ranges_ignored" in kinds:
         unknown |= {b"range", b"if-range"}

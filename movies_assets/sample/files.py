@@ -1,6 +1,6 @@
-"""Sample files on disk: each is there as a whole, or not at all.
+"""Write sample files atomically.
 
-What is in them belongs into the modules of the sources.
+Their content belongs in the modules of the sources.
 """
 
 import os
@@ -12,9 +12,9 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path, day: date) -> Iterator[Path]:
-    """Yield another name under which to write a file, which takes its place afterwards.
+    """Yield a temporary path to write to, which replaces the file afterwards.
 
-    Its modification time is the start of the day (UTC), whenever it is written.
+    Its modification time is the start of the day (UTC), regardless of when it is written.
     """
     incomplete = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,7 +1,7 @@
-"""Sample servers over real TCP.
+"""Serve sample apps over real TCP.
 
-Only what binds an app to a port belongs here. uvicorn is needed for development only, so it is
-imported when it is used.
+Only binding an app to a port belongs here. uvicorn is needed for development only, so it is
+imported on use.
 """
 
 import socket
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def bind(host: str = "127.0.0.1", port: int = 0) -> tuple[socket.socket, str]:
     """Return a listening socket and its URL; port 0 takes a free one.
 
-    It listens already, so whoever connects before the server runs waits instead of failing.
+    It already listens, so clients that connect before the server runs wait instead of failing.
     """
     listener = socket.create_server((host, port), backlog=2048)
     return listener, f"http://{host}:{listener.getsockname()[1]}"
@@ -45,12 +45,12 @@ def server_of(app: ASGIApp) -> "uvicorn.Server":
 
 @contextmanager
 def serve(app: ASGIApp) -> Iterator[str]:
-    """Run an app in a thread on a free loopback port, and yields its URL without a path."""
+    """Run an app in a thread on a free loopback port, and yield its URL without a path."""
     server = server_of(app)
     listener, url = bind()
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    # uvicorn can only be told to stop once it has started.
+    # uvicorn can only be stopped once it has started.
     while not server.started and thread.is_alive():
         time.sleep(0.005)
     try:

@@ -1,36 +1,35 @@
-"""When the fictional movies are uploaded: the endless timeline behind every catalogue.
+"""Compute the uploads of the fictional movies: the endless timeline behind every catalogue.
 
-Only instants, places in the hidden order and ids belong here, as arrays over many movies at once;
-what a movie looks like belongs into `catalogue`. Everything is a hash of (seed, number), so that
-any stretch of the timeline can be computed without the stretches before it.
+Only instants, places in the hidden order and ids belong here, as arrays over many movies; the
+content of movies belongs in `catalogue`. Everything is a hash of (seed, number), so that any
+stretch of the timeline can be computed independently.
 """
 
 from datetime import date
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Integers = NDArray[np.int64]
+from movies_assets.sample.draws import Integers
 
 MOVIES_PER_DAY = 20.3
 NEVER = np.iinfo(np.int64).max
-"""The instant of an upload that does not happen."""
+"""The instant of an upload that does not take place."""
 
 _EPOCH = date(1970, 1, 1)
 _DAY = 86_400
 _WEEKDAY_FACTORS = np.array([0.9, 0.95, 1.0, 1.05, 1.25, 1.1, 0.75])  # Monday first, mean 1
 _BURST_FACTORS = np.array([1.1, 0.6, 0.9, 2.0, 0.7, 1.0, 0.5, 1.3, 0.9, 1.2, 0.8, 1.0])  # mean 1
 _QUIET_EVERY = 32
-"""One day in each stretch of so many days brings nothing at all."""
+"""One day in each stretch of this many days has no uploads."""
 _LATEST_SECONDS = 17 * 3600
 _MARGIN = 64
-"""So many movies more at the older end make up for late ones after the last day."""
+"""The additional movies at the older end that compensate late ones after the last day."""
 _REUPLOADED_PER_MILLE = 13
 
 
 class Uploads(NamedTuple):
-    """A stretch of the timeline, an entry of each array being one movie, oldest place first.
+    """A stretch of the timeline, with one entry per movie in each array, oldest place first.
 
     Attributes:
         numbers: The movie's place on the timeline, counted from 1970; also its identity.
@@ -53,7 +52,7 @@ def uploads(*, movies: int, last_day: date, seed: int, late_every: int) -> Uploa
     """Compute the `movies` latest movies that are uploaded before the end of `last_day` (UTC).
 
     Raises:
-        ValueError: The timeline does not hold so many movies.
+        ValueError: The timeline has fewer movies.
     """
     end_day = (last_day - _EPOCH).days + 1
     counts = _movies_per_day(np.arange(end_day + 5), seed)
@@ -85,7 +84,7 @@ def _hash(numbers: Integers, seed: int, stream: int) -> Integers:
 
 
 def _movies_per_day(days: Integers, seed: int) -> Integers:
-    # Each stretch of twelve days gets each factor once, in another order: the density stays even.
+    # Each stretch of twelve days gets each factor once, in another order, for an even density.
     drawn = _hash(days // 12, seed, 0)
     burst = _BURST_FACTORS[(days * np.array([1, 5, 7, 11])[drawn % 4] + drawn // 4) % 12]
     weekday = _WEEKDAY_FACTORS[(days + 3) % 7]  # 1970-01-01 was a Thursday
@@ -102,7 +101,7 @@ def _spread_over_days(numbers: Integers, counts: Integers, totals: Integers, see
 
 
 def _some_late(numbers: Integers, at: Integers, seed: int, late_every: int) -> Integers:
-    """Dates about one movie in `late_every` later than up to 14 movies that come after it.
+    """Date about one movie in `late_every` later than up to 14 movies after it.
 
     The distance between two of them varies by half of `late_every` either way and no more, so
     any 50 neighbours hold one to three of them at the default of 22.
@@ -110,7 +109,7 @@ def _some_late(numbers: Integers, at: Integers, seed: int, late_every: int) -> I
     blocks = np.arange(numbers[0] // late_every + 1, numbers[-1] // late_every)
     late = blocks * late_every + _hash(blocks, seed, 3) % max(late_every // 2, 1) - numbers[0]
     late = late[late < len(at) - 32]
-    # Before an empty day the next movie is too far away to be overtaken within the 17 hours.
+    # Before an empty day the next movie is too far away to be passed within 17 hours.
     late = np.where(at[late + 2] - at[late] > _LATEST_SECONDS, late + 3, late)
     late = late[at[late + 2] - at[late] < _LATEST_SECONDS]
     overtaken = 2 + _hash(numbers[late], seed, 4) % 13

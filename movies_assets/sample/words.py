@@ -1,7 +1,7 @@
-"""The vocabulary of the fictional catalogue: words, names and sentences that `catalogue` combines.
+"""List the vocabulary of the fictional catalogue: words, names and sentences.
 
-Only tables of text and their weights belong here, no logic. A `..._WEIGHTS` table says how many
-movies out of the table's sum get the entry.
+Only tables of text and their weights belong here, no logic. A `..._WEIGHTS` table has the number of
+movies with each entry, out of the table's sum.
 """
 
 # Titles in other scripts look like typing errors to RUF001; a table of words as one text split by
@@ -210,7 +210,7 @@ NATIVE_TITLES = {
     "tr": (" ve ", "Deniz|Köprü|Güneş|Çocuk|Gölge|Rüzgâr|Dağ|Ateş".split("|")),
 }  # fmt: skip
 
-# The types of IMDb titles that are neither series nor episodes; a pilot is planted by `imdb`.
+# The types of IMDb titles that are neither series nor episodes; IMDb's sample adds a pilot.
 SINGLE_TYPE_WEIGHTS = {
     "short": 906, "movie": 614, "video": 262, "tvMovie": 126, "tvSpecial": 46, "videoGame": 37,
     "tvShort": 9,
@@ -234,7 +234,7 @@ MONTHS = tuple(
 )
 ODD_TITLES = ("Null", "NaN", "N/A", "None", "0", "-", "?", "...", "1e5", "TRUE", "'", '"')
 
-# Region, language (often unknown) and what an episode without a title is called there.
+# Region, language (often unknown) and the name of an episode without a title there.
 REGIONS = (
     ("DE", "de", "Folge"), ("FR", "fr", "Épisode"), ("IN", "hi", "एपिसोड"),
     ("ES", "es", "Episodio"), ("IT", "it", "Episodio"), ("PT", "pt", "Episódio"),
@@ -253,7 +253,7 @@ ALTERNATIVE_ATTRIBUTES = (
 )  # fmt: skip
 PRIZE_EDITIONS = ("Oscar Edition", "The Academy Award Cut", "OSCAR Night Version")
 
-# What a streaming service says of its movies and TV shows.
+# Attributes of a streaming service's movies and TV shows.
 STREAMING_RATING_WEIGHTS = {
     "TV-MA": 2027, "TV-14": 1698, "TV-PG": 700, "R": 508, "PG-13": 286, "NR": 218, "PG": 184,
     "TV-Y7": 169, "TV-G": 149, "TV-Y": 143, "TV-Y7-FV": 95, "G": 37, "": 13, "UR": 7, "NC-17": 2,

@@ -3,15 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from movies_assets.core.contract import ARRIVED, REQUIRED, Contract, LandedFile, Quarantine
-from movies_assets.definitions import TABLES
-from movies_assets.orchestration.publishing import meta
 from movies_assets.privacy.warehouse import AUDIT, Erasures
 from movies_assets.settings import PROJECT_ROOT
-from movies_assets.warehouse import audit_log
+from movies_assets.tables import TABLES
+from movies_assets.warehouse import audit_log, meta
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import landed
+from movies_assets.warehouse.schema import arrived_columns
 from movies_assets.warehouse.types import duckdb_types
-from movies_assets.warehouse.writer import arrived_columns
 
 PATH = PROJECT_ROOT / "docs" / "reference" / "tables.md"
 

@@ -17,13 +17,14 @@ import duckdb
 
 from movies_assets.core.errors import DescribedError
 from movies_assets.core.table import Table
-from movies_assets.warehouse.database import Warehouse, WarehouseError, literal
+from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.published import (
     CONFIRM_EMPTY,
     MOST_LOOKS,
     NothingPublishedError,
     Published,
 )
+from movies_assets.warehouse.quoting import literal
 from movies_assets.warehouse.types import duckdb_types
 
 # The name of a Hive folder for rows without a value; an equal value would share that folder.

@@ -33,7 +33,8 @@ from movies_assets.serving.exports import (
     plain_errors,
     rows_of,
 )
-from movies_assets.warehouse.database import folder_locked, literal
+from movies_assets.warehouse.locks import folder_locked
+from movies_assets.warehouse.quoting import literal
 from movies_assets.warehouse.types import duckdb_types
 
 MANIFEST, POINTER = "_manifest.json", "CURRENT"

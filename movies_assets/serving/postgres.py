@@ -25,13 +25,12 @@ from movies_assets.serving.postgres_ddl import (
     create,
     foreign_keys,
     qualified,
-    quoted,
     select,
     table_of,
 )
 from movies_assets.serving.postgres_server import PostgresError, Session, connected, scram_verifier
-from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.published import CONFIRM_EMPTY, Published, never_written
+from movies_assets.warehouse.quoting import identifier, literal
 
 READER = "movies_reader"
 MARK = "Written by movies_assets; a load replaces all of it."
@@ -179,12 +178,12 @@ def _require_ours(session: Session, schema: str) -> None:
 def _ensure_reader(session: Session, target: Target) -> None:
     """Create the role of readers if it is missing, and let it log in if it has a password."""
     exists = session.rows("SELECT 1 FROM pg_roles WHERE rolname = $1", [READER])
-    path = f"ALTER ROLE {READER} IN DATABASE {{}} SET search_path = {quoted(target.schema)}"
+    path = f"ALTER ROLE {READER} IN DATABASE {{}} SET search_path = {identifier(target.schema)}"
     try:
         if not exists:
             with _unless(DUPLICATE):  # a load of another schema created it
                 session.execute(f"CREATE ROLE {READER} NOLOGIN")
-            database = quoted(session.value("SELECT current_database()::text"))
+            database = identifier(session.value("SELECT current_database()::text"))
             session.execute(path.format(database))
         if target.reader_password:
             verifier = scram_verifier(target.reader_password)
@@ -213,7 +212,7 @@ def _unless(code: str) -> Iterator[None]:
 def _make_staging(session: Session, target: Target) -> None:
     """Create an empty staging schema; drop one that a killed load has left."""
     _drop_staging(session, target)
-    staging = quoted(target.staging)
+    staging = identifier(target.staging)
     try:
         with session.transaction():
             session.execute(f"CREATE SCHEMA {staging}")
@@ -228,7 +227,7 @@ def _make_staging(session: Session, target: Target) -> None:
 
 
 def _drop_staging(session: Session, target: Target) -> None:
-    session.execute(f"DROP SCHEMA IF EXISTS {quoted(target.staging)} CASCADE")
+    session.execute(f"DROP SCHEMA IF EXISTS {identifier(target.staging)} CASCADE")
 
 
 def _require_written(session: Session, unwritten: Iterable[str], target: Target) -> None:
@@ -263,8 +262,8 @@ def _fill(
     for name in contracts:
         # Freezes the rows, which the first reader would otherwise have to do.
         session.execute(f"VACUUM (FREEZE, ANALYZE) {qualified(staging, name)}")
-    session.execute(f"GRANT USAGE ON SCHEMA {quoted(staging)} TO {READER}")
-    session.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {quoted(staging)} TO {READER}")
+    session.execute(f"GRANT USAGE ON SCHEMA {identifier(staging)} TO {READER}")
+    session.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {identifier(staging)} TO {READER}")
     return loaded
 
 
@@ -335,8 +334,8 @@ def _swap_once(session: Session, target: Target, patience: float) -> None:
         if named:
             _lock(session, named, patience)
             _drop(session, f"TABLE {named}", old)
-        _drop(session, f"SCHEMA IF EXISTS {quoted(old)}", old)
-        session.execute(f"ALTER SCHEMA {quoted(new)} RENAME TO {quoted(old)}")
+        _drop(session, f"SCHEMA IF EXISTS {identifier(old)}", old)
+        session.execute(f"ALTER SCHEMA {identifier(new)} RENAME TO {identifier(old)}")
         session.execute("SET LOCAL synchronous_commit = on")
 
 

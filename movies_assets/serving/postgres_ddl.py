@@ -7,7 +7,7 @@ schema name, and are quoted nevertheless.
 from collections.abc import Iterator, Mapping
 
 from movies_assets.core.contract import Contract
-from movies_assets.warehouse.database import literal
+from movies_assets.warehouse.quoting import identifier, literal
 from movies_assets.warehouse.types import duckdb_types
 
 TYPES = {
@@ -24,11 +24,6 @@ TYPES = {
 NUL, REPLACEMENT = "chr(0)", "chr(65533)"
 
 
-def quoted(name: str) -> str:
-    """Quote a name for SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def table_of(name: str) -> str:
     """Return the name in Postgres of a table: `fact_movies` for `gold.fact_movies`."""
     return name.rpartition(".")[2]
@@ -36,13 +31,13 @@ def table_of(name: str) -> str:
 
 def qualified(schema: str, name: str) -> str:
     """Return a table's name with its schema, quoted."""
-    return f"{quoted(schema)}.{quoted(table_of(name))}"
+    return f"{identifier(schema)}.{identifier(table_of(name))}"
 
 
 def create(schema: str, name: str, contract: type[Contract]) -> str:
     """Return the statement that creates a table, without its keys."""
     columns = ", ".join(
-        f"{quoted(column)} {TYPES[type_]}{' NOT NULL' if column in contract.required() else ''}"
+        f"{identifier(column)} {TYPES[type_]}{' NOT NULL' if column in contract.required() else ''}"
         for column, type_ in duckdb_types(contract).items()
     )
     return f"CREATE TABLE {qualified(schema, name)} ({columns})"
@@ -51,11 +46,11 @@ def create(schema: str, name: str, contract: type[Contract]) -> str:
 def after_loading(schema: str, name: str, contract: type[Contract]) -> Iterator[str]:
     """Yield the statements that add a table's key and its comments."""
     table = qualified(schema, name)
-    if key := ", ".join(map(quoted, contract.key())):
+    if key := ", ".join(map(identifier, contract.key())):
         yield f"ALTER TABLE {table} ADD PRIMARY KEY ({key})"
     yield f"COMMENT ON TABLE {table} IS {literal(contract.grain())}"
     for column, description in contract.descriptions().items():
-        yield f"COMMENT ON COLUMN {table}.{quoted(column)} IS {literal(description)}"
+        yield f"COMMENT ON COLUMN {table}.{identifier(column)} IS {literal(description)}"
 
 
 def foreign_keys(
@@ -72,8 +67,8 @@ def foreign_keys(
             continue
         (key,) = contracts[target].key()
         statement = (
-            f"ALTER TABLE {qualified(schema, name)} ADD FOREIGN KEY ({quoted(column)}) "
-            f"REFERENCES {qualified(schema, target)} ({quoted(key)})"
+            f"ALTER TABLE {qualified(schema, name)} ADD FOREIGN KEY ({identifier(column)}) "
+            f"REFERENCES {qualified(schema, target)} ({identifier(key)})"
         )
         yield column, statement + (" NOT VALID" if column in contract.tolerated() else "")
 
@@ -81,7 +76,7 @@ def foreign_keys(
 def select(name: str, contract: type[Contract]) -> str:
     """Return the query, in DuckDB's SQL, for rows in types that Postgres accepts."""
     columns = ", ".join(
-        f"{_without_nul(quoted(column), type_)} AS {quoted(column)}"
+        f"{_without_nul(identifier(column), type_)} AS {identifier(column)}"
         for column, type_ in duckdb_types(contract).items()
     )
     return f"SELECT {columns} FROM {name}"

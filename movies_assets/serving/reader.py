@@ -16,8 +16,8 @@ from typing import Any
 
 import duckdb
 
-from movies_assets.warehouse.database import literal
 from movies_assets.warehouse.published import NothingPublishedError, Published
+from movies_assets.warehouse.quoting import literal
 
 LOG = logging.getLogger(__name__)
 

@@ -1,9 +1,9 @@
-"""Which writes have not passed the blocking checks of their table yet.
+"""The audit log: writes that have not yet passed the blocking checks of their table.
 
-A write notes itself in its own transaction; the checks strike it off when they hold. So a run that
-failed, or was killed before its checks, is known to whoever wants to publish, in whatever process
-and however many green runs of other tables come after it. Where only some checks hold, this is
-remembered until the table's partitions are written again: the others can be executed alone.
+A write is recorded in its own transaction; the checks mark it as passed when they hold. So
+publishing knows of a run that failed, or was killed before its checks, in any process, and however
+many green runs of other tables follow. Where only some checks hold, this is recorded until the
+table's partitions are written again: the others can be executed alone.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,11 +14,13 @@ from uuid import uuid4
 import duckdb
 
 from movies_assets.core.contract import Contract, Instant, column
-from movies_assets.warehouse.writer import Window, create_table, ensure_table, stored_types
+from movies_assets.core.window import Window
+from movies_assets.warehouse.schema import create_table, ensure_table, stored_types
 
 UNAUDITED, PASSED, ACCEPTED = "audit.unaudited", "audit.passed", "audit.accepted"
 BEGUN = "audit.begun"
 WITHIN = "table_name = ? AND first_partition >= ? AND last_partition <= ?"
+WHOLE_WRITE = "table_name = ? AND first_partition = '' AND last_partition = '~'"
 
 
 class Unaudited(Contract):
@@ -74,7 +76,7 @@ class Write(NamedTuple):
     run_id: str
 
     def __str__(self) -> str:
-        """Say what was written, and by which run."""
+        """Name the table, its partitions and the run."""
         days = dict.fromkeys((self.first, self.last))
         which = f" {' to '.join(days)}" if self.first else ""
         return f"{self.table}{which} (run {self.run_id[:8]})"
@@ -88,7 +90,7 @@ def record_write(
     *,
     is_whole: bool = False,
 ) -> None:
-    """Note a write, in its transaction, in place of the writes whose rows it has replaced.
+    """Record a write, in its transaction, and remove the writes whose rows it has replaced.
 
     Args:
         connection: an open transaction.
@@ -115,7 +117,7 @@ def record_write(
 
 
 def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables of the ledger that each write needs, where they do not exist."""
+    """Create the tables of the audit log that each write needs."""
     # Each write of each table comes here: `ensure_table` would look at all comments, 9 ms a time.
     if not stored_types(connection, PASSED):
         create_table(connection, PASSED, Passed)
@@ -127,7 +129,7 @@ def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def forget_pruned(connection: duckdb.DuckDBPyConnection, table: str, partition: str) -> None:
-    """Strike off the writes of which no partition is kept any more.
+    """Remove the writes of which no partition is kept any more.
 
     Args:
         connection: an open transaction.
@@ -160,7 +162,7 @@ def record_verdicts(
     verdicts: Mapping[str, bool],
     required: Collection[str],
 ) -> None:
-    """Remember which checks hold for a write, and strike it off when all that are required do.
+    """Record which checks hold for a write, and mark it as passed when all required ones do.
 
     Args:
         connection: an open transaction.
@@ -185,7 +187,7 @@ def record_verdicts(
 
 
 def mark_passed(connection: duckdb.DuckDBPyConnection, writes: Collection[Write]) -> None:
-    """Note that the blocking checks of writes have passed, or need not pass."""
+    """Remove writes whose blocking checks have passed, or need not pass."""
     ids = [write.write_id for write in writes]
     for table in (UNAUDITED, PASSED):
         connection.execute(
@@ -208,13 +210,15 @@ def accept(
         The writes; none where nothing is blocked.
     """
     ensure_tables(connection)
-    writes = written(connection, table, keys)
+    # A whole table's write holds every day; only the given ones are accepted of it.
+    writes = _found(connection, f"{WITHIN} OR {WHOLE_WRITE}", [table, *keys, table])
     ensure_table(connection, ACCEPTED, Accepted)
     for write in writes:
+        accepted = max(write.first, keys[0]), min(write.last, keys[1])
         connection.execute(
             f"INSERT INTO {ACCEPTED} BY NAME SELECT now() AS accepted_at, ? AS table_name, "
             "? AS first_partition, ? AS last_partition, ? AS run_id, ? AS reason",
-            [write.table, write.first, write.last, write.run_id, reason],
+            [write.table, *accepted, write.run_id, reason],
         )
     mark_passed(connection, writes)
     return writes

@@ -1,7 +1,7 @@
 """Files that arrive, read into tables: as text first, then as the contract's types.
 
 Columns that the contract does not know become columns; missing ones are NULL; values that do not
-fit their type are kept as JSON; records that do not read as the columns are kept as they are, for
+fit their type are kept as JSON; records that do not read as the columns are kept as received, for
 silver to quarantine. `landing.<table>` has a row for each file. How a file is read belongs in
 `ingest`. IMDb's dumps, which are huge and never vary, are read by `files`.
 """
@@ -26,9 +26,9 @@ from movies_assets.ingest.http import PermanentSourceError
 from movies_assets.ingest.packing import LONGEST_NAME, MOST_BYTES, TOO_LARGE, PackingError
 from movies_assets.ingest.profile import MOST_NAMES, ExpectedColumns, FileProfile
 from movies_assets.ingest.records import LINE, LONGEST_FIELD, PROBLEM, RECORD, shortened
-from movies_assets.warehouse.database import literal
+from movies_assets.warehouse.quoting import identifier, literal
+from movies_assets.warehouse.schema import ensure_table, stored_types
 from movies_assets.warehouse.types import duckdb_types
-from movies_assets.warehouse.writer import ensure_table, stored_types
 
 if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing, Unread
@@ -65,7 +65,7 @@ class DelimitedFiles:
         run_id: the run that loads them.
         days: the partitions of the run; none where the table has none.
         editions: the editions of the files that the table knows.
-        unread: files beside them that are not read, with their paths as rows would show them.
+        unread: other files of the folder, which are not read, with their paths as rows show them.
         takes: whether files of an edition (None: of none that is known) belong to this table. Each
             file of a folder that several tables read belongs to one of them.
     """
@@ -86,7 +86,7 @@ def select(connection: duckdb.DuckDBPyConnection, table: Table, given: Delimited
     known = columns_of(table)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {ARRIVED} "
-        f"({', '.join(f'{_quoted(name)} VARCHAR' for name in [*known, *HIDDEN])})"
+        f"({', '.join(f'{identifier(name)} VARCHAR' for name in [*known, *HIDDEN])})"
     )
     profiles = _collect(connection, expected(table, given), given)
     _store_profiles(connection, table, given, profiles)
@@ -233,13 +233,13 @@ def _with_origin(found: reading.FileRecords) -> pa.Table:
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, waiting: list[pa.Table]) -> None:
-    """Move what was read to the engine; columns that no file had before are added there."""
+    """Move the records read so far to the engine, and add columns that no file had before."""
     batch = pa.concat_tables(waiting, promote_options="default").combine_chunks()
     waiting.clear()
     there = {name for name, *_ in connection.execute(f"DESCRIBE {ARRIVED}").fetchall()}
     for name in batch.column_names:
         if name not in there:
-            connection.execute(f"ALTER TABLE {ARRIVED} ADD COLUMN {_quoted(name)} VARCHAR")
+            connection.execute(f"ALTER TABLE {ARRIVED} ADD COLUMN {identifier(name)} VARCHAR")
     connection.register(BATCH, batch)
     connection.execute(f"INSERT INTO {ARRIVED} BY NAME SELECT * FROM {BATCH}")
     connection.unregister(BATCH)
@@ -358,8 +358,8 @@ def _add_columns(
     stored = stored_types(connection, table.name)
     for name in arrived:
         if name not in stored:
-            connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {_quoted(name)} VARCHAR")
-            comment = f"{table.name}.{_quoted(name)} IS {literal(ARRIVED_COLUMN)}"
+            connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {identifier(name)} VARCHAR")
+            comment = f"{table.name}.{identifier(name)} IS {literal(ARRIVED_COLUMN)}"
             connection.execute(f"COMMENT ON COLUMN {comment}")
 
 
@@ -370,21 +370,21 @@ def _typed(table: Table, known: Mapping[str, str], new: Sequence[str], run_id: s
     """
     fits = {name: _fits(name, type_) for name, type_ in known.items() if type_ != "VARCHAR"}
     values = [
-        f"CASE WHEN {fits[name]} THEN trim({_quoted(name)})::{type_} END AS {_quoted(name)}"
+        f"CASE WHEN {fits[name]} THEN trim({identifier(name)})::{type_} END AS {identifier(name)}"
         if name in fits
-        else _quoted(name)
+        else identifier(name)
         for name, type_ in known.items()
     ]
     schema_mismatches = {name: f"NOT coalesce({fit}, true)" for name, fit in fits.items()}
     kept = [
-        f"CASE WHEN {misfit} THEN json_object({literal(name)}, {_quoted(name)}) ELSE '{{}}' END"
+        f"CASE WHEN {misfit} THEN json_object({literal(name)}, {identifier(name)}) ELSE '{{}}' END"
         for name, misfit in schema_mismatches.items()
     ]
     rescued = ", ".join(["'{}'", "'{}'", *kept])
     misfit = " OR ".join(["false", *schema_mismatches.values()])
     day = [f"{DAY}::DATE AS {table.partition_column}"] if table.partition_column else []
     return (
-        f"SELECT {', '.join([*values, *map(_quoted, new), *day])}, "
+        f"SELECT {', '.join([*values, *map(identifier, new), *day])}, "
         f"CASE WHEN {misfit} THEN json_merge_patch({rescued})::VARCHAR END AS _rescued_data, "
         # Of two records of one thing the later one counts, so numbers have to sort as texts.
         f"{PROBLEM} AS _problem, {LINE} AS _line, {EDITION} AS _edition, "
@@ -394,8 +394,4 @@ def _typed(table: Table, known: Mapping[str, str], new: Sequence[str], run_id: s
 
 
 def _fits(name: str, type_: str) -> str:
-    return f"regexp_full_match(trim({_quoted(name)}), '{PATTERNS[type_]}')"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return f"regexp_full_match(trim({identifier(name)}), '{PATTERNS[type_]}')"

@@ -1,12 +1,12 @@
 """Tab-separated text files as tables: read by the engine, every line accounted for.
 
-A line that does not read as the columns becomes a row with the line itself, its number and what is
-wrong with it; silver quarantines it. What the columns mean belongs in the contract, how files
-arrive in `sources`.
+A line that does not read as the columns becomes a row with the line itself, its number and its
+fault; silver quarantines it. The meaning of columns belongs in the contract, how files arrive in
+`sources`.
 
-The engine's reader (DuckDB 1.5) passes over empty lines, splits some lines at a carriage return,
-drops lines of 32 MB, drops columns too many that are empty or NULL, and reads what there is of a
-file that is cut off; all of it in silence. So it gets the files through a pipe, in which such lines
+The engine's reader (DuckDB 1.5) skips empty lines, splits some lines at a carriage return, drops
+lines of 32 MB, drops surplus columns that are empty or NULL, and reads the beginning of a file that
+is cut off, all without an error. So it gets the files through a pipe, in which such lines
 are marked, each line ends with a column of its own, and lines are counted.
 """
 
@@ -29,21 +29,23 @@ import duckdb
 import pandas as pd
 
 from movies_assets.core.contract import Contract, DumpContract
+from movies_assets.core.outcome import LINE_NUMBER, RAW, UNPARSED
 from movies_assets.core.table import Table
-from movies_assets.warehouse.database import WarehouseError, literal
+from movies_assets.warehouse.database import WarehouseError
+from movies_assets.warehouse.quoting import literal
+from movies_assets.warehouse.staging import STAGE
 from movies_assets.warehouse.types import duckdb_types
-from movies_assets.warehouse.writer import LINE_NUMBER, RAW, STAGE, UNPARSED
 
 REJECTS, SCANS = "rejected_lines", "rejected_scans"
 NULL = r"\N"
 CARRIAGE_RETURN, NUL = b"\r", b"\0"
-# Stands before what is wrong with a line that the engine must not read, before that line, and in a
-# column too many behind it. Of a line refused the engine tells the first 10,000 bytes.
+# Marks a line that the engine must not read: before its fault, before the line itself, and as a
+# surplus column after it. Of a refused line the engine reports the first 10,000 bytes.
 MARK = "\x1e\x1e"
-# Column at the end of each line, so that no column too many is the last one, nor empty. Of a line
-# refused the engine shows the byte behind half a character as a question mark, be it the tab.
+# Column at the end of each line, so that a surplus column is neither the last one nor empty. In a
+# refused line the engine shows the byte after half a character as a question mark, even a tab.
 END = "\x1d"
-# How characters are written there.
+# How such characters are shown.
 VISIBLE = {CARRIAGE_RETURN: "␍", NUL: "␀"}
 # A line is kept in memory up to this size; of a longer one only the beginning is read. The engine
 # itself refuses lines of more than 2 MiB.
@@ -77,7 +79,7 @@ class TextFile:
 
 @dataclass(frozen=True)
 class TextFiles:
-    """What a bronze table of files is filled with.
+    """The files of which a bronze table is filled.
 
     Attributes:
         header: the names that the first line of each file must have.
@@ -97,8 +99,8 @@ class Pipe:
 
     Attributes:
         file: the file.
-        path: what the engine reads.
-        lines: how many lines have passed, the first one among them.
+        path: the path that the engine reads.
+        lines: how many lines have passed, including the header.
     """
 
     def __init__(self, file: TextFile, columns: int) -> None:
@@ -193,7 +195,7 @@ class Reading:
     pipes: list[Pipe] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Return itself."""
         return self
 
     def __exit__(
@@ -202,7 +204,7 @@ class Reading:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Let go of the files."""
+        """Close the pipes."""
         for pipe in self.pipes:
             pipe.close()
 
@@ -216,14 +218,14 @@ def columns_of(contract: type[Contract]) -> dict[str, str]:
 def select(connection: duckdb.DuckDBPyConnection, table: Table, reading: Reading) -> str:
     """Return the SQL that reads the files as rows of their table.
 
-    A file that stands in the table under another partition is not read again: its source has not
+    A file whose rows are stored under another partition is not read again: its source has not
     changed since.
 
     Raises:
         WarehouseError: a file is missing, empty, no gzip, or has another header.
     """
     given = reading.given
-    new = [file for file in given.files if not _stands_already(connection, table, given, file)]
+    new = [file for file in given.files if not _is_stored_elsewhere(connection, table, given, file)]
     for file in new:
         _check_header(file.path, given.header)
     if not new:
@@ -331,7 +333,7 @@ def number_lines(connection: duckdb.DuckDBPyConnection, source: Table, landing: 
 
 
 def _find(path: Path, wanted: Mapping[bytes, str]) -> list[tuple[str, int]]:
-    """Return lines that are looked for, and their numbers."""
+    """Return the wanted lines that the file has, and their numbers."""
     if not path.exists():
         return []
     found, number, is_begin = [], 1, True
@@ -344,10 +346,10 @@ def _find(path: Path, wanted: Mapping[bytes, str]) -> list[tuple[str, int]]:
     return found
 
 
-def _stands_already(
+def _is_stored_elsewhere(
     connection: duckdb.DuckDBPyConnection, table: Table, given: TextFiles, file: TextFile
 ) -> bool:
-    """Say whether a file's rows are in the table, and not among those that the run replaces."""
+    """Return whether a file's rows are stored, under partitions that the run does not replace."""
     return bool(
         connection.execute(
             f"SELECT 1 FROM {table.name} WHERE _source = ? "
@@ -374,7 +376,7 @@ def _select_file(table: Table, pipe: Pipe, run_id: str) -> str:
         f"CASE WHEN {wrong} THEN '{n}: not a number' END" for n, wrong in misread.items()
     )
     line = ", ".join(f"coalesce({name}, '{NULL}')" for name in columns)
-    # Texts are put together for wrong lines only: for 12 million sound ones that took 9 s.
+    # Texts are concatenated for wrong lines only: for 12 million sound ones it took 9 s.
     is_wrong = " OR ".join(misread.values()) or "false"
     return (
         f"SELECT {', '.join(read)}, "

@@ -10,7 +10,10 @@ import duckdb
 import ibis
 
 from movies_assets.core.table import Table
-from movies_assets.warehouse.writer import Window, compile_sql, covered, ensure_table, number
+from movies_assets.core.window import Window
+from movies_assets.warehouse.schema import ensure_table
+from movies_assets.warehouse.sql import compile_sql, number
+from movies_assets.warehouse.writer import covered_rows
 
 KEYS = "keys_of_members"
 
@@ -42,9 +45,8 @@ def add_members(
     for column, name in table.contract.references().items():
         dimension = tables.get(name)
         if dimension and dimension.is_conformed:
-            rows = _add(
-                connection, dimension, f"{column} FROM {table.name} WHERE {covered(table, window)}"
-            )
+            covered = covered_rows(table, window)
+            rows = _add(connection, dimension, f"{column} FROM {table.name} WHERE {covered}")
             added[name] = added.get(name, 0) + rows
     return added
 

@@ -18,15 +18,9 @@ import duckdb
 
 from movies_assets.core.durable import fsync
 from movies_assets.privacy.identifiers import USER_KEY
-from movies_assets.warehouse.database import (
-    ALIAS,
-    DAMAGED,
-    STORAGE,
-    Warehouse,
-    WarehouseError,
-    folder_locked,
-    literal,
-)
+from movies_assets.warehouse.database import ALIAS, DAMAGED, STORAGE, Warehouse, WarehouseError
+from movies_assets.warehouse.locks import folder_locked
+from movies_assets.warehouse.quoting import literal
 
 POINTER, LOCK = "CURRENT", ".lock"
 STAMP = "%Y%m%dT%H%M%S%fZ"
@@ -206,7 +200,7 @@ class Published:
     def keep(self, number: int) -> None:
         """Remove all but the newest snapshots, and what was made of the others."""
         for path in self.snapshots()[:-number]:
-            # Where an open file cannot be removed it goes when nobody reads it any more.
+            # Where an open file cannot be removed, a later call removes it.
             with suppress(PermissionError):
                 self._remove(path)
 
@@ -225,7 +219,7 @@ class Published:
             run_id: the run, for the name of the new snapshot.
 
         Returns:
-            How many rows of the newest snapshot told of other users.
+            How many rows of other users the newest snapshot had.
 
         Raises:
             WarehouseError: a snapshot cannot be written or removed.

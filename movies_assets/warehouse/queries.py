@@ -7,8 +7,9 @@ import ibis.expr.types as ir
 
 from movies_assets.core.check import MissingTableError
 from movies_assets.core.contract import Contract
+from movies_assets.warehouse.schema import stored_types
+from movies_assets.warehouse.sql import compile_sql
 from movies_assets.warehouse.types import duckdb_type, same_type
-from movies_assets.warehouse.writer import compile_sql, stored_types
 
 
 class Queries:

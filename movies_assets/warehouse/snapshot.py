@@ -14,10 +14,12 @@ import duckdb
 import pandas as pd
 
 from movies_assets.core.contract import Contract
-from movies_assets.warehouse.database import ALIAS, STORAGE, literal, roll_back
+from movies_assets.warehouse.database import ALIAS, STORAGE, roll_back
 from movies_assets.warehouse.published import COPY, OLD, naming_damaged
+from movies_assets.warehouse.quoting import literal
+from movies_assets.warehouse.schema import all_stored_types, create_table
+from movies_assets.warehouse.sql import number
 from movies_assets.warehouse.types import same_type
-from movies_assets.warehouse.writer import all_stored_types, create_table, number
 
 UNFIT = (
     "Where a reference points at no row, or columns are not those of the contract, materialize "

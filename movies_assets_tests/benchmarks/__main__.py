@@ -180,7 +180,7 @@ def _job(module: str, home: Path, first: str, last: str, movies: int | None = No
     days = date.fromisoformat(last).toordinal() - date.fromisoformat(first).toordinal() + 1
     # About 20 movies a day, as in the real catalogue.
     catalogue = str(movies or max(2_000, round(days * 20.3)))
-    return _execute(module, home, "yts_daily", (first, last), MOVIES_SAMPLE__MOVIES=catalogue)
+    return _execute(module, home, "yts_daily", (first, last), MOVIES_YTS__SAMPLE_MOVIES=catalogue)
 
 
 def _execute(
@@ -218,9 +218,9 @@ def _day_after(folder: Path, days: int) -> Callable[[], float]:
     import dagster as dg  # noqa: PLC0415
 
     from movies_assets.definitions import build_defs  # noqa: PLC0415
-    from movies_assets.settings import SampleSettings, load  # noqa: PLC0415
+    from movies_assets.settings import load  # noqa: PLC0415
 
-    settings = load(data_dir=folder, sample=SampleSettings(movies=MOVIES))
+    settings = load(data_dir=folder, yts={"sample_movies": MOVIES})
     job = build_defs(settings).resolve_job_def("yts_daily")
     end = settings.sample.last_day.toordinal()
 

@@ -14,9 +14,9 @@ import ibis
 import ibis.expr.types as ir
 
 from movies_assets.core.table import Table
-from movies_assets.definitions import TABLES, build_defs, sources
+from movies_assets.definitions import TABLES, build_defs
 from movies_assets.orchestration.assets import asset_of
-from movies_assets.orchestration.jobs import QUALITY, SHARED, YTS_ASSETS, YTS_DAILY
+from movies_assets.orchestration.jobs import QUALITY, SHARED
 from movies_assets.settings import Settings, load
 
 NOTHING = ibis.table({"nothing": "int64"}, name="nothing")
@@ -52,10 +52,14 @@ def _empty() -> dg.Definitions:
     return dg.Definitions(
         assets=[_empty_asset(table, settings) for table in TABLES.values()],
         asset_checks=[_empty_checks(check) for check in checks],
-        jobs=[dg.define_asset_job(YTS_DAILY, selection=YTS_ASSETS | SHARED | QUALITY)],
+        jobs=[
+            dg.define_asset_job(
+                "yts_daily", selection=dg.AssetSelection.groups("yts") | SHARED | QUALITY
+            )
+        ],
         resources={
+            **dict.fromkeys(build_defs(settings).resources or {}),
             "io_manager": EmptyIOManager(),
-            **dict.fromkeys([*sources(settings), "warehouse"]),
         },
         executor=dg.in_process_executor,
     )

@@ -13,7 +13,7 @@ from movies_assets.definitions import TABLES
 from movies_assets.serving import delta, parquet
 from movies_assets.serving.exports import Export, reading
 from movies_assets.warehouse.database import Warehouse
-from movies_assets.warehouse.writer import ensure_table
+from movies_assets.warehouse.schema import ensure_table
 
 MOVIES = TABLES["gold.imdb_movie_facts"]
 GENRES = 28

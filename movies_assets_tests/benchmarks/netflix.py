@@ -74,7 +74,7 @@ def _run(work: Path, titles: int, days: int) -> None:
     variables = {
         "DAGSTER_HOME": str(work),
         "MOVIES_DATA_DIR": str(work / "data"),
-        "MOVIES_SAMPLE__NETFLIX_TITLES": str(titles),
+        "MOVIES_NETFLIX__SAMPLE_TITLES": str(titles),
         "PYTHONPATH": str(ROOT),
     }
     first = LAST_DAY - timedelta(days - 1)

@@ -83,7 +83,7 @@ def fill(scale: float) -> None:
     """Fill the warehouse that the settings name with silver rows."""
     from movies_assets.definitions import TABLES, open_warehouse  # noqa: PLC0415
     from movies_assets.settings import load  # noqa: PLC0415
-    from movies_assets.warehouse import writer  # noqa: PLC0415
+    from movies_assets.warehouse.schema import ensure_table  # noqa: PLC0415
 
     sizes = {"users": USERS, "titles": TITLES, "views": VIEWS}
     scaled = {name: max(1_000, round(size * scale)) for name, size in sizes.items()}
@@ -93,7 +93,7 @@ def fill(scale: float) -> None:
     warehouse = open_warehouse(load())
     with warehouse.session() as connection, warehouse.transaction(connection):
         for table in GIVEN:
-            writer.ensure_table(connection, table, TABLES[table].contract)
+            ensure_table(connection, table, TABLES[table].contract)
         connection.execute("CREATE SCHEMA gold")
         connection.execute(text)
         for table in GIVEN:

@@ -79,8 +79,8 @@ def _peak_megabytes() -> float:
 
 
 def _publish(published: Any, contracts: Mapping[str, type[Contract]], scale: float) -> int:
-    from movies_assets.orchestration.publishing.meta import Snapshot, Tables  # noqa: PLC0415
-    from movies_assets.warehouse.writer import ensure_table  # noqa: PLC0415
+    from movies_assets.warehouse.meta import Snapshot, Tables  # noqa: PLC0415
+    from movies_assets.warehouse.schema import ensure_table  # noqa: PLC0415
 
     path, total = published.unfinished("00000000"), 0
     with duckdb.connect(path) as connection:

@@ -25,10 +25,11 @@ from movies_assets.core.contract import (
     rule_name,
     sentence,
 )
+from movies_assets.core.outcome import broken_rules
 from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.metadata import column_schema
-from movies_assets.warehouse import writer
+from movies_assets.warehouse.sql import compile_sql
 from movies_assets.warehouse.types import duckdb_types
 
 # What breaks a rule of one column: a pattern of its name, and a value made of what it matches.
@@ -115,7 +116,7 @@ def store(
 @cache
 def broken_sql(contract: type[Contract]) -> str:
     rows = contract.table("rows")
-    return writer.compile_sql(rows.select(names=writer.broken_rules(rows, contract)))
+    return compile_sql(rows.select(names=broken_rules(rows, contract)))
 
 
 def broken(connection: duckdb.DuckDBPyConnection, table: Table) -> list[set[str]]:
@@ -300,7 +301,7 @@ class TestWhatWeRelyOn:
 
     def test_ibis_compiles_unbound_tables_without_a_connection(self):
         table = self.Numbers.table("gold.numbers")
-        assert 'FROM "gold"."numbers"' in writer.compile_sql(table.filter(table.number > 1))
+        assert 'FROM "gold"."numbers"' in compile_sql(table.filter(table.number > 1))
         with pytest.raises(IbisError, match="unbound"):
             table.execute()
 

@@ -24,8 +24,8 @@ from movies_assets_tests.dashboard.snapshots import Rows, few, publish
 
 CHROMIUM = shutil.which("chromium")
 NO_CHROMIUM = "Chromium is not installed: apt-get install chromium"
-START_SECONDS = 60
-WAIT_MILLISECONDS = 20_000
+START_SECONDS = 120
+WAIT_MILLISECONDS = 60_000
 
 
 @dataclass
@@ -119,8 +119,8 @@ def visit(browser: Any) -> Iterator[Visitor]:
         page.on("console", lambda message: _note(seen, message))
         page.on("pageerror", lambda error: seen.append(f"error: {error}"))
         page.on("request", lambda request: _foreign(seen, host, request.url))
+        page.set_default_timeout(WAIT_MILLISECONDS)
         page.goto(url)
-        page.set_default_timeout(10_000)
         return page
 
     yield open_page

@@ -10,8 +10,8 @@ import duckdb
 
 from movies_assets.core.contract import Contract
 from movies_assets.definitions import TABLES
-from movies_assets.orchestration.publishing import meta
 from movies_assets.orchestration.publishing.published import published_tables
+from movies_assets.warehouse import meta
 from movies_assets.warehouse.published import POINTER
 from movies_assets.warehouse.types import ddl, duckdb_types
 

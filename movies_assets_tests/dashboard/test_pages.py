@@ -294,7 +294,7 @@ def test_recommendations_are_those_of_the_chosen_user_with_the_reason(world):
     assert audience.describe(data.user) == "Chile · since 3 Feb 2024 · prefers drama"
     nobody = load(audience, world, user="bb22")
     assert nobody.recommended == []
-    assert audience.describe(nobody.user) == "preferred genres not known"
+    assert audience.describe(nobody.user) == "preferred genres unknown"
     assert load(audience, world).user["user_key"] == "aa11"
 
 

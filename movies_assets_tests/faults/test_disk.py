@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from movies_assets.warehouse import renewal
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets_tests.faults.processes import in_child
 
@@ -49,7 +50,7 @@ def renew_on_limited_files(path: Path) -> tuple[str, list[str]]:
     """Write the file anew while no file may become as large as it is."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2, UNLIMITED))
     try:
-        Warehouse(path).renew()
+        renewal.renew(Warehouse(path))
         message = ""
     except WarehouseError as error:
         message = str(error)
@@ -63,7 +64,7 @@ def test_a_copy_for_which_there_is_no_room_is_removed_and_the_file_stays(path):
     assert f"cannot rewrite {path}: is the disk full or read-only? The file is whole" in message
     assert files == [path.name]
     assert count(path) == 301_000
-    Warehouse(path).renew()
+    renewal.renew(Warehouse(path))
     assert count(path) == 301_000
 
 
@@ -160,7 +161,7 @@ def test_a_file_in_a_read_only_folder_is_not_rewritten_and_that_is_said(others_p
 
 
 def renew(path: Path) -> None:
-    Warehouse(path).renew()
+    renewal.renew(Warehouse(path))
 
 
 def test_a_read_only_folder_for_a_new_warehouse_is_a_clear_error(others_path):

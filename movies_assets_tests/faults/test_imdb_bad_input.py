@@ -14,12 +14,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from movies_assets.orchestration.io_manager import FilesHandler
+from movies_assets.core.window import Window
 from movies_assets.sources.imdb.bronze import imdb_title_ratings
 from movies_assets.sources.imdb.silver import names_of
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.files import TextFile, TextFiles
+from movies_assets.warehouse.rows import TextRows
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.conftest import IMDB_HEADERS, Platform, dump, land
 
 DAY, NEXT_DAY = "2025-10-29", "2025-10-30"
@@ -382,17 +384,18 @@ class TestFiles:
             path.write_bytes(content)
         days = [date(2025, 10, 1 + number) for number in range(len(paths))]
         named = [TextFile(path, path.name, day) for path, day in zip(paths, days, strict=True)]
-        handler, warehouse = FilesHandler(), Warehouse(folder / "w.duckdb")
-        window = writer.Window(f"run_date <= '{days[-1]}'", str(days[0]), str(days[-1]))
+        given = TextRows(TextFiles(tuple(COLUMNS), tuple(named), days, "run"))
+        warehouse = Warehouse(folder / "w.duckdb")
+        window = Window(str(days[0]), str(days[-1]))
         with (
             warehouse.session() as connection,
-            handler.opened(TextFiles(tuple(COLUMNS), tuple(named), days, "run")) as reading,
+            given.opened(),
             warehouse.transaction(connection),
         ):
-            writer.ensure_table(connection, self.table.name, self.table.contract)
-            handler.stage(connection, self.table, reading)
+            ensure_table(connection, self.table.name, self.table.contract)
+            given.stage(connection, self.table)
             loaded = writer.write(connection, self.table, window, "run")
-            rows = handler.complete(connection, self.table, reading, loaded.rows)
+            rows = given.complete(connection, self.table, loaded.rows)
             lines = connection.execute(
                 "SELECT coalesce(_line, concat_ws(chr(9), coalesce(tconst, '\\N'), "
                 "coalesce(average_rating, '\\N'), coalesce(num_votes::VARCHAR, '\\N'))) "

@@ -19,22 +19,20 @@ from movies_assets_tests.faults.processes import FORKSERVER
 DAYS = ("2025-10-29", "2025-10-31")
 OLD_SEED, NEW_SEED = 1, 2
 SIGKILL = -9
-# Of each way of storing a table one: by partition, with quarantine and versions, merged.
-ONE_OF_A_KIND = ["bronze/yts_movies", "silver/yts_movies", "gold/dim_genre", "gold/dim_movie"]
-WHOLE_JOB = None
+MOMENTS = 100
 
 Contents = dict[str, list[tuple[Any, ...]]]
 
 
 def settings_for(data_dir: Path, seed: int) -> Settings:
-    return load(data_dir=data_dir, sample={"movies": 500, "seed": seed})
+    return load(data_dir=data_dir, yts={"sample_movies": 500}, sample={"seed": seed})
 
 
-def run_yts_daily(data_dir: Path, seed: int, select: list[str] | None) -> None:
+def run_yts_daily(data_dir: Path, seed: int) -> None:
     """Run the job, as a child process does; another seed is another catalogue."""
     with Path(os.devnull).open("w") as nowhere, dg.DagsterInstance.ephemeral() as instance:
         os.dup2(nowhere.fileno(), 2)
-        Platform(settings_for(data_dir, seed), instance).run(*DAYS, select=select)
+        Platform(settings_for(data_dir, seed), instance).run(*DAYS)
 
 
 def contents(data_dir: Path) -> Contents:
@@ -44,9 +42,8 @@ def contents(data_dir: Path) -> Contents:
 class Attempts:
     """Runs that are killed, each on its own copy of a warehouse with old contents."""
 
-    def __init__(self, folder: Path, select: list[str] | None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.select = select
         self.old = self.complete(folder / "old", OLD_SEED)
         shutil.copytree(folder / "old", folder / "new")
         started = time.monotonic()
@@ -54,7 +51,7 @@ class Attempts:
         self.duration = time.monotonic() - started
 
     def start(self, data_dir: Path, seed: int = NEW_SEED) -> Any:
-        process = FORKSERVER.Process(target=run_yts_daily, args=(data_dir, seed, self.select))
+        process = FORKSERVER.Process(target=run_yts_daily, args=(data_dir, seed))
         process.start()
         return process
 
@@ -80,25 +77,17 @@ class Attempts:
         return sum(found[table] == self.new[table] != self.old[table] for table in found), data_dir
 
 
-@pytest.mark.parametrize(
-    ("moments", "completed", "select"),
-    [
-        pytest.param(10, 2, ONE_OF_A_KIND, id="10 moments"),
-        pytest.param(100, 100, WHOLE_JOB, id="100 moments", marks=pytest.mark.slow),
-    ],
-)
-def test_a_killed_run_leaves_each_table_old_or_new_and_the_next_completes_it(
-    tmp_path, moments, completed, select
-):
-    attempts = Attempts(tmp_path, select)
+@pytest.mark.slow
+def test_a_killed_run_leaves_each_table_old_or_new_and_the_next_completes_it(tmp_path):
+    attempts = Attempts(tmp_path)
     # One moment at random in each of as many parts of a run.
     seconds = [
-        (number + random.random()) * attempts.duration / moments  # noqa: S311
-        for number in range(moments)
+        (number + random.random()) * attempts.duration / MOMENTS  # noqa: S311
+        for number in range(MOMENTS)
     ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         new_tables, data_dirs = zip(*pool.map(attempts.kill_after, seconds), strict=True)
-        finished = pool.map(attempts.complete, data_dirs[-completed:])
+        finished = pool.map(attempts.complete, data_dirs)
         assert all(found == attempts.new for found in finished)
     changed = sum(attempts.new[table] != attempts.old[table] for table in attempts.new)
     assert any(0 < count < changed for count in new_tables), "no run was killed between two tables"

@@ -16,13 +16,13 @@ import pytest
 from movies_assets.core.contract import Contract, column
 from movies_assets.definitions import TABLES, open_warehouse
 from movies_assets.ingest.landing import Landing
-from movies_assets.orchestration.publishing import meta
 from movies_assets.privacy.forgetting import folders_of_persons, forget
 from movies_assets.settings import Settings, load
+from movies_assets.warehouse import meta
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.snapshot import write_snapshot
-from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 
 ADA, EMAIL, NAME = "7", "ada@x.example", "Ada Lovelace"

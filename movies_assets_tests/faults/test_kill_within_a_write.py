@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from movies_assets.core.window import Window
 from movies_assets.definitions import TABLES
 from movies_assets.warehouse import writer
 from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.schema import ensure_table
+from movies_assets.warehouse.staging import stage_expression
 from movies_assets_tests.conftest import contents_of, movie
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 
@@ -53,9 +56,9 @@ def write_silver(path: Path) -> list[tuple[Any, ...]]:
     warehouse = Warehouse(path)
     with warehouse.session() as session, warehouse.transaction(session):
         connection: Any = Recorder(session)
-        writer.ensure_table(connection, SILVER.name, SILVER.contract)
-        writer.stage_expression(connection, SILVER, SILVER(BRONZE.contract.table(BRONZE.name)))
-        window = writer.Window(f"uploaded_date = '{DAY}'", DAY, DAY)
+        ensure_table(connection, SILVER.name, SILVER.contract)
+        stage_expression(connection, SILVER, SILVER(BRONZE.contract.table(BRONZE.name)))
+        window = Window(DAY, DAY)
         writer.write(connection, SILVER, window, "run")
         return connection.statements
 

@@ -18,9 +18,9 @@ from dagster._core.storage.dagster_run import RunOpConcurrency
 
 from movies_assets.definitions import build_defs
 from movies_assets.orchestration import abandoned
-from movies_assets.orchestration.assets import WRITER_POOL
 from movies_assets.orchestration.processes import TAG, _started_elsewhere, is_gone, process
 from movies_assets.settings import PROJECT_ROOT, load
+from movies_assets.warehouse.database import WRITER_POOL
 from movies_assets_tests.orchestration.test_schedules import materialize, requested
 
 ORIGIN = RemoteJobOrigin(

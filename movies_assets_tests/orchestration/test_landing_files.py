@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from movies_assets.ingest.landing import EMPTY_FOLDER, NO_FILE, OUTSIDE_FOLDER, Landing
-from movies_assets_tests.conftest import Platform, arrive, netflix_title
+from movies_assets_tests.conftest import Platform, Prepare, arrive, netflix_title, platform_in
 from movies_assets_tests.ingest.test_packing import PACKINGS, to_xlsx
 from movies_assets_tests.places import CASES
 from movies_assets_tests.sources.netflix.test_graph import checked, error_of, run
@@ -45,13 +45,18 @@ def dangle(platform: Platform, path: str) -> Path:
     return link
 
 
+def load_three_days(folder: Path) -> None:
+    with platform_in(folder, []) as platform:
+        for number, day in enumerate(DAYS, start=1):
+            arrive(platform.settings.landing, f"{day}/a.csv", [netflix_title(number)])
+        run(platform, DAYS[0], DAYS[-1], select=SILVER)
+
+
 class TestRefused:
     @pytest.fixture
-    def loaded(self, platform, titles) -> Platform:
+    def loaded(self, prepare: Prepare, platform: Platform, titles: Callable[..., Path]) -> Platform:
         """Three days that were loaded, then a broken link on the second one, news on all."""
-        for number, day in enumerate(DAYS, start=1):
-            titles(f"{day}/a.csv", [netflix_title(number)])
-        run(platform, DAYS[0], DAYS[-1], select=SILVER)
+        prepare("netflix_three_days", load_three_days)
         for number, day in enumerate(DAYS, start=11):
             titles(f"{day}/b.csv", [netflix_title(number)])
         dangle(platform, f"{DAYS[1]}/c.csv")

@@ -9,24 +9,25 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 
+from movies_assets.core.window import Window
 from movies_assets.definitions import TABLES, build_defs, open_warehouse
+from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.catching_up import look
-from movies_assets.orchestration.jobs import (
-    IMDB_DAILY,
-    NETFLIX_DAILY,
-    OMDB_YEARLY,
-    OTT_DAILY,
-    OTT_FILES,
-    PARTITIONED,
-    YTS_DAILY,
-)
-from movies_assets.orchestration.partitions import keys_of, partitions_def, range_tags
+from movies_assets.orchestration.jobs import partitioned
+from movies_assets.orchestration.partitions import partitions_def, range_tags
 from movies_assets.orchestration.schedules import calendars, unfinished
 from movies_assets.settings import load
 from movies_assets.warehouse import audit_log
-from movies_assets.warehouse.writer import Window, create_table
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.conftest import Platform, hold, movie
+
+YTS_DAILY = "yts_daily"
+IMDB_DAILY = "imdb_daily"
+NETFLIX_DAILY = "netflix_daily"
+OMDB_YEARLY = "omdb_yearly"
+OTT_DAILY = "ott_daily"
+OTT_FILES = "ott_files"
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +83,13 @@ def materialize(
     with warehouse.session() as connection, warehouse.transaction(connection):
         audit_log.ensure_tables(connection)
     for key in graph.toposorted_asset_keys:
-        for day in days if key in written and graph.get(key).partitions_def else []:
+        partitions = days if graph.get(key).partitions_def else [None]
+        for day in partitions if key in written else []:
             instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day))
     with warehouse.session() as connection, warehouse.transaction(connection):
         for table in TABLES.values():
             if asset_key(table.key) in written:
-                create_table(connection, table.name, table.contract)
+                ensure_table(connection, table.name, table.contract)
 
 
 def start(instance: dg.DagsterInstance, job: str, tags: dict[str, str]) -> None:
@@ -292,7 +294,7 @@ class TestNetflix:
 
     def test_the_samples_days_end_with_its_last_day(self, tmp_path):
         settings = load(data_dir=tmp_path)
-        keys = partitions_def(PARTITIONED[NETFLIX_DAILY], settings).get_partition_keys()
+        keys = partitions_def(partitioned()[NETFLIX_DAILY], settings).get_partition_keys()
         assert (keys[0], keys[-1]) == ("2025-10-01", settings.sample.last_day.isoformat())
 
     def test_its_run_covers_the_dimensions_that_are_shared(self, live):
@@ -365,7 +367,7 @@ def asked(instance, live, job: str = YTS_DAILY, now: str = "2025-11-10T02:30:00"
 def note(warehouse, table: str, first: str = "", last: str = "~", run_id: str = "a") -> None:
     """Record a write of a table whose blocking checks have not passed."""
     with warehouse.session() as connection, warehouse.transaction(connection):
-        audit_log.record_write(connection, table, Window("true", first, last, 1), run_id)
+        audit_log.record_write(connection, table, Window(first, last, 1), run_id)
 
 
 def fail(instance, first: str, last: str, job: str = YTS_DAILY, **tags: str) -> str:
@@ -385,7 +387,7 @@ class TestRedDays:
         ("job", "table", "day"),
         [
             (YTS_DAILY, "gold.fact_movies", FIRST),
-            (IMDB_DAILY, "silver.imdb_titles", FIRST),
+            (IMDB_DAILY, "silver.imdb_ratings", FIRST),
             (NETFLIX_DAILY, "bronze.netflix_titles", FIRST),
             (OMDB_YEARLY, "silver.omdb_releases", "2010"),
             (OTT_DAILY, "silver.ott_views", FIRST),
@@ -421,6 +423,31 @@ class TestRedDays:
         assert asked(instance, live) == []
         note(warehouse, "gold.dim_date", run_id=run.run_id)
         assert asked(instance, live) == [(FIRST, SECOND)]
+
+    @pytest.mark.parametrize(
+        ("job", "table", "day", "newest"),
+        [
+            (IMDB_DAILY, "silver.imdb_titles", FIRST, "2025-11-10"),
+            (NETFLIX_DAILY, "silver.netflix_titles", FIRST, "2025-11-10"),
+            (OMDB_YEARLY, "gold.omdb_releases", "2010", "2025"),
+            (OTT_DAILY, "gold.ott_dim_user", FIRST, "2025-11-10"),
+        ],
+    )
+    def test_a_red_table_that_mirrors_the_newest_state_is_made_again(
+        self, instance, live, job, table, day, newest
+    ):
+        """By the days of the run that wrote it, or else by the newest one."""
+        warehouse = live.resources["warehouse"]
+        materialize(instance, live, [day, newest], job)
+        before = asked(instance, live, job)
+        run = dg.DagsterRun(job, status=dg.DagsterRunStatus.FAILURE, tags=range_tags(day, day))
+        instance.add_run(run)
+        assert asked(instance, live, job) == before
+        note(warehouse, table, run_id=run.run_id)
+        assert asked(instance, live, job) == [(day, day), *before]
+        note(warehouse, table, run_id="of chosen assets, without a day")
+        assert newest in {last for _, last in asked(instance, live, job)}
+        assert (day, day) not in asked(instance, live, job)
 
     def test_after_some_tries_it_is_named_and_no_longer_asked_for(
         self, instance, live, settings, warehouse, capfd
@@ -528,14 +555,25 @@ class TestFailedRuns:
         past, _ = tick(instance, live, OTT_DAILY, "2025-11-10T06:30:00").run_requests
         assert past.asset_selection is None
 
-    @pytest.mark.parametrize(("job", "is_asked"), [(YTS_DAILY, False), (NETFLIX_DAILY, True)])
-    def test_a_failed_run_counts_where_partitions_do_not_say_everything(
-        self, instance, live, job, is_asked
-    ):
-        """As where every check has passed since, or a table without partitions was not written."""
+    @pytest.mark.parametrize(
+        ("job", "read"),
+        [
+            (YTS_DAILY, "silver.yts_movies"),
+            (IMDB_DAILY, "bronze.imdb_title_basics"),
+            (NETFLIX_DAILY, "bronze.netflix_titles"),
+            (OTT_DAILY, "silver.ott_views"),
+        ],
+    )
+    def test_a_failed_run_counts_where_it_has_left_tables_behind(self, instance, live, job, read):
+        """Whether these have partitions, or are written as a whole; not where all is there."""
         materialize(instance, live, DAYS, job)
         fail(instance, FIRST, FIRST, job)
-        assert ((FIRST, FIRST) in asked(instance, live, job)) is is_asked
+        assert (FIRST, FIRST) not in asked(instance, live, job)
+        newer = dg.AssetMaterialization([*TABLES[read].key], partition=FIRST)
+        instance.report_runless_asset_event(newer)
+        assert (FIRST, FIRST) in asked(instance, live, job)
+        materialize(instance, live, [SECOND], job)
+        assert ((FIRST, FIRST) in asked(instance, live, job)) is (job == YTS_DAILY)
 
     def test_runs_of_chosen_assets_count(self, instance, live):
         """As a backfill of the UI makes them."""

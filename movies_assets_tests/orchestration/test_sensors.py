@@ -6,7 +6,6 @@ import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -20,8 +19,8 @@ from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
 from movies_assets.definitions import TABLES, build_defs, open_warehouse
-from movies_assets.orchestration.profiles import netflix_landing
 from movies_assets.settings import Settings, load
+from movies_assets.sources.netflix.resources import NetflixLanding
 from movies_assets_tests.conftest import Platform, hold, movie
 from movies_assets_tests.faults.processes import FORKSERVER
 
@@ -57,7 +56,7 @@ class Ticks:
 
     def __init__(self, settings: Settings) -> None:
         self.repository = build_defs(settings).get_repository_def()
-        self.resources = {"netflix_landing": partial(netflix_landing, settings)}
+        self.resources = {"netflix_landing": NetflixLanding(project=settings)}
         self.cursor: str | None = None
 
     def look(self) -> Sequence[dg.RunRequest]:

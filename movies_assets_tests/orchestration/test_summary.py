@@ -15,8 +15,8 @@ from rich.console import Console
 from movies_assets.__main__ import execute, main, newest_days
 from movies_assets.orchestration import summary
 from movies_assets.orchestration.publishing.published import LATER
-from movies_assets.sample.warnings import WARNINGS
 from movies_assets.settings import PROJECT_ROOT, load
+from movies_assets.sources.yts.source import SOURCE as YTS
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.published import Published
 from movies_assets_tests.conftest import Platform, movie
@@ -148,10 +148,10 @@ def test_without_a_warehouse_the_summary_says_so(platform):
 
 @pytest.mark.usefixtures("elsewhere")
 def test_a_wrong_setting_is_one_plain_line(monkeypatch):
-    monkeypatch.setenv("MOVIES_SAMPLE__MOVIES", "many")
+    monkeypatch.setenv("MOVIES_YTS__SAMPLE_MOVIES", "many")
     result = CliRunner().invoke(main, ["summary"])
     assert result.exit_code == 1
-    assert result.output.startswith("Error: settings are not valid: MOVIES_SAMPLE__MOVIES")
+    assert result.output.startswith("Error: settings are not valid: MOVIES_YTS__SAMPLE_MOVIES")
 
 
 def test_the_newest_days_end_with_the_last_day_of_the_sample():
@@ -241,7 +241,7 @@ def check(name, *rules):
 
 
 def test_warnings_of_the_sample_are_told_from_new_ones():
-    (name, rules), *_ = WARNINGS.items()
+    (name, rules), *_ = YTS.sample_warnings.items()
     expected, new = check(name, *rules), check(name, *rules, "something: new")
     other = check("silver.yts_movies bands", "figures outside of their band")
     assert [summary.is_of_sample(found) for found in (expected, new, other)] == [True, False, False]
@@ -263,7 +263,7 @@ def test_a_new_warning_is_shown_in_full_and_one_of_the_sample_is_counted(
     words = " ".join(shown(platform).split())
     assert warning in words
     assert words.endswith("1 warning: make warnings")
-    monkeypatch.setitem(WARNINGS, "silver.yts_movies quarantine", frozenset({rule}))
+    monkeypatch.setitem(YTS.sample_warnings, "silver.yts_movies quarantine", frozenset({rule}))
     words = " ".join(shown(platform).split())
     assert "rating more than 10" not in words
     assert words.endswith("1 warning, all part of the sample: make warnings")

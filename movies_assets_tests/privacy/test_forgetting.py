@@ -17,10 +17,10 @@ import duckdb
 import ibis
 import pytest
 
-from movies_assets.definitions import TABLES, open_warehouse, sources
+from movies_assets.core.outcome import broken_rules
+from movies_assets.definitions import TABLES, build_defs, open_warehouse
 from movies_assets.ingest.landing import OUTSIDE_FOLDER
-from movies_assets.orchestration.assets import WRITER_POOL, asset_of
-from movies_assets.orchestration.io_manager import WarehouseIOManager
+from movies_assets.orchestration.assets import asset_of
 from movies_assets.orchestration.partitions import range_tags
 from movies_assets.orchestration.publishing.published import Publication
 from movies_assets.privacy import forgetting
@@ -28,9 +28,10 @@ from movies_assets.privacy.user_ids import canonical
 from movies_assets.privacy.warehouse import AUDIT, Erasures
 from movies_assets.settings import Settings, load
 from movies_assets.warehouse.audit_log import UNAUDITED
-from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.database import WRITER_POOL, Warehouse
 from movies_assets.warehouse.published import Published
-from movies_assets.warehouse.writer import broken_rules, compile_sql, stored_types
+from movies_assets.warehouse.schema import stored_types
+from movies_assets.warehouse.sql import compile_sql
 from movies_assets_tests.conftest import Platform
 from movies_assets_tests.faults.test_disk import NOBODY
 
@@ -128,11 +129,7 @@ def materialize(settings: Settings) -> None:
     warehouse = open_warehouse(settings)
     dg.materialize(
         [asset_of(TABLES[name], settings) for name in sorted(names)],
-        resources={
-            "io_manager": WarehouseIOManager(warehouse, TABLES, settings),
-            "warehouse": warehouse,
-            **sources(settings),
-        },
+        resources=build_defs(settings).resources,
         tags=range_tags(FIRST, LAST),
     )
     with warehouse.session() as session, warehouse.transaction(session):

@@ -15,14 +15,14 @@ import pytest
 from movies_assets.core.contract import Contract
 from movies_assets.core.table import Table
 from movies_assets.definitions import TABLES, open_warehouse
-from movies_assets.orchestration.publishing.meta import Tables
 from movies_assets.orchestration.publishing.published import shared_tables
 from movies_assets.serving.exports import Export, NewerSnapshotError, reading
 from movies_assets.serving.postgres import READER
 from movies_assets.settings import load
+from movies_assets.warehouse.meta import Tables
 from movies_assets.warehouse.published import STAMP, UNFINISHED, Published
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.types import duckdb_types
-from movies_assets.warehouse.writer import ensure_table
 from movies_assets_tests.serving.postgres import LOADER, MISSING, Database, Server, binaries
 from movies_assets_tests.serving.postgres import running_server as run_server
 

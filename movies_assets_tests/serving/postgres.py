@@ -17,10 +17,10 @@ import duckdb
 from pydantic import SecretStr
 
 from movies_assets.core.contract import Contract, column
-from movies_assets.orchestration.publishing.meta import Snapshot, Tables
 from movies_assets.serving.postgres import Target
+from movies_assets.warehouse.meta import Snapshot, Tables
 from movies_assets.warehouse.published import Published
-from movies_assets.warehouse.writer import ensure_table
+from movies_assets.warehouse.schema import ensure_table
 
 MISSING = "PostgreSQL is not installed: apt-get install postgresql"
 # A password with all that an address cannot have as it is.

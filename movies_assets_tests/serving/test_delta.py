@@ -79,22 +79,22 @@ def assert_equal(found, root: Path) -> None:
     assert rows_of(table_at(root, found.name), columns) == rows_in(found)
 
 
-@pytest.mark.parametrize("name", SHARED)
-def test_every_table_is_read_back_as_it_is_and_by_old_readers(stored_snapshot, tmp_path, name):
-    with export(stored_snapshot, name) as found:
-        written = write(found, tmp_path)
-        expected, columns = rows_in(found), columns_of(found)
-        table = table_at(tmp_path, found.name)
-        assert written is not None
-        assert written.rows == len(expected)
-        assert rows_of(table, columns) == expected
-        assert rows_by_duckdb(table, columns) == expected
-        protocol = table.protocol()
-        assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
-        assert not protocol.reader_features
-        assert not protocol.writer_features
-        assert table.metadata().partition_columns == [*found.layout.columns[:1]]
-        assert table.metadata().description == found.table.contract.grain()
+def test_every_table_is_read_back_as_it_is_and_by_old_readers(stored_snapshot, tmp_path, subtests):
+    for name in SHARED:
+        with subtests.test(table=name), export(stored_snapshot, name) as found:
+            written = write(found, tmp_path)
+            expected, columns = rows_in(found), columns_of(found)
+            table = table_at(tmp_path, found.name)
+            assert written is not None
+            assert written.rows == len(expected)
+            assert rows_of(table, columns) == expected
+            assert rows_by_duckdb(table, columns) == expected
+            protocol = table.protocol()
+            assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
+            assert not protocol.reader_features
+            assert not protocol.writer_features
+            assert table.metadata().partition_columns == [*found.layout.columns[:1]]
+            assert table.metadata().description == found.table.contract.grain()
 
 
 def types_in(kind: Any) -> Iterator[str]:
@@ -107,13 +107,14 @@ def types_in(kind: Any) -> Iterator[str]:
         yield kind
 
 
-@pytest.mark.parametrize("name", SHARED)
-def test_only_types_of_the_first_protocol_are_written(stored_snapshot, tmp_path, name):
-    with export(stored_snapshot, name) as found:
-        write(found, tmp_path)
-        schema = json.loads(table_at(tmp_path, found.name).schema().to_json())
-    kinds = {kind for field in schema["fields"] for kind in types_in(field["type"])}
-    assert kinds <= {"long", "double", "string", "boolean", "date", "timestamp"}
+def test_only_types_of_the_first_protocol_are_written(stored_snapshot, tmp_path, subtests):
+    for name in SHARED:
+        with subtests.test(table=name):
+            with export(stored_snapshot, name) as found:
+                write(found, tmp_path)
+                schema = json.loads(table_at(tmp_path, found.name).schema().to_json())
+            kinds = {kind for field in schema["fields"] for kind in types_in(field["type"])}
+            assert kinds <= {"long", "double", "string", "boolean", "date", "timestamp"}
 
 
 def test_an_unchanged_table_commits_nothing_whatever_the_snapshot(make, tmp_path):

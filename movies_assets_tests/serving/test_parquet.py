@@ -65,43 +65,43 @@ def files(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*.parquet")}
 
 
-@pytest.mark.parametrize("name", SHARED)
-def test_every_table_is_read_back_as_it_is_in_the_snapshot(stored_snapshot, tmp_path, name):
-    with export(stored_snapshot, name) as found:
-        written = write(found, tmp_path)
-        expected, columns = rows_in(found), [c[0] for c in found.connection.description]
-        path = tmp_path / found.name
-        assert written is not None
-        assert written["rows"] == len(expected)
-        assert read(path) == expected
-        assert read(path, hive=False) == expected, "the columns of the folders are in the files"
-        arrow = pyarrow.parquet.read_table(path, partitioning=None)
-        assert arrow.column_names == columns
-        assert duckdb.from_arrow(arrow).order("ALL").fetchall() == expected
-        dataset = pyarrow.dataset.dataset(path, format="parquet")
-        assert dataset.count_rows() == len(expected)
+def test_every_table_is_read_back_as_it_is_in_the_snapshot(stored_snapshot, tmp_path, subtests):
+    for name in SHARED:
+        with subtests.test(table=name), export(stored_snapshot, name) as found:
+            written = write(found, tmp_path)
+            expected, columns = rows_in(found), [c[0] for c in found.connection.description]
+            path = tmp_path / found.name
+            assert written is not None
+            assert written["rows"] == len(expected)
+            assert read(path) == expected
+            assert read(path, hive=False) == expected, "the columns of the folders are in the files"
+            arrow = pyarrow.parquet.read_table(path, partitioning=None)
+            assert arrow.column_names == columns
+            assert duckdb.from_arrow(arrow).order("ALL").fetchall() == expected
+            dataset = pyarrow.dataset.dataset(path, format="parquet")
+            assert dataset.count_rows() == len(expected)
 
 
-@pytest.mark.parametrize("name", SHARED)
 def test_types_are_those_of_the_contract_and_text_is_compressed_with_zstd(
-    stored_snapshot, tmp_path, name
+    stored_snapshot, tmp_path, subtests
 ):
-    with export(stored_snapshot, name) as found:
-        write(found, tmp_path)
-        path = tmp_path / found.name
-        with duckdb.connect() as connection:
-            rows = connection.execute(
-                f"DESCRIBE FROM read_parquet('{path}/**/*.parquet', hive_partitioning = false)"
-            ).fetchall()
-            codecs = connection.execute(
-                f"SELECT DISTINCT compression FROM parquet_metadata('{path}/**/*.parquet')"
-            ).fetchall()
-        spelled = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
-        types = {row[0]: spelled.get(row[1], row[1]) for row in rows}
-        wanted = duckdb_types(found.table.contract)
-        assert {c: types[c] for c in wanted} == wanted
-        assert {*types} - {*found.table.contract.types()} <= {*found.layout.columns}
-        assert codecs in ([("ZSTD",)], []), "an empty file has no chunks"
+    for name in SHARED:
+        with subtests.test(table=name), export(stored_snapshot, name) as found:
+            write(found, tmp_path)
+            path = tmp_path / found.name
+            with duckdb.connect() as connection:
+                rows = connection.execute(
+                    f"DESCRIBE FROM read_parquet('{path}/**/*.parquet', hive_partitioning = false)"
+                ).fetchall()
+                codecs = connection.execute(
+                    f"SELECT DISTINCT compression FROM parquet_metadata('{path}/**/*.parquet')"
+                ).fetchall()
+            spelled = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
+            types = {row[0]: spelled.get(row[1], row[1]) for row in rows}
+            wanted = duckdb_types(found.table.contract)
+            assert {c: types[c] for c in wanted} == wanted
+            assert {*types} - {*found.table.contract.types()} <= {*found.layout.columns}
+            assert codecs in ([("ZSTD",)], []), "an empty file has no chunks"
 
 
 def test_imdb_is_divided_as_dashboards_filter_and_other_facts_by_months():

@@ -8,8 +8,6 @@ import json
 import re
 from itertools import pairwise
 
-import pytest
-
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.publishing.published import shared_tables
 from movies_assets.serving import powerbi
@@ -72,18 +70,19 @@ def declared(kind):
     }
 
 
-@pytest.mark.parametrize("path", TMDL)
-def test_tmdl_is_indented_by_tabs_and_one_level_at_a_time(path):
-    depths = []
-    for line in TMDL[path].splitlines():
-        text = line.lstrip("\t")
-        assert text == text.rstrip()
-        assert line == "" or text
-        if text:
-            depths.append(len(line) - len(text))
-    assert depths[0] == 0
-    # An expression that takes several lines stands two levels below its property.
-    assert all(below - above <= 2 for above, below in pairwise(depths))
+def test_tmdl_is_indented_by_tabs_and_one_level_at_a_time(subtests):
+    for path, content in TMDL.items():
+        with subtests.test(path=path):
+            depths = []
+            for line in content.splitlines():
+                text = line.lstrip("\t")
+                assert text == text.rstrip()
+                assert line == "" or text
+                if text:
+                    depths.append(len(line) - len(text))
+            assert depths[0] == 0
+            # An expression that takes several lines stands two levels below its property.
+            assert all(below - above <= 2 for above, below in pairwise(depths))
 
 
 def test_every_table_declares_the_columns_of_its_contract():
@@ -193,21 +192,22 @@ DEMANDED = {
 }
 
 
-@pytest.mark.parametrize("path", [path for path in JSON if not path.endswith(THEME)])
-def test_a_file_has_what_its_schema_demands_and_nothing_else(path):
-    content = JSON[path]
-    schema = content.pop("$schema")
-    try:
-        name, version, file = schema.removeprefix(f"{SCHEMAS}/").rsplit("/", 2)
-        assert re.fullmatch(r"\d+\.\d+\.\d+", version)
-        assert file == "schema.json"
-        required, allowed = DEMANDED[name]
-        assert required <= {*content} <= required | allowed
-        if "name" in content:
-            assert len(content["name"]) <= 50
-            assert content["name"] in path
-    finally:
-        content["$schema"] = schema
+def test_a_file_has_what_its_schema_demands_and_nothing_else(subtests):
+    for path in (path for path in JSON if not path.endswith(THEME)):
+        with subtests.test(path=path):
+            content = JSON[path]
+            schema = content.pop("$schema")
+            try:
+                name, version, file = schema.removeprefix(f"{SCHEMAS}/").rsplit("/", 2)
+                assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+                assert file == "schema.json"
+                required, allowed = DEMANDED[name]
+                assert required <= {*content} <= required | allowed
+                if "name" in content:
+                    assert len(content["name"]) <= 50
+                    assert content["name"] in path
+            finally:
+                content["$schema"] = schema
 
 
 def test_files_that_name_each_other_are_there():

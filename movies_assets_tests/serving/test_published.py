@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from movies_assets.__main__ import main
 from movies_assets.core.contract import Contract, column
+from movies_assets.core.window import Window
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.publishing.published import KEY, published_tables, shared_tables
@@ -26,8 +27,7 @@ from movies_assets.warehouse.audit_log import (
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.snapshot import write_snapshot
-from movies_assets.warehouse.writer import Window
-from movies_assets_tests.conftest import FakeYts, Platform, movie
+from movies_assets_tests.conftest import FakeYts, Platform, Prepare, movie, platform_in
 from movies_assets_tests.faults.processes import FORKSERVER, dies_at, in_child
 
 DAY, NEXT_DAY = "2025-10-30", "2025-10-31"
@@ -61,6 +61,19 @@ def values(published: Published, table: str) -> str:
     return "\n".join(str(value) for row in asked(published, f"FROM {table}") for value in row)
 
 
+def publish_two_movies(folder: Path) -> None:
+    movies = [movie(1, f"{DAY}T10:00:00"), movie(2, f"{DAY}T11:00:00")]
+    with platform_in(folder, movies) as platform:
+        platform.run(DAY, publish=True)
+
+
+@pytest.fixture
+def published(prepare: Prepare, platform: Platform) -> Platform:
+    """The fixture `platform` after a day of two movies was published."""
+    prepare("yts_two_movies_published", publish_two_movies)
+    return platform
+
+
 class TestARun:
     def test_publishes_its_rows_at_its_end(self, platform, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00"), movie(2, f"{DAY}T11:00:00")]
@@ -69,13 +82,14 @@ class TestARun:
         assert asked(published_by(platform), TITLES) == platform.sql(TITLES)
         assert platform.sql(TITLES) == [(1, "Movie 1"), (2, "Movie 2")]
 
-    def test_of_one_source_publishes_the_tables_of_the_others_empty_and_typed(self, platform, yts):
-        yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
-        platform.run(DAY, publish=True)
-        with published_by(platform).reading() as connection:
+    def test_of_one_source_publishes_the_tables_of_the_others_empty_and_typed(
+        self, published, subtests
+    ):
+        with published_by(published).reading() as connection:
             for name, table in published_tables(TABLES).items():
                 described = connection.execute(f"DESCRIBE {name}").fetchall()
-                assert {row[0] for row in described} == {*table.contract.types()}, name
+                with subtests.test(table=name):
+                    assert {row[0] for row in described} == {*table.contract.types()}
 
     def test_that_leaves_it_to_the_next_one_publishes_nothing(self, platform, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
@@ -86,12 +100,10 @@ class TestARun:
 
 
 class TestNothingIsPublished:
-    def test_by_a_run_whose_blocking_check_fails(self, platform, yts):
-        yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
-        platform.run(DAY, publish=True)
-        before = published_by(platform).current()
-        fail_silver(platform, yts)
-        assert published_by(platform).current() == before
+    def test_by_a_run_whose_blocking_check_fails(self, published, yts):
+        before = published_by(published).current()
+        fail_silver(published, yts)
+        assert published_by(published).current() == before
 
     def test_by_later_green_runs_of_other_days_and_tables(self, platform, yts):
         fail_silver(platform, yts)
@@ -107,21 +119,20 @@ class TestNothingIsPublished:
         assert checked(platform.run(DAY, publish=True))
         assert asked(published_by(platform), TITLES) == platform.sql(TITLES)
 
-    def test_of_what_was_written_by_a_run_that_had_no_checks(self, platform, yts):
+    def test_of_what_was_written_by_a_run_that_had_no_checks(self, published, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
-        platform.run(DAY, publish=True)
         silver = asset_key(TABLES["silver.yts_movies"].key)
-        materialized = platform.defs.resolve_job_def("yts_daily").get_subset(
+        materialized = published.defs.resolve_job_def("yts_daily").get_subset(
             asset_selection={silver}, asset_check_selection=set()
         )
         tags = {"dagster/partition": DAY}
-        materialized.execute_in_process(instance=platform.instance, tags=tags)
-        (verdict,) = published_again(platform).get_asset_check_evaluations()
+        materialized.execute_in_process(instance=published.instance, tags=tags)
+        (verdict,) = published_again(published).get_asset_check_evaluations()
         assert not verdict.passed
         assert f"silver.yts_movies {DAY} (run " in (verdict.description or "")
         assert "fix what made them red" in (verdict.description or "")
-        checked_alone(platform, silver)
-        assert checked(published_again(platform)), "its checks hold"
+        checked_alone(published, silver)
+        assert checked(published_again(published)), "its checks hold"
 
     def test_by_checks_of_the_whole_table_that_a_bad_day_is_too_small_to_fail(self, platform, yts):
         yts.movies_listed = [movie(n, f"{NEXT_DAY}T10:00:00") for n in range(100, 160)]
@@ -131,23 +142,19 @@ class TestNothingIsPublished:
         assert all(each.passed or each.severity.value == "WARN" for each in result), "2 of 62"
         assert not checked(published_again(platform))
 
-    def test_of_a_star_whose_dimension_was_written_without_its_fact(self, platform, yts):
-        yts.movies_listed = [movie(1, f"{DAY}T10:00:00"), movie(2, f"{DAY}T11:00:00")]
-        platform.run(DAY, publish=True)
-        yts.movies_listed = yts.movies_listed[1:]
+    def test_of_a_star_whose_dimension_was_written_without_its_fact(self, published, yts):
+        yts.movies_listed = [movie(2, f"{DAY}T11:00:00")]
         names = ["bronze/yts_movies", "silver/yts_movies", "gold/dim_movie"]
-        assert platform.run(DAY, select=names).success
-        (verdict,) = published_again(platform).get_asset_check_evaluations()
+        assert published.run(DAY, select=names).success
+        (verdict,) = published_again(published).get_asset_check_evaluations()
         assert not verdict.passed
         assert "gold.fact_movies.movie_key -> gold.dim_movie: 1 rows" in (verdict.description or "")
-        assert len(published_by(platform).snapshots()) == 1, "what was written is removed"
+        assert len(published_by(published).snapshots()) == 1, "what was written is removed"
 
-    def test_of_a_table_that_is_not_as_its_contract_says(self, platform, yts):
-        yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
-        platform.run(DAY, publish=True)
-        with platform.warehouse.session() as session, platform.warehouse.transaction(session):
+    def test_of_a_table_that_is_not_as_its_contract_says(self, published):
+        with published.warehouse.session() as session, published.warehouse.transaction(session):
             session.execute("ALTER TABLE gold.dim_movie DROP COLUMN slug")
-        (verdict,) = published_again(platform).get_asset_check_evaluations()
+        (verdict,) = published_again(published).get_asset_check_evaluations()
         assert not verdict.passed
         assert "gold.dim_movie: not as its contract says" in (verdict.description or "")
 
@@ -177,27 +184,27 @@ class TestWhatStandsInTheWay:
         assert "no write of silver.yts_movies" in again.output
 
     def test_goes_with_the_rows_when_all_of_the_table_is_replaced(self, warehouse_session):
-        record_write(warehouse_session, "gold.t", Window("", DAY, DAY), "run 1")
+        record_write(warehouse_session, "gold.t", Window(DAY, DAY), "run 1")
         record_write(
-            warehouse_session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2", is_whole=True
+            warehouse_session, "gold.t", Window(NEXT_DAY, NEXT_DAY), "run 2", is_whole=True
         )
         (left,) = unaudited(warehouse_session, ["gold.t"])
         assert left.run_id == "run 2"
 
     def test_goes_with_the_days_that_are_no_longer_kept(self, warehouse_session):
         warehouse_session.execute(f"CREATE TABLE gold.t AS SELECT DATE '{NEXT_DAY}' AS day")
-        record_write(warehouse_session, "gold.t", Window("", DAY, DAY), "run 1")
-        record_write(warehouse_session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2")
+        record_write(warehouse_session, "gold.t", Window(DAY, DAY), "run 1")
+        record_write(warehouse_session, "gold.t", Window(NEXT_DAY, NEXT_DAY), "run 2")
         forget_pruned(warehouse_session, "gold.t", "day")
         (left,) = unaudited(warehouse_session, ["gold.t"])
         assert left.run_id == "run 2"
 
     def test_of_a_range_goes_only_when_all_of_it_is_written_again(self, warehouse_session):
-        record_write(warehouse_session, "gold.t", Window("", DAY, NEXT_DAY), "run 1")
-        record_write(warehouse_session, "gold.t", Window("", DAY, DAY), "run 2")
+        record_write(warehouse_session, "gold.t", Window(DAY, NEXT_DAY), "run 1")
+        record_write(warehouse_session, "gold.t", Window(DAY, DAY), "run 2")
         left = {write.run_id for write in unaudited(warehouse_session, ["gold.t"])}
         assert left == {"run 1", "run 2"}
-        record_write(warehouse_session, "gold.t", Window("", DAY, NEXT_DAY), "run 3")
+        record_write(warehouse_session, "gold.t", Window(DAY, NEXT_DAY), "run 3")
         assert [write.run_id for write in unaudited(warehouse_session, ["gold.t"])] == ["run 3"]
 
     def test_goes_when_its_red_check_alone_is_executed_and_the_others_have_passed(
@@ -207,7 +214,7 @@ class TestWhatStandsInTheWay:
         platform.run(DAY)
         fact, left = TABLES["gold.fact_movies"], "SELECT table_name FROM audit.unaudited"
         changed(platform, "CREATE TABLE kept AS FROM gold.dim_movie", "DELETE FROM gold.dim_movie")
-        changed(platform, written=(fact.name, Window("", DAY, DAY)))
+        changed(platform, written=(fact.name, Window(DAY, DAY)))
         checked_alone(platform, asset_key(fact.key))
         assert platform.sql(left) == [(fact.name,)], "references points at no row"
         changed(platform, "INSERT INTO gold.dim_movie FROM kept")
@@ -215,7 +222,7 @@ class TestWhatStandsInTheWay:
         assert platform.sql(left) == [(fact.name,)], "this one was green before"
         checked_alone(platform, asset_key(fact.key), "references")
         assert platform.sql(left) == platform.sql("FROM audit.passed") == []
-        changed(platform, written=(fact.name, Window("", DAY, DAY)))
+        changed(platform, written=(fact.name, Window(DAY, DAY)))
         checked_alone(platform, asset_key(fact.key), "references")
         assert platform.sql(left) == [(fact.name,)], "of new rows all others have to pass again"
 
@@ -223,10 +230,10 @@ class TestWhatStandsInTheWay:
         self, warehouse_session
     ):
         session, both = warehouse_session, {"one", "two"}
-        record_write(session, "gold.t", Window("", DAY, NEXT_DAY), "run 1")
+        record_write(session, "gold.t", Window(DAY, NEXT_DAY), "run 1")
         (write,) = unaudited(session, ["gold.t"])
         record_verdicts(session, write, {"one": True}, both)
-        record_write(session, "gold.t", Window("", NEXT_DAY, NEXT_DAY), "run 2")
+        record_write(session, "gold.t", Window(NEXT_DAY, NEXT_DAY), "run 2")
         record_verdicts(session, write, {"two": True}, both)
         assert write in unaudited(session, ["gold.t"]), "some of its rows are new"
         record_verdicts(session, write, {"two": False}, both)

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
+from movies_assets.core.window import Window
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration import summary
 from movies_assets.orchestration.publishing.published import Publication, published_tables
@@ -18,7 +19,6 @@ from movies_assets.orchestration.publishing.selection import Selection, held_wit
 from movies_assets.settings import Settings, load
 from movies_assets.warehouse.audit_log import accept, record_write
 from movies_assets.warehouse.published import HELD_BACK, Published
-from movies_assets.warehouse.writer import Window
 from movies_assets_tests.conftest import STORED_DAY, FakeYts, Platform, movie
 
 PUBLIC = published_tables(TABLES)
@@ -71,7 +71,7 @@ class Stored:
             for statement in statements:
                 session.execute(statement)
             if red:
-                record_write(session, red, Window("", STORED_DAY, STORED_DAY), "run of a red day")
+                record_write(session, red, Window(STORED_DAY, STORED_DAY), "run of a red day")
 
     def change_published(self, *statements: str) -> None:
         """Change the snapshot that readers have, as `old`."""

@@ -89,12 +89,18 @@ class Store:
         warehouse = Warehouse(self.path, **self.options)
         return WarehouseIOManager(warehouse, by_name(tables), Settings(data_dir=self.path.parent))
 
+    def asset(self, item: Table) -> dg.AssetsDefinition:
+        """Return the table's asset, which tells the stock manager how days are selected."""
+        asset = asset_of(item, SETTINGS)
+        expression = {"partition_expr": item.partition_column or "NULL"}
+        return asset.map_asset_specs(lambda spec: spec.merge_attributes(metadata=expression))
+
     def write(
         self, *tables: Table, days: tuple[str, ...] = (MONDAY,), **options: Any
     ) -> dg.ExecuteInProcessResult:
         """Materialize tables for one day, for a first and a last day, or (no days) as a whole."""
         return dg.materialize(
-            [asset_of(item, SETTINGS) for item in tables],
+            [self.asset(item) for item in tables],
             resources={"io_manager": self.manager(tables)},
             tags=partition_tags(days),
             **options,
@@ -116,7 +122,7 @@ class Store:
             backfill_policy=BACKFILL if days else None,
         )(look)
         dg.materialize(
-            [asset_of(upper, SETTINGS), below],
+            [self.asset(upper), below],
             resources={"io_manager": self.manager([upper])},
             selection=[below],
             tags=partition_tags(days),

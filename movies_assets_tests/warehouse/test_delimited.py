@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from movies_assets.core.contract import FileRows, column
 from movies_assets.core.table import Table, table
 from movies_assets.ingest.records import LINE, RECORD, split
-from movies_assets.orchestration.io_manager import DelimitedHandler
 from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, read
-from movies_assets.warehouse.writer import ensure_table
+from movies_assets.warehouse.rows import DelimitedRows
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.warehouse.tables import MONDAY, TUESDAY, WEDNESDAY
 
 HEADER = "title,release_year,show_id\n"
@@ -275,7 +275,7 @@ def test_any_bytes_are_read_and_no_word_of_them_is_lost(content):
         connection.execute("CREATE SCHEMA landing")
         ensure_table(connection, loaded.name, BronzeShows)
         given_ = delimited({f"{MONDAY}/a.csv": everything})
-        DelimitedHandler().stage(connection, loaded, given_)
+        DelimitedRows(given_).stage(connection, loaded)
         rows = connection.execute(
             "SELECT concat_ws(' ', title, release_year, show_id, _rescued_data, _line) FROM stage"
         ).fetchall()

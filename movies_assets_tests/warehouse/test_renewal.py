@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from movies_assets.warehouse import database
+from movies_assets.warehouse import locks, renewal
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 
@@ -88,7 +88,7 @@ def test_schemas_comments_compression_constraints_and_sequences_stay(warehouse):
     assert dict(before[-1]) == {
         "title": "ZSTD", "name": "Dictionary", "plain": "Uncompressed", "genres": "Dictionary"
     }  # fmt: skip
-    warehouse.renew()
+    renewal.renew(warehouse)
     assert described(warehouse) == before
     with warehouse.session() as session, warehouse.transaction(session):
         assert session.execute("SELECT nextval('numbers')").fetchall() == [(1005,)]
@@ -100,7 +100,7 @@ def test_of_deleted_rows_no_byte_stays(warehouse):
     with warehouse.session() as session, warehouse.transaction(session):
         session.execute("DELETE FROM silver.films WHERE title = 'Ada'")
     assert DELETED.encode() in warehouse.path.read_bytes()
-    warehouse.renew()
+    renewal.renew(warehouse)
     assert DELETED.encode() not in warehouse.path.read_bytes()
     assert files(warehouse) == ["w.duckdb"]
 
@@ -110,7 +110,7 @@ def test_the_file_stays_readable_by_duckdb_1_2(warehouse):
         return warehouse.path.read_bytes()[12:20]
 
     before = version()
-    warehouse.renew()
+    renewal.renew(warehouse)
     assert version() == before
 
 
@@ -119,7 +119,7 @@ def test_permissions_stay_and_a_link_stays_a_link(warehouse, tmp_path):
     link = tmp_path / "link.duckdb"
     link.symlink_to(warehouse.path)
     before = warehouse.path.stat().st_ino
-    Warehouse(link).renew()
+    renewal.renew(Warehouse(link))
     assert link.is_symlink()
     assert warehouse.path.stat().st_ino != before
     assert warehouse.path.stat().st_mode & 0o777 == 0o640
@@ -138,7 +138,7 @@ def test_what_a_killed_writer_left_in_the_log_is_in_the_new_file(warehouse):
     with pytest.raises(Exception, match="terminated abruptly"):
         in_child(add_and_die, warehouse.path)
     assert files(warehouse) == ["w.duckdb", "w.duckdb.wal"]
-    warehouse.renew()
+    renewal.renew(warehouse)
     assert files(warehouse) == ["w.duckdb"]
     assert ids(warehouse) == [1, 2]
 
@@ -146,7 +146,7 @@ def test_what_a_killed_writer_left_in_the_log_is_in_the_new_file(warehouse):
 def test_what_a_killed_renewal_left_is_no_hindrance_and_goes(warehouse):
     for name in (".w.duckdb.new", ".w.duckdb.new.wal"):
         (warehouse.path.parent / name).write_text("half of a file")
-    warehouse.renew()
+    renewal.renew(warehouse)
     assert files(warehouse) == ["w.duckdb"]
 
 
@@ -156,7 +156,7 @@ def test_who_waits_for_the_lock_while_the_file_is_replaced_writes_into_the_new_o
 ):
     """The writer begins just before, or just after the new file has the name of the old one."""
     writers = []
-    take_place = Warehouse._take_place
+    take_place = renewal._replace
 
     def start() -> None:
         writer = FORKSERVER.Process(target=add, args=(warehouse.path, 2))
@@ -167,16 +167,16 @@ def test_who_waits_for_the_lock_while_the_file_is_replaced_writes_into_the_new_o
         writer.join(1 if moment == "before" else 60)
         assert writer.is_alive() == (moment == "before")
 
-    def replace(self: Warehouse, new: Path) -> None:
+    def replace(file: Path, new: Path) -> None:
         if moment == "before":
             start()
-        take_place(self, new)
+        take_place(file, new)
         if moment == "after":
             start()
 
-    monkeypatch.setattr(Warehouse, "_take_place", replace)
+    monkeypatch.setattr(renewal, "_replace", replace)
     old = warehouse.path.stat().st_ino
-    warehouse.renew()
+    renewal.renew(warehouse)
     writers[0].join()
     assert writers[0].exitcode == 0
     assert warehouse.path.stat().st_ino != old
@@ -186,7 +186,7 @@ def test_who_waits_for_the_lock_while_the_file_is_replaced_writes_into_the_new_o
 
 def test_nobody_opens_the_file_while_it_gets_its_name(warehouse):
     """DuckDB opens a file and locks it then: in between, it must stay the one of that name."""
-    with database.folder_locked(warehouse.path.parent, exclusive=True):
+    with locks.folder_locked(warehouse.path.parent, exclusive=True):
         writer = FORKSERVER.Process(target=add, args=(warehouse.path, 2))
         writer.start()
         writer.join(1)
@@ -211,7 +211,7 @@ def test_of_rows_that_are_written_while_the_file_is_renewed_again_and_again_none
     for writer in writers:
         writer.start()
     while any(writer.is_alive() for writer in writers):
-        warehouse.renew()
+        renewal.renew(warehouse)
         time.sleep(0.02)
     assert [writer.exitcode for writer in writers] == [0, 0]
     assert ids(warehouse) == [1, *range(100, 140), *range(200, 240)]
@@ -219,19 +219,19 @@ def test_of_rows_that_are_written_while_the_file_is_renewed_again_and_again_none
 
 def test_without_room_it_is_said_how_much_is_missing(warehouse, monkeypatch):
     size = warehouse.path.stat().st_size
-    usage = type(database.shutil.disk_usage("/"))
-    monkeypatch.setattr(database.shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 9, 9))
+    usage = type(renewal.shutil.disk_usage("/"))
+    monkeypatch.setattr(renewal.shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 9, 9))
     with pytest.raises(WarehouseError, match=f"9 are free: {size - 9:,} are missing"):
-        warehouse.renew()
+        renewal.renew(warehouse)
     assert files(warehouse) == ["w.duckdb"]
 
 
 def test_a_copy_that_does_not_hold_the_same_rows_never_takes_the_place(warehouse, monkeypatch):
     counts = iter([[("main", "films", 1)], [("main", "films", 0)]])
-    monkeypatch.setattr(database, "_counts", lambda *_: next(counts))
+    monkeypatch.setattr(renewal, "_counts", lambda *_: next(counts))
     before = warehouse.path.stat().st_ino
     with pytest.raises(WarehouseError, match="does not hold the same rows"):
-        warehouse.renew()
+        renewal.renew(warehouse)
     assert warehouse.path.stat().st_ino == before
     assert files(warehouse) == ["w.duckdb"]
 
@@ -249,12 +249,12 @@ class Littered(Warehouse):
 def test_a_file_with_a_log_beside_it_is_never_replaced(warehouse):
     before = warehouse.path.stat().st_ino
     with pytest.raises(WarehouseError, match="another program writes to it again and again"):
-        Littered(warehouse.path).renew()
+        renewal.renew(Littered(warehouse.path))
     assert warehouse.path.stat().st_ino == before
     assert ids(warehouse) == [1]
 
 
 def test_without_a_warehouse_nothing_is_made(tmp_path):
     with pytest.raises(WarehouseError, match="there is no warehouse"):
-        Warehouse(tmp_path / "w.duckdb").renew()
+        renewal.renew(Warehouse(tmp_path / "w.duckdb"))
     assert not (tmp_path / "w.duckdb").exists()

@@ -17,7 +17,6 @@ import ibis.expr.types as ir
 
 from movies_assets.core.check import SHOWN_ROWS, Check, CheckContext, Finding, judge
 from movies_assets.core.contract import REQUIRED, FileRows, LandedFile, Quarantine
-from movies_assets.core.source_rows import between
 from movies_assets.core.table import Table
 from movies_assets.ingest.editions import normalised
 from movies_assets.sources.shared.parsing import file_of
@@ -216,7 +215,7 @@ def figures_of_files(context: CheckContext, source: Table) -> ir.Table:
         raise ValueError(f"{table.name} does not read files by day")
     rows = source.contract.table(source.name)
     recent = rows[day] >= _oldest_of(newest_partitions(rows.view(), day))
-    read = table.typed(rows.filter(between(rows[day], context.keys) | recent))
+    read = table.typed(rows.filter(context.within(rows[day]) | recent))
     by_file = read.group_by(partition=read[day].cast("string"), file=file_of(read))
     return by_file.aggregate(**_counts(table, read))
 

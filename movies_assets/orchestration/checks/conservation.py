@@ -49,7 +49,7 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
     lineage, source = _lineage_of(table), _source_of(table, tables)
 
     def evaluate(context: CheckContext) -> Finding:
-        rows_read = context.count(source_rows(table, source, context.keys))
+        rows_read = context.count(source_rows(table, source, context.window))
         by_rule = context.fetch(by_broken_rule(context))
         broken = {row["rule"]: row["n"] for row in by_rule}
         received = {row["rule"]: _received(source, row["rule"], row["raw"]) for row in by_rule}
@@ -156,7 +156,7 @@ def _totals(context: CheckContext, tables: Mapping[str, Table]) -> tuple[dict[st
     Each line is one row here or one in quarantine, so the sums are enough. Comparing 12 million
     rows one by one took 9 s.
     """
-    read = source_rows(context.table, _source_of(context.table, tables), context.keys)
+    read = source_rows(context.table, _source_of(context.table, tables), context.window)
     counts = {
         "kept": context.count(context.rows),
         "quarantined": context.count(context.quarantined),
@@ -181,7 +181,7 @@ def _fates(context: CheckContext, tables: Mapping[str, Table]) -> tuple[dict[str
     row and is not older: it is an older version itself, or one that was read twice. Where a version
     has several rows, it is one, too, when the table holds a newer version. All others are lost.
     """
-    read = source_rows(context.table, _source_of(context.table, tables), context.keys)
+    read = source_rows(context.table, _source_of(context.table, tables), context.window)
     left = not_kept(context, read)
     others = not_refused(context, left)
     # Mostly all rows are kept, and nothing else needs to be asked.
@@ -230,7 +230,7 @@ def with_keys(context: CheckContext, others: ir.Table, tables: Mapping[str, Tabl
     """Return source rows with the keys and versions that the table's function gives them."""
     table, source, row_id = context.table, _source_of(context.table, tables), _row_id(context)
     inputs = {
-        parameter: source_rows(table, source, context.keys)
+        parameter: source_rows(table, source, context.window)
         if name == source.name
         else tables[name].contract.table(name)
         for parameter, name in table.reads().items()

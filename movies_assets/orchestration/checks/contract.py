@@ -3,8 +3,8 @@
 import ibis.expr.types as ir
 
 from movies_assets.core.check import Check, CheckContext, Finding, definitions, judge
+from movies_assets.core.outcome import broken_rules
 from movies_assets.core.table import Table
-from movies_assets.warehouse.writer import broken_rules
 
 ADVICE = (
     "Nothing below this table was updated. Look at the sample rows, fix the source or the rule, "

@@ -7,6 +7,7 @@ import duckdb
 
 from movies_assets.core.check import Check, CheckContext, Finding, MissingTableError
 from movies_assets.core.table import Table
+from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.checks.completeness import completeness_check
 from movies_assets.orchestration.checks.conservation import conservation_check, quarantine_check
@@ -16,7 +17,6 @@ from movies_assets.orchestration.checks.freshness import freshness_check
 from movies_assets.orchestration.checks.references import references_check
 from movies_assets.orchestration.checks.results import lines_of, result_of
 from movies_assets.orchestration.checks.volume import volume_check
-from movies_assets.orchestration.partitions import keys_of
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -51,7 +51,7 @@ def declared_checks(
     if table.volume_band:
         yield volume_check(table)
     if table.fresh_within_days is not None:
-        yield freshness_check(table, settings)
+        yield freshness_check(table, tables, settings)
     if table.contract.allows_new_columns():
         if table.partition_column:  # its files arrive in a folder a day
             yield files_check(table)

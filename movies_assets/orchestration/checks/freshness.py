@@ -1,5 +1,6 @@
 """Does the table reach up to the newest partition that exists: a warning, never a stop."""
 
+from collections.abc import Mapping
 from datetime import date
 
 import ibis.expr.types as ir
@@ -12,9 +13,17 @@ from movies_assets.settings import Settings
 BEHIND = "days behind the newest partition"
 
 
-def freshness_check(table: Table, settings: Settings) -> Check:
-    """Build the check that compares the newest row with the newest partition."""
-    allowed, partitions, column = table.fresh_within_days, table.partitions, table.partition_column
+def freshness_check(table: Table, tables: Mapping[str, Table], settings: Settings) -> Check:
+    """Build the check that compares the newest row with the newest partition.
+
+    Args:
+        table: the table; one without partitions goes by those of the table whose rows it accounts
+            for.
+        tables: every table, by name.
+        settings: which partitions there are.
+    """
+    dated = tables[table.lineage.source_of] if table.lineage else table
+    allowed, partitions, column = table.fresh_within_days, dated.partitions, table.partition_column
     if allowed is None or partitions is None or column is None:
         raise ValueError(f"{table.name} declares no freshness, or has no daily partitions")
 

@@ -13,135 +13,23 @@ import duckdb
 import pandas as pd
 
 from movies_assets import __version__
-from movies_assets.core.check import NOT_RUN, VERDICTS
-from movies_assets.core.contract import Contract, Instant, column
+from movies_assets.core.check import NOT_RUN
+from movies_assets.core.contract import Contract
 from movies_assets.core.table import Table
+from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.checks.results import evaluated
 from movies_assets.orchestration.dagster_internals import AssetCheckExecutionRecord
-from movies_assets.orchestration.partitions import keys_of
+from movies_assets.warehouse.meta import Checks, Columns, Lineage, Refused, Runs, Snapshot, Tables
 from movies_assets.warehouse.published import OLD
+from movies_assets.warehouse.schema import all_stored_types
 from movies_assets.warehouse.snapshot import Obstacle
 from movies_assets.warehouse.types import duckdb_types
-from movies_assets.warehouse.writer import all_stored_types
 
 RUNS = 100
 # A finding is a sentence; what a check shows beyond it stays with Dagster.
 FINDING_CHARACTERS = 500
 EVALUATION = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
-
-
-class Snapshot(Contract):
-    """One row: the snapshot itself."""
-
-    snapshot_id: str = column("Name of its file, without the suffix.", key=True)
-    published_at: Instant = column("When it was published (UTC).")
-    run_id: str = column("The Dagster run that published it.")
-    version: str = column("Version of the project that published it.")
-
-
-class Tables(Contract):
-    """One row per table of the warehouse."""
-
-    table_name: str = column("The table, as schema.table.", key=True)
-    layer: str = column("bronze, silver or gold.")
-    source: str = column("Group of assets: the source it comes from, or shared, or quality.")
-    description: str = column("What one of its rows is.")
-    is_published: bool = column("Whether its rows are in the snapshot.")
-    rows: int = column(
-        "Its rows in the warehouse, or as they were published where `held_back_by` says why; NULL "
-        "where it was never written.",
-        nullable=True,
-    )
-    newest_partition: str = column(
-        "Its newest day or year with rows; NULL where it has none.", nullable=True
-    )
-    materialized_at: Instant = column(
-        "When it was written last (UTC); NULL where Dagster's history does not say.", nullable=True
-    )
-    taken_at: Instant = column(
-        "When its published rows were taken from the warehouse (UTC): with this snapshot, or with "
-        "an earlier one; NULL where there are none.",
-        nullable=True,
-    )
-    held_back_by: str = column(
-        "Why its rows are those of an earlier snapshot: the write or table that blocks newer "
-        "ones; NULL where they are the newest.",
-        nullable=True,
-    )
-
-
-class Columns(Contract):
-    """One row per column of a table, as its contract declares it."""
-
-    table_name: str = column("The table, as schema.table.", key=True)
-    column_name: str = column("The column.", key=True)
-    position: int = column("Its place in the table, from 1.", ge=1)
-    type: str = column("Its type, as DuckDB spells it.")
-    description: str = column("What a value means, and its unit.")
-    is_key: bool = column("Whether it belongs to the table's key.")
-    is_required: bool = column("Whether it is never NULL.")
-    is_personal: bool = column("Whether values tell of a person.")
-    references_table: str = column("The table whose key it points at.", nullable=True)
-
-
-class Lineage(Contract):
-    """One row per asset that a table is made from, or points at."""
-
-    table_name: str = column("The table, as schema.table.", key=True)
-    upstream: str = column("The asset above it, as schema.table or landing.name.", key=True)
-
-
-class Checks(Contract):
-    """One row per check, as it was evaluated last."""
-
-    table_name: str = column("The table, as schema.table.", key=True)
-    check_name: str = column("The check.", key=True)
-    description: str = column("What it asks.", nullable=True)
-    is_blocking: bool = column("Whether a red result stops what is below the table.")
-    verdict: str = column(
-        "How it went; 'not run' where Dagster's history does not say.",
-        isin=[*VERDICTS, NOT_RUN],
-    )
-    finding: str = column("What it found, in words.", nullable=True)
-    evaluated_at: Instant = column("When it was evaluated (UTC).", nullable=True)
-    run_id: str = column("The Dagster run that evaluated it.", nullable=True)
-
-
-class Runs(Contract):
-    """One row per run of Dagster; the newest 100, with the one that publishes still running."""
-
-    run_id: str = column("The run.", key=True)
-    job: str = column("The job.")
-    status: str = column("started, success, failure, canceled, ...")
-    partitions: str = column(
-        "Its day or year, or the first and the last of a range.", nullable=True
-    )
-    started_at: Instant = column("When it started (UTC).", nullable=True)
-    ended_at: Instant = column("When it ended (UTC).", nullable=True)
-
-
-class Refused(Contract):
-    """One row per table, partition and set of broken rules: how many rows are in quarantine."""
-
-    table_name: str = column("The table that refused the rows, as schema.table.", key=True)
-    partition_key: str = column(
-        "Partition in which they were read; '' where there is none.", key=True
-    )
-    broken_rules: str = column("The rules they broke, separated by `; `.", key=True)
-    rows: int = column("How many rows.", ge=1)
-    newest_at: Instant = column("When the newest of them was refused (UTC).")
-
-
-CONTRACTS: Mapping[str, type[Contract]] = {
-    "snapshot": Snapshot,
-    "tables": Tables,
-    "columns": Columns,
-    "lineage": Lineage,
-    "checks": Checks,
-    "runs": Runs,
-    "quarantine": Refused,
-}
 
 
 def snapshot(snapshot_id: str, published_at: datetime, run_id: str) -> pd.DataFrame:

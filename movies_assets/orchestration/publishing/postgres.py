@@ -14,9 +14,9 @@ from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import published
-from movies_assets.orchestration.publishing.meta import Snapshot
 from movies_assets.serving.postgres import LoadedTable, Target, load
 from movies_assets.settings import Settings
+from movies_assets.warehouse.meta import Snapshot
 from movies_assets.warehouse.published import Published
 
 GROUP = "serving_postgres"

@@ -18,14 +18,15 @@ from pydantic import Field
 from movies_assets.core.contract import Contract
 from movies_assets.core.markdown import as_markdown
 from movies_assets.core.table import Table
-from movies_assets.orchestration.assets import OWNERS, WRITER_POOL, asset_key
+from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import meta
 from movies_assets.orchestration.publishing.selection import Before, Selection, select
 from movies_assets.privacy.identifiers import USER_KEY
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log
-from movies_assets.warehouse.database import Warehouse
+from movies_assets.warehouse.database import WRITER_POOL, Warehouse
+from movies_assets.warehouse.meta import CONTRACTS
 from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.snapshot import Filled, stored_before, write_snapshot
 
@@ -134,7 +135,8 @@ def published_asset(
 
 
 def _spec(tables: Mapping[str, Table]) -> dg.AssetSpec:
-    newest = dg.LastPartitionMapping()
+    # A backfill of all assets then publishes last, whichever days it is of.
+    whole = dg.AllPartitionMapping()
     return dg.AssetSpec(
         KEY,
         group_name=GROUP,
@@ -145,7 +147,7 @@ def _spec(tables: Mapping[str, Table]) -> dg.AssetSpec:
         "its blocking checks since it was written keeps the rows that were published before, and "
         "so do all that share a table with it.",
         deps=[
-            dg.AssetDep(asset_key(table.key), partition_mapping=newest)
+            dg.AssetDep(asset_key(table.key), partition_mapping=whole)
             for table in published_tables(tables).values()
         ],
         skippable=True,
@@ -278,9 +280,7 @@ class Publication:
             "quarantine": meta.quarantine_of(connection, self.tables),
         }
         carried = {name: before.types.get(name, {}) for name in found.held}
-        filled = write_snapshot(
-            connection, path, self._contracts, meta.CONTRACTS, metadata, carried
-        )
+        filled = write_snapshot(connection, path, self._contracts, CONTRACTS, metadata, carried)
         return path, filled
 
 

@@ -16,14 +16,15 @@ from movies_assets.core.contract import Contract
 from movies_assets.core.table import Table
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.published import CONFIRM_EMPTY
+from movies_assets.warehouse.schema import all_stored_types
 from movies_assets.warehouse.snapshot import UNFIT, Obstacle, schema_mismatches
-from movies_assets.warehouse.writer import all_stored_types, number
+from movies_assets.warehouse.sql import number
 
 SHOWN = 10
 NOT_AUDITED = (
     "What is not audited has not passed its blocking checks since it was written: fix what made "
     "them red and materialize these partitions again, or execute the table's checks, where a run "
-    "ended before them. What cannot be fixed can be accepted (README, A red check)."
+    "ended before them. What cannot be fixed can be accepted (docs/how-to/red-check.md)."
 )
 NEVER_WRITTEN = (
     "A table that was never written in {path} was lost, or is in another warehouse: check "
@@ -33,7 +34,7 @@ NEVER_WRITTEN = (
 LEAST_SHARE = 0.5
 SHRUNK = (
     "After a warehouse was lost, one run brings back its own days only: run the source for all its "
-    "days (README, Rebuild the warehouse). "
+    "days (docs/how-to/rebuild-the-warehouse.md). "
 )
 CHANGED = (
     "Rows that were published before can only be kept while the contract has the same columns: "

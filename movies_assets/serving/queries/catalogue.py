@@ -1,4 +1,4 @@
-"""Queries on Netflix's catalogue. A title counts once, also where it has many categories.
+"""Query Netflix's catalogue. A title counts once, even if it has many categories.
 
 All of them take the parameters of `PARAMETERS`; None leaves everything in.
 """
@@ -9,7 +9,7 @@ from typing import Any
 NEWEST = 25
 BARS = 15
 MINUTES_A_BAR = 10
-# Those that are longer, and shows with more seasons, share a bar.
+# Longer movies, and shows with more seasons, share a bar.
 LONGEST_MINUTES, MOST_SEASONS = 240, 10
 
 MOVIE, SHOW = 1, 2
@@ -20,13 +20,13 @@ PARAMETERS: Mapping[str, Any] = dict.fromkeys(
 )
 
 MONTH_STEP = "strftime(date_added, '%Y-%m')"
-# least() would take an unknown length for the longest.
+# least() would treat an unknown length as the longest.
 MINUTES_STEP = f"""CASE WHEN dim.type_flag = {MOVIE} AND duration_minutes IS NOT NULL THEN
     least(duration_minutes // {MINUTES_A_BAR} * {MINUTES_A_BAR}, {LONGEST_MINUTES}) END"""
 SEASONS_STEP = f"""CASE WHEN dim.type_flag = {SHOW} AND duration_seasons IS NOT NULL THEN
     least(duration_seasons, {MOST_SEASONS}) END"""
 
-# One row a title that was chosen.
+# One row per chosen title.
 CHOSEN = f"""
     SELECT show_key, dim.type_flag, title, dim.rating, release_year, date_added,
         coalesce(rating_group, 'Unknown') AS rating_group, duration_minutes, duration_seasons,
@@ -44,7 +44,7 @@ CHOSEN = f"""
             SELECT show_key FROM gold.netflix_title_country
             JOIN gold.netflix_dim_country USING (country_key) WHERE country_name = $country))"""
 
-# One row: the figures on top of the page. Lengths are those of titles whose length is known.
+# One row: the key figures. Lengths are those of titles with known lengths.
 FIGURES = f"""
     WITH chosen AS ({CHOSEN})
     SELECT count(*) AS titles, count(*) FILTER (type_flag = {MOVIE}) AS movies,
@@ -59,13 +59,13 @@ FIGURES = f"""
                 AND show_key IN (SELECT show_key FROM chosen)) AS countries
     FROM chosen"""
 
-# One row a month and type; titles without a day of arrival are in none.
+# One row per month and type, without titles with an unknown day.
 BY_MONTH = f"""
     WITH chosen AS ({CHOSEN})
     SELECT month, type_flag, count(*) AS titles FROM chosen WHERE month IS NOT NULL
     GROUP BY ALL ORDER BY month, type_flag"""
 
-# One row a country, the most frequent first. A title of two countries counts for both.
+# One row per country, the most frequent first. A title of two countries counts for both.
 BY_COUNTRY = f"""
     WITH chosen AS ({CHOSEN})
     SELECT country_name AS name, count(DISTINCT show_key) AS titles FROM chosen
@@ -73,7 +73,7 @@ BY_COUNTRY = f"""
     JOIN gold.netflix_dim_country USING (country_key)
     GROUP BY ALL ORDER BY titles DESC, name"""
 
-# One row a category, the most frequent first. A title of two categories counts for both.
+# One row per category, the most frequent first. A title of two categories counts for both.
 BY_CATEGORY = f"""
     WITH chosen AS ({CHOSEN})
     SELECT category_name AS name, count(DISTINCT show_key) AS titles FROM chosen
@@ -81,25 +81,25 @@ BY_CATEGORY = f"""
     JOIN gold.netflix_dim_category USING (category_key)
     GROUP BY ALL ORDER BY titles DESC, name"""
 
-# One row a group of ratings, the most frequent first.
+# One row per group of ratings, the most frequent first.
 BY_RATING = f"""
     WITH chosen AS ({CHOSEN})
     SELECT rating_group AS name, count(*) AS titles FROM chosen
     GROUP BY ALL ORDER BY titles DESC, name"""
 
-# One row a step of ten minutes that movies have.
+# One row per step of ten minutes with movies.
 BY_MINUTES = f"""
     WITH chosen AS ({CHOSEN})
     SELECT minutes_step AS step, count(*) AS titles FROM chosen WHERE step IS NOT NULL
     GROUP BY ALL ORDER BY step"""
 
-# One row a number of seasons that shows have.
+# One row per number of seasons of shows.
 BY_SEASONS = f"""
     WITH chosen AS ({CHOSEN})
     SELECT seasons_step AS step, count(*) AS titles FROM chosen WHERE step IS NOT NULL
     GROUP BY ALL ORDER BY step"""
 
-# One row a title: those that were added last.
+# One row per title, the most recently added first.
 ADDED_LAST = f"""
     WITH chosen AS ({CHOSEN})
     SELECT title, type_flag, release_year, date_added, rating, duration_minutes, duration_seasons

@@ -1,10 +1,10 @@
-"""Queries on what the tables are: dictionary, lineage, and which of them may be downloaded."""
+"""Query the metadata of tables: dictionary, lineage, and downloadable tables."""
 
-# A table tells of single users where one of its columns does: it is shown to nobody as a file.
+# Tables with personal columns are never offered as files.
 IS_SHARED = """is_published AND rows IS NOT NULL AND NOT EXISTS (
     FROM meta.columns AS columns WHERE columns.table_name = tables.table_name AND is_personal)"""
 
-# One row a table that has `$words` in its name, its description, or in those of its columns.
+# One row per table with `$words` in its name or description, or in those of its columns.
 TABLES = f"""
     WITH columns AS (
         SELECT table_name, count(*) AS columns, bool_or(is_personal) AS is_personal,
@@ -17,23 +17,23 @@ TABLES = f"""
         lower(concat_ws(' ', tables.table_name, description, columns.said)), lower($words))
     ORDER BY list_position(['gold', 'silver', 'bronze'], layer), tables.table_name"""
 
-# One row: a table.
+# One row: the table `$table`.
 TABLE = f"""
     SELECT table_name, layer, source, description, rows, is_published, {IS_SHARED} AS is_shared
     FROM meta.tables AS tables WHERE table_name = $table"""
 
-# One row a column of a table.
+# One row per column of a table.
 COLUMNS = """
     SELECT column_name, type, description, is_key, is_required, is_personal, references_table
     FROM meta.columns WHERE table_name = $table ORDER BY position"""
 
-# One row a source that has tables, the largest first.
+# One row per source that has tables, the largest first.
 SOURCES = """
     SELECT source, count(*) AS tables FROM meta.tables
     GROUP BY source ORDER BY tables DESC, source"""
 
-# One row an edge that touches a table of a source. Edges to the profiles lead from every table, so
-# they are drawn only where those are what is asked for.
+# One row per edge of a table of a source. Edges to the profiles lead from every table, so they are
+# returned for the source of the profiles only.
 LINEAGE = """
     SELECT lineage.table_name, upstream
     FROM meta.lineage AS lineage JOIN meta.tables AS below USING (table_name)
@@ -41,6 +41,6 @@ LINEAGE = """
     WHERE below.source = $source OR (above.source = $source AND below.source <> 'quality')
     ORDER BY lineage.table_name, upstream"""
 
-# One row a table whose rows may leave as a file, if `$table` is one.
+# One row: the table `$table`, if it is downloadable.
 SHARED = f"""
     SELECT table_name, rows FROM meta.tables AS tables WHERE table_name = $table AND {IS_SHARED}"""

@@ -1,4 +1,4 @@
-"""Queries on how the data is: runs, checks, quarantine, freshness, and rows over time.
+"""Query data quality: runs, checks, quarantine, freshness, and rows over time.
 
 All of them take `$table` (None: every table); it is a name as `gold.fact_movies`.
 """
@@ -6,7 +6,7 @@ All of them take `$table` (None: every table); it is a name as `gold.fact_movies
 RUNS = 25
 OF_TABLE = "($table IS NULL OR table_name = $table)"
 
-# One row: the figures on top of the page. A run that is under way has not failed.
+# One row: the key figures. A running run has not failed.
 FIGURES = f"""
     SELECT
         (SELECT count(*) FROM meta.checks WHERE {OF_TABLE}) AS checks,
@@ -21,7 +21,7 @@ FIGURES = f"""
         (SELECT count(*) FROM meta.tables WHERE {OF_TABLE} AND rows IS NULL) AS unwritten,
         (SELECT published_at FROM meta.snapshot) AS published_at"""
 
-# One row a run, the newest first. The run that published had not ended when it wrote this.
+# One row per run, the newest first. The publishing run had not ended when it wrote this.
 LAST_RUNS = f"""
     SELECT runs.job, runs.partitions, runs.started_at,
         CASE WHEN runs.run_id = snapshot.run_id THEN 'publishing' ELSE runs.status END AS status,
@@ -29,38 +29,38 @@ LAST_RUNS = f"""
     FROM meta.runs AS runs LEFT JOIN meta.snapshot AS snapshot ON true
     ORDER BY runs.started_at DESC NULLS FIRST, runs.run_id LIMIT {RUNS}"""
 
-# One row a verdict.
+# One row per verdict.
 VERDICTS = f"SELECT verdict, count(*) AS checks FROM meta.checks WHERE {OF_TABLE} GROUP BY ALL"
 
-# One row a check: red ones first, then those that warned, then those that never ran.
+# One row per check: failed ones first, then those that warned, then those that never ran.
 CHECKS = f"""
     SELECT table_name, check_name, description, is_blocking, verdict, finding, evaluated_at
     FROM meta.checks WHERE {OF_TABLE} AND ($verdict IS NULL OR verdict = $verdict)
     ORDER BY list_position(['failed', 'warned', 'not run', 'passed'], verdict), table_name,
         check_name"""
 
-# One row a table and set of rules that rows broke together: so each row counts once.
+# One row per table and set of rules that rows broke together, so that each row counts once.
 QUARANTINE = f"""
     SELECT table_name, broken_rules, sum(rows)::BIGINT AS rows, count(*) AS partitions,
         max(newest_at) AS newest_at
     FROM meta.quarantine WHERE {OF_TABLE}
     GROUP BY ALL ORDER BY rows DESC, table_name, broken_rules"""
 
-# One row a table: those first that were not written for longest. Seconds are before publishing.
+# One row per table, the least recently written first. Seconds count until publishing.
 FRESHNESS = f"""
     SELECT tables.table_name, tables.rows, tables.newest_partition, tables.materialized_at,
         epoch(snapshot.published_at - tables.materialized_at) AS seconds
     FROM meta.tables AS tables LEFT JOIN meta.snapshot AS snapshot ON true WHERE {OF_TABLE}
     ORDER BY tables.materialized_at NULLS FIRST, tables.table_name"""
 
-# The table that has been profiled for most partitions: the one to begin with.
+# The table with most profiled partitions, as the default.
 MOST_PROFILED = """
     SELECT table_name FROM gold.data_quality_snapshot
     GROUP BY table_name ORDER BY count(DISTINCT partition) DESC, max(row_count) DESC, table_name
     LIMIT 1"""
 
-# One row a partition. A profile has a row a column, with the same number of rows in each; those of
-# a range of days are of all its days, so that only rows per day can be compared.
+# One row per partition. A profile has one row per column, with equal row counts. The counts of a
+# range of days are totals, so that only rows per day are comparable.
 HISTORY = """
     SELECT partition, last_day, is_whole_table, any_value(row_count) AS rows,
         any_value(last_day - first_day + 1)::BIGINT AS days

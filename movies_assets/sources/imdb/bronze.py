@@ -3,102 +3,47 @@
 The partitions are run dates, of which the newest are kept. Interpreting lines belongs in silver.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from movies_assets.core.contract import DumpContract, column
-from movies_assets.core.markdown import as_markdown
+from movies_assets.core.source import Landed, LandingFiles
 from movies_assets.core.table import Key, Table, table
-from movies_assets.orchestration.assets import OWNERS, asset_key
-from movies_assets.orchestration.completeness import complete_days, holdings, written
-from movies_assets.orchestration.partitions import BACKFILL, days_within, partitions_def
-from movies_assets.settings import Settings
+from movies_assets.ingest.run_days import days_within
 from movies_assets.sources.imdb.partitions import imdb_run_dates
-from movies_assets.warehouse.database import Warehouse
+from movies_assets.sources.imdb.resources import ImdbLanded, ImdbService
+from movies_assets.sources.imdb.settings import ImdbSettings
 from movies_assets.warehouse.files import TextFile, TextFiles
 
 if TYPE_CHECKING:
-    from movies_assets.sources.imdb.client import Dump, ImdbClient
+    from movies_assets.sources.imdb.client import Dump
 
 LANDING = Key("landing", "imdb_dumps")
 
 
-def landing_asset(settings: Settings, tables: Mapping[str, Table]) -> dg.AssetsDefinition:
-    """Build the asset of the fetched files.
-
-    Args:
-        settings: where they land.
-        tables: all tables, by name; those with these run dates are the ones below.
-    """
-    below = {name: table for name, table in tables.items() if table.partitions is imdb_run_dates}
-    run_dates = partitions_def(imdb_run_dates, settings)
-
-    @dg.asset(
-        key=asset_key(LANDING),
-        group_name="imdb",
-        owners=OWNERS,
-        kinds={"file"},
-        tags={"source": "imdb"},
-        description="IMDb's dumps in the landing zone, a folder a file and run date. Where all of "
-        "them are as they were and the tables below are complete, nothing below is run.",
-        partitions_def=run_dates,
-        backfill_policy=BACKFILL,
-        output_required=False,
+def fetch_dumps(context: dg.AssetExecutionContext, imdb: ImdbService) -> Landed:
+    """Fetch the dumps of the run's days, and remove those that are no longer kept."""
+    days = days_within(context.partition_time_window)
+    dumps = [dump for day in days for dump in imdb.fetch(day)]
+    for folder in imdb.prune(spare=days):
+        context.log.info("removed %s, which is older than the run dates that are kept", folder)
+    return Landed(
+        {
+            "files": [_shown(dump) for dump in dumps],
+            "bytes": sum(dump.bytes for dump in dumps if dump.state == "updated"),
+        },
+        same_as=_known(dumps),
     )
-    def imdb_dumps(
-        context: dg.AssetExecutionContext,
-        imdb: dg.ResourceParam[Callable[[date], Any]],
-        warehouse: dg.ResourceParam[Warehouse],
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        from movies_assets.sources.imdb.client import prune  # noqa: PLC0415 (only runs need it)
-
-        days = days_within(context.partition_time_window)
-        dumps = [dump for day in days for dump in _fetch(settings, day, imdb)]
-        for folder in prune(settings.landing, settings.imdb.keep_run_dates, spare=days):
-            context.log.info("removed %s, which is older than the run dates that are kept", folder)
-        chosen = context.job_def.asset_layer.executable_asset_keys
-        run = {name: table for name, table in below.items() if asset_key(table.key) in chosen}
-        if _is_known(context.instance, warehouse, run, dumps):
-            context.log.info("no dump has changed, and all tables are complete: nothing to do")
-            return
-        yield dg.MaterializeResult(
-            metadata={
-                "files": dg.MetadataValue.md(as_markdown([_shown(dump) for dump in dumps])),
-                "bytes": sum(dump.bytes for dump in dumps if dump.state == "updated"),
-            }
-        )
-
-    return imdb_dumps
 
 
-def _fetch(settings: Settings, day: date, imdb: Callable[[date], Any]) -> "list[Dump]":
-    """Fetch a run date, unless it is there already: then the source is not asked."""
-    from movies_assets.ingest.http import PermanentSourceError  # noqa: PLC0415
-    from movies_assets.sources.imdb.client import stored  # noqa: PLC0415
-
-    try:
-        return stored(settings.landing, day, settings.imdb.files)
-    except PermanentSourceError:
-        client: ImdbClient = imdb(day)
-        return client.fetch(settings.landing, day, settings.imdb.files)
-
-
-def _is_known(
-    instance: dg.DagsterInstance,
-    warehouse: Warehouse,
-    below: Mapping[str, Table],
-    dumps: "Sequence[Dump]",
-) -> bool:
-    """Return whether every dump is one of which all tables were made already, and audited."""
+def _known(dumps: "Sequence[Dump]") -> str | None:
+    """Return the run date from which all dumps are unchanged; None where one is new."""
     if any(dump.state != "unchanged" for dump in dumps):
-        return False
-    newest = max(dump.path.parent.name.removeprefix("run_date=") for dump in dumps)
-    held = holdings(warehouse, ())
-    return newest in complete_days(below, written(instance, below, held.begun), held)
+        return None
+    return max(dump.path.parent.name.removeprefix("run_date=") for dump in dumps)
 
 
 def _shown(dump: "Dump") -> Mapping[str, Any]:
@@ -110,6 +55,15 @@ def _shown(dump: "Dump") -> Mapping[str, Any]:
         "last modified": dump.last_modified,
         "sha256": dump.sha256[:12],
     }
+
+
+imdb_dumps = LandingFiles(
+    LANDING,
+    "IMDb's dumps in the landing zone, a folder a file and run date. Where all of them are as they "
+    "were and the tables below are complete, nothing below is run.",
+    imdb_run_dates,
+    fetch_dumps,
+)
 
 
 class BronzeImdbTitleBasics(DumpContract):
@@ -204,15 +158,15 @@ def dump_table(file: str, contract: type[DumpContract], *spelt: str) -> Table:
         contract=contract,
         partitions=imdb_run_dates,
         partition_column="run_date",
-        keep_partitions=lambda settings: settings.imdb.keep_run_dates,
+        keep_partitions=lambda settings: settings.section(ImdbSettings).keep_run_dates,
         deps=(LANDING,),
     )
     def load(
         context: dg.AssetExecutionContext,
-        imdb_landed: dg.ResourceParam[Callable[[str, list[date]], Any]],
+        imdb_landed: ImdbLanded,
     ) -> TextFiles:
         days = days_within(context.partition_time_window)
-        dumps: list[Dump] = imdb_landed(file, days)
+        dumps = imdb_landed.dumps(file, days)
         # An unchanged dump is that of an older run date, which may be in the run as well.
         first_days = {dump.path: dump.run_date for dump in reversed(dumps)}
         return TextFiles(

@@ -13,9 +13,8 @@ from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import table
 from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.core.write_mode import OVERWRITE
-from movies_assets.sources.imdb.partitions import imdb_run_dates
 from movies_assets.sources.shared.dimensions import LONGEST_KEY, UNKNOWN, bounded, decade_label
-from movies_assets.sources.yts.gold import rating_band
+from movies_assets.sources.shared.ratings import rating_band
 
 SERIES_TYPES = ["tvSeries", "tvMiniSeries"]
 ACTING = ["actor", "actress"]
@@ -31,7 +30,6 @@ gold_table = partial(
     table,
     layer="gold",
     group="imdb",
-    partitions=imdb_run_dates,
     partition_column="run_date",
     write_mode=OVERWRITE,
 )

@@ -17,8 +17,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from movies_assets.sample.faults import TAMPERING, Fault, Faults, Tampered, deaf
+from movies_assets.sample.servers import create_file_app
 from movies_assets.sources.imdb import sample as imdb
-from movies_assets.sources.yts.sample_server import create_file_app
 
 BASE_PATH = "/imdb"
 """A client's base URL is the server's address, this path, and a run date."""

@@ -15,12 +15,10 @@ from movies_assets.core.contract import Contract, StringList, column, row_rule
 from movies_assets.core.table import Lineage, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.imdb.partitions import imdb_run_dates
+from movies_assets.sources.imdb.settings import ImdbSettings
+from movies_assets.sources.shared.imdb_ids import NO_ID, PERSON, TITLE
 from movies_assets.sources.shared.parsing import accounted, number
 
-# Ids have unique digits: longer ones do not begin with 0.
-TITLE = r"^tt([0-9]{7}|[1-9][0-9]{7,8})$"
-NO_ID = "not an IMDb id"
-PERSON = r"^nm([0-9]{7}|[1-9][0-9]{7,8})$"
 TITLE_TYPES = [
     "movie", "short", "tvEpisode", "tvMiniSeries", "tvMovie", "tvPilot", "tvSeries", "tvShort",
     "tvSpecial", "video", "videoGame",
@@ -31,9 +29,7 @@ YES, NO = 1, 0
 # Titles are announced a few years ahead; a later year is an error, such as 20222.
 YEARS_AHEAD = 10
 
-of_run_date = partial(
-    table, layer="silver", group="imdb", partitions=imdb_run_dates, partition_column="run_date"
-)
+of_run_date = partial(table, layer="silver", group="imdb", partition_column="run_date")
 newest_state = partial(of_run_date, write_mode=OVERWRITE)
 of_newest = partial(Lineage, reads="newest")
 
@@ -97,9 +93,10 @@ class SilverImdbRatings(Contract):
 
 
 @of_run_date(
+    partitions=imdb_run_dates,
     contract=SilverImdbRatings,
     lineage=Lineage(source_of="bronze.imdb_title_ratings", source_row_id="tconst"),
-    keep_partitions=lambda settings: settings.imdb.keep_ratings,
+    keep_partitions=lambda settings: settings.section(ImdbSettings).keep_ratings,
     fresh_within_days=2,
 )
 def imdb_ratings(bronze_imdb_title_ratings: ir.Table) -> ir.Table:
@@ -277,7 +274,7 @@ class SilverImdbCredits(Contract):
         "IMDb id of the person.", str_matches=PERSON, fault=NO_ID, compression="fsst"
     )
     category: str = column("Kind of the part, such as actress.", compression="dictionary")
-    job: str = column("The job, where the kind does not say it.", nullable=True)
+    job: str = column("The job, if the kind does not include it.", nullable=True)
     characters: str = column(
         "Roles played, a JSON list; other texts as received.",
         nullable=True,

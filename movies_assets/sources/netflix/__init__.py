@@ -1,1 +1,1 @@
-"""Netflix's files."""
+"""Load Netflix's files."""

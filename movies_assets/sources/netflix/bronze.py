@@ -1,13 +1,13 @@
-"""Netflix's files as received: titles and credits that arrived day by day, the look-ups of today.
+"""Store Netflix's files as received: titles and credits by day of arrival, and today's look-ups.
 
-A row's meaning belongs in silver, the publishers' names for columns in `netflix_editions`, and the
-reading of files, whatever they look like, in `warehouse.delimited`.
+Interpreting rows belongs in silver, the publishers' names for columns in `editions`, and parsing
+files in `warehouse.delimited`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from io import FileIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import duckdb
@@ -17,15 +17,16 @@ from movies_assets.core.contract import FileRows, column
 from movies_assets.core.table import Table, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.ingest.editions import Edition
-from movies_assets.orchestration.partitions import days_within, possible_days
+from movies_assets.ingest.run_days import days_within, possible_days
 from movies_assets.sources.netflix.editions import EDITIONS, FIVE_FILES, JUSTWATCH_CREDITS
 from movies_assets.sources.netflix.partitions import netflix_days
+from movies_assets.sources.netflix.resources import NetflixLanding, NetflixLookups
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, arrived
-from movies_assets.warehouse.writer import stored_types
+from movies_assets.warehouse.schema import stored_types
 
 if TYPE_CHECKING:
-    from movies_assets.sources.netflix.client import Lookup
+    from movies_assets.ingest.landing import Landing
 
 TITLES = "bronze.netflix_titles"
 
@@ -37,7 +38,7 @@ class BronzeNetflixTitles(FileRows):
     duration_seasons: int = column("Number of seasons of a show.", nullable=True)
     duration: str = column("Either of them with its unit, as received: 90 min.", nullable=True)
     runtime: str = column(
-        "Running time in minutes as received; of a show, that of an episode.", nullable=True
+        "Running time in minutes, as received; for a show, that of an episode.", nullable=True
     )
     seasons: str = column("Number of seasons, as received.", nullable=True)
     type: str = column("Movie or TV Show.", nullable=True)
@@ -65,7 +66,7 @@ class BronzeNetflixCredits(FileRows):
     person_id: str = column("The publisher's id of the person, as received.", nullable=True)
     show_id: str = column("The publisher's id of the title, as received.", nullable=True)
     person_name: str = column("Name of the person.", nullable=True)
-    character_name: str = column("Who is played.", nullable=True)
+    character_name: str = column("The role played.", nullable=True)
     role: str = column("ACTOR or DIRECTOR.", nullable=True)
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
 
@@ -81,29 +82,31 @@ arriving = partial(
 
 @arriving(contract=BronzeNetflixTitles)
 def netflix_titles(
-    context: dg.AssetExecutionContext, netflix_landing: dg.ResourceParam[Callable[[], Any]]
+    context: dg.AssetExecutionContext, netflix_landing: NetflixLanding
 ) -> DelimitedFiles:
-    """Read the titles in the files of the run's days, in place of what those days had before."""
-    return _arrived(context, netflix_landing(), lambda edition: edition is not JUSTWATCH_CREDITS)
+    """Load the titles in the files of the run's days, replacing their earlier rows."""
+    return _arrived(
+        context, netflix_landing.open(), lambda edition: edition is not JUSTWATCH_CREDITS
+    )
 
 
 @arriving(contract=BronzeNetflixCredits)
 def netflix_credits(
-    context: dg.AssetExecutionContext, netflix_landing: dg.ResourceParam[Callable[[], Any]]
+    context: dg.AssetExecutionContext, netflix_landing: NetflixLanding
 ) -> DelimitedFiles:
-    """Read the credits in the files of the run's days, in place of what those days had before."""
-    return _arrived(context, netflix_landing(), lambda edition: edition is JUSTWATCH_CREDITS)
+    """Load the credits in the files of the run's days, replacing their earlier rows."""
+    return _arrived(context, netflix_landing.open(), lambda edition: edition is JUSTWATCH_CREDITS)
 
 
 def _arrived(
-    context: dg.AssetExecutionContext, landing: Any, takes: Callable[[Edition | None], bool]
+    context: dg.AssetExecutionContext, landing: "Landing", takes: Callable[[Edition | None], bool]
 ) -> DelimitedFiles:
     days, possible = days_within(context.partition_time_window), possible_days(context)
     return arrived(landing, days, context.run_id, EDITIONS, possible=possible, takes=takes)
 
 
 class BronzeNetflixLookup(FileRows):
-    """One row per record of a look-up: a value and the title that it belongs to."""
+    """One row per record of a look-up: a value and its title."""
 
     value: str = column("The value, such as a person's name.", nullable=True)
     show_id: str = column("Netflix's id of the title, as received.", nullable=True)
@@ -131,7 +134,7 @@ def lookup_table(name: str, value: str) -> Table:
     def fetch(
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
-        netflix_lookup: dg.ResourceParam[Callable[[str, Sequence[str]], Any]],
+        netflix_lookup: NetflixLookups,
     ) -> DelimitedFiles:
         """Fetch the look-up if a stored title needs it.
 
@@ -141,7 +144,7 @@ def lookup_table(name: str, value: str) -> Table:
             if not needs_lookups(connection):
                 context.log.info("%s: not fetched, because no stored title needs it", name)
                 return DelimitedFiles(files=[], run_id=context.run_id)
-        lookup: Lookup = netflix_lookup(name, tuple(edition.needs))
+        lookup = netflix_lookup.fetch(name, tuple(edition.needs))
         file = DelimitedFile(lookup.url, partial(FileIO, lookup.path))
         return DelimitedFiles(files=[file], run_id=context.run_id, editions=[edition])
 

@@ -1,7 +1,7 @@
-"""Netflix's look-up files: CSV from a Git host, validated, then stored in place of the older ones.
+"""Fetch Netflix's look-up files: CSV from a Git host, validated, then stored over older ones.
 
-Which files are fetched, and what their rows mean, is the business of the bronze assets; so are the
-titles, which arrive as files. How a file gets onto the disk is in download.py.
+Choosing the files and interpreting their rows belong in the bronze assets, as do the titles, which
+arrive as files. Downloading belongs in `ingest.download`.
 """
 
 import csv
@@ -25,11 +25,11 @@ _DELIMITERS = ",;"
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A look-up file that was fetched.
+    """A fetched look-up file.
 
     Attributes:
-        path: Where it is stored.
-        url: Where it comes from, without secrets.
+        path: Its stored path.
+        url: Its URL, without secrets.
         bytes: Its size.
         checksum: Its SHA-256, in hexadecimal.
     """
@@ -41,18 +41,18 @@ class Lookup:
 
 
 class NetflixClient(HttpSource):
-    """Fetches look-up files; may be killed at any time and run again."""
+    """A client that fetches look-up files; it may be killed and rerun at any time."""
 
     def fetch(self, file: str, header: Sequence[str], target: Path) -> Lookup:
-        """Fetch a file, and stores it if it is a CSV file with the columns that are expected.
+        """Fetch a file, and store it if it is a CSV file with the expected columns.
 
-        Until then it stands beside the target as `<target>.part`. Whatever fails, the target stays
-        as it was. If another process is storing in the same folder, this one waits.
+        Until then it is in `<target>.part` beside the target, which any failure leaves unchanged.
+        If another process is storing in the same folder, this one waits.
 
         Args:
             file: Its path below the base URL.
-            header: The columns that it must have, in any order, beside which it may have others.
-            target: Where it is to stand; its folder is made if it is not there.
+            header: The required columns, in any order; it may have others.
+            target: The path to store it at; its folder is created if missing.
 
         Raises:
             PermanentSourceError: The source refused or sent something else, or the disk is full.
@@ -69,7 +69,7 @@ class NetflixClient(HttpSource):
             raise error.adding(f"{target} was not touched.") from error
 
     async def _fetch(self, file: str, header: Sequence[str], target: Path) -> Lookup:
-        # What a killed process left may be older than what the server has now.
+        # The file of a killed process may be older than the server's.
         await run_sync(Partial(target).discard)
         try:
             async with self._http() as http:
@@ -84,10 +84,10 @@ class NetflixClient(HttpSource):
 
 
 class CsvContent(Content):
-    """A CSV file with certain columns.
+    """A validator of CSV files with certain columns.
 
     A byte order mark, the case of the names, spaces and quotes around them, their order, and
-    semicolons in place of commas do not matter.
+    semicolons instead of commas are ignored.
 
     Args:
         header: The columns that it must have.
@@ -111,7 +111,7 @@ class CsvContent(Content):
         self._head += data[: _HEAD_BYTES - len(self._head)]
 
     def fault(self) -> str | None:
-        """Return what is wrong with the complete file."""
+        """Return the fault of the complete file; None if it has none."""
         head = self._head.removeprefix(_BOM).lstrip()
         if not head:
             return "an empty file"
@@ -126,8 +126,8 @@ class CsvContent(Content):
         return f"CSV without the {columns} (expected are {', '.join(self._header)})"
 
     def _missing(self, delimiter: str) -> list[str]:
-        """Return the expected columns that the first line does not name."""
-        # What else is in the line may be in any encoding; the names of the columns are ASCII.
+        """Return the expected columns that are missing in the first line."""
+        # The rest of the line may be in any encoding; the names of the columns are ASCII.
         text = io.StringIO(self._head.removeprefix(_BOM).decode("utf-8", "replace"), newline="")
         first = next(csv.reader(text, delimiter=delimiter, skipinitialspace=True), [])
         named = {name.strip(" \t\"'").casefold() for name in first}

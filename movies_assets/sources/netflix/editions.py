@@ -1,15 +1,15 @@
-"""The editions of Netflix's catalogue that people have: the columns by their publishers' names.
+"""Define the editions of Netflix's catalogue: the columns under their publishers' names.
 
-Where values differ in kind (a list in one cell, a running time with its unit), they have a column
-of their own in bronze, and silver reads them. Where several editions have a header's names in
-common, the first of them is taken.
+Values of a different kind (a list in one cell, a running time with its unit) have a separate column
+in bronze, and silver parses them. If several editions share a header's names, the first one is
+chosen.
 """
 
 from movies_assets.ingest.editions import Edition
 
 WHOLE, YEAR, TYPE = "[0-9]+(?:[.]0+)?", "[12][0-9]{3}(?:[.]0+)?", "(?i:movie|tv show)"
 
-# Beside it, four files over HTTP name cast, categories, countries and directors.
+# In addition, four files over HTTP list cast, categories, countries and directors.
 FIVE_FILES = Edition(
     "Netflix, five files",
     {
@@ -51,7 +51,7 @@ KAGGLE_2019 = Edition(
     needs=("show_id", "title", "listed_in"),
     shapes={"show_id": WHOLE, "release_year": YEAR, "type": TYPE},
 )
-# The ids are numbers of rows and no ids of Netflix.
+# The ids are row numbers, not ids of Netflix.
 KAGGLE_2021 = Edition(
     "Kaggle 2021",
     # The columns of 2019, in another order.

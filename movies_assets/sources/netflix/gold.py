@@ -1,7 +1,7 @@
-"""The Netflix star: titles, their people, categories and countries, and what is measured of them.
+"""Build the Netflix star: titles, their people, categories and countries, and their measures.
 
-Every table mirrors silver, read whole. What silver's look-ups say of titles that are not listed is
-reported there and left out of the junctions.
+Every table is a full refresh from silver. Values of silver's look-ups for titles that are not
+listed are reported there and left out of the junctions.
 """
 
 from collections.abc import Callable
@@ -28,29 +28,29 @@ full_refresh = partial(table, layer="gold", group="netflix", write_mode=OVERWRIT
 
 
 def person_key(name: ir.StringColumn) -> ir.StringColumn:
-    """Return the key of a person; silver has collapsed the white space of the name."""
+    """Return the key of a person, whose name silver has normalised."""
     return bounded(name.lower())
 
 
 def slug_key(name: ir.StringColumn) -> ir.StringColumn:
-    """Return a name as a slug; a name of other letters is its own key."""
+    """Return a name as a slug; a name without Latin letters is its own key."""
     return bounded(ibis.coalesce(slug(name).nullif(""), name.lower()))
 
 
 def named(prefix: str, key_of: Callable[..., ir.StringColumn], *lookups: ir.Table) -> ir.Table:
-    """Return a dimension of the values of look-ups, with the unknown member.
+    """Return a dimension of the look-ups' values, with the unknown member.
 
-    Of several spellings the first in the alphabet names a member.
+    A member is named by the first of its spellings in alphabetical order.
 
     Args:
-        prefix: what its columns begin with: `<prefix>_key` and `<prefix>_name`.
+        prefix: the prefix of its columns: `<prefix>_key` and `<prefix>_name`.
         key_of: makes a key of a value.
         lookups: silver's look-ups.
     """
     found = [rows.select(key=key_of(rows.value), name=rows.value) for rows in lookups]
-    nobody = ibis.array([UNKNOWN_LABEL]).unnest().name("name").as_table()
-    nobody = nobody.select(key=ibis.literal(UNKNOWN_NAME), name=nobody.name)
-    spellings = ibis.union(*found, nobody)
+    unknown = ibis.array([UNKNOWN_LABEL]).unnest().name("name").as_table()
+    unknown = unknown.select(key=ibis.literal(UNKNOWN_NAME), name=unknown.name)
+    spellings = ibis.union(*found, unknown)
     is_unknown = spellings.key == UNKNOWN_NAME
     spellings = spellings.mutate(name=ibis.ifelse(is_unknown, UNKNOWN_LABEL, spellings.name))
     members = spellings.group_by("key").aggregate(name=spellings.name.min())
@@ -66,7 +66,7 @@ def junction(
         name: its name.
         lookup: the silver table of the look-up.
         contract: the contract, whose second column is the key of the value.
-        key_of: makes a key of a value, as in the dimension.
+        key_of: returns the key of a value, as in the dimension.
     """
     _, key = contract.key()
 
@@ -83,11 +83,11 @@ def junction(
 
 
 class NetflixDimTitle(Contract):
-    """One row per title: what describes it."""
+    """One row per title, with its attributes."""
 
     show_key: str = column(
-        "The publisher's id of the title: digits of Netflix, s and digits of Kaggle 2021, tm or ts "
-        "and digits of JustWatch.",
+        "The publisher's id of the title: digits for Netflix, s and digits for Kaggle 2021, tm or "
+        "ts and digits for JustWatch.",
         key=True,
         str_length={"max_value": LONGEST_KEY},
     )
@@ -100,7 +100,7 @@ class NetflixDimTitle(Contract):
     rating: str = column("Rating in full, such as PG-13.", nullable=True)
     rating_group: str = column("The rating before its first hyphen.", nullable=True)
     description: str = column("Description.", nullable=True, compression="zstd")
-    date_added: dt.Date = column("Day on which it was added to the offer.", nullable=True)
+    date_added: dt.Date = column("Day on which it was added to the catalogue.", nullable=True)
     release_year: int = column("Year of release.", nullable=True)
 
 
@@ -112,10 +112,10 @@ def netflix_dim_title(silver_netflix_titles: ir.Table) -> ir.Table:
 
 
 class NetflixDimPerson(Contract):
-    """One row per person who plays in a title or directs one; people of one name are one."""
+    """One row per person in the cast or direction of a title; people of the same name are one."""
 
     person_key: str = column(
-        "The name in lower case; 'unknown' for nobody known.",
+        "The name in lower case; 'unknown' if nobody is known.",
         key=True,
         str_length={"max_value": LONGEST_KEY},
     )
@@ -168,14 +168,14 @@ class NetflixTitleCast(Contract):
     """One row per title and member of its cast."""
 
     show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
-    person_key: str = column("Who plays.", key=True, references="gold.netflix_dim_person")
+    person_key: str = column("The cast member.", key=True, references="gold.netflix_dim_person")
 
 
 class NetflixTitleDirector(Contract):
     """One row per title and director."""
 
     show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
-    person_key: str = column("Who directs.", key=True, references="gold.netflix_dim_person")
+    person_key: str = column("The director.", key=True, references="gold.netflix_dim_person")
 
 
 class NetflixTitleCategory(Contract):
@@ -207,27 +207,27 @@ netflix_title_country = junction(
 
 
 class NetflixFactTitles(Contract):
-    """One row per title: what is measured of it."""
+    """One row per title, with its measures."""
 
     show_key: str = column("The title.", key=True, references="gold.netflix_dim_title")
     added_date_key: int = column(
-        "Day on which it was added; -1 where it is unknown.", references="gold.dim_date"
+        "Day on which it was added; -1 if it is unknown.", references="gold.dim_date"
     )
     year_key: int = column(
-        "Year of release; -1 where it is unknown.", references="gold.dim_released_year"
+        "Year of release; -1 if it is unknown.", references="gold.dim_released_year"
     )
     type_flag: int = column(
         "The type as a number: 1 a movie, 2 a TV show, 0 anything else.", ge=0, le=2
     )
     rating: str = column("Rating in full, such as PG-13.", nullable=True)
     duration_minutes: int = column(
-        "Running time of a movie in minutes; unknown where none is given.", nullable=True, ge=1
+        "Running time of a movie in minutes; NULL if it is unknown.", nullable=True, ge=1
     )
     duration_seasons: int = column(
-        "Number of seasons of a show; unknown where none is given.", nullable=True, ge=1
+        "Number of seasons of a show; NULL if it is unknown.", nullable=True, ge=1
     )
     duration_rank: int = column(
-        "Dense rank of the running time in minutes, 1 the longest; unknown where they are.",
+        "Dense rank of the running time in minutes, 1 the longest; NULL if that is unknown.",
         nullable=True,
         ge=1,
     )
@@ -235,7 +235,7 @@ class NetflixFactTitles(Contract):
 
 @full_refresh(contract=NetflixFactTitles)
 def netflix_fact_titles(silver_netflix_titles: ir.Table) -> ir.Table:
-    """Measure the titles and point at their dimensions."""
+    """Return the measures of titles and the keys of their dimensions."""
     titles = silver_netflix_titles
     return titles.select(
         show_key=titles.show_id,

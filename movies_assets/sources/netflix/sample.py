@@ -1,10 +1,10 @@
-"""A fictional streaming catalogue in the format of Netflix's files, delivered day by day.
+"""Generate a fictional streaming catalogue in the format of Netflix's files, day by day.
 
 A title is a pure function of the seed and its number, and so is every row about it. Half of the
-titles are the first delivery; the others follow, a few a day. The oddities of the real files are
-all there, in small numbers.
+titles are the first delivery; the others follow, a few per day. All oddities of the real files
+occur, in small numbers.
 
-Text belongs into `words`, HTTP into `netflix_server`.
+Texts belong in `sample.words`, HTTP in `sample_server`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from movies_assets.sample.catalogue import (
     draw_story,
     weighted_table,
 )
-from movies_assets.sample.deliveries import DAYS, CsvFormat, Row, check_size, numbers_by_day
+from movies_assets.sample.deliveries import DAYS, CsvFormat, CsvRow, check_size, numbers_by_day
 from movies_assets.sample.files import whole_file
 
 COLUMNS = (
@@ -36,9 +36,9 @@ COLUMNS = (
     "show_id",
 )
 NEW_COLUMN = "original_language"
-"""What the files of one day bring beside the other columns."""
+"""The additional columns of one day's files."""
 LACKING_COLUMN = "description"
-"""What the files of one day lack."""
+"""The missing column of one day's files."""
 LOOKUPS = {
     "cast": "cast",
     "category": "listed_in",
@@ -50,31 +50,31 @@ TITLES = 400
 FEWEST_TITLES, MOST_TITLES = 200, 1_000_000
 
 
-class _Delivery(NamedTuple):
-    """How the titles of a day arrive."""
+class _DayFormat(NamedTuple):
+    """The form in which the titles of a day arrive."""
 
     format: CsvFormat = CsvFormat(COLUMNS)
     names: Sequence[str] = ("titles.csv",)
     days_late: int = 0
 
 
-# Days are counted from that of the first delivery.
+# By days since the first delivery.
 _QUIET_DAYS = {5, 11, 17, 24, 26}
 _CP1252_DAY = 14
 _DELIVERIES = {
-    7: _Delivery(names=("titles-1.csv", "titles-2.csv")),
-    9: _Delivery(names=("titles-late.csv",), days_late=3),
-    _CP1252_DAY: _Delivery(CsvFormat(COLUMNS, delimiter=";", encoding="cp1252")),
-    20: _Delivery(CsvFormat((*COLUMNS[:-1], NEW_COLUMN, COLUMNS[-1]))),
-    22: _Delivery(CsvFormat([column for column in COLUMNS if column != LACKING_COLUMN])),
+    7: _DayFormat(names=("titles-1.csv", "titles-2.csv")),
+    9: _DayFormat(names=("titles-late.csv",), days_late=3),
+    _CP1252_DAY: _DayFormat(CsvFormat(COLUMNS, delimiter=";", encoding="cp1252")),
+    20: _DayFormat(CsvFormat((*COLUMNS[:-1], NEW_COLUMN, COLUMNS[-1]))),
+    22: _DayFormat(CsvFormat([column for column in COLUMNS if column != LACKING_COLUMN])),
 }
-_USUAL = _Delivery()
+_USUAL = _DayFormat()
 
 _EVERY = 200
-"""Of so many titles one has each oddity."""
+"""Each oddity occurs once in this many titles."""
 _FIRST_ID, _IDS = 90_000_000, 9_000_000  # far above those in use
 _ORPHANS = 5
-# Other numbers than those of the movies in `catalogue`.
+# Differs from the numbers of movies in `sample.catalogue`.
 _TITLE_DRAWS, _LOOKUP_DRAWS = 1_000_000_000, 2_000_000_000
 
 _LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)
@@ -83,14 +83,14 @@ _SEASONS = weighted_table(words.SEASON_WEIGHTS)
 _COUNTRIES = weighted_table(words.COUNTRY_WEIGHTS)
 
 
-class Arrival(NamedTuple):
-    """A file that arrives.
+class SampleFile(NamedTuple):
+    """A file of the sample.
 
     Attributes:
-        day: The day that it belongs to.
+        day: The day to which it belongs.
         name: Its name in the folder of that day.
-        arrived: The day on which it arrives: the same one, or a later one.
-        content: What is in it.
+        arrived: The day on which it arrives: the same or a later one.
+        content: Its bytes.
     """
 
     day: date
@@ -107,20 +107,20 @@ def deliver(
     seed: int = 1,
     as_of: date | None = None,
 ) -> list[Path]:
-    """Write the files with titles that have arrived; those that are there are left as they are.
+    """Write the files with titles that have arrived; keep existing files unchanged.
 
     Args:
-        landing: Where titles arrive, in a folder a day; it is created if missing.
-        last_day: The last of the 30 days on which they do.
-        titles: How many there are in all files together.
-        seed: Another seed is another catalogue.
-        as_of: Leaves out what arrives after this day.
+        landing: The landing folder, with one folder per day; it is created if missing.
+        last_day: The last of the 30 days of arrivals.
+        titles: The number of titles in all files.
+        seed: The seed of the catalogue.
+        as_of: Leaves out files that arrive after this day.
 
     Returns:
-        The files that were written, in the order in which they arrive.
+        The written files, in the order of arrival.
 
     Raises:
-        ValueError: There cannot be so many or so few titles.
+        ValueError: The number of titles is out of range.
     """
     written = []
     found = arrivals(last_day=last_day, titles=titles, seed=seed)
@@ -135,28 +135,28 @@ def deliver(
     return written
 
 
-def arrivals(*, last_day: date, titles: int = TITLES, seed: int = 1) -> Iterator[Arrival]:
-    """Yield the files with titles, in the order of the days that they belong to; see `deliver`."""
+def arrivals(*, last_day: date, titles: int = TITLES, seed: int = 1) -> Iterator[SampleFile]:
+    """Yield the files with titles, in the order of their days; see `deliver`."""
     first_day = last_day - timedelta(DAYS - 1)
-    left: list[Row] = []
+    left: list[CsvRow] = []
     for number, numbers in _numbers_by_day(titles).items():
         day, delivery = first_day + timedelta(number), _DELIVERIES.get(number, _USUAL)
         rows = left + _rows_of(numbers, number, day, seed, initial=titles // 2)
-        # What an encoding lacks has to wait for the next file.
+        # Titles that an encoding cannot represent wait for the next file.
         left = [row for row in rows if not delivery.format.can_hold(row)]
         rows = [row for row in rows if delivery.format.can_hold(row)] if left else rows
         files = len(delivery.names)
         for part, name in enumerate(delivery.names):
             share = rows[len(rows) * part // files : len(rows) * (part + 1) // files]
             arrived = day + timedelta(delivery.days_late)
-            yield Arrival(day, name, arrived, delivery.format.content(share))
+            yield SampleFile(day, name, arrived, delivery.format.content(share))
 
 
 def lookup(name: str, *, titles: int = TITLES, seed: int = 1) -> bytes:
-    """Return a look-up file about the titles that `deliver` writes: values, one a row.
+    """Return a look-up file about the titles that `deliver` writes, with one value per row.
 
     Raises:
-        ValueError: It is not one of LOOKUPS, or there cannot be so many or so few titles.
+        ValueError: It is not one of LOOKUPS, or the number of titles is out of range.
     """
     if name not in LOOKUPS:
         raise ValueError(f"no such look-up: {name}; there are {', '.join(LOOKUPS)}")
@@ -174,7 +174,7 @@ def lookup(name: str, *, titles: int = TITLES, seed: int = 1) -> bytes:
 
 
 def show_id(number: int) -> str:
-    """Return the id of a title, from 0 on: eight digits in no order."""
+    """Return the id of the title with a number from 0: eight digits in no order."""
     return str(_FIRST_ID + number * 7_368_787 % _IDS)
 
 
@@ -183,12 +183,14 @@ def _check(titles: int) -> None:
 
 
 def _numbers_by_day(titles: int) -> Mapping[int, range]:
-    """Return which titles arrive on which day."""
+    """Return the numbers of the titles by day of arrival."""
     _check(titles)
     return numbers_by_day(titles, _QUIET_DAYS)
 
 
-def _rows_of(numbers: range, day_number: int, day: date, seed: int, *, initial: int) -> list[Row]:
+def _rows_of(
+    numbers: range, day_number: int, day: date, seed: int, *, initial: int
+) -> list[CsvRow]:
     """Return the rows about the titles that arrive on a day."""
     rows = []
     for number in numbers:
@@ -200,14 +202,14 @@ def _rows_of(numbers: range, day_number: int, day: date, seed: int, *, initial: 
     return rows
 
 
-def _title(number: int, day: date, seed: int, *, initial: int) -> Row:
-    """Return the row about a title as it should be."""
+def _title(number: int, day: date, seed: int, *, initial: int) -> CsvRow:
+    """Return the row about a title without oddities."""
     draws = Draws(seed, _TITLE_DRAWS + number)
     language = draws.pick(_LANGUAGES)
     english = draw_english_title(draws)
-    has_twin = number % _EVERY == _TWIN - 1  # some scripts know no capitals
+    has_twin = number % _EVERY == _TWIN - 1  # some scripts have no capitals
     title = english if has_twin else draw_native_title(draws, language) or english
-    # The first delivery holds what was added over ten years, a later one what was added just now.
+    # The first delivery has titles added over ten years, later ones have titles added just before.
     added = day - timedelta(draws.below(3_650 if number < initial else 4))
     is_movie = draws.below(100) < 68 or number % _EVERY in _OF_MOVIES  # noqa: PLR2004 - 68 %
     return {
@@ -215,7 +217,7 @@ def _title(number: int, day: date, seed: int, *, initial: int) -> Row:
         "duration_seasons": "" if is_movie else str(draws.pick(_SEASONS)),
         "type": "Movie" if is_movie else "TV Show",
         "title": title,
-        # A small file in the first days of a month would not show which number is the month.
+        # Days above 12, as a small file with lower ones would not show which number is the month.
         "date_added": (
             f"{added.month}/{added.day}/{added.year}" if number < initial else _in_words(added)
         ),
@@ -231,14 +233,14 @@ def _in_words(day: date) -> str:
     return f"{words.MONTHS[day.month - 1]} {day.day}, {day.year}"
 
 
-def _with_words(row: Row) -> str:
+def _with_words(row: CsvRow) -> str:
     if "/" not in row["date_added"]:
         return row["date_added"]
     month, day, year = map(int, row["date_added"].split("/"))
     return _in_words(date(year, month, day))
 
 
-_ODDITIES: dict[int, Callable[[Row], Row]] = {
+_ODDITIES: dict[int, Callable[[CsvRow], CsvRow]] = {
     3: lambda row: {"description": row["description"].replace(". ", ".\n")},
     6: lambda row: {"title": f"{row['title']}\N{NO-BREAK SPACE}"},
     9: lambda row: {"title": f"\N{ZERO WIDTH SPACE}{row['title']}"},
@@ -254,16 +256,16 @@ _ODDITIES: dict[int, Callable[[Row], Row]] = {
     42: lambda row: {"title": f"L'été, {row['title']}"},
     45: lambda row: {"title": f"{row['title']}\nand What Came After"},
 }
-"""What differs in the row about a title with this number, counted within 200."""
+"""The oddity of the row about a title, by its number modulo 200."""
 _TWIN = 24
-"""This one has the title of the one before it, in capitals."""
+"""This title has the name of the previous one, in capitals."""
 _DURATION_AS_RATING = 51
 _TORN_TITLE, _TORN_DESCRIPTION = 63, 163
 _OF_MOVIES = {_DURATION_AS_RATING, _TORN_TITLE, _TORN_DESCRIPTION}
 
 
-def _odd(row: Row, number: int, seed: int) -> Row:
-    """Return the row with the oddity of its number, if it has one."""
+def _odd(row: CsvRow, number: int, seed: int) -> CsvRow:
+    """Return the row with the oddity of its number, if there is one."""
     slot = number % _EVERY
     if slot == _TWIN:
         twin = Draws(seed, _TITLE_DRAWS + number - 1)
@@ -272,22 +274,22 @@ def _odd(row: Row, number: int, seed: int) -> Row:
     return row | _ODDITIES[slot](row) if slot in _ODDITIES else row
 
 
-def _with_cp1252(row: Row) -> Row:
-    """Return a row that reads otherwise in another encoding."""
+def _with_cp1252(row: CsvRow) -> CsvRow:
+    """Return a row whose text differs when decoded with another encoding."""
     return row | {
         "title": "L\u2019été à 5 € \u2013 «Zoë»",
         "description": "\u201eFaçade\u201c \u2026",
     }
 
 
-def _with_duration_as_rating(row: Row) -> list[Row]:
+def _with_duration_as_rating(row: CsvRow) -> list[CsvRow]:
     return [row | {"duration_minutes": "", "rating": f"{row['duration_minutes']} min"}]
 
 
-def _torn_in(column: str) -> Callable[[Row], list[Row]]:
-    """Return what makes two lines of a row: the second begins in the middle of a column."""
+def _torn_in(column: str) -> Callable[[CsvRow], list[CsvRow]]:
+    """Return a function that tears a row into two lines in the middle of a column."""
 
-    def tear(row: Row) -> list[Row]:
+    def tear(row: CsvRow) -> list[CsvRow]:
         at = COLUMNS.index(column)
         values = [row[name] for name in COLUMNS]
         words_of = values[at].split(" ")
@@ -299,21 +301,21 @@ def _torn_in(column: str) -> Callable[[Row], list[Row]]:
     return tear
 
 
-# These rows are refused further on; a day with few titles would have too many of them.
+# These rows are refused later; a day with few titles would have too many of them.
 _BROKEN = {
     _DURATION_AS_RATING: _with_duration_as_rating,
     _TORN_TITLE: _torn_in("title"),
     _TORN_DESCRIPTION: _torn_in("description"),
 }
-"""What becomes of the row about a title of the first delivery with this number within 200."""
+"""The damage to the row about a title of the first delivery, by its number modulo 200."""
 
 
 def _values(name: str, number: int, seed: int) -> list[str]:
-    """Return what a look-up says of a title."""
+    """Return the values of a title in a look-up."""
     draws = Draws(seed, _LOOKUP_DRAWS + number * len(LOOKUPS) + list(LOOKUPS).index(name))
     slot = number % _EVERY
     values = list(dict.fromkeys(_VALUES[name](draws, slot)))
-    # Now and then a row stands there twice.
+    # Some rows are duplicated.
     return [*values, *values[:1]] if slot in {60, 160} else values
 
 
@@ -329,7 +331,7 @@ def _directors(draws: Draws, slot: int) -> list[str]:
 
 def _countries(draws: Draws, slot: int) -> list[str]:
     countries = [draws.pick(_COUNTRIES) for _ in range(draws.pick((0, 1, 1, 1, 1, 1, 2, 3)))]
-    # The real files have a few that end in a comma.
+    # Some values of the real files end in a comma.
     return [*countries, "Poland,"] if slot == 72 else countries  # noqa: PLR2004
 
 

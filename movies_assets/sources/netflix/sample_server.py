@@ -1,7 +1,7 @@
-"""A server of the fictional look-up files, as a Git host serves the files of a repository.
+"""Serve the fictional look-up files like a Git host.
 
-Only HTTP belongs here: what is in a file belongs into `netflix`, what goes wrong into `faults`, TCP
-into `serving`.
+Only HTTP belongs here: the content of files belongs in `sample`, faults in `sample.faults`, TCP in
+`sample.serving`.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from movies_assets.sample.faults import TAMPERING, Fault, Faults, Tampered
+from movies_assets.sample.servers import create_file_app
 from movies_assets.sources.netflix import sample as netflix
-from movies_assets.sources.yts.sample_server import create_file_app
 
 BASE_PATH = "/netflix"
 """A client's base URL is the server's address and this path."""
@@ -26,15 +26,15 @@ _PAGE = "<!DOCTYPE html><html><head><title>Not found</title></head><body><h1>404
 def create_netflix_app(
     titles: int = netflix.TITLES, seed: int = 1, *, faults: Faults | None = None
 ) -> Starlette:
-    """Return an ASGI app that serves `/netflix/netflix_<look-up>.csv`, whole or not at all.
+    """Return an ASGI app that serves `/netflix/netflix_<look-up>.csv`, without ranges.
 
-    A file is generated when it is first asked for. Faults know it by its look-up, such as 'cast'.
+    A file is generated at its first request. Faults identify it by its look-up, such as 'cast'.
     State: `app.state.faults` and `.traffic`.
 
     Args:
-        titles: How many titles the look-ups are about.
-        seed: Another seed is another catalogue.
-        faults: What goes wrong; the list may be changed later.
+        titles: The number of titles of the look-ups.
+        seed: The seed of the catalogue.
+        faults: The faults to inject; the list may be changed later.
     """
 
     @cache
@@ -55,7 +55,7 @@ def create_netflix_app(
 
 
 def _reply(request: Request, content: bytes, *, named: bool) -> Response:
-    """Return a file, or that it is the version which the client has."""
+    """Return a file, or status 304 if the client has this version."""
     headers = {"ETag": f'"{sha256(content).hexdigest()}"'} if named else {}
     headers |= {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
     if named and request.headers.get("if-none-match") == headers["ETag"]:

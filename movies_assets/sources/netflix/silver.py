@@ -1,7 +1,7 @@
-"""Netflix's titles, credits and look-ups, typed and cleaned; of each title the newest state.
+"""Type and clean Netflix's titles, credits and look-ups; keep the newest state of each title.
 
-A value that the newest state does not know is the last one known. Everything is read from bronze
-whole: six thousand titles take less time than finding those that a day has changed.
+A value that is unknown in the newest state is carried over from older ones. All of bronze is read:
+6,000 titles take less time than finding those that a day has changed.
 """
 
 from functools import partial
@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, StringList, column, row_rule
+from movies_assets.core.outcome import is_sound
 from movies_assets.core.table import LatestVersion, Lineage, Table, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.netflix.editions import (
@@ -20,7 +21,6 @@ from movies_assets.sources.netflix.editions import (
     JUSTWATCH_CREDITS,
     KAGGLE_2021,
 )
-from movies_assets.sources.netflix.partitions import netflix_days
 from movies_assets.sources.shared.countries import names_of
 from movies_assets.sources.shared.parsing import (
     accounted,
@@ -33,27 +33,27 @@ from movies_assets.sources.shared.parsing import (
     whole,
     year,
 )
-from movies_assets.sources.shared.versions import is_sound, latest_known
+from movies_assets.sources.shared.versions import latest_known
 
 OTHER, MOVIE, TV_SHOW = 0, 1, 2
 TYPES = {"movie": "Movie", "tv show": "TV Show", "show": "TV Show"}
 FLAGS = {"movie": MOVIE, "tv show": TV_SHOW, "show": TV_SHOW}
 MINUTES, SEASONS = " ?(?:min|mins|minutes?)", " ?seasons?"
-# A title may be announced before it is there, and listed before its release.
+# A title may be announced before it is available, and listed before its release.
 DAYS_AHEAD, YEARS_AHEAD = 366, 5
 FOUNDED = 1997
 # Generous bounds: real titles have up to 104 characters, descriptions 250, names of people 84. A
-# field beyond them is several fields that damage has joined.
+# longer field consists of several fields that damage has joined.
 LONGEST_WORD, LONGEST_TITLE, LONGEST_VALUE, LONGEST_DESCRIPTION = 100, 500, 300, 10_000
-# Patterns of ids, a prefix and a number, and the fault of an id of another kind. The prefix keeps
-# the ids of publishers apart.
+# Patterns of ids, a prefix and a number, and the fault of an id of another kind. The prefix
+# separates the ids of publishers.
 NUMBER = (r"^()0*([1-9][0-9]{0,17})(?:[.]0+)?$", "not a number")
 ROW_NUMBER = (r"^(s)0*([1-9][0-9]{0,17})$", "not s and a number")
 NODE = (r"^(t[ms])0*([1-9][0-9]{0,17})$", "not tm or ts and a number")
 IDS = {KAGGLE_2021.name: ROW_NUMBER, JUSTWATCH.name: NODE, JUSTWATCH_CREDITS.name: NODE}
 # 'Robert Downey, Jr.' is one person; 'Agnès Varda, JR' are two.
 SUFFIX = r", ((?:Jr|Sr)[.]?) ?(,|$)"
-# JustWatch's code of a country that it does not know.
+# JustWatch's code of an unknown country.
 NOWHERE = "XX"
 ACTOR, DIRECTOR = "ACTOR", "DIRECTOR"
 
@@ -62,17 +62,17 @@ of_all = partial(Lineage, source_row_id="source_row", reads="all")
 
 
 class SilverNetflixTitles(Contract):
-    """One row per title, as it arrived last; a value unknown there is the last one known."""
+    """One row per title, in its newest state, with unknown values carried over from older ones."""
 
     show_id: str = column(
-        "The publisher's id: digits of Netflix; s and digits of Kaggle 2021, which count rows; tm "
-        "or ts and digits of JustWatch.",
+        "The publisher's id: digits for Netflix; s and digits for Kaggle 2021, which count rows; "
+        "tm or ts and digits for JustWatch.",
         key=True,
         expected=True,
         str_length={"max_value": LONGEST_WORD},
     )
     edition: str = column(
-        "The edition of the file: how its publisher names the columns; unknown where none fits.",
+        "The edition of the file, by its publisher's names of columns; NULL if none fits.",
         nullable=True,
         clears=True,
         compression="dictionary",
@@ -94,7 +94,7 @@ class SilverNetflixTitles(Contract):
         expected=True,
     )
     short_title: str = column(
-        "The title before its first colon: of 'Black Mirror: Bandersnatch' 'Black Mirror'.",
+        "The title before its first colon: 'Black Mirror' for 'Black Mirror: Bandersnatch'.",
         nullable=True,
         compression="fsst",
     )
@@ -111,7 +111,7 @@ class SilverNetflixTitles(Contract):
         str_length={"max_value": LONGEST_WORD},
     )
     rating_group: str = column(
-        "The rating before its first hyphen: PG of PG-13, TV of TV-MA.",
+        "The rating before its first hyphen: PG for PG-13, TV for TV-MA.",
         nullable=True,
         compression="dictionary",
     )
@@ -130,8 +130,8 @@ class SilverNetflixTitles(Contract):
         expected=lambda rows: rows.type_flag == TV_SHOW,
     )
     duration_rank: int = column(
-        "Dense rank of the running time in minutes over all titles, 1 the longest; unknown where "
-        "the minutes are. Seasons do not compare with minutes.",
+        "Dense rank of the running time in minutes over all titles, 1 the longest; NULL without "
+        "minutes. Seasons are not comparable with minutes.",
         nullable=True,
         ge=1,
         clears=True,
@@ -142,10 +142,10 @@ class SilverNetflixTitles(Contract):
         compression="zstd",
         str_length={"max_value": LONGEST_DESCRIPTION},
     )
-    directors: StringList = column("Directors that its own file names.", nullable=True)
-    cast_members: StringList = column("Cast that its own file names.", nullable=True)
-    countries: StringList = column("Countries that its own file names.", nullable=True)
-    categories: StringList = column("Categories that its own file names.", nullable=True)
+    directors: StringList = column("Directors in the title's own file.", nullable=True)
+    cast_members: StringList = column("Cast in the title's own file.", nullable=True)
+    countries: StringList = column("Countries in the title's own file.", nullable=True)
+    categories: StringList = column("Categories in the title's own file.", nullable=True)
     arrived_date: dt.Date = column("Day on which this state of it arrived.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
@@ -162,15 +162,15 @@ class SilverNetflixTitles(Contract):
 def typed_titles(bronze: ir.Table) -> ir.Table:
     """Type and clean the titles, each by itself.
 
-    A value that did not fit its column is read here where that can be done ('95 min', '2019.0').
-    Where it cannot, it is NULL, its text stays in bronze, and the check `schema` names it. In a
-    column of text no check would see that, so the title goes to quarantine with the reason.
+    A value that did not fit its column's type is parsed here if possible ('95 min', '2019.0').
+    Otherwise it is NULL, its text stays in bronze, and the check `schema` names it. In a text
+    column no check would notice that, so the title goes to quarantine with the reason.
     """
-    # As a step of its own: inlined wherever they are used, the dates would be read many times.
+    # A separate step, as the dates would otherwise be parsed at each use.
     rows = bronze.mutate(
         _added=day(bronze.date_added, bronze["_source"]),
         _minutes=minutes(rescued(bronze, "duration_minutes"), bronze["_source"]),
-        # Without a unit it may be seasons.
+        # A number without a unit may be seasons.
         _clock=minutes(
             ibis.ifelse(
                 bronze.duration.re_search("[0-9] ?[:a-zA-Z]"), bronze.duration, ibis.null("string")
@@ -182,7 +182,7 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
         _title=tidy(bronze.title),
         _duration=tidy(bronze.duration),
     ).view()
-    # The same for readings of those.
+    # Another step, for values derived from those.
     rows = rows.mutate(
         _rated_minutes=whole(rows["_rating"], MINUTES),
         _rated_seasons=whole(rows["_rating"], SEASONS),
@@ -200,7 +200,7 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
     # A duration may be in the column of the rating.
     is_duration = rows["_rated_minutes"].notnull() | rows["_rated_seasons"].notnull()
     rating = ibis.ifelse(is_duration, ibis.null("string"), rows["_rating"])
-    # A show's running time is that of an episode.
+    # A show's running time is that of an episode, not of the show.
     runtime = ibis.ifelse(
         flag == MOVIE,
         ibis.coalesce(rows["_clock"], rows["_runtime"]),
@@ -260,15 +260,14 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
 
 @full_refresh(
     contract=SilverNetflixTitles,
-    partitions=netflix_days,
     partition_column="arrived_date",
     latest_version=LatestVersion(entity=("show_id",), order=("arrived_date", "source_row")),
     typed=typed_titles,
     lineage=of_all(source_of="bronze.netflix_titles"),
 )
 def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
-    """Keep what is known of each title, and rank the titles by their running time."""
-    # Of all rows, the rank is known last.
+    """Carry over known values of each title, and rank the titles by their running time."""
+    # The rank is computed last, from all rows.
     judged = typed_titles(bronze_netflix_titles).mutate(duration_rank=ibis.null("int64"))
     judged = judged.mutate(is_sound=is_sound(judged, SilverNetflixTitles)).view()
     known = latest_known(
@@ -284,9 +283,9 @@ def netflix_titles(bronze_netflix_titles: ir.Table) -> ir.Table:
 def identified(
     text: ir.StringColumn, edition: ir.StringColumn
 ) -> tuple[ir.StringColumn, ir.StringColumn]:
-    """Return the ids of titles in one spelling, and the problem of those of another kind.
+    """Return the canonical ids of titles, and the problem of ids of another kind.
 
-    An id of another kind stays as it was received.
+    An id of another kind is returned as received.
 
     Args:
         text: the ids as received.
@@ -320,13 +319,13 @@ def refused(
 
 
 def first_known(*values: ir.IntegerValue) -> ir.IntegerValue:
-    """Return the first number that is known; 0 minutes or seasons mean unknown."""
+    """Return the first known number; 0 minutes or seasons mean unknown."""
     known: ir.IntegerValue = ibis.coalesce(*(value.nullif(0) for value in values))
     return known
 
 
 def members(text: ir.StringColumn) -> ir.ArrayColumn:
-    """Read a list in one cell: 'A, B', or "['a', 'b']"; NULL where it has no members."""
+    """Parse a list in one cell: 'A, B', or "['a', 'b']"; return NULL if it is empty."""
     tidied = tidy(text)
     is_literal = tidied.re_search(r"^\[.*\]$")
     bare = ibis.ifelse(is_literal, tidied.re_replace(r"""[\[\]'"]""", ""), tidied)
@@ -337,15 +336,15 @@ def members(text: ir.StringColumn) -> ir.ArrayColumn:
 
 
 def before(text: ir.StringColumn, mark: str) -> ir.StringColumn:
-    """Return the text before the first mark; NULL where there is none."""
+    """Return the text before the first mark; NULL if there is none."""
     return text.split(mark)[0].strip().nullif("")
 
 
 def ranked(rows: ir.Table) -> ir.Table:
     """Rank rows by their running time.
 
-    Rows that will not be in the table, broken ones and older states of a title, do not count among
-    those that will.
+    Rows that will not be in the table (broken ones and older states of a title) do not affect the
+    ranks of those that will.
 
     Args:
         rows: typed rows, with `is_sound`.
@@ -359,7 +358,7 @@ def ranked(rows: ir.Table) -> ir.Table:
 
 
 class SilverNetflixCredits(Contract):
-    """One row per person's part in a title, of the titles whose credits are a file of their own."""
+    """One row per person's part in a title, for titles with credits in a separate file."""
 
     show_id: str = column(
         "The publisher's id of the title.",
@@ -381,7 +380,7 @@ class SilverNetflixCredits(Contract):
         "Name of the person.", compression="fsst", str_length={"max_value": LONGEST_VALUE}
     )
     character_name: str = column(
-        "Who is played.",
+        "The role played.",
         nullable=True,
         compression="fsst",
         str_length={"max_value": LONGEST_DESCRIPTION},
@@ -392,14 +391,13 @@ class SilverNetflixCredits(Contract):
 
 @full_refresh(
     contract=SilverNetflixCredits,
-    partitions=netflix_days,
     partition_column="arrived_date",
     latest_version=LatestVersion(entity=("show_id",), order=("arrived_date",)),
     lineage=of_all(source_of="bronze.netflix_credits"),
     drop_duplicates=True,
 )
 def netflix_credits(bronze_netflix_credits: ir.Table) -> ir.Table:
-    """Type and clean the credits; those of a title that arrived again replace the older ones."""
+    """Type and clean the credits; those of a title that arrives again replace the older ones."""
     rows = bronze_netflix_credits
     show_id, problem = identified(rows.show_id, rows["_edition"])
     return rows.select(
@@ -418,7 +416,7 @@ class SilverNetflixLookup(Contract):
     """One row per title and value: a member of the cast, a category, a country, or a director."""
 
     show_id: str = column(
-        "The publisher's id of the title; the source also has values of titles that it does not "
+        "The publisher's id of the title; the source also has values for titles that it does not "
         "list.",
         key=True,
         references="silver.netflix_titles",
@@ -432,11 +430,11 @@ class SilverNetflixLookup(Contract):
         str_length={"max_value": LONGEST_VALUE},
     )
     is_newest: bool = column(
-        "Whether the newest state of the title gives its values in this way: in its own file, in "
-        "one of credits, or in the look-up's file. Where it gives none, older values stay."
+        "Whether the newest state of the title has its values in this place: its own file, a file "
+        "of credits, or the look-up's file. If it has none, older values are kept."
     )
     source_row: str = column(
-        "File and record that it was read from; of a list in a title's own file, the title's.",
+        "File and record that it was read from; for a list in a title's own file, the title's.",
         compression="fsst",
     )
 
@@ -446,8 +444,8 @@ def _lookup(name: str, members_of: str, role: str | None = None) -> Table:
 
     Args:
         name: the look-up.
-        members_of: the column of the titles that has its values, where their own files name them.
-        role: the role of the credits that are among its values.
+        members_of: the column of the titles for values in their own files.
+        role: the role of the credits that belong to its values.
     """
     source = f"bronze.netflix_{name}"
 

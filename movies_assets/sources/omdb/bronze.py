@@ -4,7 +4,7 @@ The partitions are years of release. Interpreting a result belongs in silver.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -14,17 +14,13 @@ from pydantic import Field
 
 from movies_assets.core.check import SHOWN_ROWS, Check, CheckContext, Finding, judge
 from movies_assets.core.contract import BronzeContract, column
+from movies_assets.core.source import Landed, LandingFiles
 from movies_assets.core.table import Key, table
-from movies_assets.orchestration.assets import OWNERS, asset_key
-from movies_assets.orchestration.dagster_internals import (
-    SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION,
-)
-from movies_assets.orchestration.partitions import BACKFILL, partitions_def
-from movies_assets.settings import Settings
 from movies_assets.sources.omdb.partitions import omdb_years
+from movies_assets.sources.omdb.resources import OmdbApi, OmdbLanded
 
 if TYPE_CHECKING:
-    from movies_assets.sources.omdb.client import Collected, OmdbClient, Year
+    from movies_assets.sources.omdb.client import Collected, Year
 
 LANDING = Key("landing", "omdb_pages")
 # Common nouns of titles: OMDb finds whole words, and refuses words of nearly every title.
@@ -44,7 +40,7 @@ class OmdbSearches(dg.Config):
         description="types of titles, one search each: movie, series, episode, game; '': any",
     )
     page_limit: int = Field(
-        5, ge=1, le=100, description="pages of ten results that are read of each search at most"
+        5, ge=1, le=100, description="most pages of ten results to read of each search"
     )
     refresh: bool = Field(
         default=False,
@@ -52,47 +48,35 @@ class OmdbSearches(dg.Config):
     )
 
 
-def landing_asset(settings: Settings) -> dg.AssetsDefinition:
-    """Build the asset of the collected pages."""
+def collect_pages(context: dg.AssetExecutionContext, config: OmdbSearches, omdb: OmdbApi) -> Landed:
+    """Collect the pages of the run's years; report those that are complete."""
+    from movies_assets.sources.omdb.client import Query  # noqa: PLC0415 (only runs need it)
 
-    @dg.asset(
-        key=asset_key(LANDING),
-        group_name="omdb",
-        owners=OWNERS,
-        kinds={"file"},
-        tags={"source": "omdb"},
-        description="Pages of OMDb's searches in the landing zone, a file a year and query. Only "
-        "complete years count as materialized. Where the key's quota is spent, the run is green: "
-        "what is there is loaded, and the next run goes on from there.",
-        partitions_def=partitions_def(omdb_years, settings),
-        backfill_policy=BACKFILL,
-    )
-    def omdb_pages(
-        context: dg.AssetExecutionContext,
-        config: OmdbSearches,
-        omdb: dg.ResourceParam[Callable[[], Any]],
-    ) -> dg.MaterializeResult[None]:
-        from movies_assets.sources.omdb.client import Query  # noqa: PLC0415 (only runs need it)
+    query = Query(tuple(config.terms), tuple(config.types), config.page_limit)
+    found = omdb.collect(map(int, context.partition_keys), query, refresh=config.refresh)
+    _describe(context, found)
+    return Landed()
 
-        query = Query(tuple(config.terms), tuple(config.types), config.page_limit)
-        client: OmdbClient = omdb()
-        years = map(int, context.partition_keys)
-        found = client.collect(settings.landing, years, query, refresh=config.refresh)
-        _describe(context, found)
-        # A result counts for every partition of the run; with this mark it counts for none, and
-        # the tables below run all the same. Without a result they would be skipped.
-        return dg.MaterializeResult(metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
 
-    return omdb_pages
+omdb_pages = LandingFiles(
+    LANDING,
+    "Pages of OMDb's searches in the landing zone, a file a year and query. Only complete years "
+    "count as materialized. Where the key's quota is spent, the run is green: what is there is "
+    "loaded, and the next run goes on from there.",
+    omdb_years,
+    collect_pages,
+    # The tables below run all the same: what there is of a year is loaded.
+    counts=False,
+)
 
 
 def _describe(context: dg.AssetExecutionContext, found: "Collected") -> None:
     """Tell the UI what was collected: years that are complete, and how far the run came."""
     for year in found.complete:
-        context.log_event(dg.AssetMaterialization(asset_key(LANDING), partition=str(year)))
+        context.log_event(dg.AssetMaterialization(dg.AssetKey(LANDING), partition=str(year)))
     context.log_event(
         dg.AssetObservation(
-            asset_key(LANDING),
+            dg.AssetKey(LANDING),
             metadata={
                 "requests": found.requests,
                 "pages": found.pages,
@@ -189,10 +173,10 @@ COMPLETENESS = Check(
     checks=(COMPLETENESS,),
 )
 def omdb_releases(
-    context: dg.AssetExecutionContext, omdb_landed: dg.ResourceParam[Callable[[Any], Any]]
+    context: dg.AssetExecutionContext, omdb_landed: OmdbLanded
 ) -> Iterator[pd.DataFrame]:
     """Load what was collected of the run's years, complete or not."""
-    years: list[Year] = omdb_landed(map(int, context.partition_keys))
+    years = omdb_landed.years([int(key) for key in context.partition_keys])
     frames = (_frame(year, context.run_id) for year in years if year.rows)
     # Dagster would take a generator's frames for events; a chain is an iterator like any other.
     return itertools.chain(frames)

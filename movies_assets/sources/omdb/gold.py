@@ -7,7 +7,6 @@ import ibis.expr.types as ir
 from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import OVERWRITE
-from movies_assets.sources.omdb.partitions import omdb_years
 from movies_assets.sources.omdb.silver import MEDIA_TYPES
 
 
@@ -22,9 +21,7 @@ class OmdbReleases(Contract):
     first_ingestion_date: dt.Date = column("UTC day on which the first one was found.")
 
 
-@table(
-    layer="gold", group="omdb", contract=OmdbReleases, partitions=omdb_years, write_mode=OVERWRITE
-)
+@table(layer="gold", group="omdb", contract=OmdbReleases, write_mode=OVERWRITE)
 def omdb_releases(silver_omdb_releases: ir.Table) -> ir.Table:
     """Count the titles of all years, in every run."""
     counted = silver_omdb_releases.group_by("release_year", "media_type").aggregate(

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from movies_assets.sample.faults import Fault, Faults
+from movies_assets.sample.servers import create_page_app, number
 from movies_assets.sources.omdb.sample import OmdbTitle, Titles
-from movies_assets.sources.yts.sample_server import create_page_app, number
 
 SAMPLE_KEY = "5a3b1e00"
 """The key that the server accepts by default."""

@@ -5,8 +5,8 @@ from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.contract import Contract, Instant, column, row_rule
 from movies_assets.core.table import LatestVersion, Lineage, table
-from movies_assets.sources.imdb.silver import NO_ID, TITLE
 from movies_assets.sources.omdb.partitions import omdb_years
+from movies_assets.sources.shared.imdb_ids import NO_ID, TITLE
 from movies_assets.sources.shared.parsing import clean, integer, json_text, unparsed, with_readable
 
 MEDIA_TYPES = ["movie", "series", "episode", "game"]

@@ -1,1 +1,1 @@
-"""The streaming service's catalogue, users and watch events."""
+"""Load the streaming service's catalogue, users and watch events."""

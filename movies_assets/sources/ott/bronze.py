@@ -1,34 +1,28 @@
-"""The streaming service as received: its catalogue, what was watched, and who its users are.
+"""Store the streaming service as received: its catalogue, watch events and users.
 
-Days on which files arrive partition them. What a row means belongs in silver; how files are read,
-whatever they look like, in `warehouse.delimited`.
+The partitions are days of arrival. Interpreting rows belongs in silver, parsing files in
+`warehouse.delimited`.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import ibis.expr.datatypes as dt
 
 from movies_assets.core.contract import FileRows, column
-from movies_assets.core.markdown import as_markdown
+from movies_assets.core.source import Landed, LandingFiles
 from movies_assets.core.table import Key, table
 from movies_assets.ingest.editions import Edition
-from movies_assets.orchestration.assets import OWNERS, asset_key
-from movies_assets.orchestration.partitions import (
-    BACKFILL,
-    days_within,
-    partitions_def,
-    possible_days,
-)
-from movies_assets.settings import Settings
+from movies_assets.ingest.run_days import days_within, possible_days
 from movies_assets.sources.ott.partitions import ott_days
+from movies_assets.sources.ott.resources import OttLanded, OttLanding, OttUsers
+from movies_assets.sources.ott.settings import OttSettings
 from movies_assets.warehouse.delimited import DelimitedFiles, arrived
 
 if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing
-    from movies_assets.sources.ott.client import UserDay
 
 LANDING = Key("landing", "ott_users")
 
@@ -60,7 +54,7 @@ ORIGINALS = Edition(
     needs=("title", "genre", "premiere", "imdb_score", "language"),
 )
 # As published: ID, Title, Year, Age, IMDb, Rotten Tomatoes, Netflix, Hulu, Prime Video, Disney+,
-# Type, Directors, Genres, Country, Language, Runtime; people keep Title, Genres, IMDb, Runtime.
+# Type, Directors, Genres, Country, Language, Runtime; copies keep Title, Genres, IMDb, Runtime.
 PLATFORMS = Edition(
     "movies on streaming platforms",
     columns={
@@ -73,7 +67,7 @@ PLATFORMS = Edition(
     },
     needs=("title", "imdb"),
 )
-# Amazon Prime, Disney+ and Hulu, in the columns of Kaggle's netflix_titles.csv. It knows no scores.
+# Amazon Prime, Disney+ and Hulu, in the columns of Kaggle's netflix_titles.csv, without scores.
 KAGGLE = Edition(
     "Kaggle titles",
     columns={
@@ -88,29 +82,20 @@ KAGGLE = Edition(
 EDITIONS = (SERVICE, ORIGINALS, PLATFORMS, KAGGLE)
 
 
-def landing_asset(settings: Settings) -> dg.AssetsDefinition:
-    """Build the asset of the users' files."""
+def fetch_users(context: dg.AssetExecutionContext, ott_users: OttUsers) -> Landed:
+    """Fetch the users of the run's days."""
+    found = ott_users.fetch(days_within(context.partition_time_window))
+    shown = [{"day": str(f.day), "state": f.state, "users": f.users} for f in found]
+    return Landed({"days": shown})
 
-    @dg.asset(
-        key=asset_key(LANDING),
-        group_name="ott",
-        owners=OWNERS,
-        kinds={"file"},
-        tags={"source": "ott"},
-        description="What the users API said of a day, a CSV file a day. It only knows today's "
-        "users: those of a past day are in the file that was kept, or lost, and the run fails.",
-        partitions_def=partitions_def(ott_days, settings),
-        backfill_policy=BACKFILL,
-    )
-    def ott_users(
-        context: dg.AssetExecutionContext,
-        ott_users: dg.ResourceParam[Callable[[Collection[Any]], Any]],
-    ) -> dg.MaterializeResult[None]:
-        found: Sequence[UserDay] = ott_users(days_within(context.partition_time_window))
-        shown = [{"day": str(f.day), "state": f.state, "users": f.users} for f in found]
-        return dg.MaterializeResult(metadata={"days": dg.MetadataValue.md(as_markdown(shown))})
 
-    return ott_users
+users_files = LandingFiles(
+    LANDING,
+    "What the users API said of a day, a CSV file a day. It only knows today's users: those of a "
+    "past day are in the file that was kept, or lost, and the run fails.",
+    ott_days,
+    fetch_users,
+)
 
 
 as_received = partial(
@@ -139,61 +124,57 @@ class BronzeOttTitles(FileRows):
     added_date: str = column("Day on which it was added, as received.", nullable=True)
     runtime: int = column("Running time in minutes.", nullable=True)
     imdb_score: str = column("Score on IMDb, as received.", nullable=True)
-    views: int = column("Views so far, as the service counts them.", nullable=True)
+    views: int = column("Views so far, by the service's count.", nullable=True)
     language: str = column("Language.", nullable=True)
     release_year: int = column("Year of release.", nullable=True)
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
 
 
 @as_received(contract=BronzeOttTitles)
-def ott_titles(
-    context: dg.AssetExecutionContext, ott_landing: dg.ResourceParam[Callable[[str], Any]]
-) -> DelimitedFiles:
+def ott_titles(context: dg.AssetExecutionContext, ott_landing: OttLanding) -> DelimitedFiles:
     """Read the catalogue, in whichever edition a file is."""
-    return read(context, ott_landing("titles"), EDITIONS)
+    return read(context, ott_landing.open("titles"), EDITIONS)
 
 
 class BronzeOttViews(FileRows):
     """One row per watch event, as it arrived."""
 
     user_id: str = column("The service's id of the user.", nullable=True, personal=True)
-    title: str = column("Title that was watched.", nullable=True, compression="dictionary")
-    watched_at: str = column("When, as received.", nullable=True)
-    minutes: str = column("How many minutes of it, as received.", nullable=True)
+    title: str = column("The watched title.", nullable=True, compression="dictionary")
+    watched_at: str = column("Instant of the event, as received.", nullable=True)
+    minutes: str = column("Minutes watched, as received.", nullable=True)
     arrived_date: dt.Date = column("Day to which the file belongs: the partition.")
 
 
 @as_received(contract=BronzeOttViews)
-def ott_views(
-    context: dg.AssetExecutionContext, ott_landing: dg.ResourceParam[Callable[[str], Any]]
-) -> DelimitedFiles:
+def ott_views(context: dg.AssetExecutionContext, ott_landing: OttLanding) -> DelimitedFiles:
     """Read the watch events."""
-    return read(context, ott_landing("views"))
+    return read(context, ott_landing.open("views"))
 
 
 class BronzeOttUsers(FileRows):
-    """One row per user and day, as the service described the user on that day."""
+    """One row per user and day, as returned by the service on that day."""
 
     user_id: str = column("The service's id of the user.", nullable=True, personal=True)
     full_name: str = column("Name of the person.", nullable=True, personal=True)
     email: str = column("E-mail address.", nullable=True, personal=True)
     signup_date: str = column("Day of the registration, as received.", nullable=True)
-    preferred_genres: str = column("Genres liked best, joined by bars.", nullable=True)
+    preferred_genres: str = column("Preferred genres, joined by bars.", nullable=True)
     country: str = column("Country.", nullable=True)
-    arrived_date: dt.Date = column("Day on which the service said so: the partition.")
+    arrived_date: dt.Date = column("Day on which the service returned this: the partition.")
 
 
 @as_received(
     contract=BronzeOttUsers,
     deps=(LANDING,),
-    # Personal data is kept no longer than it is of use: past days are in the landing zone.
-    keep_partitions=lambda settings: settings.ott.keep_user_days,
+    # Personal data is kept only as long as needed; past days are in the landing zone.
+    keep_partitions=lambda settings: settings.section(OttSettings).keep_user_days,
 )
 def ott_users(
     context: dg.AssetExecutionContext,
-    ott_landing: dg.ResourceParam[Callable[[str], Any]],
-    ott_landed: dg.ResourceParam[Callable[[Collection[Any]], Any]],
+    ott_landing: OttLanding,
+    ott_landed: OttLanded,
 ) -> DelimitedFiles:
     """Read the users; a day of which they were never fetched is an error, not an empty day."""
-    ott_landed(days_within(context.partition_time_window))
-    return read(context, ott_landing("users"))
+    ott_landed.users(days_within(context.partition_time_window))
+    return read(context, ott_landing.open("users"))

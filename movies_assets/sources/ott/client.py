@@ -1,12 +1,11 @@
-"""The users of the streaming service: what its API says of them today, kept as one CSV a day.
+"""Fetch the users of the streaming service from its API, and store them as one CSV file per day.
 
-Which replies are sound, when a list of users is whole, and which days are there belongs here. Where
-in a reply something is belongs in users_api.py, how a request is made in http.py, and what a user
-means is the business of the silver assets.
+Validating replies, the completeness of a list of users, and the stored days belong here; the paths
+in a reply in `users_api`, requests in `ingest.http`, interpreting users in the silver assets.
 
-In the landing zone, `ott/users/YYYY-MM-DD/users.csv` holds a line a user, by their ids, each id
-once; users without an id come last. A file is there as a whole or not at all. Nothing else of the
-replies is ever stored, and nothing of them at all is shown in messages: they are about people.
+In the landing zone, `ott/users/YYYY-MM-DD/users.csv` holds one line per user, sorted by id, each id
+once; users without an id come last. Files are written atomically. Nothing else of the replies is
+ever stored, and messages never show any of it: it is personal data.
 """
 
 import csv
@@ -39,7 +38,14 @@ from movies_assets.ingest.http import (
 )
 from movies_assets.ingest.landing import open_below
 from movies_assets.privacy.user_ids import canonical, is_number
-from movies_assets.sources.ott.users_api import COLUMNS, SHAPES, Reader, UsersApi, found, text_of
+from movies_assets.sources.ott.users_api import (
+    COLUMNS,
+    SHAPES,
+    UserFields,
+    UsersApi,
+    found,
+    text_of,
+)
 
 SETTINGS = "MOVIES_OTT__USERS_"
 
@@ -49,20 +55,20 @@ _REREADS = 2
 _PROGRESS_SECONDS = 5
 _PIECE_BYTES = 1 << 20
 _LONGEST_NUMBER = 18
-# Statuses of a page behind the last one, from services that do not answer with an empty list.
+# Statuses for a page after the last one, of services that do not return an empty list.
 _PAST_THE_END = frozenset({404})
-# The id of a user in its one spelling; '' for none.
+# The canonical id of a user; '' for none.
 _Key: TypeAlias = int | str
 
 
 class Fetched(NamedTuple):
-    """The users of today, as they were stored.
+    """The stored users of today.
 
     Attributes:
-        path: Where.
-        users: How many.
-        requests: How many requests that took.
-        url: Where they come from, without secrets.
+        path: The file.
+        users: The number of users.
+        requests: The number of requests sent.
+        url: The URL of the API, without secrets.
     """
 
     path: Path
@@ -77,7 +83,7 @@ class UserDay(NamedTuple):
     Attributes:
         day: The day.
         path: The file.
-        users: How many are in it.
+        users: The number of users in it.
         state: 'fetched' just now, or 'kept' since that day.
     """
 
@@ -88,21 +94,21 @@ class UserDay(NamedTuple):
 
 
 class OttClient(HttpSource):
-    """Fetches the users of today into the landing zone; may be killed at any time and run again.
+    """A client that fetches the users of today into the landing zone; it may be killed and rerun.
 
-    The list is only known by position, and it shifts while one reads: where a user is removed, the
-    next page begins a user late. Hence users are identified by their ids, the later reply counts,
-    and a list that holds fewer users than the service ever stated while it was read is read again
-    from its start. What that misses is a removal that an addition makes up for in the meantime.
-    Where no total is stated, or it is proved too low, two readings must find the same users.
+    The list can only be read by position, and it shifts meanwhile: if a user is removed, the next
+    page begins one user late. Hence users are identified by their ids, the later reply counts, and
+    a list with fewer users than the service ever stated during the reading is read again from its
+    start. That misses only a removal that an addition compensates in the meantime. If no total is
+    stated, or it is proven too low, two readings must find the same users.
 
     Args:
-        base_url: Where the API is; user and password in it are sent as basic auth.
-        options: Limits of the HTTP client; memory holds as many pages as requests are under way.
+        base_url: The URL of the API; user and password in it are sent as basic auth.
+        options: Limits of the HTTP client; memory holds one page per concurrent request.
         transport: Replaces the network, such as httpx.ASGITransport for a server in process.
-        page_size: Users a page; a service that gives another number is asked in steps of that.
-        today: The service's clock, by which users never count for another day than theirs.
-        api: How the API answers.
+        page_size: Users per page; if a service returns another number, that is the step.
+        today: The service's clock, so that users are never stored under another day.
+        api: The shape of the API.
         log: Receives retries and progress.
 
     Raises:
@@ -129,21 +135,21 @@ class OttClient(HttpSource):
 
     @property
     def source_url(self) -> str:
-        """Return where the users come from, without secrets."""
+        """Return the URL of the API without secrets."""
         return mask_url(url_below(self._base, self._api.path))
 
     def fetch(self, landing: Path, day: date) -> Fetched:
-        """Store the users that the service has now, in place of those stored for the day before.
+        """Store the service's current users, replacing those stored for the day before.
 
-        Whatever fails, the file stays as it was. If another process is fetching, this one waits.
+        Any failure leaves the file unchanged. If another process is fetching, this one waits.
 
         Args:
             landing: The landing zone.
             day: The day, which must be today.
 
         Raises:
-            PermanentSourceError: The source refused, its replies make no sense, the day is not
-                today, or the disk is full.
+            PermanentSourceError: The source refused, its replies are invalid, the day is not today,
+                or the disk is full.
             TransientSourceError: The source was still failing when the time budget was spent, kept
                 shifting, or the day ended.
         """
@@ -152,7 +158,7 @@ class OttClient(HttpSource):
         new = folder / f".{_FILE}.part"
         try:
             with storing(target), locked(folder, "users", self._log):
-                # The rest of a killed process holds personal data, and is of no use.
+                # The remnant of a killed process is personal data without use.
                 new.unlink(missing_ok=True)
                 try:
                     with start_blocking_portal(name="ott") as portal:
@@ -160,28 +166,27 @@ class OttClient(HttpSource):
                 finally:
                     new.unlink(missing_ok=True)
         except SourceError as error:
-            raise error.adding(f"{target} was not touched.") from error
+            raise error.adding(f"{target} is unchanged.") from error
 
     async def _fetch(self, target: Path, new: Path, day: date) -> Fetched:
         if self._today and (today := self._today()) != day:
             raise PermanentSourceError(
-                f"{self.source_url} only knows the users of today, which is {today}: they are not "
+                f"{self.source_url} only has the users of today, {today}: they are not "
                 f"those of {day}. Run the partition {today}."
             )
         with TemporaryFile(dir=new.parent) as file:
             async with self._http() as http:
                 users = await self._read(http, file)
             if not len(users):
-                # The users of the day before would count on: a day without any looks like no day.
+                # An empty day would look like a missing day, so older users would count.
                 raise PermanentSourceError(
-                    f"{self.source_url} lists nobody at all. Check the base URL, and what the "
-                    "service says of it."
+                    f"{self.source_url} lists no users. Check the base URL, and ask the service."
                 )
             self._check_fields(users)
             if self._today and (today := self._today()) != day:
                 raise TransientSourceError(
-                    f"{day} ended while the users were read from {self.source_url}: they are those "
-                    f"of neither day as a whole. Run again, the partition {today}."
+                    f"{day} ended while the users were read from {self.source_url}: they belong to "
+                    f"neither day completely. Rerun, with the partition {today}."
                 )
             with new.open("wb") as output:
                 output.write(_HEADER)
@@ -191,8 +196,8 @@ class OttClient(HttpSource):
         self._log(f"{self.source_url}: {len(users):,} users of {day} stored as {target}.")
         return Fetched(target, len(users), http.requests, self.source_url)
 
-    def _check_fields(self, users: "_Users") -> None:
-        """Report columns that no user has.
+    def _check_fields(self, users: "_StoredUsers") -> None:
+        """Log columns that no user has.
 
         Raises:
             PermanentSourceError: No user has an id.
@@ -201,30 +206,32 @@ class OttClient(HttpSource):
         if not unknown:
             return
         places = ", ".join(f"{name} at `{self._api.fields[name]}`" for name in sorted(unknown))
-        text = f"{self.source_url}: of {len(users):,} users none has {places}."
+        text = f"{self.source_url}: none of {len(users):,} users has {places}."
         if "user_id" in unknown:
             raise PermanentSourceError(
-                f"{text} Set {SETTINGS}FIELDS to where the API has it, such as "
+                f"{text} Set {SETTINGS}FIELDS to the API's path for it, such as "
                 '\'{"user_id": "uuid"}\', or choose another shape (MOVIES_OTT__USERS_API).'
             )
         self._log(f"{text} If the API has it elsewhere, set {SETTINGS}FIELDS.")
 
-    async def _read(self, http: HttpClient, file: BinaryIO) -> "_Users":
-        """Read the list until it is whole."""
+    async def _read(self, http: HttpClient, file: BinaryIO) -> "_StoredUsers":
+        """Read the list until it is complete."""
         readings: list[_Outcome] = []
         for _ in range(1 + _REREADS):
-            users = _Users(file, self._api)
-            reading = _Reading(http, self._api, users, self._base, self._page_size, self._log)
+            users = _StoredUsers(file, self._api)
+            reading = _UserListReading(
+                http, self._api, users, self._base, self._page_size, self._log
+            )
             readings.append(await reading.read(self._options.concurrency))
             if self._is_whole(readings):
                 return users
         raise self._never_whole(readings)
 
     def _is_whole(self, readings: Sequence["_Outcome"]) -> bool:
-        """Return whether the newest reading holds all users, and reports why not.
+        """Return whether the newest reading has all users, and log why not.
 
         Raises:
-            PermanentSourceError: The list repeats ids, or a page came twice once more.
+            PermanentSourceError: The list repeats ids, or a page was repeated again.
         """
         *earlier, now = readings
         if now.repeated_on_a_page:
@@ -238,18 +245,18 @@ class OttClient(HttpSource):
             return self._is_confirmed(earlier, now)
         if now.missing:
             self._log(
-                f"{self.source_url}: {now.missing:,} of {now.total:,} users were on no page, for "
-                "the list shifted while it was read."
+                f"{self.source_url}: {now.missing:,} of {now.total:,} users were on no page, "
+                "because the list shifted while it was read."
             )
         elif now.repeated:
             self._log(
-                f"{self.source_url}: {len(now.repeated):,} users came twice, for the list shifted "
-                "while it was read. The later reply counts."
+                f"{self.source_url}: {len(now.repeated):,} users came twice, because the list "
+                "shifted while it was read. The later reply counts."
             )
         return not now.missing
 
     def _is_confirmed(self, earlier: Sequence["_Outcome"], now: "_Outcome") -> bool:
-        """Return whether a list without a total held the same users before; a single page is whole.
+        """Return whether a list without a total had the same users before; one page is complete.
 
         Raises:
             PermanentSourceError: It repeats the same ids each time.
@@ -258,7 +265,7 @@ class OttClient(HttpSource):
         if now.pages > 1 and not (before and before.fingerprint == now.fingerprint):
             self._log(
                 f"{self.source_url} states no total that its pages agree with: {now.users:,} users "
-                "are read again, to see whether they are the same."
+                "are read again, to check whether they are the same."
             )
             return False
         if before and (repeated := before.repeated & now.repeated):
@@ -266,37 +273,37 @@ class OttClient(HttpSource):
         return True
 
     def _never_whole(self, readings: Sequence["_Outcome"]) -> SourceError:
-        """Return the error of a list that was never whole."""
+        """Return the error of a list that was never complete."""
         now, repeated = readings[-1], set.intersection(*(each.repeated for each in readings))
         if now.missing and len(repeated) >= now.missing:
             return self._repeats(repeated)
         if now.missing:
             return TransientSourceError(
-                f"{self.source_url} said that it has {now.total:,} users, and {now.missing:,} of "
+                f"{self.source_url} stated {now.total:,} users, but {now.missing:,} of "
                 f"them were on none of its pages, even when they were read {len(readings)} times: "
                 "users are being removed or added, the service leaves some out, or its total is "
                 "too high. Try again later, when fewer change; if that does not help, ask the "
-                f"service about its paging, or set {SETTINGS}TOTAL to nothing, which has the list "
-                "end where its pages end."
+                f"service about its paging, or set {SETTINGS}TOTAL to nothing, so that the list "
+                "ends where its pages end."
             )
         return TransientSourceError(
-            f"{self.source_url} gave other users each time that its list was read, "
+            f"{self.source_url} returned other users each time that its list was read, "
             f"{len(readings)} times, and states no total that its pages agree with: users are "
             "being removed or added, or their order changes. Try again later, when fewer change."
         )
 
     def _repeats(self, repeated: Collection["_Key"]) -> PermanentSourceError:
-        """Return the error of a list that has an id more than once."""
+        """Return the error of a list with duplicate ids."""
         return PermanentSourceError(
             f"{self.source_url}: the list repeats {len(repeated):,} "
             f"{'id' if len(repeated) == 1 else 'ids'} (withheld: personal), though each user has "
-            f"one of their own at `{self._api.fields['user_id']}`. Its paging is sound; the list "
-            f"is not. Ask the service about that; if another field tells users apart, set "
+            f"a unique one at `{self._api.fields['user_id']}`. Its paging is right; the list "
+            f"is not. Ask the service about that; if another field identifies users, set "
             f"{SETTINGS}FIELDS."
         )
 
     def _same_page(self, reading: "_Outcome") -> PermanentSourceError:
-        """Return the error of a service that answers two requests with the same page."""
+        """Return the error of a service that returns the same page for two requests."""
         has = f"{self.source_url} "
         has += (
             "states no total, "
@@ -305,27 +312,27 @@ class OttClient(HttpSource):
         )
         if reading.is_always_the_first:
             return PermanentSourceError(
-                f"{has}but gave the same {reading.first_users:,} on every page: it does not know "
+                f"{has}but returned the same {reading.first_users:,} on every page: it ignores "
                 f"the parameter `{self._api.page_parameter}`. Check the base URL, and whether the "
                 f"API changed; if a single reply has all users, set {SETTINGS}PAGED_BY=none."
             )
         return PermanentSourceError(
             f"{has}but {reading.again}. Check {SETTINGS}PAGE_PARAMETER, and whether a cache "
-            "answers in place of the service."
+            "answers instead of the service."
         )
 
 
-class _Users:
-    """The users of one reading, kept on the disk; memory holds where their lines begin.
+class _StoredUsers:
+    """The users of one reading, stored on the disk; memory holds the offsets of their lines.
 
     For a million users that takes about 150 MB.
 
     Args:
-        file: Where they are kept; what is in it is removed.
-        api: Where their columns are.
+        file: The file to store them in; its content is removed.
+        api: The shape of the API, with the paths of the columns.
 
     Attributes:
-        filled: The columns of which any user has a value.
+        filled: The columns for which any user has a value.
     """
 
     def __init__(self, file: BinaryIO, api: UsersApi = SHAPES["dummyjson"]) -> None:
@@ -336,25 +343,25 @@ class _Users:
         self._known: dict[_Key, int] = {}
         self._unknown: list[int] = []
         self._rows = csv.writer(self, lineterminator="\n")
-        self._fields = Reader(api.fields)
+        self._fields = UserFields(api.fields)
         self.filled: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._known) + len(self._unknown)
 
     def write(self, line: str) -> int:
-        """Add a line, for the CSV writer; a lone surrogate is written as its escape."""
+        """Append a line, for the CSV writer; write a lone surrogate as its escape."""
         return self._file.write(line.encode("utf-8", "backslashreplace"))
 
     def add(self, user: Any) -> tuple["_Key", bool]:
-        """Add a user in place of an earlier one with the same id.
+        """Add a user, replacing an earlier one with the same id.
 
         Returns:
             The id, '' for none, and whether there was an earlier one.
         """
         row = [self._fields.text(user, column) for column in COLUMNS]
         row[0] = canonical(row[0])
-        # Numbers take half the memory of their digits.
+        # Integers take half the memory of their digits.
         key = int(row[0]) if is_number(row[0]) and len(row[0]) <= _LONGEST_NUMBER else row[0]
         is_known = key in self._known
         if key == "":
@@ -367,7 +374,7 @@ class _Users:
         return key, is_known
 
     def fingerprint(self) -> tuple[int, int]:
-        """Return a hash of the ids, in any order, and the number of users."""
+        """Return a hash of the ids in any order and of the number of users."""
         return hash(frozenset(self._known)), len(self)
 
     def lines(self) -> Iterator[bytes]:
@@ -388,17 +395,17 @@ class _Outcome(NamedTuple):
     """The result of one reading of the list.
 
     Attributes:
-        users: How many users.
+        users: The number of users.
         total: The largest number of users that the service stated; None without any.
-        missing: How many users were on no page, by the total; None without one that pages agree
+        missing: The number of users on no page, by the total; None without a total that pages agree
             with.
-        pages: How many pages had users.
-        first_users: How many users the first page had.
-        repeated: The ids that came more than once.
-        repeated_on_a_page: Whether any of them came twice on one page, which no shift explains.
-        again: Which page had the users of which earlier one; '' for none.
-        is_always_the_first: Whether no page brought another user than the first one.
-        fingerprint: The same for the same users.
+        pages: The number of pages with users.
+        first_users: The number of users on the first page.
+        repeated: The ids that occurred more than once.
+        repeated_on_a_page: Whether any of them occurred twice on one page, which no shift explains.
+        again: A text that names a page with the users of an earlier one; '' for none.
+        is_always_the_first: Whether all pages had the users of the first one.
+        fingerprint: A hash, equal for equal users.
     """
 
     users: int
@@ -413,14 +420,14 @@ class _Outcome(NamedTuple):
     fingerprint: tuple[int, int]
 
 
-class _Reading:
-    """One reading of the list: by its links, or several numbered pages at once."""
+class _UserListReading:
+    """One reading of the list: by its links, or several numbered pages concurrently."""
 
     def __init__(
         self,
         http: HttpClient,
         api: UsersApi,
-        users: _Users,
+        users: _StoredUsers,
         base: httpx.URL,
         page_size: int,
         log: Callable[[str], None],
@@ -474,12 +481,12 @@ class _Reading:
         return max(0, self._total - len(self._users))
 
     async def _read_numbered(self, concurrency: int) -> None:
-        """Read the pages behind the first one by their numbers."""
+        """Read the pages after the first one by their numbers."""
         if self._total is None:
-            # A list of links ends where a page has none.
+            # A list with links ends at a page without one.
             self._is_open = not self._api.next
         else:
-            # Users may be added meanwhile; a service that names more each time has no end.
+            # Users may be added meanwhile; a service that states more each time has no end.
             self._trusted = 2 * self._total
         await _at_once(concurrency, self._pages)
         while self._looks_further():
@@ -491,10 +498,10 @@ class _Reading:
             await _at_once(concurrency, self._pages)
 
     def _looks_further(self) -> bool:
-        """Return whether there may be a page behind those that the total speaks of.
+        """Return whether there may be pages beyond the stated total.
 
         The total may be too low. A page that is shorter than others is the last one, and so is a
-        single one that is shorter than asked for.
+        single one that is shorter than requested.
         """
         is_short = self._last_users < (self._page_size if self._pages_read == 1 else self._step)
         return not (
@@ -506,7 +513,7 @@ class _Reading:
         )
 
     async def _follow(self, link: str) -> None:
-        """Read one page after the other, each by the link on the one before."""
+        """Read the pages sequentially, each by the link on the previous one."""
         followed = set()
         while link and not self._again:
             if link in followed:
@@ -516,7 +523,7 @@ class _Reading:
             link = await self._page(self._take(), link)
 
     async def _pages(self) -> None:
-        """Read one page after the other, beside others who do so."""
+        """Read pages sequentially, as one of several concurrent tasks."""
         while self._next < self._end and (self._is_open or self._is_expected()):
             await self._page(self._take())
             self._tell()
@@ -529,11 +536,11 @@ class _Reading:
         return self._next - 1
 
     async def _page(self, number: int, link: str = "") -> str:
-        """Read a page; returns the link to the next one.
+        """Read a page; return the link to the next one.
 
         Args:
-            number: How many pages come before it.
-            link: Where it is, in place of its number.
+            number: The number of earlier pages.
+            link: Its link, which replaces the number.
         """
         api, position = self._api, number if self._api.paged_by == "page" else number * self._step
         position += api.first_page
@@ -554,7 +561,7 @@ class _Reading:
         return self._absolute(reply, page.next) if page.next else ""
 
     def _is_within(self, number: int) -> bool:
-        """Return whether a page is one of those that the total speaks of."""
+        """Return whether a page is within the stated total."""
         return self._total is not None and number * self._step < self._total
 
     def _add(self, users: Sequence[Any], number: int, name: str) -> None:
@@ -573,16 +580,16 @@ class _Reading:
             self._end = 0
 
     def _below_base(self, link: str) -> tuple[str, dict[str, str | int]]:
-        """Return path and parameters of a link, without those that every request has."""
+        """Return path and parameters of a link, without the parameters of every request."""
         url, own = httpx.URL(link), self._base.params
         query = {name: text for name, text in url.params.multi_items() if name not in own}
         return url.path[len(self._base.path.rstrip("/")) + 1 :], dict(query)
 
     def _absolute(self, reply: Reply, link: str) -> str:
-        """Return the link on a page in full.
+        """Return the absolute link of a page.
 
         Raises:
-            PermanentSourceError: It leads elsewhere than below the base URL.
+            PermanentSourceError: It does not lead below the base URL.
         """
         base = self._base
         try:
@@ -593,7 +600,7 @@ class _Reading:
         if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port) or not below:
             raise reply.unusable(
                 f"a link to the next page (`{self._api.next}`) that does not lead below the base "
-                "URL; it is not followed, for it would take the login along"
+                "URL; it is not followed, as that would send the login"
             )
         return str(url.copy_with(userinfo=b"", fragment=None))
 
@@ -605,7 +612,7 @@ class _Reading:
 
 
 async def _at_once(number: int, task: Callable[[], Awaitable[None]]) -> None:
-    """Run so many of a task; the first to fail ends the others, and its error is raised as is."""
+    """Run a task several times concurrently; the first failure cancels the others and is raised."""
     failures: list[SourceError | OSError] = []
 
     async def run() -> None:
@@ -622,24 +629,24 @@ async def _at_once(number: int, task: Callable[[], Awaitable[None]]) -> None:
         raise failures[0]
 
 
-class _Page(NamedTuple):
-    """A page of the list: its users, the total that it states, and the link to the next one."""
+class _UsersPage(NamedTuple):
+    """A page of the list: its users, its stated total, and the link to the next one."""
 
     users: list[Any]
     total: int | None
     next: str
 
 
-def _parse(reply: Reply, api: UsersApi, position: int | None) -> _Page:
-    """Return a page.
+def _parse(reply: Reply, api: UsersApi, position: int | None) -> _UsersPage:
+    """Parse and validate a page.
 
     Args:
         reply: The reply.
-        api: How the API answers.
-        position: What was asked for, with which the reply must agree; None for anything.
+        api: The shape of the API.
+        position: The requested position, with which the reply must agree; None for any.
 
     Raises:
-        PermanentSourceError: The reply is no page of users, or not the one that was asked for.
+        PermanentSourceError: The reply is not a page of users, or not the requested one.
     """
     data = reply.json()
     place, is_there, users = found(data, api.users)
@@ -661,9 +668,9 @@ def _parse(reply: Reply, api: UsersApi, position: int | None) -> _Page:
     elif position is not None and api.position:
         fault = _misplaced(api, found(data, api.position)[2], position)
     if fault:
-        raise reply.unusable(f"JSON that is not the page of users that was asked for: {fault}")
+        raise reply.unusable(f"JSON that is not the requested page of users: {fault}")
     link = found(data, api.next)[2] if api.next else None
-    return _Page(users, total, link if isinstance(link, str) else "")
+    return _UsersPage(users, total, link if isinstance(link, str) else "")
 
 
 def _is_total(api: UsersApi, total: Any) -> bool:
@@ -673,17 +680,17 @@ def _is_total(api: UsersApi, total: Any) -> bool:
 
 
 def _misplaced(api: UsersApi, stated: Any, position: int) -> str | None:
-    """Return what is wrong with the position that a page states."""
+    """Return the fault of a page's stated position."""
     text = text_of(stated)
     if not text.isdecimal() or int(text) == position:
         return None
     if api.paged_by == "page":
-        return f"it is page {int(text):,} instead of {position:,}, as was asked for"
-    return f"it begins after {int(text):,} users instead of {position:,}, as was asked for"
+        return f"it is page {int(text):,} instead of {position:,}, as requested"
+    return f"it begins after {int(text):,} users instead of {position:,}, as requested"
 
 
 def _kind(is_there: bool, value: Any) -> str:  # noqa: FBT001 (one of two things that are known)
-    """Return of what kind a value is in place of another, and nothing of the value."""
+    """Describe the kind of an unexpected value, without showing the value."""
     match value:
         case None:
             return "null" if is_there else "missing"
@@ -699,7 +706,7 @@ def _kind(is_there: bool, value: Any) -> str:  # noqa: FBT001 (one of two things
 
 
 def stored(landing: Path, days: Collection[date]) -> list[UserDay]:
-    """Return what was kept of some days, without asking the service.
+    """Return the stored users of some days, without requests.
 
     Raises:
         PermanentSourceError: Some days were never fetched, or their files are damaged.
@@ -718,19 +725,19 @@ def stored(landing: Path, days: Collection[date]) -> list[UserDay]:
 def settle(
     landing: Path, days: Collection[date], today: date, fetch: Callable[[Path, date], Fetched]
 ) -> list[UserDay]:
-    """Return the users of some days: today's as they are now, those of other days as they were.
+    """Return the users of some days: today's are fetched, those of other days must be stored.
 
-    Today's are fetched first: if another day is missing, they at least are there tomorrow.
+    Today's are fetched first, so that they are stored even if another day is missing.
 
     Args:
         landing: The landing zone.
         days: The days, in order.
-        today: The day that the service knows.
+        today: The service's current day.
         fetch: Fetches it, see OttClient.
 
     Raises:
         PermanentSourceError: Other days were never fetched; the message names all of them.
-        SourceError: Today's users cannot be had.
+        SourceError: Today's users cannot be fetched.
     """
     fetched = fetch(landing, today) if today in days else None
     found = {day.day: day for day in stored(landing, [day for day in days if day != today])}
@@ -744,7 +751,7 @@ def _path(landing: Path, day: date) -> Path:
 
 
 def _kept(landing: Path, day: date) -> UserDay:
-    """Return what was kept of a day; counts lines, for a line is a user."""
+    """Return the stored users of a day, counting lines, as each line is a user."""
     path, end = _path(landing, day), b""
     with open_below(path.parent, path.name) as file:
         is_ours = file.readline().rstrip() == _HEADER.rstrip()

@@ -1,7 +1,7 @@
-"""How good recommendations are: made of what was watched first, compared with what came then.
+"""Evaluate recommendations: compute them from earlier views, and compare them with later ones.
 
-What is recommended, and how, is in `gold.ott`: a strategy is a set of lists to choose from. Nothing
-that is known only afterwards goes into the lists, the catalogue's own count of views neither.
+The algorithm is in `gold`: a strategy is a set of lists to choose from. The lists use no later
+knowledge, such as the catalogue's own count of views.
 """
 
 from collections.abc import Mapping
@@ -28,22 +28,22 @@ from movies_assets.sources.shared.parsing import integer, microseconds
 
 TRAINING_SHARE = 0.8
 PRODUCTION, POPULARITY, RANDOM = "preferred_genres", "popularity", "random"
-# A list of its own for each user would be a row a user and title.
+# A separate list for each user would need a row per user and title.
 RANDOM_LISTS = 97
 HEXADECIMAL = "0123456789abcdef"
-# What a hit at each place counts, and what so many hits count at most.
+# The gain of a hit at each place, and the maximum gain of each number of hits.
 GAINS = [1 / log2(rank + 1) for rank in range(1, RECOMMENDED + 1)]
 IDEALS = list(accumulate(GAINS))
 MINUTE = 60_000_000
-# Sums of floats differ in the last digits with the order of their rows.
+# Rounded, as sums of floats depend on the order of rows in their last digits.
 DIGITS = 9
 
 
 def split_of(events: ir.Table) -> ir.Table:
-    """Return the event with which the test begins, `split_at`, in one row; NULL without events.
+    """Return the instant at which the test begins, `split_at`, in one row; NULL without events.
 
-    It is the first one of the minute in which the share of training is exceeded: a quantile of the
-    instants would hold 50 million of them in memory.
+    It is the first event of the minute in which the share of training is exceeded: a quantile of
+    the instants would hold 50 million of them in memory.
     """
     instant = events.watched_at
     minutes = events.group_by(minute=microseconds(instant) // MINUTE).aggregate(
@@ -55,7 +55,7 @@ def split_of(events: ir.Table) -> ir.Table:
 
 
 def most_viewed(titles: ir.Table) -> ir.Table:
-    """Return one list of all titles, the most viewed first; of equal ones by their key.
+    """Return one list of all titles by views in descending order, then by key.
 
     Args:
         titles: `title_key`, `views`.
@@ -70,7 +70,7 @@ def most_viewed(titles: ir.Table) -> ir.Table:
 
 
 def shuffled(titles: ir.Table) -> ir.Table:
-    """Return lists of all titles in orders by chance, the same ones every time."""
+    """Return lists of all titles in pseudo-random orders, which are reproducible."""
     rows = titles.select("title_key", number=ibis.range(RANDOM_LISTS).unnest())
     name = rows.number.cast("string")
     rows = rows.select("title_key", list=name, draw=(name + " " + rows.title_key).hexdigest("md5"))
@@ -79,10 +79,10 @@ def shuffled(titles: ir.Table) -> ir.Table:
 
 
 def recommended_by_each(titles: ir.Table, users: ir.Table, seen: ir.Table) -> ir.Table:
-    """Return what each strategy recommends: `strategy`, `user_id`, `rank`, `title_key`.
+    """Return the recommendations of each strategy: `strategy`, `user_id`, `rank`, `title_key`.
 
     Args:
-        titles: `silver.ott_titles`, with views that were known at the time.
+        titles: `silver.ott_titles`, with the views known at the time.
         users: `user_id`, `preferred_genres`.
         seen: `user_id`, `title_key`.
     """
@@ -111,7 +111,7 @@ def recommended_by_each(titles: ir.Table, users: ir.Table, seen: ir.Table) -> ir
 
 
 def _drawn(user_id: ir.StringColumn) -> ir.StringColumn:
-    """Return which of the random lists a user has: by the number that the id is, or by its hash."""
+    """Return the random list of each user, by the numeric id or its hash."""
     digits = (ibis.literal(HEXADECIMAL).find(user_id.hexdigest("md5")[n]) for n in range(4))
     hashed = sum(digit * 16**n for n, digit in enumerate(digits))
     name: ir.StringColumn = (ibis.coalesce(integer(user_id), hashed) % RANDOM_LISTS).cast("string")
@@ -119,14 +119,14 @@ def _drawn(user_id: ir.StringColumn) -> ir.StringColumn:
 
 
 def measured(recommended: ir.Table, relevant: ir.Table) -> ir.Table:
-    """Compare recommendations with what is relevant; the means are over all users of the latter.
+    """Compare recommendations with relevant titles; means are over all users with relevant titles.
 
     Args:
         recommended: `strategy`, `user_id`, `rank` (1 to 10), `title_key`.
         relevant: `user_id`, `title_key`, each pair once.
 
     Returns:
-        A row a strategy that recommends anything: `strategy`, `titles_recommended`, `users`,
+        One row per strategy that recommends anything: `strategy`, `titles_recommended`, `users`,
         `precision_at_10`, `recall_at_10`, `ndcg_at_10`.
     """
     wanted = relevant.group_by("user_id").aggregate(relevant=relevant.count())
@@ -162,10 +162,10 @@ def measured(recommended: ir.Table, relevant: ir.Table) -> ir.Table:
 
 
 class OttRecommendationQuality(Contract):
-    """One row per strategy of recommending, the best one first.
+    """One row per recommendation strategy, the best one first.
 
     A user's relevant titles are those watched in the test and not before; users without any are not
-    evaluated. Measures are means over the users, NULL where there are none.
+    evaluated. Measures are means over the users, NULL if there are none.
     """
 
     strategy_name: str = column(
@@ -175,12 +175,12 @@ class OttRecommendationQuality(Contract):
         alias="strategy",
         isin=[PRODUCTION, POPULARITY, RANDOM],
     )
-    users: int = column("Users who are evaluated.", ge=0)
+    users: int = column("Number of evaluated users.", ge=0)
     precision_at_10: float = column(
-        "Of ten recommended titles, the share that is relevant.", nullable=True, ge=0, le=1
+        "Share of the ten recommended titles that is relevant.", nullable=True, ge=0, le=1
     )
     recall_at_10: float = column(
-        "Of the relevant titles, the share that is among the ten.", nullable=True, ge=0, le=1
+        "Share of the relevant titles that is among the ten.", nullable=True, ge=0, le=1
     )
     ndcg_at_10: float = column(
         "Normalized discounted cumulative gain: hits, each divided by log2(rank + 1), of the most "
@@ -190,13 +190,13 @@ class OttRecommendationQuality(Contract):
         le=1,
     )
     catalogue_coverage: float = column(
-        "Of the catalogue's titles, the share that is recommended to anyone evaluated.",
+        "Share of the catalogue's titles that is recommended to any evaluated user.",
         nullable=True,
         ge=0,
         le=1,
     )
-    titles_recommended: int = column("Different titles that are recommended.", ge=0)
-    relevant_pairs: int = column("Relevant titles of all users.", ge=0)
+    titles_recommended: int = column("Number of distinct recommended titles.", ge=0)
+    relevant_pairs: int = column("Number of relevant titles of all users.", ge=0)
     split_at: Instant = column(
         "When the test begins (UTC): what was watched before, the first 80% of the events in order "
         "of time, is training.",
@@ -214,7 +214,7 @@ def ott_recommendation_quality(
     silver_ott_watched: ir.Table,
     silver_ott_users: ir.Table,
 ) -> ir.Table:
-    """Recommend by each strategy what would have been recommended at the split, and measure it."""
+    """Compute each strategy's recommendations as of the split, and measure them."""
     events = matched(silver_ott_views, silver_ott_titles)
     events = events.filter(events.title_key.notnull())
     split = split_of(events)
@@ -235,7 +235,7 @@ def ott_recommendation_quality(
 
 
 def _complete(found: ir.Table, relevant: ir.Table, titles: ir.Table, split: ir.Table) -> ir.Table:
-    """Give every strategy its row, also one that recommends nothing, and say what it was tried on.
+    """Return one row per strategy, also for those that recommend nothing, with the test's size.
 
     Args:
         found: see `measured`.

@@ -1,7 +1,7 @@
-"""The streaming service's figures: top lists, engagement, popularity and recommendations.
+"""Compute the streaming service's figures: top lists, engagement, popularity and recommendations.
 
-Users are known by their keyed hash. Every table mirrors silver, read whole; each step is done by
-the engine, for all users at once.
+Users are identified by their keyed hash. Every table is a full refresh from silver; the engine
+computes each step for all users at once.
 """
 
 from functools import partial
@@ -16,13 +16,13 @@ from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.ott.silver import EXACT, KEY_DIGITS, matched
 from movies_assets.sources.shared.dimensions import LONGEST_KEY, UNKNOWN_NAME, bounded
 
-# A title counts as known from as many views as six of ten titles have at most.
+# The percentile of views that is the weight m of the mean score.
 KNOWN_QUANTILE = 0.6
 RECOMMENDED = 10
 OVERALL = "overall"
-# The list of all titles is called as no genre can be.
+# The name of the list of all titles, which is not a genre.
 ALL_TITLES = ""
-# A choice as a number: the turn, then the number of the list, then the place on it.
+# A choice encoded as a number: the turn, the number of the list, and the place on it.
 PLACE_BITS, TURN_BITS = 32, 56
 
 full_refresh = partial(table, layer="gold", group="ott", write_mode=OVERWRITE)
@@ -34,14 +34,12 @@ class OttDimUser(Contract):
     user_key: str = column("Keyed hash of the user.", key=True, personal=True)
     signup_date: dt.Date = column("Day of the registration.", nullable=True)
     country: str = column("Country.", nullable=True, compression="dictionary")
-    preferred_genres: StringList = column(
-        "Genres liked best; NULL where none is known.", nullable=True
-    )
+    preferred_genres: StringList = column("Preferred genres; NULL if none is known.", nullable=True)
 
 
 @full_refresh(contract=OttDimUser)
 def ott_dim_user(silver_ott_users: ir.Table) -> ir.Table:
-    """Describe the users without saying who they are."""
+    """Describe the users without identifying data."""
     return silver_ott_users.select(*OttDimUser.types())
 
 
@@ -55,10 +53,10 @@ class OttDimTitle(Contract):
     )
     title_name: str = column("The title without case and surplus blanks.")
     title: str = column("Title.")
-    genres: StringList = column("Genres, in lower case; NULL where none is known.", nullable=True)
+    genres: StringList = column("Genres, in lower case; NULL if none is known.", nullable=True)
     premiere: dt.Date = column("Day of the premiere.", nullable=True)
     release_year: int = column("Year of release.", nullable=True)
-    added_date: dt.Date = column("Day on which it was added to the offer.", nullable=True)
+    added_date: dt.Date = column("Day on which it was added to the catalogue.", nullable=True)
     runtime_minutes: int = column("Running time in minutes.", nullable=True)
     imdb_score: float = column("Score on IMDb, 1 to 10.", nullable=True)
     language: str = column("Language, or several.", nullable=True)
@@ -71,17 +69,17 @@ def ott_dim_title(silver_ott_titles: ir.Table) -> ir.Table:
 
 
 def genres_of(titles: ir.Table) -> ir.Table:
-    """Return a row a title and genre; a title without genres has the unknown one."""
+    """Return one row per title and genre; a title without genres has the unknown one."""
     known = ibis.ifelse(titles.genres.length() > 0, titles.genres, ibis.array([UNKNOWN_NAME]))
     rows = titles.mutate(genre=known.unnest()).drop("genres")
     return rows.mutate(genre=bounded(rows.genre))
 
 
 def mean_score(titles: ir.Table) -> ir.FloatingScalar:
-    """Return the mean IMDb score, the same in any order of the rows.
+    """Return the mean IMDb score, independent of the order of rows.
 
-    The last digits of another mean are enough to round a score to another one: of 64 scores with
-    one decimal the mean may end with the digit 5 that is rounded.
+    A difference in the last digits of the mean could change a rounded score: the mean of 64 scores
+    with one decimal may end with a 5 that is rounded.
     """
     scores = titles.imdb_score
     return scores.cast(EXACT).sum().cast("float64") / scores.count()
@@ -97,14 +95,14 @@ def weighted(titles: ir.Table) -> ir.Table:
     of_all = scored.aggregate(mean=mean_score(scored), known=scored.views.quantile(KNOWN_QUANTILE))
     rows = scored.cross_join(of_all)
     seen = rows.views + rows.known
-    # Where most titles have no views, the mean has no weight.
+    # If most titles have no views, the mean has no weight.
     share = ibis.ifelse(seen > 0, rows.views / seen, 1.0)
     score = (share * rows.imdb_score + (1 - share) * rows.mean).round(6)
     return rows.mutate(weighted_score=score).drop("mean", "known")
 
 
 def ranked(titles: ir.Table) -> ir.Table:
-    """Rank weighted titles within their genre, the best first; of equal ones by their key."""
+    """Rank weighted titles within their genre by score in descending order, then by key."""
     rows = genres_of(titles)
     best = [rows.weighted_score.desc(), rows.views.desc(), rows.title_key]
     place = ibis.row_number().over(group_by=rows.genre, order_by=best)
@@ -112,7 +110,7 @@ def ranked(titles: ir.Table) -> ir.Table:
 
 
 def with_views(titles: ir.Table, watched: ir.Table) -> ir.Table:
-    """Return how often each title was viewed: as the service says, else as events were counted."""
+    """Return the views of each title: the service's count, else the number of events."""
     counted = watched.group_by("title_key").aggregate(counted=watched.views.sum())
     rows = titles.left_join(counted, "title_key").drop("title_key_right")
     return rows.mutate(views=ibis.coalesce(rows.views, rows.counted, 0)).drop("counted")
@@ -134,7 +132,7 @@ class OttTopMoviesByGenre(Contract):
     )
     imdb_score: float = column("Score on IMDb, 1 to 10.", ge=1, le=10)
     views: int = column(
-        "Views as the service counts them; where it does not, events that were counted.", ge=0
+        "Views by the service's count, or the number of events if it has none.", ge=0
     )
 
 
@@ -146,18 +144,18 @@ def ott_top_movies_by_genre(silver_ott_titles: ir.Table, silver_ott_watched: ir.
 
 
 class OttGenreEngagement(Contract):
-    """One row per genre that a title has or a user prefers."""
+    """One row per genre of a title or a user's preferences."""
 
     genre: str = column(
-        "Genre in lower case; 'unknown' for titles without.",
+        "Genre in lower case; 'unknown' for titles without genres.",
         key=True,
         str_length={"max_value": LONGEST_KEY},
     )
-    users_preferring: int = column("Users who say they like it best.", ge=0)
+    users_preferring: int = column("Users who prefer it.", ge=0)
     viewers: int = column("Users who watched one of its titles.", ge=0)
-    views: int = column("Watch events of its titles; one of two genres counts in both.", ge=0)
+    views: int = column("Watch events of its titles; a title of two genres counts in both.", ge=0)
     minutes: float = column(
-        "Minutes watched of its titles, as far as they are known; NULL if of no view.",
+        "Known minutes watched of its titles; NULL if all are unknown.",
         nullable=True,
         ge=0,
     )
@@ -169,7 +167,7 @@ class OttGenreEngagement(Contract):
 def ott_genre_engagement(
     silver_ott_titles: ir.Table, silver_ott_watched: ir.Table, silver_ott_users: ir.Table
 ) -> ir.Table:
-    """Compare what users say they like with what they watch."""
+    """Compare users' preferences with their views by genre."""
     titles = genres_of(silver_ott_titles).select("title_key", "genre", "imdb_score")
     scores = titles.group_by("genre").aggregate(average_score=mean_score(titles).round(6))
     liked = silver_ott_users.select(genre=silver_ott_users.preferred_genres.unnest())
@@ -190,14 +188,14 @@ def ott_genre_engagement(
         users_preferring=rows.users_preferring.fill_null(0),
         viewers=rows.viewers.fill_null(0),
         views=rows.views.fill_null(0),
-        # Where nothing was watched, no minute was.
+        # Without views, the minutes are 0, not unknown.
         minutes=ibis.ifelse(rows.views.isnull(), 0.0, rows.minutes),
         views_without_minutes=rows.views_without_minutes.fill_null(0),
     )
 
 
 class OttPopularMovies(Contract):
-    """One row per title and day on which it was watched; and one a title over all days."""
+    """One row per title and day on which it was watched, and one per title over all days."""
 
     period: str = column(
         "The day as YYYY-MM-DD, or 'overall'.",
@@ -219,7 +217,7 @@ def ott_popular_movies(
 ) -> ir.Table:
     """Count views and viewers of each title, by day and overall."""
     events = matched(silver_ott_views, silver_ott_titles)
-    # In two steps, which may spill; sets of different users within a group may not.
+    # In two steps, which can spill to disk; sets of distinct users within a group cannot.
     by_viewer = (
         events.filter(events.title_key.notnull())
         .group_by("title_key", "watched_date", "user_id")
@@ -240,26 +238,26 @@ def ott_popular_movies(
 
 
 def first_unseen(wanted: ir.Table, lists: ir.Table, seen: ir.Table) -> ir.Table:
-    """Give each user the first ten titles not seen yet, taking from the lists in turn.
+    """Return the first ten unseen titles of each user, taken from the lists in turn.
 
-    Of the first unseen titles of each list, of the second ones and so on, those with the better
-    score come first. A title that is on several lists counts on the one where it comes first.
+    Among the first unseen titles of each list, then among the second ones and so on, the better
+    scores come first. A title on several lists counts on the list where it comes first.
 
-    Which place the k-th unseen title of a list has follows from the places of those seen: before
-    the seen one that is the j-th of them and has place p there are p - j unseen ones, so the k-th
-    unseen one has place k plus the number of seen ones with p - j < k. So only what was seen is put
-    in order, and no user is compared with all titles: 25 million pairs instead of billions.
+    The place of the k-th unseen title of a list follows from the places of the seen ones: before
+    the j-th seen title, at place p, there are p - j unseen ones, so the k-th unseen one has place k
+    plus the number of seen ones with p - j < k. So only seen titles are sorted, and no user is
+    compared with all titles: 25 million pairs instead of billions.
 
     Args:
-        wanted: `user_id`, `list`: which lists a user chooses from.
+        wanted: `user_id`, `list`: the lists that a user chooses from.
         lists: `list`, `place` (1 the first), `title_key`, `score`.
-        seen: `user_id`, `title_key`; and `list`, where there are many lists and a user chooses from
-            one, so that what was seen is not looked for in all of them.
+        seen: `user_id`, `title_key`; and `list`, if there are many lists and a user chooses from
+            one, so that seen titles are not looked up in all of them.
 
     Returns:
         `user_id`, `rank` (from 1), `title_key`, `score`, `list`, `place`.
     """
-    # In numbers: of 47 million pairs seen, texts did not fit into 8 GB.
+    # As numbers: texts of 47 million seen pairs did not fit into 8 GB.
     names, titles = numbered(lists, "list"), numbered(lists, "title_key")
     users = numbered(wanted, "user_id")
     places = lists.inner_join(names, "list").inner_join(titles, "title_key")
@@ -285,7 +283,7 @@ def first_unseen(wanted: ir.Table, lists: ir.Table, seen: ir.Table) -> ir.Table:
     rows = rows.mutate(place=ibis.coalesce(rows.places[rows.turn - 1], rows.turn))
     rows = rows.select("user_number", "list_number", "turn", "place")
     rows = rows.inner_join(places, ["list_number", "place"])
-    # The least of them is that of the least turn, of equal ones that of the first list.
+    # The least number has the least turn, then the first list.
     choice = (rows.turn << TURN_BITS) + (rows.list_number << PLACE_BITS) + rows.place
     best = rows.mutate(choice=choice).group_by("user_number", "title_number")
     best = best.aggregate(score=ibis._.score.max(), choice=ibis._.choice.min())
@@ -302,14 +300,14 @@ def first_unseen(wanted: ir.Table, lists: ir.Table, seen: ir.Table) -> ir.Table:
 
 
 def numbered(rows: ir.Table, name: str) -> ir.Table:
-    """Return the different values of a column and their numbers, in the order of the values."""
+    """Return the distinct values of a column with their numbers, in the order of the values."""
     values = rows.select(name).distinct()
     number = ibis.row_number().over(order_by=values[name]) + 1
     return values.mutate(**{f"{name.removesuffix('_key').removesuffix('_id')}_number": number})
 
 
 def lists_of(top: ir.Table) -> ir.Table:
-    """Return the lists to choose from: each genre's, and all titles in one.
+    """Return the lists to choose from: one per genre, and one of all titles.
 
     Args:
         top: `gold.ott_top_movies_by_genre`.
@@ -327,7 +325,7 @@ def lists_of(top: ir.Table) -> ir.Table:
 
 
 def lists_wanted(users: ir.Table, lists: ir.Table) -> ir.Table:
-    """Return which lists a user chooses from: the preferred genres', without any the one of all.
+    """Return the lists of each user: those of the preferred genres, else that of all titles.
 
     Args:
         users: `user_id`, `preferred_genres`.
@@ -345,21 +343,23 @@ class OttRecommendations(Contract):
     """One row per user and recommended title that the user has not watched."""
 
     user_key: str = column("The user.", key=True, references="gold.ott_dim_user", personal=True)
-    rank: int = column("Place among the user's, 1 the first.", key=True, ge=1, le=RECOMMENDED)
+    rank: int = column(
+        "Place among the user's recommendations, 1 the first.", key=True, ge=1, le=RECOMMENDED
+    )
     title_key: str = column("The title.", references="gold.ott_dim_title", compression="dictionary")
     genre: str = column(
-        "The preferred genre that it was chosen from; 'overall' for users without any.",
+        "The preferred genre from which it was chosen; 'overall' for users without any.",
         compression="dictionary",
     )
     score: float = column("Its weighted score, 1 to 10.", ge=1, le=10)
-    reason: str = column("Why it is recommended.", compression="dictionary")
+    reason: str = column("The reason for the recommendation.", compression="dictionary")
 
 
 @full_refresh(contract=OttRecommendations)
 def ott_recommendations(
     silver_ott_users: ir.Table, silver_ott_watched: ir.Table, gold_ott_top_movies_by_genre: ir.Table
 ) -> ir.Table:
-    """Recommend to each user the best unseen titles of the preferred genres, taken in turn."""
+    """Recommend to each user the best unseen titles of the preferred genres in turn."""
     lists = lists_of(gold_ott_top_movies_by_genre)
     wanted = lists_wanted(silver_ott_users, lists)
     rows = first_unseen(wanted, lists, silver_ott_watched)

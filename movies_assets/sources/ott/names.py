@@ -1,9 +1,9 @@
-"""Names of titles: when two are one title, and which title a name may mean.
+"""Compare names of titles: their identity, and spellings that may mean the same title.
 
-Identity and matching are two things. The catalogue holds titles by `identity`: as written, but for
-case and blanks. An event that only names a title may spell it in another way; what is compared then
-is `spelt`. Both are for any script, and use only what every engine has: tables of letters,
-replacing, and regular expressions without scripts' names, which engines spell differently.
+Identity and matching differ. The catalogue identifies titles by `identity`: as written, except for
+case and blanks. An event that names a title may spell it in another way; then `spelt` is compared.
+Both work for any script, and use only features of every engine: tables of letters, replacing, and
+regular expressions without names of scripts, which differ among engines.
 """
 
 import unicodedata
@@ -18,7 +18,7 @@ import ibis.expr.types as ir
 from movies_assets.sources.shared.parsing import tidy
 
 NAMES = dt.Array(dt.string)
-# Where the letters of the three scripts are that have accents, and the marks that are accents.
+# The ranges of accented letters in three scripts, and of the combining marks.
 LETTERS = (
     r"A-Za-z\x{aa}\x{ba}\x{c0}-\x{2af}\x{370}-\x{52f}\x{1c80}-\x{1c8f}\x{1d00}-\x{1dbf}"
     r"\x{1e00}-\x{1fff}\x{2c60}-\x{2c7f}\x{a640}-\x{a69f}\x{a720}-\x{a7ff}"
@@ -29,18 +29,18 @@ ACCENTS = (
 )
 LATIN_AND_GREEK = [*range(0xC0, 0x250), *range(0x370, 0x400), *range(0x1E00, 0x2000)]
 CYRILLIC = [*range(0x400, 0x530), *range(0x1C80, 0x1C90)]
-# In Cyrillic an accent makes another letter, such as й. Only ye (U+0435) with dots or a stress
-# mark, and i (U+0438) with a stress mark, are the same letter.
+# In Cyrillic an accent usually makes another letter, such as й. Only ye (U+0435) with dots or a
+# stress mark, and i (U+0438) with a stress mark, are the same letter.
 STRESSED_CYRILLIC = "\u0400\u0401\u040d\u0450\u0451\u045d"
-# Letters with a stroke or without their dot, which Unicode does not take apart.
+# Letters with a stroke or without their dot, which Unicode does not decompose.
 STROKES = dict(zip("łŁøØđĐħĦŧŦı", "lLoOdDhHtTi", strict=True))
-# Letters that become several: by folding case, and without accents.
+# Letters that expand to several by case folding or without accents.
 SEVERAL_BY_CASE = {
     "İ": "i\u0307", "ß": "ss", "ẞ": "ss",
     "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st",
 }  # fmt: skip
 SEVERAL_BY_ACCENT = {"æ": "ae", "œ": "oe", "Æ": "AE", "Œ": "OE", "ß": "ss", "&": " and "}
-# Some of them are letters to Unicode.
+# Some of them are letters in Unicode.
 APOSTROPHES = r"['`\x{b4}\x{2b9}\x{2bb}-\x{2bd}\x{2018}\x{2019}\x{201b}\x{2032}\x{ff07}]"
 SIGNS = rf"[^\p{{L}}\p{{M}}\p{{N}} ]|{APOSTROPHES}"
 
@@ -52,11 +52,11 @@ def composed(text: Any) -> Any:
 
 @ibis.udf.scalar.builtin(name="list_distinct", signature=((NAMES,), NAMES))
 def distinct(names: Any) -> Any:
-    """Return each name once; Ibis's own way needs anonymous functions."""
+    """Return distinct names, without the anonymous functions of Ibis's own method."""
 
 
 def _folded() -> Iterator[tuple[str, str]]:
-    """Yield letters that differ in case only, and yet are no capitals: final sigma, long s."""
+    """Yield lower-case letters that case folding changes: final sigma, long s."""
     for letter in map(chr, [0xB5, *LATIN_AND_GREEK, *CYRILLIC]):
         folded = letter.casefold()
         if len(folded) == 1 and folded.lower() != letter.lower():
@@ -64,7 +64,7 @@ def _folded() -> Iterator[tuple[str, str]]:
 
 
 def _unaccented() -> Iterator[tuple[str, str]]:
-    """Yield the letters that have accents, and what they are without."""
+    """Yield the letters with accents, and their base letters."""
     for letter in [*map(chr, LATIN_AND_GREEK), *STRESSED_CYRILLIC]:
         parts = unicodedata.normalize("NFD", letter)
         bare = "".join(part for part in parts if not unicodedata.combining(part))
@@ -77,31 +77,31 @@ FOLDED, UNACCENTED = dict(_folded()), dict(_unaccented())
 
 
 def identity(title: ir.StringColumn) -> ir.StringColumn:
-    """Return a title as the catalogue tells it from others: without case and surplus blanks.
+    """Return the identity of a title in the catalogue: without case and surplus blanks.
 
-    Case is folded as Unicode does by default, for no file says its language: ẞ and ß are ss, final
-    sigma is sigma. Turkish's i with and without a dot are three letters: i, İ and the dotless one.
-    Of what folds to several letters, rare Greek and Armenian letters stay as they are.
+    Case is folded by Unicode's default, as files do not state their language: ẞ and ß are ss, final
+    sigma is sigma. Turkish i with and without a dot are three letters: i, İ and the dotless one.
+    Rare Greek and Armenian letters that fold to several letters are unchanged.
     """
     written = _several(composed(tidy(title)), SEVERAL_BY_CASE)
     return composed(_letters(written.lower(), FOLDED))
 
 
 def spelt(names: ir.Table) -> ir.Table:
-    """Return names with what they are compared by where no title has exactly this name.
+    """Return names with their spellings for comparison if no title has exactly this name.
 
-    It is the name without accents of Latin, Greek and Cyrillic letters, and without signs. A sign
-    counts as nothing (M*A*S*H and MASH), or as a blank (Spider-Man and Spider Man), or as a blank
-    unless it is an apostrophe (Rocco's Mind-Set and Roccos Mind Set): up to three spellings, and
-    two names are alike that share one. A name of signs alone has only itself.
+    A spelling has no accents on Latin, Greek and Cyrillic letters, and no signs. A sign is dropped
+    (M*A*S*H and MASH), or replaced by a blank (Spider-Man and Spider Man), or replaced unless it is
+    an apostrophe (Rocco's Mind-Set and Roccos Mind Set): up to three spellings, and names match if
+    they share one. A name of signs only is its own spelling.
 
     Args:
         names: rows with `title_name`, see `identity`.
 
     Returns:
-        The rows, once for each `spelling` of their name.
+        The rows, repeated for each `spelling` of their name.
     """
-    # In steps: as one expression the letters would be replaced anew for each spelling.
+    # In steps, as one expression would replace the letters again for each spelling.
     bare = _letters(_several(names.title_name, SEVERAL_BY_ACCENT), UNACCENTED)
     rows = names.mutate(_bare=bare.re_replace(f"([{LETTERS}])[{ACCENTS}]+", r"\1"))
     ways = (
@@ -115,7 +115,7 @@ def spelt(names: ir.Table) -> ir.Table:
 
 
 def _letters(text: ir.StringColumn, table: dict[str, str]) -> ir.StringColumn:
-    """Replace letters; a text of ASCII is left alone, for engines read the table anew each time."""
+    """Replace letters; skip ASCII texts, as engines parse the table for each text."""
     replaced = text.translate("".join(table), "".join(table.values()))
     return ibis.ifelse(text.re_search("[^ -~]"), replaced, text)
 

@@ -1,11 +1,11 @@
-"""A fictional streaming service whose catalogue, watch events and users arrive day by day.
+"""Generate the files of a fictional streaming service: catalogue, watch events and users by day.
 
-Half of the titles are the first delivery, the others follow, a few a day; some are delivered again
-in a newer state. Events arrive on the day on which they take place, or a little later. The oddities
-of real files are all there, in small numbers.
+Half of the titles are the first delivery, the others follow, a few per day; some are delivered
+again in a newer state. Events arrive on the day on which they take place, or a little later. All
+oddities of real files occur, in small numbers.
 
-Who there is belongs into `ott_users`, what there is to watch into `ott_titles`, who watches what
-into `ott_views`, HTTP into `ott_server`.
+Users belong in `sample_users`, titles in `sample_titles`, views in `sample_views`, HTTP in
+`sample_server`.
 """
 
 import csv
@@ -22,14 +22,14 @@ import pyarrow.compute as pc
 
 from movies_assets.sample import words
 from movies_assets.sample.catalogue import RUNTIMES
-from movies_assets.sample.deliveries import DAYS, CsvFormat, Row
+from movies_assets.sample.deliveries import DAYS, CsvFormat, CsvRow
 from movies_assets.sample.draws import Integers, below, draw
 from movies_assets.sample.files import whole_file
 from movies_assets.sources.ott import sample_titles as ott_titles
 from movies_assets.sources.ott import sample_users as ott_users
-from movies_assets.sources.ott.sample_titles import CP1252_DAY, SLOTS, TITLES, Title, catalogue
+from movies_assets.sources.ott.sample_titles import CP1252_DAY, SLOTS, TITLES, OttTitle, catalogue
 from movies_assets.sources.ott.sample_users import USERS, UserId, Users, numbered
-from movies_assets.sources.ott.sample_views import MISSING_DAY, VIEW_DAYS, VIEWS, Audience, Events
+from movies_assets.sources.ott.sample_views import MISSING_DAY, VIEW_DAYS, VIEWS, Events, Viewership
 
 TITLE_COLUMNS = (
     "Title",
@@ -48,7 +48,7 @@ _CP1252 = CsvFormat(TITLE_COLUMNS, delimiter=";", encoding="cp1252")
 _USERS_AT_ONCE = 20_000
 
 
-def deliver_titles(  # noqa: PLR0913 - one a setting
+def deliver_titles(  # noqa: PLR0913 - one per setting
     folder: Path,
     *,
     last_day: date,
@@ -58,28 +58,28 @@ def deliver_titles(  # noqa: PLR0913 - one a setting
     users: int = USERS,
     views: int = VIEWS,
 ) -> list[Path]:
-    """Write the catalogue that has arrived; files that are there are left as they are.
+    """Write the files of the catalogue that have arrived; keep existing files unchanged.
 
     Args:
-        folder: Where the catalogue arrives, in a folder a day; it is created if missing.
-        last_day: The last of the 30 days on which it does.
-        titles: How many there are, not counting those that are written twice.
-        seed: Another seed is another service.
-        as_of: Leaves out what arrives after this day.
+        folder: The landing folder, with one folder per day; it is created if missing.
+        last_day: The last of the 30 days of arrivals.
+        titles: The number of titles, without duplicates.
+        seed: The seed of the service.
+        as_of: Leaves out files that arrive after this day.
         users: How many users the service has.
-        views: How many events `deliver_views` writes: the catalogue says about the same.
+        views: The number of events of `deliver_views`, which the catalogue states approximately.
 
     Returns:
-        The files that were written, in the order in which they arrive.
+        The written files, in the order of arrival.
 
     Raises:
-        ValueError: There cannot be so many or so few of something.
+        ValueError: A number is out of range.
     """
     found = catalogue(last_day=last_day, titles=titles, seed=seed)
     wanted = _missing(folder, "titles.csv", last_day, as_of, range(DAYS))
     if not wanted:
         return []
-    watched = Audience(Users(users, last_day, seed), found, views).popularity().tolist()
+    watched = Viewership(Users(users, last_day, seed), found, views).popularity().tolist()
     written = []
     for day, content in _title_files(found, watched, seed):
         if day in wanted:
@@ -87,7 +87,7 @@ def deliver_titles(  # noqa: PLR0913 - one a setting
     return written
 
 
-def deliver_views(  # noqa: PLR0913 - one a setting
+def deliver_views(  # noqa: PLR0913 - one per setting
     folder: Path,
     *,
     last_day: date,
@@ -98,26 +98,26 @@ def deliver_views(  # noqa: PLR0913 - one a setting
     as_of: date | None = None,
     ids: UserId = numbered,
 ) -> list[Path]:
-    """Write the watch events that have arrived; files that are there are left as they are.
+    """Write the files of watch events that have arrived; keep existing files unchanged.
 
     Args:
-        folder: Where they arrive, in a folder a day; it is created if missing.
-        last_day: The last of the 30 days on which they do.
+        folder: The landing folder, with one folder per day; it is created if missing.
+        last_day: The last of the 30 days of arrivals.
         users: How many users the service has.
-        titles: How many titles it has.
-        views: How many events there are, not counting those that are delivered twice.
-        seed: Another seed is another service.
-        as_of: Leaves out what arrives after this day.
-        ids: What the service knows its users by.
+        titles: The number of titles.
+        views: The number of events, without duplicates.
+        seed: The seed of the service.
+        as_of: Leaves out files that arrive after this day.
+        ids: Returns the id of a user, given the number.
 
     Returns:
-        The files that were written, in the order in which they arrive.
+        The written files, in the order of arrival.
 
     Raises:
-        ValueError: There cannot be so many or so few of something.
+        ValueError: A number is out of range.
     """
     found = catalogue(last_day=last_day, titles=titles, seed=seed)
-    audience = Audience(Users(users, last_day, seed), found, views)
+    audience = Viewership(Users(users, last_day, seed), found, views)
     days = [day for day in range(DAYS) if day != MISSING_DAY]
     wanted = _missing(folder, "views.csv", last_day, as_of, days)
     if not wanted:
@@ -134,22 +134,22 @@ def deliver_views(  # noqa: PLR0913 - one a setting
 def deliver_users(
     folder: Path, *, last_day: date, users: int = USERS, seed: int = 1, ids: UserId = numbered
 ) -> list[Path]:
-    """Write who the users were on each of the 29 days before the last, as they are kept.
+    """Write the stored users of each of the 29 days before the last.
 
-    Files that are there are left as they are. Who they are on the last day only the API says.
+    Existing files are kept unchanged. The users of the last day come from the API.
 
     Args:
-        folder: Where they are kept, in a folder a day; it is created if missing.
+        folder: The landing folder, with one folder per day; it is created if missing.
         last_day: The last of the 30 days.
-        users: How many ever sign up until then.
-        seed: Another seed is other people.
-        ids: What the service knows its users by.
+        users: The number of users who ever sign up until then.
+        seed: The seed of the users.
+        ids: Returns the id of a user, given the number.
 
     Returns:
-        The files that were written, in the order of their days.
+        The written files, in the order of their days.
 
     Raises:
-        ValueError: There cannot be so many or so few users.
+        ValueError: The number of users is out of range.
     """
     found = Users(users, last_day, seed)
     wanted = _missing(folder, "users.csv", last_day, None, range(DAYS - 1))
@@ -161,7 +161,7 @@ def deliver_users(
         for start in range(0, users, _USERS_AT_ONCE):
             numbers = np.arange(start, min(start + _USERS_AT_ONCE, users))
             lines = np.array(
-                _lines(ott_users.as_kept(user, ids) for user in found.people(numbers)), object
+                _lines(ott_users.as_stored(user, ids) for user in found.people(numbers)), object
             )
             for day, file in files.items():
                 file.writelines(lines[found.present(day)[numbers]].tolist())
@@ -171,10 +171,10 @@ def deliver_users(
 def deliver_all(
     folder: Path, *, last_day: date, users: int, titles: int, views: int, seed: int = 1
 ) -> Iterator[Path]:
-    """Deliver titles, views and users into folders of these names, and yields each new file.
+    """Deliver titles, views and users into folders of these names, and yield each new file.
 
     Raises:
-        ValueError: There cannot be so many or so few of something.
+        ValueError: A number is out of range.
     """
     yield from deliver_titles(
         folder / "titles", last_day=last_day, titles=titles, seed=seed, users=users, views=views
@@ -186,7 +186,7 @@ def deliver_all(
 
 
 class _File(NamedTuple):
-    """A file that is to be written."""
+    """A file to be written."""
 
     path: Path
     day: date
@@ -199,7 +199,7 @@ def _first(last_day: date) -> date:
 def _missing(
     folder: Path, name: str, last_day: date, as_of: date | None, numbers: Iterable[int]
 ) -> dict[int, _File]:
-    """Return the files that have to be written, by the number of their day."""
+    """Return the missing files, by the number of their day."""
     days = {number: _first(last_day) + timedelta(number) for number in numbers}
     files = {number: _File(folder / str(day) / name, day) for number, day in days.items()}
     return {
@@ -218,7 +218,7 @@ def _write(file: _File, content: bytes) -> Path:
 
 @contextmanager
 def _open_all(files: Mapping[int, _File]) -> Iterator[Mapping[int, BinaryIO]]:
-    """Open files to be written side by side; each is there once all of them are complete."""
+    """Open files for writing in parallel; they appear once all of them are complete."""
     with ExitStack() as stack:
         opened = {}
         for number, file in files.items():
@@ -228,15 +228,15 @@ def _open_all(files: Mapping[int, _File]) -> Iterator[Mapping[int, BinaryIO]]:
         yield opened
 
 
-class _Lines(list[bytes]):
-    """What a CSV writer writes, a line an entry."""
+class _LineBuffer(list[bytes]):
+    """The output of a CSV writer, one entry per line."""
 
     def write(self, line: str) -> None:
         self.append(line.encode())
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> list[bytes]:
-    lines = _Lines()
+    lines = _LineBuffer()
     csv.writer(lines, lineterminator="\n").writerows(rows)
     return lines
 
@@ -248,12 +248,12 @@ def _in_words(day: date) -> str:
     return f"{words.MONTHS[day.month - 1]} {day.day}, {day.year}"
 
 
-def _with_full_stop(title: Title) -> Row:
-    """Return a date as a few stand in the real files: 'April 5. 2018'."""
+def _with_full_stop(title: OttTitle) -> CsvRow:
+    """Format a date like a few in the real files: 'April 5. 2018'."""
     return {"Premiere": _in_words(title.premiere).replace(",", ".")}
 
 
-_ODDITIES: Mapping[int, Callable[[Title], Row]] = {
+_ODDITIES: Mapping[int, Callable[[OttTitle], CsvRow]] = {
     **dict.fromkeys((1, 31, 61, 91, 111), _with_full_stop),
     3: lambda title: {"Premiere": str(title.premiere)},
     33: lambda title: {"Premiere": str(title.premiere)},
@@ -264,46 +264,46 @@ _ODDITIES: Mapping[int, Callable[[Title], Row]] = {
     10: lambda title: {"Added Date": _in_words(title.added)},
     18: lambda title: {"Title": f" {title.name}\N{NO-BREAK SPACE}"},
 }
-"""What differs in the row about a title with this number, counted within 400."""
-_REFUSED: Mapping[int, Row] = {
+"""The oddity of the row about a title, by its number modulo 400."""
+_REFUSED: Mapping[int, CsvRow] = {
     ott_titles.ZERO_RUNTIME: {"Runtime": "0"},
     ott_titles.LONG_RUNTIME: {"Runtime": "4000"},
     ott_titles.HIGH_SCORE: {"IMDb Score": "11"},
     ott_titles.NO_TITLE: {"Title": ""},
     ott_titles.NO_PREMIERE: {"Premiere": ""},
 }
-"""What cannot be; on the first day only, for of a day with few titles it would be too many."""
+"""Impossible values, on the first day only, as a day with few titles would have too many."""
 _DOUBLES: Mapping[int, Callable[[str], str]] = {
     11: str.upper,
     12: lambda name: name.replace(" ", "  "),
     13: lambda name: f"{name.lower()} ",
 }
-"""These titles stand there twice, otherwise spelt."""
+"""These titles are duplicated in another spelling."""
 _AGAIN, _AGAIN_OF = 7, 20
-"""Of so many titles the one with this number is delivered again, in a newer state."""
+"""The period, and the number within it, of titles that are delivered again in a newer state."""
 
 
 def _title_files(
-    titles: Sequence[Title], watched: Sequence[int], seed: int
+    titles: Sequence[OttTitle], watched: Sequence[int], seed: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield the number of each day on which titles arrive, and the file of that day."""
-    arriving = [list[Row]() for _ in range(DAYS)]
+    """Yield the number and the file of each day on which titles arrive."""
+    arriving = [list[CsvRow]() for _ in range(DAYS)]
     for title, views in zip(titles, watched, strict=True):
         arriving[title.arrives] += _rows(title, views)
         if day := _day_again(title, seed):
             arriving[day].append(_newer_row(title, views))
-    left: list[Row] = []
+    left: list[CsvRow] = []
     for day, rows in enumerate(arriving):
         form = _CP1252 if day == CP1252_DAY else _USUAL
-        # What an encoding lacks has to wait for the next file.
+        # Titles that an encoding cannot represent wait for the next file.
         held = [row for row in left + rows if form.can_hold(row)]
         left = [row for row in left + rows if not form.can_hold(row)] if form is _CP1252 else []
         if held:
             yield day, form.content(held)
 
 
-def _rows(title: Title, views: int) -> list[Row]:
-    """Return what first arrives about a title."""
+def _rows(title: OttTitle, views: int) -> list[CsvRow]:
+    """Return the first rows about a title."""
     slot = title.number % SLOTS
     row = _row(title, views, title.score)
     if slot in _ODDITIES:
@@ -313,13 +313,13 @@ def _rows(title: Title, views: int) -> list[Row]:
     return [row, row | {"Title": _DOUBLES[slot](title.name)}] if slot in _DOUBLES else [row]
 
 
-def _newer_row(title: Title, views: int) -> Row:
-    """Return what arrives about a title later on."""
+def _newer_row(title: OttTitle, views: int) -> CsvRow:
+    """Return the later row about a title."""
     return _row(title, views + views // 10 + 1, title.score + (-2 if title.number % 2 else 1))
 
 
-def _row(title: Title, views: int, score: int) -> Row:
-    """Return the row about a title as it should be."""
+def _row(title: OttTitle, views: int, score: int) -> CsvRow:
+    """Return the row about a title without oddities."""
     return {
         "Title": title.name,
         "Genre": "/".join(title.genres),
@@ -327,13 +327,13 @@ def _row(title: Title, views: int, score: int) -> Row:
         "Added Date": str(title.added),
         "Runtime": str(title.runtime),
         "IMDb Score": f"{score / 10}",
-        # The service counts in its own way.
+        # The service's own count differs.
         "Views": str(views * (95 + title.number % 11) // 100),
         "Language": title.language,
     }
 
 
-def _day_again(title: Title, seed: int) -> int | None:
+def _day_again(title: OttTitle, seed: int) -> int | None:
     """Return the number of the day on which a title is delivered again."""
     if title.number % _AGAIN_OF != _AGAIN or title.number % SLOTS in _ODDITIES:
         return None
@@ -346,28 +346,27 @@ def _day_again(title: Title, seed: int) -> int | None:
 # Watch events
 
 _EVERY = 500
-"""Of so many events one has each oddity, told by its number within them."""
+"""Each oddity occurs once in this many events, at a fixed number within them."""
 _UNLISTED_TITLE, _OTHER_SPELLING, _BEFORE_PREMIERE, _UNKNOWN_USER = 3, (8, 28, 48, 68, 88), 13, 18
 _TWICE_IN_FILE, _TWICE_IN_DAYS = 23, 33
 _NEGATIVE, _TORN = 43, 53
 _ENOUGH = 3_000
-"""With fewer events no lines are broken: of a day with few events they would be too many."""
+"""With fewer events no lines are broken, as a day with few events would have too many."""
 _UNKNOWN_USERS = 5
 _LONGEST_MINUTES = max(RUNTIMES)
 
 
 class _Script:
-    """Writes events as lines.
+    """A writer of events as lines.
 
-    Lines are put together from tables of texts: of all titles in three spellings (their own,
-    another one, torn in two) and those that are not listed, of days and times in two formats, and
-    of minutes.
+    Lines are assembled from tables of texts: of all titles in three spellings (their own, another
+    one, torn in two) and unlisted ones, of days and times in two formats, and of minutes.
     """
 
     def __init__(
         self,
-        audience: Audience,
-        titles: Sequence[Title],
+        audience: Viewership,
+        titles: Sequence[OttTitle],
         *,
         users: int,
         first_day: date,
@@ -393,7 +392,7 @@ class _Script:
         self._minutes = pa.array([f"{each}\n" for each in minutes])
 
     def write(self, events: Events, files: Mapping[int, BinaryIO]) -> None:
-        """Append events to the files of their days, in the order of time."""
+        """Append events to the files of their days, sorted by time."""
         events = self._odd(events)
         moment = events.slot * 24 * 3600 + events.second
         events = events.where(np.argsort((events.file_slot << 32) + moment, kind="stable"))
@@ -439,7 +438,7 @@ class _Script:
 
 
 def _with_doubles(events: Events, slots: Integers) -> Events:
-    """Return the events and some of them again, on the same day or on the next one."""
+    """Return the events with some duplicates, on the same or the next day."""
     days = events.file_slot
     in_days = (slots == _TWICE_IN_DAYS) & (days < len(VIEW_DAYS) - 1)
     on_next = events._replace(file_slot=days + 1).where(in_days)
@@ -449,7 +448,7 @@ def _with_doubles(events: Events, slots: Integers) -> Events:
 
 
 def _other_spelling(name: str, number: int) -> str:
-    """Return a name otherwise spelt: only case, accents, signs or spaces differ."""
+    """Return another spelling of a name, with different case, accents, signs or spaces."""
     if any(ord(letter) > _LAST_LATIN for letter in name if letter.isalpha()):
         return f"{name.replace(' ', '  ')}!"
     first = number % len(_SPELLINGS)
@@ -474,7 +473,7 @@ _SPELLINGS: Sequence[Callable[[str], str]] = (
 
 
 def _torn(name: str) -> str:
-    """Return a name with a line break in the middle, and without signs that might hide it."""
+    """Return a name with a line break in the middle, and without quotes that might hide it."""
     plain = name.replace(",", "").replace('"', "")
     half = len(plain) // 2
     return f"{plain[:half]}\n{plain[half:]}"

@@ -1,7 +1,7 @@
-"""A server of the fictional streaming service's users, in pages.
+"""Serve the fictional streaming service's users, in pages.
 
-Only HTTP belongs here: who the users are belongs into `ott_users`, what goes wrong into `faults`,
-TCP into `serving`.
+Only HTTP belongs here: users belong in `sample_users`, faults in `sample.faults`, TCP in
+`sample.serving`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from movies_assets.sample.faults import Fault, Faults
+from movies_assets.sample.servers import create_page_app, number
 from movies_assets.sources.ott.sample_users import USERS, Service, UserId, numbered
-from movies_assets.sources.yts.sample_server import create_page_app, number
 
 BASE_PATH = "/ott"
 """A client's base URL is the server's address and this path."""
@@ -33,20 +33,20 @@ def create_ott_app(
 ) -> Starlette:
     """Return an ASGI app that serves `/ott/users?limit=L&skip=S`.
 
-    To faults a page is told by how many users it skips. State, which may be read and changed while
-    it runs: `app.state.service` (a `Service`), `.faults`, `.latency_seconds` and `.traffic` (a
-    `Traffic`).
+    Faults identify a page by the number of skipped users. State, which may be read and changed
+    while it runs: `app.state.service` (a `Service`), `.faults`, `.latency_seconds` and `.traffic`
+    (a `Traffic`).
 
     Args:
-        users: How many ever sign up until the last day; a few have left by then.
-        last_day: The day that it is.
-        seed: Another seed is other people.
-        faults: What goes wrong; the list may be changed later.
-        latency_seconds: How long each reply takes at least.
-        ids: What the service knows its users by.
+        users: The number of users who ever sign up; a few have left by the last day.
+        last_day: The current day.
+        seed: The seed of the users.
+        faults: The faults to inject; the list may be changed later.
+        latency_seconds: The minimum duration of each reply.
+        ids: Returns the id of a user, given the number.
 
     Raises:
-        ValueError: There cannot be so many or so few users.
+        ValueError: The number of users is out of range.
     """
     app = create_page_app(
         f"{BASE_PATH}/users", _skipped, _users, faults=faults, latency_seconds=latency_seconds
@@ -74,7 +74,7 @@ def _page(service: Service, skip: int, limit: int, struck: Sequence[Fault]) -> R
 
 
 def _shift(service: Service, struck: Sequence[Fault]) -> None:
-    """Change who the users are, behind the reply."""
+    """Change the users after the reply."""
     for fault in struck:
         if fault.kind == "sign_up":
             service.sign_up()

@@ -1,7 +1,7 @@
-"""The fictional catalogue of a streaming service: what there is to watch, and how well it is liked.
+"""Generate the fictional catalogue of a streaming service: its titles and their scores.
 
-A title is a pure function of the seed, its number and how many titles there are. What the rows of
-the files say of it, and in which odd ways, belongs into `ott`.
+A title is a pure function of the seed, its number and the number of titles. The rows of the files,
+with their oddities, belong in `sample`.
 """
 
 import re
@@ -34,17 +34,17 @@ QUIET_DAYS = {5, 23}
 CP1252_DAY = 14
 
 SLOTS = 400
-"""Of so many titles one has each oddity, told by its number within them."""
+"""Each oddity occurs once in this many titles, at a fixed number within them."""
 ZERO_RUNTIME, LONG_RUNTIME, HIGH_SCORE, NO_TITLE, NO_PREMIERE = 24, 48, 72, 96, 119
 REFUSED = {ZERO_RUNTIME, LONG_RUNTIME, HIGH_SCORE, NO_TITLE, NO_PREMIERE}
-"""What the rows about these titles of the first day say cannot be: hardly anybody watches them."""
+"""The rows about these titles of the first day have impossible values; they are rarely watched."""
 NO_GENRE = 8
 REMAKE = 15
-"""This one has the title of the one before it, and a later premiere."""
+"""This title has the name of the previous one, and a later premiere."""
 COMING = {16, 66}
 """These are announced on the first day, and their premiere is after the last."""
 
-_TITLE_DRAWS, _UNLISTED_DRAWS = 3_000_000_000, 4_000_000_000  # other numbers than elsewhere
+_TITLE_DRAWS, _UNLISTED_DRAWS = 3_000_000_000, 4_000_000_000  # differs from the numbers elsewhere
 _UNLISTED = 5
 _NO_WORD = re.compile(r"[\W_]+")
 _LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)
@@ -55,20 +55,20 @@ _OLDEST_DAYS, _ADDED_WITHIN = 12_000, 1_800
 _REMADE_AFTER, _REMADE_BEFORE = timedelta(9_000), timedelta(30)
 
 
-class Title(NamedTuple):
-    """Something to watch.
+class OttTitle(NamedTuple):
+    """A title of the catalogue.
 
     Attributes:
         number: Its identity, from 0.
-        name: What it is called.
+        name: Its name.
         genres: One or two; a few have none.
         premiere: The day of the first showing.
-        added: The day since when the service has it.
+        added: The day on which it was added to the service.
         arrives: The number of the day on which its row arrives.
         runtime: Minutes.
         score: Tenths of points, from 10 to 100.
         language: English name of the language.
-        rank: How much it is watched, 0 most.
+        rank: Its place by views, 0 the most watched.
     """
 
     number: int
@@ -83,21 +83,21 @@ class Title(NamedTuple):
     rank: int
 
 
-def catalogue(*, last_day: date, titles: int = TITLES, seed: int = 1) -> list[Title]:
+def catalogue(*, last_day: date, titles: int = TITLES, seed: int = 1) -> list[OttTitle]:
     """Return all titles in the order in which they arrive.
 
     Args:
-        last_day: The last of the 30 days on which they do.
-        titles: How many there are.
-        seed: Another seed is another catalogue.
+        last_day: The last of the 30 days of arrivals.
+        titles: The number of titles.
+        seed: The seed of the catalogue.
 
     Raises:
-        ValueError: There cannot be so many or so few titles.
+        ValueError: The number of titles is out of range.
     """
     check_size("titles", titles, FEWEST_TITLES, MOST_TITLES)
     first_day = last_day - timedelta(DAYS - 1)
     ranks, luck = _ranks(titles, seed), draw(seed, "luck", np.arange(titles)).tolist()
-    found: list[Title] = []
+    found: list[OttTitle] = []
     taken: Counter[str] = Counter()
     for day, numbers in numbers_by_day(titles, QUIET_DAYS).items():
         for number in numbers:
@@ -117,15 +117,15 @@ def catalogue(*, last_day: date, titles: int = TITLES, seed: int = 1) -> list[Ti
     return found
 
 
-def unlisted(titles: Sequence[Title], seed: int = 1) -> list[str]:
-    """Return names of titles that no catalogue lists, though they are watched."""
+def unlisted(titles: Sequence[OttTitle], seed: int = 1) -> list[str]:
+    """Return names of watched titles that no catalogue lists."""
     taken = Counter(normalised(title.name) for title in titles)
     drawn = (Draws(seed, _UNLISTED_DRAWS + number) for number in range(_UNLISTED))
     return [_unique(draw_english_title(draws), taken) for draws in drawn]
 
 
 def normalised(name: str) -> str:
-    """Return a name without what spellings of it differ in: case, accents, signs and spaces."""
+    """Return a name without case, accents, signs and spaces, in which spellings differ."""
     folded = name.casefold()
     if not folded.isascii():
         letters = unicodedata.normalize("NFKD", folded)
@@ -133,18 +133,18 @@ def normalised(name: str) -> str:
     return _NO_WORD.sub(" ", folded).strip()
 
 
-def is_refused(title: Title) -> bool:
-    """Return whether what the row about a title says cannot be."""
+def is_refused(title: OttTitle) -> bool:
+    """Return whether the row about a title has impossible values."""
     return title.arrives == 0 and title.number % SLOTS in REFUSED
 
 
-def is_coming(title: Title) -> bool:
+def is_coming(title: OttTitle) -> bool:
     """Return whether the premiere of a title is after the last day."""
     return title.arrives == 0 and title.number % SLOTS in COMING
 
 
 def _ranks(titles: int, seed: int) -> list[int]:
-    """Return how much each title is watched: those whose rows are refused least of all."""
+    """Return the rank of each title by views; titles with refused rows come last."""
     numbers = np.arange(titles)
     unpopular = np.isin(numbers % SLOTS, [*REFUSED])
     order = np.lexsort([draw(seed, "popularity", numbers), unpopular])
@@ -155,14 +155,14 @@ def _ranks(titles: int, seed: int) -> list[int]:
 
 
 def _score(rank: int, luck: int, titles: int) -> int:
-    """Return a score that is higher the more a title is watched, give or take some tenths."""
+    """Return a score that rises with the views of a title, with some noise."""
     popularity = _NORMAL.inv_cdf(1 - (rank + 0.5) / titles)
     deviation = _NORMAL.inv_cdf((luck % 4096 + 0.5) / 4096)
     score = round(_MEAN_SCORE + 10 * popularity + 2 * deviation)
     return min(max(score, _LOWEST_SCORE), _HIGHEST_SCORE)
 
 
-def _title(number: int, day: int, first_day: date, seed: int) -> Title:
+def _title(number: int, day: int, first_day: date, seed: int) -> OttTitle:
     draws = Draws(seed, _TITLE_DRAWS + number)
     language = draws.pick(_LANGUAGES)
     english = draw_english_title(draws)
@@ -171,7 +171,7 @@ def _title(number: int, day: int, first_day: date, seed: int) -> Title:
         language, name = "fr", _in_cp1252(english)
     added = first_day + timedelta(day) - timedelta(draws.below(3 if day else _ADDED_WITHIN))
     genres = dict.fromkeys(draws.pick(_GENRES) for _ in range(draws.pick((1, 2, 2))))
-    return Title(
+    return OttTitle(
         number=number,
         name=name,
         genres=() if number % SLOTS == NO_GENRE else tuple(genres),
@@ -186,12 +186,12 @@ def _title(number: int, day: int, first_day: date, seed: int) -> Title:
 
 
 def _in_cp1252(english: str) -> str:
-    """Return a name that cp1252 can write, and that reads otherwise in UTF-8."""
+    """Return a name that cp1252 can encode, with other bytes than in UTF-8."""
     return f"{english.encode('cp1252', 'ignore').decode('cp1252').strip()} à l\u2019été"
 
 
 def _unique(name: str, taken: Counter[str]) -> str:
-    """Return the name, with a number where another title has it."""
+    """Return the name, with a number appended if another title has it."""
     normal = normalised(name)
     taken[normal] += 1
     return name if taken[normal] == 1 else _unique(f"{name} {taken[normal]}", taken)

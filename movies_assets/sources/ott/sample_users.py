@@ -1,8 +1,8 @@
-"""The fictional users of a streaming service, as its API tells of them and as they are kept.
+"""Generate the fictional users of a streaming service, as its API returns and as files store them.
 
 A user is a pure function of the seed and a number; users sign up in the order of their numbers, and
-a few leave. All people, addresses and telephone numbers are made up. HTTP belongs into
-`ott_server`.
+a few leave. All people, addresses and telephone numbers are fictional. HTTP belongs in
+`sample_server`.
 """
 
 import unicodedata
@@ -22,7 +22,7 @@ USERS = 300
 FEWEST_USERS, MOST_USERS = 50, 1_000_000
 GENRES = tuple(words.GENRE_WEIGHTS)[:14]
 MOST_TASTES = 4
-"""Users prefer from one to so many genres."""
+"""The most genres that a user prefers; the fewest is one."""
 
 FIRST_ID = 1001
 """The id of the user with number 0."""
@@ -30,9 +30,9 @@ UserId = Callable[[int], int | str]
 """Returns the id of the user with a number."""
 _ESTABLISHED_PERCENT, _OLDEST_DAYS = 85, 1500
 _LEAVES, _LEAVERS = 17, 30
-"""Of so many users the one with this number leaves."""
+"""The period, and the number within it, of users who leave."""
 _SILENT_PERCENT = 10
-"""So many say nothing of what they prefer, though they do prefer something."""
+"""The users who have preferences but do not state them."""
 
 _TASTES = np.array(
     weighted_table({number: words.GENRE_WEIGHTS[genre] for number, genre in enumerate(GENRES)})
@@ -40,8 +40,8 @@ _TASTES = np.array(
 _COUNTRIES = weighted_table(words.COUNTRY_WEIGHTS)
 _MAIL_HOSTS = ("post.example", "inbox.example", "letters.example")
 
-Row = tuple[int | str, str, str, str, str, str]
-"""What is kept of a user: see `COLUMNS`."""
+StoredUser = tuple[int | str, str, str, str, str, str]
+"""The stored columns of a user: see `COLUMNS`."""
 COLUMNS = ("user_id", "full_name", "email", "signup_date", "preferred_genres", "country")
 
 
@@ -51,20 +51,20 @@ def numbered(number: int) -> int:
 
 
 def as_uuid(number: int) -> str:
-    """Return the id of a user of a service that knows them by UUIDs."""
+    """Return the id of a user of a service with UUIDs."""
     return str(uuid5(NAMESPACE_URL, f"user:{number}"))
 
 
 class User(NamedTuple):
-    """A user; what is unknown is empty.
+    """A user; unknown values are empty.
 
     Attributes:
         number: The place in the order of signing up, from 0.
         first_name: Given name.
-        last_name: Surname, with what may follow it.
-        email: Address; a few have none or one that cannot be.
+        last_name: Surname, with a suffix if there is one.
+        email: Address; a few have none or an impossible one.
         signup_date: The day.
-        genres: What the user says to prefer; none for those who do not say.
+        genres: The stated preferences; empty if there are none.
         country: Name of the country.
     """
 
@@ -86,16 +86,16 @@ class Users:
     """All users who ever sign up until a last day.
 
     Args:
-        users: How many.
-        last_day: The last of 30 days, counted from 0, on which they watch.
-        seed: Another seed is other people.
+        users: The number of users.
+        last_day: The last of 30 days, counted from 0, of watching.
+        seed: The seed of the users.
 
     Attributes:
-        signed_up: The number of the day on which each signs up; negative before the first one.
-        left: The number of the day from which each is gone; 30 for those who stay.
+        signed_up: The number of each user's first day; negative before the first delivery.
+        left: The number of the day on which each has left; 30 for those who stay.
 
     Raises:
-        ValueError: There cannot be so many or so few users.
+        ValueError: The number of users is out of range.
     """
 
     def __init__(self, users: int, last_day: date, seed: int = 1) -> None:
@@ -109,24 +109,24 @@ class Users:
         self.left = np.where(leaves, leaving, DAYS)
 
     def __len__(self) -> int:
-        """Return how many ever sign up."""
+        """Return the number of users who ever sign up."""
         return self._count
 
     def present(self, day: int) -> Flags:
-        """Return of each user whether the service knows them on a day, by its number."""
+        """Return for each user whether the service has them on a day, given by its number."""
         known: Flags = (self.signed_up <= day) & (day < self.left)
         return known
 
     def tastes(self) -> tuple[Integers, Integers]:
-        """Return what users like to see, whether they say so or not.
+        """Return the genres that users like, stated or not.
 
         Returns:
-            Of each user the numbers of up to `MOST_TASTES` genres, and how many of them hold.
+            For each user the numbers of up to `MOST_TASTES` genres, and how many of them apply.
         """
         return _tastes(self.seed, np.arange(self._count))
 
     def people(self, numbers: Integers) -> list[User]:
-        """Return the users with some numbers; negative ones have signed up lately as well."""
+        """Return the users with these numbers; negative numbers are recent users, too."""
         seed = self.seed
 
         def picked(what: str, table: Sequence[str]) -> list[str]:
@@ -170,16 +170,16 @@ class Users:
 
 
 class Service:
-    """Who the service knows now; users may sign up and leave while someone pages.
+    """The current users of the service, who may sign up and leave while a client reads pages.
 
     Args:
-        users: How many ever sign up until the last day.
-        last_day: The day that it is.
-        seed: Another seed is other people.
-        ids: What the service knows its users by.
+        users: The number of users who ever sign up until the last day.
+        last_day: The current day.
+        seed: The seed of the users.
+        ids: Returns the id of a user, given the number.
 
     Raises:
-        ValueError: There cannot be so many or so few users.
+        ValueError: The number of users is out of range.
     """
 
     def __init__(
@@ -189,18 +189,18 @@ class Service:
         self._numbers = np.flatnonzero(self._users.present(DAYS - 1))
 
     def __len__(self) -> int:
-        """Return how many users there are."""
+        """Return the number of users."""
         return len(self._numbers)
 
     def page(self, skip: int, limit: int) -> list[dict[str, Any]]:
-        """Return users in the order of their ids, as the API tells of them.
+        """Return users in the order of their ids, in the API's format.
 
         Args:
-            skip: How many to leave out.
-            limit: How many to return at most.
+            skip: The number of users to skip.
+            limit: The most users to return.
         """
         people = self._users.people(self._numbers[skip : skip + limit])
-        return [as_told(user, self._ids) for user in people]
+        return [as_api(user, self._ids) for user in people]
 
     def sign_up(self) -> None:
         """Add a user whose id comes before all others."""
@@ -212,10 +212,10 @@ class Service:
         self._numbers = self._numbers[1:]
 
 
-def as_told(user: User, ids: UserId = numbered) -> dict[str, Any]:
-    """Return what the API says of a user: far more than anyone needs, and in several ways."""
+def as_api(user: User, ids: UserId = numbered) -> dict[str, Any]:
+    """Return a user in the API's format: with many unneeded fields, in several variants."""
     number = user.number
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": ids(number),
         "fullName": user.full_name,
         "email": user.email or None,
@@ -226,15 +226,15 @@ def as_told(user: User, ids: UserId = numbered) -> dict[str, Any]:
         "country": user.country or None,
         "address": {"street": f"{number % 99 + 1} Sample Road", "city": words.PLACES[number % 60]},
     }
-    if number % 20 in _TOLD_OTHERWISE:
-        _TOLD_OTHERWISE[number % 20](told, user)
+    if number % 20 in _VARIANTS:
+        _VARIANTS[number % 20](fields, user)
     if not user.genres:
-        _SILENCE[number % len(_SILENCE)](told)
-    return told
+        _SILENCE[number % len(_SILENCE)](fields)
+    return fields
 
 
-def as_kept(user: User, ids: UserId = numbered) -> Row:
-    """Return what is kept of a user, in the order of `COLUMNS`."""
+def as_stored(user: User, ids: UserId = numbered) -> StoredUser:
+    """Return the stored columns of a user, in the order of `COLUMNS`."""
     return (
         ids(user.number),
         user.full_name,
@@ -265,7 +265,7 @@ _ODDITIES: Mapping[int, Callable[[User], dict[str, str]]] = {
     40: lambda _: {"first_name": "Zoë", "last_name": "Kovač"},
     45: lambda user: {"last_name": f"{user.last_name}, Jr."},
 }
-"""What differs in the user with this number, counted within 100."""
+"""The oddity of a user, by the number modulo 100."""
 
 
 def _odd(user: User) -> User:
@@ -273,32 +273,32 @@ def _odd(user: User) -> User:
     return user._replace(**oddity(user)) if oddity else user  # type: ignore[arg-type]
 
 
-def _in_two_names(told: dict[str, Any], user: User) -> None:
-    del told["fullName"]
-    told |= {"firstName": user.first_name, "lastName": user.last_name}
+def _in_two_names(fields: dict[str, Any], user: User) -> None:
+    del fields["fullName"]
+    fields |= {"firstName": user.first_name, "lastName": user.last_name}
 
 
-def _with_country_in_address(told: dict[str, Any], _: User) -> None:
-    told["address"]["country"] = told.pop("country")
+def _with_country_in_address(fields: dict[str, Any], _: User) -> None:
+    fields["address"]["country"] = fields.pop("country")
 
 
 def _with_genres_as_text(separator: str) -> Callable[[dict[str, Any], User], None]:
-    def join(told: dict[str, Any], user: User) -> None:
-        told["preferredGenres"] = separator.join(user.genres)
+    def join(fields: dict[str, Any], user: User) -> None:
+        fields["preferredGenres"] = separator.join(user.genres)
 
     return join
 
 
-_TOLD_OTHERWISE: Mapping[int, Callable[[dict[str, Any], User], None]] = {
+_VARIANTS: Mapping[int, Callable[[dict[str, Any], User], None]] = {
     3: _in_two_names,
     7: _with_country_in_address,
     11: _with_genres_as_text("|"),
     12: _with_genres_as_text(","),
 }
-"""How the API tells of the user with this number, counted within 20."""
+"""The variant of the API's format for a user, by the number modulo 20."""
 _SILENCE: Sequence[Callable[[dict[str, Any]], Any]] = (
-    lambda told: told.update(preferredGenres=[]),
-    lambda told: told.update(preferredGenres=None),
-    lambda told: told.pop("preferredGenres"),
+    lambda fields: fields.update(preferredGenres=[]),
+    lambda fields: fields.update(preferredGenres=None),
+    lambda fields: fields.pop("preferredGenres"),
 )
-"""How the API says that a user has said nothing."""
+"""The API's variants for a user without stated preferences."""

@@ -1,9 +1,9 @@
-"""Who watches what, and when, in a fictional streaming service: any number of events.
+"""Generate the watch events of a fictional streaming service, in any number.
 
-An event is a pure function of the seed and its number, but for what its user has seen before.
-Events are computed in arrays of some hundred thousand, so that memory is bounded and none of them
-costs a step of Python. All randomness is integer arithmetic. What is in the files, and which
-oddities they have, belongs into `ott`.
+An event is a pure function of the seed and its number, except for what its user has seen before.
+Events are computed in arrays of some hundred thousand, so that memory is bounded and no event costs
+a step of Python. All randomness is integer arithmetic. The content of files, with its oddities,
+belongs in `sample`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,42 +13,42 @@ import numpy as np
 
 from movies_assets.sample.deliveries import DAYS, check_size
 from movies_assets.sample.draws import Flags, Integers, below, draw
-from movies_assets.sources.ott.sample_titles import Title
+from movies_assets.sources.ott.sample_titles import OttTitle
 from movies_assets.sources.ott.sample_users import GENRES, Users
 
 VIEWS = 9_000
 FEWEST_VIEWS, MOST_VIEWS = 100, 100_000_000
 EMPTY_DAY, MISSING_DAY = 11, 17
-"""On these days, counted from 0, nobody watches: there is a file without events, and no file."""
+"""Days without events, counted from 0: the first has an empty file, the second no file."""
 VIEW_DAYS = np.array([day for day in range(DAYS) if day not in {EMPTY_DAY, MISSING_DAY}])
 SLOTS = len(VIEW_DAYS)
-"""Events take place in slots: the days on which anybody watches, counted from 0."""
+"""Events take place in slots: the days with events, counted from 0."""
 
 CHUNK = 1 << 19
-"""So many events are computed at once."""
+"""The number of events per array."""
 _SAMPLES, _SAMPLE_SIZE = 8, 1 << 18
 
 _EVERYTHING = len(GENRES)
-"""The shelf that has all titles; those before it have a genre each."""
+"""The list of all titles; those before it have one genre each."""
 _TASTEFUL_PERCENT, _AGAIN_PERCENT, _LATE_PERCENT = 70, 6, 3
 """How many events are drawn from the user's genres (of the others some fall into them as well),
 are of what the user has seen just before, and arrive a day or two late."""
 _ATTEMPTS = 4
-"""How often a title is drawn that its user has not seen yet, before it is seen again."""
+"""The most draws of a title that its user has not seen yet; then one is seen again."""
 _DAY_SECONDS, _PRIME_TIME = 86_400, 20 * 3600
 
 
 class Events(NamedTuple):
-    """Some events; an entry of each array is about one of them.
+    """Events, with one entry per event in each array.
 
     Attributes:
         number: The event's identity.
         user: The number of the user.
         title: The number of the title.
-        slot: When it takes place.
-        file_slot: When it arrives.
-        second: Of the day.
-        minutes: How long it is watched.
+        slot: The slot in which it takes place.
+        file_slot: The slot in which it arrives.
+        second: The second of the day.
+        minutes: The minutes watched.
     """
 
     number: Integers
@@ -64,22 +64,22 @@ class Events(NamedTuple):
         return Events(*(values[those] for values in self))
 
 
-class Audience:
-    """Users in front of a catalogue.
+class Viewership:
+    """The watch events of users and a catalogue.
 
-    What is watched follows a power law over titles, how much a user watches one over users. About
-    three quarters of what a user watches is of the genres that the user likes.
+    Views follow a power law over titles and another one over users. About three quarters of a
+    user's views are of genres that the user likes.
 
     Args:
         users: The users.
         titles: The catalogue, in the order of the titles' numbers.
-        views: How many events there are.
+        views: The number of events.
 
     Raises:
-        ValueError: There cannot be so many or so few events.
+        ValueError: The number of events is out of range.
     """
 
-    def __init__(self, users: Users, titles: Sequence[Title], views: int) -> None:
+    def __init__(self, users: Users, titles: Sequence[OttTitle], views: int) -> None:
         check_size("views", views, FEWEST_VIEWS, MOST_VIEWS)
         self.views, self._seed = views, users.seed
         self._titles = len(titles)
@@ -93,12 +93,12 @@ class Audience:
         self._shelves = _Shelves(titles, self._title_slot)
 
     def chunks(self) -> Iterator[Events]:
-        """Yield all events, in the order of their users."""
+        """Yield all events, sorted by user."""
         for start in range(0, self.views, CHUNK):
             yield self._events(np.arange(start, min(start + CHUNK, self.views)))
 
     def popularity(self) -> Integers:
-        """Return how often each title is watched; where there are many events, about so often."""
+        """Return the number of views of each title, approximately for many events."""
         size = min(-(-self.views // _SAMPLES), _SAMPLE_SIZE)
         counts = np.zeros(self._titles, np.int64)
         for sample in range(_SAMPLES):
@@ -109,12 +109,12 @@ class Audience:
         return scaled
 
     def _user_ends(self) -> Integers:
-        """Return of each user the number of events up to and including that user's."""
+        """Return for each user the cumulative number of events."""
         numbers = np.arange(len(self._first_slot))
         ranks = np.empty_like(numbers)
         ranks[np.argsort(draw(self._seed, "activity", numbers), kind="stable")] = numbers
         places = ranks + 1 + len(numbers) / 20
-        # The power of -3/4: square roots are the same on every machine, other powers are not.
+        # The power of -3/4, by square roots: only these are the same on every machine.
         activity = (10_000_000 / np.sqrt(places * np.sqrt(places))).astype(np.int64)
         slots = np.maximum(self._last_slot - self._first_slot + 1, 0)
         until = np.cumsum(activity * slots)
@@ -133,7 +133,7 @@ class Audience:
         slots = first + self._draw("slot", numbers, last - first + 1)
         late = self._draw("late", numbers, 100) < _LATE_PERCENT
         delay = np.where(late, 1 + self._draw("delay", numbers, 2), 0)
-        # The sum of two even draws is likeliest in the middle.
+        # The sum of two uniform draws is most likely in the middle.
         seconds = self._draw("second", numbers, _DAY_SECONDS // 2)
         seconds += self._draw("other second", numbers, _DAY_SECONDS // 2)
         return Events(
@@ -147,7 +147,7 @@ class Audience:
         )
 
     def _watched(self, numbers: Integers, users: Integers) -> Integers:
-        """Return titles that the users have not seen yet, where there are any, and some again."""
+        """Return titles that the users have not seen yet, if any, and some repetitions."""
         taste = self._draw("taste", numbers, self._taste_counts[users])
         tasteful = self._draw("kind", numbers, 100) < _TASTEFUL_PERCENT
         shelves = np.where(tasteful, self._tastes[users, taste], _EVERYTHING)
@@ -166,7 +166,7 @@ class Audience:
         return seen_before
 
     def _minutes(self, numbers: Integers, runtimes: Integers) -> Integers:
-        """Return how long each is watched: most to the end or nearly so."""
+        """Return the minutes watched: mostly until the end or nearly so."""
         to_the_end = self._draw("to the end", numbers, 100) < 60  # noqa: PLR2004 - 60 %
         share = np.where(
             to_the_end, 90 + self._draw("end", numbers, 11), self._draw("part", numbers, 100)
@@ -175,9 +175,9 @@ class Audience:
 
 
 class _Shelves:
-    """Titles by genre, and all of them, each with how much it is watched."""
+    """The titles of each genre and of all genres, weighted by popularity."""
 
-    def __init__(self, titles: Sequence[Title], first_slots: Integers) -> None:
+    def __init__(self, titles: Sequence[OttTitle], first_slots: Integers) -> None:
         weights = _weights(titles, first_slots)
         genres = [set(title.genres) for title in titles]
         shelves = [
@@ -185,7 +185,7 @@ class _Shelves:
             for genre in GENRES
         ]
         everything = np.arange(len(titles))
-        # A genre that has nothing to watch is the shelf with everything.
+        # A genre without titles becomes the list of all titles.
         shelves = [shelf if weights[shelf].sum() else everything for shelf in shelves]
         shelves.append(everything)
         self._members = np.concatenate(shelves)
@@ -194,20 +194,20 @@ class _Shelves:
         self._before = np.cumsum(self._totals) - self._totals
 
     def take(self, shelves: Integers, drawn: Integers) -> Integers:
-        """Take a title from each of some shelves, the likelier the more it is watched."""
+        """Draw a title from each of some lists, weighted by popularity."""
         places = self._before[shelves] + below(drawn, self._totals[shelves])
         taken: Integers = self._members[np.searchsorted(self._until, places, side="right")]
         return taken
 
 
-def _weights(titles: Sequence[Title], first_slots: Integers) -> Integers:
-    """Return how much each title is watched, in proportion to each other.
+def _weights(titles: Sequence[OttTitle], first_slots: Integers) -> Integers:
+    """Return the relative popularity of each title.
 
-    All together stay below 2^31 for as many titles as there can be.
+    The sum stays below 2^31 for the most titles possible.
     """
     ranks = np.array([title.rank for title in titles])
     slots = np.maximum(SLOTS - first_slots, 0)
-    # What is new is watched more: a title that is there for a day only, half as much as others.
+    # New titles are watched more: one that is there for a day only, half as much as others.
     slots = np.where(slots, slots + SLOTS, 0)
     head = 2 + int(np.sqrt(len(titles))) // 4
     weights: Integers = 2_500_000 * slots // (ranks + head)
@@ -215,7 +215,7 @@ def _weights(titles: Sequence[Title], first_slots: Integers) -> Integers:
 
 
 def _is_repeated(keys: Integers) -> Flags:
-    """Return which keys have been there before."""
+    """Return which keys have occurred before."""
     order = np.argsort(keys, kind="stable")
     repeated = np.zeros(len(keys), np.bool_)
     repeated[order[1:]] = keys[order[1:]] == keys[order[:-1]]

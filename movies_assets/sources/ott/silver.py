@@ -1,6 +1,6 @@
-"""The streaming service, typed and cleaned: its catalogue, what was watched, and its users.
+"""Type and clean the streaming service: its catalogue, watch events and users.
 
-Names and e-mail addresses end here: below, a user is a keyed hash.
+Names and e-mail addresses end here: gold tables identify a user by a keyed hash.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from pandera.api.ibis.types import IbisData
 
 from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.contract import Contract, Instant, StringList, column, row_rule
+from movies_assets.core.outcome import is_sound
 from movies_assets.core.table import Key, LatestVersion, Lineage, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.privacy.user_ids import LONGEST, canonical_column, is_an_id
@@ -35,9 +36,9 @@ from movies_assets.sources.shared.parsing import (
     whole,
     year,
 )
-from movies_assets.sources.shared.versions import is_sound, latest_known
+from movies_assets.sources.shared.versions import latest_known
 
-# At most 64 characters before the @, as RFC 5321 has it, and names of hosts have at most 253.
+# At most 64 characters before the @, as in RFC 5321, and at most 253 in the host name.
 EMAIL = r"^[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}$"
 FIRST_YEAR, YEARS_AHEAD, FIRST_SIGNUP = 1870, 5, 1990
 ALWAYS, NEVER = ibis.date("0001-01-01"), ibis.date("9999-12-31")
@@ -47,52 +48,59 @@ NOT_LISTED, NOT_CLEAR, NOT_YET = (
     "several titles fit",
     "watched before the premiere",
 )
-# Of real services a few titles are always missing.
+# Catalogues of real services always lack a few titles.
 UNMATCHED_SHARE = 0.05
 # Sums of decimals are exact; those of floats depend on the order of their rows.
 EXACT = "decimal(18, 6)"
-# Of countries this is Namibia, and not "not available".
+# As a country this is Namibia, not "not available".
 NAMIBIA = "NA"
 NUMBERS = ("runtime", "views", "release_year")
 # A series' running time is not the number of its seasons.
 SEASONS = r"(?i)^[0-9]+ seasons?$"
 KEY_DIGITS = 32
-# How many pairs of names a check shows in its text, and in its table.
+# The most pairs of names that a check shows in its text and in its table.
 NAMED, SHOWN_PAIRS = 5, 50
 UNDATED = "undated"
-# Generous bounds: the longest real title has some 200 characters, and 40 genres or languages fit.
-# A field beyond them is several fields that damage has joined.
+# Generous bounds: the longest real title has some 200 characters, and 40 genres or languages fit. A
+# longer field consists of several fields that damage has joined.
 LONGEST_NAME, LONGEST_LIST, LONGEST_PERSON, LONGEST_COUNTRY = 500, 500, 300, 100
-# Clocks differ, and a day ends at another hour elsewhere.
+# Clocks differ, and days end at other hours in other time zones.
 DAYS_AHEAD = 1
 ID_RULE = "user_id: a number, but not a whole one above 0"
 
-of_service = partial(
-    table, layer="silver", group="ott", partitions=ott_days, partition_column="arrived_date"
+user_id_column = partial(
+    column,
+    "The service's id of the user: whole numbers as digits, UUIDs in lower case, any other text as "
+    "received.",
+    key=True,
+    compression="fsst",
+    str_length={"max_value": LONGEST},
+    personal=True,
 )
+of_service = partial(table, layer="silver", group="ott", partition_column="arrived_date")
 full_refresh = partial(of_service, write_mode=OVERWRITE)
 of_row = partial(Lineage, source_row_id="source_row")
 
 
 def in_order(names: ir.ArrayColumn) -> ir.ArrayColumn:
-    """Return each name once, in the alphabet's order."""
+    """Return the distinct names in alphabetical order."""
     ordered: ir.ArrayColumn = distinct(names).sort()
     return ordered
 
 
 @ibis.udf.scalar.builtin(name="ott_user_key", signature=((dt.string,), dt.string))
 def user_key(user_id: Any) -> Any:
-    """Return the keyed hash of a user; the warehouse knows the secret."""
+    """Return the keyed hash of a user; the warehouse has the secret."""
 
 
 def user_id_of(rows: ir.Table) -> ir.StringColumn:
-    """Return the ids of users in their one spelling."""
-    # Rows that were stored when ids were numbers keep other spellings among what did not fit.
+    """Return the canonical ids of users."""
+    # Rows that were stored while ids were numbers have other spellings in the rescued data.
     return canonical_column(ibis.coalesce(rows.user_id, rescued(rows, "user_id")))
 
 
 def genres_of(text: ir.StringColumn, separators: str) -> ir.ArrayColumn:
-    """Read genres, in lower case, for services differ in that; NULL where none is known.
+    """Parse genres to lower case, as services differ in case; return NULL if none is known.
 
     Args:
         text: the genres.
@@ -105,20 +113,20 @@ def genres_of(text: ir.StringColumn, separators: str) -> ir.ArrayColumn:
 
 
 def should_have_score(titles: ir.Table) -> ir.BooleanColumn:
-    """Return which titles come from files that know scores."""
+    """Return which titles come from files with scores."""
     knows: ir.BooleanColumn = titles.edition.fill_null("") != KAGGLE.name
     return knows
 
 
 def _with_premiere(rows: ir.Table) -> ir.Table:
-    """Add `_dated`, which tells apart titles of one name: premiere, else year of release.
+    """Add `_dated`, which distinguishes titles of one name: premiere, else year of release.
 
-    Files know more or less of a title. A row without a premiere is the title that premiered in its
-    year of release, if the catalogue knows exactly one; a row without either is the one title of
-    its name. Only a file that has both kinds of rows means two titles.
+    Files differ in completeness. A row without a premiere is the title that premiered in its year
+    of release, if the catalogue has exactly one; a row without either is the only title of its
+    name. Only a file with both kinds of rows means two titles.
 
     Args:
-        rows: `_name`, `_premiere` and `_premiere_day` (as received and as read), `_year` (of
+        rows: `_name`, `_premiere` and `_premiere_day` (as received and as parsed), `_year` (of
             release), `arrived_date`, `source_row`.
     """
     day_of = rows["_premiere_day"]
@@ -132,7 +140,7 @@ def _with_premiere(rows: ir.Table) -> ir.Table:
     )
     rows = rows.mutate(
         _any_year=ibis.coalesce(rows["_known_day"].year().cast("int64"), rows["_year"]),
-        # A row with an unreadable premiere is refused, and does not count for other rows.
+        # A row with an unreadable premiere is refused, and does not affect other rows.
         _is_open=rows["_premiere"].isnull(),
     ).view()
     rows = _only_one(rows, "_known_day", ["_name", "_any_year"]).view()
@@ -144,10 +152,10 @@ def _with_premiere(rows: ir.Table) -> ir.Table:
 
 
 def _only_one(rows: ir.Table, value: str, group: Sequence[str]) -> ir.Table:
-    """Fill a column's gaps in open rows with the only value of their group.
+    """Fill NULLs of a column in open rows with the only value of their group.
 
     Args:
-        rows: the rows; `_is_open` marks those that leave the value open, `_file` is their file.
+        rows: the rows; `_is_open` marks those without the value, `_file` is their file.
         value: the column.
         group: columns whose values a row and the one value share.
     """
@@ -165,7 +173,7 @@ def _only_one(rows: ir.Table, value: str, group: Sequence[str]) -> ir.Table:
 
 
 class SilverOttTitles(Contract):
-    """One row per title, as the newest files know it; of one name two premieres are two titles."""
+    """One row per title, in its newest state; a name with two premieres is two titles."""
 
     title_key: str = column(
         f"SHA-256 of the title's name and its premiere, else its year of release, the first "
@@ -174,25 +182,25 @@ class SilverOttTitles(Contract):
         compression="dictionary",
     )
     title_name: str = column(
-        "The title without case and surplus blanks, by which it differs from others.",
+        "The title without case and surplus blanks, its identity.",
         compression="fsst",
     )
     title: str = column(
         "Title.", compression="fsst", str_length={"max_value": LONGEST_NAME}, expected=True
     )
     genres: StringList = column(
-        "Genres, in the alphabet's order; NULL where none is known.", nullable=True, expected=True
+        "Genres, in alphabetical order; NULL if none is known.", nullable=True, expected=True
     )
     premiere: dt.Date = column("Day of the premiere.", nullable=True)
     release_year: int = column("Year of release.", nullable=True)
-    added_date: dt.Date = column("Day on which it was added to the offer.", nullable=True)
+    added_date: dt.Date = column("Day on which it was added to the catalogue.", nullable=True)
     runtime_minutes: int = column(
         "Running time in minutes.", nullable=True, ge=1, le=MINUTES_OF_DAY
     )
     imdb_score: float = column(
         "Score on IMDb, 1 to 10.", nullable=True, ge=1, le=10, expected=should_have_score
     )
-    views: int = column("Views so far, as the service counts them.", nullable=True, ge=0)
+    views: int = column("Views so far, by the service's count.", nullable=True, ge=0)
     language: str = column(
         "Language, or several.",
         nullable=True,
@@ -200,7 +208,7 @@ class SilverOttTitles(Contract):
         str_length={"max_value": LONGEST_LIST},
     )
     edition: str = column(
-        "Edition of the file that it was read from; NULL where none is known.",
+        "Edition of the file that it was read from; NULL if it is unknown.",
         nullable=True,
         clears=True,
         compression="dictionary",
@@ -269,16 +277,16 @@ def namesakes(titles: ir.Table) -> ir.Table:
 
 
 def typed_titles(bronze: ir.Table) -> ir.Table:
-    """Type and clean the catalogue, each row by itself but for its premiere."""
+    """Type and clean the catalogue, each row by itself except for its premiere."""
     rows = bronze
     file = rows["_source"]
     # Values that did not fit the type of their bronze column.
     rescued_texts = {field: known(rescued(rows, field)) for field in NUMBERS}
     runtime = rescued_texts["runtime"]
     rescued_texts["runtime"] = ibis.ifelse(runtime.re_search(SEASONS), ibis.null("string"), runtime)
-    # As a step of its own: as one expression the texts would be cleaned anew wherever they are
-    # used, and 584 rows took more than 192 MB. All readings that ask what a file's other values
-    # decide belong here: from a later step they would compute this one again.
+    # A separate step: as one expression the texts would be cleaned again at each use, and 584 rows
+    # took more than 192 MB. All parsing that depends on a file's other values belongs here: a later
+    # step would compute this one again.
     rows = rows.mutate(
         _title=tidy(rows.title),
         _genre=known(rows.genre),
@@ -304,7 +312,7 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
         release_year=rows["_year"],
         added_date=rows["_added_day"],
         runtime_minutes=rows["_minutes"],
-        # Files write 0 where there are no votes.
+        # Files write 0 if there are no votes.
         imdb_score=rows["_score"].nullif(0),
         views=rows["_total"],
         language=known(rows.language),
@@ -330,7 +338,7 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
     checks=(NAMESAKES,),
 )
 def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
-    """Keep the newest known values of each title: a file that lacks one leaves the older value."""
+    """Keep the newest known values of each title; a missing value keeps the older one."""
     typed = typed_titles(bronze_ott_titles)
     return latest_known(
         typed,
@@ -342,23 +350,15 @@ def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
 
 
 class SilverOttViews(Contract):
-    """One row per watch event; one that is delivered again is the same event."""
+    """One row per watch event; repeated deliveries are the same event."""
 
-    user_id: str = column(
-        "The service's id of the user: whole numbers in their digits, UUIDs in lower case, any "
-        "other text as received.",
-        key=True,
-        compression="fsst",
-        str_length={"max_value": LONGEST},
-        personal=True,
-        expected=True,
-    )
+    user_id: str = user_id_column(expected=True)
     title_name: str = column(
         "The title without case and surplus blanks.", key=True, compression="dictionary"
     )
     watched_at: Instant = column("When it was watched (UTC).", key=True, expected=True)
     title: str = column(
-        "Title as the event spells it.",
+        "Title in the event's spelling.",
         compression="dictionary",
         str_length={"max_value": LONGEST_NAME},
         expected=True,
@@ -378,6 +378,7 @@ class SilverOttViews(Contract):
 
 
 @of_service(
+    partitions=ott_days,
     contract=SilverOttViews,
     latest_version=LatestVersion(
         entity=("user_id", "title_name", "watched_at"), order=("arrived_date", "source_row")
@@ -387,7 +388,7 @@ class SilverOttViews(Contract):
     fresh_within_days=2,
 )
 def ott_views(bronze_ott_views: ir.Table) -> ir.Table:
-    """Type the events. Titles are named once each: of 50 million events there are thousands."""
+    """Type the events; compute names per title, as 50 million events have few titles."""
     rows = bronze_ott_views
     spelling = rows.select(_spelling=rows.title).distinct()
     named = spelling.mutate(
@@ -416,16 +417,9 @@ def ott_views(bronze_ott_views: ir.Table) -> ir.Table:
 
 
 class SilverOttUsers(Contract):
-    """One row per user of the newest day; who has left the service is not among them."""
+    """One row per user of the newest day, without users who have left the service."""
 
-    user_id: str = column(
-        "The service's id of the user: whole numbers in their digits, UUIDs in lower case, any "
-        "other text as received.",
-        key=True,
-        compression="fsst",
-        str_length={"max_value": LONGEST},
-        personal=True,
-    )
+    user_id: str = user_id_column()
     user_key: str = column(
         "The user in gold: HMAC-SHA256 of the id with the secret, its first 16 bytes in "
         "hexadecimal.",
@@ -446,7 +440,7 @@ class SilverOttUsers(Contract):
     )
     signup_date: dt.Date = column("Day of the registration.", nullable=True)
     preferred_genres: StringList = column(
-        "Genres liked best, in the alphabet's order; NULL where none is known.", nullable=True
+        "Preferred genres, in alphabetical order; NULL if none is known.", nullable=True
     )
     country: str = column(
         "Country.",
@@ -454,7 +448,7 @@ class SilverOttUsers(Contract):
         compression="dictionary",
         str_length={"max_value": LONGEST_COUNTRY},
     )
-    arrived_date: dt.Date = column("Day on which the service said so.")
+    arrived_date: dt.Date = column("Day on which the service returned this.")
     source_row: str = column("File and record that it was read from.", compression="fsst")
 
     @row_rule(ID_RULE)
@@ -508,12 +502,12 @@ def shared_addresses(users: ir.Table) -> ir.Table:
     contract=SilverOttUsers,
     checks=(SHARED_ADDRESSES,),
     lineage=of_row(source_of="bronze.ott_users", reads="newest"),
-    # Files that arrive are read also before users were ever fetched.
+    # Delivered files are also read before users were ever fetched.
     optional=("bronze.ott_users",),
     fresh_within_days=2,
 )
 def ott_users(bronze_ott_users: ir.Table) -> ir.Table:
-    """Type the users of the newest day, and give each the key by which gold knows it."""
+    """Type the users of the newest day, and add their keys for gold."""
     stored = bronze_ott_users
     rows = stored.filter(stored.arrived_date == stored.arrived_date.max())
     rows = rows.mutate(
@@ -537,22 +531,22 @@ def ott_users(bronze_ott_users: ir.Table) -> ir.Table:
 
 
 def meant(names: ir.Table, titles: ir.Table) -> ir.Table:
-    """Return of each name which titles of the catalogue it may mean.
+    """Return the titles of the catalogue that each name may mean.
 
-    A title of exactly this name is meant. Otherwise those are whose name is alike without accents
-    and punctuation.
+    A title of exactly this name matches. Otherwise titles match whose names are equal without
+    accents and punctuation.
 
     Args:
         names: `title_name`.
         titles: `silver.ott_titles`.
 
     Returns:
-        A row a `title_name` and `name` of the catalogue: exactly one where it is clear; none where
-        the catalogue has nothing like it. Names of the catalogue, which mean themselves, are always
-        among them.
+        One row per `title_name` and matching `name` of the catalogue: exactly one if it is
+        unambiguous, none if the catalogue has no match. Names of the catalogue, which match
+        themselves, are always included.
     """
     known = titles.select("title_name").distinct()
-    # First the few that are not known: to tell 50 million events apart costs more.
+    # First the few unknown names, as distinct names of 50 million events cost more.
     others = names.select("title_name").anti_join(known, "title_name").distinct()
     there = spelt(known)
     alike = spelt(others).inner_join(there.select("spelling", name=there.title_name), "spelling")
@@ -560,10 +554,10 @@ def meant(names: ir.Table, titles: ir.Table) -> ir.Table:
 
 
 def matched(views: ir.Table, titles: ir.Table) -> ir.Table:
-    """Return of each event which title of the catalogue was watched: NULL where none is known.
+    """Return the watched title of the catalogue for each event; NULL if there is no match.
 
-    Of titles of one name it is the one that premiered last before the event. Of one without a
-    premiere the year of release begins it; one without either was always there.
+    Of titles of one name, it is the one with the last premiere before the event. Without a
+    premiere, the year of release counts; without either, the title has always existed.
 
     Args:
         views: `silver.ott_views`.
@@ -594,7 +588,7 @@ class SilverOttWatched(Contract):
     """One row per user and title that the user has watched, over all days."""
 
     user_id: str = column(
-        "The user; the service may not list the user any more.",
+        "The user, whom the service may no longer list.",
         key=True,
         references="silver.ott_users",
         orphans="warn",
@@ -604,13 +598,11 @@ class SilverOttWatched(Contract):
     title_key: str = column(
         "The title.", key=True, references="silver.ott_titles", compression="dictionary"
     )
-    views: int = column("How often it was watched.", ge=1)
-    minutes: float = column(
-        "Minutes watched, as far as they are known; NULL if of no view.", nullable=True, ge=0
-    )
+    views: int = column("Number of views.", ge=1)
+    minutes: float = column("Known minutes watched; NULL if all are unknown.", nullable=True, ge=0)
     views_without_minutes: int = column("Views whose minutes are unknown.", ge=0)
-    first_watched_at: Instant = column("When it was watched first (UTC).")
-    last_watched_at: Instant = column("When it was watched last (UTC).")
+    first_watched_at: Instant = column("Instant of the first view (UTC).")
+    last_watched_at: Instant = column("Instant of the last view (UTC).")
 
 
 def watched_most() -> ir.Table:
@@ -653,7 +645,7 @@ MATCHED = Check(
     checks=(MATCHED,),
 )
 def ott_watched(silver_ott_views: ir.Table, silver_ott_titles: ir.Table) -> ir.Table:
-    """Sum up the events of titles that the catalogue has."""
+    """Aggregate the events of titles in the catalogue."""
     events = matched(silver_ott_views, silver_ott_titles)
     events = events.filter(events.title_key.notnull())
     return events.group_by("user_id", "title_key").aggregate(
@@ -678,14 +670,14 @@ class SilverOttUnmatched(Contract):
         isin=[NOT_LISTED, NOT_CLEAR, NOT_YET],
     )
     candidates: StringList = column("Titles of the catalogue that it may mean.")
-    views: int = column("Events that match nothing.", ge=1)
-    first_watched_at: Instant = column("The first of them (UTC).")
-    last_watched_at: Instant = column("The last of them (UTC).")
+    views: int = column("Number of unmatched events.", ge=1)
+    first_watched_at: Instant = column("Instant of the first of them (UTC).")
+    last_watched_at: Instant = column("Instant of the last of them (UTC).")
 
 
 @table(layer="silver", group="ott", write_mode=OVERWRITE, contract=SilverOttUnmatched)
 def ott_unmatched(silver_ott_views: ir.Table, silver_ott_titles: ir.Table) -> ir.Table:
-    """Keep and count the events of titles that the catalogue does not have."""
+    """Count the events of titles that are missing in the catalogue."""
     events = matched(silver_ott_views, silver_ott_titles)
     events = events.filter(events.title_key.isnull())
     rows = events.group_by("title_name").aggregate(

@@ -1,1 +1,1 @@
-"""Tables and functions that several sources share."""
+"""Share tables and functions among sources."""

@@ -1,6 +1,6 @@
-"""ISO 3166-1: the codes of countries, former ones included, and their names (countries.csv).
+"""Map ISO 3166-1 codes of countries, including former ones, to names (countries.csv).
 
-The names are those by which streaming catalogues call them: United States, South Korea, Russia.
+The names are those of streaming catalogues: United States, South Korea, Russia.
 """
 
 import csv
@@ -16,7 +16,7 @@ with files(__package__).joinpath("countries.csv").open(encoding="utf-8") as _lin
 
 
 def names_of(codes: ir.ArrayColumn) -> ir.ArrayColumn:
-    """Return the names of codes; a code that is not known stays as it is."""
+    """Return the names of codes; unknown codes are unchanged."""
     names = ibis.map(list(COUNTRIES), list(COUNTRIES.values()))
     named: ir.ArrayColumn = codes.map(lambda code: ibis.coalesce(value_of(names, code), code))
     return named

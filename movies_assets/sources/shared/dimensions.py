@@ -1,9 +1,9 @@
-"""Dimensions that facts of several sources point at, and how keys of dimensions are made.
+"""Define dimensions that facts of several sources reference, and the keys of dimensions.
 
-The function of such a dimension makes its rows from keys alone. It reads no source: the write of a
-table that points at it adds the rows of the keys that it lacks, in the same transaction
-(docs/decisions/0024-shared-dimensions-are-filled-by-their-readers.md). No member is ever removed.
-Materialized by itself, a dimension makes the rows of its stored keys again.
+The function of such a dimension computes its rows from keys only, without reading a source: writing
+a table that references it adds the rows of missing keys in the same transaction
+(docs/decisions/0024-shared-dimensions-are-filled-by-their-readers.md). Members are never removed.
+Materialized alone, a dimension computes the rows of its stored keys again.
 """
 
 from functools import partial
@@ -20,12 +20,12 @@ from movies_assets.sources.shared.parsing import MONTHS
 
 UNKNOWN = -1
 UNKNOWN_NAME = "unknown"
-# What a dimension calls its unknown member.
+# The name of a dimension's unknown member.
 UNKNOWN_LABEL = "Unknown"
 SATURDAY = 6
-# First and last key of a day; DuckDB's calendar goes on, ours has years of four digits.
+# The first and last key of a day: years have four digits, although DuckDB's calendar has more.
 DATE_KEYS = 1_01_01, 9999_12_31
-# Postgres indexes keys of up to 2,704 bytes; a character takes at most 4, and a key may be of two.
+# Postgres indexes keys of up to 2,704 bytes: two columns of characters with at most 4 bytes each.
 LONGEST_KEY, KEPT_OF_LONGER, HASH_DIGITS = 200, 160, 32
 
 conformed = partial(
@@ -54,29 +54,29 @@ def slug(name: ir.StringColumn) -> ir.StringColumn:
 
 
 def bounded(key: ir.StringColumn) -> ir.StringColumn:
-    """Return a key that fits into any index: of a longer one its beginning and a hash of it."""
+    """Return a key that fits into any index: a longer one is cut and gets a hash."""
     of_longer = key.left(KEPT_OF_LONGER) + "-" + key.hexdigest("sha256").left(HASH_DIGITS)
     return ibis.ifelse(key.length() > LONGEST_KEY, of_longer, key)
 
 
 def decade_label(decade: ir.IntegerColumn) -> ir.StringColumn:
-    """Put a decade into words: '1990s', or 'Unknown'."""
+    """Return a decade as text: '1990s', or 'Unknown'."""
     return (decade.cast("string") + "s").fill_null(UNKNOWN_LABEL)
 
 
 def members(unknown: int | str, *keys: ir.Value) -> ir.Table:
-    """Return each key once, and the unknown one."""
+    """Return the distinct keys, and the unknown one."""
     found = [values.name("key").as_table() for values in keys]
-    nobody = ibis.array([unknown]).unnest().cast(keys[0].type()).name("key").as_table()
-    return ibis.union(*found, nobody, distinct=True)
+    unknown_member = ibis.array([unknown]).unnest().cast(keys[0].type()).name("key").as_table()
+    return ibis.union(*found, unknown_member, distinct=True)
 
 
 class DimDate(Contract):
-    """One row per day, complete calendar years over the span of all facts; and one for no day."""
+    """One row per day of the calendar years of all facts, and one for the unknown day."""
 
-    date_key: int = column("The day as yyyymmdd; -1 where it is unknown.", key=True)
+    date_key: int = column("The day as yyyymmdd; -1 if it is unknown.", key=True)
     date: dt.Date = column("The day.", nullable=True)
-    date_full: str = column("The day in words: 'April 2, 2025'; 'Unknown'.")
+    date_full: str = column("The day as text: 'April 2, 2025'; 'Unknown'.")
     day_of_week: int = column(
         "ISO day of the week: 1 Monday to 7 Sunday.", nullable=True, ge=1, le=7
     )
@@ -87,20 +87,20 @@ class DimDate(Contract):
     month_name: str = column("Name of the month; 'Unknown'.", isin=[*MONTHS, UNKNOWN_LABEL])
     quarter: int = column("Quarter, 1 to 4.", nullable=True, ge=1, le=4)
     year: int = column("Year.", nullable=True)
-    is_weekend: bool = column("Saturday or Sunday.", nullable=True)
+    is_weekend: bool = column("Whether it is a Saturday or Sunday.", nullable=True)
 
     @row_rule("date_key: other than -1, of a day not all of which is known")
     def _known_day(cls, data: IbisData) -> ir.BooleanColumn:
         rows = data.table
-        # Columns that are required of every day have rules of their own.
-        told = [name for name, spec in cls._columns().items() if spec.nullable]
-        known = ibis.and_(*(rows[name].notnull() for name in told))
+        # Columns that every day must have are checked by their own rules.
+        attributes = [name for name, spec in cls._columns().items() if spec.nullable]
+        known = ibis.and_(*(rows[name].notnull() for name in attributes))
         return (rows.date_key == UNKNOWN) | known
 
 
 @conformed(contract=DimDate)
 def dim_date(keys: ir.Table) -> ir.Table:
-    """Lay out the calendar from the first year of the keys to the last, without gaps."""
+    """Return the calendar from the first year of the keys to the last, without gaps."""
     known = keys.date_key.between(*DATE_KEYS).ifelse(keys.date_key // 10_000, None)
     years = keys.aggregate(first=known.min(), last=known.max())
     days = years.filter(years.first.notnull()).select(
@@ -110,13 +110,13 @@ def dim_date(keys: ir.Table) -> ir.Table:
             ibis.interval(days=1),
         ).unnest()
     )
-    # The unknown day is a row like any other: all that is told of no day is unknown.
+    # The unknown day is a row whose attributes are unknown.
     no_day = ibis.array([ibis.null("date")]).unnest().name("date").as_table()
     return _described(days.select(date=days.date.cast("date")).union(no_day))
 
 
 def _described(days: ir.Table) -> ir.Table:
-    """Return everything about days."""
+    """Return the attributes of days."""
     day = days.date
     month_name = ibis.array(MONTHS)[day.month() - 1]
     date_full = month_name + " " + day.day().cast("string") + ", " + day.year().cast("string")
@@ -140,15 +140,15 @@ def _described(days: ir.Table) -> ir.Table:
 class DimReleasedYear(Contract):
     """One row per year of release."""
 
-    year_key: int = column("The year; -1 where it is unknown.", key=True)
+    year_key: int = column("The year; -1 if it is unknown.", key=True)
     year: int = column("Year of release.", nullable=True)
     decade: int = column("First year of the decade.", nullable=True)
-    decade_label: str = column("The decade in words: '1990s'; 'Unknown'.")
+    decade_label: str = column("The decade as text: '1990s'; 'Unknown'.")
 
 
 @conformed(contract=DimReleasedYear)
 def dim_released_year(keys: ir.Table) -> ir.Table:
-    """Sort years into decades."""
+    """Return the decade of each year."""
     found = members(UNKNOWN, keys.year_key)
     year = found.key.nullif(UNKNOWN)
     decade = year - year % 10

@@ -1,4 +1,4 @@
-"""ISO 639-1: the codes of languages and their English names (languages.csv)."""
+"""Map ISO 639-1 codes of languages to their English names (languages.csv)."""
 
 import csv
 from importlib.resources import files
@@ -9,14 +9,14 @@ import ibis.expr.types as ir
 with files(__package__).joinpath("languages.csv").open(encoding="utf-8") as _lines:
     LANGUAGES = {row["code"]: row["name"] for row in csv.DictReader(_lines)}
 
-# Codes that movie databases use although ISO 639-1 has no such language: Cantonese, no language.
+# Codes of movie databases that ISO 639-1 does not have: Cantonese, no language.
 ALIASES = {"cn": "zh", "xx": None}
 
 
 def code_of(text: ir.StringColumn) -> ir.StringColumn:
-    """Read a code or an English name ('en', 'English') as a code.
+    """Return the code for a code or an English name ('en', 'English').
 
-    A language that nobody knows stays as it is, so that the contract's rule can name it.
+    An unknown language is unchanged, so that the contract's rule can report it.
     """
     lowered = text.lower()
     codes = {name.lower(): code for code, name in LANGUAGES.items()}
@@ -24,7 +24,7 @@ def code_of(text: ir.StringColumn) -> ir.StringColumn:
 
 
 def name_of(code: ir.StringColumn) -> ir.StringColumn:
-    """Return the English name of a code; NULL where there is none."""
+    """Return the English name of a code; NULL if there is none."""
     return code.cases(*LANGUAGES.items(), else_=ibis.null("string"))
 
 

@@ -1,9 +1,8 @@
-"""Reading text as types, the same way on every engine: by regular expression, not by cast.
+"""Parse text to types, the same way on every engine: by regular expression, not by cast.
 
-`'20.5'` cast to an integer is 21 on one engine and NULL on another, so nothing is cast that was not
-matched first. A text with two readings takes the one that the other values of its column in its
-file show; where they show none, it is unread, and quarantine gets the reason. Rules of single
-tables belong beside their function.
+`'20.5'` cast to an integer is 21 on one engine and NULL on another, so only matched text is cast.
+An ambiguous text is read like the other values of its column in its file; if they do not decide, it
+is not parsed, and quarantine gets the reason. Rules of single tables belong beside their function.
 """
 
 import re
@@ -27,24 +26,24 @@ MONTHS = [
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 ]  # fmt: skip
-# Invisible: zero-width spaces and joiners of words, byte order and direction marks, NUL. Joiners of
-# letters stay: they change how Persian and Hindi are written.
+# Invisible characters: zero-width spaces and word joiners, byte order and direction marks, NUL.
+# Zero-width joiners of letters are kept, as Persian and Hindi need them.
 UNSEEN = r"[\x{200b}\x{200e}\x{200f}\x{2060}\x{feff}\x00]"
-# Engines take only ASCII's for white space.
+# Engines treat only ASCII blanks as white space.
 SPACES = r"[\s\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+"
-# How services, spreadsheets and programs write "nothing", in lower case.
+# Placeholders for missing values in services, spreadsheets and programs, in lower case.
 NOTHING = (
     "n/a", "na", "n.a.", "nan", "nat", "none", "null", "(null)", "nil", "-", "--", "\u2013",
     "\u2014", "?", "unknown", "tbd", "tba", "\\n", "#n/a", "<na>", "not available",
 )  # fmt: skip
-# Tidy texts have no NUL.
+# A separator, as tidy texts have no NUL.
 NO_TEXT = r"\x00"
-# How quarantine writes an unknown value of a row.
+# Quarantine's notation for an unknown value.
 NULL = r"\N"
-# Columns that say where a row of a file came from, beside those that begin with an underscore.
+# Columns for the origin of a file's row, beside those that begin with an underscore.
 ORIGIN = {"run_date", "arrived_date", "source_row"}
 
-# Dates. Two digits are a year from 1931 to 2030: silver accepts no date further ahead.
+# Dates. A year of two digits is from 1931 to 2030, as silver accepts no later date.
 LAST_SHORT_YEAR = 30
 ALWAYS, NEVER = "0001-01-01", "9999-12-31"
 UNKNOWN_DAY = (
@@ -68,8 +67,8 @@ DAY_IN_DOUBT = (
     rf"{_BEFORE_DAY}(?:{_MONTH}[-./ ]{_MONTH}[-./ ]{_SHORT_OR_LONG_YEAR}|"
     rf"{_LATE_DAY}[-./ ]{_MONTH}[-./ ][0-9]{{2}})(?:[^0-9]|$)"
 )
-# Days since 1899-12-30, from 1927 to 2173: as spreadsheets count since March 1900, with a fraction
-# for the time of day. They count a 29 February 1900, which did not exist.
+# Serial numbers of spreadsheets: days since 1899-12-30, from 1927 to 2173, with a fraction for the
+# time of day. The epoch compensates the 29 February 1900 that they count but which did not exist.
 SERIAL = r"^[\s\p{Z}]*([1-9][0-9]{4})(?:[.,][0-9]+)?[\s\p{Z}]*$"
 SERIAL_BEGINS = ibis.date("1899-12-30")
 WEEKDAY = r"^(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?[.,]* "
@@ -92,7 +91,7 @@ MONTHS_IN_WORDS = {
     **{name[:3].lower(): f"@{number:02}" for number, name in enumerate(MONTHS, 1)},
 }
 _GAP = "[ ,./-]"
-# From a spelling to year-month-day behind '=', which no other spelling has; `(t.*)?` is the time of
+# From a spelling to '=' and year-month-day, as no other spelling has '='; `(t.*)?` is the time of
 # day, if there is one.
 SPELLINGS_OF_DAYS = (
     (
@@ -109,7 +108,7 @@ SPELLINGS_OF_DAYS = (
     (rf"^{_MONTH}[-./ ]{_LATE_DAY}[-./ ]{_SHORT_OR_LONG_YEAR}(t.*)?$", r"=\3-\1-\2\4"),
     (rf"^{_LATE_DAY}[-./ ]{_MONTH}[-./ ]([0-9]{{4}}|3[2-9]|[4-9][0-9])(t.*)?$", r"=\3-\2-\1\4"),
 )
-# As before, of a text in doubt and the order of its file.
+# The same for an ambiguous text with the order of its file.
 _DAY_IS_MONTH = "|".join(f"0?{n}[-./ ]0?{n}" for n in range(1, 13))
 ORDERED_DAYS = (
     (rf"^((?:{_DAY_IS_MONTH})[-./ ][0-9]{{4}}(?:t.*)?)#.*$", r"\1#month"),
@@ -122,7 +121,7 @@ ORDERED_DAYS = (
     (r"^=([0-9]{4}-[0-9]{2})-([0-9])(t|$)", r"=\1-0\2\3"),
     ("^=", ""),
 )
-# From 'AM' and 'PM' to 24 hours, and to microseconds, which is all that is stored.
+# From 'AM' and 'PM' to 24 hours, and to microseconds, the stored precision.
 TO_24_HOURS = (
     (r"t([0-9]):", r"t0\1:"),
     (r"t((?:0[0-9]|1[0-2]):[0-9:.,]*) ?([ap])m", r"\2\1"),
@@ -138,8 +137,8 @@ HALVES_OF_DAY = {
     "a": "t",
 }
 
-# Numbers. Blanks and apostrophes only ever separate groups; a comma and a point do that, or begin
-# the decimals.
+# Numbers. Blanks and apostrophes can only separate groups; a comma or a point separates groups or
+# begins the decimals.
 _PAD = r"[\s\p{Z}]*"
 _SIGN = r"[+\x{2212}-]?"
 
@@ -153,13 +152,13 @@ def _groups(mark: str, times: str = "+") -> str:
 
 
 _BLANK_GROUPS = (_groups(r"\p{Z}"), _groups("['\u2019]"))
-# Indian groups have two digits, but for the last one.
+# Indian groups have two digits, except for the last one.
 _INDIAN_GROUPS = "[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}"
 _SINGLE_GROUP = "(?:[1-9][0-9]{2}|[0-9][1-9][0-9]|[0-9]{2}[1-9])"
 
 
 def _decimal(mark: str, *groups: str) -> tuple[str, ...]:
-    """Return the numbers of which the mark begins the decimals, whatever their column holds."""
+    """Return the pattern of numbers whose decimals begin with the mark, unambiguously."""
     behind = f"{mark}[0-9]+"
     return (
         *(f"{way}{behind}" for way in groups),
@@ -177,7 +176,7 @@ SHOWS = {
     POINT: _exactly(*_POINT_DECIMALS, *_COMMA_GROUPS),
     COMMA: _exactly(*_COMMA_DECIMALS, *_POINT_GROUPS),
 }
-# A whole number has no decimals but zeros, so that any other three digits are a group.
+# Decimals of whole numbers are zeros, so any other three digits are a group.
 SHOWS_OF_WHOLE = {
     POINT: _exactly(*_POINT_DECIMALS, *_COMMA_GROUPS, f"[1-9][0-9]{{0,2}},{_SINGLE_GROUP}"),
     COMMA: _exactly(*_COMMA_DECIMALS, *_POINT_GROUPS, f"[1-9][0-9]{{0,2}}[.]{_SINGLE_GROUP}"),
@@ -210,31 +209,31 @@ def _json_valid(payload: Any) -> Any:
 
 @ibis.udf.scalar.builtin(name="json_keys", signature=((dt.string,), dt.Array(dt.string)))
 def _json_keys(payload: Any) -> Any:
-    """Return the names of a JSON object, one that is there twice as well; none of other JSON."""
+    """Return the names of a JSON object, including duplicates; none for other JSON."""
 
 
 def with_readable(rows: ir.Table) -> ir.Table:
-    """Read the JSON object in the column `payload` of each row as strictly as both readers do.
+    """Validate the JSON object in the column `payload` of each row, for Python and the engine.
 
-    Each step is a query of its own: for each place that an expression has in a query, the engine
-    reads the documents once more, with memory of its own.
+    Each step is a separate query: for each use of an expression within a query, the engine would
+    parse the documents again, with additional memory.
 
     Args:
-        rows: with the object as text; of one that is too long, perhaps only the beginning.
+        rows: rows with the object as text, which may be cut if it is too long.
 
     Returns:
-        The rows with `readable`, which is the object, or an empty one if it must not be read; and
-        `fault`, the reason as `unparsed` names faults, '' where there is none or it is no JSON.
+        The rows with `readable`, the object, or an empty one if it must not be read; and `fault`,
+        the reason as in `unparsed`, '' if there is none or it is not JSON.
     """
     is_long = (rows.payload.length() > LONGEST_DOCUMENT) | rows.payload.endswith(CUT_OFF)
-    # Python reads NaN and half a surrogate; the engine fails on them.
+    # Python accepts NaN and lone surrogates, on which the engine fails.
     is_document = ~is_long & _json_valid(rows.payload)
     rows = rows.mutate(
         readable=ibis.ifelse(is_document, rows.payload, "{}"),
         fault=ibis.ifelse(is_long, "payload: too long to be read", ""),
     ).view()
     rows = rows.mutate(names=_json_keys(rows.readable)).view()
-    # Python reads the last of two values, the engine the first.
+    # Python reads the last of duplicate values, the engine the first.
     is_ambiguous = rows.names.length() > rows.names.unique().length()
     doubled = ibis.ifelse(is_ambiguous, "payload: a name is there twice", rows.fault)
     rows = rows.mutate(fault=doubled).view()
@@ -243,7 +242,7 @@ def with_readable(rows: ir.Table) -> ir.Table:
 
 @ibis.udf.scalar.builtin(name="json_extract_string", signature=((dt.string, dt.string), dt.string))
 def json_text(payload: Any, path: Any) -> Any:
-    """Return a field as text, whatever its type."""
+    """Return a field of any type as text."""
 
 
 @ibis.udf.scalar.builtin(
@@ -254,28 +253,28 @@ def value_of(values: Any, key: Any) -> Any:
 
 
 def clean(text: ir.StringColumn) -> ir.StringColumn:
-    """Trim, drop NUL characters (no other database stores them), and read '' as unknown."""
+    """Trim a text, drop NUL characters (other databases reject them), and return NULL for ''."""
     return text.re_replace(PADDING, "").nullif("")
 
 
 def tidy(text: ir.StringColumn) -> ir.StringColumn:
-    """Drop invisible characters, make any white space one space, trim, and read '' as unknown."""
+    """Drop invisible characters, collapse white space, trim, and return NULL for ''."""
     return text.re_replace(UNSEEN, "").re_replace(SPACES, " ").strip().nullif("")
 
 
 def known(
     text: ir.StringColumn, nothing: Collection[str] = NOTHING, but: Collection[str] = ()
 ) -> ir.StringColumn:
-    """Tidy a text, and read the words for "nothing" as unknown.
+    """Tidy a text, and return NULL for placeholders.
 
     Args:
         text: the text.
-        nothing: the words, in lower case; none for names and titles, which may be 'None'.
-        but: values that are meant where their case is this: of countries 'NA' is Namibia, while
-            'na' is how forms write "not available".
+        nothing: the placeholders, in lower case; none for names and titles, which may be 'None'.
+        but: values that are valid in exactly this case: the country 'NA' is Namibia, while 'na'
+            stands for "not available".
     """
     value = tidy(text)
-    # By pattern: engines join long lists of values, also where none of the rows needs it.
+    # By pattern, as engines turn long lists of values into joins.
     is_nothing = value.lower().re_search(_any_of(nothing)) & ~value.re_search(_any_of(but))
     return ibis.ifelse(is_nothing, ibis.null("string"), value)
 
@@ -285,39 +284,39 @@ def _any_of(texts: Collection[str]) -> str:
 
 
 def day(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.DateColumn:
-    """Read dates, with or without a time of day, which is left out: the date is as written.
+    """Parse dates, ignoring a time of day: the date is as written, in its own time zone.
 
-    Of '04/05/2021' the file decides whether the day or the month is first; its other values must
-    agree. A number is a date only where all values of the file are serial numbers of a
+    For '04/05/2021' the file decides whether the day or the month comes first; its other values
+    must agree. A number is a date only if all values of the file are serial numbers of a
     spreadsheet. A year of two digits is from 1931 to 2030. 0001-01-01 and 9999-12-31 mean unknown.
-    Anything else, and a day that does not exist, is NULL.
+    Anything else, including days that do not exist, is NULL.
 
     Args:
         text: the dates.
-        file: the file that each of them is from.
+        file: the file of each date.
     """
     order = _by_file(text, file, "[0-9]", _order_of_dates)
     spelt = _dated(tidy(text).lower(), order).re_extract(DAY_AND_CLOCK, 1)
-    # Engines agree on what '2021-02-30' is; of other spellings each has its own opinion.
+    # Engines agree on '2021-02-30', but differ on other spellings.
     read = ibis.ifelse(text.re_search(ISO_DAY), text, spelt).try_cast("date")
     serial = ibis.ifelse(
         text.re_search(SERIAL) & (order == "serial"), text.re_extract(SERIAL, 1), ""
     )
     counted = SERIAL_BEGINS + serial.nullif("").cast("int64").as_interval("D")
-    # Engines differ in whether a date and an interval are a date.
+    # Engines differ in whether a date plus an interval is a date.
     counted = counted.cast("timestamp").date()
     return ibis.coalesce(read, counted).nullif(ibis.date(ALWAYS)).nullif(ibis.date(NEVER))
 
 
 def instant(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.TimestampColumn:
-    """Read instants: a date in any spelling of `day`, and a time; without a zone they are UTC.
+    """Parse instants: a date in any spelling of `day`, and a time; without a zone they are UTC.
 
-    Digits beyond microseconds are cut off. A date without a time is NULL, as is the time of a
-    spreadsheet, which is rounded.
+    Digits beyond microseconds are cut off. A date without a time is NULL, as is the serial number
+    of a spreadsheet, which is rounded.
 
     Args:
         text: the instants.
-        file: the file that each of them is from.
+        file: the file of each instant.
     """
     order = _by_file(text, file, f"{MONTH_FIRST}|{DAY_FIRST}", _order)
     dated = _dated(tidy(text).lower(), order)
@@ -337,7 +336,7 @@ def _substituted(text: ir.StringColumn, parts: Mapping[str, str]) -> ir.StringCo
 
 
 def _dated(text: ir.StringColumn, order: ir.StringValue) -> ir.StringColumn:
-    """Return year-month-day of tidy texts in lower case; what is no date stays something else."""
+    """Return year-month-day for dates in tidy lower-case texts; other texts do not become dates."""
     plain = _replaced(
         _substituted(_replaced(text, [(WEEKDAY, ""), *SPELLINGS_OF_CLOCKS]), MONTHS_IN_WORDS),
         [
@@ -350,17 +349,17 @@ def _dated(text: ir.StringColumn, order: ir.StringValue) -> ir.StringColumn:
 
 
 def _order(texts: ir.StringColumn) -> ir.StringScalar:
-    """Return which of day and month the dates of a file have first."""
+    """Return whether day or month comes first in the dates of a file."""
     return _only(month=texts.re_search(MONTH_FIRST).any(), day=texts.re_search(DAY_FIRST).any())
 
 
 def _order_of_dates(texts: ir.StringColumn) -> ir.StringScalar:
-    """Return the same, or that all texts with a digit are serial numbers."""
+    """Return the order of a file's dates, or that all texts with digits are serial numbers."""
     return ibis.ifelse(texts.re_search(SERIAL).all(), "serial", _order(texts))
 
 
 def _only(**ways: ir.BooleanValue) -> ir.StringValue:
-    """Return the name of the one way that is true."""
+    """Return the name of the only condition that is true; '' if there is not exactly one."""
     (one, is_one), (other, is_other) = ways.items()
     return ibis.cases((is_one & ~is_other, one), (is_other & ~is_one, other))
 
@@ -368,28 +367,28 @@ def _only(**ways: ir.BooleanValue) -> ir.StringValue:
 def _by_file(
     text: ir.StringColumn,
     file: ir.StringColumn | None,
-    telling: str,
+    relevant: str,
     decide: Callable[[ir.StringColumn], ir.StringScalar],
 ) -> ir.StringValue:
-    """Return what the texts of a file decide, for each row of it; '' where they do not.
+    """Return the decision of a file's texts for each of its rows; '' if there is none.
 
     It is one aggregate, looked up by file: a window over the rows would hold all of them.
 
     Args:
         text: a column of texts.
-        file: the file that each of them is from.
-        telling: pattern of the texts that matter.
+        file: the file of each text.
+        relevant: pattern of the relevant texts.
         decide: the decision, as an aggregate of the texts.
     """
     if file is None or not text.op().relations:
         return ibis.literal("")
     (relation,) = text.op().relations
     file = file.fill_null("")
-    # A step of its own: the text would be computed anew wherever it is used.
+    # A separate step, as the text would otherwise be computed at each use.
     rows = relation.to_expr().select(file=file, text=text).view()
-    # Distinct texts, of which there are few: two million events have a tenth as many minutes.
-    telling_rows = rows.filter(rows.text.re_search(telling)).distinct()
-    found = telling_rows.group_by("file").aggregate(shown=decide(telling_rows.text))
+    # Distinct texts, which are few: 2 million events have a tenth as many different minutes.
+    relevant_rows = rows.filter(rows.text.re_search(relevant)).distinct()
+    found = relevant_rows.group_by("file").aggregate(shown=decide(relevant_rows.text))
     found = found.filter(found.shown.notnull())
     shown = found.aggregate(shown=ibis.map(found.file.collect(), found.shown.collect()))
     return value_of(shown.as_scalar(), file).fill_null("")
@@ -402,30 +401,30 @@ def microseconds(instant: Any) -> Any:
 
 @ibis.udf.scalar.builtin(name="make_timestamp", signature=((dt.int64,), dt.timestamp))
 def _clock(microseconds: Any) -> Any:
-    """Return what a clock in UTC shows, given the microseconds since 1970."""
+    """Return the UTC timestamp for microseconds since 1970."""
 
 
 def utc_day(instant: ir.TimestampColumn) -> ir.DateColumn:
     """Return the day in UTC.
 
-    A cast asks for the session's time zone: of 2.5 million instants it took 0.7 s, this 0.05 s.
+    A cast looks up the session's time zone: for 2.5 million instants it took 0.7 s, this 0.05 s.
     """
     day: ir.DateColumn = _clock(microseconds(instant)).date()
     return day
 
 
 def number(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.FloatingColumn:
-    """Read decimal numbers; anything else, and what may be two numbers, is NULL.
+    """Parse decimal numbers; return NULL for anything else, including ambiguous numbers.
 
-    Without a file only what programs write is read, such as '1234.5'. With one, also groups of
-    digits and decimal commas: '1,234,567.8', '1.234.567,8', '1,23,456', "1'234.5", '1 234,5', '+1'.
-    Of '1,234' and '1.234' the file decides whether the mark begins decimals; its other values must
-    agree. Exponents and short forms ('1.2M') are not read, since they are rounded, nor shares
-    ('75%').
+    Without a file only the notation of programs is parsed, such as '1234.5'. With one, also digit
+    groups and decimal commas: '1,234,567.8', '1.234.567,8', '1,23,456', "1'234.5", '1 234,5', '+1'.
+    For '1,234' and '1.234' the file decides whether the mark begins decimals; its other values
+    must agree. Exponents and short forms ('1.2M') are not parsed, as they are rounded, nor are
+    percentages ('75%').
 
     Args:
         text: the numbers.
-        file: the file that each of them is from.
+        file: the file of each number.
     """
     if file is None:
         return ibis.ifelse(text.re_search(NUMBER), text, ibis.null("string")).cast("float64")
@@ -435,16 +434,16 @@ def number(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.Flo
 def whole(
     text: ir.StringColumn, behind: str = "", file: ir.StringColumn | None = None
 ) -> ir.IntegerColumn:
-    """Read whole numbers as `number` reads decimal ones: '2019.0', '1,234,567'; else NULL.
+    """Parse whole numbers like `number`: '2019.0', '1,234,567'; return NULL for anything else.
 
-    A whole number has no decimals but zeros, so '1,234' is 1234 and shows that the comma separates
-    groups, unless another value of the file shows that it begins decimals. Of '1,000' the file
+    Decimals of whole numbers are zeros, so '1,234' is 1234 and shows that the comma separates
+    groups, unless another value of the file shows that it begins decimals. For '1,000' the file
     decides.
 
     Args:
         text: the numbers.
-        behind: pattern, in lower case, of the unit that follows the number.
-        file: the file that each of them is from.
+        behind: pattern, in lower case, of the unit after the number.
+        file: the file of each number.
     """
     bare = _without_unit(text, behind)
     digits = _digits(bare, _mark(bare, file, SHOWS_OF_WHOLE)).re_replace(r"[.]0+$", "")
@@ -452,33 +451,33 @@ def whole(
 
 
 def integer(text: ir.StringColumn) -> ir.IntegerColumn:
-    """Read whole numbers as programs write them; anything else is NULL."""
+    """Parse whole numbers in the notation of programs; return NULL for anything else."""
     return ibis.ifelse(text.re_search(INTEGER), text, ibis.null("string")).cast("int64")
 
 
 def score(text: ir.StringColumn) -> ir.FloatingColumn:
-    """Read a score out of ten: '7.5', '7,5', '7.5/10'; 0 means that there is none.
+    """Parse scores out of ten: '7.5', '7,5', '7.5/10'; return NULL for 0, which means no score.
 
-    No score has groups of digits, so that any mark begins decimals. Other scales ('75%') are NULL.
+    Scores have no digit groups, so any mark begins decimals. Other scales ('75%') are NULL.
     """
     bare = text.re_extract(SCORE, 1).replace(",", ".")
     return number(bare.nullif("")).nullif(0)
 
 
 def year(text: ir.StringColumn) -> ir.IntegerColumn:
-    """Read a year: '2019', '2019.0'; 0 means that there is none. No year has groups of digits."""
+    """Parse years without digit groups: '2019', '2019.0'; return NULL for 0, i.e. no year."""
     return text.re_extract(YEAR, 1).nullif("").cast("int64").nullif(0)
 
 
 def minutes(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.IntegerColumn:
-    """Read running times in whole minutes: '95', '95 min', '1:35', '1h 35m', 'PT1H35M'; 0 is none.
+    """Parse running times in whole minutes: '95', '95 min', '1:35', '1h 35m', 'PT1H35M'.
 
-    Seconds are NULL unless they are 0, since they would be rounded. '1:35' are hours and minutes,
-    unless the file also has minutes and seconds, such as '95:00'.
+    0 is NULL, as are times with seconds other than 0, which would be rounded. '1:35' is in hours
+    and minutes, unless the file also has minutes and seconds, such as '95:00'.
 
     Args:
         text: the running times.
-        file: the file that each of them is from.
+        file: the file of each running time.
     """
     clock = _clock_minutes(text, file).cast("string").re_extract("^([0-9]+)(?:[.]0+)?$", 1)
     number_of = whole(text, f"(?:{MINUTES})?", file)
@@ -486,20 +485,20 @@ def minutes(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.In
 
 
 def exact_minutes(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.FloatingColumn:
-    """Read minutes with decimals, spelt as for `minutes`; seconds are parts of them, and 0 is 0.
+    """Parse minutes with decimals in the notations of `minutes`, including seconds; 0 is 0.
 
     Args:
         text: the minutes.
-        file: the file that each of them is from.
+        file: the file of each text.
     """
-    # Nearly all texts: the other ways take ten times as long.
+    # Covers nearly all texts: the other notations take ten times as long.
     plain = ibis.ifelse(text.re_search(AS_PROGRAMS_WRITE), text, ibis.null("string"))
     decimal = _number(_without_unit(text, f"(?:{MINUTES})?"), _mark(text, file, SHOWS))
     return ibis.coalesce(plain.cast("float64"), decimal, _clock_minutes(text, file))
 
 
 def _clock_minutes(text: ir.StringColumn, file: ir.StringColumn | None) -> ir.FloatingColumn:
-    """Read hours, minutes and seconds as minutes; numbers without a unit are NULL."""
+    """Parse hours, minutes and seconds to minutes; return NULL for numbers without a unit."""
     shown = _by_file(text, file, MINUTES_AND_SECONDS, lambda _: ibis.literal("seconds"))
     spelt = _replaced(
         text.lower(), [(HOURS_MINUTES_AND_SECONDS, r"\1h\2m\3s"), (HOURS_AND_MINUTES, r"\1h\2m")]
@@ -508,18 +507,18 @@ def _clock_minutes(text: ir.StringColumn, file: ir.StringColumn | None) -> ir.Fl
     read = _or_zero(hours) * 60 + _or_zero(whole_minutes) + _or_zero(seconds) / 60
     return ibis.cases(
         (text.re_search(HOURS_AND_MINUTES) & (shown == "seconds"), None),
-        # A text without any unit has no time.
+        # A text without any unit is not a time.
         (spelt.re_extract(UNITS_OF_TIME, 0).re_search("[0-9]"), read),
     )
 
 
 def _or_zero(digits: ir.StringColumn) -> ir.FloatingColumn:
-    """Return '' as 0, and NULL as NULL."""
+    """Parse digits, with '' as 0 and NULL as NULL."""
     return ("0" + digits).cast("float64")
 
 
 def _without_unit(text: ir.StringColumn, unit: str) -> ir.StringColumn:
-    """Return the numbers that the unit follows, without it; anything else is NULL."""
+    """Return numbers without the unit that follows them; NULL for anything else."""
     if not unit:
         return text
     lower, pattern = text.lower(), f"([0-9]){unit}{_PAD}$"
@@ -530,11 +529,11 @@ def _without_unit(text: ir.StringColumn, unit: str) -> ir.StringColumn:
 def _mark(
     text: ir.StringColumn, file: ir.StringColumn | None, shows: Mapping[str, str]
 ) -> ir.StringValue:
-    """Return the mark that begins decimals in a file; '' where its numbers do not decide."""
+    """Return the decimal mark of a file; '' if its numbers do not decide."""
 
     def decide(texts: ir.StringColumn) -> ir.StringValue:
         point, comma = (texts.re_search(shows[mark]).any() for mark in (POINT, COMMA))
-        # '1,234' beside '1.234': one of them is a group, so that nothing else is trusted.
+        # With '1,234' and '1.234' in a file, one of them is a group, so neither mark is trusted.
         both = reduce(and_, (texts.re_search(way).any() for way in IN_DOUBT.values()))
         return ibis.cases((both, None), (point & ~comma, POINT), (comma & ~point, COMMA))
 
@@ -547,7 +546,7 @@ def _number(text: ir.StringColumn, mark: ir.StringValue) -> ir.FloatingColumn:
 
 
 def _digits(text: ir.StringColumn, mark: ir.StringValue) -> ir.StringColumn:
-    """Return numbers with a decimal point and without groups; NULL where two readings remain."""
+    """Return numbers with a decimal point and without groups; NULL for ambiguous ones."""
     in_doubt = text.re_search(IN_DOUBT[POINT]) | text.re_search(IN_DOUBT[COMMA])
     signed = text.replace("\N{MINUS SIGN}", "-")
     with_point = signed.re_replace("[^0-9.-]", "")
@@ -562,13 +561,13 @@ def _digits(text: ir.StringColumn, mark: ir.StringValue) -> ir.StringColumn:
 
 
 def file_of(rows: ir.Table) -> ir.StringColumn:
-    """Return the file that each row was read from: `source_row` without the record's number."""
+    """Return the file of each row: `source_row` without the record's number."""
     file: ir.StringColumn = rows.source_row.re_replace("#[0-9]+$", "")
     return file
 
 
 def rescued(rows: ir.Table, name: str) -> ir.StringColumn:
-    """Return the text of a field that did not fit its type when the file was read."""
+    """Return the text of a field that did not fit its type when the file was loaded."""
     text: ir.StringColumn = rows["_rescued_data"].cast("json")[name].str
     return text
 
@@ -576,15 +575,15 @@ def rescued(rows: ir.Table, name: str) -> ir.StringColumn:
 def unparsed(
     **fields: tuple[ir.Value, ir.Value] | tuple[ir.Value, ir.Value, str],
 ) -> ir.StringColumn:
-    """Name the fields whose value could not be read, and why, as quarantine shows them.
+    """Return the fields whose values could not be parsed, with the reasons, for quarantine.
 
     Args:
-        fields: for each field what was received and what was read, and the reason where it does not
+        fields: for each field the received and the parsed value, and the reason if it does not
             follow from these.
     """
     nothing = ibis.null("string")
     found = [
-        # The received text matters only where nothing was read, which is rare.
+        # The received text matters only if nothing was parsed, which is rare.
         ibis.ifelse(
             read.isnull(),
             ibis.ifelse(
@@ -598,7 +597,7 @@ def unparsed(
 
 
 def _reason(raw: ir.Value, read: ir.Value) -> ir.StringValue:
-    """Return why a value could not be read; NULL where it says that it is unknown."""
+    """Return why a value could not be parsed; NULL if it is a placeholder."""
     text, wanted = raw.cast("string"), read.type()
     if wanted.is_date() or wanted.is_timestamp():
         return ibis.cases(
@@ -625,11 +624,11 @@ def _reason(raw: ir.Value, read: ir.Value) -> ir.StringValue:
 def accounted(
     rows: ir.Table, **read: tuple[ir.Value, ir.Value] | tuple[ir.Value, ir.Value, str]
 ) -> dict[str, ir.Value]:
-    """Return the columns for quarantine: the line as received, and what is wrong with it.
+    """Return the columns for quarantine: the line as received, and its faults.
 
     Args:
         rows: rows of a bronze table of files.
-        read: fields whose value may not be readable, as for `unparsed`.
+        read: fields whose values may not be parsable, as for `unparsed`.
     """
     fields = [name for name in rows.columns if not name.startswith("_") and name not in ORIGIN]
     received = [rows[name].cast("string").fill_null(NULL) for name in fields]

@@ -1,7 +1,7 @@
-"""The profile of every silver and gold table: how its columns looked, partition after partition.
+"""Profile the columns of every silver and gold table, partition by partition.
 
-What belongs here: which rows of a table are profiled, and the figures. Which figures are odd is
-decided in `profile_drift`. A table of any source is profiled without being named here.
+Choosing the rows and computing the figures belong here; judging the figures in the check of profile
+drift. Tables of all sources are profiled without being named here.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,20 +15,20 @@ import ibis.expr.types as ir
 from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.table import LatestVersion, Table, table
 from movies_assets.core.write_mode import MERGE
-from movies_assets.orchestration.partitions import days_of
+from movies_assets.ingest.run_days import days_of
 from movies_assets.sources.shared.dimensions import LONGEST_KEY
 from movies_assets.sources.shared.profile_drift import PROFILE_DRIFT
 from movies_assets.warehouse.database import Warehouse, WarehouseError
-from movies_assets.warehouse.writer import stored_types
+from movies_assets.warehouse.schema import stored_types
 
 PROFILED_LAYERS = ("silver", "gold")
 PROFILES = "gold.data_quality_snapshot"
-# Of a text, as much as tells what it is: a synopsis may have thousands of characters.
+# Texts are cut, as a synopsis may have thousands of characters.
 SHOWN_CHARACTERS = 100
 
 
 class DataQualitySnapshot(Contract):
-    """One row per table, partition and column: its figures when it was profiled last."""
+    """One row per table, partition and column: the figures of its last profile."""
 
     table_name: str = column(
         "The table, as schema.table.",
@@ -37,8 +37,8 @@ class DataQualitySnapshot(Contract):
         str_length={"max_value": LONGEST_KEY},
     )
     partition: str = column(
-        "The days that were profiled: one, or the first and last of a range as first...last. Of a "
-        "table that mirrors the newest state its own day; of a table without days that of the run.",
+        "The profiled days: one, or the first and last of a range as first...last. For a full "
+        "refresh, the day of its rows; for a table without days, that of the run.",
         key=True,
         compression="dictionary",
         str_length={"max_value": LONGEST_KEY},
@@ -55,15 +55,15 @@ class DataQualitySnapshot(Contract):
     row_count: int = column("Number of rows.", ge=0)
     null_count: int = column("Number of rows in which the column is unknown.", ge=0)
     minimum: str = column(
-        "Least value as text, at most 100 characters of it; NULL for lists and personal data.",
+        "Least value as text, cut to 100 characters; NULL for lists and personal data.",
         nullable=True,
     )
     maximum: str = column(
-        "Greatest value as text, at most 100 characters of it; NULL for lists and personal data.",
+        "Greatest value as text, cut to 100 characters; NULL for lists and personal data.",
         nullable=True,
     )
     approximate_distinct: int = column(
-        "Number of different values, off by 13% on average where there are many (HyperLogLog); "
+        "Number of distinct values, off by 13% on average for large numbers (HyperLogLog); "
         "exact for a key; NULL for lists and booleans.",
         nullable=True,
         ge=0,
@@ -79,21 +79,21 @@ def data_quality_snapshot(tables: Sequence[Table]) -> Table:
     """
     profiled = {item.name: item for item in tables if item.key.layer in PROFILED_LAYERS}
 
-    # It has no partitions: those of the sources differ, and an asset has one kind of them.
+    # It is unpartitioned: partitions of the sources differ, and an asset has only one kind.
     @table(
         layer="gold",
         group="quality",
         name="data_quality_snapshot",
         contract=DataQualitySnapshot,
         write_mode=MERGE,
-        # Profiled again, a partition's rows go as a whole, also those of columns that are no more.
+        # A new profile replaces all rows of a partition, also those of removed columns.
         latest_version=LatestVersion(entity=("table_name", "partition"), order=("profiled_at",)),
         deps=tuple(item.key for item in profiled.values()),
         checks=(PROFILE_DRIFT,),
     )
     def fill(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> ir.Table:
         run = {".".join(key.path) for key in context.job_def.asset_layer.executable_asset_keys}
-        # A run of one source does not scan the others; materialized alone, all are profiled.
+        # A run of one source does not scan the others; materialized alone, it profiles all tables.
         names = profiled.keys() & run or profiled.keys()
         days = days_of(context.run.tags)
         return snapshot(
@@ -107,12 +107,12 @@ def data_quality_snapshot(tables: Sequence[Table]) -> Table:
 
 
 def profile(table: Table, days: tuple[date, date] | None, columns: Collection[str]) -> ir.Table:
-    """Compute a table's figures in one scan: a row a column.
+    """Compute a table's figures in one scan, with one row per column.
 
     Args:
         table: the table.
-        days: first and last day of the run, where it has days.
-        columns: those that are stored; a contract may have gained some since.
+        days: first and last day of the run, if it has days.
+        columns: the stored columns; the contract may have gained others since.
     """
     rows, day, key = table.contract.table(table.name), table.partition_column, table.contract.key()
     personal = table.contract.personal()
@@ -146,7 +146,7 @@ def profile(table: Table, days: tuple[date, date] | None, columns: Collection[st
 
 
 def _day(partition: ir.Value, *, month: int, day: int) -> ir.DateValue:
-    """Return a day as it is, and of a year the given one."""
+    """Return a day unchanged, and the given day of a year."""
     if not partition.type().is_integer():
         return partition
     return ibis.date(partition, month, day)
@@ -155,15 +155,15 @@ def _day(partition: ir.Value, *, month: int, day: int) -> ir.DateValue:
 def _days_stored(
     table: Table, figures: ir.Table, days: tuple[date, date] | None
 ) -> tuple[ir.DateValue, ir.DateValue]:
-    """Return first and last day of a table that is profiled whole."""
-    # What is empty, or has no days of its own, is of the run's last day.
+    """Return the first and last day of a table that is profiled as a whole."""
+    # A table without rows or days gets the run's last day.
     of_run = ibis.literal(days[1]) if days else ibis.today()
     oldest, newest = figures.oldest.fill_null(of_run), figures.newest.fill_null(of_run)
     return (oldest if table.write_mode.is_windowed else newest), newest
 
 
 def snapshot(profiles: Sequence[ir.Table]) -> ir.Table:
-    """Put the profiles together."""
+    """Combine the profiles."""
     rows = ibis.union(*profiles).unpack("profile")
     first, last = rows.first_day.cast("string"), rows.last_day.cast("string")
     return rows.select(
@@ -176,7 +176,7 @@ def snapshot(profiles: Sequence[ir.Table]) -> ir.Table:
         "approximate_distinct",
         partition=ibis.ifelse(first == last, last, first + "..." + last),
         null_count=rows.row_count - rows.known,
-        # Cut after the aggregate: a text is compared in its first bytes, cutting would copy each.
+        # Cut after the aggregate: comparing needs only first bytes, cutting would copy each text.
         minimum=rows.minimum.left(SHOWN_CHARACTERS),
         maximum=rows.maximum.left(SHOWN_CHARACTERS),
         profiled_at=ibis.now(),
@@ -184,9 +184,9 @@ def snapshot(profiles: Sequence[ir.Table]) -> ir.Table:
 
 
 def _figures(values: ir.Column, *, is_key: bool, is_personal: bool) -> ir.StructValue:
-    """Return a column's figures; named one by one, they would make four times as much SQL.
+    """Return a column's figures as one struct; separate columns would need four times as much SQL.
 
-    The least and the greatest name are names of persons, too.
+    Personal columns have no minimum and maximum, which are personal data, too.
     """
     is_withheld = values.type().is_array() or is_personal
     unknown = ibis.null("string")
@@ -202,9 +202,9 @@ def _figures(values: ir.Column, *, is_key: bool, is_personal: bool) -> ir.Struct
 
 
 def _distinct(values: ir.Column, *, is_key: bool) -> ir.IntegerScalar:
-    """Estimate the different values where that is news; it is two thirds of what a profile costs.
+    """Estimate the number of distinct values, which takes two thirds of a profile's time.
 
-    A key is unique, which `contract` checks; of a boolean minimum and maximum tell as much.
+    Keys are unique, which `contract` checks; for booleans, minimum and maximum suffice.
     """
     if values.type().is_array() or values.type().is_boolean():
         return ibis.null("int64")
@@ -216,7 +216,7 @@ def _text(value: ir.Scalar) -> ir.StringScalar:
 
 
 def _stored(warehouse: Warehouse, names: Sequence[str]) -> Mapping[str, Collection[str]]:
-    """Return the columns of the tables that are there: a source may never have been loaded."""
+    """Return the columns of existing tables: a source may never have been loaded."""
     with warehouse.reading() as connection:
         stored = {name: stored_types(connection, name) for name in names}
     found = {name: columns for name, columns in stored.items() if columns}

@@ -1,25 +1,9 @@
-"""LatestVersion of an entity: the newest one, with known values of older ones where it has none."""
+"""Compute the latest version of entities, with unknown values carried over from older ones."""
 
 from collections.abc import Sequence
-from functools import reduce
-from operator import and_
 
 import ibis
 import ibis.expr.types as ir
-
-from movies_assets.core.contract import Contract
-
-
-def is_sound(rows: ir.Table, contract: type[Contract]) -> ir.BooleanColumn:
-    """Return which rows break no rule of their contract and have no value that could not be read.
-
-    Args:
-        rows: typed rows with the columns of `parsing.accounted`.
-        contract: the contract of their table.
-    """
-    rules = (rule.holds(rows) for rule in contract.rules())
-    sound: ir.BooleanColumn = reduce(and_, rules, rows["_unparsed"] == "")
-    return sound
 
 
 def latest_known(
@@ -30,22 +14,22 @@ def latest_known(
     *,
     sound: ir.BooleanColumn,
 ) -> ir.Table:
-    """Return the rows, each column with the last value known up to the row's version.
+    """Return the rows, with unknown values filled from earlier versions of the entity.
 
-    A version that knows less than the ones before it then loses nothing. The result depends on the
-    rows alone, and not on the order in which they arrived.
+    A version with fewer known values then loses nothing. The result depends on the rows only, not
+    on the order of their arrival.
 
     Args:
         rows: all versions of all entities.
         entity: the columns that identify an entity.
-        order: the columns that order its versions, the newest one greatest; no two rows of an
+        order: the columns that order its versions, the greatest being the newest; no two rows of an
             entity are equal in all of them.
         columns: the columns to fill in.
-        sound: whether a row is sound. Others give no values to later rows and keep their own.
+        sound: whether a row is valid. Others pass no values to later rows and keep their own.
     """
     until_now = ibis.window(group_by=list(entity), order_by=list(order), rows=(None, 0))
-    # Known values so far: those that follow a known one and know nothing have its number. Ibis has
-    # no other way for windows: of "the last value" it leaves out "that is not NULL".
+    # Number of known values so far: unknown values share the number of the last known one. Ibis has
+    # no other way in windows: its last value cannot ignore NULLs.
     marked = rows.mutate(
         _believed=sound,
         **{

@@ -1,9 +1,9 @@
 """Store YTS as received: one row per movie and day, with the movie's unchanged JSON."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 import ibis.expr.datatypes as dt
@@ -14,11 +14,12 @@ from movies_assets.core.contract import BronzeContract, column
 from movies_assets.core.partitions import ONE_DAY
 from movies_assets.core.table import table
 from movies_assets.sources.yts.partitions import yts_days
+from movies_assets.sources.yts.resources import YtsApi
 from movies_assets.warehouse.database import Warehouse
-from movies_assets.warehouse.writer import stored_types
+from movies_assets.warehouse.schema import stored_types
 
 if TYPE_CHECKING:
-    from movies_assets.sources.yts.client import MovieRow, YtsClient
+    from movies_assets.sources.yts.client import MovieRow
 
 # One INSERT per page of 50 rows would cost 3 ms each; 2,000 rows are about 5 MB.
 ROWS_A_FRAME = 2_000
@@ -50,7 +51,7 @@ class YtsFetch(dg.Config):
     fetch: Literal["auto", "crawl"] = Field(
         "auto",
         description="auto: find the days by bisection, crawl for large ranges; crawl: read every "
-        "page, which also finds movies that stand far from their day in the listing",
+        "page, which also finds movies that are listed far from their day",
     )
     accept_empty: bool = Field(
         default=False,
@@ -71,7 +72,7 @@ class YtsFetch(dg.Config):
 def yts_movies(
     context: dg.AssetExecutionContext,
     config: YtsFetch,
-    yts: dg.ResourceParam[Callable[[], Any]],
+    yts: YtsApi,
     warehouse: dg.ResourceParam[Warehouse],
 ) -> Iterator[pd.DataFrame]:
     """Fetch the movies that were uploaded on the run's days.
@@ -81,7 +82,7 @@ def yts_movies(
     """
     window = context.partition_time_window
     first, last = window.start.date(), window.end.date() - ONE_DAY
-    client: YtsClient = yts()
+    client = yts.client()
     loaded = [] if config.accept_empty else _loaded(warehouse, first, last)
     pages = client.movies(first, last, loaded) if config.fetch == "auto" else client.crawl(loaded)
     rows = (row for page in pages for row in page if first <= row.uploaded_date <= last)

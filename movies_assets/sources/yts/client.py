@@ -89,7 +89,7 @@ class MovieRow(NamedTuple):
     page: int
 
 
-class _Movie(NamedTuple):
+class _ListedMovie(NamedTuple):
     value: Any
     text: str
 
@@ -152,7 +152,7 @@ class _MoviesPage:
     """
 
     number: int
-    movies: Sequence[_Movie] = ()
+    movies: Sequence[_ListedMovie] = ()
     days: Sequence[date] = ()
     median: date | None = None
     between: tuple[date, date] = (date.max, date.min)
@@ -196,11 +196,11 @@ def _loads(body: bytes) -> Any:
     start = _MOVIES.search(text)
     if not start:
         return DECODER.decode(text)
-    movies = list[_Movie]()
+    movies = list[_ListedMovie]()
     position, mark = start.end(), _LIST_END.match(text, start.end())
     while not (mark and mark[1] == "]"):
         value, end = _MOVIE_DECODER.raw_decode(text, position)
-        movies.append(_Movie(value, text[position:end]))
+        movies.append(_ListedMovie(value, text[position:end]))
         if not (mark := _LIST_NEXT.match(text, end)):
             raise json.JSONDecodeError("Expecting ',' or ']'", text, end)
         position = mark.end()
@@ -209,7 +209,7 @@ def _loads(body: bytes) -> Any:
         case {"data": {"movies": []} as data}:
             data["movies"] = movies
             return envelope
-    raise ValueError("a list of movies stands in the wrong place")
+    raise ValueError("a list of movies is in the wrong place")
 
 
 def _parse(reply: Reply, number: int, limit: int) -> _MoviesPage:
@@ -512,7 +512,7 @@ class _ListReading:
         if page.late:
             self.late.update(
                 (key, unix)
-                for key, unix in zip(keys, map(_Movie.unix, page.movies), strict=True)
+                for key, unix in zip(keys, map(_ListedMovie.unix, page.movies), strict=True)
                 if unix in page.late
             )
         if number == 1:

@@ -25,6 +25,7 @@ from movies_assets.sources.shared.dimensions import (
     year_key,
 )
 from movies_assets.sources.shared.languages import name_of
+from movies_assets.sources.shared.ratings import rating_band
 from movies_assets.sources.yts.partitions import yts_days
 
 gold_table = partial(table, layer="gold", group="yts", partitions=yts_days)
@@ -50,17 +51,6 @@ def runtime_key(movies: ir.Table) -> ir.IntegerColumn:
 def rating_key(movies: ir.Table) -> ir.IntegerColumn:
     """Return the key of a movie's rating: ten times the rating."""
     return (movies.rating * 10).round(0).cast("int64").fill_null(UNKNOWN)
-
-
-def rating_band(rating: ir.FloatingColumn) -> ir.StringColumn:
-    """Sort a rating into its band."""
-    return ibis.cases(
-        (rating.isnull(), "Unknown"),
-        (rating >= 8, "Excellent"),  # noqa: PLR2004 (the description has the bounds)
-        (rating >= 7, "Great"),  # noqa: PLR2004
-        (rating >= 6, "Good"),  # noqa: PLR2004
-        else_="OK",
-    )
 
 
 def genres_of(movies: ir.Table) -> ir.Table:

@@ -4,7 +4,6 @@ It is a separate job, not an asset check: Dagster runs an asset's checks with ev
 but this one reads the whole catalogue.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -13,9 +12,9 @@ import pandas as pd
 
 from movies_assets.core.days import day_ranges
 from movies_assets.core.markdown import as_markdown
-from movies_assets.orchestration.partitions import partitions_def, require_partitions
-from movies_assets.settings import Settings
+from movies_assets.core.settings import CommonSettings
 from movies_assets.sources.yts.partitions import yts_days
+from movies_assets.sources.yts.resources import YtsApi
 from movies_assets.warehouse.database import Warehouse
 
 if TYPE_CHECKING:
@@ -65,20 +64,18 @@ WHERE listed.uploaded_date BETWEEN DATE '{first}' AND DATE '{last}'
 """
 
 
-def reconcile_job(settings: Settings) -> dg.JobDefinition:
+def reconcile_job(settings: CommonSettings) -> dg.JobDefinition:
     """Build the job `yts_reconcile`: crawl all of YTS, compare, name the days to rerun."""
-    partitions = partitions_def(yts_days, settings)
 
     @dg.op
     def compare_with_source(
         context: dg.OpExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
-        yts: dg.ResourceParam[Callable[[], Any]],
+        yts: YtsApi,
     ) -> None:
-        require_partitions(partitions)
-        first, last = partitions.get_first_partition_key(), partitions.get_last_partition_key()
+        first, last = yts_days.bounds(settings)
         with warehouse.session() as connection:
-            _collect(connection, yts())
+            _collect(connection, yts.client())
             with warehouse.attached_read_only(connection):
                 drift = DRIFT.format(first=first, last=last)
                 connection.execute(f"CREATE TEMP TABLE drift AS {drift}")

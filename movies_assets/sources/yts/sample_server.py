@@ -1,52 +1,25 @@
-"""A server that speaks the protocol of the YTS API over a list of movies, and what servers share.
+"""A server that speaks the protocol of the YTS API over a list of movies.
 
 Only the protocol belongs here: what goes wrong belongs into `faults`, TCP into `serving`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from json import dumps
 from typing import NamedTuple
 
-import anyio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from movies_assets.sample.catalogue import Movie, MovieList, Shifting
-from movies_assets.sample.faults import ABSENT, TAMPERING, TRUTH, Fault, Faults, Lies
+from movies_assets.sample.faults import ABSENT, TRUTH, Fault, Faults, Lies
+from movies_assets.sample.servers import create_page_app, number
 
 BASE_PATH = "/api/v2"
 """A client's base URL is the server's address and this path."""
 LIMIT_DEFAULT, LIMIT_MOST = 20, 50
 _NEW_IDS = 10**9
-
-
-@dataclass
-class Traffic:
-    """What a server has seen; as a context manager it counts one request as being answered.
-
-    Attributes:
-        requests: The query parameters (of files: method, path and headers) of each request, in
-            order of arrival.
-        at_once: How many requests are being answered now.
-        most_at_once: How many there were at the same time at most.
-    """
-
-    requests: list[dict[str, str]] = field(default_factory=list)
-    at_once: int = 0
-    most_at_once: int = 0
-
-    def __enter__(self) -> None:
-        """Count a request that begins."""
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-
-    def __exit__(self, *_: object) -> None:
-        """Count a request that ends."""
-        self.at_once -= 1
 
 
 def create_app(
@@ -75,80 +48,6 @@ def create_app(
         latency_seconds=latency_seconds,
     )
     app.state.catalogue, app.state.lies = catalogue, lies or Lies()
-    return app
-
-
-def create_page_app(
-    path: str,
-    page_of: Callable[[Mapping[str, str]], int],
-    answer: Callable[[Request, Sequence[Fault]], Awaitable[Response]],
-    *,
-    faults: Faults | None,
-    latency_seconds: float,
-) -> Starlette:
-    """Return an ASGI app that serves pages.
-
-    Its state may be changed while it runs: `.faults`, `.latency_seconds` and `.traffic`.
-
-    Args:
-        path: Where they are.
-        page_of: Returns the page by which faults know a request, of the parameters of its URL.
-        answer: Returns the sound reply, given the request and the faults that strike it.
-        faults: What goes wrong; the list may be changed later.
-        latency_seconds: How long each reply takes at least.
-    """
-
-    async def page(request: Request) -> Response:
-        state, asked = request.app.state, request.query_params
-        state.traffic.requests.append(dict(asked))
-        with state.traffic:
-            struck = state.faults.strike(page_of(asked))
-            slow = sum(fault.seconds for fault in struck if fault.kind == "slow")
-            await anyio.sleep(state.latency_seconds + slow)
-            sound = await answer(request, struck)
-            broken = (fault.reply(bytes(sound.body)) for fault in struck)
-            return next((reply for reply in broken if reply is not None), sound)
-
-    app = Starlette(routes=[Route(path, page)])
-    app.state.faults = faults or Faults()
-    app.state.latency_seconds = latency_seconds
-    app.state.traffic = Traffic()
-    return app
-
-
-def number(parameters: Mapping[str, str], name: str, default: int) -> int:
-    """Return a parameter that is a whole number; what is none is the default."""
-    text = parameters.get(name, "")
-    return int(text) if text.isdecimal() else default
-
-
-def create_file_app(
-    paths: Sequence[str],
-    answer: Callable[[Request, Sequence[Fault]], Awaitable[Response]],
-    faults: Faults | None,
-) -> Starlette:
-    """Return an ASGI app that serves files; its state has `.faults` and `.traffic`.
-
-    Args:
-        paths: Which paths it serves; what a path calls `{file}` is the name that faults know.
-        answer: Answers a request; it is given those faults that struck and tamper with a file.
-        faults: What goes wrong; the list may be changed later.
-    """
-
-    async def file(request: Request) -> Response:
-        state = request.app.state
-        about = {"method": request.method, "path": request.url.path}
-        state.traffic.requests.append(about | dict(request.headers))
-        struck = state.faults.strike(request.path_params["file"])
-        with state.traffic:
-            await anyio.sleep(sum(fault.seconds for fault in struck if fault.kind == "slow"))
-            broken = (fault.reply(b"") for fault in struck if fault.kind not in TAMPERING)
-            reply = next((reply for reply in broken if reply is not None), None)
-            return reply or await answer(request, struck)
-
-    app = Starlette(routes=[Route(path, file) for path in paths])
-    app.state.faults = faults or Faults()
-    app.state.traffic = Traffic()
     return app
 
 

@@ -18,6 +18,7 @@ from movies_assets_tests.conftest import (
     OTT_COLUMNS,
     STORED_DAY,
     Platform,
+    Prepare,
     arrive,
     arrive_ott,
     movie,
@@ -31,13 +32,32 @@ TITLES = ["bronze/ott_titles", "silver/ott_titles"]
 VIEWS = ["bronze/ott_views", "silver/ott_views"]
 
 
+def service_in(folder: Path, instance: dg.DagsterInstance) -> Platform:
+    """Return a service whose data are in a folder; its API is never asked."""
+    settings = load(data_dir=folder, ott={"first_day": "2025-10-01"})
+    for name in ("titles", "views", "users"):
+        (settings.landing / "ott" / name).mkdir(parents=True, exist_ok=True)
+    return Platform(settings, instance, resources={"ott_users": lambda _: []})
+
+
 @pytest.fixture
 def service(tmp_path: Path, instance: dg.DagsterInstance) -> Platform:
-    """A service of which nothing has arrived; its API is never asked."""
-    settings = load(data_dir=tmp_path, ott={"first_day": "2025-10-01"})
-    for folder in ("titles", "views", "users"):
-        (settings.landing / "ott" / folder).mkdir(parents=True)
-    return Platform(settings, instance, resources={"ott_users": lambda _: []})
+    """A service of which nothing has arrived."""
+    return service_in(tmp_path, instance)
+
+
+def run_forty_titles(folder: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        service = service_in(folder, instance)
+        arrive_ott(service.settings.landing, FIRST, titles=titles(40))
+        assert run(service, FIRST).passed
+
+
+@pytest.fixture
+def forty_titles(prepare: Prepare, service: Platform) -> Platform:
+    """A service of which forty titles have arrived on the first day, all complete."""
+    prepare("ott_forty_titles", run_forty_titles)
+    return service
 
 
 def completeness(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
@@ -134,11 +154,10 @@ def test_a_first_file_without_expected_columns_is_red_and_says_what_they_may_be_
     assert "gold.ott_dim_title" not in service.contents()
 
 
-def test_a_column_that_is_there_and_empty_is_found(service):
-    arrive_ott(service.settings.landing, FIRST, titles=titles(20))
-    arrive_ott(service.settings.landing, SECOND, titles=titles(8, **{"IMDb Score": ""}))
-    assert run(service, FIRST).passed
-    found = run(service, SECOND)
+def test_a_column_that_is_there_and_empty_is_found_until_it_is_accepted(forty_titles):
+    landing = forty_titles.settings.landing
+    arrive_ott(landing, SECOND, titles=titles(8, **{"IMDb Score": ""}))
+    found = run(forty_titles, SECOND)
     assert not found.passed
     assert f"imdb_score has no value in any of the 8 rows of ott/titles/{SECOND}" in str(
         found.description
@@ -146,6 +165,8 @@ def test_a_column_that_is_there_and_empty_is_found(service):
     assert "genres has no value" not in str(found.description)
     # Its name is not what is wrong.
     assert "looks like" not in str(found.description)
+    assert accept(forty_titles, SECOND)
+    assert run(forty_titles, FIRST).passed
 
 
 def test_the_first_delivery_of_all_may_have_any_share(service):
@@ -154,21 +175,21 @@ def test_the_first_delivery_of_all_may_have_any_share(service):
     assert run(service, FIRST).passed
 
 
-@pytest.mark.parametrize(("unknown", "passed"), [(0, True), (5, True), (20, False), (40, False)])
-def test_a_share_that_jumps_against_the_other_files_is_found(service, unknown, passed):
-    arrive_ott(service.settings.landing, FIRST, titles=titles(40))
-    scores = [{"IMDb Score": ""} if n < unknown else {} for n in range(40)]
-    rows = [ott_title(f"Title {n}", **changes) for n, changes in enumerate(scores)]
-    arrive_ott(service.settings.landing, SECOND, titles=rows)
-    assert run(service, FIRST).passed
-    assert run(service, SECOND).passed is passed
+def test_a_share_that_jumps_against_the_other_files_is_found(forty_titles, subtests):
+    for unknown, passed in [(0, True), (5, True), (20, False), (40, False)]:
+        scores = [{"IMDb Score": ""} if n < unknown else {} for n in range(40)]
+        rows = [ott_title(f"Title {n}", **changes) for n, changes in enumerate(scores)]
+        arrive_ott(forty_titles.settings.landing, SECOND, titles=rows)
+        with subtests.test(unknown=unknown):
+            assert run(forty_titles, SECOND).passed is passed
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_a_handful_of_titles_that_are_not_rated_yet_is_green(service, number):
-    arrive_ott(service.settings.landing, FIRST, titles=titles(40))
-    arrive_ott(service.settings.landing, SECOND, titles=titles(number, **{"IMDb Score": ""}))
-    assert run(service, FIRST, SECOND).passed
+def test_a_handful_of_titles_that_are_not_rated_yet_is_green(forty_titles, subtests):
+    for number in (1, 2):
+        unrated = titles(number, **{"IMDb Score": ""})
+        arrive_ott(forty_titles.settings.landing, SECOND, titles=unrated)
+        with subtests.test(number=number):
+            assert run(forty_titles, SECOND).passed
 
 
 def test_one_bad_file_among_thirty_days_is_found_and_named_whichever_day_is_run(service):
@@ -191,15 +212,6 @@ def accept(service: Platform, day: str) -> str:
     with service.warehouse.session() as connection, service.warehouse.transaction(connection):
         writes = audit_log.accept(connection, "silver.ott_titles", (day, day), "seen")
     return " ".join(map(str, writes))
-
-
-def test_an_accepted_file_is_red_no_more(service):
-    arrive_ott(service.settings.landing, FIRST, titles=titles(20))
-    arrive_ott(service.settings.landing, SECOND, titles=titles(20, **{"IMDb Score": ""}))
-    assert run(service, FIRST).passed
-    assert not run(service, SECOND).passed
-    assert accept(service, SECOND)
-    assert run(service, FIRST).passed
 
 
 def test_events_under_another_header_are_red_with_what_the_columns_may_be(service):

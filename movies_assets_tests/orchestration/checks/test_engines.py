@@ -1,11 +1,11 @@
 """Every query of every check of every table compiles for DuckDB and for Spark SQL."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import duckdb
 import ibis
 import ibis.expr.types as ir
+from ibis.config import Config
 
 from movies_assets.core.check import CheckContext
 from movies_assets.definitions import TABLES
@@ -13,6 +13,12 @@ from movies_assets.orchestration.checks.factory import declared_checks
 from movies_assets.settings import Settings
 from movies_assets.warehouse.queries import Queries
 from movies_assets_tests.conftest import STORED_DAY, STORED_YEAR
+
+
+class SparkOptions(Config):
+    """Options of Ibis' backend for Spark, as its compiler reads them."""
+
+    treat_nan_as_null: bool = False
 
 
 class Everywhere(Queries):
@@ -33,9 +39,7 @@ class Everywhere(Queries):
 
 def test_every_query_of_every_check_compiles_for_spark(stored_day, subtests, monkeypatch):
     # Ibis sets the options of a backend when it is loaded, for which PySpark would be needed.
-    monkeypatch.setattr(
-        ibis.options, "pyspark", SimpleNamespace(treat_nan_as_null=False), raising=False
-    )
+    monkeypatch.setattr(ibis.options, "pyspark", SparkOptions())
     with duckdb.connect() as connection:
         connection.execute(f"SET TimeZone = 'UTC'; ATTACH '{stored_day}' AS stored (READ_ONLY)")
         connection.execute("USE stored")

@@ -18,8 +18,8 @@ from movies_assets.sources.shared.profile_drift import (
     PROFILE_DRIFT,
     ROWS,
 )
-from movies_assets.warehouse import writer
 from movies_assets.warehouse.queries import Queries
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.conftest import STORED_DAY
 from movies_assets_tests.orchestration.checks.test_red import Stored
 
@@ -78,7 +78,7 @@ class History:
 @pytest.fixture
 def history() -> Iterator[History]:
     with duckdb.connect() as connection:
-        writer.ensure_table(connection, SNAPSHOT.name, SNAPSHOT.contract)
+        ensure_table(connection, SNAPSHOT.name, SNAPSHOT.contract)
         yield History(connection)
 
 

@@ -11,7 +11,7 @@ import pytest
 from movies_assets.core.check import CheckContext
 from movies_assets.core.contract import Contract, column, sentence
 from movies_assets.core.table import Key, Table
-from movies_assets.definitions import TABLES, sources
+from movies_assets.definitions import TABLES, build_defs
 from movies_assets.orchestration.assets import asset_key, asset_of
 from movies_assets.orchestration.checks.factory import checks_of
 from movies_assets.orchestration.checks.references import references_check
@@ -29,9 +29,10 @@ JOB = dg.Definitions(
     asset_checks=CHECKS,
     jobs=[dg.define_asset_job("checks", dg.AssetSelection.all_asset_checks())],
     resources={
-        "warehouse": dg.ResourceDefinition.none_resource(),
+        **dict.fromkeys(
+            build_defs(SETTINGS).resources or {}, dg.ResourceDefinition.none_resource()
+        ),
         "io_manager": dg.InMemoryIOManager(),
-        **dict.fromkeys(sources(SETTINGS), dg.ResourceDefinition.none_resource()),
     },
 ).resolve_job_def("checks")
 # Those whose partitions are years.
@@ -184,22 +185,24 @@ REFERENCES = [
 
 
 class TestReferences:
-    @pytest.mark.parametrize(("table", "column", "target"), REFERENCES)
-    def test_an_orphan_is_found(self, stored, table, column, target):
-        (key,) = TABLES[target].contract.key()
-        name = table.replace("/", ".")
-        used = f"SELECT {column} FROM {name}"
-        stored.sql(f"DELETE FROM {target} WHERE {key} IN ({used})")
-        evaluation = stored.evaluate(table, "references")
-        assert not evaluation.passed
-        assert evaluation.blocking
-        is_tolerated = column in TABLES[name].contract.tolerated()
-        assert evaluation.severity.name == ("WARN" if is_tolerated else "ERROR")
-        rule = f"{column} -> {target}"
-        assert [*broken_rules(evaluation)] == [rule]
-        assert rule in evaluation.metadata
-        alone = "Materialize this table again" in evaluation.description
-        assert alone == TABLES[target].is_conformed
+    def test_an_orphan_is_found(self, stored_day, tmp_path, subtests):
+        for table, pointer, target in REFERENCES:
+            stored = Stored(Path(shutil.copy(stored_day, tmp_path)))
+            with subtests.test(table=table, column=pointer):
+                (key,) = TABLES[target].contract.key()
+                name = table.replace("/", ".")
+                used = f"SELECT {pointer} FROM {name}"
+                stored.sql(f"DELETE FROM {target} WHERE {key} IN ({used})")
+                evaluation = stored.evaluate(table, "references")
+                assert not evaluation.passed
+                assert evaluation.blocking
+                is_tolerated = pointer in TABLES[name].contract.tolerated()
+                assert evaluation.severity.name == ("WARN" if is_tolerated else "ERROR")
+                rule = f"{pointer} -> {target}"
+                assert [*broken_rules(evaluation)] == [rule]
+                assert rule in evaluation.metadata
+                alone = "Materialize this table again" in evaluation.description
+                assert alone == TABLES[target].is_conformed
 
     @pytest.mark.parametrize(
         ("child", "parent", "verdict"),

@@ -526,7 +526,7 @@ def test_retry_after_is_waited_for(server, landing):
     )
     begun = time.monotonic()
     fetch(server, landing)
-    assert 0.9 < time.monotonic() - begun < 3
+    assert 0.9 < time.monotonic() - begun < 10
     assert_stored(landing, SMALL)
     assert len(server.requests) == 3
 

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from movies_assets.definitions import TABLES
-from movies_assets.warehouse import writer
+from movies_assets.warehouse.sql import compile_sql
 from movies_assets.warehouse.types import ddl
 
 DAY, DAY_BEFORE, LONG_BEFORE = date(2025, 10, 30), date(2025, 10, 29), date(2025, 10, 1)
@@ -56,9 +56,7 @@ class Episode(NamedTuple):
 @cache
 def sql_of(name: str) -> str:
     table = TABLES[name]
-    return writer.compile_sql(
-        table(*(TABLES[source].contract.table(source) for source in read_by(name)))
-    )
+    return compile_sql(table(*(TABLES[source].contract.table(source) for source in read_by(name))))
 
 
 def read_by(name: str) -> list[str]:

@@ -8,9 +8,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from movies_assets.settings import ImdbSettings, SampleSettings, load
+from movies_assets.core.window import Window
+from movies_assets.settings import load
+from movies_assets.sources.imdb.settings import ImdbSettings
 from movies_assets.warehouse import audit_log
-from movies_assets.warehouse.writer import Window
 from movies_assets_tests.conftest import (
     ALL_DUMPS,
     SOUND_DUMPS,
@@ -70,8 +71,7 @@ def platform(settings, instance) -> Platform:
 def test_the_sample_goes_from_its_server_to_its_tables(tmp_path, instance):
     settings = load(
         data_dir=tmp_path,
-        imdb=ImdbSettings(files=("title.basics", "title.ratings")),
-        sample=SampleSettings(imdb_scale=0.0001),
+        imdb=ImdbSettings(files=("title.basics", "title.ratings"), sample_scale=0.0001),
     )
     platform = Platform(settings, instance)
     result = run(platform, *DAYS[:2], select=[LANDING, *TRENDING])
@@ -93,6 +93,26 @@ def test_running_again_changes_nothing(stored_day, tmp_path, instance):
     result = run(platform, "2025-10-29", STORED_DAY)
     assert platform.contents() == before
     assert set(landed(result)) == set(ALL_DUMPS.files)
+
+
+def test_no_day_is_marked_of_a_table_that_holds_the_newest_state(platform, instance):
+    for day in DAYS[:3]:
+        land(platform.settings.landing, day, {"title.basics": [title(1, day)]})
+    run(platform, DAYS[2], select=TITLES)
+    run(platform, DAYS[0], select=TITLES)
+    assert platform.sql("SELECT primary_title FROM silver.imdb_titles") == [(DAYS[2],)]
+    result = run(platform, DAYS[0], DAYS[1], select=TITLES)
+    days = {
+        name: instance.get_materialized_partitions(dg.AssetKey(name.split("/"))) for name in TITLES
+    }
+    assert days == {
+        name: set() if name == "silver/imdb_titles" else set(DAYS[:3]) for name in TITLES
+    }
+    events = {
+        name: result.asset_materializations_for_node(name.replace("/", "__")) for name in TITLES
+    }
+    assert [event.partition for event in events.pop("silver/imdb_titles")] == [None]
+    assert {name: len(found) for name, found in events.items()} == dict.fromkeys(events, 2)
 
 
 def test_days_in_any_order_and_days_as_a_range_lead_to_the_same_tables(tmp_path, instance):
@@ -169,7 +189,7 @@ class TestUnchanged:
     def test_what_is_red_below_is_run_all_the_same(self, stored):
         with stored.warehouse.session() as connection, stored.warehouse.transaction(connection):
             audit_log.record_write(
-                connection, "silver.imdb_titles", Window("true", DAYS[0], DAYS[0], 1), ""
+                connection, "silver.imdb_titles", Window(DAYS[0], DAYS[0], 1), ""
             )
         land(stored.settings.landing, DAYS[1], self.dumps)
         assert "silver__imdb_titles" in steps_of(run(stored, DAYS[1], select=[*self.select]))

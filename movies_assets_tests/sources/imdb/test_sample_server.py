@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from movies_assets.sample.faults import Fault, Faults
+from movies_assets.sample.servers import Traffic
 from movies_assets.sample.serving import serve
 from movies_assets.sources.imdb import sample as imdb
 from movies_assets.sources.imdb.sample_server import create_folder_app, create_imdb_app
-from movies_assets.sources.yts.sample_server import Traffic
 
 PATH = "/anything/title.basics.tsv.gz"
 LAST_MODIFIED = "Thu, 30 Oct 2025 00:00:00 GMT"

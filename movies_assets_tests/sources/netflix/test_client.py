@@ -23,13 +23,14 @@ from movies_assets.ingest.http import (
     SourceError,
     TransientSourceError,
 )
-from movies_assets.orchestration.profiles import netflix_client, netflix_titles
 from movies_assets.sample.faults import Fault, Faults
 from movies_assets.sample.serving import serve
-from movies_assets.settings import NetflixSettings, SettingsError, load
+from movies_assets.settings import SettingsError, load
 from movies_assets.sources.netflix.client import Lookup, NetflixClient
+from movies_assets.sources.netflix.resources import NetflixLookups, titles_url
 from movies_assets.sources.netflix.sample import LOOKUPS, lookup
 from movies_assets.sources.netflix.sample_server import BASE_PATH, create_netflix_app
+from movies_assets.sources.netflix.settings import NetflixSettings
 from movies_assets_tests.faults.processes import FORKSERVER
 from movies_assets_tests.places import RECORDED
 
@@ -406,7 +407,7 @@ def test_no_secret_is_shown_in_messages_logs_or_files(server, old, caplog, capfd
 
 @pytest.mark.parametrize("url", ["", "ftp://user:hunter2@files", "hunter2", "http://"])
 def test_a_base_url_that_is_none_is_refused_unseen(url):
-    with pytest.raises(PermanentSourceError, match="no HTTP URL") as raised:
+    with pytest.raises(PermanentSourceError, match="not an HTTP URL") as raised:
         NetflixClient(url)
     assert "hunter2" not in str(raised.value)
 
@@ -446,16 +447,19 @@ def sample(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("name", "column"), LOOKUPS.items())
 def test_the_sample_profile_serves_the_files_that_the_settings_name(sample, target, name, column):
-    client = netflix_client(sample)
+    client = NetflixLookups(project=sample).client()
     client.fetch(sample.netflix.lookup_files[name], (column, "show_id"), target)
     assert target.read_bytes() == lookup(name)
 
 
 def test_the_live_profile_needs_the_address_and_asks_there(server, target):
     with pytest.raises(SettingsError, match="MOVIES_NETFLIX__BASE_URL is not set"):
-        netflix_client(load(profile="live"))
+        NetflixLookups(project=load(profile="live")).client()
     settings = load(profile="live", netflix={"base_url": server.url})
-    assert netflix_client(settings).fetch(FILE, HEADER, target).url == f"{server.url}/{FILE}"
+    assert (
+        NetflixLookups(project=settings).client().fetch(FILE, HEADER, target).url
+        == f"{server.url}/{FILE}"
+    )
 
 
 def test_one_lookup_file_can_be_renamed_by_itself(sample, monkeypatch):
@@ -467,12 +471,12 @@ def test_one_lookup_file_can_be_renamed_by_itself(sample, monkeypatch):
 
 def test_the_sample_s_titles_are_delivered_once_and_then_left_alone(sample):
     folder = sample.landing / "netflix" / "titles"
-    assert netflix_titles(sample) == f"file://{folder}"
+    assert titles_url(sample) == f"file://{folder}"
     found = sorted(folder.rglob("*.csv"))
     assert len(found) == 26
     found[0].write_bytes(b"changed")
     found[1].unlink()
-    assert netflix_titles(sample) == f"file://{folder}"
+    assert titles_url(sample) == f"file://{folder}"
     assert found[0].read_bytes() == b"changed"
     assert not found[1].exists()
     assert [path.name for path in folder.parent.iterdir()] == ["titles"]
@@ -483,9 +487,9 @@ def test_a_delivery_that_failed_is_made_again(sample, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(PermissionError("no")))
         with pytest.raises(PermissionError):
-            netflix_titles(sample)
+            titles_url(sample)
     assert list(folder.parent.iterdir()) == []
-    netflix_titles(sample)
+    titles_url(sample)
     assert len(list(folder.rglob("*.csv"))) == 26
 
 
@@ -499,7 +503,7 @@ def test_of_two_deliveries_at_once_the_first_one_stays(sample, monkeypatch):
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", be_slower)
-    netflix_titles(sample)
+    titles_url(sample)
     assert [path.name for path in folder.iterdir()] == ["theirs"]
 
 
@@ -512,7 +516,7 @@ def test_of_two_deliveries_at_once_the_first_one_stays(sample, monkeypatch):
     ],
 )
 def test_titles_are_delivered_in_the_sample_s_own_folder_only(tmp_path, settings):
-    url = netflix_titles(load(data_dir=tmp_path, **settings))
+    url = titles_url(load(data_dir=tmp_path, **settings))
     default = f"file://{tmp_path}/landing/netflix/titles"
     assert url == settings.get("netflix", {}).get("titles_url", default)
     assert list(tmp_path.iterdir()) == []
@@ -521,7 +525,7 @@ def test_titles_are_delivered_in_the_sample_s_own_folder_only(tmp_path, settings
 def test_the_default_is_what_fsspec_reads(sample):
     import fsspec  # noqa: PLC0415 (not a dependency of ours)
 
-    files, folder = fsspec.core.url_to_fs(netflix_titles(sample))
+    files, folder = fsspec.core.url_to_fs(titles_url(sample))
     assert len(files.glob(f"{folder}/*/*.csv")) == 26
 
 
@@ -530,4 +534,4 @@ def test_the_client_of_the_sample_uses_no_network(sample, target, monkeypatch):
         raise AssertionError("a connection was opened")
 
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", refuse)
-    netflix_client(sample).fetch(FILE, HEADER, target)
+    NetflixLookups(project=sample).client().fetch(FILE, HEADER, target)

@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from movies_assets.core.table import Table
+from movies_assets.core.window import Window
 from movies_assets.definitions import TABLES
 from movies_assets.ingest.editions import Edition
 from movies_assets.ingest.landing import Landing
@@ -30,6 +31,8 @@ from movies_assets.sources.netflix import sample as netflix
 from movies_assets.warehouse import delimited, writer
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.members import add_members
+from movies_assets.warehouse.schema import ensure_input, ensure_table
+from movies_assets.warehouse.staging import stage_expression, stage_sql
 from movies_assets_tests.places import RECORDED
 
 FOLDER = RECORDED / "netflix"
@@ -63,14 +66,14 @@ def write(
     warehouse: Warehouse,
     table: Table,
     stage: Callable[[duckdb.DuckDBPyConnection], Any],
-    window: writer.Window,
+    window: Window,
 ) -> None:
     """Write a table as the IO manager does."""
     source = TABLES[table.lineage.source_of] if table.lineage else None
     with warehouse.session() as connection, warehouse.transaction(connection):
-        writer.ensure_table(connection, table.name, table.contract)
+        ensure_table(connection, table.name, table.contract)
         for name in table.optional:
-            writer.ensure_input(connection, name, TABLES[name].contract)
+            ensure_input(connection, name, TABLES[name].contract)
         stage(connection)
         writer.write(connection, table, window, "run", source)
         add_members(connection, table, window, TABLES)
@@ -79,13 +82,10 @@ def write(
 def read_files(warehouse: Warehouse, table: Table, given: delimited.DelimitedFiles) -> None:
     """Fill a bronze table with files; those of days take the place of these days."""
     days = [str(day) for day in given.days]
-    window = writer.Window()
-    if days:
-        within = f"{table.partition_column} BETWEEN '{days[0]}' AND '{days[-1]}'"
-        window = writer.Window(within, days[0], days[-1])
+    window = Window(days[0], days[-1]) if days else Window()
 
     def stage(connection: duckdb.DuckDBPyConnection) -> None:
-        writer.stage_sql(connection, table, delimited.select(connection, table, given))
+        stage_sql(connection, table, delimited.select(connection, table, given))
 
     write(warehouse, table, stage, window)
 
@@ -97,8 +97,8 @@ def compute(warehouse: Warehouse, names: Sequence[str]) -> None:
             parameter: TABLES[name].contract.table(name)
             for parameter, name in table.reads().items()
         }
-        stage = partial(writer.stage_expression, table=table, expression=table(**inputs))
-        write(warehouse, table, stage, writer.Window())
+        stage = partial(stage_expression, table=table, expression=table(**inputs))
+        write(warehouse, table, stage, Window())
 
 
 def contents(warehouse: Warehouse) -> Contents:

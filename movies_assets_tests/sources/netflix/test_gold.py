@@ -9,7 +9,8 @@ import ibis
 import pytest
 
 from movies_assets.definitions import TABLES
-from movies_assets.warehouse import writer
+from movies_assets.warehouse.schema import ensure_table
+from movies_assets.warehouse.sql import compile_sql
 from movies_assets_tests.conftest import NETFLIX, STORED_DAY, Platform, movie, store_netflix
 
 DIMENSIONS = {
@@ -50,7 +51,7 @@ class Lab:
         """Return what a table's function makes of what is stored, in order."""
         table = TABLES[f"gold.{name}"]
         sources = {key: TABLES[n].contract.table(n) for key, n in table.reads().items()}
-        sql = writer.compile_sql(table(**sources))
+        sql = compile_sql(table(**sources))
         return self._ask(sql, columns, where)
 
     def members(
@@ -60,7 +61,7 @@ class Lab:
         table = TABLES[f"gold.{name}"]
         (key,) = table.contract.key()
         rows = ibis.literal([*keys], "array<int64>").unnest().name(key).as_table()
-        return self._ask(writer.compile_sql(table(rows)), columns, where)
+        return self._ask(compile_sql(table(rows)), columns, where)
 
     def _ask(self, sql: str, columns: Sequence[str], where: str) -> list[Any]:
         query = f"SELECT {', '.join(columns) or '*'} FROM ({sql}) WHERE {where} ORDER BY ALL"
@@ -72,7 +73,7 @@ def lab() -> Iterator[Lab]:
     with duckdb.connect() as connection:
         for name, table in TABLES.items():
             if table.group == "netflix":
-                writer.ensure_table(connection, name, table.contract)
+                ensure_table(connection, name, table.contract)
         yield Lab(connection)
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from movies_assets.definitions import TABLES
 from movies_assets.sources.shared.parsing import day
-from movies_assets.warehouse import writer
 from movies_assets.warehouse.delimited import columns_of
+from movies_assets.warehouse.schema import ensure_table
+from movies_assets.warehouse.sql import compile_sql
 from movies_assets_tests.conftest import STORED_DAY, Platform, store_netflix
 
 TITLES = "silver/netflix_titles"
@@ -37,7 +38,7 @@ def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
 
     def read_rows(name: str, *rows: Row) -> list[Row]:
         source = TABLES[f"bronze.netflix_{name}"]
-        writer.ensure_table(connection, source.name, source.contract)
+        ensure_table(connection, source.name, source.contract)
         connection.execute(f"DELETE FROM {source.name}")
         for number, row in enumerate(rows, 1):
             values = {"source_row": f"a.csv#{number:07}", **row}
@@ -48,10 +49,10 @@ def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
             )
         refining = TABLES[f"silver.netflix_{name}"]
         for other in refining.reads().values():
-            writer.ensure_table(connection, other, TABLES[other].contract)
+            ensure_table(connection, other, TABLES[other].contract)
         if name not in queries:
             inputs = {key: TABLES[n].contract.table(n) for key, n in refining.reads().items()}
-            queries[name] = writer.compile_sql(refining(**inputs))
+            queries[name] = compile_sql(refining(**inputs))
         found = connection.execute(f"FROM ({queries[name]}) ORDER BY source_row")
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
@@ -164,7 +165,7 @@ def test_types_have_a_flag(title, received, flag):
     ],
 )
 def test_days_are_read_in_every_spelling(connection, text, read):
-    sql = writer.compile_sql(day(ibis.literal(text, "string")))
+    sql = compile_sql(day(ibis.literal(text, "string")))
     assert connection.execute(sql).fetchall() == [(read,)]
 
 

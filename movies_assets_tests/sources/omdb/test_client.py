@@ -467,7 +467,7 @@ class TestFile:
     def test_that_is_damaged_is_named(self, service, line):
         service.collect(requests_a_run=1)
         service.part().write_bytes(line + service.part().read_bytes())
-        with pytest.raises(PermanentSourceError, match=r"Line 1 of .*\.part is no reply"):
+        with pytest.raises(PermanentSourceError, match=r"Line 1 of .*\.part is not a reply"):
             service.collect()
         with pytest.raises(PermanentSourceError, match="Remove the file"):
             service.rows()

@@ -36,12 +36,12 @@ from movies_assets.ingest.http import (
 )
 from movies_assets.ingest.landing import Landing
 from movies_assets.ingest.records import PROBLEM
-from movies_assets.orchestration import profiles
-from movies_assets.orchestration.profiles import ott_client, ott_landing, ott_users, user_key
 from movies_assets.settings import SettingsError, load
 from movies_assets.sources.ott import client as ott
+from movies_assets.sources.ott import resources
 from movies_assets.sources.ott.bronze import ott_users as bronze_users
 from movies_assets.sources.ott.client import COLUMNS, Fetched, OttClient, UserDay, settle, stored
+from movies_assets.sources.ott.resources import OttLanding, OttUsers, user_key
 from movies_assets.warehouse.delimited import DelimitedFile, read
 from movies_assets_tests.faults.processes import FORKSERVER, dies_at, in_child
 from movies_assets_tests.http_servers import raw_server, switchable
@@ -204,7 +204,7 @@ def untouched(old: Path, kind: type[SourceError] = PermanentSourceError) -> Iter
     assert type(raised.value) is kind
     assert old.read_bytes() == OLD
     assert files(old.parents[3]) == {f"{DAY}/users.csv"}
-    assert str(raised.value).endswith(f"{old} was not touched.")
+    assert str(raised.value).endswith(f"{old} is unchanged.")
 
 
 def always(response: Callable[[], Response]) -> Callable[..., Response]:
@@ -263,7 +263,7 @@ class TestPages:
         number = 5_000
         with (tmp_path / "users").open("w+b") as file:
             tracemalloc.start()
-            users = ott._Users(file)
+            users = ott._StoredUsers(file)
             for each in range(number, 0, -1):
                 users.add(user(10**9 + each))
             lines = sum(1 for _ in users.lines())
@@ -304,7 +304,7 @@ class TestShiftingPages:
         fetch(service, landing, replace(FAST, concurrency=1), log=messages.append)
         assert ids(landing) == [*map(str, range(2, 26))]
         assert len(service.requests) == 6
-        assert "1 of 25 users were on no page, for the list shifted" in messages[0]
+        assert "1 of 25 users were on no page, because the list shifted" in messages[0]
 
     def test_that_grow_at_the_end_are_followed_to_it(self, service, landing):
         def append(number: int) -> None:
@@ -327,7 +327,7 @@ class TestShiftingPages:
         with untouched(old, TransientSourceError) as raised:
             fetch(service, landing, replace(FAST, concurrency=1))
         assert raised.match(
-            "said that it has 27 users, and 1 of them were on none of its pages, even when they "
+            "stated 27 users, but 1 of them were on none of its pages, even when they "
             "were read 3 times.*Try again later"
         )
         assert len(service.requests) == 9
@@ -339,7 +339,7 @@ class TestShiftingPages:
         )
         with untouched(old, TransientSourceError) as raised:
             fetch(service, landing)
-        assert raised.match("has 25 users, and 17 of them were on none")
+        assert raised.match("stated 25 users, but 17 of them were on none")
 
     def test_whose_total_grows_with_every_request_come_to_an_end(self, service, old, landing):
         service.page = lambda request: {
@@ -368,7 +368,7 @@ class TestUnsoundReplies:
             ({"users": "none"}, "`users` is a text instead of a list"),
             ({"users": []}, "it has no users, but its `total` is 25"),
             ({"users": [user(1), EMAIL]}, "not all of its `users` are objects"),
-            ({"skip": 5}, "it begins after 5 users instead of 0, as was asked for"),
+            ({"skip": 5}, "it begins after 5 users instead of 0, as requested"),
         ],
         ids=str,
     )
@@ -377,8 +377,9 @@ class TestUnsoundReplies:
         with untouched(old) as raised:
             fetch(service, landing)
         assert raised.match(
-            re.escape(f"{service.url}/users?limit=10&skip=0 answered JSON that is not the page of ")
-            + f".*{re.escape(fault)}.*Check the base URL, and whether the source.*changed its"
+            re.escape(f"{service.url}/users?limit=10&skip=0 answered JSON that is not the ")
+            + f"requested page of users: .*{re.escape(fault)}"
+            + ".*Check the base URL, and whether the source.*changed its"
         )
         assert len(service.requests) == 1
 
@@ -386,7 +387,7 @@ class TestUnsoundReplies:
         service.changes = lambda page: {**page, "users": [], "total": 0}
         with untouched(old) as raised:
             fetch(service, landing)
-        assert raised.match("lists nobody at all")
+        assert raised.match("lists no users")
 
     @pytest.mark.parametrize("name", ["users", "total"])
     def test_without_what_they_need_say_so(self, service, old, landing, name):
@@ -409,8 +410,8 @@ class TestUnsoundReplies:
         with untouched(old) as raised:
             fetch(service, landing)
         assert raised.match(
-            f"has {total:,} users by its `total`, but gave the same 10 on every page: it does not "
-            "know the parameter `skip`. Check the base URL"
+            f"has {total:,} users by its `total`, but returned the same 10 on every page: it "
+            "ignores the parameter `skip`. Check the base URL"
         )
         assert len(service.requests) < 12
 
@@ -607,7 +608,7 @@ class TestStoring:
         def refuse(*_: Any) -> int:
             raise OSError(errno.ENOSPC, "No space left on device", "x")
 
-        monkeypatch.setattr(ott._Users, "write", refuse)
+        monkeypatch.setattr(ott._StoredUsers, "write", refuse)
         with untouched(old) as raised:
             fetch(service, landing)
         assert raised.match("disk is too full")
@@ -706,7 +707,7 @@ class TestDays:
         with untouched(old) as raised:
             fetch(service, landing, today=lambda: NEXT)
         assert raised.match(
-            f"only knows the users of today, which is {NEXT}: they are not those of {DAY}. "
+            f"only has the users of today, {NEXT}: they are not those of {DAY}. "
             f"Run the partition {NEXT}"
         )
         assert service.requests == []
@@ -715,7 +716,7 @@ class TestDays:
         clock = iter([DAY, NEXT])
         with untouched(old, TransientSourceError) as raised:
             fetch(service, landing, today=lambda: next(clock))
-        assert raised.match(f"{DAY} ended while the users were read.*neither day.*Run again")
+        assert raised.match(f"{DAY} ended while the users were read.*neither day.*Rerun")
         assert len(service.requests) == 3
 
     def test_that_last_are_stored(self, service, landing):
@@ -872,20 +873,22 @@ class TestProfiles:
     def sample(self, service, landing, monkeypatch):
         """The sample's profile, with this service and a delivery of one day."""
 
-        def deliver(what: str, folder: Path, _: Any) -> None:
+        def deliver(_: Any, what: str, folder: Path) -> None:
             target = folder / f"{BEFORE}" / f"{what}.csv"
             target.parent.mkdir(parents=True)
             target.write_bytes(OLD)
 
-        monkeypatch.setattr(profiles, "_deliver_ott", deliver)
-        monkeypatch.setattr(profiles, "_ott_sample", lambda _: httpx.ASGITransport(service))
+        monkeypatch.setattr(resources, "_deliver", deliver)
+        monkeypatch.setattr(resources, "_sample", lambda *_: httpx.ASGITransport(service))
         service.users[:] = [user(1), user(2)]
         return load(data_dir=landing.parent)
 
     def test_sample_keeps_past_days_and_fetches_the_last_one(self, sample, service):
         last = sample.sample.last_day
         assert last == DAY
-        found = [(day.day, day.users, day.state) for day in ott_users(sample, [BEFORE, DAY])]
+        found = [
+            (day.day, day.users, day.state) for day in OttUsers(project=sample).fetch([BEFORE, DAY])
+        ]
         assert found == [(BEFORE, 1, "kept"), (DAY, 2, "fetched")]
         assert [request.url.path for request in service.requests] == ["/ott/users"]
 
@@ -894,27 +897,28 @@ class TestProfiles:
 
     def test_live_needs_the_address_and_asks_there(self, service, landing):
         with pytest.raises(SettingsError, match="MOVIES_OTT__BASE_URL is not set"):
-            ott_client(self.live(landing))
+            OttUsers(project=self.live(landing)).client()
         today = datetime.now(UTC).date()
-        found = ott_users(self.live(landing, base_url=service.url, page_size=20), [today])
+        live = self.live(landing, base_url=service.url, page_size=20)
+        found = resources.resources(live)["ott_users"].fetch([today])
         assert [(day.users, day.state) for day in found] == [(25, "fetched")]
         assert service.asked == [(20, 0), (20, 20)]
 
     def test_live_loads_a_past_day_without_the_address(self, old, landing):
-        assert ott_users(self.live(landing), [DAY]) == [UserDay(DAY, old, 1, "kept")]
+        assert OttUsers(project=self.live(landing)).fetch([DAY]) == [UserDay(DAY, old, 1, "kept")]
 
     def test_live_delivers_nothing(self, landing):
         for folder in ("titles", "views", "users"):
-            assert ott_landing(self.live(landing), folder).arrivals() == []
+            assert OttLanding(project=self.live(landing)).open(folder).arrivals() == []
         assert not landing.exists()
 
     @pytest.mark.parametrize("folder", ["titles", "views", "users"])
     def test_sample_delivers_a_folder_once_before_it_is_read(self, sample, landing, folder):
         for _ in range(2):
-            (arrival,) = ott_landing(sample, folder).arrivals()
+            (arrival,) = OttLanding(project=sample).open(folder).arrivals()
             assert (arrival.day, arrival.path) == (BEFORE, f"{BEFORE}/{folder}.csv")
         assert [each.name for each in (landing / "ott").iterdir()] == [folder]
-        assert ott_landing(sample, folder).name == f"ott/{folder}"
+        assert OttLanding(project=sample).open(folder).name == f"ott/{folder}"
 
     @pytest.mark.parametrize("profile", ["sample", "live"])
     def test_titles_and_views_arrive_where_the_settings_say_but_users_never(
@@ -929,7 +933,9 @@ class TestProfiles:
             target = tmp_path / folder[0] / f"{DAY}" / "x.csv"
             target.parent.mkdir(parents=True)
             target.write_bytes(OLD)
-            assert [each.day for each in ott_landing(settings, folder).arrivals()] == [DAY]
+            assert [each.day for each in OttLanding(project=settings).open(folder).arrivals()] == [
+                DAY
+            ]
         assert not landing.exists()
 
     @pytest.mark.parametrize("profile", ["sample", "live"])

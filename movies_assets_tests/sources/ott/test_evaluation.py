@@ -19,13 +19,15 @@ from hypothesis import strategies as st
 
 from movies_assets.core.check import CheckContext, Finding
 from movies_assets.core.markdown import as_markdown
+from movies_assets.core.outcome import broken_rules
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration import jobs
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.sources.ott import evaluation as ott_evaluation
 from movies_assets.sources.ott import gold as ott
-from movies_assets.warehouse import writer
 from movies_assets.warehouse.queries import Queries
+from movies_assets.warehouse.schema import ensure_table
+from movies_assets.warehouse.sql import compile_sql
 
 QUALITY = TABLES["gold.ott_recommendation_quality"]
 SILVER = ("silver.ott_views", "silver.ott_titles", "silver.ott_watched", "silver.ott_users")
@@ -41,7 +43,7 @@ def unbound(name: str) -> ir.Table:
 @cache
 def sql_of(name: str) -> str:
     table = TABLES[name]
-    return writer.compile_sql(table(*map(unbound, table.reads().values())))
+    return compile_sql(table(*map(unbound, table.reads().values())))
 
 
 class Lab:
@@ -99,7 +101,7 @@ def lab() -> Iterator[Lab]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; SET threads = 1")
         for name in SILVER:
-            writer.ensure_table(connection, name, TABLES[name].contract)
+            ensure_table(connection, name, TABLES[name].contract)
         connection.execute("CREATE SCHEMA gold")
         yield Lab(connection)
 
@@ -110,9 +112,7 @@ def lab() -> Iterator[Lab]:
 @cache
 def measured_sql() -> str:
     recommended = ibis.table({"strategy": "string", **PAIR, "rank": "int64"}, name="recommended")
-    return writer.compile_sql(
-        ott_evaluation.measured(recommended, ibis.table(PAIR, name="relevant"))
-    )
+    return compile_sql(ott_evaluation.measured(recommended, ibis.table(PAIR, name="relevant")))
 
 
 def measure(
@@ -304,7 +304,7 @@ def test_production_is_measured_as_gold_recommends(lab):
     seen = unbound("silver.ott_watched")
     titles = ott.with_views(unbound("silver.ott_titles"), seen)
     found = ott_evaluation.recommended_by_each(titles, unbound("silver.ott_users"), seen)
-    rows = lab.rows(writer.compile_sql(found.filter(found.strategy == "preferred_genres")))
+    rows = lab.rows(compile_sql(found.filter(found.strategy == "preferred_genres")))
     assert len(stored) > 200
     assert {(f"key {row['user_id']}", row["rank"], row["title_key"]) for row in rows} == {
         (row["user_key"], row["rank"], row["title_key"]) for row in stored
@@ -321,7 +321,7 @@ def test_popularity_is_what_most_watched_and_the_user_has_not(lab):
     titles = ott.with_views(unbound("silver.ott_titles"), watched)
     found = ott_evaluation.recommended_by_each(titles, unbound("silver.ott_users"), watched)
     found = found.filter(found.strategy == "popularity").order_by("user_id", "rank")
-    rows = lab.rows(writer.compile_sql(found))
+    rows = lab.rows(compile_sql(found))
     assert {row["user_id"] for row in rows} == {"1", "1035"}
     best = [f"t{number:02}-undated" for number in (11, 5, 6, 7, 8, 9, 10)]
     assert [row["title_key"] for row in rows if row["user_id"] == "1035"] == best
@@ -330,7 +330,7 @@ def test_popularity_is_what_most_watched_and_the_user_has_not(lab):
 def test_chance_has_many_orders_of_all_titles_and_has_them_again(lab):
     for number in range(12):
         lab.title(f"t{number:02}", None)
-    sql = writer.compile_sql(ott_evaluation.shuffled(unbound("silver.ott_titles")))
+    sql = compile_sql(ott_evaluation.shuffled(unbound("silver.ott_titles")))
     rows = lab.rows(sql)
     orders: dict[str, list[str]] = {}
     for row in sorted(rows, key=lambda row: row["place"]):
@@ -443,8 +443,8 @@ def test_the_rows_keep_the_contract(lab):
     lab.quality()
     schema = QUALITY.contract.types()
     rows = ibis.table(schema, name="ott_recommendation_quality", database="gold")
-    broken = rows.filter(writer.broken_rules(rows, QUALITY.contract) != "")
-    assert lab.rows(writer.compile_sql(broken)) == []
+    broken = rows.filter(broken_rules(rows, QUALITY.contract) != "")
+    assert lab.rows(compile_sql(broken)) == []
     assert set(schema) == set(lab.quality()["random"])
 
 
@@ -455,7 +455,7 @@ def test_the_job_is_its_own_and_shows_every_strategy(platform):
     day = date(2025, 10, 30)
     with platform.warehouse.session() as connection, platform.warehouse.transaction(connection):
         for name in SILVER:
-            writer.ensure_table(connection, name, TABLES[name].contract)
+            ensure_table(connection, name, TABLES[name].contract)
         connection.execute("CREATE SCHEMA gold")
         taste(Lab(connection))
         connection.execute(f"INSERT INTO silver.ott_watched BY NAME {sql_of('silver.ott_watched')}")

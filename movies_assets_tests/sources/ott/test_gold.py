@@ -15,7 +15,8 @@ import pytest
 
 from movies_assets.definitions import TABLES
 from movies_assets.sources.ott.gold import RECOMMENDED
-from movies_assets.warehouse import writer
+from movies_assets.warehouse.schema import ensure_table
+from movies_assets.warehouse.sql import compile_sql
 from movies_assets_tests.conftest import STORED_DAY
 from movies_assets_tests.sources.ott.test_names import identity_of, ready
 
@@ -57,7 +58,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("SET TimeZone = 'UTC'")
         for name in TABLES:
             if "ott_" in name and not name.startswith("bronze."):
-                writer.ensure_table(connection, name, TABLES[name].contract)
+                ensure_table(connection, name, TABLES[name].contract)
         ready(connection)
         yield connection
 
@@ -79,7 +80,7 @@ def computed(connection: duckdb.DuckDBPyConnection) -> Callable[..., None]:
             table = TABLES[name]
             rows = table(*(TABLES[s].contract.table(s) for s in table.reads().values()))
             connection.execute(f"DELETE FROM {name}")
-            connection.execute(f"INSERT INTO {name} BY NAME {writer.compile_sql(rows)}")
+            connection.execute(f"INSERT INTO {name} BY NAME {compile_sql(rows)}")
 
     return compute
 

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import date
@@ -15,16 +14,16 @@ import pytest
 
 from movies_assets.definitions import TABLES
 from movies_assets.ingest.http import PermanentSourceError
-from movies_assets.orchestration.profiles import ott_users
 from movies_assets.settings import load
+from movies_assets.sources.ott.resources import OttUsers
 from movies_assets_tests.conftest import (
     Platform,
+    Prepare,
     arrive_ott,
     ott_title,
     ott_user,
     ott_view,
 )
-from movies_assets_tests.once import folder_of_all_workers
 
 FIRST, SECOND = "2025-10-29", "2025-10-30"
 DAILY, FILES = "ott_daily", "ott_files"
@@ -62,21 +61,18 @@ def landing(service: Platform) -> Path:
     return service.settings.landing
 
 
-@pytest.fixture(scope="session")
-def _two_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    def fill(folder: Path) -> None:
-        with dg.DagsterInstance.ephemeral() as instance:
-            service = service_in(folder, instance)
-            two_days(service.settings.landing)
-            service.run(FIRST, SECOND, job=DAILY)
-
-    return folder_of_all_workers(tmp_path_factory, "ott_two_days", fill)
+def run_two_days(folder: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        service = service_in(folder, instance)
+        two_days(service.settings.landing)
+        service.run(FIRST, SECOND, job=DAILY)
 
 
 @pytest.fixture
-def after_two_days(_two_days: Path, tmp_path: Path, instance: dg.DagsterInstance) -> Platform:
-    """A copy of a service whose two days have been run as a range."""
-    return service_in(shutil.copytree(_two_days, tmp_path / "data"), instance)
+def after_two_days(prepare: Prepare, service: Platform) -> Platform:
+    """A service whose two days have been run as a range."""
+    prepare("ott_two_days", run_two_days)
+    return service
 
 
 def evaluations(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], Any]:
@@ -109,15 +105,16 @@ def two_days(landing: Path) -> None:
 
 
 def test_days_in_any_order_again_or_as_a_range_lead_to_the_same_warehouse(
-    after_two_days, service, landing
+    after_two_days, tmp_path, instance
 ):
     expected = after_two_days.contents()
     after_two_days.run(FIRST, job=DAILY)
     assert after_two_days.contents() == expected
-    two_days(landing)
+    other = service_in(tmp_path / "other", instance)
+    two_days(other.settings.landing)
     for day in (SECOND, FIRST):
-        service.run(day, job=DAILY)
-    assert service.contents() == expected
+        other.run(day, job=DAILY)
+    assert other.contents() == expected
 
 
 def test_the_newest_state_of_titles_and_users_counts(after_two_days):
@@ -213,7 +210,7 @@ def test_users_of_a_past_day_that_was_never_fetched_fail_and_say_so(tmp_path, in
 def test_todays_users_are_never_stored_under_another_day(tmp_path):
     settings = load(data_dir=tmp_path)
     with pytest.raises(PermanentSourceError, match="2025-11-01"):
-        ott_users(settings, [date(2025, 11, 1)])
+        OttUsers(project=settings).fetch([date(2025, 11, 1)])
     assert not list((settings.landing / "ott" / "users").glob("2025-11-01/*.csv"))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from movies_assets.sources.ott.names import identity, spelt
 from movies_assets.sources.ott.silver import meant
-from movies_assets.warehouse.writer import compile_sql
+from movies_assets.warehouse.sql import compile_sql
 
 GIVEN = ibis.table({"title": "string", "title_name": "string"}, name="given")
 KNOWN = ibis.table({"title_name": "string"}, name="known")

@@ -24,7 +24,7 @@ from movies_assets.sources.ott.sample import (
 from movies_assets.sources.ott.sample_titles import catalogue, normalised
 from movies_assets.sources.ott.sample_users import COLUMNS as USER_COLUMNS
 from movies_assets.sources.ott.sample_users import GENRES, Users
-from movies_assets.sources.ott.sample_views import VIEW_DAYS, Audience, Events
+from movies_assets.sources.ott.sample_views import VIEW_DAYS, Events, Viewership
 
 LAST_DAY = date(2025, 10, 31)
 FIRST_DAY = date(2025, 10, 2)
@@ -118,7 +118,7 @@ def world():
     """Users, titles and all events of a service that is large enough to measure."""
     users = Users(1_000, LAST_DAY)
     titles = catalogue(last_day=LAST_DAY, titles=800)
-    chunks = list(Audience(users, titles, 40_000).chunks())
+    chunks = list(Viewership(users, titles, 40_000).chunks())
     return users, titles, Events(*map(np.concatenate, zip(*chunks, strict=True)))
 
 
@@ -144,7 +144,7 @@ def test_the_default_sizes_take_well_under_a_second(tmp_path):
 def test_events_do_not_depend_on_how_many_are_computed_at_once(world, monkeypatch):
     users, titles, events = world
     monkeypatch.setattr("movies_assets.sources.ott.sample_views.CHUNK", 10_000)
-    chunks = list(Audience(users, titles, 40_000).chunks())
+    chunks = list(Viewership(users, titles, 40_000).chunks())
     parts = Events(*map(np.concatenate, zip(*chunks, strict=True)))
     assert len(chunks) == 4
     assert (parts.user == events.user).all()

@@ -13,7 +13,7 @@ import pytest
 from movies_assets.sample.faults import Fault, Faults
 from movies_assets.sample.serving import serve
 from movies_assets.sources.ott.sample_server import BASE_PATH, create_ott_app
-from movies_assets.sources.ott.sample_users import Service, Users, as_kept, as_told
+from movies_assets.sources.ott.sample_users import Service, Users, as_api, as_stored
 
 LAST_DAY = date(2025, 10, 31)
 PATH = f"{BASE_PATH}/users"
@@ -155,7 +155,7 @@ def test_genres_are_a_list_a_text_null_or_missing(everybody):
 
 def test_what_is_told_is_what_is_kept():
     for user in Users(300, LAST_DAY).people(np.arange(300)):
-        told, kept = as_told(user), as_kept(user)
+        told, kept = as_api(user), as_stored(user)
         name = told.get("fullName") or f"{told['firstName']} {told['lastName']}"
         genres = told.get("preferredGenres") or []
         if isinstance(genres, str):

@@ -10,8 +10,10 @@ import duckdb
 import pytest
 from duckdb.sqltypes import VARCHAR
 
+from movies_assets.core.outcome import broken_rules
 from movies_assets.definitions import TABLES
-from movies_assets.warehouse import writer
+from movies_assets.warehouse.schema import ensure_table
+from movies_assets.warehouse.sql import compile_sql
 from movies_assets_tests.conftest import STORED_DAY
 
 Row = dict[str, Any]
@@ -37,7 +39,7 @@ def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
 
     def read_rows(name: str, *rows: Row) -> list[Row]:
         table, source = TABLES[f"silver.ott_{name}"], TABLES[f"bronze.ott_{name}"]
-        writer.ensure_table(connection, source.name, source.contract)
+        ensure_table(connection, source.name, source.contract)
         connection.execute(f"DELETE FROM {source.name}")
         for number, row in enumerate(rows, 1):
             values = {"source_row": f"a.csv#{number:07}", "arrived_date": STORED_DAY, **row}
@@ -48,8 +50,8 @@ def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
             )
         if name not in queries:
             refined = table(source.contract.table(source.name))
-            marked = refined.mutate(broken=writer.broken_rules(refined, table.contract))
-            queries[name] = writer.compile_sql(marked)
+            marked = refined.mutate(broken=broken_rules(refined, table.contract))
+            queries[name] = compile_sql(marked)
         found = connection.execute(f"FROM ({queries[name]}) ORDER BY source_row")
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, values, strict=True)) for values in found.fetchall()]

@@ -20,7 +20,7 @@ from movies_assets.ingest.http import (
 )
 from movies_assets.settings import SettingsError, load
 from movies_assets.sources.ott.client import OttClient
-from movies_assets.sources.ott.users_api import COLUMNS, SHAPES, Reader, UsersApi
+from movies_assets.sources.ott.users_api import COLUMNS, SHAPES, UserFields, UsersApi
 from movies_assets_tests.http_servers import switchable
 from movies_assets_tests.sources.ott.test_client import path, rows
 
@@ -264,7 +264,7 @@ class TestTotals:
         service = serve(server, "reqres")
         service.changes = lambda page, _: {**page, "total": 28}
         message = refused(service, tmp_path, TransientSourceError)
-        assert "has 28 users, and 3 of them were on none of its pages" in message
+        assert "stated 28 users, but 3 of them were on none of its pages" in message
         assert "total is too high" in message
         assert "MOVIES_OTT__USERS_TOTAL" in message
         assert fetch(service, tmp_path, replace(SHAPES["reqres"], total="")) == 25
@@ -316,7 +316,7 @@ class TestTotals:
 
         service.changes = remove
         message = refused(service, tmp_path, TransientSourceError)
-        assert "gave other users each time" in message
+        assert "returned other users each time" in message
 
 
 class TestRepetitions:
@@ -324,7 +324,7 @@ class TestRepetitions:
         service.users[3:5] = [service.users[2]] * 2
         message = refused(service, tmp_path, PermanentSourceError)
         assert "the list repeats 1 id (withheld: personal)" in message
-        assert "Its paging is sound" in message
+        assert "Its paging is right" in message
 
     @pytest.mark.parametrize("shape", ["dummyjson", "reqres", "jsonapi"])
     def test_of_ids_on_other_pages_are_reported_as_that(self, server, tmp_path, shape):
@@ -357,7 +357,7 @@ class TestRepetitions:
 
         service.changes = cached
         message = refused(service, tmp_path, PermanentSourceError)
-        assert "gave the same 10 on every page: it does not know the parameter" in message
+        assert "returned the same 10 on every page: it ignores the parameter" in message
         assert len(service.requests) < 12
 
     def test_of_a_cached_page_that_names_itself_are_refused_at_once(self, server, tmp_path):
@@ -365,7 +365,7 @@ class TestRepetitions:
         first = service.page(service.users[:10], 0, 10)
         service.changes = lambda *_: first
         message = refused(service, tmp_path, PermanentSourceError)
-        assert "it is page 1 instead of 2, as was asked for" in message
+        assert "it is page 1 instead of 2, as requested" in message
 
     def test_of_a_page_in_the_middle_are_reported_as_that(self, server, tmp_path):
         service = serve(server, "reqres", 50)
@@ -491,7 +491,7 @@ class TestFields:
         service = serve(server, "reqres")
         api = replace(SHAPES["reqres"], fields={"user_id": "uuid", "email": "email"})
         message = refused(service, tmp_path, PermanentSourceError, api=api)
-        assert "of 25 users none has user_id at `uuid`" in message
+        assert "none of 25 users has user_id at `uuid`" in message
         assert "MOVIES_OTT__USERS_FIELDS" in message
 
     @pytest.mark.parametrize(
@@ -510,11 +510,11 @@ class TestFields:
         ],
     )
     def test_are_found_by_their_path(self, path, user, text):
-        assert Reader({"full_name": path}).text(user, "full_name") == text
+        assert UserFields({"full_name": path}).text(user, "full_name") == text
 
     def test_of_lists_are_all_elements(self):
         user = {"likes": [{"genre": "Drama"}, {"genre": "War"}]}
-        assert Reader({"preferred_genres": "likes.genre"}).text(user, "preferred_genres") == (
+        assert UserFields({"preferred_genres": "likes.genre"}).text(user, "preferred_genres") == (
             "Drama|War"
         )
 
@@ -560,7 +560,7 @@ class TestSettings:
             ({"users_total": "a + b"}, "USERS_TOTAL.*is no path"),
             ({"users_fields": {"mail": "x"}}, "USERS_FIELDS__MAIL.*'full_name', 'email'"),
             ({"users_fields": {"email": ".x"}}, "USERS_FIELDS__EMAIL: .*is no path"),
-            ({"users_page_parameter": ""}, "asked for by skip, and USERS_PAGE_PARAMETER is empty"),
+            ({"users_page_parameter": ""}, "requested by skip, but USERS_PAGE_PARAMETER is empty"),
             ({"users_parameters": {"limit": "5"}}, "USERS_PARAMETERS has limit, which each page"),
         ],
     )

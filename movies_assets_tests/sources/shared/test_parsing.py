@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from movies_assets.sources.shared import parsing
-from movies_assets.warehouse import writer
+from movies_assets.warehouse.sql import compile_sql
 from movies_assets_tests.places import CASES
 
 TEXTS = ibis.table({"place": "int64", "file": "string", "text": "string"}, name="texts")
@@ -40,7 +40,7 @@ def read():
             found = step.select(
                 "place", "value", reason=parsing.unparsed(x=(parsing.known(step.text), step.value))
             )
-            sql = f"SELECT value, reason FROM ({writer.compile_sql(found)}) ORDER BY place"
+            sql = f"SELECT value, reason FROM ({compile_sql(found)}) ORDER BY place"
             return [
                 (value, reason.removeprefix("x: "))
                 for value, reason in connection.execute(sql).fetchall()

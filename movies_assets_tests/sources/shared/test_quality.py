@@ -15,13 +15,17 @@ from movies_assets.core.contract import Contract, StringList, column
 from movies_assets.core.table import Key, Table
 from movies_assets.core.write_mode import MERGE, OVERWRITE
 from movies_assets.definitions import TABLES
+from movies_assets.ingest.run_days import days_of
 from movies_assets.orchestration.assets import asset_key, asset_of
-from movies_assets.orchestration.jobs import IMDB_DAILY, NETFLIX_DAILY, YTS_DAILY
-from movies_assets.orchestration.partitions import days_of
 from movies_assets.settings import load
 from movies_assets.sources.shared import quality
-from movies_assets.warehouse import writer
+from movies_assets.warehouse.schema import ensure_table, stored_types
+from movies_assets.warehouse.sql import compile_sql
 from movies_assets_tests.conftest import SOUND_DUMPS, STORED_DAY, Platform, land, movie
+
+YTS_DAILY = "yts_daily"
+IMDB_DAILY = "imdb_daily"
+NETFLIX_DAILY = "netflix_daily"
 
 SNAPSHOT = TABLES["gold.data_quality_snapshot"]
 PROFILED = {
@@ -67,9 +71,9 @@ class Stored:
     def profile(
         self, select: str, days: tuple[date, date] | None = (FIRST, SECOND), **properties: Any
     ) -> list[tuple[Any, ...]]:
-        columns = writer.stored_types(self.connection, "gold.films")
+        columns = stored_types(self.connection, "gold.films")
         rows = quality.snapshot([quality.profile(films(**properties), days, columns)])
-        query = f"WITH profile AS ({writer.compile_sql(rows)}) {select}"
+        query = f"WITH profile AS ({compile_sql(rows)}) {select}"
         return self.connection.execute(query).fetchall()
 
     def figures(self) -> dict[str, tuple[Any, ...]]:
@@ -81,7 +85,7 @@ class Stored:
 def stored() -> Iterator[Stored]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        writer.ensure_table(connection, "gold.films", Films)
+        ensure_table(connection, "gold.films", Films)
         connection.executemany("INSERT INTO gold.films VALUES (?, ?, ?, ?, ?, ?)", ROWS)
         yield Stored(connection)
 
@@ -134,7 +138,7 @@ class TestFigures:
 
     def test_take_one_scan_of_a_table(self, stored):
         rows = quality.snapshot([quality.profile(films(), None, Films.types())])
-        plan = stored.connection.execute(f"EXPLAIN {writer.compile_sql(rows)}").fetchall()
+        plan = stored.connection.execute(f"EXPLAIN {compile_sql(rows)}").fetchall()
         assert str(plan).count("SEQ_SCAN") == 1
 
 
@@ -203,10 +207,10 @@ def test_years_are_profiled_from_their_first_to_their_last_day(keys, properties,
     described = Table(key=key, group="films", contract=Years, function=fill, **given)
     tags = dict(zip(RANGE, keys, strict=True)) if keys else {}
     with duckdb.connect() as connection:
-        writer.ensure_table(connection, "gold.years", Years)
+        ensure_table(connection, "gold.years", Years)
         connection.execute("INSERT INTO gold.years VALUES (1, 1999), (2, 2000), (3, 2001)")
         profile = quality.profile(described, days_of(tags), Years.types())
-        query = writer.compile_sql(quality.snapshot([profile]))
+        query = compile_sql(quality.snapshot([profile]))
         found = connection.execute(f"SELECT DISTINCT partition, row_count FROM ({query})")
         assert found.fetchall() == [(partition, rows)]
 

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from movies_assets.sources.shared.versions import latest_known
-from movies_assets.warehouse.writer import compile_sql
+from movies_assets.warehouse.sql import compile_sql
 
 TYPES = {
     "show_id": "string",

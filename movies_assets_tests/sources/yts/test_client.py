@@ -231,7 +231,7 @@ def test_a_page_without_any_date_takes_the_day_of_the_page_before(catalogue):
 
 
 def test_a_catalogue_without_any_date_is_refused(catalogue):
-    with pytest.raises(PermanentSourceError, match="sound upload date"):
+    with pytest.raises(PermanentSourceError, match="valid upload date"):
         crawled(catalogue, {"id": 1})
 
 
@@ -409,7 +409,7 @@ DAYS_APART = round((NOW - SERVER_TIME) / DAY)
         (
             SERVER_TIME,
             NOW + 9 * DAY,
-            rf"it is 2023-11-14 22:13 UTC.* {DAYS_APART:,} days apart. 1 movie is .* both clocks",
+            rf"shows 2023-11-14 22:13 UTC.* {DAYS_APART:,} days apart. 1 movie is .* both clocks",
         ),
         (SERVER_TIME, SERVER_TIME + 2 * DAY, "up to 2023-11-16 .* after the server's clock"),
         (NOW + 30 * DAY, NOW + 29 * DAY, "30 days apart.* after this machine's clock, which is"),
@@ -441,4 +441,4 @@ def test_without_a_server_time_the_header_date_is_the_servers_clock():
     lines: list[str] = []
     transport = httpx.MockTransport(answer)
     rows(YtsClient("http://catalogue", transport=transport, log=lines.append).crawl())
-    assert "YTS says it is 2023-11-14 22:13 UTC" in lines[-1]
+    assert "YTS' clock shows 2023-11-14 22:13 UTC" in lines[-1]

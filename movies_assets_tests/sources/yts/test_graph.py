@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,7 +15,7 @@ from movies_assets.settings import load
 from movies_assets.sources.yts.client import YtsClient
 from movies_assets.sources.yts.reconciliation import KINDS
 from movies_assets.sources.yts.sample_server import BASE_PATH, create_app
-from movies_assets_tests.conftest import FakeYts, Platform, movie
+from movies_assets_tests.conftest import FakeYts, Platform, Prepare, movie, platform_in
 
 FACT = "SELECT movie_key, uploaded_date::VARCHAR FROM gold.fact_movies ORDER BY 1"
 BELOW_BRONZE = ["silver/yts_movies", "gold/dim_movie", "gold/genre_junction", "gold/fact_movies"]
@@ -63,7 +64,7 @@ def test_a_movie_without_date_is_uploaded_with_its_first_torrent(platform, yts):
     listed = movie(1, "2025-10-30T12:00:00")
     row = yts.row(listed)._replace(payload=json.dumps({**listed, "date_uploaded_unix": None}))
     yts.movies_listed = [row]
-    platform.run("2025-10-30")
+    platform.run("2025-10-30", select=["bronze/yts_movies", "silver/yts_movies"])
     assert platform.sql("SELECT uploaded_at::VARCHAR FROM silver.yts_movies") == [
         ("2025-10-30 12:00:00+00",)
     ]
@@ -117,12 +118,17 @@ class TestReupload:
     old = movie(7, "2025-10-20T12:00:00", title="As it was", genres=["Drama", "War"])
     new = movie(7, "2025-10-30T12:00:00", title="As it is", genres=None)
 
+    def upload_twice(self, folder: Path) -> None:
+        movies = [self.old, movie(8, "2025-10-20T13:00:00")]
+        with platform_in(folder, movies) as platform:
+            platform.run("2025-10-20")
+            movies[:] = [movies[1], self.new]
+            platform.run("2025-10-30")
+
     @pytest.fixture
-    def reuploaded(self, platform, yts):
-        yts.movies_listed = [self.old, movie(8, "2025-10-20T13:00:00")]
-        platform.run("2025-10-20")
+    def reuploaded(self, prepare: Prepare, platform: Platform, yts: FakeYts) -> Platform:
+        prepare("yts_reuploaded", self.upload_twice)
         yts.movies_listed = [movie(8, "2025-10-20T13:00:00"), self.new]
-        platform.run("2025-10-30")
         return platform
 
     def test_the_latest_upload_replaces_the_older_one_everywhere(self, reuploaded):
@@ -236,10 +242,14 @@ class TestReconcile:
         (event,) = result.filter_events(lambda event: event.event_type_value == "ASSET_OBSERVATION")
         return dict(event.asset_observation_data.asset_observation.metadata)
 
+    def store(self, folder: Path) -> None:
+        with platform_in(folder, list(self.listed)) as platform:
+            platform.run("2025-10-28", "2025-10-30", select=self.steps)
+
     @pytest.fixture
-    def stored(self, platform, yts: FakeYts):
+    def stored(self, prepare: Prepare, platform: Platform, yts: FakeYts) -> Platform:
+        prepare("yts_three_days", self.store)
         yts.movies_listed = list(self.listed)
-        platform.run("2025-10-28", "2025-10-30", select=self.steps)
         return platform
 
     def test_equal_is_green(self, stored):

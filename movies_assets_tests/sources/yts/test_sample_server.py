@@ -14,8 +14,9 @@ import pytest
 from movies_assets.sample import serving
 from movies_assets.sample.catalogue import Catalogue, Patched, RecordedCatalogue, Shifting
 from movies_assets.sample.faults import Fault, Faults
+from movies_assets.sample.servers import Traffic
 from movies_assets.sample.serving import serve
-from movies_assets.sources.yts.sample_server import Traffic, create_app
+from movies_assets.sources.yts.sample_server import create_app
 from movies_assets_tests.places import RECORDED
 
 PATH = "/api/v2/list_movies.json"
@@ -336,7 +337,7 @@ def test_only_a_shifting_catalogue_can_shift():
 
 
 def test_the_command_prints_the_base_url_first_and_serves():
-    command = [sys.executable, "-m", "movies_assets.sample", "--movies", "500", "--port", "0"]
+    command = [sys.executable, "-m", "movies_assets.sample", "yts-server", "--movies", "500"]
     with subprocess.Popen(  # noqa: S603 - our own module
         [*command, "--last-day", "2025-04-02"], stdout=subprocess.PIPE, text=True
     ) as process:

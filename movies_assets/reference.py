@@ -19,9 +19,10 @@ from pydantic import BaseModel
 
 import movies_assets
 from movies_assets.core.table import Table
-from movies_assets.definitions import TABLES, build_defs
+from movies_assets.definitions import build_defs
 from movies_assets.serving import dictionary
 from movies_assets.settings import PREFIX, PROJECT_ROOT, Settings
+from movies_assets.tables import TABLES
 
 DOCS = PROJECT_ROOT / "docs"
 DECISIONS = DOCS / "decisions"

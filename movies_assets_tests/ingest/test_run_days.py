@@ -3,8 +3,9 @@
 from datetime import date
 
 import pytest
+from dagster._core.storage import tags as tags_of_dagster
 
-from movies_assets.orchestration.partitions import days_of, keys_of
+from movies_assets.ingest.run_days import PARTITION, RANGE_END, RANGE_START, days_of, keys_of
 
 
 def tags(first: str, last: str) -> dict[str, str]:
@@ -29,3 +30,11 @@ def tags(first: str, last: str) -> dict[str, str]:
 def test_a_run_has_first_and_last_partition_and_day(given, keys, days):
     assert keys_of(given) == keys
     assert days_of(given) == days
+
+
+def test_tags_are_those_of_dagster():
+    assert (PARTITION, RANGE_START, RANGE_END) == (
+        tags_of_dagster.PARTITION_NAME_TAG,
+        tags_of_dagster.ASSET_PARTITION_RANGE_START_TAG,
+        tags_of_dagster.ASSET_PARTITION_RANGE_END_TAG,
+    )

@@ -1,0 +1,41 @@
+"""OMDb: searches for titles by year of release, and how many there are."""
+
+from movies_assets.core.source import AGAIN, Job, Listing, Schedule, Source, tables_of
+from movies_assets.sources.omdb import bronze, gold, silver
+from movies_assets.sources.omdb.partitions import omdb_years
+from movies_assets.sources.omdb.resources import resources
+
+RELEASES = """
+SELECT release_year, coalesce(sum(total_releases) FILTER (media_type = 'movie'), 0),
+    coalesce(sum(total_releases) FILTER (media_type = 'series'), 0),
+    coalesce(sum(total_releases) FILTER (media_type = 'game'), 0)
+FROM gold.omdb_releases GROUP BY release_year ORDER BY release_year DESC LIMIT 5
+"""
+
+SOURCE = Source(
+    name="omdb",
+    title="OMDb",
+    tables=tables_of("omdb", bronze, silver, gold),
+    files=(bronze.omdb_pages,),
+    jobs=(
+        Job(
+            "omdb_yearly",
+            "Search OMDb for titles of one year or a range of years, and materialize what was "
+            "found; where the quota is spent, the next run goes on from there.",
+            partitions=omdb_years,
+            schedule=Schedule(
+                "30 5 * * *",
+                lambda _: f"Collect the current and the previous year of release anew. {AGAIN}",
+                # The years in which titles still appear.
+                anew=lambda keys, _: keys[-2:],
+                config={bronze.LANDING: {"refresh": True}},
+            ),
+        ),
+    ),
+    resources=resources,
+    listings=(
+        Listing(
+            "gold.omdb_releases", ["Releases by year", ">Movies", ">Series", ">Games"], RELEASES
+        ),
+    ),
+)

@@ -65,7 +65,8 @@ def main() -> None:
     type=(str, int),
     multiple=True,
     required=True,
-    help="A job, and how many of its newest partitions to run; may be repeated.",
+    help="A job, and how many of its newest partitions to run, 0 for a job without any; may be "
+    "repeated.",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
@@ -74,17 +75,16 @@ def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
     from movies_assets.orchestration.publishing.published import LATER  # noqa: PLC0415 (heavy)
 
     settings, console = _load(), _console()
-    ranges = [(job, *newest_days(settings, job, number)) for job, number in jobs]
+    ranges = [(job, newest_days(settings, job, number) if number else ()) for job, number in jobs]
     # The summary's imports take seconds and are needed when the runs are over: let them come
     # beside, once nothing else is imported, because two threads that import ibis block each other.
     Thread(target=import_module, args=["movies_assets.orchestration.summary"]).start()
-    for place, (job, first, last) in enumerate(ranges, 1):
+    for place, (job, days) in enumerate(ranges, 1):
+        span = f" for {' to '.join(days)} as one range" if days else ""
         log = _short(_log(settings, job))
-        console.print(
-            f"Running {job} for {first} to {last} as one range, log in {log}", soft_wrap=True
-        )
+        console.print(f"Running {job}{span}, log in {log}", soft_wrap=True)
         later = LATER if place < len(ranges) else {}
-        tags = json.dumps({**range_tags(first, last), **later})
+        tags = json.dumps({**(range_tags(*days) if days else {}), **later})
         _run_job(settings, console, job, [*command, "-j", job, "--tags", tags])
 
     from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy, see above)

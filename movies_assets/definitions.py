@@ -12,16 +12,14 @@ from movies_assets import sources
 from movies_assets.orchestration import alerts, interruption, jobs, permissions, schedules, sensors
 from movies_assets.orchestration.assets import asset_of
 from movies_assets.orchestration.checks.factory import checks_of
+from movies_assets.orchestration.code_references import with_references
 from movies_assets.orchestration.executor import executor
 from movies_assets.orchestration.instance import repaired
 from movies_assets.orchestration.io_manager import WarehouseIOManager
 from movies_assets.orchestration.landing import landing_asset_of
-from movies_assets.orchestration.publishing.delta import delta_assets
-from movies_assets.orchestration.publishing.parquet import parquet_assets
-from movies_assets.orchestration.publishing.postgres import postgres_assets
-from movies_assets.orchestration.publishing.powerbi import powerbi_assets
 from movies_assets.orchestration.publishing.published import published_asset
 from movies_assets.orchestration.publishing.report import report_asset
+from movies_assets.orchestration.publishing.targets import target_assets
 from movies_assets.settings import Settings
 from movies_assets.tables import TABLES, open_warehouse
 
@@ -36,20 +34,20 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     warehouse = open_warehouse(settings)
     checks = [checks_of(table, TABLES, settings) for table in TABLES.values()]
     return dg.Definitions(
-        assets=[
-            *(
-                landing_asset_of(files, source, settings, warehouse)
-                for source in sources.load()
-                for files in source.files
-            ),
-            *(asset_of(table, settings) for table in TABLES.values()),
-            published_asset(settings, TABLES, checks),
-            report_asset(settings),
-            parquet_assets(settings, TABLES),
-            delta_assets(settings, TABLES),
-            *postgres_assets(settings, TABLES),
-            *powerbi_assets(settings, TABLES),
-        ],
+        assets=with_references(
+            [
+                *(
+                    landing_asset_of(files, source, settings, warehouse)
+                    for source in sources.load()
+                    for files in source.files
+                ),
+                *(asset_of(table, settings) for table in TABLES.values()),
+                published_asset(settings, TABLES, checks),
+                report_asset(settings),
+                *target_assets(settings, TABLES),
+            ],
+            settings,
+        ),
         asset_checks=checks,
         jobs=jobs.build(settings, TABLES.values()),
         schedules=schedules.build(settings, TABLES, warehouse),

@@ -130,6 +130,13 @@ def _safe_webhook(url: SecretStr) -> SecretStr:
     return url
 
 
+def _git_url(url: str) -> str:
+    """Refuse an address of which Dagster cannot tell how it names files."""
+    if not re.fullmatch(r"https://[^\s?#]*git(hub|lab)[^\s?#]*", url):
+        raise ValueError("is no repository on GitHub or GitLab: https://host/owner/name")
+    return url
+
+
 LOCAL_WEBHOOKS = [("http", "localhost"), ("http", "127.0.0.1")]
 
 
@@ -278,6 +285,12 @@ class ProjectSettings(CommonSettings):
     step_retry_seconds: float = Field(
         10, ge=0, description="time before the first of these tries; the next one waits longer"
     )
+    git_url: Annotated[str, AfterValidator(_git_url)] | None = Field(
+        None,
+        description="repository of this code on GitHub or GitLab, https://host/owner/name, to "
+        "which Dagster's UI links; unset: the files of this machine",
+    )
+    git_branch: str = Field("main", description="its branch, tag or commit")
     secrets_dir: Path | None = Field(None, description="directory of secret files, one a setting")
     key_vault_url: str | None = Field(None, description="Azure key vault that holds secrets")
     postgres_url: SecretStr | None = Field(

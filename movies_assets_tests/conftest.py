@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import importlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -46,6 +47,10 @@ from movies_assets_tests.once import folder_of_all_workers, made_once
 hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
 hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("same")
+
+# A step that failed in passing is not tried again: failing runs take no longer than they have to.
+# test_retries.py says otherwise.
+os.environ.setdefault("MOVIES_STEP_RETRIES", "0")
 
 
 def movie(movie_id: int, uploaded: str, **changes: Any) -> dict[str, Any]:

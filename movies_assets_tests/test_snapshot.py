@@ -8,14 +8,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from movies_assets.definitions import build_defs
-from movies_assets.settings import Settings
+from movies_assets.settings import ExportsSettings, PowerbiSettings, Settings
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
 
 
 def snapshot() -> dict[str, Any]:
-    defaults = Settings.model_construct()  # whatever the environment says
+    # Whatever the environment says, and with every target of exports: unset ones are not there.
+    defaults = Settings.model_construct(
+        postgres_url=SecretStr("postgresql://host/movies"),
+        exports=ExportsSettings(parquet_url=SecretStr("/parquet"), delta_url=SecretStr("/delta")),
+        powerbi=PowerbiSettings(dataset_id="dataset"),
+    )
     repository = build_defs(defaults).get_repository_def()
     graph = repository.asset_graph
     assets = {"/".join(node.key.path): node for node in graph.asset_nodes}

@@ -1,13 +1,19 @@
 """Tables as Dagster's assets."""
 
 import inspect
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 import dagster as dg
 
 from movies_assets.core.table import Key, Table
+from movies_assets.orchestration.code_references import reference_to
+from movies_assets.orchestration.code_version import code_version
 from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
+from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import WRITER_POOL
 
@@ -42,6 +48,7 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
     metadata: dict[str, Any] = {
         "dagster/column_schema": column_schema(table.contract),
         "dagster/table_name": table.name,
+        **reference_to(table.function),
     }
     decorate = dg.asset(
         name=table.key.table,
@@ -63,7 +70,41 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         partitions_def=partitions_def(table.partitions, settings) if table.partitions else None,
         backfill_policy=BACKFILL,
         pool=WRITER_POOL,
+        code_version=code_version(table),
+        freshness_policy=_freshness(table, settings),
         **table.options,
     )
-    asset: dg.AssetsDefinition = decorate(table.refill if table.is_conformed else table.function)
+    function = table.refill if table.is_conformed else table.function
+    if table.key.layer == "bronze":
+        function = _received(function)
+    asset: dg.AssetsDefinition = decorate(retrying(settings)(function))
     return asset
+
+
+def _received(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let each run of a function that receives data be a new version of the data.
+
+    Dagster takes the same code on the same inputs for the same data, and would not show the tables
+    below as out of date. That holds for functions between tables, which are pure.
+    """
+
+    @wraps(function)
+    def receive(*args: Any, **given: Any) -> dg.Output[Any]:
+        version = dg.DataVersion(dg.OpExecutionContext.get().run_id)
+        return dg.Output(function(*args, **given), data_version=version)
+
+    # Dagster checks what is returned against the annotation.
+    receive.__annotations__ = {**function.__annotations__, "return": dg.Output[Any]}
+    return receive
+
+
+def _freshness(table: Table, settings: Settings) -> dg.FreshnessPolicy | None:
+    """Return how old a table's last materialization may be, for a table that has such a check.
+
+    The check looks at rows and is made by runs; the policy turns red where there are no runs at
+    all. The sample's world has ended: nothing is due there, however long ago it was materialized.
+    """
+    if table.fresh_within_days is None or settings.profile == "sample":
+        return None
+    days = timedelta(days=table.fresh_within_days)
+    return dg.FreshnessPolicy.time_window(fail_window=2 * days, warn_window=days)

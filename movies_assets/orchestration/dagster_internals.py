@@ -22,6 +22,12 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 # The defaults of an instance, one of which is replaced.
 from dagster._core.instance.ref import InstanceRef
 
+# Where a run comes from: the job of a repository in a code location, by which the UI files it.
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteRepositoryOrigin,
+)
+
 # What `DagsterInstance.event_log_storage` returns of a check.
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
@@ -41,6 +47,8 @@ __all__ = [
     "ExecutionPlan",
     "InstanceRef",
     "PlanOrchestrationContext",
+    "RegisteredCodeLocationOrigin",
+    "RemoteRepositoryOrigin",
     "RetryMode",
     "StepDependencyConfig",
     "UnresolvedAssetJobDefinition",

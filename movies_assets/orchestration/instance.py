@@ -7,6 +7,7 @@ to an instance nor its SQLite storage, so both come from private modules.
 
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -16,17 +17,21 @@ import dagster as dg
 from alembic.script import ScriptDirectory
 from filelock import FileLock
 
-from movies_assets.orchestration import abandoned
+from movies_assets.orchestration import abandoned, interruption
 from movies_assets.orchestration.dagster_internals import (
     ConfigurableClassData,
     DagsterSqliteStorage,
     InstanceRef,
+    RegisteredCodeLocationOrigin,
+    RemoteRepositoryOrigin,
 )
 from movies_assets.orchestration.permissions import keep_private
 from movies_assets.orchestration.processes import TAG, process
 from movies_assets.settings import SettingsError, load
 
 LOCK = ".instance.lock"
+# As workspace.yaml names the code location; `__repository__` is Dagster's name for definitions.
+ORIGIN = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("movies_assets"), "__repository__")
 DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 
 
@@ -57,9 +62,17 @@ class Instance(dg.DagsterInstance):
         """Create a run for another process to execute."""
         return super().create_run(**self._named(given, "tags"))
 
-    def create_run_for_job(self, *args: Any, **given: Any) -> dg.DagsterRun:
-        """Create a run that this process executes."""
-        return super().create_run_for_job(*args, **self._named(given, "tags"))
+    def create_run_for_job(
+        self, job_def: dg.JobDefinition, *args: Any, **given: Any
+    ) -> dg.DagsterRun:
+        """Create a run that this process executes.
+
+        `dagster job execute` says of none from which code location its job comes, so the UI would
+        show it in neither Timeline nor Jobs, and would not offer to re-execute it.
+        """
+        if interruption.executes_a_job(sys.argv):
+            given = {"remote_job_origin": ORIGIN.get_job_origin(job_def.name), **given}
+        return super().create_run_for_job(job_def, *args, **self._named(given, "tags"))
 
     def create_reexecuted_run(self, **given: Any) -> dg.DagsterRun:
         """Create a run that repeats another one, whose tags it may take over."""

@@ -20,6 +20,7 @@ from movies_assets.core.table import Table
 from movies_assets.core.window import Window
 from movies_assets.orchestration.assets import WHOLE, asset_key
 from movies_assets.orchestration.metadata import column_schema
+from movies_assets.orchestration.retries import mapped
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log, files, writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -69,7 +70,7 @@ class WarehouseIOManager(dg.IOManager):
         """
         table, rows, window = self._table(context.asset_key), rows_of(obj), _window(context)
         started = time.perf_counter()
-        with self._warehouse.session() as connection, rows.opened():
+        with mapped(self._settings), self._warehouse.session() as connection, rows.opened():
             if not rows.reads_warehouse:
                 rows.stage(connection, table)
             loaded, sql = self._store(connection, table, rows, window, context.run_id)
@@ -149,7 +150,7 @@ class WarehouseIOManager(dg.IOManager):
         rows = self._unbound(context)
         if load_type is ir.Table:
             return rows
-        with self._warehouse.reading() as connection:
+        with mapped(self._settings), self._warehouse.reading() as connection:
             try:
                 connection.execute(f"CREATE TEMP VIEW {INPUT} AS {compile_sql(rows)}")
                 table: Any = InputTable("temp", INPUT)

@@ -11,6 +11,7 @@ from movies_assets.core.table import Key, Table
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.dagster_internals import UnresolvedAssetJobDefinition
 from movies_assets.orchestration.partitions import partitions_def
+from movies_assets.orchestration.publishing import targets
 from movies_assets.privacy.forgetting import forget_job
 from movies_assets.settings import Settings
 
@@ -50,15 +51,20 @@ def build(
             description="Publish what is in the warehouse, if all of it has passed its checks, as "
             "every run of a source does at its end.",
         ),
-        dg.define_asset_job(
-            EXPORT,
-            selection=EXPORTS,
-            description="Give what was published last to other systems: Postgres, Parquet, Delta, "
-            "Power BI, each where its setting is set.",
-        ),
+        *([_export()] if targets.are_set(settings) else []),
         *(build(settings) for source in sources.load() for build in source.other_jobs),
         forget_job(settings, tables),
     ]
+
+
+def _export() -> UnresolvedAssetJobDefinition:
+    """Build the job of the targets that are set."""
+    return dg.define_asset_job(
+        EXPORT,
+        selection=EXPORTS,
+        description="Give what was published last to other systems: Postgres, Parquet, Delta, "
+        "Power BI, each where its setting is set.",
+    )
 
 
 def _job(settings: Settings, source: Source, job: Job) -> UnresolvedAssetJobDefinition:

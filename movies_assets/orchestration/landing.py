@@ -15,6 +15,7 @@ from movies_assets.orchestration.dagster_internals import (
     SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION,
 )
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
+from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import Warehouse
 
@@ -46,6 +47,7 @@ def landing_asset_of(
         backfill_policy=BACKFILL,
         output_required=False,
     )
+    @retrying(settings)
     @wraps(files.function)
     def fetch(
         context: dg.AssetExecutionContext, *args: Any, **given: Any

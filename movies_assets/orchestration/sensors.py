@@ -18,6 +18,7 @@ from movies_assets.orchestration import abandoned
 from movies_assets.orchestration.completeness import holdings
 from movies_assets.orchestration.jobs import EXPORT
 from movies_assets.orchestration.partitions import partitions_def, range_tags
+from movies_assets.orchestration.publishing import targets
 from movies_assets.orchestration.publishing.published import KEY as PUBLISHED_WAREHOUSE
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -58,20 +59,13 @@ def build(
             for name, arrivals in arriving
             if arrivals
         ),
-        exports_sensor(settings),
+        *([exports_sensor()] if targets.are_set(settings) else []),
         abandoned.sensor(),
     ]
 
 
-def exports_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Build the sensor that exports each new publication, where a target is set."""
-    exports = settings.exports
-    targets = (
-        settings.postgres_url,
-        exports.parquet_url,
-        exports.delta_url,
-        settings.powerbi.dataset_id,
-    )
+def exports_sensor() -> dg.SensorDefinition:
+    """Build the sensor that exports each new publication."""
 
     @dg.asset_sensor(
         asset_key=PUBLISHED_WAREHOUSE,
@@ -79,14 +73,7 @@ def exports_sensor(settings: Settings) -> dg.SensorDefinition:
         job_name=EXPORT,
         description="Asks for `export` whenever something was published.",
     )
-    def published(
-        _: dg.SensorEvaluationContext, publication: dg.EventLogEntry
-    ) -> dg.RunRequest | dg.SkipReason:
-        if not any(targets):
-            return dg.SkipReason(
-                "No target is set: MOVIES_POSTGRES_URL, MOVIES_EXPORTS__PARQUET_URL, "
-                "MOVIES_EXPORTS__DELTA_URL, MOVIES_POWERBI__DATASET_ID."
-            )
+    def published(_: dg.SensorEvaluationContext, publication: dg.EventLogEntry) -> dg.RunRequest:
         return dg.RunRequest(run_key=publication.run_id)
 
     return published

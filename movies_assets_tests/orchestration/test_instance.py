@@ -8,9 +8,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.storage.sqlite import LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION
 
-from movies_assets.orchestration.instance import DATABASES, DagsterHistoryError, Instance
+from movies_assets.orchestration.instance import DATABASES, ORIGIN, DagsterHistoryError, Instance
 from movies_assets.settings import PROJECT_ROOT
 from movies_assets_tests.faults.test_interruption import EXECUTE, Home
 
@@ -65,3 +66,31 @@ def test_three_commands_that_start_at_once_in_an_empty_home_all_run(tmp_path):
     assert codes == [0, 0, 0], home.log.read_text()[-5000:]
     assert [run.status for run in home.runs()] == [dg.DagsterRunStatus.SUCCESS] * 3
     assert len(versions(tmp_path / "home" / DATABASES[0])) == 1
+
+
+@dg.job
+def empty() -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "label"),
+    [
+        (["dagster", "job", "execute", "-m", "module"], "__repository__@movies_assets"),
+        (["pytest"], None),
+    ],
+)
+def test_the_run_of_a_command_is_filed_under_the_code_location(home, monkeypatch, arguments, label):
+    monkeypatch.setattr("sys.argv", arguments)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        run = instance.create_run_for_job(empty)
+        assert run.tags_for_storage().get(".dagster/repository") == label
+        of_location = dg.RunsFilter(job_name="empty", tags={".dagster/repository": label or ""})
+        assert instance.get_runs_count(of_location) == bool(label)
+        if label:
+            assert run.remote_job_origin.job_name == "empty"
+
+
+def test_the_code_location_is_that_of_the_workspace():
+    (location,) = yaml.safe_load((PROJECT_ROOT / "workspace.yaml").read_text())["load_from"]
+    assert ORIGIN.code_location_origin.location_name == location["python_module"]["location_name"]

@@ -428,11 +428,9 @@ class TestDaemon:
         assert sorted(daemon.ranges()) == [(FIRST, FIRST), (THIRD, THIRD)]
 
 
-@pytest.mark.parametrize("is_set", [True, False])
-def test_what_was_published_is_exported_once_where_a_target_is_set(tmp_path, instance, yts, is_set):
+def test_what_was_published_is_exported_once(tmp_path, instance, yts):
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00")]
-    targets = {"delta_url": str(tmp_path / "delta")} if is_set else {}
-    settings = load(data_dir=tmp_path, exports=targets)
+    settings = load(data_dir=tmp_path, exports={"delta_url": str(tmp_path / "delta")})
     platform = Platform(settings, instance, lambda: yts)
     repository = platform.defs.get_repository_def()
     sensor = repository.get_sensor_def("exports")
@@ -440,6 +438,29 @@ def test_what_was_published_is_exported_once_where_a_target_is_set(tmp_path, ins
     assert not sensor.evaluate_tick(context).run_requests, "nothing is published yet"
     run = platform.run("2025-10-30", publish=True)
     told = sensor.evaluate_tick(dg.build_sensor_context(instance, repository_def=repository))
-    assert [request.run_key for request in told.run_requests or ()] == [run.run_id] * is_set
-    if not is_set:
-        assert "MOVIES_EXPORTS__DELTA_URL" in (told.skip_message or "")
+    assert [request.run_key for request in told.run_requests or ()] == [run.run_id]
+
+
+POSTGRES = "postgresql://user:password@host/movies"
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ({}, set()),
+        ({"exports": {"parquet_url": "/nowhere"}}, {"serving_parquet"}),
+        ({"exports": {"delta_url": "/nowhere"}}, {"serving_delta"}),
+        ({"postgres_url": POSTGRES}, {"serving_postgres"}),
+        ({"powerbi": {"dataset_id": "a"}}, {"serving_powerbi"}),
+        (
+            {"postgres_url": POSTGRES, "powerbi": {"dataset_id": "a"}},
+            {"serving_postgres", "serving_powerbi"},
+        ),
+    ],
+)
+def test_only_targets_that_are_set_are_there(tmp_path, where, expected):
+    repository = build_defs(load(data_dir=tmp_path, **where)).get_repository_def()
+    groups = {node.group_name for node in repository.asset_graph.asset_nodes}
+    assert {group for group in groups if group and group.startswith("serving_")} == expected
+    assert repository.has_job("export") == bool(expected)
+    assert repository.has_sensor_def("exports") == bool(expected)

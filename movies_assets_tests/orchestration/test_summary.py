@@ -16,6 +16,7 @@ from movies_assets.__main__ import execute, main, newest_days
 from movies_assets.orchestration import summary
 from movies_assets.orchestration.publishing.published import LATER
 from movies_assets.settings import PROJECT_ROOT, load
+from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.sources.yts.source import SOURCE as YTS
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.published import Published
@@ -158,7 +159,7 @@ def test_the_newest_days_end_with_the_last_day_of_the_sample():
     settings = load(sample={"last_day": date(2024, 3, 1)})
     assert newest_days(settings, "yts_daily", 30) == ("2024-02-01", "2024-03-01")
     assert newest_days(settings, "yts_daily", 10**6) == (
-        settings.yts.first_day.isoformat(),
+        yts_days.first(settings).isoformat(),
         "2024-03-01",
     )
     first, last = newest_days(load(profile="live"), "yts_daily", 2)

@@ -523,13 +523,6 @@ def materialize(settings, instance) -> dg.ExecuteInProcessResult:
     )
 
 
-def test_unset_the_asset_is_skipped_says_so_and_the_run_is_green(tmp_path, instance, capfd):
-    result = materialize(load(data_dir=tmp_path), instance)
-    assert result.success
-    assert result.asset_materializations_for_node("serving_delta") == []
-    assert "MOVIES_EXPORTS__DELTA_URL is not set" in capfd.readouterr().err
-
-
 def test_the_asset_writes_what_changed_and_says_so(tmp_path, instance):
     settings = load(data_dir=tmp_path, exports={"delta_url": str(tmp_path / "delta")})
     told = []

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.metadata import column_schema
-from movies_assets.orchestration.publishing.postgres import UNSET, key_of
+from movies_assets.orchestration.publishing.postgres import key_of
 from movies_assets.orchestration.publishing.published import shared_tables
 from movies_assets.serving.postgres import READER, load
 from movies_assets.serving.postgres_ddl import TYPES
@@ -481,15 +481,6 @@ def test_a_server_that_is_away_fails_the_run_and_names_no_secret(
     everything = caplog.text + repr(result.all_events) + "".join(capfd.readouterr())
     assert SECRET not in everything
     assert database.schemas() == set()
-
-
-def test_without_an_address_the_run_is_green_and_says_so(platform, yts, capfd):
-    yts.movies_listed = [movie(1, f"{DAY}T12:00:00")]
-    platform.run(DAY, publish=True)
-    result = exported(platform)
-    assert result.success
-    assert UNSET in capfd.readouterr().err
-    assert result.asset_materializations_for_node("serving_postgres") == []
 
 
 def test_the_driver_is_not_loaded_with_the_definitions():

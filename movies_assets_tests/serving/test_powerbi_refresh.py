@@ -102,14 +102,14 @@ def test_refreshes_that_are_always_under_way_fail_at_the_second_time(service):
     [
         (
             JSONResponse({"error": {"code": "PowerBINotAuthorizedException"}}, status_code=403),
-            "answers 403: PowerBINotAuthorizedException",
+            "answered HTTP 403: PowerBINotAuthorizedException",
         ),
         (
             JSONResponse({"error": {"code": "DatasetNotFound", "message": "x"}}, status_code=404),
-            "answers 404: DatasetNotFound: x",
+            "answered HTTP 404: DatasetNotFound: x",
         ),
-        (PlainTextResponse("<html>", status_code=500), "answers 500: Internal Server Error"),
-        (JSONResponse(["odd"], status_code=503), "answers 503: Service Unavailable"),
+        (PlainTextResponse("<html>", status_code=500), "answered HTTP 500: Internal Server Error"),
+        (JSONResponse(["odd"], status_code=503), "answered HTTP 503: Service Unavailable"),
         (Response(status_code=200), "did not refresh the dataset: Refresh failed to start"),
     ],
 )
@@ -133,7 +133,7 @@ def test_a_refresh_that_does_not_end_is_told(service):
 
 
 def test_a_wrong_secret_is_told_without_it(service):
-    with pytest.raises(PowerbiError, match="answers 401: invalid_client") as caught:
+    with pytest.raises(PowerbiError, match="answered HTTP 401: invalid_client") as caught:
         refresh(powerbi(client_secret="another-secret"), pytest.fail)  # noqa: S106
     assert "another-secret" not in str(caught.value)
     assert service.asked == ["login"]

@@ -17,6 +17,7 @@ from movies_assets.orchestration.checks.freshness import freshness_check
 from movies_assets.orchestration.checks.references import references_check
 from movies_assets.orchestration.checks.results import lines_of, result_of
 from movies_assets.orchestration.checks.volume import volume_check
+from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import Warehouse, WarehouseError
@@ -33,7 +34,7 @@ def checks_of(
         tables: every table, by name, for checks that compare with another one.
         settings: where the partitions come from.
     """
-    return _step(table, [*declared_checks(table, tables, settings)])
+    return _step(table, [*declared_checks(table, tables, settings)], settings)
 
 
 def declared_checks(
@@ -59,7 +60,7 @@ def declared_checks(
     yield from table.checks
 
 
-def _step(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
+def _step(table: Table, checks: Sequence[Check], settings: Settings) -> dg.AssetChecksDefinition:
     """Build one step for all checks of a table, which opens the warehouse once.
 
     The checks have no partitions of their own, but take those of the run from its tags: Dagster
@@ -79,6 +80,7 @@ def _step(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
         ],
         can_subset=True,
     )
+    @retrying(settings)
     def run_checks(
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:

@@ -13,6 +13,7 @@ from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.permissions import readable_as
 from movies_assets.orchestration.publishing.published import KEY, shared_tables
+from movies_assets.orchestration.retries import retrying
 from movies_assets.serving.exports import Export, TableKeptError, layout_of, reading_newest
 from movies_assets.settings import Settings
 from movies_assets.warehouse.database import Warehouse
@@ -33,10 +34,10 @@ def export_assets(
         settings: where to.
         tables: all tables, by name.
         kind: what is written: `parquet`, `delta`.
-        setting: which of the settings `exports` says where to; unset, nothing is done.
+        setting: which of the settings `exports` says where to; it is set.
         write: does it.
     """
-    url: SecretStr | None = getattr(settings.exports, setting)
+    url: SecretStr = getattr(settings.exports, setting)
     shared = {key_of(kind, table): table for table in shared_tables(tables).values()}
 
     @dg.multi_asset(
@@ -47,16 +48,10 @@ def export_assets(
         # Two runs at once would both write, and one of them for nothing.
         pool=f"serving_{kind}",
     )
+    @retrying(settings)
     def export(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[None]]:
-        if url is None:
-            context.log.info(
-                "skipped: MOVIES_EXPORTS__%s is not set, so no %s is written",
-                setting.upper(),
-                kind.capitalize(),
-            )
-            return
         place = url.get_secret_value()
         newest = reading_newest(warehouse, Published(settings.published_folder))
         with newest as (snapshot, connection):

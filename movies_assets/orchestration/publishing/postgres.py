@@ -8,12 +8,14 @@ import inspect
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
+from pydantic import SecretStr
 
 from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import published
+from movies_assets.orchestration.retries import retrying
 from movies_assets.serving.postgres import LoadedTable, Target, load
 from movies_assets.settings import Settings
 from movies_assets.warehouse.meta import Snapshot
@@ -21,7 +23,6 @@ from movies_assets.warehouse.published import Published
 
 GROUP = "serving_postgres"
 SNAPSHOT = "meta.snapshot"
-UNSET = "MOVIES_POSTGRES_URL is not set: nothing is loaded into Postgres"
 
 
 def key_of(name: str) -> dg.AssetKey:
@@ -37,6 +38,12 @@ def postgres_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.
         tables: all tables, by name.
     """
     shared = published.shared_tables(tables)
+    target = Target(
+        settings.postgres_url or SecretStr(""),
+        settings.postgres_schema,
+        settings.postgres_reader_password,
+        settings.postgres_wait_seconds,
+    )
 
     @dg.multi_asset(
         name="serving_postgres",
@@ -44,18 +51,8 @@ def postgres_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.
         can_subset=False,
         backfill_policy=BACKFILL,
     )
-    def serving_postgres(
-        context: dg.AssetExecutionContext,
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        if settings.postgres_url is None:
-            context.log.info(UNSET)
-            return
-        target = Target(
-            settings.postgres_url,
-            settings.postgres_schema,
-            settings.postgres_reader_password,
-            settings.postgres_wait_seconds,
-        )
+    @retrying(settings)
+    def serving_postgres() -> Iterator[dg.MaterializeResult[None]]:
         contracts = {name: table.contract for name, table in shared.items()}
         snapshot, loaded = load(
             Published(settings.published_folder), {**contracts, SNAPSHOT: Snapshot}, target

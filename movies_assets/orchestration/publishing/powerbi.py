@@ -13,6 +13,7 @@ from movies_assets.core.table import Table
 from movies_assets.orchestration.assets import OWNERS
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import postgres, published
+from movies_assets.orchestration.retries import retrying
 from movies_assets.serving.powerbi_refresh import missing, refresh
 from movies_assets.settings import Settings
 
@@ -35,9 +36,12 @@ def powerbi_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.A
         backfill_policy=BACKFILL,
         kinds={"powerbi"},
         description="The dataset in Power BI's service, refreshed after a load into Postgres.",
-        deps=[postgres.key_of(name) for name in published.shared_tables(tables)],
+        deps=[postgres.key_of(name) for name in published.shared_tables(tables)]
+        if settings.postgres_url
+        else [published.KEY],
         output_required=False,
     )
+    @retrying(settings)
     def powerbi_refresh(
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.MaterializeResult[None]]:

@@ -22,6 +22,7 @@ from movies_assets.orchestration.assets import OWNERS, asset_key
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing import meta
 from movies_assets.orchestration.publishing.selection import Before, Selection, select
+from movies_assets.orchestration.retries import retrying
 from movies_assets.privacy.identifiers import USER_KEY
 from movies_assets.settings import Settings
 from movies_assets.warehouse import audit_log
@@ -106,6 +107,7 @@ def published_asset(
         backfill_policy=BACKFILL,
         pool=WRITER_POOL,
     )
+    @retrying(settings)
     def published_warehouse(
         context: dg.AssetExecutionContext,
         config: PublishConfig,

@@ -6,6 +6,7 @@ from movies_assets.orchestration.assets import OWNERS
 from movies_assets.orchestration.partitions import BACKFILL
 from movies_assets.orchestration.publishing.published import GROUP
 from movies_assets.orchestration.publishing.published import KEY as PUBLISHED
+from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
 from movies_assets.warehouse.published import Published
 
@@ -30,6 +31,7 @@ def report_asset(settings: Settings) -> dg.AssetsDefinition:
         "with its snapshot.",
         deps=[PUBLISHED],
     )
+    @retrying(settings)
     def report() -> dg.MaterializeResult[None]:
         from movies_assets.serving.report import write_report  # noqa: PLC0415 (only runs need it)
 

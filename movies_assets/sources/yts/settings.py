@@ -13,8 +13,10 @@ class YtsSettings(SourceSettings):
     base_url: SecretStr | None = Field(
         None, description="profile live: address of the API, https://[user:password@]host/api/v2"
     )
-    first_day: date = Field(
-        date(2015, 10, 31), description="first partition: day of the oldest upload"
+    first_day: date | None = Field(
+        None,
+        description="first partition; default: the day of the oldest upload, 2015-10-31, or in "
+        "profile sample that of its catalogue",
     )
     concurrency: int = Field(8, ge=1, le=64, description="requests under way at once")
     requests_per_second: Positive | None = Field(

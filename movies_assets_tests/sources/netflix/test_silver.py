@@ -32,9 +32,9 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
     """Return what a silver table's function makes of bronze rows, in their order.
 
-    A query is compiled once: that takes longer than to run it.
+    A query is compiled and planned once: that takes longer than to run it.
     """
-    queries: dict[str, str] = {}
+    prepared: set[str] = set()
 
     def read_rows(name: str, *rows: Row) -> list[Row]:
         source = TABLES[f"bronze.netflix_{name}"]
@@ -50,10 +50,12 @@ def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
         refining = TABLES[f"silver.netflix_{name}"]
         for other in refining.reads().values():
             ensure_table(connection, other, TABLES[other].contract)
-        if name not in queries:
+        if name not in prepared:
             inputs = {key: TABLES[n].contract.table(n) for key, n in refining.reads().items()}
-            queries[name] = compile_sql(refining(**inputs))
-        found = connection.execute(f"FROM ({queries[name]}) ORDER BY source_row")
+            query = f"FROM ({compile_sql(refining(**inputs))}) ORDER BY source_row"
+            connection.execute(f"PREPARE silver_{name} AS {query}")
+            prepared.add(name)
+        found = connection.execute(f"EXECUTE silver_{name}")
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
 

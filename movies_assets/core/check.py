@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import ibis.expr.types as ir
 
-from movies_assets.core.contract import WITHHELD, Contract, sentence
+from movies_assets.core.contract import WITHHELD, Contract, Quarantine, sentence
+from movies_assets.core.window import Window
 
 if TYPE_CHECKING:
     from movies_assets.core.table import Table
@@ -39,14 +40,28 @@ def verdict_of(*, passed: bool, is_warning: bool) -> Verdict:
     return "warned" if is_warning else "failed"
 
 
+class MissingTableError(Exception):
+    """A query reads a table that does not exist; the message is the engine's."""
+
+
 class Engine(Protocol):
     """What executes the queries of checks."""
 
-    def fetch(self, query: str | ir.Table) -> list[dict[str, Any]]:
-        """Run a query and return its rows as dictionaries."""
+    def fetch(self, query: ir.Table) -> list[dict[str, Any]]:
+        """Run a query and return its rows as dictionaries.
 
-    def stored_types(self, name: str) -> dict[str, str]:
-        """Return a table's columns and types as they are stored; empty without such a table."""
+        Raises:
+            MissingTableError: a table that the query reads does not exist.
+        """
+
+    def has(self, name: str) -> bool:
+        """Return whether a table exists."""
+
+    def schema_mismatches(self, name: str, contract: type[Contract]) -> list[dict[str, str]]:
+        """Return the columns of a table whose stored types are not those of the contract.
+
+        Each has the keys `column`, `expected` and `actual`, in words of the engine.
+        """
 
 
 @dataclass(frozen=True)
@@ -63,18 +78,37 @@ class CheckContext:
     keys: tuple[str, str] | None
     engine: Engine
 
-    def within(self, column: str | None) -> str:
-        """Return the SQL condition that restricts a table to the partitions of the run."""
-        if self.keys is None or column is None:
-            return "true"
-        first, last = self.keys
-        return f"{column} BETWEEN '{first}' AND '{last}'"
+    @property
+    def window(self) -> Window:
+        """Return the partitions of the run."""
+        return Window(*self.keys) if self.keys else Window()
+
+    @property
+    def stored(self) -> ir.Table:
+        """Return all rows of the table."""
+        return self.table.contract.table(self.table.name)
+
+    @property
+    def rows(self) -> ir.Table:
+        """Return the rows that the run wrote."""
+        stored, column = self.stored, self.table.partition_column
+        return stored if self.is_all or not column else stored.filter(self.within(stored[column]))
+
+    @property
+    def quarantined(self) -> ir.Table:
+        """Return the rows that the run refused."""
+        refused = Quarantine.table(self.table.quarantine)
+        return refused if self.is_all else refused.filter(self.within(refused.partition_key))
 
     @property
     def is_all(self) -> bool:
         """Return whether the check looks at the whole table."""
         whole = self.table.write_mode.is_whole
         return whole or self.keys is None or self.table.partition_column is None
+
+    def within(self, partition: ir.Column) -> ir.BooleanValue:
+        """Return the condition that a partition is one of the run's."""
+        return self.window.holds(partition)
 
     def judges(self, first: str, last: str) -> bool:
         """Return whether a check of these rows judges a write, and no other rows beside it.
@@ -92,34 +126,28 @@ class CheckContext:
         """Return the context that looks at the rows of these partitions."""
         return replace(self, keys=(first, last))
 
-    @property
-    def of_run(self) -> str:
-        """Return the rows that the run wrote, as a subquery."""
-        condition = "true" if self.is_all else self.within(self.table.partition_column)
-        return f"(SELECT * FROM {self.table.name} WHERE {condition})"
-
-    def fetch(self, query: str | ir.Table) -> list[dict[str, Any]]:
-        """Run a query, SQL or an expression, and return its rows as dictionaries."""
+    def fetch(self, query: ir.Table) -> list[dict[str, Any]]:
+        """Run a query and return its rows as dictionaries."""
         return self.engine.fetch(query)
 
-    def count(self, query: str) -> int:
+    def count(self, query: ir.Table) -> int:
         """Return how many rows a query has."""
-        return int(self.fetch(f"SELECT count(*) AS n FROM ({query})")[0]["n"])
+        return int(self.fetch(query.aggregate(n=query.count()))[0]["n"])
 
-    def sample(self, query: str) -> list[dict[str, Any]]:
+    def sample(self, query: ir.Table) -> Rows:
         """Return the first rows that a red check shows: long values cut, personal ones withheld."""
+        return self.shown(self.fetch(query.limit(SHOWN_ROWS)))
+
+    def shown(self, rows: Rows) -> Rows:
+        """Return rows as a red check shows them: long values cut, personal ones withheld."""
         withheld = self.table.contract.personal()
         return [
             {
                 name: WITHHELD if name in withheld else str(value)[:SHOWN_CHARACTERS]
                 for name, value in row.items()
             }
-            for row in self.fetch(f"SELECT * FROM ({query}) LIMIT {SHOWN_ROWS}")
+            for row in rows[:SHOWN_ROWS]
         ]
-
-    def has(self, name: str) -> bool:
-        """Return whether the warehouse has a table."""
-        return bool(self.engine.stored_types(name))
 
 
 @dataclass(frozen=True)

@@ -59,14 +59,14 @@ class Lineage:
         reads: which source rows are read: those of the run's partitions, those of the newest
             partition that is stored, or all of them.
         allowed_share: the share of quarantined rows from which a run is stopped.
-        where: SQL condition on the source rows: only those that meet it are taken over.
+        where: condition on the source rows: only those that meet it are taken over.
     """
 
     source_of: str
     source_row_id: str
     reads: Literal["run", "newest", "all"] = "run"
     allowed_share: float = 0.05
-    where: str = "true"
+    where: Callable[[ir.Table], ir.BooleanValue] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Table:
         deps: assets that have to be there first, beyond inputs and referenced tables.
         volume_band: factor by which a day's rows may differ from the usual before a check warns.
         fresh_within_days: age of the newest partition from which a check warns.
-        checks: builders of checks beyond those that follow from what is declared here.
+        checks: those beyond the ones that follow from what is declared here.
         options: passed through to `dagster.asset`.
     """
 
@@ -121,7 +121,7 @@ class Table:
     deps: tuple[Key, ...] = ()
     volume_band: float | None = None
     fresh_within_days: int | None = None
-    checks: tuple[Callable[["Table"], "Check"], ...] = ()
+    checks: tuple["Check", ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -5,8 +5,11 @@ from typing import Any
 import duckdb
 import ibis.expr.types as ir
 
+from movies_assets.core.check import MissingTableError
+from movies_assets.core.contract import Contract
 from movies_assets.warehouse.schema import stored_types
 from movies_assets.warehouse.sql import compile_sql
+from movies_assets.warehouse.types import duckdb_type, same_type
 
 
 class Queries:
@@ -19,13 +22,33 @@ class Queries:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    def fetch(self, query: str | ir.Table) -> list[dict[str, Any]]:
-        """Run a query and return its rows as dictionaries."""
-        sql = query if isinstance(query, str) else compile_sql(query)
-        cursor = self._connection.execute(sql)
+    def fetch(self, query: ir.Table) -> list[dict[str, Any]]:
+        """Run a query and return its rows as dictionaries.
+
+        Raises:
+            MissingTableError: a table that the query reads does not exist.
+        """
+        try:
+            cursor = self._connection.execute(compile_sql(query))
+        except duckdb.CatalogException as error:
+            raise MissingTableError(str(error)) from error
         names = [item[0] for item in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def stored_types(self, name: str) -> dict[str, str]:
-        """Return a table's columns and types as DuckDB spells them; empty without such a table."""
-        return stored_types(self._connection, name)
+    def has(self, name: str) -> bool:
+        """Return whether a table exists."""
+        return bool(stored_types(self._connection, name))
+
+    def schema_mismatches(self, name: str, contract: type[Contract]) -> list[dict[str, str]]:
+        """Return the columns of a table whose stored types are not those of the contract."""
+        stored, wanted = stored_types(self._connection, name), contract.types()
+        unknown = () if contract.allows_new_columns() else stored
+        return [
+            {
+                "column": column,
+                "expected": duckdb_type(wanted[column]) if column in wanted else "no such column",
+                "actual": stored.get(column, "missing"),
+            }
+            for column in dict.fromkeys([*wanted, *unknown])
+            if column not in wanted or not same_type(stored.get(column), wanted[column])
+        ]

@@ -28,6 +28,7 @@ from movies_assets.core.outcome import (
     is_sound,
     outside,
 )
+from movies_assets.core.source_rows import source_rows
 from movies_assets.core.table import Table
 from movies_assets.core.window import Window
 from movies_assets.warehouse.database import WarehouseError
@@ -138,7 +139,7 @@ def _write_streamed(
         rows = _insert(connection, table, staged.filter(is_sound(staged, table.contract)))
         rows -= _extract_duplicates(connection, table, window)
         if source is None or rows < number(
-            connection, f"SELECT count(*) {read_of(table, source, window)}"
+            connection, compile_sql(source_rows(table, source, window).count())
         ):
             quarantined, kept = _quarantine_failures(
                 connection, table, window, run_id, number_lines
@@ -163,18 +164,6 @@ def prune(connection: duckdb.DuckDBPyConnection, table: Table, keep: int, window
         f"DELETE FROM {table.name} WHERE {day} < (SELECT min({day}) FROM (SELECT DISTINCT {day} "
         f"FROM {table.name} ORDER BY {day} DESC LIMIT {keep})) AND NOT ({inside})"
     )
-
-
-def read_of(table: Table, source: Table, window: Window) -> str:
-    """Return the clause FROM ... WHERE of the source rows that a run of a table reads."""
-    partition, of_run = source.partition_column, "true"
-    reads = table.lineage.reads if table.lineage else "run"
-    if partition and reads == "newest":
-        of_run = f"{partition} = (SELECT max({partition}) FROM {source.name})"
-    elif partition and window.first and reads == "run":
-        of_run = f"{partition} BETWEEN '{window.first}' AND '{window.last}'"
-    refined = table.lineage.where if table.lineage else "true"
-    return f"FROM {source.name} WHERE {of_run} AND ({refined})"
 
 
 def covered_rows(table: Table, window: Window) -> str:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from movies_assets.core.contract import Contract, Quarantine, column
+from movies_assets.core.source_rows import source_rows
 from movies_assets.core.table import LatestVersion, Lineage, Table
 from movies_assets.core.window import Window
 from movies_assets.core.write_mode import MERGE
@@ -440,6 +441,6 @@ def test_a_refinement_says_which_source_rows_a_run_reads(reads, days, found):
         ensure_table(connection, source.name, Visit)
         values = ", ".join(f"({n}, '{day}')" for n, day in enumerate(DAYS, 1))
         connection.execute(f"INSERT INTO {source.name} (visit_id, day) VALUES {values}")
-        clause = writer.read_of(table, source, run)
-        rows = connection.execute(f"SELECT visit_id {clause} ORDER BY 1").fetchall()
+        read = source_rows(table, source, run).select("visit_id").order_by("visit_id")
+        rows = connection.execute(writer.compile_sql(read)).fetchall()
     assert [visit_id for (visit_id,) in rows] == found

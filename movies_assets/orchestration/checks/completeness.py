@@ -4,27 +4,30 @@ The deliveries that are compared, the band, and names that files use for a colum
 Which columns are expected is declared in the contract.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from difflib import SequenceMatcher
+from math import sqrt
+from statistics import median
 from typing import Any, NamedTuple
 
 import ibis
 import ibis.expr.types as ir
 
 from movies_assets.core.check import SHOWN_ROWS, Check, CheckContext, Finding, judge
-from movies_assets.core.contract import REQUIRED, FileRows
+from movies_assets.core.contract import REQUIRED, FileRows, LandedFile, Quarantine
 from movies_assets.core.table import Table
 from movies_assets.ingest.editions import normalised
 from movies_assets.sources.shared.parsing import file_of
+from movies_assets.sources.shared.quality import PROFILES, DataQualitySnapshot
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.delimited import landed
-from movies_assets.warehouse.quoting import literal
-from movies_assets.warehouse.sql import compile_sql
 
-# The usual share is that of all other deliveries of the newest partitions, as in `bands`.
+# The usual share is that of all other deliveries of the newest partitions, as in `profile_drift`.
 HISTORY_PARTITIONS = 28
-# `bands` warns from five points more unknown values on. This check stops the run, so it asks for
-# more: where a fifth of the rows lose a value that they usually have, the source has changed.
+# `profile_drift` warns from five points more unknown values on. This check stops the run, so it
+# asks for more: where a fifth of the rows lose a value that they usually have, the source changed.
 POINTS = 0.2
 # The share of n rows varies by sqrt(p * (1 - p) / n); four times that, because all columns of all
 # deliveries are compared. Where nothing was ever unknown, up to 5% may be: nothing is known yet of
@@ -34,9 +37,8 @@ NOISE, LEAST_USUAL = 4, 0.05
 # unknown in 5% of cases, once in 8,000 deliveries. A column that the file lacks is no chance.
 CHANCE = 0.001
 
-PROFILES = "gold.data_quality_snapshot"
-READ = "read"
-FIGURES = ("partition", "file", "column_name", "row_count", "known")
+# Names of the columns that count, by expected column.
+ROWS, KNOWN = "rows of ", "known "
 
 # Words that publishers use for the same thing.
 SYNONYMS = (
@@ -59,224 +61,324 @@ ID = "id"
 SHARED_WORD, SHARED_MEANING, LIKELY = 0.9, 0.8, 0.65
 
 
-class Delivery(NamedTuple):
-    """The rows that are judged together.
+class Figure(NamedTuple):
+    """How often a column is known in the rows that are judged together.
 
     Attributes:
-        figures: query for the columns FIGURES: how many rows of a partition and file should have a
-            value in a column, and how many have one.
-        judged: SQL condition on the partition: the deliveries that are judged. The others only
-            give the usual share.
+        partition: the partition; '' where the rows have none.
+        file: the file; None where the rows are not told apart by files.
+        column: the column.
+        rows: how many rows should have a value.
+        known: how many have one.
     """
 
-    figures: str
-    judged: str
+    partition: str
+    file: str | None
+    column: str
+    rows: int
+    known: int
+
+    @property
+    def share(self) -> float:
+        """Return the share of rows in which the column is unknown."""
+        return 1 - self.known / self.rows
+
+    @property
+    def where(self) -> str:
+        """Name the rows."""
+        return self.file or self.partition or "all rows"
+
+    def __str__(self) -> str:
+        """Name column and rows."""
+        return f"{self.column} in {self.where}"
+
+
+class Lost(NamedTuple):
+    """A column that a delivery has lost, and the share of unknown values that is usual."""
+
+    figure: Figure
+    usual: float | None
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Return what lost columns are ordered by."""
+        return self.figure.partition, self.figure.file or "", self.figure.column
 
 
 def completeness_check(table: Table, tables: Mapping[str, Table]) -> Check:
     """Build the blocking check that expected columns are known about as often as usual."""
-    columns = table.contract.expected()
+    source = tables[table.lineage.source_of] if table.lineage else None
 
-    def evaluate(rows: CheckContext) -> Finding:
-        source = tables[table.lineage.source_of] if table.lineage else None
-        files = landed(source) if source and issubclass(source.contract, FileRows) else None
-        if files and not rows.has(files):
-            files = None
-        if source and files and table.typed:
-            delivery = _of_files(rows, source, table.typed)
-        elif table.partition_column and table.write_mode.is_windowed:
-            delivery = _of_partitions(rows)
-        else:
-            delivery = Delivery(_of_table(rows), "true")
-        compared = rows.fetch(_compared(rows, delivery, source if files else None))
-        lost = [figure for figure in compared if figure["is_lost"]]
-        found = _files_of(rows, files, lost) if files else []
-        likely = _likely_names(lost, found)
-        broken = {_named(figure): figure["row_count"] - figure["known"] for figure in lost}
-        texts = {_named(figure): _sentence(figure, likely) for figure in lost}
+    def evaluate(context: CheckContext) -> Finding:
+        has_files = (
+            source and issubclass(source.contract, FileRows) and context.engine.has(landed(source))
+        )
+        files_of = source if has_files else None
+        figures, judged = _figures(context, files_of)
+        compared = [each for each in figures if each.rows and judged(each)]
+        lost = _lost(context, figures, compared, files_of)
+        files = _files_of(context, landed(source), lost) if source and has_files and lost else []
+        likely = _likely_names(lost, files)
+        texts = {str(each.figure): _sentence(each, likely) for each in lost}
         return judge(
-            broken,
+            {str(each.figure): each.figure.rows - each.figure.known for each in lost},
             metadata={"compared": len(compared)},
-            samples=lambda: {
-                "columns": [_shown(figure, likely) for figure in lost[:SHOWN_ROWS]],
-            },
+            samples=lambda: {"columns": [_shown(each, likely) for each in lost[:SHOWN_ROWS]]},
             say=lambda rule, _: texts[rule],
-            advice=_advice(table, source, lost, found),
+            advice=_advice(table, source, lost, files),
         )
 
     return Check(
         name="completeness",
-        description=f"Every delivery has values in {', '.join(columns)}, and not far fewer than "
-        f"the others of the newest {HISTORY_PARTITIONS} partitions.",
+        description=f"Every delivery has values in {', '.join(table.contract.expected())}, and not "
+        f"far fewer than the others of the newest {HISTORY_PARTITIONS} partitions.",
         blocking=True,
         evaluate=evaluate,
     )
 
 
+def _figures(
+    context: CheckContext, files_of: Table | None
+) -> tuple[list[Figure], Callable[[Figure], bool]]:
+    """Return the figures of all deliveries, and which of them are judged.
+
+    The others only give the usual share.
+
+    Args:
+        context: the rows that are checked.
+        files_of: the bronze table, if its files are known.
+    """
+    table = context.table
+    if files_of and table.typed:
+        figures = [*_unpivoted(context.fetch(figures_of_files(context, files_of)))]
+        accepted = _accepted(context)
+        return figures, lambda each: not any(a <= each.partition <= b for a, b in accepted)
+    refused = _refused(context)
+    if table.partition_column and table.write_mode.is_windowed:
+        stored = _unpivoted(context.fetch(figures_of_partitions(context)))
+        first, last = context.keys or ("", "~")
+        return _summed([*stored, *refused]), lambda each: first <= each.partition <= last
+    # The newest state, which replaces the one before it, is one delivery.
+    stored = _unpivoted(context.fetch(figures_of_table(context)))
+    found, newest = [*stored, *refused], dict[str, str]()
+    for each in found:
+        newest[each.column] = max(newest.get(each.column, ""), each.partition)
+    return _summed(each._replace(partition=newest[each.column]) for each in found), lambda _: True
+
+
+def _counts(table: Table, rows: ir.Table) -> dict[str, ir.Value]:
+    """Return how many rows should have a value in each expected column, and how many have one."""
+    found: dict[str, ir.Value] = {}
+    for name, expected in table.contract.expected().items():
+        found[ROWS + name] = rows.count(where=expected(rows))
+        found[KNOWN + name] = rows.count(where=expected(rows) & _known(rows, name))
+    return found
+
+
 def _known(rows: ir.Table, name: str) -> ir.BooleanValue:
-    """Say whether a column is known; of a list, whether it has values."""
+    """Return whether a column is known; of a list, whether it has values."""
     value = rows[name]
     if value.type().is_array():
         return value.notnull() & (value.length() > 0)
     return value.notnull()
 
 
-def _aggregates(table: Table, rows: ir.Table) -> dict[str, ir.Value]:
-    """Return the figures of the rows as one list, a struct a column."""
-    figures = [
-        ibis.struct(
-            {
-                "column_name": ibis.literal(name),
-                "row_count": rows.count(where=wanted(rows)),
-                "known": rows.count(where=wanted(rows) & _known(rows, name)),
-            }
-        )
-        for name, wanted in table.contract.expected().items()
+def _unpivoted(rows: Iterable[Mapping[str, Any]]) -> Iterator[Figure]:
+    """Yield a figure for each column of a delivery."""
+    for row in rows:
+        for name in row:
+            if name.startswith(ROWS):
+                column = name.removeprefix(ROWS)
+                counts = row[name], row[KNOWN + column]
+                yield Figure(row["partition"], row.get("file"), column, *counts)
+
+
+def _summed(figures: Iterable[Figure]) -> list[Figure]:
+    """Add up the figures of the same column and delivery."""
+    rows, known = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for each in figures:
+        rows[each.partition, each.column] += each.rows
+        known[each.partition, each.column] += each.known
+    return [
+        Figure(where, None, column, n, known[where, column]) for (where, column), n in rows.items()
     ]
-    return {"figures": ibis.array(figures)}
 
 
-def _of_files(rows: CheckContext, source: Table, typed: Callable[[ir.Table], ir.Table]) -> Delivery:
-    """Compare file with file, by what is read from the rows of each.
+def figures_of_files(context: CheckContext, source: Table) -> ir.Table:
+    """Count by file, by what is read from the rows of each.
 
     The stored rows would not do: they carry forward what older files knew. The table mirrors every
     file, so a bad one is red until it is replaced or accepted, whichever day is run.
     """
-    day = source.partition_column
-    read = typed(source.contract.table(READ))
+    table, day = context.table, source.partition_column
+    if table.typed is None or day is None:
+        raise ValueError(f"{table.name} does not read files by day")
+    rows = source.contract.table(source.name)
+    recent = rows[day] >= _oldest_of(newest_partitions(rows.view(), day))
+    read = table.typed(rows.filter(context.within(rows[day]) | recent))
     by_file = read.group_by(partition=read[day].cast("string"), file=file_of(read))
-    figures = compile_sql(by_file.aggregate(**_aggregates(rows.table, read)))
-    newest = f"SELECT DISTINCT {day} FROM {source.name} ORDER BY 1 DESC LIMIT {HISTORY_PARTITIONS}"
-    return Delivery(
-        f"""
-        WITH {READ} AS (SELECT * FROM {source.name} WHERE {rows.within(day)} OR {day} IN ({newest}))
-        SELECT partition, file, unnest(figures, recursive := true) FROM ({figures})""",
-        f"NOT ({_accepted(rows)})",
-    )
+    return by_file.aggregate(**_counts(table, read))
 
 
-def _accepted(rows: CheckContext) -> str:
-    """Return the condition on partitions that were accepted although they are red."""
-    if not rows.has(audit_log.ACCEPTED):
-        return "false"
-    return (
-        f"EXISTS (FROM {audit_log.ACCEPTED} AS accepted WHERE table_name = "
-        f"{literal(rows.table.name)} "
-        "AND compared.partition BETWEEN first_partition AND last_partition)"
-    )
+def newest_partitions(rows: ir.Table, day: str) -> ir.Table:
+    """Return the newest partitions of a table."""
+    days = rows.select(day=rows[day]).distinct()
+    return days.order_by(days.day.desc()).limit(HISTORY_PARTITIONS)
 
 
-def _of_partitions(rows: CheckContext) -> Delivery:
-    """Compare partition with partition, by the stored rows and those in quarantine."""
-    table, day = rows.table, rows.table.partition_column
-    stored = table.contract.table(READ)
+def _oldest_of(partitions: ir.Table) -> ir.Scalar:
+    return partitions.aggregate(oldest=partitions.day.min()).as_scalar()
+
+
+def _accepted(context: CheckContext) -> list[tuple[str, str]]:
+    """Return the first and last partitions that were accepted although they are red."""
+    if not context.engine.has(audit_log.ACCEPTED):
+        return []
+    found = context.fetch(accepted(context))
+    return [(row["first_partition"], row["last_partition"]) for row in found]
+
+
+def accepted(context: CheckContext) -> ir.Table:
+    """Return the accepted writes of the table."""
+    writes = audit_log.Accepted.table(audit_log.ACCEPTED)
+    return writes.filter(writes.table_name == context.table.name)
+
+
+def figures_of_partitions(context: CheckContext) -> ir.Table:
+    """Count by partition: those of the run, and the newest of those before it."""
+    stored, day = context.stored, context.table.partition_column
+    if day is None:
+        raise ValueError(f"{context.table.name} has no partitions")
+    if context.keys:
+        first, last = (ibis.literal(key).cast(stored[day].type()) for key in context.keys)
+        before = stored.view()
+        history = _oldest_of(newest_partitions(before.filter(before[day] < first), day))
+        stored = stored.filter(stored[day] >= ibis.coalesce(history, first), stored[day] <= last)
     by_day = stored.group_by(partition=stored[day].cast("string"))
-    figures = compile_sql(by_day.aggregate(**_aggregates(table, stored)))
-    first = literal(rows.keys[0]) if rows.keys else "NULL"
-    history = f"""SELECT min(day) FROM (SELECT DISTINCT {day} AS day FROM {table.name}
-        WHERE {day} < {first} ORDER BY 1 DESC LIMIT {HISTORY_PARTITIONS})"""
-    last = f"{day} <= {literal(rows.keys[1])}" if rows.keys else "true"
-    return Delivery(
-        f"""
-        WITH {READ} AS (SELECT * FROM {table.name} WHERE
-            {day} >= coalesce(({history}), {first}, (SELECT min({day}) FROM {table.name}))
-            AND {last}), stored AS (
-            SELECT partition, NULL::VARCHAR AS file, unnest(figures, recursive := true)
-            FROM ({figures}))
-        SELECT partition, file, column_name, sum(row_count)::BIGINT AS row_count,
-            sum(known)::BIGINT AS known
-        FROM (FROM stored UNION ALL BY NAME {_refused(rows)}) GROUP BY ALL""",
-        "true" if rows.keys is None else rows.within("partition"),
-    )
+    return by_day.aggregate(**_counts(context.table, stored))
 
 
-def _refused(rows: CheckContext) -> str:
+def figures_of_table(context: CheckContext) -> ir.Table:
+    """Count all rows; their partition is the newest, '' without any."""
+    stored, day = context.stored, context.table.partition_column
+    newest = stored[day].max().cast("string") if day else ibis.literal("")
+    counts = _counts(context.table, stored)
+    return stored.aggregate(partition=newest.fill_null(""), **counts)
+
+
+def _refused(context: CheckContext) -> list[Figure]:
     """Count the rows that went to quarantine: where a required column was unknown, it was lost."""
-    required = _required(rows.table)
-    if not rows.table.lineage or not required or not rows.has(rows.table.quarantine):
-        return "SELECT NULL::VARCHAR AS partition WHERE false"
-    columns = ", ".join(
-        f"{{'column_name': {literal(name)}, 'row_count': count(*), 'known': count(*) FILTER "
-        f"(NOT list_contains(string_split(broken_rules, '; '), '{name}: {REQUIRED}'))}}"
-        for name in required
-    )
-    within = rows.within("partition_key")
-    return f"""SELECT partition, NULL::VARCHAR AS file, unnest(figures, recursive := true) FROM (
-        SELECT partition_key AS partition, [{columns}] AS figures
-        FROM {rows.table.quarantine} WHERE {within} GROUP BY partition_key)"""
+    table = context.table
+    if not table.lineage or not _required(table) or not context.engine.has(table.quarantine):
+        return []
+    return [*_unpivoted(context.fetch(figures_of_refused(context)))]
+
+
+def figures_of_refused(context: CheckContext) -> ir.Table:
+    """Count the rows in quarantine by partition."""
+    refused = Quarantine.table(context.table.quarantine)
+    refused = refused.filter(context.within(refused.partition_key))
+    broken = refused.broken_rules.split("; ")
+    counts: dict[str, ir.Value] = {}
+    for name in _required(context.table):
+        counts[ROWS + name] = refused.count()
+        counts[KNOWN + name] = refused.count(where=~broken.contains(f"{name}: {REQUIRED}"))
+    return refused.group_by(partition=refused.partition_key).aggregate(**counts)
 
 
 def _required(table: Table) -> list[str]:
     """Return the expected columns that no stored row lacks."""
-    rules = {rule.name for rule in table.contract.rules()}
-    return [name for name in table.contract.expected() if f"{name}: {REQUIRED}" in rules]
+    return [name for name in table.contract.expected() if name in table.contract.required()]
 
 
-def _of_table(rows: CheckContext) -> str:
-    """Compare the newest state, which replaces the one before it, with what was profiled then."""
-    table, day = rows.table, rows.table.partition_column
-    stored = table.contract.table(READ)
-    newest = stored[day].max().cast("string") if day else ibis.literal("")
-    figures = compile_sql(
-        stored.aggregate(**_aggregates(table, stored), partition=newest.fill_null(""))
-    )
-    refused = _refused(rows)
-    return f"""
-        WITH {READ} AS (SELECT * FROM {table.name}), stored AS (
-            SELECT partition, NULL::VARCHAR AS file, unnest(figures, recursive := true)
-            FROM ({figures}))
-        SELECT max(partition) AS partition, file, column_name,
-            sum(row_count)::BIGINT AS row_count, sum(known)::BIGINT AS known
-        FROM (FROM stored UNION ALL BY NAME {refused}) GROUP BY file, column_name"""
+def _lost(
+    context: CheckContext,
+    figures: Sequence[Figure],
+    compared: Sequence[Figure],
+    files_of: Table | None,
+) -> list[Lost]:
+    """Return the columns that deliveries have lost, each with the usual share.
 
-
-def _profiled(rows: CheckContext) -> str:
-    """Return the usual shares of unknown values of a table that is replaced as a whole."""
-    if not rows.table.write_mode.is_whole or not rows.has(PROFILES):
-        return "SELECT NULL::VARCHAR AS column_name, NULL::DOUBLE AS share_before WHERE false"
-    day = rows.table.partition_column
-    newest = f"(SELECT max({day}) FROM {rows.table.name})" if day else "NULL"
-    return f"""
-        SELECT column_name, median(share) AS share_before FROM (
-            SELECT column_name, null_count / row_count AS share FROM {PROFILES}
-            WHERE table_name = {literal(rows.table.name)} AND row_count > 0
-                AND last_day < coalesce({newest}, DATE '9999-12-31')
-            QUALIFY row_number() OVER (PARTITION BY column_name ORDER BY last_day DESC)
-                <= {HISTORY_PARTITIONS})
-        GROUP BY column_name"""
-
-
-def _compared(rows: CheckContext, delivery: Delivery, source: Table | None) -> str:
-    """List the figures of each delivery beside the share that is usual and the highest allowed."""
-    absent = "false"
-    if source:
-        names = _received_as(rows.table, source)
-        pairs = ", ".join(f"({literal(own)}, {literal(name)})" for own, name in names.items())
-        absent = f"""EXISTS (
-            FROM {landed(source)} AS files JOIN (VALUES {pairs}) AS names(own, received)
-                ON own = compared.column_name
-            WHERE list_contains(missing_columns, received) AND (files.source = compared.file OR
-                compared.file IS NULL AND files.partition_key = compared.partition))"""
-    return f"""
-        WITH figures AS ({delivery.figures}), compared AS (
-            SELECT figures.*, sum(row_count) OVER of_column - row_count AS other_rows,
-                sum(known) OVER of_column - known AS other_known
-            FROM figures WINDOW of_column AS (PARTITION BY column_name)
-        ), judged AS (
-            SELECT compared.* EXCLUDE (other_rows, other_known),
-                1 - known / row_count AS share,
-                CASE WHEN other_rows > 0 THEN 1 - other_known / other_rows
-                    ELSE profiled.share_before END AS usual,
-                greatest(coalesce(usual, 0), {LEAST_USUAL}) AS chance,
-                usual + {POINTS} + {NOISE} * sqrt(chance * (1 - chance) / row_count)
-                    + 1 / row_count AS highest,
-                {absent} AS is_absent
-            FROM compared LEFT JOIN ({_profiled(rows)}) AS profiled USING (column_name)
-            WHERE row_count > 0 AND {delivery.judged}
+    Args:
+        context: the rows that are checked.
+        figures: those of all deliveries.
+        compared: those that are judged.
+        files_of: the bronze table, if its files are known.
+    """
+    rows, known = Counter[str](), Counter[str]()
+    for each in figures:
+        rows[each.column] += each.rows
+        known[each.column] += each.known
+    profiled = _profiled(context)
+    missing = _missing(context, files_of) if any(not each.known for each in compared) else {}
+    lost = []
+    for each in compared:
+        others = rows[each.column] - each.rows
+        usual = (
+            1 - (known[each.column] - each.known) / others if others else profiled.get(each.column)
         )
-        SELECT *, coalesce(share > highest, false) OR known = 0 AND (
-            is_absent OR pow(least(chance, 0.5), row_count) < {CHANCE}) AS is_lost
-        FROM judged ORDER BY is_lost DESC, partition, file, column_name"""
+        is_absent = each.column in missing.get(each.file or each.partition, ())
+        if _is_lost(each, usual, is_absent=is_absent):
+            lost.append(Lost(each, usual))
+    return sorted(lost, key=lambda each: each.place)
+
+
+def _is_lost(figure: Figure, usual: float | None, *, is_absent: bool) -> bool:
+    """Return whether far more values are unknown than usual.
+
+    Args:
+        figure: how often a column is known.
+        usual: the share of rows in which it is unknown elsewhere; None without any history.
+        is_absent: whether the file lacks the column.
+    """
+    chance = max(usual or 0, LEAST_USUAL)
+    if not figure.known and (is_absent or min(chance, 0.5) ** figure.rows < CHANCE):
+        return True
+    noise = NOISE * sqrt(chance * (1 - chance) / figure.rows) + 1 / figure.rows
+    return usual is not None and figure.share > usual + POINTS + noise
+
+
+def _profiled(context: CheckContext) -> dict[str, float]:
+    """Return the usual shares of unknown values of a table that is replaced as a whole."""
+    if not context.table.write_mode.is_whole or not context.engine.has(PROFILES):
+        return {}
+    shares = defaultdict[str, list[float]](list)
+    for row in context.fetch(profiles_before(context)):
+        shares[row["column_name"]].append(row["share"])
+    return {name: median(found) for name, found in shares.items()}
+
+
+def profiles_before(context: CheckContext) -> ir.Table:
+    """Return the shares of unknown values, by column, in the newest profiles of earlier states."""
+    rows, stored = DataQualitySnapshot.table(PROFILES), context.stored
+    before = rows.filter(rows.table_name == context.table.name, rows.row_count > 0)
+    if day := context.table.partition_column:
+        newest = stored.aggregate(newest=stored[day].max()).as_scalar()
+        before = before.filter(before.last_day < ibis.coalesce(newest, ibis.literal(date.max)))
+    newest_first = ibis.window(group_by=before.column_name, order_by=before.last_day.desc())
+    ranked = before.mutate(ago=ibis.row_number().over(newest_first))
+    found = ranked.filter(ranked.ago < HISTORY_PARTITIONS)
+    return found.select("column_name", share=found.null_count / found.row_count)
+
+
+def _missing(context: CheckContext, files_of: Table | None) -> dict[str, set[str]]:
+    """Return the expected columns that files lack, by file and by partition."""
+    if files_of is None:
+        return {}
+    received = _received_as(context.table, files_of)
+    found = defaultdict[str, set[str]](set)
+    for file in context.fetch(files_with_missing_columns(files_of)):
+        columns = {own for own, name in received.items() if name in file["missing_columns"]}
+        found[file["source"]] |= columns
+        found[file["partition_key"]] |= columns
+    return found
+
+
+def files_with_missing_columns(source: Table) -> ir.Table:
+    """Return the files that lack columns of the contract."""
+    files = LandedFile.table(landed(source))
+    lacking = files.filter(files.missing_columns.length() > 0)
+    return lacking.select("source", "partition_key", "missing_columns")
 
 
 def _received_as(table: Table, source: Table) -> dict[str, str]:
@@ -287,24 +389,27 @@ def _received_as(table: Table, source: Table) -> dict[str, str]:
         best = max(known, key=lambda other: (other == name, likeness(name, other)))
         if best == name or likeness(name, best) >= LIKELY:
             found[name] = best
-    return found or {"": ""}
+    return found
 
 
-def _files_of(
-    rows: CheckContext, files: str, lost: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+def _files_of(context: CheckContext, files: str, lost: Sequence[Lost]) -> list[dict[str, Any]]:
     """Return the files in which columns were lost: their headers, and what is unknown in them."""
-    if not lost:
-        return []
-    named = ", ".join(
-        f"({literal(figure['partition'])}, {literal(figure['file'] or '')})" for figure in lost
-    )
-    return rows.fetch(
-        f"""SELECT source AS file, partition_key AS partition, header, unknown_columns
-        FROM {files} AS files SEMI JOIN (VALUES {named}) AS lost(partition, file)
-            ON files.partition_key = lost.partition AND lost.file IN ('', files.source)
-        ORDER BY ALL LIMIT {SHOWN_ROWS}"""
-    )
+    named = {(each.figure.partition, each.figure.file) for each in lost}
+    found = context.fetch(files_in(files, sorted({partition for partition, _ in named})))
+    return [
+        file
+        for file in found
+        if {(file["partition"], file["file"]), (file["partition"], None)} & named
+    ][:SHOWN_ROWS]
+
+
+def files_in(files: str, partitions: Sequence[str]) -> ir.Table:
+    """Return the files of some partitions."""
+    rows = LandedFile.table(files)
+    found = rows.filter(rows.partition_key.isin(partitions))
+    return found.select(
+        "header", "unknown_columns", file=found.source, partition=found.partition_key
+    ).order_by("file", "partition")
 
 
 def likeness(one: str, other: str) -> float:
@@ -323,16 +428,16 @@ def likeness(one: str, other: str) -> float:
 
 
 def _likely_names(
-    lost: Sequence[Mapping[str, Any]], files: Sequence[Mapping[str, Any]]
+    lost: Sequence[Lost], files: Sequence[Mapping[str, Any]]
 ) -> dict[tuple[str, str], str]:
     """Return, by file and lost column, the name in the file's header that is most like it."""
     found: dict[tuple[str, str], str] = {}
     for file in files:
         spelt = [name for name in file["header"] if normalised(name) in file["unknown_columns"]]
         columns = [
-            figure["column_name"]
-            for figure in lost
-            if file["partition"] == figure["partition"] and figure["file"] in (None, file["file"])
+            figure.column
+            for figure, _ in lost
+            if file["partition"] == figure.partition and figure.file in (None, file["file"])
         ]
         pairs = [(likeness(name, column), name, column) for name in spelt for column in columns]
         taken: set[str] = set()
@@ -343,46 +448,45 @@ def _likely_names(
     return found
 
 
-def _matches(figure: Mapping[str, Any], likely: Mapping[tuple[str, str], str]) -> Iterator[str]:
-    for (file, column), name in likely.items():
-        if column == figure["column_name"] and figure["file"] in (None, file):
-            yield name
+def _matches(figure: Figure, likely: Mapping[tuple[str, str], str]) -> list[str]:
+    """Return the names in files that look like the column, each once."""
+    found = [
+        name
+        for (file, column), name in likely.items()
+        if column == figure.column and figure.file in (None, file)
+    ]
+    return [*dict.fromkeys(found)]
 
 
-def _named(figure: Mapping[str, Any]) -> str:
-    return f"{figure['column_name']} in {figure['file'] or figure['partition'] or 'all rows'}"
+def _sentence(lost: Lost, likely: Mapping[tuple[str, str], str]) -> str:
+    figure, usual = lost
+    rows = f"any of the {figure.rows:,} rows" if figure.rows > 1 else "the one row"
+    text = f"{figure.column} has no value in {rows} of {figure.where}"
+    if figure.known:
+        text = (
+            f"{figure.column} is unknown in {figure.share:.0%} of the {figure.rows:,} rows of "
+            f"{figure.where}, usually in {usual:.0%}"
+        )
+    names = _matches(figure, likely)
+    return text + "".join(f"; `{spelt}` looks like `{figure.column}`" for spelt in names)
 
 
-def _sentence(figure: Mapping[str, Any], likely: Mapping[tuple[str, str], str]) -> str:
-    where = _named(figure).partition(" in ")[2]
-    name, number = figure["column_name"], figure["row_count"]
-    rows = f"any of the {number:,} rows" if number > 1 else "the one row"
-    text = f"{name} has no value in {rows} of {where}"
-    if figure["known"]:
-        share, usual = (f"{figure[part]:.0%}" for part in ("share", "usual"))
-        text = f"{name} is unknown in {share} of the {number:,} rows of {where}, usually in {usual}"
-    names = dict.fromkeys(_matches(figure, likely))
-    return text + "".join(f"; `{spelt}` looks like `{name}`" for spelt in names)
-
-
-def _shown(
-    figure: Mapping[str, Any], likely: Mapping[tuple[str, str], str]
-) -> dict[str, str | int]:
-    usual = figure["usual"]
+def _shown(lost: Lost, likely: Mapping[tuple[str, str], str]) -> dict[str, str | int]:
+    figure, usual = lost
     return {
-        "column": figure["column_name"],
-        "rows": figure["row_count"],
-        "share unknown": f"{figure['share']:.1%}",
+        "column": figure.column,
+        "rows": figure.rows,
+        "share unknown": f"{figure.share:.1%}",
         "usual": "no history" if usual is None else f"{usual:.1%}",
-        "file": figure["file"] or figure["partition"],
-        "looks like": ", ".join(dict.fromkeys(_matches(figure, likely))),
+        "file": figure.file or figure.partition,
+        "looks like": ", ".join(_matches(figure, likely)),
     }
 
 
 def _advice(
     table: Table,
     source: Table | None,
-    lost: Sequence[Mapping[str, Any]],
+    lost: Sequence[Lost],
     files: Collection[Mapping[str, Any]],
 ) -> str:
     """Say which columns the files have, and what to do."""
@@ -391,7 +495,7 @@ def _advice(
         f"The columns of {file} are {', '.join(header)}."
         for header, file in [*headers.items()][-2:]
     )
-    days = [figure["partition"] for figure in lost if figure["partition"]]
+    days = [each.figure.partition for each in lost if each.figure.partition]
     window = " ".join(dict.fromkeys([min(days), max(days)])) if days else ""
     fix = (
         f"Rename the columns in the file, or declare its edition beside {source.name}, and "

@@ -1,16 +1,16 @@
 """Is every row that was read accounted for: kept, quarantined, or a counted duplicate."""
 
 import json
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
+
+import ibis
+import ibis.expr.types as ir
 
 from movies_assets.core.check import Check, CheckContext, Finding, definitions, judge, of_rows
 from movies_assets.core.contract import NAMES, REQUIRED
+from movies_assets.core.source_rows import source_rows
 from movies_assets.core.table import Lineage, Table
-from movies_assets.core.window import Window
 from movies_assets.sources.shared.parsing import NULL, ORIGIN
-from movies_assets.warehouse.sql import compile_sql
-from movies_assets.warehouse.writer import read_of
 
 # Of a value as received, as much as tells what it is.
 EXAMPLE_CHARACTERS = 40
@@ -18,20 +18,19 @@ EXAMPLE_CHARACTERS = 40
 
 def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
     """Build the blocking check that no row got lost between bronze and this table."""
-    lineage, source = _lineage_of(table, tables)
+    source = _source_of(table, tables)
 
-    def evaluate(rows: CheckContext) -> Finding:
-        count = _fates if table.is_staged else _totals
-        counts, lost = count(rows, tables, lineage)
+    def evaluate(context: CheckContext) -> Finding:
+        counts, lost = (_fates if table.is_staged else _totals)(context, tables)
         return judge(
-            {"rows lost": counts.get("lost", 0)},
+            {"rows lost": counts["lost"]},
             metadata={
                 "rows_read": sum(counts.values()),
-                "rows_kept": counts.get("kept", 0),
-                "rows_quarantined": counts.get("quarantined", 0),
-                "rows_duplicate": counts.get("duplicate", 0),
+                "rows_kept": counts["kept"],
+                "rows_quarantined": counts["quarantined"],
+                "rows_duplicate": counts["duplicate"],
             },
-            samples=lambda: {"lost rows": rows.sample(lost)},
+            samples=lambda: {"lost rows": context.sample(lost)},
             advice=f"The function of {table.name} drops or doubles rows; every row of "
             f"{source.name} must come out of it once.",
         )
@@ -47,15 +46,14 @@ def conservation_check(table: Table, tables: Mapping[str, Table]) -> Check:
 
 def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
     """Build the check that warns of quarantined rows, and blocks where they are too many."""
-    lineage, source = _lineage_of(table, tables)
+    lineage, source = _lineage_of(table), _source_of(table, tables)
 
-    def evaluate(rows: CheckContext) -> Finding:
-        rows_read = rows.count(_read(rows, source))
-        refused = _quarantined(rows)
-        by_rule = rows.fetch(_by_rule(refused))
+    def evaluate(context: CheckContext) -> Finding:
+        rows_read = context.count(source_rows(table, source, context.window))
+        by_rule = context.fetch(by_broken_rule(context))
         broken = {row["rule"]: row["n"] for row in by_rule}
         received = {row["rule"]: _received(source, row["rule"], row["raw"]) for row in by_rule}
-        rows_refused = rows.count(refused)
+        rows_refused = context.count(context.quarantined)
         share = rows_refused / rows_read if rows_read else 0.0
         too_many = share > lineage.allowed_share
         # Rows as received may hold personal data if the table has a personal column.
@@ -75,7 +73,7 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
                 "allowed": lineage.allowed_share,
             },
             samples=lambda: {
-                "quarantined rows": rows.sample(refused),
+                "quarantined rows": context.sample(context.quarantined),
                 "definitions": definitions(table.contract, broken),
             },
             is_warning=not too_many,
@@ -93,33 +91,31 @@ def quarantine_check(table: Table, tables: Mapping[str, Table]) -> Check:
     )
 
 
-def _lineage_of(table: Table, tables: Mapping[str, Table]) -> tuple[Lineage, Table]:
+def _lineage_of(table: Table) -> Lineage:
     if table.lineage is None:
         raise ValueError(f"{table.name} has no lineage to bronze")
-    return table.lineage, tables[table.lineage.source_of]
+    return table.lineage
 
 
-def _read(rows: CheckContext, source: Table) -> str:
-    window = Window(*rows.keys) if rows.keys else Window()
-    return f"SELECT * {read_of(rows.table, source, window)}"
+def _source_of(table: Table, tables: Mapping[str, Table]) -> Table:
+    return tables[_lineage_of(table).source_of]
 
 
-def _quarantined(rows: CheckContext) -> str:
-    condition = "true" if rows.is_all else rows.within("partition_key")
-    return f"SELECT * FROM {rows.table.quarantine} WHERE {condition}"
-
-
-def _by_rule(refused: str) -> str:
-    """List the broken rules, each with its number of rows and one of them as it was received.
+def by_broken_rule(context: CheckContext) -> ir.Table:
+    """Return the broken rules, each with its number of rows and one of them as it was received.
 
     A line that does not read has no values: its reason says so, and no column is called missing.
     """
-    return f"""
-        SELECT rule, count(*) AS n, min_by(raw, row_id) AS raw
-        FROM (SELECT row_id, raw, regexp_matches(broken_rules, '^(?:{NAMES.pattern}): ') AS is_read,
-            unnest(string_split(broken_rules, '; ')) AS rule FROM ({refused}))
-        WHERE is_read OR NOT ends_with(rule, ': {REQUIRED}')
-        GROUP BY rule ORDER BY n DESC, rule"""
+    refused = context.quarantined
+    rules = refused.select(
+        "row_id",
+        "raw",
+        is_read=refused.broken_rules.re_search(f"^(?:{NAMES.pattern}): "),
+        rule=refused.broken_rules.split("; ").unnest(),
+    )
+    named = rules.filter(rules.is_read | ~rules.rule.endswith(f": {REQUIRED}"))
+    counted = named.group_by("rule").aggregate(n=named.count(), raw=named.raw.argmin(named.row_id))
+    return counted.order_by(ibis.desc("n"), "rule")
 
 
 def _received(source: Table, rule: str, raw: str | None) -> str | None:
@@ -154,88 +150,109 @@ def _field_of(payload: str, name: str) -> object:
     return found.get(name) if isinstance(found, dict) else None
 
 
-def _totals(
-    rows: CheckContext, tables: Mapping[str, Table], lineage: Lineage
-) -> tuple[dict[str, int], str]:
+def _totals(context: CheckContext, tables: Mapping[str, Table]) -> tuple[dict[str, int], ir.Table]:
     """Count the rows read, kept and refused; return the counts, and a query for lost rows.
 
-    Each line is one row here or one in quarantine, so the sums tell. Comparing 12 million rows one
-    by one took 9 s.
+    Each line is one row here or one in quarantine, so the sums are enough. Comparing 12 million
+    rows one by one took 9 s.
     """
-    source = tables[lineage.source_of]
-    read = rows.count(_read(rows, source))
+    read = source_rows(context.table, _source_of(context.table, tables), context.window)
     counts = {
-        "kept": rows.count(f"FROM {rows.of_run}"),
-        "quarantined": rows.count(_quarantined(rows)),
+        "kept": context.count(context.rows),
+        "quarantined": context.count(context.quarantined),
+        "duplicate": 0,
     }
-    key = lineage.source_row_id
-    lost = (
-        f"SELECT source.* FROM ({_read(rows, source)}) AS source ANTI JOIN {rows.of_run} AS kept "
-        f"ON kept.{key} = source.{key} ANTI JOIN ({_quarantined(rows)}) AS refused "
-        f"ON starts_with(refused.raw, source.{key} || chr(9))"
-    )
-    return {**counts, "lost": abs(read - sum(counts.values()))}, lost
+    lost = abs(context.count(read) - sum(counts.values()))
+    return {**counts, "lost": lost}, unaccounted(context, read)
 
 
-def _fates(
-    rows: CheckContext, tables: Mapping[str, Table], lineage: Lineage
-) -> tuple[dict[str, int], str]:
-    """Count what became of the rows read; return the counts, and a query for lost rows."""
-    counts: dict[str, int] = {}
-    # A key may have been spelt otherwise in the source: what seems lost by the key as received is
-    # looked for by the key as read. That computes the rows again, so it is the exception, but for
-    # keys of which the source knows nothing.
-    source = tables[lineage.source_of]
-    with_keys = partial(_read_with_keys, tables=tables, lineage=lineage)
-    ways: list[Callable[[CheckContext, Table], str]] = [with_keys]
-    if {*rows.table.contract.key(), *_order(rows.table)} <= source.contract.types().keys():
-        ways.insert(0, _read)
-    for read in ways:
-        fate = _fate(rows, read(rows, source), source, lineage)
-        by_fate = rows.fetch(f"SELECT fate, count(*) AS n FROM ({fate}) GROUP BY fate")
-        counts = {row["fate"]: row["n"] for row in by_fate}
-        if not counts.get("lost"):
-            break
-    return counts, f"SELECT * FROM ({fate}) WHERE fate = 'lost'"
+def unaccounted(context: CheckContext, read: ir.Table) -> ir.Table:
+    """Return the rows read from a dump that are neither in the table nor in quarantine."""
+    row_id, kept, refused = _row_id(context), context.rows, context.quarantined
+    missing = read.anti_join(kept, read[row_id] == kept[row_id])
+    # A refused line begins with its first field.
+    return missing.anti_join(refused, refused.raw.startswith(missing[row_id] + "\t"))
 
 
-def _read_with_keys(
-    rows: CheckContext, source: Table, tables: Mapping[str, Table], lineage: Lineage
-) -> str:
-    """Return the rows read, with the keys and versions that the table's function gives them."""
-    key = dict.fromkeys([*rows.table.contract.key(), *_order(rows.table)])
-    inputs = {
-        parameter: tables[name].contract.table("read" if name == source.name else name)
-        for parameter, name in rows.table.reads().items()
-    }
-    refined = rows.table(**inputs).select(*key, lineage.source_row_id)
-    received = [name for name in source.contract.types() if name not in key]
-    return (
-        f"WITH read AS ({_read(rows, source)}) "
-        f"SELECT {', '.join(received)}, refined.* EXCLUDE ({lineage.source_row_id}) "
-        f"FROM read LEFT JOIN ({compile_sql(refined)}) AS refined USING ({lineage.source_row_id})"
-    )
-
-
-def _fate(rows: CheckContext, read: str, source: Table, lineage: Lineage) -> str:
-    """Say of every source row of the run what became of it.
+def _fates(context: CheckContext, tables: Mapping[str, Table]) -> tuple[dict[str, int], ir.Table]:
+    """Count what became of the rows read; return the counts, and a query for lost rows.
 
     A row is a duplicate when the table holds a row of the same key that came from another source
     row and is not older: it is an older version itself, or one that was read twice. Where a version
-    has several rows, it is one, too, when the table holds a newer version.
+    has several rows, it is one, too, when the table holds a newer version. All others are lost.
     """
-    row_id, key = lineage.source_row_id, ", ".join(rows.table.contract.key())
-    same = " AND ".join(f"stored.{name} = source.{name}" for name in rows.table.contract.key())
-    day, source_day = rows.table.partition_column, source.partition_column
-    not_older = f"stored.{day} >= source.{source_day}" if day and source_day else "true"
-    return f"""
-        SELECT {key}, {row_id}, CASE
-            WHEN {row_id} IN (SELECT {row_id} FROM {rows.of_run}) THEN 'kept'
-            WHEN {row_id} IN (SELECT row_id FROM ({_quarantined(rows)})) THEN 'quarantined'
-            WHEN EXISTS (FROM {rows.table.name} AS stored WHERE {same} AND {not_older})
-                OR {_is_superseded(rows.table)} THEN 'duplicate'
-            ELSE 'lost' END AS fate
-        FROM ({read}) AS source"""
+    read = source_rows(context.table, _source_of(context.table, tables), context.window)
+    left = not_kept(context, read)
+    others = not_refused(context, left)
+    # Mostly all rows are kept, and nothing else needs to be asked.
+    rows_read = context.count(read)
+    rows_left = context.count(left) if rows_read else 0
+    rows_other = context.count(others) if rows_left else 0
+    rows_lost, lost = _lost(context, tables, others) if rows_other else (0, others)
+    counts = {
+        "kept": rows_read - rows_left,
+        "quarantined": rows_left - rows_other,
+        "duplicate": rows_other - rows_lost,
+        "lost": rows_lost,
+    }
+    return counts, lost
+
+
+def _lost(
+    context: CheckContext, tables: Mapping[str, Table], others: ir.Table
+) -> tuple[int, ir.Table]:
+    """Count the rows that are no duplicates either; return the number, and a query for them."""
+    table, source = context.table, _source_of(context.table, tables)
+    # A key may have been spelt otherwise in the source: what seems lost by the key as received is
+    # looked for by the key as read. That computes the rows again, so it is the exception, but for
+    # keys of which the source knows nothing.
+    if {*table.contract.key(), *_order(table)} <= source.contract.types().keys():
+        lost = not_superseded(context, others, source)
+        if not context.count(lost):
+            return 0, lost
+    lost = not_superseded(context, with_keys(context, others, tables), source)
+    return context.count(lost), lost
+
+
+def not_kept(context: CheckContext, read: ir.Table) -> ir.Table:
+    """Return the rows read that the table does not hold."""
+    row_id, kept = _row_id(context), context.rows
+    return read.anti_join(kept, read[row_id] == kept[row_id])
+
+
+def not_refused(context: CheckContext, left: ir.Table) -> ir.Table:
+    """Return the rows that are not in quarantine."""
+    refused = context.quarantined
+    return left.anti_join(refused, left[_row_id(context)] == refused.row_id)
+
+
+def with_keys(context: CheckContext, others: ir.Table, tables: Mapping[str, Table]) -> ir.Table:
+    """Return source rows with the keys and versions that the table's function gives them."""
+    table, source, row_id = context.table, _source_of(context.table, tables), _row_id(context)
+    inputs = {
+        parameter: source_rows(table, source, context.window)
+        if name == source.name
+        else tables[name].contract.table(name)
+        for parameter, name in table.reads().items()
+    }
+    key = dict.fromkeys([*table.contract.key(), *_order(table)])
+    typed = table(**inputs).select(*key, typed_row_id=row_id).distinct()
+    received = others.select(*(name for name in source.contract.types() if name not in key))
+    return received.left_join(typed, received[row_id] == typed.typed_row_id)
+
+
+def not_superseded(context: CheckContext, others: ir.Table, source: Table) -> ir.Table:
+    """Return the rows of which the table holds no row that is as new: key, id and fate."""
+    table, stored = context.table, context.stored.view()
+    same = [stored[name] == others[name] for name in table.contract.key()]
+    day, source_day = table.partition_column, source.partition_column
+    not_older = [stored[day] >= others[source_day]] if day and source_day else []
+    lost = others.anti_join(stored, [*same, *not_older])
+    if table.latest_version and (order := _order(table)):
+        newer = context.stored.view()
+        same = [newer[name] == lost[name] for name in table.latest_version.entity]
+        lost = lost.anti_join(newer, [*same, _is_newer(newer, lost, order)])
+    return lost.select(*table.contract.key(), _row_id(context), fate=ibis.literal("lost"))
 
 
 def _order(table: Table) -> tuple[str, ...]:
@@ -244,13 +261,14 @@ def _order(table: Table) -> tuple[str, ...]:
     return versions.order if versions and set(versions.entity) < set(table.contract.key()) else ()
 
 
-def _is_superseded(table: Table) -> str:
-    """Return the SQL condition that the table holds a newer version of a source row's entity."""
-    order = _order(table)
-    if not order or not table.latest_version:
-        return "false"
-    same = " AND ".join(f"stored.{name} = source.{name}" for name in table.latest_version.entity)
-    stored, source = (
-        ", ".join(f"{rows}.{name}" for name in order) for rows in ("stored", "source")
-    )
-    return f"EXISTS (FROM {table.name} AS stored WHERE {same} AND row({stored}) > row({source}))"
+def _is_newer(stored: ir.Table, read: ir.Table, order: Sequence[str]) -> ir.BooleanValue:
+    """Return the condition that a version is newer, by the first column in which they differ."""
+    first, *rest = order
+    newer: ir.BooleanValue = stored[first] > read[first]
+    if not rest:
+        return newer
+    return newer | ((stored[first] == read[first]) & _is_newer(stored, read, rest))
+
+
+def _row_id(context: CheckContext) -> str:
+    return _lineage_of(context.table).source_row_id

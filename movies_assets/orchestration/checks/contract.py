@@ -1,16 +1,10 @@
 """Does the stored table keep its contract: structure, key, and every row rule, in two scans."""
 
-from functools import cache
+import ibis.expr.types as ir
 
 from movies_assets.core.check import Check, CheckContext, Finding, definitions, judge
-from movies_assets.core.contract import Contract
 from movies_assets.core.outcome import broken_rules
 from movies_assets.core.table import Table
-from movies_assets.warehouse.sql import compile_sql
-from movies_assets.warehouse.types import duckdb_type, same_type
-
-# Name under which a rule's query knows the rows of the run.
-RUN = "run"
 
 ADVICE = (
     "Nothing below this table was updated. Look at the sample rows, fix the source or the rule, "
@@ -29,77 +23,55 @@ def contract_check(table: Table) -> Check:
     )
 
 
-def _evaluate(rows: CheckContext) -> Finding:
-    if structure := _structure(rows):
+def _evaluate(context: CheckContext) -> Finding:
+    contract = context.table.contract
+    if mismatches := context.engine.schema_mismatches(context.table.name, contract):
         return judge(
-            dict.fromkeys((f"{s['column']}: structure" for s in structure), 1),
-            samples=lambda: {"expected and actual types": structure},
+            dict.fromkeys((f"{found['column']}: structure" for found in mismatches), 1),
+            samples=lambda: {"expected and actual types": mismatches},
             say=lambda rule, _: (
                 f"column {rule.partition(':')[0]} is not as the contract declares it"
             ),
             advice=ADVICE,
         )
-    counts = rows.fetch(_of_run(rows, _count_broken_rules(rows.table.contract)))[0]
+    (counts,) = context.fetch(rule_counts(context))
     read = counts.pop("rows")
     broken = {rule: int(count or 0) for rule, count in counts.items()}
-    duplicates = _duplicate_keys(rows)
-    if key := ", ".join(rows.table.contract.key()):  # lines as received promise none
-        broken[f"key ({key}): not unique"] = rows.count(duplicates)
+    key = contract.key()  # lines as received have none
+    if key:
+        broken[f"key ({', '.join(key)}): not unique"] = context.count(duplicate_keys(context))
     return judge(
         broken,
         metadata={"rows": read},
         samples=lambda: {
-            "broken rows": rows.sample(_broken_rows(rows)),
-            **({"duplicate keys": rows.sample(duplicates)} if key else {}),
-            "definitions": definitions(rows.table.contract, broken),
+            "broken rows": context.sample(broken_rows(context)),
+            **({"duplicate keys": context.sample(duplicate_keys(context))} if key else {}),
+            "definitions": definitions(contract, broken),
         },
         advice=ADVICE,
     )
 
 
-def _structure(rows: CheckContext) -> list[dict[str, str]]:
-    """List the columns whose stored type is not the contract's."""
-    stored, wanted = rows.engine.stored_types(rows.table.name), rows.table.contract.types()
-    return [
-        {
-            "column": name,
-            "expected": duckdb_type(wanted[name]) if name in wanted else "no such column",
-            "actual": stored.get(name, "missing"),
-        }
-        for name in dict.fromkeys(
-            [*wanted, *([] if rows.table.contract.allows_new_columns() else stored)]
-        )
-        if name not in wanted or not same_type(stored.get(name), wanted[name])
-    ]
+def rule_counts(context: CheckContext) -> ir.Table:
+    """Count the rows and those that break each rule, all rules in one scan."""
+    rows = context.rows
+    broken = {rule.name: (~rule.holds(rows)).sum() for rule in context.table.contract.rules()}
+    return rows.aggregate(rows=rows.count(), **broken)
 
 
-@cache
-def _count_broken_rules(contract: type[Contract]) -> str:
-    """Count the rows that break each rule, all rules in one scan."""
-    table = contract.table(RUN)
-    broken = [(~rule.holds(table)).sum().name(rule.name) for rule in contract.rules()]
-    return compile_sql(table.aggregate([table.count().name("rows"), *broken]))
+def broken_rows(context: CheckContext) -> ir.Table:
+    """Return the rows that break a rule, with the rules that they break."""
+    rows = context.rows
+    marked = rows.mutate(broken_rules=broken_rules(rows, context.table.contract))
+    return marked.filter(marked.broken_rules != "").relocate("broken_rules")
 
 
-def _broken_rows(rows: CheckContext) -> str:
-    table = rows.table.contract.table(RUN)
-    marked = table.mutate(broken_rules=broken_rules(table, rows.table.contract))
-    broken = marked.filter(marked.broken_rules != "").relocate("broken_rules")
-    return _of_run(rows, compile_sql(broken))
-
-
-def _of_run(rows: CheckContext, query: str) -> str:
-    return f"WITH {RUN} AS {rows.of_run} SELECT * FROM ({query})"
-
-
-def _duplicate_keys(rows: CheckContext) -> str:
-    """Find keys of the run's rows that stand more than once anywhere in the table."""
-    key = rows.table.contract.key()
-    # A part of the key may be unknown, such as a movie's id in bronze; USING would skip such rows.
-    same_key = " AND ".join(f"stored.{name} IS NOT DISTINCT FROM run.{name}" for name in key)
-    columns = ", ".join(key)
-    of_run = "" if rows.is_all else f"SEMI JOIN {rows.of_run} AS run ON {same_key} "
-    return (
-        f"SELECT {columns}, count(*) AS rows FROM {rows.table.name} AS stored {of_run}"
-        f"GROUP BY {columns} HAVING count(*) > 1"
-    )
+def duplicate_keys(context: CheckContext) -> ir.Table:
+    """Return the keys of the run's rows that are duplicates anywhere in the table."""
+    key, rows = context.table.contract.key(), context.rows
+    if not context.is_all:
+        stored = context.stored.view()
+        # A part of the key may be unknown, such as a movie's id in bronze: `=` would skip its rows.
+        rows = stored.semi_join(rows, [stored[name].identical_to(rows[name]) for name in key])
+    counted = rows.group_by(key).aggregate(rows=rows.count())
+    return counted.filter(counted["rows"] > 1)

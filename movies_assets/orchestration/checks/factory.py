@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 import duckdb
 
-from movies_assets.core.check import Check, CheckContext, Finding
+from movies_assets.core.check import Check, CheckContext, Finding, MissingTableError
 from movies_assets.core.table import Table
 from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
@@ -34,10 +34,13 @@ def checks_of(
         tables: every table, by name, for checks that compare with another one.
         settings: where the partitions come from.
     """
-    return _step(table, [*_declared(table, tables, settings)], settings)
+    return _step(table, [*declared_checks(table, tables, settings)], settings)
 
 
-def _declared(table: Table, tables: Mapping[str, Table], settings: Settings) -> Iterator[Check]:
+def declared_checks(
+    table: Table, tables: Mapping[str, Table], settings: Settings
+) -> Iterator[Check]:
+    """Yield the checks that follow from what a table declares, and its own."""
     yield contract_check(table)
     if table.contract.expected():
         yield completeness_check(table, tables)
@@ -54,8 +57,7 @@ def _declared(table: Table, tables: Mapping[str, Table], settings: Settings) -> 
         if table.partition_column:  # its files arrive in a folder a day
             yield files_check(table)
         yield schema_check(table)
-    for build in table.checks:
-        yield build(table)
+    yield from table.checks
 
 
 def _step(table: Table, checks: Sequence[Check], settings: Settings) -> dg.AssetChecksDefinition:
@@ -102,7 +104,7 @@ def _step(table: Table, checks: Sequence[Check], settings: Settings) -> dg.Asset
 def _evaluate(check: Check, rows: CheckContext, warehouse: Warehouse) -> Finding:
     try:
         return check.evaluate(rows)
-    except duckdb.CatalogException as error:
+    except MissingTableError as error:
         raise WarehouseError(
             f"{rows.table.name}: a table that check '{check.name}' reads is missing in "
             f"{warehouse.path}; materialize it first. DuckDB says: {error}"

@@ -1,9 +1,13 @@
 """Are all files read, and do they look as the contract expects: every file is read anyway."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from movies_assets.core.check import Check, CheckContext, Finding, judge
+import ibis
+import ibis.expr.types as ir
+
+from movies_assets.core.check import Check, CheckContext, Finding, Rows, judge
+from movies_assets.core.contract import LandedFile
 from movies_assets.core.table import Table
 from movies_assets.warehouse.delimited import landed
 
@@ -12,6 +16,7 @@ RESCUED, UNREAD = "records with rescued values", "records that do not read as th
 REFUSED, IGNORED = "files that could not be read", "files that are not read"
 PARTS, EMPTY = "parts of files that are not read", "files without any line"
 SHOWN_FILES, NAMED_FILES = 50, 5
+SHOWN = ("source", "packing", "edition", "encoding", "separator", "rows", "problems")
 NOTHING_LOST = (
     "Nothing is lost: new columns are in the table as text, missing ones are NULL, values that do "
     "not fit are in _rescued_data, records that do not read are in quarantine. If the files stay "
@@ -47,25 +52,20 @@ def files_check(_table: Table) -> Check:
     )
 
 
-def _evaluate_schema(rows: CheckContext) -> Finding:
-    files = f"(SELECT * FROM {_landed(rows)} WHERE coalesce(refused, ignored) IS NULL)"
-    unknown, missing = _files_with(files, "unknown_columns"), _files_with(files, "missing_columns")
-    rescued = f"SELECT source_row, _rescued_data FROM {rows.of_run} WHERE _rescued_data IS NOT NULL"
-    unread = f"SELECT source_row, _problem, _line FROM {rows.of_run} WHERE _problem IS NOT NULL"
-    queries = {UNKNOWN: unknown, MISSING: missing, RESCUED: rescued, UNREAD: unread}
-    counts = {rule: rows.count(query) for rule, query in queries.items()}
+def _evaluate_schema(context: CheckContext) -> Finding:
+    queries = schema_queries(context)
+    counts = {rule: context.count(query) for rule, query in queries.items()}
     names = {
-        rule: [row["column"] for row in rows.fetch(queries[rule])] for rule in (UNKNOWN, MISSING)
+        rule: [row["column"] for row in context.fetch(queries[rule])] for rule in (UNKNOWN, MISSING)
     }
+    files = read_files(context)
     found = judge(
         counts,
         metadata={
-            "files": rows.count(f"FROM {files}"),
-            "files_read": rows.fetch(_files_read(files)),
+            "files": context.count(files),
+            "files_read": context.fetch(files.select(*SHOWN).order_by("source").limit(SHOWN_FILES)),
         },
-        samples=lambda: {
-            rule: rows.sample(query) for rule, query in queries.items() if counts[rule]
-        },
+        samples=lambda: _samples(context, queries, counts),
         is_warning=True,
         advice=NOTHING_LOST,
     )
@@ -84,30 +84,20 @@ def _evaluate_schema(rows: CheckContext) -> Finding:
     return _described(found, sentences, NOTHING_LOST)
 
 
-def _evaluate_files(rows: CheckContext) -> Finding:
-    files = _landed(rows)
-    asked = {
-        REFUSED: f"SELECT source, refused AS reason FROM {files} WHERE refused IS NOT NULL",
-        IGNORED: f"SELECT source, ignored AS reason FROM {files} WHERE ignored IS NOT NULL",
-        EMPTY: f"SELECT source, '' AS reason FROM {files} "
-        "WHERE coalesce(refused, ignored) IS NULL AND rows = 0 AND len(header) = 0",
-        PARTS: f"SELECT source, unnest(unread) || ' is left aside' AS reason FROM {files}",
-    }
-    queries = {rule: f"{query} ORDER BY ALL" for rule, query in asked.items()}
-    counts = {rule: rows.count(query) for rule, query in queries.items()}
+def _evaluate_files(context: CheckContext) -> Finding:
+    queries = files_queries(context)
+    counts = {rule: context.count(query) for rule, query in queries.items()}
     found = judge(
         counts,
-        metadata={"files": rows.count(f"FROM {files}")},
-        samples=lambda: {
-            rule: rows.sample(query) for rule, query in queries.items() if counts[rule]
-        },
+        metadata={"files": context.count(files_of(context))},
+        samples=lambda: _samples(context, queries, counts),
         is_warning=not counts[REFUSED],
         advice=LEFT_AS_IT_WAS,
     )
     named = {
         rule: [
             f"{row['source']} {row['reason']}".strip()
-            for row in rows.fetch(f"{query} LIMIT {NAMED_FILES}")
+            for row in context.fetch(query.limit(NAMED_FILES))
         ]
         for rule, query in queries.items()
     }
@@ -122,10 +112,58 @@ def _evaluate_files(rows: CheckContext) -> Finding:
     return _described(found, sentences, LEFT_AS_IT_WAS if counts[REFUSED] else "")
 
 
-def _landed(rows: CheckContext) -> str:
-    """Return the files of the run's partitions and those of no partition, as a subquery."""
-    within = "true" if rows.is_all else f"{rows.within('partition_key')} OR partition_key = ''"
-    return f"(SELECT * FROM {landed(rows.table)} WHERE {within})"
+def schema_queries(context: CheckContext) -> dict[str, ir.Table]:
+    """Return, by rule of `schema`, the query for what breaks it."""
+    files, rows = read_files(context), context.rows
+    rescued, unread = rows["_rescued_data"].notnull(), rows["_problem"].notnull()
+    return {
+        UNKNOWN: _columns_of(files, "unknown_columns"),
+        MISSING: _columns_of(files, "missing_columns"),
+        RESCUED: rows.filter(rescued).select("source_row", "_rescued_data"),
+        UNREAD: rows.filter(unread).select("source_row", "_problem", "_line"),
+    }
+
+
+def files_queries(context: CheckContext) -> dict[str, ir.Table]:
+    """Return, by rule of `files`, the query for the files that break it, and why."""
+    files, read = files_of(context), read_files(context)
+    is_empty = (read["rows"] == 0) & (read.header.length() == 0)
+    queries = {
+        REFUSED: files.filter(files.refused.notnull()).select("source", reason=files.refused),
+        IGNORED: files.filter(files.ignored.notnull()).select("source", reason=files.ignored),
+        EMPTY: read.filter(is_empty).select("source", reason=ibis.literal("")),
+        PARTS: files.select("source", part=files.unread.unnest()).select(
+            "source", reason=ibis._.part + " is left aside"
+        ),
+    }
+    return {rule: query.order_by("source", "reason") for rule, query in queries.items()}
+
+
+def files_of(context: CheckContext) -> ir.Table:
+    """Return the files of the run's partitions and those of no partition."""
+    files = LandedFile.table(landed(context.table))
+    if context.is_all:
+        return files
+    return files.filter(context.within(files.partition_key) | (files.partition_key == ""))
+
+
+def read_files(context: CheckContext) -> ir.Table:
+    """Return the files that were read."""
+    files = files_of(context)
+    return files.filter(files.refused.isnull(), files.ignored.isnull())
+
+
+def _columns_of(files: ir.Table, columns: str) -> ir.Table:
+    """Return the columns of a kind, each with how many files have it and one of them."""
+    named = files.select("source", column=files[columns].unnest())
+    counted = named.group_by("column").aggregate(files=named.count(), first_file=named.source.min())
+    return counted.order_by("column")
+
+
+def _samples(
+    context: CheckContext, queries: Mapping[str, ir.Table], counts: Mapping[str, int]
+) -> dict[str, Rows]:
+    return {rule: context.sample(query) for rule, query in queries.items() if counts[rule]}
 
 
 def _sentence(count: int, one: str, many: str, verb: str, named: Sequence[str] = ()) -> str:
@@ -142,18 +180,3 @@ def _described(found: Finding, sentences: Sequence[str], advice: str) -> Finding
     if found.passed:
         return found
     return replace(found, description=" ".join(filter(None, [*sentences, advice])))
-
-
-def _files_read(files: str) -> str:
-    return (
-        "SELECT source, packing, edition, encoding, separator, rows, problems "
-        f"FROM {files} ORDER BY source LIMIT {SHOWN_FILES}"
-    )
-
-
-def _files_with(files: str, columns: str) -> str:
-    """List the columns of a kind, each with how many files have it and one of them."""
-    return (
-        f'SELECT "column", count(*) AS files, min(source) AS first_file FROM '
-        f'(SELECT source, unnest({columns}) AS "column" FROM {files}) GROUP BY ALL ORDER BY ALL'
-    )

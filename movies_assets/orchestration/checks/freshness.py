@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import date
 
+import ibis.expr.types as ir
+
 from movies_assets.core.check import Check, CheckContext, Finding, counted, judge
 from movies_assets.core.table import Table
 from movies_assets.orchestration.partitions import partitions_def
@@ -25,10 +27,11 @@ def freshness_check(table: Table, tables: Mapping[str, Table], settings: Setting
     if allowed is None or partitions is None or column is None:
         raise ValueError(f"{table.name} declares no freshness, or has no daily partitions")
 
-    def evaluate(rows: CheckContext) -> Finding:
+    def evaluate(context: CheckContext) -> Finding:
         last_key = partitions_def(partitions, settings).get_last_partition_key()
         due = date.fromisoformat(last_key) if last_key else date.min
-        newest = rows.fetch(f"SELECT max({column}) AS newest FROM {table.name}")[0]["newest"]
+        (found,) = context.fetch(newest_day(context, column))
+        newest = found["newest"]
         behind = (due - newest).days if newest else None
         return judge(
             {BEHIND: max(behind or 0, 1) if behind is None or behind > allowed else 0},
@@ -50,3 +53,9 @@ def freshness_check(table: Table, tables: Mapping[str, Table], settings: Setting
         "(warns).",
         evaluate=evaluate,
     )
+
+
+def newest_day(context: CheckContext, column: str) -> ir.Table:
+    """Return the newest day of the stored rows, in one row; NULL without rows."""
+    stored = context.stored
+    return stored.aggregate(newest=stored[column].max())

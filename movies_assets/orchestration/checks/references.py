@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import ibis.expr.types as ir
+
 from movies_assets.core.check import Check, CheckContext, Finding, counted, judge
 from movies_assets.core.table import Table
 
@@ -19,16 +21,16 @@ def references_check(table: Table, tables: Mapping[str, Table]) -> Check:
     references = table.contract.references()
     tolerated = {f"{column}{ARROW}{references[column]}" for column in table.contract.tolerated()}
 
-    def evaluate(rows: CheckContext) -> Finding:
-        orphans = {
-            f"{column}{ARROW}{target}": _orphans(rows, column, tables[target])
+    def evaluate(context: CheckContext) -> Finding:
+        found = {
+            f"{column}{ARROW}{target}": orphans(context, column, tables[target])
             for column, target in references.items()
         }
-        counts = {name: rows.count(query) for name, query in orphans.items()}
+        counts = {name: context.count(query) for name, query in found.items()}
         stops = [name for name, count in counts.items() if count and name not in tolerated]
         return judge(
             counts,
-            samples=lambda: {name: rows.sample(orphans[name]) for name, n in counts.items() if n},
+            samples=lambda: {name: context.sample(found[name]) for name, n in counts.items() if n},
             say=lambda name, n: f"{counted(n, 'rows')}: {name.replace(ARROW, ' is not in ')}",
             is_warning=not stops,
             advice=_advice([tables[name.partition(ARROW)[2]] for name in stops]),
@@ -62,9 +64,9 @@ def _advice(dimensions: Sequence[Table]) -> str:
     return "Materialize the named dimension for the same partitions, then this table."
 
 
-def _orphans(rows: CheckContext, column: str, target: Table) -> str:
+def orphans(context: CheckContext, column: str, target: Table) -> ir.Table:
+    """Return the run's rows with a reference that points at no row."""
     (key,) = target.contract.key()
-    return (
-        f"SELECT run.* FROM {rows.of_run} AS run ANTI JOIN {target.name} AS target "
-        f"ON run.{column} = target.{key} WHERE run.{column} IS NOT NULL"
-    )
+    rows, keys = context.rows, target.contract.table(target.name).view()
+    rows = rows.filter(rows[column].notnull())
+    return rows.anti_join(keys, rows[column] == keys[key])

@@ -1,11 +1,20 @@
 """Does a day bring about as many rows as the days before it: a warning, never a stop."""
 
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from statistics import median
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
 from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.table import Table
 
 HISTORY_DAYS = 28
 # Fewer days of history say nothing about what is usual.
 NEEDED_DAYS = 7
+ONE_DAY = timedelta(days=1)
 
 
 def volume_check(table: Table) -> Check:
@@ -14,11 +23,12 @@ def volume_check(table: Table) -> Check:
     if band is None:
         raise ValueError(f"{table.name} declares no volume band")
 
-    def evaluate(rows: CheckContext) -> Finding:
-        odd = _odd_days(rows, band)
+    def evaluate(context: CheckContext) -> Finding:
+        counts = {row["day"]: row["rows"] for row in context.fetch(rows_a_day(context))}
+        odd = [*_odd_days(counts, _days(context, counts), band)]
         return judge(
-            {f"days outside of 1/{band:g} to {band:g} times the median": rows.count(odd)},
-            samples=lambda: {"odd days": rows.sample(odd)},
+            {f"days outside of 1/{band:g} to {band:g} times the median": len(odd)},
+            samples=lambda: {"odd days": context.shown(odd)},
             is_warning=True,
             advice="Check whether the source was down or its data changed; if the days are right, "
             "nothing needs to be done.",
@@ -32,30 +42,38 @@ def volume_check(table: Table) -> Check:
     )
 
 
-def _odd_days(rows: CheckContext, band: float) -> str:
-    """List the run's days whose row count leaves the band around the median before them."""
-    day = rows.table.partition_column
-    if day is None:
-        raise ValueError(f"{rows.table.name} has no days")
-    if rows.keys is None:
-        first, last = (
-            f"(SELECT min({day}) FROM {rows.table.name})",
-            f"(SELECT max({day}) FROM {rows.table.name})",
-        )
-    else:
-        first, last = (f"DATE '{edge}'" for edge in rows.keys)
-    return f"""
-        WITH counts AS (
-            SELECT {day} AS day, count(*) AS rows FROM {rows.table.name}
-            WHERE {day} BETWEEN {first} - {HISTORY_DAYS} AND {last} GROUP BY ALL
-        ), days AS (
-            SELECT day, coalesce(rows, 0) AS rows FROM (
-                SELECT unnest(generate_series({first}, {last}, INTERVAL 1 DAY))::DATE AS day
-            ) LEFT JOIN counts USING (day)
-        )
-        SELECT days.day, days.rows, median(counts.rows) AS usual, count(*) AS days_of_history
-        FROM days JOIN counts ON counts.day BETWEEN days.day - {HISTORY_DAYS} AND days.day - 1
-        GROUP BY days.day, days.rows
-        HAVING count(*) >= {NEEDED_DAYS} AND
-            (days.rows > usual * {band} OR days.rows < usual / {band})
-        ORDER BY days.day"""
+def rows_a_day(context: CheckContext) -> ir.Table:
+    """Count the rows of each day of the run and of the days before it; days without rows lack."""
+    stored, column = context.stored, context.table.partition_column
+    if column is None:
+        raise ValueError(f"{context.table.name} has no days")
+    if context.keys:
+        first, last = map(date.fromisoformat, context.keys)
+        begin = first - HISTORY_DAYS * ONE_DAY
+        stored = stored.filter(stored[column].between(ibis.literal(begin), ibis.literal(last)))
+    return stored.group_by(day=stored[column]).aggregate(rows=stored.count())
+
+
+def _days(context: CheckContext, counts: Mapping[date, int]) -> Iterator[date]:
+    """Yield the days of the run, or without any those from the first to the last with rows."""
+    if not context.keys and not counts:
+        return
+    keys = context.keys or (str(min(counts)), str(max(counts)))
+    first, last = map(date.fromisoformat, keys)
+    while first <= last:
+        yield first
+        first += ONE_DAY
+
+
+def _odd_days(
+    counts: Mapping[date, int], days: Iterator[date], band: float
+) -> Iterator[dict[str, Any]]:
+    """Yield the days whose number of rows leaves the band around the median before them."""
+    for day in days:
+        before = [day - ago * ONE_DAY for ago in range(1, HISTORY_DAYS + 1)]
+        history = [counts[earlier] for earlier in before if earlier in counts]
+        if len(history) < NEEDED_DAYS:
+            continue
+        rows, usual = counts.get(day, 0), float(median(history))
+        if rows > usual * band or rows < usual / band:
+            yield {"day": day, "rows": rows, "usual": usual, "days_of_history": len(history)}

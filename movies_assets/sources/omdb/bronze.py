@@ -5,16 +5,17 @@ The partitions are years of release. Interpreting a result belongs in silver.
 
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import ibis.expr.types as ir
 import pandas as pd
 from pydantic import Field
 
 from movies_assets.core.check import SHOWN_ROWS, Check, CheckContext, Finding, judge
 from movies_assets.core.contract import BronzeContract, column
 from movies_assets.core.source import Landed, LandingFiles
-from movies_assets.core.table import Key, Table, table
+from movies_assets.core.table import Key, table
 from movies_assets.sources.omdb.partitions import omdb_years
 from movies_assets.sources.omdb.resources import OmdbApi, OmdbLanded
 
@@ -25,6 +26,8 @@ LANDING = Key("landing", "omdb_pages")
 # Common nouns of titles: OMDb finds whole words, and refuses words of nearly every title.
 TERMS = ["summer", "island", "river", "shadow", "stranger", "garden", "mountain", "storm"]
 FIRST_YEAR = 1870
+# The figures of a year without any reply.
+NO_REPLY = {"errors": 0, "results": 0, "last_error": None, "is_complete": False}
 
 
 class OmdbSearches(dg.Config):
@@ -118,39 +121,46 @@ class BronzeOmdbReleases(BronzeContract):
     )
 
 
-def completeness_check(table: Table) -> Check:
-    """Build the check that names the years of which pages are missing."""
-
-    def evaluate(rows: CheckContext) -> Finding:
-        incomplete = rows.fetch(_incomplete(rows))
-        years = ", ".join(str(row["release_year"]) for row in incomplete[-SHOWN_ROWS:])
-        more = len(incomplete) - SHOWN_ROWS
-        return judge(
-            {"years that are not complete": len(incomplete)},
-            samples=lambda: {"years": incomplete},
-            is_warning=True,
-            advice=f"{years}{f' and {more} older ones' if more > 0 else ''}. Run them again, on "
-            "another day if the key's quota is spent: the collection goes on from there.",
-        )
-
-    return Check(
-        name="completeness",
-        description=f"Every page of the years in {table.name} is there (warns).",
-        evaluate=evaluate,
+def _evaluate(context: CheckContext) -> Finding:
+    incomplete = [*_incomplete(context)]
+    years = ", ".join(str(row["release_year"]) for row in incomplete[-SHOWN_ROWS:])
+    more = len(incomplete) - SHOWN_ROWS
+    return judge(
+        {"years that are not complete": len(incomplete)},
+        samples=lambda: {"years": incomplete},
+        is_warning=True,
+        advice=f"{years}{f' and {more} older ones' if more > 0 else ''}. Run them again, on "
+        "another day if the key's quota is spent: the collection goes on from there.",
     )
 
 
-def _incomplete(rows: CheckContext) -> str:
-    """List the run's years that have no row, or were loaded before they were complete."""
-    stored = (f"(SELECT {edge}(release_year) FROM {rows.table.name})" for edge in ("min", "max"))
-    first, last = rows.keys or stored
-    return f"""
-        SELECT release_year, count(error) AS errors, count(imdb_id) AS results,
-            max(error) FILTER (NOT error LIKE '% not found!') AS last_error
-        FROM (SELECT unnest(generate_series({first}, {last})) AS release_year)
-        LEFT JOIN {rows.of_run} USING (release_year)
-        GROUP BY release_year HAVING NOT coalesce(bool_and(is_year_complete), false)
-        ORDER BY release_year"""
+def _incomplete(context: CheckContext) -> Iterator[dict[str, Any]]:
+    """Yield the run's years that have no row, or were loaded before they were complete."""
+    years = {row["release_year"]: row for row in context.fetch(by_year(context))}
+    first, last = map(int, context.keys or (min(years, default=0), max(years, default=-1)))
+    for number in range(first, last + 1):
+        year = years.get(number, {"release_year": number, **NO_REPLY})
+        if not year["is_complete"]:
+            yield {name: value for name, value in year.items() if name != "is_complete"}
+
+
+def by_year(context: CheckContext) -> ir.Table:
+    """Sum up the replies of each year of the run."""
+    rows = context.rows
+    is_failure = ~rows.error.endswith(" not found!")
+    return rows.group_by("release_year").aggregate(
+        errors=rows.error.count(),
+        results=rows.imdb_id.count(),
+        last_error=rows.error.max(where=is_failure),
+        is_complete=rows.is_year_complete.all(),
+    )
+
+
+COMPLETENESS = Check(
+    name="completeness",
+    description="Every page of the years in bronze.omdb_releases is there (warns).",
+    evaluate=_evaluate,
+)
 
 
 @table(
@@ -160,7 +170,7 @@ def _incomplete(rows: CheckContext) -> str:
     partitions=omdb_years,
     partition_column="release_year",
     deps=(LANDING,),
-    checks=(completeness_check,),
+    checks=(COMPLETENESS,),
 )
 def omdb_releases(
     context: dg.AssetExecutionContext, omdb_landed: OmdbLanded

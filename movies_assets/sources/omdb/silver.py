@@ -60,7 +60,9 @@ class SilverOmdbReleases(Contract):
         entity=("imdb_id",), order=("searched_year",), first=("result_id",)
     ),
     lineage=Lineage(
-        source_of="bronze.omdb_releases", source_row_id="result_id", where="error IS NULL"
+        source_of="bronze.omdb_releases",
+        source_row_id="result_id",
+        where=lambda results: results.error.isnull(),
     ),
 )
 def omdb_releases(bronze_omdb_releases: ir.Table) -> ir.Table:

@@ -1,32 +1,24 @@
-"""Is a strategy better than what needs no thought: a warning, never a stop."""
+"""Is a strategy better than the baselines: a warning, never a stop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+
+import ibis
 
 from movies_assets.core.check import Check, CheckContext, Finding, judge
-from movies_assets.core.table import Table
 
 
-def beats(
-    strategy: str, baselines: Sequence[str], measures: Sequence[str]
-) -> Callable[[Table], Check]:
-    """Return the builder of the check that a strategy is above others in every measure.
+def beats(strategy: str, baselines: Sequence[str], measures: Sequence[str]) -> Check:
+    """Build the check that a strategy is above others in every measure.
 
     Args:
         strategy: the one in question; the column `strategy` names it.
-        baselines: those to be beaten; the check bears the name of the first one.
+        baselines: those to be beaten; the check is named after the first one.
         measures: columns; a measure that is unknown or missing proves nothing.
     """
 
-    def build(_: Table) -> Check:
-        return Check(
-            name=f"beats_{baselines[0]}",
-            description=f"{strategy} is above {' and '.join(baselines)} in "
-            f"{' and '.join(measures)} (warns).",
-            evaluate=evaluate,
-        )
-
-    def evaluate(rows: CheckContext) -> Finding:
-        found = rows.fetch(f"FROM {rows.table.name} ORDER BY {measures[0]} DESC NULLS LAST")
+    def evaluate(context: CheckContext) -> Finding:
+        best_first = ibis.desc(measures[0], nulls_first=False)
+        found = context.fetch(context.stored.order_by(best_first))
         figures = {row["strategy"]: row for row in found}
 
         def is_above(baseline: str, measure: str) -> bool:
@@ -47,4 +39,9 @@ def beats(
             "events.",
         )
 
-    return build
+    return Check(
+        name=f"beats_{baselines[0]}",
+        description=f"{strategy} is above {' and '.join(baselines)} in "
+        f"{' and '.join(measures)} (warns).",
+        evaluate=evaluate,
+    )

@@ -15,7 +15,7 @@ from pandera.api.ibis.types import IbisData
 from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.contract import Contract, Instant, StringList, column, row_rule
 from movies_assets.core.outcome import is_sound
-from movies_assets.core.table import Key, LatestVersion, Lineage, Table, table
+from movies_assets.core.table import Key, LatestVersion, Lineage, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.privacy.user_ids import LONGEST, canonical_column, is_an_id
 from movies_assets.sources.ott.bronze import KAGGLE
@@ -232,28 +232,25 @@ class SilverOttTitles(Contract):
         return genres.isnull() | (genres.join("|").length() <= LONGEST_LIST)
 
 
-def namesakes_check(table: Table) -> Check:
-    """Build the check that names different names of titles that come close."""
-
-    def evaluate(rows: CheckContext) -> Finding:
-        titles = rows.table.contract.table(table.name)
-        pairs = rows.fetch(namesakes(titles))
-        named = "; ".join(f"{pair['title']} and {pair['other_title']}" for pair in pairs[:NAMED])
-        return judge(
-            {"pairs of names that come close": len(pairs)},
-            samples=lambda: {"pairs": pairs[:SHOWN_PAIRS]},
-            is_warning=True,
-            advice=f"They differ in signs and accents only, and count as different titles: {named}"
-            f"{', ...' if len(pairs) > NAMED else ''}. If two are one title, give them one name in "
-            "the file, and run any day again.",
-        )
-
-    return Check(
-        name="namesakes",
-        description="No two titles of one premiere, or year of release, have names that differ "
-        "in punctuation and accents only (warns).",
-        evaluate=evaluate,
+def _evaluate_namesakes(context: CheckContext) -> Finding:
+    pairs = context.fetch(namesakes(context.stored))
+    named = "; ".join(f"{pair['title']} and {pair['other_title']}" for pair in pairs[:NAMED])
+    return judge(
+        {"pairs of names that come close": len(pairs)},
+        samples=lambda: {"pairs": pairs[:SHOWN_PAIRS]},
+        is_warning=True,
+        advice=f"They differ in signs and accents only, and count as different titles: {named}"
+        f"{', ...' if len(pairs) > NAMED else ''}. If two are one title, give them one name in "
+        "the file, and run any day again.",
     )
+
+
+NAMESAKES = Check(
+    name="namesakes",
+    description="No two titles of one premiere, or year of release, have names that differ "
+    "in punctuation and accents only (warns).",
+    evaluate=_evaluate_namesakes,
+)
 
 
 def namesakes(titles: ir.Table) -> ir.Table:
@@ -338,7 +335,7 @@ def typed_titles(bronze: ir.Table) -> ir.Table:
     latest_version=LatestVersion(entity=("title_key",), order=("arrived_date", "source_row")),
     typed=typed_titles,
     lineage=of_row(source_of="bronze.ott_titles", reads="all"),
-    checks=(namesakes_check,),
+    checks=(NAMESAKES,),
 )
 def ott_titles(bronze_ott_titles: ir.Table) -> ir.Table:
     """Keep the newest known values of each title; a missing value keeps the older one."""
@@ -471,33 +468,39 @@ class SilverOttUsers(Contract):
         )
 
 
-def shared_addresses_check(table: Table) -> Check:
-    """Build the check that no two users have one e-mail address."""
-
-    def evaluate(rows: CheckContext) -> Finding:
-        (found,) = rows.fetch(
-            "SELECT count(*) AS addresses, coalesce(sum(users), 0)::BIGINT AS users FROM (SELECT "
-            f"count(*) AS users FROM {table.name} WHERE email IS NOT NULL GROUP BY email "
-            "HAVING count(*) > 1)"
-        )
-        return judge(
-            {"e-mail addresses of several users": found["addresses"]},
-            metadata={"users": found["users"]},
-            is_warning=True,
-            advice="Each of the users is counted by the id. Ask the service whether they are one "
-            "person; to forget that person, name all of the ids.",
-        )
-
-    return Check(
-        name="shared_addresses",
-        description="No e-mail address, compared without case, belongs to several users (warns).",
-        evaluate=evaluate,
+def _evaluate_addresses(context: CheckContext) -> Finding:
+    (found,) = context.fetch(shared_addresses(context.stored))
+    return judge(
+        {"e-mail addresses of several users": found["addresses"]},
+        metadata={"users": found["users"]},
+        is_warning=True,
+        advice="Each of the users is counted by the id. Ask the service whether they are one "
+        "person; to forget that person, name all of the ids.",
     )
+
+
+SHARED_ADDRESSES = Check(
+    name="shared_addresses",
+    description="No e-mail address, compared without case, belongs to several users (warns).",
+    evaluate=_evaluate_addresses,
+)
+
+
+def shared_addresses(users: ir.Table) -> ir.Table:
+    """Count the addresses that several users have, and these users, in one row.
+
+    Args:
+        users: `silver.ott_users`.
+    """
+    known = users.filter(users.email.notnull())
+    counts = known.group_by("email").aggregate(users=known.count())
+    shared = counts.filter(counts.users > 1)
+    return shared.aggregate(addresses=shared.count(), users=shared.users.sum().fill_null(0))
 
 
 @full_refresh(
     contract=SilverOttUsers,
-    checks=(shared_addresses_check,),
+    checks=(SHARED_ADDRESSES,),
     lineage=of_row(source_of="bronze.ott_users", reads="newest"),
     # Delivered files are also read before users were ever fetched.
     optional=("bronze.ott_users",),
@@ -602,32 +605,35 @@ class SilverOttWatched(Contract):
     last_watched_at: Instant = column("Instant of the last view (UTC).")
 
 
-def matched_check(table: Table) -> Check:
-    """Build the check that most of what was watched is in the catalogue."""
+def watched_most() -> ir.Table:
+    """Return the titles that the catalogue does not have, the most watched first."""
+    unmatched = ott_unmatched.contract.table(ott_unmatched.name)
+    found = unmatched.select("title", "reason", "views")
+    return found.order_by(found.views.desc(), "title")
 
-    def evaluate(rows: CheckContext) -> Finding:
-        (found,) = rows.fetch(
-            f"SELECT (SELECT count(*) FROM silver.ott_views) AS events, "
-            f"(SELECT coalesce(sum(views), 0)::BIGINT FROM {table.name}) AS matched"
-        )
-        unmatched = found["events"] - found["matched"]
-        share = unmatched / found["events"] if found["events"] else 0.0
-        most = "SELECT title, reason, views FROM silver.ott_unmatched ORDER BY views DESC, title"
-        return judge(
-            {"events that match no title": unmatched if share > UNMATCHED_SHARE else 0},
-            metadata={**found, "unmatched": unmatched, "share": share},
-            samples=lambda: {"titles watched most": rows.sample(most)},
-            is_warning=True,
-            advice="They are counted in silver.ott_unmatched and nowhere in gold. Deliver the "
-            "missing titles, or correct their names, and run any day again.",
-        )
 
-    return Check(
-        name="matched",
-        description=f"At most {UNMATCHED_SHARE:.0%} of the watch events are of titles that the "
-        "catalogue did not have then (warns).",
-        evaluate=evaluate,
+def _evaluate_matched(context: CheckContext) -> Finding:
+    events, watched = ott_views.contract.table(ott_views.name), context.stored
+    (found,) = context.fetch(watched.aggregate(matched=watched.views.sum().fill_null(0)))
+    found = {"events": context.count(events), **found}
+    unmatched = found["events"] - found["matched"]
+    share = unmatched / found["events"] if found["events"] else 0.0
+    return judge(
+        {"events that match no title": unmatched if share > UNMATCHED_SHARE else 0},
+        metadata={**found, "unmatched": unmatched, "share": share},
+        samples=lambda: {"titles watched most": context.sample(watched_most())},
+        is_warning=True,
+        advice="They are counted in silver.ott_unmatched and nowhere in gold. Deliver the "
+        "missing titles, or correct their names, and run any day again.",
     )
+
+
+MATCHED = Check(
+    name="matched",
+    description=f"At most {UNMATCHED_SHARE:.0%} of the watch events are of titles that the "
+    "catalogue did not have then (warns).",
+    evaluate=_evaluate_matched,
+)
 
 
 @table(
@@ -636,7 +642,7 @@ def matched_check(table: Table) -> Check:
     write_mode=OVERWRITE,
     contract=SilverOttWatched,
     deps=(Key("silver", "ott_unmatched"),),
-    checks=(matched_check,),
+    checks=(MATCHED,),
 )
 def ott_watched(silver_ott_views: ir.Table, silver_ott_titles: ir.Table) -> ir.Table:
     """Aggregate the events of titles in the catalogue."""

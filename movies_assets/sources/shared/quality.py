@@ -17,11 +17,12 @@ from movies_assets.core.table import LatestVersion, Table, table
 from movies_assets.core.write_mode import MERGE
 from movies_assets.ingest.run_days import days_of
 from movies_assets.sources.shared.dimensions import LONGEST_KEY
-from movies_assets.sources.shared.profile_drift import profile_drift_check
+from movies_assets.sources.shared.profile_drift import PROFILE_DRIFT
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.schema import stored_types
 
 PROFILED_LAYERS = ("silver", "gold")
+PROFILES = "gold.data_quality_snapshot"
 # Texts are cut, as a synopsis may have thousands of characters.
 SHOWN_CHARACTERS = 100
 
@@ -88,7 +89,7 @@ def data_quality_snapshot(tables: Sequence[Table]) -> Table:
         # A new profile replaces all rows of a partition, also those of removed columns.
         latest_version=LatestVersion(entity=("table_name", "partition"), order=("profiled_at",)),
         deps=tuple(item.key for item in profiled.values()),
-        checks=(profile_drift_check,),
+        checks=(PROFILE_DRIFT,),
     )
     def fill(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> ir.Table:
         run = {".".join(key.path) for key in context.job_def.asset_layer.executable_asset_keys}

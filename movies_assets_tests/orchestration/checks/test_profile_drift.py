@@ -15,8 +15,8 @@ from movies_assets.definitions import TABLES
 from movies_assets.sources.shared.profile_drift import (
     DISTINCT,
     NULLS,
+    PROFILE_DRIFT,
     ROWS,
-    profile_drift_check,
 )
 from movies_assets.warehouse.queries import Queries
 from movies_assets.warehouse.schema import ensure_table
@@ -67,7 +67,7 @@ class History:
 
     def judge(self) -> Finding:
         context = CheckContext(SNAPSHOT, None, Queries(self.connection))
-        return profile_drift_check(SNAPSHOT).evaluate(context)
+        return PROFILE_DRIFT.evaluate(context)
 
     def odd(self) -> list[str]:
         """Return what is named as odd."""

@@ -21,7 +21,6 @@ from movies_assets.core.check import CheckContext, Finding
 from movies_assets.core.markdown import as_markdown
 from movies_assets.core.outcome import broken_rules
 from movies_assets.definitions import TABLES
-from movies_assets.orchestration import jobs
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.sources.ott import evaluation as ott_evaluation
 from movies_assets.sources.ott import gold as ott
@@ -92,8 +91,8 @@ class Lab:
         return {row["strategy"]: row for row in self.materialize(QUALITY.name)}
 
     def evaluate(self) -> Finding:
-        (build,) = QUALITY.checks
-        return build(QUALITY).evaluate(CheckContext(QUALITY, None, Queries(self.connection)))
+        (check,) = QUALITY.checks
+        return check.evaluate(CheckContext(QUALITY, None, Queries(self.connection)))
 
 
 @pytest.fixture
@@ -460,7 +459,7 @@ def test_the_job_is_its_own_and_shows_every_strategy(platform):
         taste(Lab(connection))
         connection.execute(f"INSERT INTO silver.ott_watched BY NAME {sql_of('silver.ott_watched')}")
         connection.execute(f"UPDATE silver.ott_titles SET arrived_date = '{day}'")
-    job = platform.defs.resolve_job_def(jobs.EVALUATE_RECOMMENDATIONS)
+    job = platform.defs.resolve_job_def("evaluate_recommendations")
     result = job.execute_in_process(instance=platform.instance)
     (event,) = result.asset_materializations_for_node("gold__ott_recommendation_quality")
     shown = str(event.metadata["sample"].value).splitlines()[2:]
@@ -472,7 +471,7 @@ def test_the_job_is_its_own_and_shows_every_strategy(platform):
 
 
 def test_no_delivery_waits_for_the_evaluation(platform):
-    for name in (jobs.OTT_DAILY, jobs.OTT_FILES):
+    for name in ("ott_daily", "ott_files"):
         selected = platform.defs.resolve_job_def(name).asset_layer.executable_asset_keys
         assert dg.AssetKey(["gold", "ott_recommendations"]) in selected
         assert asset_key(QUALITY.key) not in selected

@@ -43,13 +43,15 @@ class _Module(NamedTuple):
 def code_version(table: Table) -> str:
     """Return the version of a table's code: 12 hexadecimal digits.
 
+    Code of other packages, or that is in no module, is not covered.
+
     Args:
         table: the table.
     """
     function = inspect.unwrap(table.function)
     pending = [
-        _Name(function.__module__, function.__qualname__.partition(".")[0]),
-        _Name(table.contract.__module__, table.contract.__name__),
+        _Name(function.__module__ or "", function.__qualname__.partition(".")[0]),
+        _Name(table.contract.__module__ or "", table.contract.__name__),
     ]
     found: dict[_Name, str] = {}
     while pending:

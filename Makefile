@@ -6,8 +6,9 @@ DASHBOARD_PORT ?= 8080
 DOCS_PORT ?= 8000
 # Zensical builds the site of docs/. It takes 138 MB, so only `make docs` installs it.
 DOCS_VENV ?= .venv-docs
-# Jobs, and how many of their newest partitions `make run` runs.
-JOBS ?= --job yts_daily 30 --job imdb_daily 3 --job netflix_daily 30 --job omdb_yearly 3 --job ott_daily 30 --job evaluate_recommendations 0
+# Other jobs for `make run` than the sources declare, and how many of their newest partitions:
+# JOBS="--job yts_daily 3 --job imdb_daily 1".
+JOBS ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 SEARCH := --hypothesis-profile=search

@@ -64,18 +64,21 @@ def main() -> None:
     "jobs",
     type=(str, int),
     multiple=True,
-    required=True,
     help="A job, and how many of its newest partitions to run, 0 for a job without any; may be "
-    "repeated.",
+    "repeated. By default the jobs that the sources declare for it.",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
     """Run COMMAND, a `dagster job execute`, for each job with its newest partitions, and sum up."""
+    from movies_assets.orchestration.jobs import of_make_run  # noqa: PLC0415 (heavy)
     from movies_assets.orchestration.partitions import range_tags  # noqa: PLC0415 (heavy)
     from movies_assets.orchestration.publishing.published import LATER  # noqa: PLC0415 (heavy)
 
     settings, console = _load(), _console()
-    ranges = [(job, newest_days(settings, job, number) if number else ()) for job, number in jobs]
+    ranges = [
+        (job, newest_days(settings, job, number) if number else ())
+        for job, number in jobs or of_make_run()
+    ]
     # The summary's imports take seconds and are needed when the runs are over: let them come
     # beside, once nothing else is imported, because two threads that import ibis block each other.
     Thread(target=import_module, args=["movies_assets.orchestration.summary"]).start()

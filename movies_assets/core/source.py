@@ -90,6 +90,8 @@ class Job:
         with_shared: whether it makes the dimensions again that sources share: facts only add rows.
         only: all that it materializes; empty: all assets of the source.
         without: assets of the source that it leaves out.
+        newest: how many of its newest partitions `make run` runs, 0 of a job without any; None:
+            `make run` leaves it out.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Job:
     with_shared: bool = False
     only: tuple[Key, ...] = ()
     without: tuple[Key, ...] = ()
+    newest: int | None = None
 
     def materializes(self, key: Key) -> bool:
         """Return whether it materializes an asset of its source."""

@@ -34,6 +34,12 @@ def partitioned() -> Mapping[str, Partitions]:
     return {job.name: job.partitions for job in jobs if job.partitions}
 
 
+def of_make_run() -> Sequence[tuple[str, int]]:
+    """Return the jobs that `make run` runs in order, and how many of their newest partitions."""
+    jobs = [job for source in sources.load() for job in source.jobs]
+    return [(job.name, job.newest) for job in jobs if job.newest is not None]
+
+
 def build(
     settings: Settings, tables: Collection[Table]
 ) -> list[dg.JobDefinition | UnresolvedAssetJobDefinition]:

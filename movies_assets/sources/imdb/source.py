@@ -27,6 +27,7 @@ SOURCE = Source(
             "Fetch IMDb's dumps and materialize them up to the series' figures; where no dump has "
             "changed, nothing below the landing zone is run.",
             partitions=imdb_run_dates,
+            newest=3,
             schedule=Schedule(
                 # The dumps are refreshed once a day, at no hour that is promised.
                 ["30 3 * * *", "30 15 * * *"],

@@ -27,6 +27,7 @@ SOURCE = Source(
             "Read the Netflix titles that arrived, fetch the look-ups, and materialize both up to "
             "the star schema.",
             partitions=netflix_days,
+            newest=30,
             with_shared=True,
             schedule=Schedule(
                 # After the other sources: DuckDB has one writer.

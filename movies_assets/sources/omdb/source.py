@@ -23,6 +23,7 @@ SOURCE = Source(
             "Search OMDb for titles of one year or a range of years, and materialize what was "
             "found; where the quota is spent, the next run goes on from there.",
             partitions=omdb_years,
+            newest=3,
             schedule=Schedule(
                 "30 5 * * *",
                 lambda _: f"Collect the current and the previous year of release anew. {AGAIN}",

@@ -36,6 +36,7 @@ SOURCE = Source(
             "Fetch the streaming service's users, read the catalogue and the watch events that "
             "arrived, and materialize them up to the recommendations.",
             partitions=ott_days,
+            newest=30,
             without=EVALUATION,
             schedule=Schedule(
                 # In the evening, because the users of a day are those at its end.
@@ -61,6 +62,7 @@ SOURCE = Source(
             "Recommend to the streaming service's users as of some days ago, and compare it with "
             "what they watched since: precision, recall, NDCG and coverage, beside those of the "
             "most viewed titles and of titles by chance.",
+            newest=0,
             only=EVALUATION,
         ),
     ),

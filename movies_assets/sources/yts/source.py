@@ -30,6 +30,7 @@ SOURCE = Source(
             "yts_daily",
             "Materialize YTS from API to star schema for one day or a range of days.",
             partitions=yts_days,
+            newest=30,
             with_shared=True,
             schedule=Schedule(
                 # Half past two: the UTC day is over everywhere, late uploads have arrived.

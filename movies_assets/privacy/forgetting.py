@@ -1,11 +1,11 @@
-"""ForgetConfig persons: erase all personal data about them wherever this project has stored it.
+"""Forget persons: erase all personal data about them wherever this project has stored it.
 
 Searching tables and files belongs in `privacy.warehouse` and `privacy.landing`; the order of the
 steps, and a run's report, belong here.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from movies_assets.privacy import warehouse as in_tables
 from movies_assets.privacy.identifiers import PersonIdentifiers
 from movies_assets.privacy.user_ids import canonical
 from movies_assets.settings import Settings
+from movies_assets.sources.ott.resources import OttLanding
 from movies_assets.warehouse.database import WRITER_POOL, Warehouse
 from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.renewal import renew, require_room
@@ -81,14 +82,14 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
         context: dg.OpExecutionContext,
         config: ForgetConfig,
         warehouse: dg.ResourceParam[Warehouse],
-        ott_landing: dg.ResourceParam[Callable[[str], Any]],
+        ott_landing: OttLanding,
     ) -> None:
         from movies_assets.ingest.download import locked  # noqa: PLC0415 (only runs need it)
 
         folders = [
             (landing, table)
             for folder, table in folders_of_persons(tables).items()
-            for landing in _landings(ott_landing(folder), settings.landing / GROUP / folder)
+            for landing in _landings(ott_landing.open(folder), settings.landing / GROUP / folder)
         ]
         for landing, _ in folders:
             for one in landing.never_opened():

@@ -28,7 +28,7 @@ from movies_assets.privacy.user_ids import canonical
 from movies_assets.privacy.warehouse import AUDIT, Erasures
 from movies_assets.settings import Settings, load
 from movies_assets.warehouse.audit_log import UNAUDITED
-from movies_assets.warehouse.database import WRITER_POOL, Warehouse
+from movies_assets.warehouse.database import WRITER_POOL
 from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.schema import stored_types
 from movies_assets.warehouse.sql import compile_sql
@@ -403,7 +403,7 @@ def test_without_the_rewriting_deleted_rows_stay_in_the_file_and_the_next_run_me
 ):
     data, texts = platform.settings.data_dir, secrets(platform)[:3]
     with monkeypatch.context() as patch:
-        patch.setattr(Warehouse, "renew", lambda _: None)
+        patch.setattr(forgetting, "renew", lambda _: None)
         forget(platform, ADA)
     assert found_in_values(data, texts) == {}
     assert {path for path, _ in found_in_bytes(data, texts)} == {"warehouse/movies.duckdb"}

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,17 @@ import pytest
 from dagster_duckdb_pandas import DuckDBPandasIOManager
 
 from movies_assets.core.contract import Contract, column
+from movies_assets.core.partitions import Partitions
 from movies_assets.core.table import Table, by_name, table
 from movies_assets.orchestration.assets import asset_key, asset_of
 from movies_assets.orchestration.io_manager import WarehouseIOManager
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.settings import Settings
-from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.warehouse.database import Warehouse
 
 MONDAY, TUESDAY, WEDNESDAY = "2025-01-06", "2025-01-07", "2025-01-08"
 SETTINGS = Settings()
+DAYS = Partitions("days", "day", lambda _: date(2025, 1, 1))
 
 
 class Visit(Contract):
@@ -60,7 +62,7 @@ def visits(rows: Any = None, *, fill: Callable[..., Any] | None = None, **proper
         "layer": "bronze",
         "group": "test",
         "contract": Visit,
-        "partitions": yts_days,
+        "partitions": DAYS,
         "partition_column": "day",
         **properties,
     }
@@ -118,7 +120,7 @@ class Store:
         look.__annotations__["rows"] = annotation
         below = dg.asset(
             ins={"rows": dg.AssetIn(asset_key(upper.key))},
-            partitions_def=partitions_def(yts_days, SETTINGS) if days else None,
+            partitions_def=partitions_def(DAYS, SETTINGS) if days else None,
             backfill_policy=BACKFILL if days else None,
         )(look)
         dg.materialize(

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from movies_assets.core.contract import FileRows, column
 from movies_assets.core.table import Table, table
 from movies_assets.ingest.records import LINE, RECORD, split
-from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.warehouse.delimited import DelimitedFile, DelimitedFiles, read
 from movies_assets.warehouse.rows import DelimitedRows
 from movies_assets.warehouse.schema import ensure_table
-from movies_assets_tests.warehouse.tables import MONDAY, TUESDAY, WEDNESDAY
+from movies_assets_tests.warehouse.tables import DAYS, MONDAY, TUESDAY, WEDNESDAY
 
 HEADER = "title,release_year,show_id\n"
 RECORDS = "title, release_year, show_id"
@@ -40,7 +39,7 @@ def shows(files: dict[str, bytes | str], days: tuple[str, ...] = ()) -> Table:
         layer="bronze",
         group="test",
         contract=BronzeShows,
-        partitions=yts_days,
+        partitions=DAYS,
         partition_column="arrived_date",
     )
     def shows() -> DelimitedFiles:

@@ -13,7 +13,7 @@ from movies_assets.sources.omdb.bronze import TERMS
 from movies_assets.sources.omdb.client import Answer, OmdbClient, Query, stored
 from movies_assets.sources.omdb.sample import Titles
 from movies_assets.sources.omdb.sample_server import SAMPLE_KEY, create_omdb_app
-from movies_assets_tests.conftest import Platform
+from movies_assets_tests.conftest import Platform, replaced_resource
 from movies_assets_tests.places import RECORDED
 
 FOLDER = RECORDED / "omdb"
@@ -83,7 +83,7 @@ def test_every_recorded_result_ends_in_silver(settings, instance):
     reply["totalResults"] = "10"
     client, _ = served(reply)
     platform = Platform(settings, instance)
-    platform.defs = build_defs(settings, omdb=lambda: client)
+    platform.defs = build_defs(settings, omdb=replaced_resource(settings, "omdb", lambda: client))
     assert platform.run("2014", job="omdb_yearly").success
     rows = platform.sql("SELECT imdb_id, movie_title, poster_url FROM silver.omdb_releases")
     assert {*rows} == {(r["imdbID"], r["Title"].strip(), r["Poster"]) for r in reply["Search"]}

@@ -61,8 +61,8 @@ class Schedule:
         cron: when the schedule ticks, in UTC.
         description: for the UI, given the settings.
         anew: returns the partitions that each tick asks for, done or not.
-        catches_up: whether the source still has what was missed: then every partition since the
-            first one is asked for until it is done.
+        catches_up: whether the source still has missed partitions: then every one since the first
+            is asked for until it is done.
         other_jobs: further jobs that fill some of the tables.
         fetched: the assets that only a day itself can bring; a past day whose files were never
             fetched is asked for without them.

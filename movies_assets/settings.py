@@ -58,7 +58,7 @@ LEAST_MEMORY_MB = 32
 
 
 def _size(size: str, *, least: float = 0) -> str:
-    """Refuse what DuckDB does not take for a size, or one of fewer megabytes than the least."""
+    """Refuse a text that is no size for DuckDB, or a size of fewer megabytes than the least."""
     found = SIZE.fullmatch(size.strip())
     if not found:
         raise ValueError(

@@ -46,7 +46,7 @@ def build(
     """Build the jobs.
 
     Args:
-        settings: what to build for.
+        settings: which partitions and targets there are.
         tables: all tables.
     """
     return [

@@ -22,7 +22,7 @@ def build(
     """Build the schedules.
 
     Args:
-        settings: what to build for.
+        settings: which partitions there are, and how often their runs are tried.
         tables: all tables, by name.
         warehouse: where they are stored.
     """

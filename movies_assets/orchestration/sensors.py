@@ -39,7 +39,7 @@ def build(
     """Build the sensors.
 
     Args:
-        settings: what to build for.
+        settings: which partitions and targets there are.
         tables: all tables, by name.
         warehouse: where they are stored.
     """

@@ -1,4 +1,4 @@
-"""The base contract and what derives from it: key, references, rules, types, column schema.
+"""The base contract and everything derived from it: key, references, rules, types.
 
 A contract is a Pandera model. It is declared once, above the function that fills its table, and
 everything that needs columns, types, units, keys or rules derives them from it. The contracts of

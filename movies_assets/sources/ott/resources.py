@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing
     from movies_assets.sources.ott.client import Fetched, OttClient, UserDay
 
-SAMPLE_USER_KEY_SECRET = "the sample's users are nobody"  # noqa: S105 (nobody is to be protected)
+SAMPLE_USER_KEY_SECRET = "the sample's users are nobody"  # noqa: S105 (its users are fictional)
 USER_KEY_BYTES = 16
 
 Folder = Literal["titles", "views", "users"]

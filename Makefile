@@ -43,7 +43,7 @@ $(INSTALLED): requirements.lock setup.cfg
 
 install: $(INSTALLED) ## make the virtual environment, as every other command does on first use
 
-# A DAGSTER_HOME of the caller's own wins.
+# A DAGSTER_HOME that the caller has set is kept.
 run summary warnings dev: export DAGSTER_HOME ?= $(CURDIR)
 # Dagster warns of its own beta interfaces and of the command line to come, a screenful at a start.
 run summary warnings dev: export PYTHONWARNINGS := ignore
@@ -70,8 +70,8 @@ dev: $(INSTALLED) ## Dagster's UI, schedules and run queue on http://127.0.0.1:3
 dashboard: $(INSTALLED) ## the dashboard on http://127.0.0.1:8080 (DASHBOARD_PORT=...)
 	@$(BIN)/python -m movies_assets dashboard --port $(DASHBOARD_PORT)
 
-# Property tests try the same examples in `test`, and search at random in the other two; what they
-# find becomes an @example.
+# Property tests try the same examples in `test`, and search at random in the other two; add the failures
+# that they find as an @example.
 test: $(INSTALLED) ## the quick tests, in five minutes on two idle cores
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(PYTEST)
 

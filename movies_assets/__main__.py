@@ -1,7 +1,7 @@
 """Commands behind `make`, such as `python -m movies_assets run`, `summary` and `warnings`.
 
-Commands only: what a summary or a dictionary says belongs in their modules, what is materialized in
-the `dagster` command that `run` is given.
+Commands only: modules of their own write the summary and the dictionary, and the `dagster` command
+that `run` is given materializes the assets.
 """
 
 import codecs
@@ -306,7 +306,7 @@ def _passing_on_signals(process: subprocess.Popen[str]) -> Iterator[list[int]]:
 
 
 def _mark_unfinished() -> str:
-    """Mark the run of a process that ended before its run did; return a sentence that says so."""
+    """Mark the run of a process that ended before its run did; return a sentence on it."""
     from movies_assets.orchestration import abandoned, summary  # noqa: PLC0415 (heavy)
 
     if (instance := summary.dagster_instance()) and abandoned.sweep(instance):
@@ -315,7 +315,7 @@ def _mark_unfinished() -> str:
 
 
 def _reasons(job: str, started: datetime, log: Path) -> list[Text]:
-    """Say why the run failed: what Dagster recorded, or else the end of the log."""
+    """Explain why the run failed: Dagster's record, or else the end of the log."""
     from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy)
 
     recorded: list[str] = []
@@ -332,7 +332,7 @@ def _console() -> Console:
 
 
 def _readable(error: UnicodeError) -> tuple[str, int]:
-    """Replace what a terminal cannot show by the letters below its accents, or else by `?`."""
+    """Replace characters that a terminal cannot show by their base letters, or else by `?`."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(PLAIN)

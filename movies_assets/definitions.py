@@ -28,7 +28,7 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
     """Build the definitions for one set of settings.
 
     Args:
-        settings: what to build for.
+        settings: which profile, folders, partitions and targets there are.
         resources: resources to use in place of those that the settings name.
     """
     warehouse = open_warehouse(settings)

@@ -2,7 +2,7 @@
 
 Values come, first match wins, from arguments, the environment (`MOVIES_...`), a `.env` file, a
 directory of secret files (`MOVIES_SECRETS_DIR`, as Docker and Kubernetes mount them) and an Azure
-key vault (`MOVIES_KEY_VAULT_URL`). What a setting means to a component belongs in that component.
+key vault (`MOVIES_KEY_VAULT_URL`). Each component interprets its own settings.
 """
 
 import os
@@ -58,7 +58,7 @@ LEAST_MEMORY_MB = 32
 
 
 def _size(size: str, *, least: float = 0) -> str:
-    """Refuse what DuckDB does not take for a size, or one of fewer megabytes than the least."""
+    """Refuse a text that is no size for DuckDB, or a size of fewer megabytes than the least."""
     found = SIZE.fullmatch(size.strip())
     if not found:
         raise ValueError(
@@ -131,7 +131,7 @@ def _safe_webhook(url: SecretStr) -> SecretStr:
 
 
 def _git_url(url: str) -> str:
-    """Refuse an address of which Dagster cannot tell how it names files."""
+    """Refuse an address whose form of links to files Dagster does not know."""
     if not re.fullmatch(r"https://[^\s?#]*git(hub|lab)[^\s?#]*", url):
         raise ValueError("is no repository on GitHub or GitLab: https://host/owner/name")
     return url
@@ -399,7 +399,7 @@ def load(**overrides: Any) -> Settings:
 
 
 def _environment() -> dict[str, str | None]:
-    """Return what the environment and the `.env` file say; names in capitals."""
+    """Return the variables of the environment and the `.env` file; names in capitals."""
     given = {**dotenv_values(ENV_FILE), **os.environ}
     return {name.upper(): value for name, value in given.items()}
 

@@ -1,1 +1,1 @@
-"""What a table, its contract and its partitions are."""
+"""Tables, contracts, checks, partitions and sources; without Dagster and DuckDB."""

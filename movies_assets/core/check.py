@@ -1,6 +1,6 @@
-"""Checks of a table's rows: what they ask, what they find, and how a finding is worded.
+"""Checks of a table's rows: their queries, their findings, and the wording of a finding.
 
-A check neither knows the engine that executes its queries nor who shows what it finds.
+A check knows neither the engine that executes its queries nor the place that shows its findings.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ class MissingTableError(Exception):
 
 
 class Engine(Protocol):
-    """What executes the queries of checks."""
+    """Executes the queries of checks."""
 
     def fetch(self, query: ir.Table) -> list[dict[str, Any]]:
         """Run a query and return its rows as dictionaries.
@@ -152,14 +152,14 @@ class CheckContext:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check has found.
+    """The result of a check.
 
     Attributes:
         broken: every rule and how many rows break it; all 0 where the check passes.
         description: the finding in words, and what to do about it.
-        is_warning: whether it stops nothing.
+        is_warning: whether a broken rule only warns and blocks nothing.
         metadata: figures and rows to show in any case.
-        samples: rows to show of what is broken.
+        samples: rows that break a rule, to be shown.
         ending: the lines that end the log of a run which the check stops.
     """
 
@@ -186,10 +186,10 @@ class Check:
     """One question about a table's rows.
 
     Attributes:
-        name: how the UI calls the check.
+        name: the name of the check in the UI.
         description: what it asks.
-        evaluate: asks the warehouse.
-        blocking: whether a red result keeps what is below from being updated.
+        evaluate: queries the warehouse.
+        blocking: whether a red result keeps downstream tables from being updated.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""The base contract and what derives from it: key, references, rules, types, column schema.
+"""The base contract and everything derived from it: key, references, rules, types.
 
 A contract is a Pandera model. It is declared once, above the function that fills its table, and
-everything that has to know columns, types, units, keys or rules asks it. What a single table is
-belongs in the layer's file, how rows are stored belongs in `warehouse`.
+everything that needs columns, types, units, keys or rules derives them from it. The contracts of
+tables are in the files of their layers; rows are stored by `warehouse`.
 """
 
 import re
@@ -21,10 +21,10 @@ from pandera.backends.ibis import builtin_checks  # noqa: F401 (registers the ch
 from pandera.dtypes import immutable
 from pandera.engines import ibis_engine
 
-# What is said of a column that the contract does not know.
+# The description of a column that the contract does not know.
 ARRIVED = "Brought by files that have arrived; the contract does not know it. Text."
 
-# What texts of a type look like; more digits fit no type.
+# The patterns of texts of a type; more digits fit no type.
 PATTERNS = {"BIGINT": "-?[0-9]{1,18}", "DOUBLE": r"-?[0-9]{1,15}(\.[0-9]{1,15})?"}
 
 # The rule of a column that may not be NULL.
@@ -45,14 +45,14 @@ WRONG = {
 }
 # Names of rules that do not read as the end of a sentence, and their wording in one.
 WORDING = {REQUIRED: "is missing"}
-# What a rule names before the colon: a column, or a key.
+# A rule names a column or a key before its colon.
 NAMES = re.compile(r"[a-z0-9_]+|key \(.*\)")
 # Longer lists of values are counted.
 LONGEST_LIST = 80
 
 # Columns, here and in quarantine, that hold parts of a row as it was received.
 AS_RECEIVED = {"raw", "_line", "_rescued_data"}
-# What is shown in place of a value that tells of a person.
+# Shown in place of personal data.
 WITHHELD = "(personal)"
 
 Condition = Callable[[ir.Table], ir.BooleanValue]
@@ -123,13 +123,13 @@ def column(  # noqa: PLR0913 (one property of a column each)
         description: what a value means, its unit, and where its formula comes from.
         key: whether the column belongs to the table's key.
         references: `schema.table` whose key this column points at.
-        orphans: what values that point at no row mean: they stop the run; or they are known of the
-            source, and are reported.
+        orphans: the meaning of values that point at no row: either they stop the run, or they are
+            a known fault of the source and are reported.
         nullable: whether unknown values (NULL) are allowed.
         compression: how DuckDB stores the column; None lets it try every way. zstd for long
             texts, fsst for short ones that differ, dictionary for texts of which there are few.
         alias: the column's name where Python or Pandera reserve it (a leading underscore).
-        personal: whether values tell of a person: no metadata, message or profile shows them.
+        personal: whether it contains personal data: no metadata, message or profile shows it.
         expected: whether the table cannot do without the column: if no row of a delivery has a
             value, or far fewer than usual, the check `completeness` stops the run. A function
             names the rows of which that is true: only movies have minutes.
@@ -173,12 +173,12 @@ class Contract(pa.DataFrameModel):
 
     @classmethod
     def allows_new_columns(cls) -> bool:
-        """Say whether the table may have columns beyond these, because its files bring them."""
+        """Return whether the table may have columns beyond these, because files bring them."""
         return False
 
     @classmethod
     def grain(cls) -> str:
-        """Say what a row is: the contract's docstring."""
+        """Return a description of a row: the contract's docstring."""
         return " ".join((cls.__doc__ or "").split())
 
     @classmethod
@@ -235,7 +235,7 @@ class Contract(pa.DataFrameModel):
     @classmethod
     @cache
     def personal(cls) -> frozenset[str]:
-        """Return the columns that tell of persons, and those that hold rows as received with them.
+        """Return the columns with personal data, and those that hold rows as received with it.
 
         Empty where no column is declared as personal.
         """
@@ -409,7 +409,7 @@ class FileRows(FileContract):
 
     @classmethod
     def allows_new_columns(cls) -> bool:
-        """Say whether the table may have more columns."""
+        """Return whether the table may have more columns."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""Days, and how messages name many of them. What Dagster makes of days is in `partitions`."""
+"""Ranges of days, and their wording in messages."""
 
 from collections.abc import Iterable
 from datetime import date

@@ -1,4 +1,4 @@
-"""Files and folders that survive a power failure or a kill, whatever is in them."""
+"""Store files and folders so that they survive a power failure or a kill."""
 
 import ctypes
 import os

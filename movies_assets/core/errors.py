@@ -1,4 +1,4 @@
-"""What the project's own errors share: a message for people, and whether trying again may help."""
+"""The base of the project's own errors: a message for people, and whether a retry may help."""
 
 
 class DescribedError(Exception):

@@ -1,7 +1,7 @@
 """What a write keeps, refuses, replaces and leaves, as Ibis expressions that any engine can run.
 
 The expressions compare rows by their columns alone; a store may add a column that identifies rows,
-which they carry along. What an engine does to store the rows belongs in `warehouse`.
+which they carry along. Engines store the rows: see `warehouse`.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ class Changes(NamedTuple):
 
     Attributes:
         inserted: the kept rows that are not stored yet.
-        replaced: the stored rows that go.
-        left: the stored rows that stay.
+        replaced: the stored rows that are deleted.
+        left: the stored rows that are kept.
         touched: the partitions of rows inserted or replaced; None of a table without partitions.
     """
 
@@ -127,7 +127,7 @@ def duplicates(rows: ir.Table, key: Sequence[str]) -> ir.Table:
 
 
 def is_sound(rows: ir.Table, contract: type[Contract]) -> ir.BooleanColumn:
-    """Say which rows break no rule of their contract and have no value that could not be read.
+    """Return which rows break no rule of their contract and have only readable values.
 
     Args:
         rows: rows of the contract, with the column UNPARSED.
@@ -153,7 +153,7 @@ def _inside(table: Table, rows: ir.Table, window: Window) -> ir.BooleanValue:
 
 
 def _is_not(condition: ir.BooleanValue) -> ir.BooleanValue:
-    """Say where a condition does not hold, or is unknown."""
+    """Return where a condition does not hold, or is unknown."""
     return ~condition.fill_null(False)  # noqa: FBT003
 
 
@@ -209,7 +209,7 @@ def _with_superseded_dropped(rows: ir.Table, stored: ir.Table, latest: LatestVer
 
 
 def _is_newer(pairs: ir.Table, order: Sequence[str]) -> ir.BooleanValue:
-    """Say whether the stored version is newer, by the first column in which the two differ."""
+    """Return whether the stored version is newer, by the first column in which the two differ."""
     is_newer = ibis.literal(value=False)
     for name in reversed(order):
         stored, new = pairs[f"_stored_{name}"], pairs[name]

@@ -1,4 +1,4 @@
-"""Partitions: the days or years of a source. What Dagster makes of them is in `orchestration`."""
+"""Partitions: the days or years of a source, without Dagster (see `orchestration.partitions`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

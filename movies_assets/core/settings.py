@@ -1,4 +1,4 @@
-"""What every source knows of the settings: profile, folders, the sample's world, its own section.
+"""The settings that every source can read: profile, folders, the sample's world, its own section.
 
 A source declares its section in `sources/<name>/settings.py`. `movies_assets.settings` puts all
 sections together, and reads the environment.
@@ -51,7 +51,7 @@ class SourceSettings(Section):
     def arrival_urls(self) -> Mapping[str, str | None]:
         """Return the folders below the landing zone in which files arrive, and their URLs.
 
-        None is the URL of a folder that is where its name says.
+        The URL is None for a folder in its default place: its name, below the landing zone.
         """
         return {}
 
@@ -105,10 +105,10 @@ class CommonSettings(BaseSettings):
         )
 
     def secret(self, section: str, name: str) -> str:
-        """Return a secret, or say how to provide it.
+        """Return a secret.
 
         Raises:
-            SettingsError: the secret is not set anywhere.
+            SettingsError: the secret is not set anywhere; the message explains how to provide it.
         """
         value = getattr(getattr(self, section), name)
         if not value:

@@ -1,7 +1,7 @@
-"""What a source declares, in one place: `SOURCE` in `sources/<name>/source.py`.
+"""The declarations of a source, in one place: `SOURCE` in `sources/<name>/source.py`.
 
-Definitions, jobs, schedules, sensors, resources, the summary and the sample's commands are made of
-these declarations; none of them names a source.
+Definitions, jobs, schedules, sensors, resources, the summary and the sample's commands are built
+from these declarations; none of them names a source.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +20,10 @@ AGAIN = "Days whose run failed or whose blocking checks are red are asked for ag
 
 @dataclass(frozen=True)
 class Landed:
-    """What a function has put into the landing zone.
+    """The result of a function that fetched files into the landing zone.
 
     Attributes:
-        metadata: what the UI shows of it; a list of records is a table there.
+        metadata: for the UI, which shows a list of records as a table.
         same_as: the partition that has the same files, where nothing has changed since; None: there
             is something new.
     """
@@ -43,7 +43,7 @@ class LandingFiles:
         function: fetches them. Its parameters are those of a Dagster asset: the context, a config,
             resources.
         counts: whether a result counts for all partitions of a run. Otherwise the function reports
-            the partitions that are complete, and the tables below are made all the same.
+            the partitions that are complete, and downstream tables are made all the same.
     """
 
     key: Key
@@ -61,8 +61,8 @@ class Schedule:
         cron: when the schedule ticks, in UTC.
         description: for the UI, given the settings.
         anew: returns the partitions that each tick asks for, done or not.
-        catches_up: whether the source still has what was missed: then every partition since the
-            first one is asked for until it is done.
+        catches_up: whether the source still has missed partitions: then every one since the first
+            is asked for until it is done.
         other_jobs: further jobs that fill some of the tables.
         fetched: the assets that only a day itself can bring; a past day whose files were never
             fetched is asked for without them.
@@ -126,7 +126,7 @@ class Arrivals:
 
 
 class Zones(Protocol):
-    """What a resource of arrivals offers."""
+    """A resource that knows the folders in which files arrive."""
 
     def zones(self) -> Sequence[Any]:
         """Return the folders in which files arrive."""
@@ -160,10 +160,10 @@ class Source:
         files: what it fetches into the landing zone.
         jobs: what is materialized together.
         arrivals: its sensor of files that have arrived.
-        resources: returns Dagster's resources, by name: how assets reach the world outside.
+        resources: returns Dagster's resources, by name: the clients of the services outside.
         other_jobs: return jobs of Dagster that materialize nothing.
         functions: returns functions of Python that its queries call, by their names in SQL.
-        listings: what the summary shows of it.
+        listings: its lists in the summary.
         sample_warnings: the rules that its sample is made to break, by table and check.
     """
 

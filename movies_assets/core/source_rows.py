@@ -1,4 +1,4 @@
-"""Which rows of its bronze table a run of a table takes over."""
+"""The rows of its bronze table that a run of a table takes over."""
 
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,7 @@
 """Contract + function -> a table.
 
-`@table` describes a table. What Dagster makes of it belongs in `orchestration.assets`, what is
-checked in `checks`, how rows are stored in `warehouse`.
+`@table` describes a table. `orchestration.assets` builds its asset, `orchestration.checks` its
+checks, and `warehouse` stores its rows.
 """
 
 import inspect
@@ -35,13 +35,13 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class LatestVersion:
-    """Of all versions of an entity, the newest one stands, in whatever order they arrive.
+    """Of all versions of an entity, only the newest is kept, in whatever order they arrive.
 
     Attributes:
         entity: the columns that name the entity, such as `movie_id`.
         order: the columns that order its versions, the newest one greatest. Of equal ones that are
-            in different runs, the one that was written last stands.
-        first: the columns that order equally new versions of one run; the least one stands.
+            in different runs, the one that was written last is kept.
+        first: the columns that order equally new versions of one run; the least one is kept.
     """
 
     entity: tuple[str, ...]
@@ -79,11 +79,11 @@ class Table:
         contract: what a row is.
         function: how the rows come about; the table can be called like it.
         partitions: the days or years by which it is written; None: it is written as a whole.
-        partition_column: the column that says of which day or year of the source a row is: a DATE,
-            or the integer of a year.
+        partition_column: the column with the day or year of the source that a row belongs to: a
+            DATE, or the integer of a year.
         write_mode: which stored rows a write replaces: those of the run's partitions, all rows, or
             those of equal keys.
-        latest_version: how versions of one entity are told apart across partitions.
+        latest_version: how versions of one entity are ordered across partitions.
         lineage: the bronze table whose rows this one accounts for; broken rows go to quarantine.
         drop_duplicates: whether rows with an equal key are one row that was read twice.
         inputs: parameters that are not named after their table, and the table of each.
@@ -125,7 +125,7 @@ class Table:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Make sure that the partitions that Dagster shows say what a write has changed.
+        """Refuse partitions that would not show in Dagster which rows a write has changed.
 
         Raises:
             ValueError: a write replaces the rows of all partitions.
@@ -151,7 +151,7 @@ class Table:
         return f"quarantine.{self.key.table}"
 
     def reads(self) -> dict[str, str]:
-        """Return the function's parameters that stand for tables, and those tables."""
+        """Return the function's parameters that are tables, and the names of those tables."""
         named = {
             parameter: f"{layer}.{name}"
             for parameter in inspect.signature(self.function).parameters
@@ -168,7 +168,7 @@ class Table:
 
     @property
     def is_staged(self) -> bool:
-        """Say whether rows are collected before they are stored, to be compared with each other.
+        """Return whether rows are collected before they are stored, to be compared.
 
         All others go into the table as they are computed: staging 12 million titles costs 4 s.
         """
@@ -191,7 +191,7 @@ def table(
     """Describe the table that a function fills; by default the function's name is the table's.
 
     A parameter named after a layer and a table (`silver_yts_movies`) is that table as an input.
-    What `Table` does not know is passed on to `dagster.asset`.
+    Properties that `Table` does not have are passed on to `dagster.asset`.
     """
     own = {name: properties.pop(name) for name in list(properties) if name in Table.__annotations__}
 

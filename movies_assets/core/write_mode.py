@@ -15,7 +15,7 @@ class WriteMode(ABC):
     """How a write changes the rows that a table already holds.
 
     Attributes:
-        name: what the mode is called.
+        name: the name of the mode.
         is_staged: whether new rows are compared with the stored ones, so they are collected first.
         is_whole: whether a write replaces all rows whatever partitions its run has. Inputs are then
             read whole, and checks look at the whole table.
@@ -29,7 +29,7 @@ class WriteMode(ABC):
 
     @abstractmethod
     def storage(self, table: "Table") -> str:
-        """Return the sentence that tells users how the table is stored."""
+        """Return a sentence for users on how the table is stored."""
 
     def covers(self, inside: ir.BooleanValue) -> ir.BooleanValue:
         """Return which stored rows a write is responsible for.
@@ -40,7 +40,7 @@ class WriteMode(ABC):
         return inside
 
     def replaces(self, inside: ir.BooleanValue) -> ir.BooleanValue:
-        """Return which stored rows go whatever the new rows are; `inside` as above."""
+        """Return which stored rows are deleted whatever the new rows are; `inside` as above."""
         return self.covers(inside)
 
     def keys(self, contract: type["Contract"]) -> tuple[str, ...]:  # noqa: ARG002

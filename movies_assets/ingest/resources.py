@@ -1,7 +1,7 @@
-"""What the Dagster resources of sources share: the settings behind them, limits, arriving files.
+"""Base classes of the sources' Dagster resources: settings, limits, folders of arriving files.
 
 Resources show in the UI with their limits, which a run's config may change. The settings are a
-dependency of theirs that has no config: secrets are read from it, and show nowhere.
+dependency without config: secrets are read from it, and show nowhere.
 """
 
 from collections.abc import Callable, Mapping
@@ -62,7 +62,7 @@ class HttpResource(SettingsResource):
 
 
 def limits_of(section: Section, resource: type[HttpResource]) -> Mapping[str, Any]:
-    """Return what a section of the settings says of a resource's fields."""
+    """Return the values of a resource's fields that a section of the settings has."""
     known = type(section).model_fields.keys() & resource.model_fields.keys()
     return {name: getattr(section, name) for name in known}
 

@@ -1,6 +1,6 @@
-"""Runs whose process is gone are marked, and runs that wait say in their log for which run.
+"""Mark runs whose process is gone, and log in waiting runs which run they wait for.
 
-How a process is named belongs in `processes`, tags of runs in `instance`.
+`processes` names processes, `instance` tags runs.
 """
 
 import json

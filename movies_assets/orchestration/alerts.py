@@ -1,7 +1,7 @@
-"""Alerts: what is sent, and where to, when a run fails or days need a person.
+"""Alerts when a run fails or days need a person.
 
-Where to is set by MOVIES_ALERTS__...; without any of it there are no alerts. When a run fails
-belongs to Dagster, which days need a person in `catching_up`.
+MOVIES_ALERTS__... sets the addresses; without any there are no alerts. Dagster knows when a run
+fails, `catching_up` which days need a person.
 """
 
 import json
@@ -48,11 +48,11 @@ class _PassingError(AlertError):
 
 @dataclass(frozen=True)
 class Alert:
-    """What is sent.
+    """A message to send.
 
     Attributes:
         subject: what happened, in one line.
-        lines: what else there is to say, and what to do.
+        lines: the details, and what to do.
         link: where the UI shows it; empty without MOVIES_ALERTS__DAGSTER_URL.
         facts: the same for programs.
     """
@@ -155,7 +155,7 @@ def of_run(settings: AlertsSettings, instance: dg.DagsterInstance, run: dg.Dagst
 
 
 def of_stuck(sentences: Sequence[str]) -> Alert:
-    """Return the alert for days that need a person; each has a sentence that says what to do."""
+    """Return the alert for days that need a person; each has a sentence on what to do."""
     return Alert(
         "Partitions need a person",
         sentences,
@@ -245,7 +245,7 @@ def _connected(settings: AlertsSettings) -> Iterator[smtplib.SMTP]:
 
 @contextmanager
 def _plain_errors(place: str) -> Iterator[None]:
-    """Say where an alert was not taken, and why; what a server answers is not shown."""
+    """Explain which address refused an alert, and why; the server's answer is not shown."""
     try:
         yield
     except HTTPError as error:

@@ -93,7 +93,7 @@ def _received(function: Callable[..., Any]) -> Callable[..., Any]:
         version = dg.DataVersion(dg.OpExecutionContext.get().run_id)
         return dg.Output(function(*args, **given), data_version=version)
 
-    # Dagster checks what is returned against the annotation.
+    # Dagster checks the result against the annotation.
     receive.__annotations__ = {**function.__annotations__, "return": dg.Output[Any]}
     return receive
 

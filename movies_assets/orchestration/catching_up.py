@@ -1,7 +1,7 @@
 """Which partitions of a source a schedule asks for, and which of them need a person.
 
-Days whose run failed, or whose blocking checks are red, are asked for again. When a schedule ticks
-belongs in `schedules`, what counts as done in `completeness`.
+Days whose run failed, or whose blocking checks are red, are asked for again. `schedules`
+knows when a schedule ticks, `completeness` which partitions are done.
 """
 
 from collections import defaultdict
@@ -50,7 +50,7 @@ class Calendar:
         anew: returns neighbouring partitions that are asked for at each tick, done or not.
         reach: how many of the newest partitions are asked for again until they are done.
         tries: failed runs after which a partition is no longer asked for.
-        catches_up: whether the source still has what was missed: then every partition since the
+        catches_up: whether the source still has missed partitions: then every one since the
             first one is asked for, however often its run failed before its checks. Otherwise only
             those whose run failed, or whose checks are red.
         other_jobs: further jobs that fill some of the tables.
@@ -99,7 +99,7 @@ class Unfinished:
     is_stuck: bool
 
     def __str__(self) -> str:
-        """Say which partitions they are, why they are not done, and what happens next."""
+        """Describe the partitions, why they are not done, and what happens next."""
         days = "...".join(dict.fromkeys((self.first, self.last)))
         others = len(self.tables) - SHOWN_TABLES
         named = ", ".join(self.tables[:SHOWN_TABLES]) + (
@@ -186,7 +186,7 @@ class Progress:
         return self.landed is None or key in self.landed or bool(self.calendar.fetched)
 
     def lacks_files(self, days: Range) -> bool:
-        """Say whether a range has past partitions whose files were never fetched."""
+        """Return whether a range has past partitions whose files were never fetched."""
         landed = self.keys if self.landed is None else {*self.landed, self.keys[-1]}
         return any(_is_within(key, [days]) and key not in landed for key in self.keys)
 
@@ -268,7 +268,7 @@ def look(
 def look_without_warehouse(
     calendar: Calendar, instance: dg.DagsterInstance, now: datetime
 ) -> Progress | None:
-    """Return the state of the partitions as far as Dagster's history says.
+    """Return the state of the partitions according to Dagster's history alone.
 
     For a tick that finds the warehouse in use: red days wait until the next one.
     """

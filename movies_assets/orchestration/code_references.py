@@ -21,7 +21,7 @@ def reference_to(function: Callable[..., Any]) -> dict[str, dg.CodeReferencesMet
     has one.
 
     Args:
-        function: what makes the asset; below its decorators.
+        function: the asset's function, without its decorators.
     """
     below = inspect.unwrap(function)
     file, (_, line) = inspect.getsourcefile(below), inspect.getsourcelines(below)

@@ -32,7 +32,7 @@ class _Module(NamedTuple):
     """The code of a module.
 
     Attributes:
-        definitions: what defines each name: functions, classes, assignments.
+        definitions: the statements that define each name: functions, classes, assignments.
         imports: where each imported name comes from; the name is empty for a module.
     """
 
@@ -94,7 +94,7 @@ def _bound(*targets: ast.expr) -> Iterator[str]:
 
 
 def _origin(source: str, name: str) -> _Name:
-    """Return what `from source import name` names: a module, or a name of one."""
+    """Return the target of `from source import name`: a module, or a name of one."""
     is_module = hasattr(import_module(source), "__path__") and find_spec(f"{source}.{name}")
     return _Name(f"{source}.{name}", "") if is_module else _Name(source, name)
 
@@ -127,7 +127,7 @@ def _uses(name: _Name) -> tuple[_Name, ...]:
 
 
 class _WithoutDocstrings(ast.NodeTransformer):
-    """Removes docstrings: texts that stand as statements."""
+    """Removes docstrings: texts that are statements."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         """Remove a text; keep any other expression."""

@@ -1,8 +1,8 @@
 """Which partitions of a source are done: every table written, in order, and its checks passed.
 
-Two records are read. Dagster's history says which partitions were materialized, and in which order.
-The warehouse says what it holds, and which writes have not passed their blocking checks yet
-(`warehouse.ledger`): an evaluation in Dagster's history does not name the partitions it was for.
+Two records are read. Dagster's history has the materialized partitions, in their order. The
+warehouse has the stored tables, and the writes that have not passed their blocking checks yet
+(`warehouse.audit_log`): an evaluation in Dagster's history does not name the partitions it was for.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,7 +25,7 @@ STORED = (
 
 @dataclass(frozen=True)
 class Holdings:
-    """What the warehouse holds.
+    """The state of the warehouse.
 
     Attributes:
         tables: the names of the tables that exist, as `schema.table`.
@@ -43,7 +43,7 @@ class Holdings:
 
 
 def holdings(warehouse: Warehouse, tables: Collection[Table]) -> Holdings:
-    """Return what the warehouse holds; nothing where it does not exist yet.
+    """Return the state of the warehouse; an empty one where it does not exist yet.
 
     Args:
         warehouse: the warehouse.
@@ -74,14 +74,14 @@ def holdings(warehouse: Warehouse, tables: Collection[Table]) -> Holdings:
 
 @dataclass(frozen=True)
 class Written:
-    """When some tables were materialized, as Dagster's history says.
+    """When some tables were materialized, according to Dagster's history.
 
     Attributes:
         landed: the storage ids of the assets that are no tables (landing zones), by partition.
         tables: those of each table that has partitions.
         whole: the newest storage id of each table that has none; 0 where it was never written.
-        first: of each table, the first one that was written into this warehouse. What is older was
-            written into one that is gone.
+        first: of each table, the first one that was written into this warehouse. Older ones were
+            written into a warehouse that is gone.
     """
 
     landed: Mapping[str, Mapping[str, int]]
@@ -94,7 +94,7 @@ class Written:
         return set.intersection(*map(set, [*self.landed.values(), *self.tables.values()]))
 
     def at(self, name: str, partition: str) -> int:
-        """Return the storage id of a partition; of what has no partitions, that of all of it."""
+        """Return the storage id of a partition; the table's own where it has no partitions."""
         if name in self.whole:
             return self.whole[name]
         return (self.tables.get(name) or self.landed[name])[partition]
@@ -163,8 +163,8 @@ def complete_days(
     Args:
         tables: the tables, by name, all of the same partitions or of none.
         found: when they were written.
-        held: what the warehouse holds.
-        red: the ranges of partitions that are not audited; None: as `held` says, where a table
+        held: the state of the warehouse.
+        red: the ranges of partitions that are not audited; None: those of `held`, where a table
             without partitions is written for all of them.
     """
     if not held.tables >= tables.keys():

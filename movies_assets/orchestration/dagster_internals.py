@@ -7,13 +7,13 @@ update of Dagster may move them.
 # Marks a result that counts for no partition. `ObserveResult` is refused by assets that are made.
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
-# What `dagster.define_asset_job` returns.
+# The type that `dagster.define_asset_job` returns.
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-# Errors that are told from others: a check that stopped a run, and no DAGSTER_HOME.
+# Errors that are handled apart from others: a check that stopped a run, and no DAGSTER_HOME.
 from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSetError
 
-# What methods of `dagster.Executor` take and return.
+# The types that methods of `dagster.Executor` take and return.
 from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
@@ -28,7 +28,7 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 
-# What `DagsterInstance.event_log_storage` returns of a check.
+# The type that `DagsterInstance.event_log_storage` returns for a check.
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
 # The storage on SQLite that `dagster.yaml` is given when it names none.

@@ -2,7 +2,7 @@
 
 `instance_class` of dagster.yaml names `Instance`. Every process of Dagster passes it before it
 stores anything: commands, UI, daemon, code server and runs. Dagster exports neither the reference
-to an instance nor its SQLite storage, so both come from private modules.
+to an instance nor its SQLite storage, so both come from private modules (see `dagster_internals`).
 """
 
 import os
@@ -50,7 +50,7 @@ class Instance(dg.DagsterInstance):
     def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
         """Return Dagster's defaults, with our storage in place of its SQLite storage."""
         # Nothing is stored before; children, such as UI and daemon of `dagster dev`, inherit it.
-        with suppress(SettingsError):  # the definitions say which setting is wrong
+        with suppress(SettingsError):  # the definitions report the wrong setting
             keep_private(load())
         defaults = InstanceRef.config_defaults(base_dir)
         theirs = defaults["storage"]
@@ -67,8 +67,8 @@ class Instance(dg.DagsterInstance):
     ) -> dg.DagsterRun:
         """Create a run that this process executes.
 
-        `dagster job execute` says of none from which code location its job comes, so the UI would
-        show it in neither Timeline nor Jobs, and would not offer to re-execute it.
+        `dagster job execute` does not record the code location of its job, so the UI would show
+        the run in neither Timeline nor Jobs, and would not offer to re-execute it.
         """
         if interruption.executes_a_job(sys.argv):
             given = {"remote_job_origin": ORIGIN.get_job_origin(job_def.name), **given}
@@ -96,7 +96,7 @@ def _takes_over(event: dg.EventLogEntry) -> bool:
         return False
     if happened.event_type == dg.DagsterEventType.RUN_STARTING:
         return True
-    # A process that executes a run says so before it loads the definitions.
+    # A process that executes a run reports that before it loads the definitions.
     pid = happened.engine_event_data.metadata.get("pid") if happened.is_engine_event else None
     return pid is not None and pid.value == str(os.getpid())
 

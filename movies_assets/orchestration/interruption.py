@@ -1,8 +1,8 @@
 """Ending a run in time when its process gets a signal.
 
-Dagster heeds SIGTERM within steps only: while it writes what a range plans (20 ms an event, one for
-each asset and day), and while it writes what was materialized, the signal waits; and a step may
-wait for a thread of its own.
+Dagster heeds SIGTERM within steps only: the signal waits while it writes the planned events of a
+range (20 ms an event, one for each asset and day) and the materializations; and a step may wait for
+a thread of its own.
 """
 
 import multiprocessing
@@ -34,12 +34,12 @@ running: set[str] = set()
 
 
 def executes_a_job(arguments: Sequence[str]) -> bool:
-    """Say whether a process with these arguments is a command that executes a run itself."""
+    """Return whether a process with these arguments is a command that executes a run itself."""
     return [*arguments[1:3]] in (["job", "execute"], ["asset", "materialize"])
 
 
 def _is_of_a_server(arguments: Sequence[str]) -> bool:
-    """Say whether this is a process that a code server, which has these arguments, has started."""
+    """Return whether this process was started by a code server, which has these arguments."""
     return [*arguments[1:3]] == ["api", "grpc"] and multiprocessing.parent_process() is not None
 
 

@@ -1,6 +1,6 @@
 """The Dagster IO manager: store an asset's rows, load them for others, describe them in the UI.
 
-Which objects become rows belongs in `warehouse.rows`, how they are stored in `warehouse.writer`.
+`warehouse.rows` turns objects into rows, `warehouse.writer` stores them.
 """
 
 import time
@@ -115,7 +115,7 @@ class WarehouseIOManager(dg.IOManager):
         window: Window,
         run_id: str,
     ) -> writer.Loaded:
-        """Write the staged rows, what depends on them, and the audit log."""
+        """Write the staged rows, the rows that depend on them, and the audit log."""
         source = self._tables[table.lineage.source_of] if table.lineage else None
         number_lines = None
         if source and issubclass(source.contract, DumpContract):

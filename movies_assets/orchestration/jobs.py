@@ -1,4 +1,4 @@
-"""Jobs: what is run together. What a source's jobs materialize, the source declares."""
+"""Build the jobs that the sources declare, and those that publish and export."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -18,10 +18,10 @@ from movies_assets.settings import Settings
 # Dimensions that sources share: facts add their rows, a source's job makes these again and checks
 # them.
 SHARED = dg.AssetSelection.groups("shared")
-# The profile belongs to every source's run, and profiles there what that run has written.
+# Every run of a source ends with the profile of the rows that it has written.
 QUALITY = dg.AssetSelection.groups("quality")
 
-# What was audited is published at the end of every run of a source.
+# Every run of a source publishes the audited tables at its end.
 PUBLISH, PUBLISHED = "publish", dg.AssetSelection.groups("serving")
 # Other systems get it by a run of its own: waiting for their readers, or for one that is away, must
 # not hold the only slot of the writer's pool, which Dagster counts for the whole of a run.
@@ -46,7 +46,7 @@ def build(
     """Build the jobs.
 
     Args:
-        settings: what to build for.
+        settings: which partitions and targets there are.
         tables: all tables.
     """
     return [
@@ -85,7 +85,7 @@ def _job(settings: Settings, source: Source, job: Job) -> UnresolvedAssetJobDefi
 
 
 def assets_of(source: Source, job: Job) -> dg.AssetSelection:
-    """Return what a job of a source materializes, without profile and publication."""
+    """Return the assets that a job of a source materializes, without profile and publication."""
     chosen = _of(job.only) if job.only else dg.AssetSelection.groups(source.name)
     chosen = chosen - _of(job.without) if job.without else chosen
     return chosen | SHARED if job.with_shared else chosen

@@ -29,7 +29,7 @@ def landing_asset_of(
     """Build the asset of the files that a source fetches.
 
     Args:
-        files: what is fetched, and how.
+        files: the files, and the function that fetches them.
         source: whose files they are.
         settings: which partitions there are.
         warehouse: where they are stored.

@@ -1,4 +1,4 @@
-"""What Dagster shows of a table's columns."""
+"""A table's columns as Dagster shows them."""
 
 from collections.abc import Iterable
 

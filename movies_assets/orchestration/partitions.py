@@ -1,4 +1,4 @@
-"""What Dagster makes of partitions: definitions, the backfill policy, the tags of a run."""
+"""Partitions in Dagster: definitions, the backfill policy, the tags of a run."""
 
 import dagster as dg
 

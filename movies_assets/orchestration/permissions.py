@@ -1,6 +1,6 @@
-"""Who may read the files that the project writes: by default only the user who runs it.
+"""Restrict access to the files that the project writes, by default to the user who runs it.
 
-Belongs here: the umask of its processes, and the modes of files from before. The umask is set once
+This covers the umask of its processes, and the modes of files from before. The umask is set once
 a process, because most files are created by DuckDB, SQLite and Dagster, which take no mode.
 """
 
@@ -17,17 +17,17 @@ from movies_assets.settings import Settings
 # Folders are created as 0700 and files as 0600.
 PRIVATE = 0o077
 WRITABLE_BY_OTHERS = 0o022
-# What Dagster makes below DAGSTER_HOME.
+# The files and folders that Dagster makes below DAGSTER_HOME.
 HISTORY = ("history", "schedules", "storage", "logs", ".logs_queue")
 SNAPSHOTS = "movies_????????T????????????Z_*"
 
 
 def keep_private(settings: Settings) -> None:
-    """Let only the user of this process read what it and its children write from now on.
+    """Let only the user of this process read the files that it and its children write from now on.
 
-    What earlier versions, or a process that began before this call, have made readable by others is
-    closed as well. Folders that the project did not make are left as they are, with a warning. With
-    `private_files` off nothing is done: the umask of the process decides.
+    Files that earlier versions, or a process that began before this call, have made readable by
+    others are closed as well. Folders that the project did not make are left as they are, with a
+    warning. With `private_files` off nothing is done: the umask of the process decides.
 
     Args:
         settings: where files are.
@@ -133,7 +133,7 @@ def _close(path: Path) -> None:
     """Take a file or folder, and all that is in it, from everyone but its owner.
 
     A closed folder is not searched: no other user reaches its files. It is closed last, so that an
-    interrupted call is completed by the next one. Links, and what they lead to, stay as they are.
+    interrupted call is completed by the next one. Links and their targets stay as they are.
     """
     if path.is_symlink() or not _is_open(path):
         return

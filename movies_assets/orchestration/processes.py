@@ -1,4 +1,4 @@
-"""Which process works on a run: host, pid and start in a tag of the run, and whether it is gone.
+"""Name the process that works on a run, by host, pid and start, and find out whether it is gone.
 
 A pid alone names another process after a while, or after a restart of the machine.
 """
@@ -61,7 +61,7 @@ def ancestor(generations: int) -> str | None:
 
 
 def _stat(pid: int) -> list[str]:
-    """Return what Linux says of a process, from its state on."""
+    """Return the fields of Linux's record of a process, from its state on."""
     # The name of the program comes before, in brackets, and may hold anything.
     return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
 

@@ -1,7 +1,7 @@
 """Which failures of a step Dagster tries again: those that are known to pass.
 
 A request's retries belong to the client that sends it (`ingest.http`), the wait for a lock to what
-needs it. When these have given up, the error says whether a later try of the whole step may help.
+needs it. When these have given up, the error knows whether a later try of the step may help.
 Dagster's `retry_policy` of an asset would try everything again, programming errors and runs that a
 person ends included (docs/decisions/0032-retries-of-steps.md).
 """

@@ -1,4 +1,4 @@
-"""Schedules: when jobs run. Which partitions they ask for belongs in `catching_up`."""
+"""Schedules: when jobs run. `catching_up` decides which partitions they ask for."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ def build(
     """Build the schedules.
 
     Args:
-        settings: what to build for.
+        settings: which partitions there are, and how often their runs are tried.
         tables: all tables, by name.
         warehouse: where they are stored.
     """
@@ -121,7 +121,7 @@ def _schedule(
         stuck = [str(found) for found in progress.unfinished() if found.is_stuck]
         for sentence in stuck:
             context.log.warning(sentence)
-        # The hour is part of the key: what failed is asked for again.
+        # The hour is part of the key, so that failed partitions are asked for again.
         hour = f"{context.scheduled_execution_time:%Y-%m-%d %H}"
         return [
             dg.RunRequest(

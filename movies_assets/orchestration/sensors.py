@@ -1,4 +1,4 @@
-"""Sensors: runs for files that have arrived, and exports of what was published."""
+"""Sensors: runs for files that have arrived, and exports of published tables."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ def build(
     """Build the sensors.
 
     Args:
-        settings: what to build for.
+        settings: which partitions and targets there are.
         tables: all tables, by name.
         warehouse: where they are stored.
     """
@@ -185,7 +185,7 @@ def _held(
     days_held: Callable[[], Collection[str]],
     keys: Collection[str],
 ) -> set[str]:
-    """Return the days of which there are rows; all, where the warehouse does not say."""
+    """Return the days of which there are rows; all, where the warehouse cannot be read."""
     try:
         return set(days_held())
     except WarehouseError as error:

@@ -32,7 +32,7 @@ from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError, Published
 
 UI = "http://127.0.0.1:3000"
-# Where the text stands that follows the words on the left.
+# The column of the text beside the words on the left.
 INDENT = 12
 SHOWN_DAYS = 10
 
@@ -43,9 +43,9 @@ class Check(NamedTuple):
     Attributes:
         name: table and check, for example `silver.yts_movies conservation`.
         verdict: `passed`, `warned` or `failed`.
-        description: what the check says of it.
+        description: the finding, in words.
         rules: the names of the rules that are broken.
-        ending: lines that say why it has stopped the run; none where it has not.
+        ending: lines that explain why it has stopped the run; none where it has not.
     """
 
     name: str
@@ -107,7 +107,7 @@ def say(console: Console, text: str) -> None:
 
 
 def _published(settings: Settings) -> str:
-    """Name the newest snapshot, or say that there is none."""
+    """Name the newest snapshot, or state that there is none."""
     try:
         return str(Published(settings.published_folder).current())
     except NothingPublishedError:
@@ -115,7 +115,7 @@ def _published(settings: Settings) -> str:
 
 
 def _held_back(settings: Settings) -> Iterator[str]:
-    """Say which sources keep rows of an earlier snapshot, and how old those are."""
+    """Name the sources that keep rows of an earlier snapshot, and the age of those rows."""
     with suppress(NothingPublishedError), Published(settings.published_folder).reading() as session:
         for source, taken_at in session.execute(HELD_BACK).fetchall():
             age = f"as of {taken_at:%Y-%m-%d %H:%M} UTC" if taken_at else "never published"
@@ -160,7 +160,7 @@ def checks_of(instance: dg.DagsterInstance, run_id: str) -> list[Check]:
 
 
 def failures_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
-    """Say why a run failed, in few lines: the steps' errors, and what stopped it with some rows."""
+    """Explain briefly why a run failed: the steps' errors, and its red checks with some rows."""
     failed = [check for check in checks_of(instance, run_id) if check.verdict == "failed"]
     endings = [line for check in failed for line in check.ending]
     others = [f"{check.name}: {check.description}" for check in failed if not check.ending]
@@ -180,7 +180,7 @@ def _step_failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
         error = entry.dagster_event and entry.dagster_event.step_failure_data.error
         while error and error.cause:
             error = error.cause
-        # A blocking check that failed is told by its description, which says what to do.
+        # A failed blocking check is shown by its description, which includes the fix.
         if error and error.cls_name != DagsterAssetCheckFailedError.__name__:
             yield f"{(entry.step_key or '').replace('__', '.')}: {error.message.strip()}"
 
@@ -230,7 +230,7 @@ def _show_check(check: Check, console: Console) -> None:
 
 
 def is_of_sample(check: Check) -> bool:
-    """Say whether a warning is one that the sample is made to cause: by its check and its rules."""
+    """Return whether the sample is made to cause a warning: by its check and its rules."""
     expected: ChainMap[str, frozenset[str]] = ChainMap(
         *({**source.sample_warnings} for source in sources.load())
     )
@@ -254,7 +254,7 @@ def show_warnings(
 
 
 def counted_warnings(warnings: Sequence[Check], *, is_sample: bool) -> str:
-    """Say in a line how many warnings there are, and how many the sample is made to cause."""
+    """Return a line on how many warnings there are, and how many the sample is made to cause."""
     number = len(warnings)
     of_sample = sum(map(is_of_sample, warnings)) if is_sample else 0
     counted = f"{number} warning" + ("s" if number != 1 else "")

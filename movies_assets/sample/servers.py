@@ -1,6 +1,6 @@
 """What the sample's servers share: pages and files over HTTP, what goes wrong, what was asked.
 
-What is served belongs in the sources, what goes wrong in `faults`, TCP in `serving`.
+The sources provide the content, `faults` the faults, `serving` TCP.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

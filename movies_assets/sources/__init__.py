@@ -24,7 +24,7 @@ SOURCES: tuple[str, ...] = (
 
 @cache
 def load() -> "tuple[Source, ...]":
-    """Return what the sources declare: `SOURCE` in the module `source` of each."""
+    """Return the declarations of the sources: `SOURCE` in the module `source` of each."""
     return tuple(_all("source", "SOURCE").values())
 
 

@@ -134,7 +134,7 @@ def forget_pruned(connection: duckdb.DuckDBPyConnection, table: str, partition: 
     Args:
         connection: an open transaction.
         table: the table, from which old partitions were removed.
-        partition: its column that says to which partition a row belongs.
+        partition: its column with the partition that a row belongs to.
     """
     connection.execute(
         f"DELETE FROM {UNAUDITED} WHERE table_name = ? AND first_partition <> '' "

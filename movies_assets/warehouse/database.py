@@ -28,7 +28,7 @@ WRITER_POOL = "duckdb_writer"
 STORAGE = "STORAGE_VERSION 'v1.2.0'"
 # The holder of the file is logged once; the library would log each of its tries.
 stamina.instrumentation.set_on_retry_hooks(())
-# How DuckDB 1.5 says that a file is not as it was written, and that memory or spill were too small.
+# DuckDB 1.5's messages about a damaged file, and about too little memory or disk.
 DAMAGED = re.compile(
     "Corrupt database file|Could not read enough bytes|not a valid DuckDB database|replaying WAL"
 )
@@ -59,11 +59,11 @@ class Warehouse:
 
     Attributes:
         path: the database file; it and its folder are made on the first write.
-        memory_limit: DuckDB's memory limit; what exceeds it spills into a folder beside the file.
+        memory_limit: DuckDB's memory limit; the excess spills into a folder beside the file.
         spill_limit: how much may be spilled at once.
         threads: DuckDB's threads.
         lock_wait_seconds: how long to wait for another process before giving up.
-        functions: what expressions may call beside the engine's own functions.
+        functions: functions that expressions may call beside the engine's own.
     """
 
     path: Path
@@ -122,7 +122,7 @@ class Warehouse:
             WarehouseError: the file cannot be opened or written, or stayed locked.
         """
         self._make_folder()
-        # What fails after COMMIT is the tidying up: the rows are in the log beside the file then,
+        # A failure after COMMIT is one of tidying up: the rows are in the log beside the file then,
         # and the next session reads them there.
         outcome = ["Nothing was changed"]
         try:
@@ -146,7 +146,7 @@ class Warehouse:
         """Explain a damaged file, or memory that was too small.
 
         Args:
-            outcome: a sentence that says whether anything was stored; it may change meanwhile.
+            outcome: a sentence on whether anything was stored; it may change meanwhile.
 
         Raises:
             WarehouseError: the explanation.
@@ -235,7 +235,7 @@ class Warehouse:
                         message = "waiting for %s: another process is writing to it"
                         getLogger(__name__).info(message, self.path)
                     # DuckDB opens a file and locks it then: in between, the file must stay the one
-                    # of that name, or what is written into it would be lost.
+                    # of that name, or rows written into it would be lost.
                     with folder_locked(self.file.parent, exclusive=False):
                         _attach_once(connection, statement)
         except _LockedError as error:

@@ -58,7 +58,7 @@ class DelimitedFile:
 
 @dataclass(frozen=True)
 class DelimitedFiles:
-    """The files that a bronze table is filled with.
+    """The files that fill a bronze table.
 
     Attributes:
         files: the files.
@@ -364,7 +364,7 @@ def _add_columns(
 
 
 def _typed(table: Table, known: Mapping[str, str], new: Sequence[str], run_id: str) -> str:
-    """Return the query that reads the texts as the contract's types, and keeps what does not fit.
+    """Return the query that reads the texts as the contract's types, and keeps other values.
 
     Engines read '20.5' and ' 7' as whole numbers in different ways, so texts are matched first.
     """

@@ -1,4 +1,4 @@
-"""The in-memory DuckDB of a process, to which database files are attached, and what it spills."""
+"""The in-memory DuckDB of a process, to which database files are attached, and its spill files."""
 
 import os
 import platform

@@ -68,7 +68,7 @@ class TextFile:
 
     Attributes:
         path: where the file is.
-        source: what rows say of their origin: its path below the landing folder.
+        source: the origin that its rows record: its path below the landing folder.
         day: the partition.
     """
 
@@ -79,7 +79,7 @@ class TextFile:
 
 @dataclass(frozen=True)
 class TextFiles:
-    """The files of which a bronze table is filled.
+    """The files that fill a bronze table.
 
     Attributes:
         header: the names that the first line of each file must have.

@@ -26,7 +26,7 @@ def add_members(
 ) -> dict[str, int]:
     """Add the rows that conformed dimensions lack and that written rows point at.
 
-    A row that breaks a rule of its dimension is left out, so what is added has passed the rules;
+    A row that breaks a rule of its dimension is left out, so added rows have passed the rules;
     the check `references` of the table then names the key.
 
     Args:

@@ -1,6 +1,6 @@
-"""The tables of the schema `meta` in a published snapshot: what is known about its data.
+"""The tables of the schema `meta` in a published snapshot: metadata about its tables.
 
-A reader needs nothing but the file. What fills them belongs in `orchestration.publishing.meta`.
+A reader needs nothing but the file. `orchestration.publishing.meta` fills them.
 """
 
 from collections.abc import Mapping

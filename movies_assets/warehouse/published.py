@@ -1,8 +1,8 @@
-"""Published snapshots: what was audited, in read-only files that a pointer names.
+"""Published snapshots: audited tables, in read-only files that a pointer names.
 
 A file is written under a name of its own and never changes; then the pointer is replaced. So a
-reader has old or new data, whole, and no writer ever waits for it. What is published, and when,
-belongs in `assets.serving.published`, how one is written in `warehouse.snapshot`. Readers need
+reader has old or new data, whole, and no writer ever waits for it. `orchestration.publishing`
+decides what is published and when, `warehouse.snapshot` writes a file. Readers need
 nothing but this: no contract, and no Dagster, whose imports take seconds and 300 MB.
 """
 
@@ -198,7 +198,7 @@ class Published:
         return final
 
     def keep(self, number: int) -> None:
-        """Remove all but the newest snapshots, and what was made of the others."""
+        """Remove all but the newest snapshots, and the files derived from the others."""
         for path in self.snapshots()[:-number]:
             # Where an open file cannot be removed, a later call removes it.
             with suppress(PermissionError):
@@ -211,7 +211,7 @@ class Published:
     def forget(self, warehouse: Warehouse, run_id: str) -> int:
         """Erase from the snapshots all users that the warehouse does not know any more.
 
-        The newest one is written anew; all others are removed, whatever they hold: a keyed hash may
+        The newest one is rewritten; all others are removed, whatever they hold: a keyed hash may
         be of a secret that is not in use any more. So is one that cannot be read.
 
         Args:
@@ -330,7 +330,7 @@ def _copy_known(connection: duckdb.DuckDBPyConnection, new: Path, snapshot_id: s
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> list[tuple[str, bool]]:
-    """Return the tables, and whether each tells of single users."""
+    """Return the tables, and whether each contains data of single users."""
     return connection.execute(
         "SELECT schema_name || '.' || table_name, bool_or(column_name = ?) FROM duckdb_columns() "
         "WHERE database_name = ? AND NOT internal GROUP BY ALL ORDER BY ALL",

@@ -1,4 +1,4 @@
-"""How checks ask DuckDB."""
+"""Execute the queries of checks with DuckDB."""
 
 from typing import Any
 

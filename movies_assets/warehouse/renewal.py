@@ -21,7 +21,7 @@ MOST_LOGS = 5
 
 
 def renew(warehouse: Warehouse) -> None:
-    """Write the file anew and replace the old one, so that no deleted row is left in it.
+    """Rewrite the file and replace the old one, so that no deleted row is left in it.
 
     Killed at any moment, this leaves the old file or the new one, whole, and the next call
     succeeds. Meanwhile no other process can write; those that wait go on with the new file.

@@ -127,7 +127,7 @@ def _upgrade(
     stored: dict[str, str],
     contract: type[Contract],
 ) -> None:
-    """Turn numbers into text and add columns, as the contract says; no value is lost."""
+    """Turn numbers into text and add columns, as the contract declares; no value is lost."""
     for column, type_ in duckdb_types(contract).items():
         if column not in stored:
             connection.execute(f"ALTER TABLE {name} ADD COLUMN {column} {type_}")

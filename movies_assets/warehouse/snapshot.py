@@ -1,7 +1,7 @@
 """Write a snapshot: tables of the warehouse, and their metadata, into a separate file.
 
-Which tables are taken from the warehouse, and which from the snapshot before, belongs in
-`assets.serving.selection`.
+`orchestration.publishing.selection` decides which tables are taken from the warehouse, and which
+from the snapshot before.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -78,7 +78,7 @@ def write_snapshot(
             and the columns that each has there; one without columns is published empty.
 
     Returns:
-        What is in the file.
+        The rows and orphans of the file.
     """
     present = all_stored_types(connection)
     connection.execute(f"ATTACH {literal(str(path))} AS {COPY} ({STORAGE})")

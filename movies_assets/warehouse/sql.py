@@ -15,7 +15,7 @@ def compile_sql(expression: ir.Expr) -> str:
 
 
 def condition(predicate: ir.BooleanValue) -> str:
-    """Compile a condition on the rows of one table to what follows WHERE in DuckDB's SQL."""
+    """Compile a condition on the rows of one table to the text behind WHERE in DuckDB's SQL."""
     query = sqlglot.parse_one(compile_sql(predicate), dialect="duckdb")
     found = query.expressions[0].unalias()
     for column in found.find_all(Column):

@@ -72,7 +72,7 @@ def write(
     source: Table | None = None,
     number_lines: Callable[[], None] | None = None,
 ) -> Loaded:
-    """Move the rows of the stage into the table; which rows they replace, its write mode says.
+    """Move the rows of the stage into the table; its write mode decides which rows they replace.
 
     Args:
         connection: an open transaction, in which the rows were staged.

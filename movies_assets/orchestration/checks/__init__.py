@@ -1,1 +1,1 @@
-"""Asset checks: what is asked about the rows of a table."""
+"""Asset checks: questions about the rows of a table."""

@@ -66,7 +66,7 @@ class Figure(NamedTuple):
 
     Attributes:
         partition: the partition; '' where the rows have none.
-        file: the file; None where the rows are not told apart by files.
+        file: the file; None where the rows are not counted by file.
         column: the column.
         rows: how many rows should have a value.
         known: how many have one.
@@ -101,7 +101,7 @@ class Lost(NamedTuple):
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """Return what lost columns are ordered by."""
+        """Return the values by which lost columns are ordered."""
         return self.figure.partition, self.figure.file or "", self.figure.column
 
 
@@ -205,9 +205,9 @@ def _summed(figures: Iterable[Figure]) -> list[Figure]:
 
 
 def figures_of_files(context: CheckContext, source: Table) -> ir.Table:
-    """Count by file, by what is read from the rows of each.
+    """Count by file, as each file's own rows are read.
 
-    The stored rows would not do: they carry forward what older files knew. The table mirrors every
+    The stored rows would not do: they carry forward values of older files. The table mirrors every
     file, so a bad one is red until it is replaced or accepted, whichever day is run.
     """
     table, day = context.table, source.partition_column
@@ -393,7 +393,7 @@ def _received_as(table: Table, source: Table) -> dict[str, str]:
 
 
 def _files_of(context: CheckContext, files: str, lost: Sequence[Lost]) -> list[dict[str, Any]]:
-    """Return the files in which columns were lost: their headers, and what is unknown in them."""
+    """Return the files in which columns were lost: their headers, and their unknown columns."""
     named = {(each.figure.partition, each.figure.file) for each in lost}
     found = context.fetch(files_in(files, sorted({partition for partition, _ in named})))
     return [
@@ -489,7 +489,7 @@ def _advice(
     lost: Sequence[Lost],
     files: Collection[Mapping[str, Any]],
 ) -> str:
-    """Say which columns the files have, and what to do."""
+    """Return which columns the files have, and what to do."""
     headers = {tuple(file["header"]): file["file"] for file in reversed([*files])}
     found = " ".join(
         f"The columns of {file} are {', '.join(header)}."

@@ -12,7 +12,7 @@ from movies_assets.core.source_rows import source_rows
 from movies_assets.core.table import Lineage, Table
 from movies_assets.sources.shared.parsing import NULL, ORIGIN
 
-# Of a value as received, as much as tells what it is.
+# The length to which a value as received is cut: enough to recognise it.
 EXAMPLE_CHARACTERS = 40
 
 
@@ -104,7 +104,7 @@ def _source_of(table: Table, tables: Mapping[str, Table]) -> Table:
 def by_broken_rule(context: CheckContext) -> ir.Table:
     """Return the broken rules, each with its number of rows and one of them as it was received.
 
-    A line that does not read has no values: its reason says so, and no column is called missing.
+    An unreadable line has no values: only its reason is given, and no column counts as missing.
     """
     refused = context.quarantined
     rules = refused.select(
@@ -134,7 +134,7 @@ def _received(source: Table, rule: str, raw: str | None) -> str | None:
     value: object = None
     if name in fields and len(values) >= len(fields):
         value = values[fields.index(name)]
-        if value == NULL:  # what did not fit its type
+        if value == NULL:  # the value did not fit its type
             value = _field_of(values[-1], name)
     elif len(values) == 1:
         value = _field_of(raw, name)
@@ -175,7 +175,7 @@ def unaccounted(context: CheckContext, read: ir.Table) -> ir.Table:
 
 
 def _fates(context: CheckContext, tables: Mapping[str, Table]) -> tuple[dict[str, int], ir.Table]:
-    """Count what became of the rows read; return the counts, and a query for lost rows.
+    """Count the fates of the rows read; return the counts, and a query for lost rows.
 
     A row is a duplicate when the table holds a row of the same key that came from another source
     row and is not older: it is an older version itself, or one that was read twice. Where a version
@@ -203,9 +203,9 @@ def _lost(
 ) -> tuple[int, ir.Table]:
     """Count the rows that are no duplicates either; return the number, and a query for them."""
     table, source = context.table, _source_of(context.table, tables)
-    # A key may have been spelt otherwise in the source: what seems lost by the key as received is
-    # looked for by the key as read. That computes the rows again, so it is the exception, but for
-    # keys of which the source knows nothing.
+    # A key may have been spelt otherwise in the source: a row that seems lost by the received key
+    # is looked for by the key as read. That computes the rows again, so it is the exception, but
+    # for keys of which the source knows nothing.
     if {*table.contract.key(), *_order(table)} <= source.contract.types().keys():
         lost = not_superseded(context, others, source)
         if not context.count(lost):

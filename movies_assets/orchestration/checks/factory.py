@@ -1,4 +1,4 @@
-"""The checks of a table: which ones follow from what it declares, and how Dagster runs them."""
+"""The checks of a table: those that follow from its declaration, and how Dagster runs them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -40,7 +40,7 @@ def checks_of(
 def declared_checks(
     table: Table, tables: Mapping[str, Table], settings: Settings
 ) -> Iterator[Check]:
-    """Yield the checks that follow from what a table declares, and its own."""
+    """Yield the checks that follow from the declaration of a table, and its own."""
     yield contract_check(table)
     if table.contract.expected():
         yield completeness_check(table, tables)

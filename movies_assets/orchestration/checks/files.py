@@ -113,7 +113,7 @@ def _evaluate_files(context: CheckContext) -> Finding:
 
 
 def schema_queries(context: CheckContext) -> dict[str, ir.Table]:
-    """Return, by rule of `schema`, the query for what breaks it."""
+    """Return the query for the files that break each rule of `schema`."""
     files, rows = read_files(context), context.rows
     rescued, unread = rows["_rescued_data"].notnull(), rows["_problem"].notnull()
     return {
@@ -167,7 +167,7 @@ def _samples(
 
 
 def _sentence(count: int, one: str, many: str, verb: str, named: Sequence[str] = ()) -> str:
-    """Return what is found as a sentence: '2 files are not read: a, b.'; empty where it is not."""
+    """Return the finding as a sentence: '2 files are not read: a, b.'; empty without one."""
     if not count:
         return ""
     joint = "; " if any(" " in name for name in named) else ", "

@@ -49,7 +49,7 @@ def references_check(table: Table, tables: Mapping[str, Table]) -> Check:
 
 
 def _advice(dimensions: Sequence[Table]) -> str:
-    """Say what to do about references that stop a run; without any, about those that do not."""
+    """Return the advice on references that stop a run; without any, on those that do not."""
     if not dimensions:
         return (
             "The source has such rows: they are kept here, and left out where they are joined with "

@@ -48,9 +48,9 @@ def evaluated(evaluation: dg.AssetCheckEvaluation) -> Verdict:
 
 
 def ending_of(evaluation: dg.AssetCheckEvaluation) -> list[str]:
-    """Return the lines that say why a check has stopped its run; none where it has not.
+    """Return the lines that explain why a check has stopped its run; none where it has not.
 
-    They name the check, what it found, up to three rows, and what to do.
+    They name the check, its finding, up to three rows, and the fix.
     """
     if not evaluation.blocking or evaluated(evaluation) != "failed":
         return []

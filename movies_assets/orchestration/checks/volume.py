@@ -12,7 +12,7 @@ from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.table import Table
 
 HISTORY_DAYS = 28
-# Fewer days of history say nothing about what is usual.
+# Fewer days of history do not show the usual number.
 NEEDED_DAYS = 7
 ONE_DAY = timedelta(days=1)
 
@@ -43,7 +43,7 @@ def volume_check(table: Table) -> Check:
 
 
 def rows_a_day(context: CheckContext) -> ir.Table:
-    """Count the rows of each day of the run and of the days before it; days without rows lack."""
+    """Count the rows of each day of the run and the days before; empty days are missing."""
     stored, column = context.stored, context.table.partition_column
     if column is None:
         raise ValueError(f"{context.table.name} has no days")

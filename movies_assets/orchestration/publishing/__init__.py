@@ -1,1 +1,1 @@
-"""Assets that publish the audited warehouse and export what is published."""
+"""Assets that publish the audited warehouse and export the published tables."""

@@ -1,4 +1,4 @@
-"""The asset of a table that leaves as files. What it does belongs in `movies_assets.serving`."""
+"""The assets of tables that are exported as files, which `movies_assets.serving` writes."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,15 +26,15 @@ Write = Callable[[dg.AssetExecutionContext, Export, str], Mapping[str, Any]]
 def export_assets(
     settings: Settings, tables: Mapping[str, Table], kind: str, setting: str, write: Write
 ) -> dg.AssetsDefinition:
-    """Build the assets of one kind: one a table that is published and tells of no single user.
+    """Build the assets of one kind: one a published table without data of single users.
 
     They are one step: where nothing is to be done, a step each would cost more than a run of YTS.
 
     Args:
         settings: where to.
         tables: all tables, by name.
-        kind: what is written: `parquet`, `delta`.
-        setting: which of the settings `exports` says where to; it is set.
+        kind: the format: `parquet`, `delta`.
+        setting: the one of the settings `exports` with the target; it is set.
         write: does it.
     """
     url: SecretStr = getattr(settings.exports, setting)

@@ -1,4 +1,4 @@
-"""What is known about the data when it is published: tables, columns, lineage, checks, runs.
+"""Metadata of the published data: tables, columns, lineage, checks, runs.
 
 It goes into the snapshot as tables of the schema `meta`, so that a reader needs nothing but the
 file. It holds no rows as received, no run's config and no metadata of checks.
@@ -27,13 +27,13 @@ from movies_assets.warehouse.snapshot import Obstacle
 from movies_assets.warehouse.types import duckdb_types
 
 RUNS = 100
-# A finding is a sentence; what a check shows beyond it stays with Dagster.
+# A finding is a sentence; the other metadata of a check stays with Dagster.
 FINDING_CHARACTERS = 500
 EVALUATION = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
 
 
 def snapshot(snapshot_id: str, published_at: datetime, run_id: str) -> pd.DataFrame:
-    """Return the row that tells of the snapshot itself."""
+    """Return the row about the snapshot itself."""
     return _frame(
         Snapshot,
         [
@@ -61,7 +61,7 @@ def tables_of(
         tables: all tables, by name.
         published: those whose rows are in the snapshot.
         published_at: the time of the snapshot.
-        instance: says when each was written last.
+        instance: records when each was written last.
     """
     written = {
         ".".join(record.asset_entry.asset_key.path): record.asset_entry.last_materialization_record
@@ -98,7 +98,7 @@ def carry_forward(
     Args:
         rows: a row a table.
         held: the tables whose rows are those of the snapshot before, and why.
-        before: what `tables_before` returns.
+        before: the result of `tables_before`.
     """
     unknown = dict.fromkeys(("rows", "newest_partition", "materialized_at", "taken_at"))
     carried = [

@@ -34,7 +34,7 @@ def postgres_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.
     """Build the assets of the tables in Postgres.
 
     Args:
-        settings: which database, and what schema of it.
+        settings: which database, and which schema of it.
         tables: all tables, by name.
     """
     shared = published.shared_tables(tables)

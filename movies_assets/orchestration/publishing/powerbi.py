@@ -25,7 +25,7 @@ def powerbi_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.A
     """Build the asset of the refreshed dataset.
 
     Args:
-        settings: which dataset, and who asks.
+        settings: which dataset, and the credentials.
         tables: all tables, by name.
     """
 

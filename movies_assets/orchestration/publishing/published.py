@@ -53,7 +53,7 @@ class PublishConfig(dg.Config):
 def published_tables(tables: Mapping[str, Table]) -> dict[str, Table]:
     """Return the tables that are published: those of gold that name no person.
 
-    A keyed hash may be in them, by which the dashboard tells single users apart.
+    A keyed hash may be in them, by which the dashboard identifies single users.
     """
     return {
         name: table
@@ -188,7 +188,7 @@ class Publication:
     run_id: str
 
     def look(self) -> Selection:
-        """Return what could be published.
+        """Return the tables that could be published.
 
         Raises:
             WarehouseError: there is no warehouse, or it cannot be read.
@@ -211,10 +211,10 @@ class Publication:
         """Publish the tables that have passed their checks; of others the rows published before.
 
         Args:
-            confirmed: whether a person says that the warehouse has all rows there are.
+            confirmed: whether a person has confirmed that the warehouse has all rows there are.
 
         Returns:
-            What was selected, and the result for the UI; None where nothing may be published.
+            The selection, and the result for the UI; None where nothing may be published.
 
         Raises:
             WarehouseError: the warehouse cannot be read, or the snapshot cannot be written.

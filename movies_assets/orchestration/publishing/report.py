@@ -1,4 +1,4 @@
-"""The report of what was published. What it says and how belongs in `serving.report`."""
+"""The asset of the report on the published tables, which `serving.report` writes."""
 
 import dagster as dg
 

@@ -1,7 +1,7 @@
 """Choose the rows of a snapshot: of each table those of the warehouse, or those published before.
 
-What may block a table, and which other tables it then holds back, belongs here. How a snapshot is
-written belongs in `warehouse.snapshot`.
+This module decides what blocks a table, and which other tables it then holds back.
+`warehouse.snapshot` writes the snapshot.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -57,7 +57,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Selection:
-    """The state of a warehouse, as far as it decides what is published.
+    """The state of a warehouse, as far as it decides which tables are published.
 
     Attributes:
         tables: all tables, by name.
@@ -90,7 +90,7 @@ class Selection:
 
     @property
     def is_refused(self) -> bool:
-        """Say whether nothing is published: no table would have newer rows, or it is forbidden."""
+        """Return whether nothing is published: no table would have newer rows, or it is refused."""
         newer = {
             name
             for name in self.public
@@ -101,7 +101,7 @@ class Selection:
 
     @property
     def blocked(self) -> bool:
-        """Say whether anything is held back."""
+        """Return whether anything is held back."""
         return bool(self.refused or self.obstacles)
 
     def without(self, more: Sequence[Obstacle]) -> "Selection":
@@ -136,7 +136,7 @@ class Selection:
 def held_with(tables: Mapping[str, Table], name: str) -> set[str]:
     """Return the tables that may not be published newer than a table that is held back.
 
-    They are all that share a table with it: what one reads or points at, the other has to fit to.
+    They are all that share a table with it: a table has to fit to those it reads or points at.
     Tables that merely come after others, as the profiles of all tables do, hold back none; nor does
     a fact hold back the conformed dimensions that it points at.
 
@@ -177,7 +177,7 @@ def select(
         public: the contracts of those that are published.
         before: the snapshot that readers have.
         strict: whether any obstacle is a reason to publish nothing.
-        confirmed: whether a person says that the warehouse has all rows there are.
+        confirmed: whether a person has confirmed that the warehouse has all rows there are.
     """
     stored = all_stored_types(connection)
     # Of all tables, also those that are not published: a gold table that reads all days of silver
@@ -239,7 +239,7 @@ def _shrunk(
     shrunk = {
         name
         for name, (rows, published) in fewer.items()
-        # Profiles begin anew with a warehouse, and conformed dimensions follow their facts.
+        # A new warehouse has no earlier profiles, and conformed dimensions follow their facts.
         if rows < LEAST_SHARE * published and tables[name].reads()
     }
     pointed_at = {other for name in shrunk for other in tables[name].contract.references().values()}

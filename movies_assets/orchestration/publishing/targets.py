@@ -1,7 +1,6 @@
-"""Where the published tables go beyond the snapshot: a target that no setting names is not there.
+"""The targets of published tables beyond the snapshot: only those that settings name have assets.
 
-What is not configured shows in the UI as assets that never were materialized, and a job that does
-nothing.
+Otherwise the UI would show assets that never were materialized, and a job that does nothing.
 """
 
 from collections.abc import Mapping
@@ -33,7 +32,7 @@ def target_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.As
 
 
 def are_set(settings: Settings) -> bool:
-    """Say whether there is any target."""
+    """Return whether there is any target."""
     exports = settings.exports
     targets = exports.parquet_url, exports.delta_url, settings.postgres_url
     return any((*targets, settings.powerbi.dataset_id))

@@ -52,7 +52,7 @@ class NetflixLookups(HttpResource):
 
         Raises:
             SettingsError: profile `live` without the files' address.
-            SourceError: it cannot be had, or is not what it should be.
+            SourceError: it cannot be fetched, or has other columns.
         """
         file = self.settings.section(NetflixSettings).lookup_files[name]
         target = self.settings.landing / "netflix" / "lookups" / f"{name}.csv"

@@ -65,13 +65,13 @@ omdb_pages = LandingFiles(
     "loaded, and the next run goes on from there.",
     omdb_years,
     collect_pages,
-    # The tables below run all the same: what there is of a year is loaded.
+    # Downstream tables run all the same, and load the pages that there are.
     counts=False,
 )
 
 
 def _describe(context: dg.AssetExecutionContext, found: "Collected") -> None:
-    """Tell the UI what was collected: years that are complete, and how far the run came."""
+    """Log the complete years and the progress of the run, for the UI."""
     for year in found.complete:
         context.log_event(dg.AssetMaterialization(dg.AssetKey(LANDING), partition=str(year)))
     context.log_event(
@@ -175,7 +175,7 @@ COMPLETENESS = Check(
 def omdb_releases(
     context: dg.AssetExecutionContext, omdb_landed: OmdbLanded
 ) -> Iterator[pd.DataFrame]:
-    """Load what was collected of the run's years, complete or not."""
+    """Load the collected pages of the run's years, complete or not."""
     years = omdb_landed.years([int(key) for key in context.partition_keys])
     frames = (_frame(year, context.run_id) for year in years if year.rows)
     # Dagster would take a generator's frames for events; a chain is an iterator like any other.

@@ -61,7 +61,7 @@ class Query:
 
     Attributes:
         terms: Words of titles, one search for each.
-        types: Some of TYPES; '' stands for any type.
+        types: Some of TYPES; '' means any type.
         page_limit: The most pages of ten results to read of each search.
         host: The service, set by the client, to separate results of the sample from OMDb's.
 
@@ -223,7 +223,7 @@ class ReleaseRow(NamedTuple):
         release_year: The requested year.
         result_id: Year, term, type, page and position, so that ids sort in this order.
         search_term: The term.
-        searched_type: The type; '' stands for any.
+        searched_type: The type; '' means any.
         page: Number of the page.
         position: Place on the page from 1; 0 for an error.
         imdb_id: The IMDb id without surrounding blanks; None if there is none.

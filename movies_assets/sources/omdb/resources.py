@@ -51,7 +51,7 @@ class OmdbLanded(SettingsResource):
     """The pages of OMDb as they were collected in the landing zone."""
 
     def years(self, years: Collection[int]) -> "list[Year]":
-        """Return what was collected of some years."""
+        """Return the collected pages of some years."""
         from movies_assets.sources.omdb.client import stored  # noqa: PLC0415 (only runs need it)
 
         return stored(self.settings.landing, years)

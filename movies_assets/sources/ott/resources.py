@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing
     from movies_assets.sources.ott.client import Fetched, OttClient, UserDay
 
-SAMPLE_USER_KEY_SECRET = "the sample's users are nobody"  # noqa: S105 (nobody is to be protected)
+SAMPLE_USER_KEY_SECRET = "the sample's users are nobody"  # noqa: S105 (its users are fictional)
 USER_KEY_BYTES = 16
 
 Folder = Literal["titles", "views", "users"]
@@ -38,7 +38,7 @@ class OttLanding(SettingsResource):
     def open(self, folder: Folder) -> "Landing":
         """Return a folder; the sample delivers into it before it is first used.
 
-        Users are always kept in our own landing zone: nobody else writes them.
+        Users are always kept in our own landing zone, as only this project writes them.
         """
         from movies_assets.ingest.landing import Landing  # noqa: PLC0415 (only runs need it)
 
@@ -118,7 +118,7 @@ class UserKey:
 
     Attributes:
         secret: its key.
-        problem: what to say where it is called without a secret.
+        problem: the message of the error where it is called without a secret.
     """
 
     secret: str | None = field(repr=False)

@@ -6,7 +6,7 @@ from movies_assets.sources.ott import bronze, evaluation, gold, silver
 from movies_assets.sources.ott.partitions import ott_days
 from movies_assets.sources.ott.resources import functions, resources
 
-# What asks the users API, or needs its answer of the run's days.
+# The assets that ask the users API, or need its answer for the run's days.
 USERS_OF_DAY = (bronze.LANDING, Key("bronze", "ott_users"))
 # Measures all that is recommended, by three strategies: on demand, not with every delivery.
 EVALUATION = (Key("gold", "ott_recommendation_quality"),)

@@ -271,7 +271,7 @@ def known(
         text: the text.
         nothing: the placeholders, in lower case; none for names and titles, which may be 'None'.
         but: values that are valid in exactly this case: the country 'NA' is Namibia, while 'na'
-            stands for "not available".
+            means "not available".
     """
     value = tidy(text)
     # By pattern, as engines turn long lists of values into joins.

@@ -1,7 +1,6 @@
 """Do a table's figures look like those of its earlier partitions: a warning, never a stop.
 
-What belongs here: the bands, each with its reason, and the comparison. How a table is profiled
-belongs in `quality`.
+This module has the bands, each with its reason, and the comparison. `quality` profiles tables.
 """
 
 from collections.abc import Mapping

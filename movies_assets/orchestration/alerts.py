@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -39,7 +40,15 @@ WHAT_TO_DO = (
 
 
 class AlertError(Exception):
-    """An alert could not be sent; the message says where to and why, and shows no secret."""
+    """An alert could not be sent; the message says where to and why, and shows no secret.
+
+    Attributes:
+        reached_others: whether another address took it.
+    """
+
+    def __init__(self, message: str, *, reached_others: bool = False) -> None:
+        super().__init__(message)
+        self.reached_others = reached_others
 
 
 class _PassingError(AlertError):
@@ -114,7 +123,12 @@ def _stuck_partitions(
             return dg.SensorResult(skip_reason=str(error), cursor=context.cursor)
         stuck = {f"{days.job} {days.first} {days.last}": days for days in found if days.is_stuck}
         if news := [str(days) for name, days in stuck.items() if name not in known]:
-            send(settings.alerts, of_stuck(news))
+            try:
+                send(settings.alerts, of_stuck(news))
+            except AlertError as error:
+                if not error.reached_others:
+                    raise
+                context.log.error(str(error))  # noqa: TRY400 (the reason is in the message)
         return dg.SensorResult(
             skip_reason=f"Ranges of partitions that need a person: {len(stuck)}, {len(news)} of "
             "them new.",
@@ -180,7 +194,7 @@ def send(settings: AlertsSettings, alert: Alert) -> None:
         except AlertError as error:
             failed.append(str(error))
     if failed:
-        raise AlertError(" ".join(failed))
+        raise AlertError(" ".join(failed), reached_others=len(failed) < len(ways))
 
 
 def _post(settings: AlertsSettings, alert: Alert) -> None:
@@ -263,6 +277,12 @@ def _plain_errors(place: str) -> Iterator[None]:
         raise AlertError(
             f"The alert was not sent: {place} refused it ({type(error).__name__}). Check the "
             "settings MOVIES_ALERTS__SMTP_... and the addresses."
+        ) from None
+    except HTTPException as error:
+        # Its text may show the address.
+        raise AlertError(
+            f"The alert was not sent: {place} cannot be used ({type(error).__name__}). Check that "
+            "address."
         ) from None
     except OSError as error:
         reason = getattr(error, "reason", error)

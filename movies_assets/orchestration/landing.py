@@ -77,5 +77,7 @@ def _are_complete(
     """Return whether the tables of a run were made of a partition's files already, and audited."""
     chosen = context.job_def.asset_layer.executable_asset_keys
     tables = {name: table for name, table in below.items() if asset_key(table.key) in chosen}
+    if not any(table.partitions for table in tables.values()):
+        return False
     held = holdings(warehouse, ())
     return partition in complete_days(tables, written(context.instance, tables, held.begun), held)

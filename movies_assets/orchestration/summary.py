@@ -177,12 +177,18 @@ def dagster_instance() -> dg.DagsterInstance | None:
 
 def _step_failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        error = entry.dagster_event and entry.dagster_event.step_failure_data.error
+        data = entry.dagster_event and entry.dagster_event.step_failure_data
+        step = (entry.step_key or "").replace("__", ".")
+        if data and data.user_failure_data and data.user_failure_data.description:
+            # Of the project's own errors: cause, place and fix.
+            yield f"{step}: {data.user_failure_data.description}"
+            continue
+        error = data and data.error
         while error and error.cause:
             error = error.cause
         # A failed blocking check is shown by its description, which includes the fix.
         if error and error.cls_name != DagsterAssetCheckFailedError.__name__:
-            yield f"{(entry.step_key or '').replace('__', '.')}: {error.message.strip()}"
+            yield f"{step}: {error.message.strip()}"
 
 
 def _show_checks(instance: dg.DagsterInstance | None, console: Console, *, is_sample: bool) -> None:

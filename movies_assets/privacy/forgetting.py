@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 from pydantic import Field, field_validator
@@ -19,7 +19,7 @@ from movies_assets.privacy import warehouse as in_tables
 from movies_assets.privacy.identifiers import PersonIdentifiers
 from movies_assets.privacy.user_ids import canonical
 from movies_assets.settings import Settings
-from movies_assets.sources.ott.resources import OttLanding
+from movies_assets.sources.ott.resources import Folder, OttLanding
 from movies_assets.warehouse.database import WRITER_POOL, Warehouse
 from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.renewal import renew, require_room
@@ -89,7 +89,9 @@ def forget_job(settings: Settings, tables: Collection[Table]) -> dg.JobDefinitio
         folders = [
             (landing, table)
             for folder, table in folders_of_persons(tables).items()
-            for landing in _landings(ott_landing.open(folder), settings.landing / GROUP / folder)
+            for landing in _landings(
+                ott_landing.open(cast("Folder", folder)), settings.landing / GROUP / folder
+            )
         ]
         for landing, _ in folders:
             for one in landing.never_opened():

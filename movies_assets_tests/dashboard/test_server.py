@@ -25,7 +25,7 @@ app = server.build_app(load(data_dir=Path(sys.argv[1])), (replace(server.PAGES[0
 with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client:
     answer = client.get("/")
     print(answer.status_code, "secret detail" in answer.text, "Traceback" in answer.text,
-          "The reason is in the dashboard" in answer.text)
+          "See the dashboard" in answer.text)
 """
 
 

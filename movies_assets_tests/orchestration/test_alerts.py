@@ -264,6 +264,24 @@ def test_a_stuck_day_is_told_once_and_forgotten_when_it_is_done(alerting, yts, w
     assert sensor.cursor == "[]"
 
 
+def test_a_stuck_day_is_told_once_though_another_address_fails(alerting, yts, webhook, mail_server):
+    platform = alerting(
+        webhook_url=webhook.url, **mail(mail_server, email_to=["nobody@mail.invalid"])
+    )
+    sensor = Sensor(platform, STUCK_PARTITIONS)
+    let_be_stuck(platform, yts)
+    assert "1 of them new" in sensor.tick().skip_message
+    assert "0 of them new" in sensor.tick().skip_message
+    assert len(webhook.received) == 1
+
+
+def test_an_address_that_no_request_can_name_is_not_shown(webhook):
+    settings = load(alerts={"webhook_url": f"{webhook.url} with a blank"}).alerts
+    with pytest.raises(AlertError, match="WEBHOOK_URL cannot be used") as error:
+        alerts.send(settings, alerts.Alert("It failed", []))
+    assert SECRET not in str(error.value)
+
+
 def let_be_stuck(platform: Platform, yts: Any) -> None:
     """Let a day fail as often as its schedule tries."""
     for _ in range(platform.settings.catch_up_tries):

@@ -178,6 +178,14 @@ class TestUnchanged:
         land(stored.settings.landing, DAYS[2], self.dumps)
         assert steps_of(run(stored, DAYS[2], select=[*self.select])) == {"landing__imdb_dumps"}
 
+    def test_alone_or_with_whole_tables_they_are_fetched_all_the_same(self, stored):
+        land(stored.settings.landing, DAYS[1], self.dumps)
+        for below in (set(), {"silver__imdb_titles"}):
+            select = ["landing/imdb_dumps", *(name.replace("__", "/") for name in below)]
+            result = run(stored, DAYS[1], select=select)
+            assert result.success
+            assert {"landing__imdb_dumps", *below} <= steps_of(result)
+
     def test_what_is_incomplete_below_is_run_all_the_same(self, stored):
         run(stored, DAYS[0], select=["bronze/imdb_title_basics"])
         land(stored.settings.landing, DAYS[1], self.dumps)

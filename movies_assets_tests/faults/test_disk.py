@@ -15,6 +15,8 @@ from movies_assets.warehouse import renewal
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets_tests.faults.processes import in_child
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65_534
 UNLIMITED = resource.RLIM_INFINITY
 

@@ -25,6 +25,8 @@ from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.snapshot import write_snapshot
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 
+pytestmark = pytest.mark.slow
+
 ADA, EMAIL, NAME = "7", "ada@x.example", "Ada Lovelace"
 HEADER = "user_id,full_name,email,signup_date,preferred_genres,country\n"
 HERS, OTHERS = (
@@ -200,7 +202,6 @@ def test_killed_around_the_replacing_of_files_it_can_be_run_again(data, tmp_path
         check_killed_at(data, tmp_path / str(at), at)
 
 
-@pytest.mark.slow
 def test_killed_before_any_step_it_can_be_run_again(data, tmp_path):
     steps = in_child(steps_of_forgetting, Path(shutil.copytree(data, tmp_path / "whole")))
     for at in range(1, len(steps) + 1):

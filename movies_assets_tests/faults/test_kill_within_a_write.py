@@ -20,6 +20,8 @@ from movies_assets.warehouse.staging import stage_expression
 from movies_assets_tests.conftest import contents_of, movie
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 
+pytestmark = pytest.mark.slow
+
 DAY = "2025-10-30"
 NOON = f"{DAY}T12:00:00"
 SILVER = TABLES["silver.yts_movies"]

@@ -23,7 +23,10 @@ from movies_assets_tests.serving.conftest import SHARED, export, facts, snapshot
 from movies_assets_tests.serving.postgres import LOADED, Database, rows_of_version
 from movies_assets_tests.serving.test_postgres_swap import JOINED
 
-pytestmark = pytest.mark.skipif(not CAN_TRACE, reason="needs Linux' ptrace, on x86-64 or ARM64")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CAN_TRACE, reason="needs Linux' ptrace, on x86-64 or ARM64"),
+]
 
 FACTS, GENRES, MOVIES = "gold.fact_movies", "gold.dim_genre", "gold.dim_movie"
 OLD = facts({"2025-08-01": 1, "2025-09-30": 2, "2025-10-01": 300})

@@ -17,6 +17,8 @@ from movies_assets.warehouse.published import Published
 from movies_assets_tests.faults.processes import FORKSERVER
 from movies_assets_tests.serving.postgres import LOADED, Database, rows_of_version
 
+pytestmark = pytest.mark.slow
+
 LOADS, ROWS = 20, 200
 SIGKILL = -9
 LONG = 20

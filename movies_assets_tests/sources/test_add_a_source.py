@@ -111,6 +111,7 @@ def test_it_brings_assets_checks_job_schedule_resource_and_settings(project):
     assert found["first_day"] == "2025-10-20"
 
 
+@pytest.mark.slow
 def test_it_runs_with_its_checks_and_is_summed_up_and_published(project):
     landing = project.data / "landing" / "cinemas"
     landing.mkdir(parents=True)

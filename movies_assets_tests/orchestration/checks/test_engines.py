@@ -5,6 +5,7 @@ from typing import Any
 import duckdb
 import ibis
 import ibis.expr.types as ir
+import pytest
 from ibis.config import Config
 
 from movies_assets.core.check import CheckContext
@@ -13,6 +14,8 @@ from movies_assets.orchestration.checks.factory import declared_checks
 from movies_assets.settings import Settings
 from movies_assets.warehouse.queries import Queries
 from movies_assets_tests.conftest import STORED_DAY, STORED_YEAR
+
+pytestmark = pytest.mark.slow
 
 
 class SparkOptions(Config):

@@ -19,6 +19,7 @@ from movies_assets_tests.places import RECORDED
 FOLDER = RECORDED / "imdb"
 pytestmark = [
     pytest.mark.recorded,
+    pytest.mark.slow,
     pytest.mark.skipif(not FOLDER.is_dir(), reason="recorded: ../shared/recorded is not there"),
 ]
 NULL = "\\N"

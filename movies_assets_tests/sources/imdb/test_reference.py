@@ -22,6 +22,8 @@ from movies_assets.sources.imdb.sample import generate
 from movies_assets_tests.benchmarks import imdb_reference
 from movies_assets_tests.conftest import ALL_DUMPS, Platform, dump, land
 
+pytestmark = pytest.mark.slow
+
 RUN_DATES = ["2025-10-29", "2025-10-30"]
 VOTES = [5, 999, 1_000, 9_999, 10_000, 49_999, 50_000]
 SCALE = 0.0003

@@ -116,6 +116,7 @@ def test_a_day_goes_from_its_files_to_the_star(tmp_path, settings, instance):
 class TestArrivals:
     """What stands does not depend on when, how often and in which order days were run."""
 
+    @pytest.mark.slow
     def test_days_in_any_order_again_and_as_a_range_lead_to_the_same_tables(
         self, tmp_path, instance
     ):

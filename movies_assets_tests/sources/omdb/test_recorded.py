@@ -19,6 +19,7 @@ from movies_assets_tests.places import RECORDED
 FOLDER = RECORDED / "omdb"
 pytestmark = [
     pytest.mark.recorded,
+    pytest.mark.slow,
     pytest.mark.skipif(not FOLDER.is_dir(), reason="recorded: ../shared/recorded is not there"),
 ]
 OPTIONS = HttpOptions(concurrency=1, retry_budget_seconds=0.3, retry_wait_max_seconds=0.02)

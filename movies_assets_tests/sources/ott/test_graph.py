@@ -104,6 +104,7 @@ def two_days(landing: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_days_in_any_order_again_or_as_a_range_lead_to_the_same_warehouse(
     after_two_days, tmp_path, instance
 ):

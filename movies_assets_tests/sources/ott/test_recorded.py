@@ -25,6 +25,7 @@ from movies_assets_tests.places import RECORDED
 CATALOGUE, USERS = RECORDED / "ott" / "NetflixOriginals.csv", RECORDED / "users" / "users_page.json"
 pytestmark = [
     pytest.mark.recorded,
+    pytest.mark.slow,
     pytest.mark.skipif(not USERS.is_file(), reason="recorded: ../shared/recorded is not there"),
 ]
 

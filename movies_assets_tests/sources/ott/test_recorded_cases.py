@@ -15,6 +15,7 @@ from movies_assets_tests.places import SHARED
 CASES, ORIGINALS = SHARED / "cases", SHARED / "recorded" / "ott" / "NetflixOriginals.csv"
 pytestmark = [
     pytest.mark.recorded,
+    pytest.mark.slow,
     pytest.mark.skipif(not CASES.is_dir(), reason="recorded: ../shared/cases is not there"),
 ]
 DISNEY = """\

@@ -20,6 +20,7 @@ from movies_assets_tests.places import RECORDED
 FOLDER = RECORDED / "yts"
 pytestmark = [
     pytest.mark.recorded,
+    pytest.mark.slow,
     pytest.mark.skipif(not FOLDER.is_dir(), reason="recorded: ../shared/recorded is not there"),
 ]
 PAGES = ["list_movies_2020-10-27.json", "list_movies_2021-01-20.json"]

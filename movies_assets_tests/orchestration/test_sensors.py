@@ -7,6 +7,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -336,6 +337,12 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder), overrides=LAUNCHER))
 
 
+def state_of(instance: dg.DagsterInstance) -> Any:
+    """Return what Dagster has stored of the sensor; other sensors may run beside it."""
+    (state,) = (each for each in instance.all_instigator_state() if each.name == SENSOR)
+    return state
+
+
 def iterate(data_dir: Path, now: datetime, killed_at: str | None = None) -> None:
     """Start Dagster's sensor daemon, and let it look once; it may be killed on the way."""
     os.environ[DATA_DIR] = str(data_dir)
@@ -377,13 +384,12 @@ class Daemon:
 
     def cursor(self) -> str | None:
         with open_instance(self.data_dir) as instance:
-            (state,) = instance.all_instigator_state()
-            return state.instigator_data.cursor
+            return state_of(instance).instigator_data.cursor
 
     def put_back(self, cursor: str) -> None:
         """Let the cursor be the one of before, as if the daemon had died without keeping it."""
         with open_instance(self.data_dir) as instance:
-            (state,) = instance.all_instigator_state()
+            state = state_of(instance)
             data = state.instigator_data._replace(cursor=cursor)
             instance.update_instigator_state(state.with_data(data))
 

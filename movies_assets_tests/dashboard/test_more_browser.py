@@ -39,7 +39,7 @@ def test_every_page_shows_its_data_at_every_width(dashboard, visit, path, width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for chart in page.locator(".chart:visible").all():
         expect(chart).to_have_attribute("role", "img")
-        expect(chart).to_have_attribute("aria-label", re.compile("([Bb]ars|lines): "))
+        expect(chart).to_have_attribute("aria-label", re.compile("([Bb]ars|lines|Flow chart): "))
 
 
 BARS = [

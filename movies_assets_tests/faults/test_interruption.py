@@ -49,6 +49,7 @@ class Home:
             **os.environ,
             "DAGSTER_HOME": str(folder / "home"),
             "MOVIES_DATA_DIR": str(folder / "data"),
+            "MOVIES_YTS__FIRST_DAY": RANGE["dagster/asset_partition_range_start"],
             "PYTHONPATH": str(PROJECT_ROOT),
         }
 

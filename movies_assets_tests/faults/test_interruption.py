@@ -17,7 +17,7 @@ from movies_assets.settings import PROJECT_ROOT
 
 LIMIT_SECONDS = 10
 # On a busy machine a run needs long to begin.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 RANGE = {
     "dagster/asset_partition_range_start": "2025-06-01",
     "dagster/asset_partition_range_end": "2025-10-31",

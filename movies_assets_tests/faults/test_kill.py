@@ -19,7 +19,8 @@ from movies_assets_tests.faults.processes import FORKSERVER
 DAYS = ("2025-10-29", "2025-10-31")
 OLD_SEED, NEW_SEED = 1, 2
 SIGKILL = -9
-MOMENTS = 100
+# Of a run of about ten seconds; each is killed once and completed once, which takes 12 s of a core.
+MOMENTS = 60
 
 Contents = dict[str, list[tuple[Any, ...]]]
 

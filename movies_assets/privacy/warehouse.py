@@ -18,6 +18,7 @@ from movies_assets.privacy.user_ids import NO_USER_ID
 from movies_assets.sources.shared.parsing import ORIGIN
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.delimited import landed
+from movies_assets.warehouse.quoting import identifier
 from movies_assets.warehouse.schema import ensure_table, stored_types
 from movies_assets.warehouse.staging import RAISED_BY_OURS
 
@@ -204,7 +205,7 @@ def _text(place: Place, names: Iterable[str]) -> str:
     texts = [
         f"array_to_string({quoted}, chr(9))" if place.types[name] == "VARCHAR[]" else quoted
         for name in names
-        for quoted in ['"' + name.replace('"', '""') + '"']
+        for quoted in [identifier(name)]
         if place.types[name] in TEXTS
     ]
     return f"concat_ws(chr(9), {', '.join(texts)})" if texts else "''"

@@ -34,12 +34,12 @@ from movies_assets.serving.exports import (
     rows_of,
 )
 from movies_assets.warehouse.locks import folder_locked
+from movies_assets.warehouse.published import STAMP
 from movies_assets.warehouse.quoting import literal
 from movies_assets.warehouse.types import duckdb_types
 
 MANIFEST, POINTER = "_manifest.json", "CURRENT"
 INCOMING, VERSIONS = "_incoming", "_versions"
-STAMP = "%Y%m%dT%H%M%S%fZ"
 # The minimum age at which versions and unfinished uploads are removed from a store.
 KEPT = timedelta(days=1)
 # The longest URL-encoded value in the name of a folder; file systems allow 255 bytes with the

@@ -1,7 +1,7 @@
 """Does a day bring about as many rows as the days before it: a warning, never a stop."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 from statistics import median
 from typing import Any
 
@@ -9,12 +9,12 @@ import ibis
 import ibis.expr.types as ir
 
 from movies_assets.core.check import Check, CheckContext, Finding, judge
+from movies_assets.core.partitions import ONE_DAY
 from movies_assets.core.table import Table
 
 HISTORY_DAYS = 28
 # Fewer days of history do not show the usual number.
 NEEDED_DAYS = 7
-ONE_DAY = timedelta(days=1)
 
 
 def volume_check(table: Table) -> Check:

@@ -13,6 +13,13 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 # Errors that are handled apart from others: a check that stopped a run, and no DAGSTER_HOME.
 from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSetError
 
+# The kinds of events that are kept in the index of the event log, beside the log of their run.
+from dagster._core.events import (
+    ASSET_CHECK_EVENTS,
+    ASSET_EVENTS,
+    EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
+)
+
 # The types that methods of `dagster.Executor` take and return.
 from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
@@ -29,17 +36,34 @@ from dagster._core.remote_origin import (
 )
 
 # The type that `DagsterInstance.event_log_storage` returns for a check.
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
+
+# The event log on SQLite, whose tables are written in batches (see `event_log`).
+from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
+    SqlEventLogStorageTable,
+)
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 
 # The storage on SQLite that `dagster.yaml` is given when it names none.
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 # How `dagster.yaml` names a class.
-from dagster._serdes import ConfigurableClassData
+from dagster._serdes import ConfigurableClassData, serialize_value
 
 __all__ = [
+    "ASSET_CHECK_EVENTS",
+    "ASSET_EVENTS",
+    "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
+    "SQLITE_BUSY_TIMEOUT_SECONDS",
     "SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION",
     "AssetCheckExecutionRecord",
+    "AssetCheckExecutionRecordStatus",
+    "AssetCheckExecutionsTable",
     "ConfigurableClassData",
     "DagsterAssetCheckFailedError",
     "DagsterHomeNotSetError",
@@ -50,6 +74,9 @@ __all__ = [
     "RegisteredCodeLocationOrigin",
     "RemoteRepositoryOrigin",
     "RetryMode",
+    "SqlEventLogStorageTable",
+    "SqliteEventLogStorage",
     "StepDependencyConfig",
     "UnresolvedAssetJobDefinition",
+    "serialize_value",
 ]

@@ -5,6 +5,7 @@ stores anything: commands, UI, daemon, code server and runs. Dagster exports nei
 to an instance nor its SQLite storage, so both come from private modules (see `dagster_internals`).
 """
 
+import logging
 import os
 import sqlite3
 import sys
@@ -17,7 +18,7 @@ import dagster as dg
 from alembic.script import ScriptDirectory
 from filelock import FileLock
 
-from movies_assets.orchestration import abandoned, interruption
+from movies_assets.orchestration import abandoned, event_log, interruption
 from movies_assets.orchestration.dagster_internals import (
     ConfigurableClassData,
     DagsterSqliteStorage,
@@ -28,6 +29,8 @@ from movies_assets.orchestration.dagster_internals import (
 from movies_assets.orchestration.permissions import keep_private
 from movies_assets.orchestration.processes import TAG, process
 from movies_assets.settings import SettingsError, load
+
+_log = logging.getLogger(__name__)
 
 LOCK = ".instance.lock"
 # As workspace.yaml names the code location; `__repository__` is Dagster's name for definitions.
@@ -49,6 +52,8 @@ class Instance(dg.DagsterInstance):
     @classmethod
     def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
         """Return Dagster's defaults, with our storage in place of its SQLite storage."""
+        # Children inherit it, such as the processes that the daemon and the UI start for runs.
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(event_log.BATCH_SIZE))
         # Nothing is stored before; children, such as UI and daemon of `dagster dev`, inherit it.
         with suppress(SettingsError):  # the definitions report the wrong setting
             keep_private(load())
@@ -102,11 +107,24 @@ def _takes_over(event: dg.EventLogEntry) -> bool:
 
 
 class SqliteStorage(DagsterSqliteStorage):
-    """Dagster's storage on SQLite, made by one process at a time.
+    """Dagster's storage on SQLite, made by one process at a time, with events in batches.
 
     Two processes that make it at once leave two versions of its schema (`more than one head`), and
     Dagster does not open it any more; such a storage is repaired.
     """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        if dg.__version__ in event_log.TESTED:
+            folder = Path(self._event_log_storage.path_for_shard("index")).parent
+            self._event_log_storage = event_log.BatchedEventLog(str(folder))
+        else:
+            _log.warning(
+                "Dagster %s is not a version with which events in batches have been tested (%s): "
+                "its own event log is used, which takes minutes for a range of hundreds of days.",
+                dg.__version__,
+                ", ".join(event_log.TESTED),
+            )
 
     @classmethod
     def from_config_value(

@@ -1,0 +1,326 @@
+"""Events in batches are stored as Dagster's own storage stores them, one by one."""
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import hypothesis.strategies as st
+import pytest
+from dagster._core.events import DagsterEventType
+from dagster._core.storage.event_log.base import PartitionKeyFilter
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from hypothesis import given, settings
+
+from movies_assets.orchestration import event_log
+from movies_assets.orchestration.event_log import BatchedEventLog
+from movies_assets.orchestration.instance import Instance, SqliteStorage
+from movies_assets.settings import PROJECT_ROOT
+
+WARN = dg.AssetCheckSeverity.WARN
+DAYS = dg.DailyPartitionsDefinition("2025-10-01", end_date="2025-10-31")
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    check_specs=[
+        dg.AssetCheckSpec("sound", asset="first"),
+        dg.AssetCheckSpec("red", asset="first"),
+    ],
+)
+def first(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    context.log.info("a line of the log")
+    yield dg.MaterializeResult(
+        metadata={"rows": 3},
+        tags={"kind": "sample"},
+        data_version=dg.DataVersion("7"),
+        check_results=[
+            dg.AssetCheckResult(check_name="sound", passed=True),
+            dg.AssetCheckResult(
+                check_name="red", passed=False, severity=dg.AssetCheckSeverity.WARN
+            ),
+        ],
+    )
+
+
+@dg.asset(deps=[first])
+def second(context: dg.AssetExecutionContext) -> None:
+    context.log_event(dg.AssetObservation("first", partition="2025-10-02", tags={"seen": "yes"}))
+
+
+@dg.asset(deps=[second], partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+def third() -> None:
+    raise dg.Failure("it broke")
+
+
+JOB = dg.Definitions(
+    [first, second, third], jobs=[dg.define_asset_job("all", "*", partitions_def=DAYS)]
+).resolve_job_def("all")
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory) -> Sequence[dg.EventLogEntry]:
+    """The events of two runs, in the order in which they were stored: a day, and a range."""
+    stored: list[dg.EventLogEntry] = []
+
+    class Recording(SqliteEventLogStorage):
+        def store_event(self, event: dg.EventLogEntry) -> None:
+            stored.append(event)
+            super().store_event(event)
+
+    home = tmp_path_factory.mktemp("recorded")
+    with dg.DagsterInstance.local_temp(str(home)) as instance:
+        instance._event_storage.__class__ = Recording
+        for tags in (
+            {"dagster/partition": "2025-10-03"},
+            {
+                "dagster/asset_partition_range_start": "2025-10-02",
+                "dagster/asset_partition_range_end": "2025-10-09",
+            },
+        ):
+            assert not JOB.execute_in_process(
+                instance=instance, tags=tags, raise_on_error=False
+            ).success
+    assert len({event.run_id for event in stored}) == 2
+    return stored
+
+
+# Columns that say when a row was created.
+CREATED = {"create_timestamp", "migration_completed"}
+
+
+def tables(storage: SqliteEventLogStorage) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of each table of each database, without when they were created."""
+    found = {}
+    for path in sorted(Path(storage._base_dir).glob("*.db")):
+        with closing(sqlite3.connect(path)) as connection:
+            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            for (name,) in names.fetchall():
+                columns = connection.execute(f"SELECT name FROM pragma_table_info('{name}')")
+                kept = [f'"{column}"' for (column,) in columns if column not in CREATED]
+                rows = connection.execute(f"SELECT {', '.join(kept)} FROM {name} ORDER BY 1")
+                found[f"{path.name} {name}"] = rows.fetchall()
+    return found
+
+
+def queries(storage: SqliteEventLogStorage, run_ids: Sequence[str]) -> dict[str, Any]:
+    """Return what the UI asks of an event log, for each asset, check and run."""
+    keys = [dg.AssetKey(name) for name in ("first", "second", "third")]
+    checks = [dg.AssetCheckKey(keys[0], name) for name in ("sound", "red")]
+    written, planned = (
+        DagsterEventType.ASSET_MATERIALIZATION,
+        DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    )
+    of_checks = storage.get_latest_asset_check_execution_by_key(checks)
+    return {
+        "assets": [
+            (record.asset_entry.asset_key, record.asset_entry.last_run_id)
+            for record in storage.get_asset_records(keys)
+        ],
+        "materialized": [storage.get_materialized_partitions(key) for key in keys],
+        "partitions": [storage.get_latest_storage_id_by_partition(key, written) for key in keys],
+        "planned": [storage.get_latest_storage_id_by_partition(key, planned) for key in keys],
+        "unfinished": [
+            storage.get_latest_asset_partition_materialization_attempts_without_materializations(
+                key
+            )
+            for key in keys
+        ],
+        "tags": [
+            storage.get_latest_tags_by_partition(key, written, ["dagster/data_version"])
+            for key in keys
+        ],
+        "checks": {key: found.status for key, found in of_checks.items()},
+        "history": [
+            [record.id for record in storage.get_asset_check_execution_history(key, limit=99)]
+            for key in checks
+        ],
+        "check of a day": [
+            (record.id, record.status, record.partition)
+            for key in checks
+            for record in storage.get_asset_check_execution_history(
+                key, limit=9, partition_filter=PartitionKeyFilter(key="2025-10-03")
+            )
+        ],
+        "newest": [
+            storage.get_event_records(dg.EventRecordsFilter(kind, asset_key=key), limit=5)
+            for key in keys
+            for kind in (written, planned)
+        ],
+        "log": [storage.get_records_for_run(run_id).records for run_id in run_ids],
+        "pages": [storage.get_records_for_run(run_id, limit=3).cursor for run_id in run_ids],
+        "stats": [storage.get_stats_for_run(run_id) for run_id in run_ids],
+        "steps": [storage.get_step_stats_for_run(run_id) for run_id in run_ids],
+        "statuses": storage.fetch_run_status_changes(DagsterEventType.RUN_FAILURE, limit=9),
+    }
+
+
+@dataclass(repr=False)
+class Stored:
+    """Events, and what Dagster's own storage holds and answers once it has stored them."""
+
+    events: Sequence[dg.EventLogEntry]
+    found: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def stored(events, tmp_path_factory) -> Stored:
+    storage = SqliteEventLogStorage(str(tmp_path_factory.mktemp("stock")))
+    for event in events:
+        storage.store_event(event)
+    run_ids = sorted({event.run_id for event in events})
+    return Stored(events, {**tables(storage), **queries(storage, run_ids)})
+
+
+# Dagster's own batches end where a run or a step does; these may end anywhere.
+@settings(max_examples=4)
+@given(ends=st.sets(st.integers(1, 400)))
+def test_any_batches_are_stored_as_single_events(stored, tmp_path_factory, ends):
+    events, expected = stored.events, stored.found
+    storage = BatchedEventLog(str(tmp_path_factory.mktemp("batched")))
+    bounds = [0, *sorted(end for end in ends if end < len(events)), len(events)]
+    for start, end in pairwise(bounds):
+        storage.store_event_batch(events[start:end])
+    run_ids = sorted({event.run_id for event in events})
+
+    found = {**tables(storage), **queries(storage, run_ids)}
+    storage.dispose()
+    assert found.keys() == expected.keys()
+    assert [name for name in found if found[name] != expected[name]] == []
+
+
+def test_the_events_are_of_all_kinds_that_are_stored_in_batches(events):
+    kinds = {event.dagster_event_type for event in events if event.is_dagster_event}
+
+    assert kinds >= {
+        DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+        DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+        DagsterEventType.ASSET_MATERIALIZATION,
+        DagsterEventType.ASSET_OBSERVATION,
+    }
+    assert len([event for event in events if not event.is_dagster_event]) == 2
+
+
+@pytest.fixture
+def storage(tmp_path) -> Iterator[BatchedEventLog]:
+    storage = BatchedEventLog(str(tmp_path / "history"))
+    yield storage
+    storage.dispose()
+
+
+def entry(run_id: str, message: str = "a line") -> dg.EventLogEntry:
+    return dg.EventLogEntry(
+        error_info=None,
+        user_message=message,
+        level=logging.INFO,
+        run_id=run_id,
+        timestamp=datetime(2025, 10, 31, tzinfo=UTC).timestamp(),
+    )
+
+
+def test_a_batch_that_the_index_refuses_leaves_nothing(events, storage, monkeypatch):
+    def refuse(*_: Any) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(storage, "_store_asset_event", refuse)
+    run_id = events[0].run_id
+    of_run = [event for event in events if event.run_id == run_id]
+    with pytest.raises(sqlite3.OperationalError):
+        storage.store_event_batch(of_run)
+
+    assert storage.get_records_for_run(run_id).records == []
+    assert storage.get_asset_records() == []
+
+
+def test_whoever_watches_a_run_sees_its_events_at_once(storage):
+    storage.store_event(entry("a-run", "before"))
+    seen, arrived = [], threading.Event()
+
+    def see(event: dg.EventLogEntry, _: str) -> None:
+        seen.append(event.user_message)
+        arrived.set()
+
+    watching = BatchedEventLog(storage._base_dir)
+    watching.watch("a-run", watching.get_records_for_run("a-run").cursor, see)
+    try:
+        storage.store_event(entry("a-run", "after"))
+        assert arrived.wait(30)
+    finally:
+        watching.end_watch("a-run", see)
+        watching.dispose()
+    assert seen == ["after"]
+
+
+def test_a_history_that_was_deleted_is_made_again(storage):
+    for name in ("index", "a-run"):
+        storage.store_event(entry("a-run"))
+        Path(storage.path_for_shard(name)).unlink()
+    storage.store_event(entry("a-run", "anew"))
+
+    (record,) = storage.get_records_for_run("a-run").records
+    assert record.event_log_entry.user_message == "anew"
+    assert storage.get_asset_records() == []
+
+
+def test_few_databases_stay_open_however_many_runs_there_are(storage):
+    for number in range(event_log._KEPT + 3):
+        storage.store_event(entry(f"run-{number}"))
+
+    assert len(storage._kept) <= event_log._KEPT
+    assert len(storage.get_records_for_run("run-0").records) == 1
+
+
+def test_threads_and_processes_store_at_once_without_loss(storage):
+    others = [BatchedEventLog(storage._base_dir) for _ in range(2)]
+    threads = [
+        threading.Thread(
+            target=lambda log: [log.store_event_batch([entry("a-run")] * 5) for _ in range(20)],
+            args=(log,),
+        )
+        for log in (storage, storage, *others)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(storage.get_records_for_run("a-run").records) == 4 * 100
+    for log in others:
+        log.dispose()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "dagster.yaml").write_bytes((PROJECT_ROOT / "dagster.yaml").read_bytes())
+    return tmp_path
+
+
+def test_dagster_yaml_leads_to_it_and_to_batches(home, monkeypatch):
+    monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE", raising=False)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert isinstance(instance, Instance)
+        assert isinstance(instance.event_log_storage, BatchedEventLog)
+        assert os.environ["DAGSTER_EVENT_BATCH_SIZE"] == str(event_log.BATCH_SIZE)
+
+
+def test_the_installed_version_is_a_tested_one():
+    assert dg.__version__ in event_log.TESTED
+
+
+def test_another_version_of_dagster_keeps_its_own_event_log_and_says_so(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(dg, "__version__", "1.99.0")
+    storage = SqliteStorage(str(tmp_path))
+
+    assert type(storage.event_log_storage) is SqliteEventLogStorage
+    assert "Dagster 1.99.0 is not a version" in caplog.text

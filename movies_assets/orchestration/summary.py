@@ -37,7 +37,7 @@ INDENT = 12
 SHOWN_DAYS = 10
 
 
-class Check(NamedTuple):
+class EvaluatedCheck(NamedTuple):
     """How a check of a run went.
 
     Attributes:
@@ -141,14 +141,14 @@ def newest_run(
     return next(iter(instance.get_runs(filters, limit=1)), None)
 
 
-def checks_of(instance: dg.DagsterInstance, run_id: str) -> list[Check]:
+def evaluated_checks(instance: dg.DagsterInstance, run_id: str) -> list[EvaluatedCheck]:
     """Return how the checks of a run went."""
     events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     evaluations = [
         entry.dagster_event.asset_check_evaluation_data for entry in events if entry.dagster_event
     ]
     return [
-        Check(
+        EvaluatedCheck(
             name=f"{'.'.join(found.asset_key.path)} {found.check_name}",
             verdict=evaluated(found),
             description=found.description or "",
@@ -161,7 +161,7 @@ def checks_of(instance: dg.DagsterInstance, run_id: str) -> list[Check]:
 
 def failures_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     """Explain briefly why a run failed: the steps' errors, and its red checks with some rows."""
-    failed = [check for check in checks_of(instance, run_id) if check.verdict == "failed"]
+    failed = [check for check in evaluated_checks(instance, run_id) if check.verdict == "failed"]
     endings = [line for check in failed for line in check.ending]
     others = [f"{check.name}: {check.description}" for check in failed if not check.ending]
     return shortened([*_step_failures(instance, run_id), *others, *endings])
@@ -222,20 +222,22 @@ def _show_unfinished(
 
 def _newest_runs(
     instance: dg.DagsterInstance | None,
-) -> dict[str, tuple[dg.DagsterRun, list[Check]]]:
+) -> dict[str, tuple[dg.DagsterRun, list[EvaluatedCheck]]]:
     """Return the newest run of each job that has run, and its checks."""
     runs = {job: newest_run(instance, job) for job in partitioned()} if instance else {}
     return {
-        job: (run, checks_of(instance, run.run_id)) for job, run in runs.items() if instance and run
+        job: (run, evaluated_checks(instance, run.run_id))
+        for job, run in runs.items()
+        if instance and run
     }
 
 
-def _show_check(check: Check, console: Console) -> None:
+def _show_check(check: EvaluatedCheck, console: Console) -> None:
     line = Text(f"{check.verdict}: {check.name}: {check.description}")
     console.print(Padding(line, (0, 0, 0, INDENT)))
 
 
-def is_of_sample(check: Check) -> bool:
+def is_of_sample(check: EvaluatedCheck) -> bool:
     """Return whether the sample is made to cause a warning: by its check and its rules."""
     expected: ChainMap[str, frozenset[str]] = ChainMap(
         *({**source.sample_warnings} for source in sources.load())
@@ -243,7 +245,7 @@ def is_of_sample(check: Check) -> bool:
     return check.rules <= expected.get(check.name, frozenset())
 
 
-def warnings_of(instance: dg.DagsterInstance | None) -> list[Check]:
+def warnings_of(instance: dg.DagsterInstance | None) -> list[EvaluatedCheck]:
     """Return the warnings of the newest run of each job."""
     runs = _newest_runs(instance).values()
     return [check for _, checks in runs for check in checks if check.verdict == "warned"]
@@ -259,7 +261,7 @@ def show_warnings(
     say(console, counted_warnings(found, is_sample=settings.profile == "sample"))
 
 
-def counted_warnings(warnings: Sequence[Check], *, is_sample: bool) -> str:
+def counted_warnings(warnings: Sequence[EvaluatedCheck], *, is_sample: bool) -> str:
     """Return a line on how many warnings there are, and how many the sample is made to cause."""
     number = len(warnings)
     of_sample = sum(map(is_of_sample, warnings)) if is_sample else 0

@@ -21,7 +21,7 @@ from movies_assets.ingest.reading import FileRecords
 from movies_assets.ingest.records import LINE, RECORD, shortened, split
 from movies_assets.privacy.identifiers import EMAIL, NAME, USER_ID, PersonIdentifiers
 from movies_assets.privacy.user_ids import NO_USER_ID
-from movies_assets.warehouse.delimited import DelimitedFile, columns_of, read
+from movies_assets.warehouse.delimited import DelimitedFile, file_columns, read
 
 # Records of one field have no separators that would show where two were joined.
 FEWEST_FIELDS = 2
@@ -45,7 +45,7 @@ def learn(
     Raises:
         PermanentSourceError: a file cannot be read.
     """
-    naming = [name for name in (NAME, EMAIL) if name in columns_of(table)]
+    naming = [name for name in (NAME, EMAIL) if name in file_columns(table)]
     for path in landing.everything():
         if not (records := _read(landing, path, table, editions)):
             continue
@@ -178,7 +178,7 @@ def _unidentified(rows: pa.Table, table: Table, identifiers: PersonIdentifiers) 
     In a record with another id only columns unknown to the table are searched; in a record without
     a readable id, every text is.
     """
-    known = columns_of(table)
+    known = file_columns(table)
     brought = [n for n in rows.column_names if n not in known and not n.startswith("_")]
     found = _matches(rows[LINE], identifiers.email)
     found = pc.or_(found, _names(rows[LINE], identifiers))

@@ -25,9 +25,9 @@ from movies_assets.serving.exports import (
     Export,
     ExportError,
     plain_errors,
-    rows_of,
     scheme_of,
     shown,
+    total_rows,
 )
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def _write_changes(
     return (
         opened.version() if opened else 0,
         tuple(changed),
-        rows_of(written if condition else divisions),
+        total_rows(written if condition else divisions),
     )
 
 

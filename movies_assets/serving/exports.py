@@ -217,7 +217,7 @@ def mark_of(divisions: Mapping[str, Division]) -> str:
     return _digest(str([(value, division.mark) for value, division in divisions.items()]))
 
 
-def rows_of(divisions: Mapping[str, Division]) -> int:
+def total_rows(divisions: Mapping[str, Division]) -> int:
     """Return the number of rows of a table."""
     return sum(division.rows for division in divisions.values())
 

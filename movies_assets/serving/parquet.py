@@ -31,7 +31,7 @@ from movies_assets.serving.exports import (
     ExportError,
     mark_of,
     plain_errors,
-    rows_of,
+    total_rows,
 )
 from movies_assets.warehouse.locks import folder_locked
 from movies_assets.warehouse.published import STAMP
@@ -267,7 +267,7 @@ def write(
         manifest = {
             "table": export.table.name,
             "snapshot": export.snapshot,
-            "rows": rows_of(divisions),
+            "rows": total_rows(divisions),
             "mark": mark_of(divisions),
         }
         with _work_folder(target.work / export.name) as work:

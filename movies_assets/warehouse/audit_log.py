@@ -143,7 +143,7 @@ def forget_pruned(connection: duckdb.DuckDBPyConnection, table: str, partition: 
     )
 
 
-def written(
+def writes_within(
     connection: duckdb.DuckDBPyConnection, table: str, keys: tuple[str, str] | None
 ) -> list[Write]:
     """Return the writes that checks of these partitions look at.

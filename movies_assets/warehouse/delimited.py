@@ -83,7 +83,7 @@ def select(connection: duckdb.DuckDBPyConnection, table: Table, given: Delimited
 
     The table gains the columns that the files bring and it does not have.
     """
-    known = columns_of(table)
+    known = file_columns(table)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {ARRIVED} "
         f"({', '.join(f'{identifier(name)} VARCHAR' for name in [*known, *HIDDEN])})"
@@ -159,7 +159,7 @@ def arrived(
 def expected(table: Table, given: DelimitedFiles) -> ExpectedColumns:
     """Return the columns that a table's files are expected to have."""
     return ExpectedColumns(
-        known=columns_of(table),
+        known=file_columns(table),
         ours=_ours(table),
         editions=given.editions,
         takes=given.takes,
@@ -167,7 +167,7 @@ def expected(table: Table, given: DelimitedFiles) -> ExpectedColumns:
     )
 
 
-def columns_of(table: Table) -> dict[str, str]:
+def file_columns(table: Table) -> dict[str, str]:
     """Return the columns of the contract that come from the files, and their types."""
     ours = _ours(table)
     return {name: type_ for name, type_ in duckdb_types(table.contract).items() if name not in ours}
@@ -257,7 +257,7 @@ def _store_profiles(
     where = f"partition_key BETWEEN '{min(within)}' AND '{max(within)}'" if within else "true"
     # A file of no day is listed by every run.
     connection.execute(f"DELETE FROM {landed(table)} WHERE {where} OR partition_key = ''")
-    known, is_personal = columns_of(table), bool(table.contract.personal())
+    known, is_personal = file_columns(table), bool(table.contract.personal())
     rows = [
         {
             "partition_key": "" if profile.day is None else str(profile.day),

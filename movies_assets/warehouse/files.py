@@ -209,7 +209,7 @@ class Reading:
             pipe.close()
 
 
-def columns_of(contract: type[Contract]) -> dict[str, str]:
+def dump_columns(contract: type[Contract]) -> dict[str, str]:
     """Return the columns that come from the file, in its order, and their types."""
     ours = DumpContract.types()
     return {name: type_ for name, type_ in duckdb_types(contract).items() if name not in ours}
@@ -360,7 +360,7 @@ def _is_stored_elsewhere(
 
 
 def _select_file(table: Table, pipe: Pipe, run_id: str) -> str:
-    columns = columns_of(table.contract)
+    columns = dump_columns(table.contract)
     names = ", ".join(f"'{name}': 'VARCHAR'" for name in [*columns, "_end"])
     source = f"read_csv('{pipe.path}', {DIALECT}, nullstr = '{NULL}', columns = {{{names}}})"
     misread = {

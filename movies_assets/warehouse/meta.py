@@ -63,7 +63,7 @@ class Columns(Contract):
     references_table: str = column("The table whose key it points at.", nullable=True)
 
 
-class Lineage(Contract):
+class UpstreamAssets(Contract):
     """One row per asset that a table is made from, or points at."""
 
     table_name: str = column("The table, as schema.table.", key=True)
@@ -115,7 +115,7 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "snapshot": Snapshot,
     "tables": Tables,
     "columns": Columns,
-    "lineage": Lineage,
+    "lineage": UpstreamAssets,
     "checks": Checks,
     "runs": Runs,
     "quarantine": Refused,

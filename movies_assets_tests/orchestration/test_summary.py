@@ -238,7 +238,7 @@ def test_a_terminal_is_told_the_step_that_runs(tmp_path):
 
 
 def check(name, *rules):
-    return summary.Check(name, "warned", "text", frozenset(rules))
+    return summary.EvaluatedCheck(name, "warned", "text", frozenset(rules))
 
 
 def test_warnings_of_the_sample_are_told_from_new_ones():

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.metadata import column_schema
-from movies_assets.orchestration.publishing.postgres import key_of
+from movies_assets.orchestration.publishing.postgres import postgres_key
 from movies_assets.orchestration.publishing.published import shared_tables
 from movies_assets.serving.postgres import READER, load
 from movies_assets.serving.postgres_ddl import TYPES
@@ -452,8 +452,8 @@ def test_a_run_loads_what_was_published_and_tells_rows_and_snapshot(
         event.asset_key: event.metadata
         for event in result.asset_materializations_for_node("serving_postgres")
     }
-    assert {*by_key} == {key_of(name) for name in SHARED}
-    facts = by_key[key_of("gold.fact_movies")]
+    assert {*by_key} == {postgres_key(name) for name in SHARED}
+    facts = by_key[postgres_key("gold.fact_movies")]
     assert facts["dagster/row_count"].value == 3
     assert facts["schema"].value == "movies"
     assert facts["seconds"].value >= 0

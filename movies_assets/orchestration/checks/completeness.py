@@ -61,7 +61,7 @@ ID = "id"
 SHARED_WORD, SHARED_MEANING, LIKELY = 0.9, 0.8, 0.65
 
 
-class Figure(NamedTuple):
+class ColumnCoverage(NamedTuple):
     """How often a column is known in the rows that are judged together.
 
     Attributes:
@@ -96,13 +96,13 @@ class Figure(NamedTuple):
 class Lost(NamedTuple):
     """A column that a delivery has lost, and the share of unknown values that is usual."""
 
-    figure: Figure
+    coverage: ColumnCoverage
     usual: float | None
 
     @property
     def place(self) -> tuple[str, str, str]:
         """Return the values by which lost columns are ordered."""
-        return self.figure.partition, self.figure.file or "", self.figure.column
+        return self.coverage.partition, self.coverage.file or "", self.coverage.column
 
 
 def completeness_check(table: Table, tables: Mapping[str, Table]) -> Check:
@@ -119,9 +119,9 @@ def completeness_check(table: Table, tables: Mapping[str, Table]) -> Check:
         lost = _lost(context, figures, compared, files_of)
         files = _files_of(context, landed(source), lost) if source and has_files and lost else []
         likely = _likely_names(lost, files)
-        texts = {str(each.figure): _sentence(each, likely) for each in lost}
+        texts = {str(each.coverage): _sentence(each, likely) for each in lost}
         return judge(
-            {str(each.figure): each.figure.rows - each.figure.known for each in lost},
+            {str(each.coverage): each.coverage.rows - each.coverage.known for each in lost},
             metadata={"compared": len(compared)},
             samples=lambda: {"columns": [_shown(each, likely) for each in lost[:SHOWN_ROWS]]},
             say=lambda rule, _: texts[rule],
@@ -139,7 +139,7 @@ def completeness_check(table: Table, tables: Mapping[str, Table]) -> Check:
 
 def _figures(
     context: CheckContext, files_of: Table | None
-) -> tuple[list[Figure], Callable[[Figure], bool]]:
+) -> tuple[list[ColumnCoverage], Callable[[ColumnCoverage], bool]]:
     """Return the figures of all deliveries, and which of them are judged.
 
     The others only give the usual share.
@@ -183,24 +183,25 @@ def _known(rows: ir.Table, name: str) -> ir.BooleanValue:
     return value.notnull()
 
 
-def _unpivoted(rows: Iterable[Mapping[str, Any]]) -> Iterator[Figure]:
-    """Yield a figure for each column of a delivery."""
+def _unpivoted(rows: Iterable[Mapping[str, Any]]) -> Iterator[ColumnCoverage]:
+    """Yield the coverage of each column of a delivery."""
     for row in rows:
         for name in row:
             if name.startswith(ROWS):
                 column = name.removeprefix(ROWS)
                 counts = row[name], row[KNOWN + column]
-                yield Figure(row["partition"], row.get("file"), column, *counts)
+                yield ColumnCoverage(row["partition"], row.get("file"), column, *counts)
 
 
-def _summed(figures: Iterable[Figure]) -> list[Figure]:
+def _summed(figures: Iterable[ColumnCoverage]) -> list[ColumnCoverage]:
     """Add up the figures of the same column and delivery."""
     rows, known = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for each in figures:
         rows[each.partition, each.column] += each.rows
         known[each.partition, each.column] += each.known
     return [
-        Figure(where, None, column, n, known[where, column]) for (where, column), n in rows.items()
+        ColumnCoverage(where, None, column, n, known[where, column])
+        for (where, column), n in rows.items()
     ]
 
 
@@ -266,7 +267,7 @@ def figures_of_table(context: CheckContext) -> ir.Table:
     return stored.aggregate(partition=newest.fill_null(""), **counts)
 
 
-def _refused(context: CheckContext) -> list[Figure]:
+def _refused(context: CheckContext) -> list[ColumnCoverage]:
     """Count the rows that went to quarantine: where a required column was unknown, it was lost."""
     table = context.table
     if not table.lineage or not _required(table) or not context.engine.has(table.quarantine):
@@ -293,8 +294,8 @@ def _required(table: Table) -> list[str]:
 
 def _lost(
     context: CheckContext,
-    figures: Sequence[Figure],
-    compared: Sequence[Figure],
+    figures: Sequence[ColumnCoverage],
+    compared: Sequence[ColumnCoverage],
     files_of: Table | None,
 ) -> list[Lost]:
     """Return the columns that deliveries have lost, each with the usual share.
@@ -323,19 +324,19 @@ def _lost(
     return sorted(lost, key=lambda each: each.place)
 
 
-def _is_lost(figure: Figure, usual: float | None, *, is_absent: bool) -> bool:
+def _is_lost(coverage: ColumnCoverage, usual: float | None, *, is_absent: bool) -> bool:
     """Return whether far more values are unknown than usual.
 
     Args:
-        figure: how often a column is known.
+        coverage: how often a column is known.
         usual: the share of rows in which it is unknown elsewhere; None without any history.
         is_absent: whether the file lacks the column.
     """
     chance = max(usual or 0, LEAST_USUAL)
-    if not figure.known and (is_absent or min(chance, 0.5) ** figure.rows < CHANCE):
+    if not coverage.known and (is_absent or min(chance, 0.5) ** coverage.rows < CHANCE):
         return True
-    noise = NOISE * sqrt(chance * (1 - chance) / figure.rows) + 1 / figure.rows
-    return usual is not None and figure.share > usual + POINTS + noise
+    noise = NOISE * sqrt(chance * (1 - chance) / coverage.rows) + 1 / coverage.rows
+    return usual is not None and coverage.share > usual + POINTS + noise
 
 
 def _profiled(context: CheckContext) -> dict[str, float]:
@@ -394,7 +395,7 @@ def _received_as(table: Table, source: Table) -> dict[str, str]:
 
 def _files_of(context: CheckContext, files: str, lost: Sequence[Lost]) -> list[dict[str, Any]]:
     """Return the files in which columns were lost: their headers, and their unknown columns."""
-    named = {(each.figure.partition, each.figure.file) for each in lost}
+    named = {(each.coverage.partition, each.coverage.file) for each in lost}
     found = context.fetch(files_in(files, sorted({partition for partition, _ in named})))
     return [
         file
@@ -435,9 +436,9 @@ def _likely_names(
     for file in files:
         spelt = [name for name in file["header"] if normalised(name) in file["unknown_columns"]]
         columns = [
-            figure.column
-            for figure, _ in lost
-            if file["partition"] == figure.partition and figure.file in (None, file["file"])
+            coverage.column
+            for coverage, _ in lost
+            if file["partition"] == coverage.partition and coverage.file in (None, file["file"])
         ]
         pairs = [(likeness(name, column), name, column) for name in spelt for column in columns]
         taken: set[str] = set()
@@ -448,38 +449,38 @@ def _likely_names(
     return found
 
 
-def _matches(figure: Figure, likely: Mapping[tuple[str, str], str]) -> list[str]:
+def _matches(coverage: ColumnCoverage, likely: Mapping[tuple[str, str], str]) -> list[str]:
     """Return the names in files that look like the column, each once."""
     found = [
         name
         for (file, column), name in likely.items()
-        if column == figure.column and figure.file in (None, file)
+        if column == coverage.column and coverage.file in (None, file)
     ]
     return [*dict.fromkeys(found)]
 
 
 def _sentence(lost: Lost, likely: Mapping[tuple[str, str], str]) -> str:
-    figure, usual = lost
-    rows = f"any of the {figure.rows:,} rows" if figure.rows > 1 else "the one row"
-    text = f"{figure.column} has no value in {rows} of {figure.where}"
-    if figure.known:
+    coverage, usual = lost
+    rows = f"any of the {coverage.rows:,} rows" if coverage.rows > 1 else "the one row"
+    text = f"{coverage.column} has no value in {rows} of {coverage.where}"
+    if coverage.known:
         text = (
-            f"{figure.column} is unknown in {figure.share:.0%} of the {figure.rows:,} rows of "
-            f"{figure.where}, usually in {usual:.0%}"
+            f"{coverage.column} is unknown in {coverage.share:.0%} of the {coverage.rows:,} rows "
+            f"of {coverage.where}, usually in {usual:.0%}"
         )
-    names = _matches(figure, likely)
-    return text + "".join(f"; `{spelt}` looks like `{figure.column}`" for spelt in names)
+    names = _matches(coverage, likely)
+    return text + "".join(f"; `{spelt}` looks like `{coverage.column}`" for spelt in names)
 
 
 def _shown(lost: Lost, likely: Mapping[tuple[str, str], str]) -> dict[str, str | int]:
-    figure, usual = lost
+    coverage, usual = lost
     return {
-        "column": figure.column,
-        "rows": figure.rows,
-        "share unknown": f"{figure.share:.1%}",
+        "column": coverage.column,
+        "rows": coverage.rows,
+        "share unknown": f"{coverage.share:.1%}",
         "usual": "no history" if usual is None else f"{usual:.1%}",
-        "file": figure.file or figure.partition,
-        "looks like": ", ".join(_matches(figure, likely)),
+        "file": coverage.file or coverage.partition,
+        "looks like": ", ".join(_matches(coverage, likely)),
     }
 
 
@@ -495,7 +496,7 @@ def _advice(
         f"The columns of {file} are {', '.join(header)}."
         for header, file in [*headers.items()][-2:]
     )
-    days = [each.figure.partition for each in lost if each.figure.partition]
+    days = [each.coverage.partition for each in lost if each.coverage.partition]
     window = " ".join(dict.fromkeys([min(days), max(days)])) if days else ""
     fix = (
         f"Rename the columns in the file, or declare its edition beside {source.name}, and "

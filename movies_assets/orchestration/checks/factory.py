@@ -130,7 +130,7 @@ def _verdicts(
     keys = None if rows.is_all else rows.keys
     return {
         write: {check.name: holds(check, write) for check in selected if check.blocking}
-        for write in audit_log.written(connection, rows.table.name, keys)
+        for write in audit_log.writes_within(connection, rows.table.name, keys)
     }
 
 

@@ -38,7 +38,7 @@ def export_assets(
         write: does it.
     """
     url: SecretStr = getattr(settings.exports, setting)
-    shared = {key_of(kind, table): table for table in shared_tables(tables).values()}
+    shared = {export_key(kind, table): table for table in shared_tables(tables).values()}
 
     @dg.multi_asset(
         name=f"serving_{kind}",
@@ -75,7 +75,7 @@ def export_assets(
     return export
 
 
-def key_of(kind: str, table: Table) -> dg.AssetKey:
+def export_key(kind: str, table: Table) -> dg.AssetKey:
     """Return the key of a table's asset of one kind."""
     return dg.AssetKey(["serving", f"{kind}_{table.key.table}"])
 
@@ -83,7 +83,7 @@ def key_of(kind: str, table: Table) -> dg.AssetKey:
 def _spec(kind: str, setting: str, table: Table) -> dg.AssetSpec:
     divided = ", ".join(layout_of(table).columns[: None if kind == "parquet" else 1])
     return dg.AssetSpec(
-        key_of(kind, table),
+        export_key(kind, table),
         group_name=f"serving_{kind}",
         owners=OWNERS,
         kinds={kind},

@@ -20,7 +20,15 @@ from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.checks.results import evaluated
 from movies_assets.orchestration.dagster_internals import AssetCheckExecutionRecord
-from movies_assets.warehouse.meta import Checks, Columns, Lineage, Refused, Runs, Snapshot, Tables
+from movies_assets.warehouse.meta import (
+    Checks,
+    Columns,
+    Refused,
+    Runs,
+    Snapshot,
+    Tables,
+    UpstreamAssets,
+)
 from movies_assets.warehouse.published import OLD
 from movies_assets.warehouse.schema import all_stored_types
 from movies_assets.warehouse.snapshot import Obstacle
@@ -32,7 +40,7 @@ FINDING_CHARACTERS = 500
 EVALUATION = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
 
 
-def snapshot(snapshot_id: str, published_at: datetime, run_id: str) -> pd.DataFrame:
+def snapshot_frame(snapshot_id: str, published_at: datetime, run_id: str) -> pd.DataFrame:
     """Return the row about the snapshot itself."""
     return _frame(
         Snapshot,
@@ -47,7 +55,7 @@ def snapshot(snapshot_id: str, published_at: datetime, run_id: str) -> pd.DataFr
     )
 
 
-def tables_of(
+def tables_frame(
     connection: duckdb.DuckDBPyConnection,
     tables: Mapping[str, Table],
     published: Collection[str],
@@ -93,7 +101,7 @@ def tables_of(
 def carry_forward(
     rows: pd.DataFrame, held: Mapping[str, Obstacle], before: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """Return the rows of `tables_of`, those of held tables as in the snapshot before.
+    """Return the rows of `tables_frame`, those of held tables as in the snapshot before.
 
     Args:
         rows: a row a table.
@@ -149,7 +157,7 @@ def _extents(
     return {name: {"rows": rows, "newest_partition": newest} for name, rows, newest in found}
 
 
-def columns_of(tables: Mapping[str, Table]) -> pd.DataFrame:
+def columns_frame(tables: Mapping[str, Table]) -> pd.DataFrame:
     """Return a row a column of the tables' contracts."""
     return _frame(Columns, [row for table in tables.values() for row in _columns(table)])
 
@@ -170,10 +178,10 @@ def _columns(table: Table) -> Iterator[dict[str, Any]]:
         }
 
 
-def lineage_of(tables: Mapping[str, Table]) -> pd.DataFrame:
+def lineage_frame(tables: Mapping[str, Table]) -> pd.DataFrame:
     """Return a row a table and asset above it."""
     return _frame(
-        Lineage,
+        UpstreamAssets,
         [
             {"table_name": name, "upstream": upstream}
             for name, table in tables.items()
@@ -182,7 +190,7 @@ def lineage_of(tables: Mapping[str, Table]) -> pd.DataFrame:
     )
 
 
-def checks_of(specs: Sequence[dg.AssetCheckSpec], instance: dg.DagsterInstance) -> pd.DataFrame:
+def checks_frame(specs: Sequence[dg.AssetCheckSpec], instance: dg.DagsterInstance) -> pd.DataFrame:
     """Return a row a check, with its newest evaluation."""
     newest = instance.event_log_storage.get_latest_asset_check_execution_by_key
     records = newest([spec.key for spec in specs])
@@ -214,7 +222,7 @@ def _newest(record: AssetCheckExecutionRecord | None) -> dict[str, Any]:
     }
 
 
-def runs_of(instance: dg.DagsterInstance) -> pd.DataFrame:
+def runs_frame(instance: dg.DagsterInstance) -> pd.DataFrame:
     """Return a row a run."""
     return _frame(
         Runs,
@@ -233,7 +241,7 @@ def runs_of(instance: dg.DagsterInstance) -> pd.DataFrame:
     )
 
 
-def quarantine_of(
+def quarantine_frame(
     connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]
 ) -> pd.DataFrame:
     """Return how many rows each table has refused, and why."""

@@ -25,7 +25,7 @@ GROUP = "serving_postgres"
 SNAPSHOT = "meta.snapshot"
 
 
-def key_of(name: str) -> dg.AssetKey:
+def postgres_key(name: str) -> dg.AssetKey:
     """Return the asset of a table in Postgres."""
     return dg.AssetKey(["serving", f"postgres_{name.rpartition('.')[2]}"])
 
@@ -66,7 +66,7 @@ def postgres_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.
 def _spec(table: Table) -> dg.AssetSpec:
     newest = dg.LastPartitionMapping()
     return dg.AssetSpec(
-        key_of(table.name),
+        postgres_key(table.name),
         deps=[
             dg.AssetDep(published.KEY),
             dg.AssetDep(asset_key(table.key), partition_mapping=newest),
@@ -85,7 +85,7 @@ def _result(
     name: str, loaded: LoadedTable, snapshot: str, target: Target
 ) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(
-        asset_key=key_of(name),
+        asset_key=postgres_key(name),
         metadata={
             "dagster/row_count": loaded.rows,
             "seconds": round(loaded.seconds, 3),

@@ -36,7 +36,7 @@ def powerbi_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.A
         backfill_policy=BACKFILL,
         kinds={"powerbi"},
         description="The dataset in Power BI's service, refreshed after a load into Postgres.",
-        deps=[postgres.key_of(name) for name in published.shared_tables(tables)]
+        deps=[postgres.postgres_key(name) for name in published.shared_tables(tables)]
         if settings.postgres_url
         else [published.KEY],
         output_required=False,

@@ -271,15 +271,15 @@ class Publication:
     ) -> tuple[Path, Filled]:
         """Write an unfinished snapshot."""
         path, now = self._published.unfinished(self.run_id), datetime.now(UTC)
-        rows = meta.tables_of(connection, self.tables, self._contracts, now, self.instance)
+        rows = meta.tables_frame(connection, self.tables, self._contracts, now, self.instance)
         metadata = {
-            "snapshot": meta.snapshot(self._published.finished(path).stem, now, self.run_id),
+            "snapshot": meta.snapshot_frame(self._published.finished(path).stem, now, self.run_id),
             "tables": meta.carry_forward(rows, found.held, before.tables),
-            "columns": meta.columns_of(self.tables),
-            "lineage": meta.lineage_of(self.tables),
-            "checks": meta.checks_of(self.checks, self.instance),
-            "runs": meta.runs_of(self.instance),
-            "quarantine": meta.quarantine_of(connection, self.tables),
+            "columns": meta.columns_frame(self.tables),
+            "lineage": meta.lineage_frame(self.tables),
+            "checks": meta.checks_frame(self.checks, self.instance),
+            "runs": meta.runs_frame(self.instance),
+            "quarantine": meta.quarantine_frame(connection, self.tables),
         }
         carried = {name: before.types.get(name, {}) for name in found.held}
         filled = write_snapshot(connection, path, self._contracts, CONTRACTS, metadata, carried)

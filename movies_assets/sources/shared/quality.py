@@ -96,7 +96,7 @@ def data_quality_snapshot(tables: Sequence[Table]) -> Table:
         # A run of one source does not scan the others; materialized alone, it profiles all tables.
         names = profiled.keys() & run or profiled.keys()
         days = days_of(context.run.tags)
-        return snapshot(
+        return combine_profiles(
             [
                 profile(profiled[name], days, columns)
                 for name, columns in _stored(warehouse, sorted(names)).items()
@@ -162,7 +162,7 @@ def _days_stored(
     return (oldest if table.write_mode.is_windowed else newest), newest
 
 
-def snapshot(profiles: Sequence[ir.Table]) -> ir.Table:
+def combine_profiles(profiles: Sequence[ir.Table]) -> ir.Table:
     """Combine the profiles."""
     rows = ibis.union(*profiles).unpack("profile")
     first, last = rows.first_day.cast("string"), rows.last_day.cast("string")

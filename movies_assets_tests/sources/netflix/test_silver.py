@@ -12,7 +12,7 @@ import pytest
 
 from movies_assets.definitions import TABLES
 from movies_assets.sources.shared.parsing import day
-from movies_assets.warehouse.delimited import columns_of
+from movies_assets.warehouse.delimited import file_columns
 from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.sql import compile_sql
 from movies_assets_tests.conftest import STORED_DAY, Platform, store_netflix
@@ -356,7 +356,7 @@ def test_quarantine_gets_a_line_as_it_is_and_fields_with_what_was_rescued(title)
     fields = title(title="A\xa0B", rating="R", _rescued_data=rescued)["_raw"].split("\t")
     none = r"\N"
     assert [field for field in fields if field != none] == ["Movie", "A\xa0B", "R", "1", rescued]
-    assert len(fields) == len(columns_of(TABLES["bronze.netflix_titles"])) + 1
+    assert len(fields) == len(file_columns(TABLES["bronze.netflix_titles"])) + 1
 
 
 # Ranks.

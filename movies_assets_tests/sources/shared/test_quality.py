@@ -72,7 +72,7 @@ class Stored:
         self, select: str, days: tuple[date, date] | None = (FIRST, SECOND), **properties: Any
     ) -> list[tuple[Any, ...]]:
         columns = stored_types(self.connection, "gold.films")
-        rows = quality.snapshot([quality.profile(films(**properties), days, columns)])
+        rows = quality.combine_profiles([quality.profile(films(**properties), days, columns)])
         query = f"WITH profile AS ({compile_sql(rows)}) {select}"
         return self.connection.execute(query).fetchall()
 
@@ -137,7 +137,7 @@ class TestFigures:
         assert abs((datetime.now(UTC) - at.replace(tzinfo=UTC)).total_seconds()) < 600
 
     def test_take_one_scan_of_a_table(self, stored):
-        rows = quality.snapshot([quality.profile(films(), None, Films.types())])
+        rows = quality.combine_profiles([quality.profile(films(), None, Films.types())])
         plan = stored.connection.execute(f"EXPLAIN {compile_sql(rows)}").fetchall()
         assert str(plan).count("SEQ_SCAN") == 1
 
@@ -210,7 +210,7 @@ def test_years_are_profiled_from_their_first_to_their_last_day(keys, properties,
         ensure_table(connection, "gold.years", Years)
         connection.execute("INSERT INTO gold.years VALUES (1, 1999), (2, 2000), (3, 2001)")
         profile = quality.profile(described, days_of(tags), Years.types())
-        query = compile_sql(quality.snapshot([profile]))
+        query = compile_sql(quality.combine_profiles([profile]))
         found = connection.execute(f"SELECT DISTINCT partition, row_count FROM ({query})")
         assert found.fetchall() == [(partition, rows)]
 

@@ -230,20 +230,16 @@ def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     """Return first and last of a job's newest days or years; the sample's end with its last day."""
     from movies_assets.core.partitions import NoPartitionError  # noqa: PLC0415
     from movies_assets.orchestration.jobs import partitioned  # noqa: PLC0415 (heavy)
-    from movies_assets.orchestration.partitions import (  # noqa: PLC0415
-        partitions_def,
-        require_partitions,
-    )
+    from movies_assets.orchestration.partitions import partitions_def  # noqa: PLC0415
 
     jobs = partitioned()
     if job not in jobs:
         raise click.ClickException(f"there is no job {job}; there are {', '.join(jobs)}")
-    partitions = partitions_def(jobs[job], settings)
     try:
-        require_partitions(partitions)
+        jobs[job].bounds(settings)
     except NoPartitionError as error:
         raise click.ClickException(f"{job}: {error}") from error
-    keys = partitions.get_partition_keys()[-number:]
+    keys = partitions_def(jobs[job], settings).get_partition_keys()[-number:]
     return keys[0], keys[-1]
 
 

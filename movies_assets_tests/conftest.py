@@ -30,8 +30,7 @@ from movies_assets.definitions import TABLES, build_defs, open_warehouse
 from movies_assets.ingest.editions import Edition
 from movies_assets.orchestration.publishing.published import LATER
 from movies_assets.settings import Settings, load
-from movies_assets.sources.imdb.client import FILES
-from movies_assets.sources.imdb.settings import ImdbSettings
+from movies_assets.sources.imdb.settings import FILES, ImdbSettings
 from movies_assets.sources.netflix.client import Lookup
 from movies_assets.sources.netflix.editions import JUSTWATCH, JUSTWATCH_CREDITS
 from movies_assets.sources.netflix.sample import COLUMNS

@@ -19,6 +19,8 @@ from movies_assets.core.window import Window
 # Columns that functions of tables with a lineage add for quarantine, and that no table stores: the
 # row as received, and why it could not be read.
 RAW, UNPARSED = "_raw", "_unparsed"
+# An unknown value in a row as received, spelt as in IMDb's dumps.
+NULL_TEXT = r"\N"
 # Column of staged rows that numbers the lines of their file, where it is known.
 LINE_NUMBER = "_line_number"
 KEPT, REFUSED, DUPLICATE = "kept", "refused", "duplicate"

@@ -20,11 +20,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from movies_assets.dashboard import POLL_SECONDS
 from movies_assets.settings import DashboardSettings
 
 LOG = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
 # Closed connections are logged as a count, so that they cannot fill the log.
 LOG_SECONDS = 60.0
 RETRY_SECONDS = 5
@@ -109,13 +109,13 @@ class Connections:
     async def watch(self) -> None:
         """Check all connections each second, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
             self.look()
 
     def look(self) -> None:
         """Close the connections that have waited for too long."""
         last, self._looked = self._looked, self._clock()
-        self._now += min(self._looked - last, 2 * LOOK_SECONDS)
+        self._now += min(self._looked - last, 2 * POLL_SECONDS)
         now, limits = self._now, self.limits
         for transport, wait in list(self._open.items()):
             wait.look(transport.get_write_buffer_size(), now)

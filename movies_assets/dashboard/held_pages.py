@@ -10,9 +10,8 @@ from collections import Counter
 
 from nicegui import Client
 
+from movies_assets.dashboard import POLL_SECONDS
 from movies_assets.settings import DashboardSettings
-
-LOOK_SECONDS = 1.0
 
 
 class HeldPages:
@@ -41,5 +40,5 @@ class HeldPages:
     async def watch(self) -> None:
         """Drop pages that have waited too long, each second until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
             Client.prune_instances(client_age_threshold=self._limits.unopened_seconds)

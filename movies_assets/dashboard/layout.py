@@ -18,6 +18,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 from starlette.datastructures import QueryParams
 
+from movies_assets.dashboard import POLL_SECONDS
 from movies_assets.dashboard.components import box, text
 from movies_assets.dashboard.filters import (
     FIRST_YEAR,
@@ -37,7 +38,6 @@ from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError
 
 LOG = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
 FAILED = (
     "The data could not be read. See the dashboard's log; the page tries again as soon as "
     "something new is published, or when it is opened again."
@@ -124,7 +124,7 @@ class Visit:
         ui.run_javascript(
             "window.addEventListener('popstate', () => emitEvent('moved', location.search))"
         )
-        ui.timer(LOOK_SECONDS, self._look)
+        ui.timer(POLL_SECONDS, self._look)
         self._read_anew()
 
     def _header(self, pages: Sequence[Page]) -> TextElement:

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from movies_assets.dashboard import POLL_SECONDS
 from movies_assets.dashboard.components import box, text
 from movies_assets.dashboard.connections import BoundedRequests, Connections, busy, protocols
 from movies_assets.dashboard.downloads import DOWNLOAD_PATH, DownloadRoute, Downloads
@@ -60,7 +61,6 @@ PAGES: tuple[Page, ...] = (
     data.PAGE,
 )
 
-LOOK_SECONDS = 1.0
 LOCAL = ("localhost", "127.0.0.1", "::1")
 SMALLEST_COMPRESSED = 1_000
 
@@ -199,7 +199,7 @@ async def _watch(reader: SnapshotReader) -> None:
             if logged != str(error):
                 LOG.warning("%s", error)
             logged = str(error)
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _no_such_page(_: Request, __: Exception) -> HTMLResponse:

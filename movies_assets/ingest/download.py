@@ -32,7 +32,7 @@ from movies_assets.ingest.http import (
 _MAGIC = b"\x1f\x8b"
 _GZIP = zlib.MAX_WBITS | 16
 _ROOM_BYTES = 1 << 20  # decompressed at once at most: a small piece may expand to a large one
-_PIECE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 20
 _PROGRESS_SECONDS = 10
 _PROGRESS_SHARE = 0.1
 _FRESH_STARTS = 5
@@ -279,7 +279,7 @@ class Partial:
         try:
             self.version = Version(**json.loads(self._note.read_bytes()))
             with self._part.open("rb") as file:
-                while piece := file.read(_PIECE_BYTES):
+                while piece := file.read(PIECE_BYTES):
                     self._count(piece)
         except (FileNotFoundError, ValueError, TypeError, zlib.error):
             self.discard()

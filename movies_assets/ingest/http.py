@@ -49,7 +49,8 @@ _logger = logging.getLogger(__name__)
 # `_Tries` logs each retry once; the library's own line names neither URL nor cause.
 stamina.instrumentation.set_on_retry_hooks(())
 
-_MASK = "***"
+# Shown in place of a secret.
+MASK = "***"
 _ANY_HEADER = zlib.MAX_WBITS | 32  # of gzip or zlib
 # Extensions of a request: the URL before redirects, and the pace of the body.
 _ASKED, _PACE = "asked", "pace"
@@ -155,7 +156,7 @@ def mask_url(url: httpx.URL | str) -> str:
     """Return the URL without user and password and with the values of secret parameters hidden."""
     url = httpx.URL(url)
     query = urlencode(
-        [(k, _MASK if _SECRET_NAME.search(k) else v) for k, v in url.params.multi_items()],
+        [(k, MASK if _SECRET_NAME.search(k) else v) for k, v in url.params.multi_items()],
         safe="*",
     )
     return str(url.copy_with(userinfo=b"", query=query.encode() or None))
@@ -210,11 +211,11 @@ class _QuoteNothing(logging.Filter):
         return True
 
 
-_MASK_URLS = _MaskUrls()
+MASK_URLS = _MaskUrls()
 _QUOTE_NOTHING = _QuoteNothing()
 _NAMED: ContextVar[httpx.URL | None] = ContextVar("the name of a request", default=None)
 _LOGGERS: Mapping[str, logging.Filter] = {
-    "httpx": _MASK_URLS,
+    "httpx": MASK_URLS,
     # A filter does not apply to the loggers below its own.
     **dict.fromkeys(
         (f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
@@ -234,7 +235,7 @@ def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
     """Return the beginning of a body for an error message: printable, and without the secrets."""
     text = body[:_ERROR_BODY_BYTES].decode("utf-8", "replace")
     for secret in secrets:
-        text = text.replace(secret, _MASK)
+        text = text.replace(secret, MASK)
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:_EXCERPT_CHARACTERS]
 

@@ -17,6 +17,7 @@ import duckdb
 
 from movies_assets.core.errors import DescribedError
 from movies_assets.core.table import Table
+from movies_assets.ingest.http import MASK
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.published import (
     CONFIRM_EMPTY,
@@ -36,7 +37,6 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "abfs": "azure", "abfss": "azure", "az": "az
            "gcs": "gcs"}  # fmt: skip
 # Schemes in which the text before the @ names a container.
 _CONTAINERS = {"abfs", "abfss"}
-_MASK = "***"
 # The text before the last @ of a host, of each URL of a chain (`simplecache::s3://...`). Or, as a
 # password may have a slash, the text after a colon that belongs to neither a port nor a scheme.
 _LOGIN = re.compile(
@@ -291,9 +291,9 @@ def shown(url: str) -> str:
     if _is_path(url):
         return url
     text = _LOGIN.sub(
-        lambda found: f"{found['before']}{_MASK if _is_secret(found) else found['login']}@", url
+        lambda found: f"{found['before']}{MASK if _is_secret(found) else found['login']}@", url
     )
-    return _PARAMETERS.sub(lambda found: f"{found[0][0]}{_MASK}", text)
+    return _PARAMETERS.sub(lambda found: f"{found[0][0]}{MASK}", text)
 
 
 def _is_path(url: str) -> bool:
@@ -321,7 +321,7 @@ def _secrets(url: str) -> set[str]:
 
 def _masked(text: str, url: str) -> str:
     for secret in sorted(_secrets(url), key=len, reverse=True):
-        text = text.replace(secret, _MASK)
+        text = text.replace(secret, MASK)
     return text
 
 

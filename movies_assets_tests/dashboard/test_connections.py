@@ -48,7 +48,7 @@ UPGRADE = (
 
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch):
-    monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.05)
 
 
 async def quick(_: Request) -> Response:
@@ -328,7 +328,7 @@ def test_no_client_is_late_where_the_server_itself_was_busy():
     connections.look()
     assert not transport.abort.called
     while now[0] < 1011:
-        now[0] += module.LOOK_SECONDS
+        now[0] += module.POLL_SECONDS
         connections.look()
     assert transport.abort.called
 

@@ -8,9 +8,10 @@ import ibis.expr.types as ir
 
 from movies_assets.core.check import Check, CheckContext, Finding, definitions, judge, of_rows
 from movies_assets.core.contract import NAMES, REQUIRED
+from movies_assets.core.outcome import NULL_TEXT
 from movies_assets.core.source_rows import source_rows
 from movies_assets.core.table import Lineage, Table
-from movies_assets.sources.shared.parsing import NULL, ORIGIN
+from movies_assets.sources.shared.parsing import ORIGIN
 
 # The length to which a value as received is cut: enough to recognise it.
 EXAMPLE_CHARACTERS = 40
@@ -134,7 +135,7 @@ def _received(source: Table, rule: str, raw: str | None) -> str | None:
     value: object = None
     if name in fields and len(values) >= len(fields):
         value = values[fields.index(name)]
-        if value == NULL:  # the value did not fit its type
+        if value == NULL_TEXT:  # the value did not fit its type
             value = _field_of(values[-1], name)
     elif len(values) == 1:
         value = _field_of(raw, name)

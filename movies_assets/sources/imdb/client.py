@@ -33,18 +33,9 @@ from movies_assets.ingest.http import (
     url_below,
 )
 from movies_assets.ingest.landing import NeverOpenedError, open_below
+from movies_assets.sources.imdb.settings import FILES
 
 _logger = logging.getLogger(__name__)
-
-FILES = (
-    "name.basics",
-    "title.akas",
-    "title.basics",
-    "title.crew",
-    "title.episode",
-    "title.principals",
-    "title.ratings",
-)
 
 _MANIFEST = "manifest.json"
 _SUCCESS = "_SUCCESS"

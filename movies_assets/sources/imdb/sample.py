@@ -26,16 +26,8 @@ import duckdb
 from movies_assets.sample import words
 from movies_assets.sample.catalogue import NOUN_FORMS
 from movies_assets.sample.files import whole_file
+from movies_assets.sources.imdb.settings import FILES
 
-FILES = (
-    "name.basics",
-    "title.akas",
-    "title.basics",
-    "title.crew",
-    "title.episode",
-    "title.principals",
-    "title.ratings",
-)
 BASE_DAY = date(2025, 10, 1)
 """The dumps grow and change from this day on; all earlier dumps are equal to its dump."""
 FULL_TITLES = 12_300_000

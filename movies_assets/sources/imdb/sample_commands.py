@@ -8,6 +8,7 @@ import click
 from movies_assets.sample.commands import DATE, HOST, PORT, SEED, day, serve
 from movies_assets.sources.imdb import sample as imdb
 from movies_assets.sources.imdb.sample_server import create_folder_app
+from movies_assets.sources.imdb.settings import FILES
 
 
 def _files(_: click.Context, __: click.Parameter, value: str) -> list[str]:
@@ -18,7 +19,7 @@ def _files(_: click.Context, __: click.Parameter, value: str) -> list[str]:
 @click.option("--scale", default=0.001, help="1 is the size of the real dumps.")
 @click.option("--run-date", type=DATE, callback=day, help="Day of the dumps [default: yesterday].")
 @click.option("--folder", required=True, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--files", default=",".join(imdb.FILES), callback=_files, help="Joined by commas.")
+@click.option("--files", default=",".join(FILES), callback=_files, help="Joined by commas.")
 @SEED
 def write_dumps(*, scale: float, run_date: date, folder: Path, files: list[str], seed: int) -> None:
     """Write fictional IMDb dumps into a folder, and print a line for each."""

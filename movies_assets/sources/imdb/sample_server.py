@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from movies_assets.sample.faults import TAMPERING, Fault, Faults, Tampered, deaf
 from movies_assets.sample.servers import create_file_app
 from movies_assets.sources.imdb import sample as imdb
+from movies_assets.sources.imdb.settings import FILES
 
 BASE_PATH = "/imdb"
 """A client's base URL is the server's address, this path, and a run date."""
@@ -63,7 +64,7 @@ def create_imdb_app(
         file, run_date = request.path_params["file"], _date(request.path_params["run_date"])
         folder = cache / f"scale={scale}" / f"seed={seed}" / f"run_date={run_date}"
         with lock:
-            if file in imdb.FILES and not (folder / f"{file}.tsv.gz").exists():
+            if file in FILES and not (folder / f"{file}.tsv.gz").exists():
                 imdb.generate(folder, run_date=run_date, scale=scale, seed=seed, files=[file])
         return folder
 

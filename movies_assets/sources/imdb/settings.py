@@ -1,21 +1,22 @@
 """Settings of IMDb: where its dumps are, which are loaded, how long they are kept."""
 
 from datetime import date
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from pydantic import Field, SecretStr
 
 from movies_assets.core.settings import BytesPerSecond, Positive, SourceSettings
 
 ImdbFile = Literal[
-    "title.basics",
-    "title.ratings",
-    "title.episode",
-    "title.crew",
-    "title.principals",
     "name.basics",
     "title.akas",
+    "title.basics",
+    "title.crew",
+    "title.episode",
+    "title.principals",
+    "title.ratings",
 ]
+FILES: tuple[ImdbFile, ...] = get_args(ImdbFile)
 
 
 class ImdbSettings(SourceSettings):

@@ -29,6 +29,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from movies_assets.ingest.download import locked, move, storing, write_file
 from movies_assets.ingest.http import (
     DEFAULT_OPTIONS,
+    MASK,
     HttpClient,
     HttpOptions,
     HttpSource,
@@ -50,7 +51,6 @@ _NO_RESULTS = " not found!"  # of movies, series, ...
 _EMPTY = "no results"
 _REFUSED = frozenset({"Too many results.", "Incorrect IMDb ID."})
 
-_MASK = "***"
 _POINTER = "query.json"
 _NAME_CHARACTERS = 16
 
@@ -388,7 +388,7 @@ class OmdbClient(HttpSource):
         if reply.status == httpx.codes.UNAUTHORIZED and answer.error not in {*WRONG_KEY, SPENT}:
             raise reply.unusable(f"HTTP {reply.status}")
         text = reply.body.decode(json.detect_encoding(reply.body), "surrogatepass")
-        body = self._key.sub(_MASK, text.removeprefix("\ufeff"))
+        body = self._key.sub(MASK, text.removeprefix("\ufeff"))
         return Exchange(search, reply.status, body, fetched_at, answer)
 
 

@@ -23,7 +23,7 @@ import httpx
 from anyio.from_thread import start_blocking_portal
 
 from movies_assets.core.days import named
-from movies_assets.ingest.download import locked, move, storing
+from movies_assets.ingest.download import PIECE_BYTES, locked, move, storing
 from movies_assets.ingest.http import (
     DEFAULT_OPTIONS,
     HttpClient,
@@ -53,7 +53,6 @@ _FILE = "users.csv"
 _HEADER = f"{','.join(COLUMNS)}\n".encode()
 _REREADS = 2
 _PROGRESS_SECONDS = 5
-_PIECE_BYTES = 1 << 20
 _LONGEST_NUMBER = 18
 # Statuses for a page after the last one, of services that do not return an empty list.
 _PAST_THE_END = frozenset({404})
@@ -756,7 +755,7 @@ def _kept(landing: Path, day: date) -> UserDay:
     with open_below(path.parent, path.name) as file:
         is_ours = file.readline().rstrip() == _HEADER.rstrip()
         lines = 0
-        for piece in iter(partial(file.read, _PIECE_BYTES), b""):
+        for piece in iter(partial(file.read, PIECE_BYTES), b""):
             lines += piece.count(b"\n")
             end = piece[-1:]
     if not is_ours or end not in {b"", b"\n"}:

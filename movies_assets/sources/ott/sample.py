@@ -30,6 +30,7 @@ from movies_assets.sources.ott import sample_users as ott_users
 from movies_assets.sources.ott.sample_titles import CP1252_DAY, SLOTS, TITLES, OttTitle, catalogue
 from movies_assets.sources.ott.sample_users import USERS, UserId, Users, numbered
 from movies_assets.sources.ott.sample_views import MISSING_DAY, VIEW_DAYS, VIEWS, Events, Viewership
+from movies_assets.sources.ott.users_api import COLUMNS as USER_COLUMNS
 
 TITLE_COLUMNS = (
     "Title",
@@ -157,7 +158,7 @@ def deliver_users(
         return []
     with _open_all(wanted) as files:
         for file in files.values():
-            file.write(_lines([ott_users.COLUMNS])[0])
+            file.write(_lines([USER_COLUMNS])[0])
         for start in range(0, users, _USERS_AT_ONCE):
             numbers = np.arange(start, min(start + _USERS_AT_ONCE, users))
             lines = np.array(

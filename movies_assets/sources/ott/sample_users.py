@@ -41,8 +41,7 @@ _COUNTRIES = weighted_table(words.COUNTRY_WEIGHTS)
 _MAIL_HOSTS = ("post.example", "inbox.example", "letters.example")
 
 StoredUser = tuple[int | str, str, str, str, str, str]
-"""The stored columns of a user: see `COLUMNS`."""
-COLUMNS = ("user_id", "full_name", "email", "signup_date", "preferred_genres", "country")
+"""The stored columns of a user: see `users_api.COLUMNS`."""
 
 
 def numbered(number: int) -> int:
@@ -234,7 +233,7 @@ def as_api(user: User, ids: UserId = numbered) -> dict[str, Any]:
 
 
 def as_stored(user: User, ids: UserId = numbered) -> StoredUser:
-    """Return the stored columns of a user, in the order of `COLUMNS`."""
+    """Return the stored columns of a user, in the order of `users_api.COLUMNS`."""
     return (
         ids(user.number),
         user.full_name,

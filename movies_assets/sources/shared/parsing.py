@@ -16,6 +16,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import PATTERNS
+from movies_assets.core.outcome import NULL_TEXT
 from movies_assets.ingest.records import CUT_OFF, LONGEST_DOCUMENT
 
 INTEGER = f"^{PATTERNS['BIGINT']}$"
@@ -38,8 +39,6 @@ NOTHING = (
 )  # fmt: skip
 # A separator, as tidy texts have no NUL.
 NO_TEXT = r"\x00"
-# Quarantine's notation for an unknown value.
-NULL = r"\N"
 # Columns for the origin of a file's row, beside those that begin with an underscore.
 ORIGIN = {"run_date", "arrived_date", "source_row"}
 
@@ -631,9 +630,9 @@ def accounted(
         read: fields whose values may not be parsable, as for `unparsed`.
     """
     fields = [name for name in rows.columns if not name.startswith("_") and name not in ORIGIN]
-    received = [rows[name].cast("string").fill_null(NULL) for name in fields]
+    received = [rows[name].cast("string").fill_null(NULL_TEXT) for name in fields]
     if "_rescued_data" in rows.columns:
-        received.append(rows["_rescued_data"].fill_null(NULL))
+        received.append(rows["_rescued_data"].fill_null(NULL_TEXT))
     unread = unparsed(**read) if read else ibis.literal("")
     return {
         "_raw": ibis.coalesce(rows["_line"], ibis.array(received).join("\t")),

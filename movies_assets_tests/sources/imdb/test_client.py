@@ -35,7 +35,8 @@ from movies_assets.ingest.http import (
 )
 from movies_assets.sample.serving import serve
 from movies_assets.sources.imdb import client as imdb
-from movies_assets.sources.imdb.client import FILES, Dump, ImdbClient, prune, stored
+from movies_assets.sources.imdb.client import Dump, ImdbClient, prune, stored
+from movies_assets.sources.imdb.settings import FILES
 from movies_assets_tests.faults.processes import FORKSERVER, dies_at, in_child
 from movies_assets_tests.http_servers import FileServer
 

@@ -12,7 +12,7 @@ import pytest
 
 from movies_assets.definitions import TABLES
 from movies_assets.settings import load
-from movies_assets.sources.imdb.client import FILES
+from movies_assets.sources.imdb.settings import FILES
 from movies_assets_tests.conftest import ALL_DUMPS, STORED_DAY, Platform, land
 from movies_assets_tests.places import RECORDED
 

@@ -17,8 +17,8 @@ import pytest
 
 from movies_assets.definitions import TABLES
 from movies_assets.settings import load
-from movies_assets.sources.imdb.client import FILES
 from movies_assets.sources.imdb.sample import generate
+from movies_assets.sources.imdb.settings import FILES
 from movies_assets_tests.benchmarks import imdb_reference
 from movies_assets_tests.conftest import ALL_DUMPS, Platform, dump, land
 

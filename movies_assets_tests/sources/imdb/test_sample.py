@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from movies_assets.sources.imdb import sample as imdb
+from movies_assets.sources.imdb.settings import FILES
 
 SCALE = 0.0005
 DAY, NEXT_DAY = date(2025, 10, 30), date(2025, 10, 31)
@@ -54,7 +55,7 @@ def dumps(days):
     """The dumps of both days as tables such as `basics` and `next_basics`, all text."""
     with duckdb.connect() as connection:
         for prefix, folder in zip(("", "next_"), days, strict=True):
-            for file in imdb.FILES:
+            for file in FILES:
                 name = prefix + file.split(".")[1].replace("basics", file.split(".")[0])
                 connection.execute(
                     f"CREATE TABLE {name} AS FROM read_csv('{folder}/{file}.tsv.gz', delim = '\t',"
@@ -77,7 +78,7 @@ def ask(dumps):
 # Format
 
 
-@pytest.mark.parametrize("file", imdb.FILES)
+@pytest.mark.parametrize("file", FILES)
 def test_each_line_has_the_fields_of_the_header_and_nothing_is_quoted(days, file):
     text = content(days[0], file).decode()
     lines = text.split("\n")
@@ -89,7 +90,7 @@ def test_each_line_has_the_fields_of_the_header_and_nothing_is_quoted(days, file
 
 
 def test_ids_have_seven_or_eight_digits_and_order_the_files_as_text(days):
-    for file in imdb.FILES:
+    for file in FILES:
         ids = [line.split(b"\t", 1)[0] for line in content(days[0], file).splitlines()[1:]]
         assert ids == sorted(ids)
         assert {len(one) for one in ids} == {9, 10}
@@ -107,7 +108,7 @@ def test_the_sizes_are_those_of_the_real_dumps_by_scale(ask):
 
 
 def test_the_archives_have_neither_name_nor_time(days):
-    for file in imdb.FILES:
+    for file in FILES:
         flags_and_time = (days[0] / f"{file}.tsv.gz").read_bytes()[3:8]
         assert flags_and_time == bytes(5)
 
@@ -117,7 +118,7 @@ def test_the_archives_have_neither_name_nor_time(days):
 
 def test_the_content_is_pinned_for_any_machine_and_any_version_of_duckdb(tmp_path):
     generate(tmp_path, NEXT_DAY, scale=0.0001)
-    assert {f: sha256(content(tmp_path, f)).hexdigest()[:16] for f in imdb.FILES} == DIGESTS
+    assert {f: sha256(content(tmp_path, f)).hexdigest()[:16] for f in FILES} == DIGESTS
 
 
 def test_the_same_arguments_give_the_same_bytes_whichever_files_are_asked_for(days, tmp_path):

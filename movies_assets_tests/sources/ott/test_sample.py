@@ -22,9 +22,9 @@ from movies_assets.sources.ott.sample import (
     deliver_views,
 )
 from movies_assets.sources.ott.sample_titles import catalogue, normalised
-from movies_assets.sources.ott.sample_users import COLUMNS as USER_COLUMNS
 from movies_assets.sources.ott.sample_users import GENRES, Users
 from movies_assets.sources.ott.sample_views import VIEW_DAYS, Events, Viewership
+from movies_assets.sources.ott.users_api import COLUMNS as USER_COLUMNS
 
 LAST_DAY = date(2025, 10, 31)
 FIRST_DAY = date(2025, 10, 2)

@@ -33,8 +33,9 @@ from movies_assets.dashboard.filters import (
     read,
 )
 from movies_assets.serving import formatting, theme
+from movies_assets.serving.queries.quality import FOUND, SNAPSHOT
 from movies_assets.serving.reader import OpenSnapshot, SnapshotReader
-from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError
+from movies_assets.warehouse.published import NothingPublishedError
 
 LOG = logging.getLogger(__name__)
 
@@ -43,16 +44,6 @@ FAILED = (
     "something new is published, or when it is opened again."
 )
 
-STATUS = f"""
-WITH held_back AS ({HELD_BACK})
-SELECT published_at, version,
-    (SELECT count(*) FROM meta.checks WHERE verdict = 'passed') AS passed,
-    (SELECT count(*) FROM meta.checks WHERE verdict = 'warned') AS warned,
-    (SELECT count(*) FROM meta.checks WHERE verdict = 'failed') AS failed,
-    (SELECT string_agg(source, ', ' ORDER BY source) FROM held_back) AS held_back,
-    (SELECT min(taken_at) FROM held_back) AS taken_at
-FROM meta.snapshot
-"""
 GENRES = "SELECT genre FROM prepared.genres ORDER BY genre"
 
 
@@ -198,7 +189,7 @@ class Visit:
             snapshot = await self._reader.snapshot()
             state, notices = await self._known(snapshot)
             status, genres, data = await asyncio.gather(
-                snapshot.ask(STATUS), snapshot.ask(GENRES), self.page.load(snapshot, state)
+                snapshot.ask(SNAPSHOT), snapshot.ask(GENRES), self.page.load(snapshot, state)
             )
         except NothingPublishedError as error:
             self._say_missing(turn, "", str(error))
@@ -334,9 +325,7 @@ def status_text(rows: Sequence[Mapping[str, Any]]) -> str:
     (row,) = rows
     parts = [f"{formatting.plural(row['passed'], 'check')} passed"]
     parts += [
-        f"{formatting.count(row[verdict])} {verdict}"
-        for verdict in ("warned", "failed")
-        if row[verdict]
+        f"{formatting.count(row[verdict])} {verdict}" for verdict in reversed(FOUND) if row[verdict]
     ]
     age = (
         f" · {row['held_back']} as of {formatting.instant(row['taken_at'])}"

@@ -17,7 +17,7 @@ from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries import audience, catalogue, movies, quality, releases, series
 from movies_assets.serving.reader import PARAMETER, Row
-from movies_assets.warehouse.published import HELD_BACK, UNFINISHED, Published
+from movies_assets.warehouse.published import UNFINISHED, Published
 
 TEMPLATE = "report.html.j2"
 SUFFIX = ".html"
@@ -26,14 +26,6 @@ MOST_CHECKS, MOST_REFUSED = 20, 10
 # Titles and findings may have any length; the report cuts them.
 LONGEST, LONGEST_FINDING = 100, 300
 ELLIPSIS = "…"
-
-SNAPSHOT = f"""
-    WITH held_back AS ({HELD_BACK})
-    SELECT snapshot_id, published_at, version,
-        (SELECT coalesce(sum(rows), 0)::BIGINT FROM meta.tables WHERE is_published) AS rows,
-        (SELECT string_agg(source, ', ' ORDER BY source) FROM held_back) AS held_back,
-        (SELECT min(taken_at) FROM held_back) AS taken_at
-    FROM meta.snapshot"""
 
 Ask = Callable[..., list[Row]]
 
@@ -119,7 +111,7 @@ def render(connection: duckdb.DuckDBPyConnection) -> str:
 
 def about(ask: Ask) -> Mapping[str, str]:
     """Return publishing time, version and rows of the snapshot."""
-    rows = ask(SNAPSHOT)
+    rows = ask(quality.SNAPSHOT)
     empty: Row = {"snapshot_id": "", "published_at": None, "version": "", "rows": 0}
     empty |= {"held_back": None, "taken_at": None}
     row = rows[0] if rows else empty
@@ -310,7 +302,7 @@ def quality_section(ask: Ask) -> ReportSection:
         ),
         KeyFigure("Failed runs", formatting.count(row["broken"]), f"of the last {row['runs']}"),
     ]
-    found = [each for each in ask(quality.CHECKS) if each["verdict"] in {"failed", "warned"}]
+    found = [each for each in ask(quality.CHECKS) if each["verdict"] in quality.FOUND]
     checks = ReportTable(
         f"What checks found{_of(found, MOST_CHECKS)}",
         ["Check", "Finding"],
@@ -326,7 +318,7 @@ def quality_section(ask: Ask) -> ReportSection:
     refused = ask(quality.QUARANTINE)
     quarantine = ReportTable(
         f"Rows in quarantine{_of(refused, MOST_REFUSED)}",
-        ["ReportTable", "Broken rules", "Rows#"],
+        ["Table", "Broken rules", "Rows#"],
         [
             (
                 each["table_name"],

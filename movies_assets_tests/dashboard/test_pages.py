@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from movies_assets.dashboard.filters import State
-from movies_assets.dashboard.layout import GENRES, STATUS, status_text
+from movies_assets.dashboard.layout import GENRES, status_text
 from movies_assets.dashboard.pages import audience, movies, releases, series
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.serving import formatting
+from movies_assets.serving.queries.quality import SNAPSHOT
 from movies_assets.serving.reader import OpenSnapshot
 from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, NOW, few, movie, publish
 
@@ -325,10 +326,10 @@ def test_every_choice_that_the_snapshot_has_to_know_is_asked_for(world, page):
 
 
 def test_a_status_says_when_and_how_the_checks_went(world, empty):
-    assert status_text(ask(world, STATUS)) == (
+    assert status_text(ask(world, SNAPSHOT)) == (
         "published 21 Nov 2026, 20:30 UTC · 2 checks passed, 1 warned"
     )
-    assert status_text(ask(empty, STATUS)) == "published, without a date"
+    assert status_text(ask(empty, SNAPSHOT)) == "published, without a date"
 
 
 def test_the_status_says_which_sources_are_older_than_the_snapshot(tmp_path):
@@ -338,7 +339,7 @@ def test_the_status_says_which_sources_are_older_than_the_snapshot(tmp_path):
         for source, state in {"yts": held, "netflix": held, "imdb": {"taken_at": NOW}}.items()
     ]
     older = opened(publish(tmp_path, "a", {**few(), "meta.tables": tables}))
-    words = status_text(ask(older, STATUS))
+    words = status_text(ask(older, SNAPSHOT))
     assert words.endswith(", 1 warned · netflix, yts as of 19 Nov 2026, 20:30 UTC")
 
 

@@ -67,6 +67,7 @@ class Page(HTMLParser):
         self.attributes: set[str] = set()
         self.figures: dict[tuple[str, str], str] = {}
         self.cells: list[str] = []
+        self.headings: list[str] = []
         self.prose: list[str] = []
         self._open: list[str] = []
         self._section = self._label = ""
@@ -91,6 +92,8 @@ class Page(HTMLParser):
             self.figures[self._section, self._label] = text
         elif at in {"bdi.", "td.number"}:
             self.cells.append(text)
+        elif at == "th.":
+            self.headings.append(text)
         elif at in {"p.", "p.lead"}:
             self.prose.append(text)
 
@@ -160,6 +163,7 @@ class TestFigures:
         assert figures["Quality", "Failed"] == "1"
         assert figures["Quality", "Rows in quarantine"] == formatting.count(row["refused"]) == "6"
         assert "gold.netflix_fact_titles contract: failed" in Page(page).cells
+        assert {"Check", "Finding", "Table", "Broken rules"} <= {*Page(page).headings}
 
 
 def test_hostile_titles_are_text(page):

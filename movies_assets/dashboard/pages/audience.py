@@ -25,12 +25,10 @@ from movies_assets.dashboard.components import (
 from movies_assets.dashboard.filters import GENRE, Field, State, matching
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting
-from movies_assets.serving.queries.audience import FIGURES, IN_GENRE, POPULAR, PREMIERED
+from movies_assets.serving.queries import audience as queries
 from movies_assets.serving.reader import OpenSnapshot, Row
 
 DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-HITS = 50
-MOST_DAYS = 1_000
 
 
 def a_day(text_: str) -> str:
@@ -58,28 +56,11 @@ USER = Field(
     known="SELECT 1 FROM gold.ott_dim_user WHERE user_key = $value",
 )  # fmt: skip
 
+# The genres of the slicer, which the service writes in lower case.
 ENGAGEMENT = """
     SELECT g.genre AS name, e.users_preferring, e.viewers, e.views, e.minutes, e.average_score
     FROM gold.ott_genre_engagement AS e JOIN prepared.genres AS g ON lower(g.genre) = e.genre
     ORDER BY e.minutes DESC NULLS LAST, name"""
-BY_DAY = f"""
-    SELECT period AS day, sum(views)::BIGINT AS views
-    FROM gold.ott_popular_movies JOIN gold.ott_dim_title USING (title_key)
-    WHERE watched_date IS NOT NULL AND {IN_GENRE}
-    GROUP BY ALL ORDER BY day DESC LIMIT {MOST_DAYS}"""
-FIRST_USER = "SELECT min(user_key) AS user_key FROM gold.ott_recommendations"
-ABOUT_USER = """
-    SELECT user_key, signup_date, country, preferred_genres
-    FROM gold.ott_dim_user WHERE user_key = $user"""
-RECOMMENDED = f"""
-    SELECT r.rank, t.title, {PREMIERED}, r.genre, r.score, r.reason
-    FROM gold.ott_recommendations AS r JOIN gold.ott_dim_title AS t USING (title_key)
-    WHERE r.user_key = $user ORDER BY r.rank"""
-SEARCH = f"""
-    SELECT user_key, country, preferred_genres FROM gold.ott_dim_user
-    WHERE starts_with(user_key, lower($text)) OR lower(country) = lower($text)
-        OR list_contains(preferred_genres, lower($text))
-    ORDER BY starts_with(user_key, lower($text)) DESC, user_key LIMIT {HITS}"""
 
 
 @dataclass(frozen=True)
@@ -99,15 +80,15 @@ async def load(snapshot: OpenSnapshot, state: State) -> AudienceData:
     """Load the page's data, with the first user unless one is chosen."""
     user = state["user"]
     if user is None:
-        user = (await snapshot.ask(FIRST_USER))[0]["user_key"]
+        user = (await snapshot.ask(queries.FIRST_USER))[0]["user_key"]
     chosen = {"genre": state["genre"], "day": state["day"], "user": user}
     (watched,), engagement, by_day, popular, about, recommended = await asyncio.gather(
-        snapshot.ask(FIGURES, **chosen),
+        snapshot.ask(queries.FIGURES, **chosen),
         snapshot.ask(ENGAGEMENT),
-        snapshot.ask(BY_DAY, **chosen),
-        snapshot.ask(POPULAR, **chosen),
-        snapshot.ask(ABOUT_USER, **chosen),
-        snapshot.ask(RECOMMENDED, **chosen),
+        snapshot.ask(queries.BY_DAY, **chosen),
+        snapshot.ask(queries.POPULAR, **chosen),
+        snapshot.ask(queries.ABOUT_USER, **chosen),
+        snapshot.ask(queries.RECOMMENDED, **chosen),
     )
     return AudienceData(
         state, watched, engagement, by_day[::-1], popular, about[0] if about else None, recommended
@@ -116,7 +97,7 @@ async def load(snapshot: OpenSnapshot, state: State) -> AudienceData:
 
 async def search(snapshot: OpenSnapshot, sought: str) -> list[Option]:
     """Search users by the beginning of their key, by country, or by a preferred genre."""
-    rows = await snapshot.ask(SEARCH, text=sought.strip())
+    rows = await snapshot.ask(queries.SEARCH, text=sought.strip())
     return [
         Option(
             row["user_key"],

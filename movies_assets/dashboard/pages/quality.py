@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from movies_assets.core.check import NOT_RUN
 from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow, box
@@ -14,12 +15,8 @@ from movies_assets.serving.queries import quality as queries
 from movies_assets.serving.reader import OpenSnapshot, Row
 
 # From bad to good, each with its own sign, for colour-blind users.
-VERDICTS = {
-    "failed": ("▼", theme.BAD),
-    "warned": ("●", theme.FAIR),
-    "not run": ("○", theme.MUTED),
-    "passed": ("▲", theme.GOOD),
-}
+SIGNS = (("▼", theme.BAD), ("●", theme.FAIR), ("○", theme.MUTED), ("▲", theme.GOOD))
+VERDICTS = dict(zip(queries.WORST_FIRST, SIGNS, strict=True))
 STATUSES = {"success": "▲ succeeded", "failure": "▼ failed", "canceled": "○ canceled"}
 
 VERDICT = Field("verdict", "Verdict", one_of(*VERDICTS))
@@ -57,7 +54,7 @@ async def load(snapshot: OpenSnapshot, state: State) -> QualityData:
     (figures,), *others = await asyncio.gather(
         snapshot.ask(queries.FIGURES, **chosen),
         snapshot.ask(queries.LAST_RUNS),
-        snapshot.ask(queries.VERDICTS, **chosen),
+        snapshot.ask(queries.BY_VERDICT, **chosen),
         snapshot.ask(queries.CHECKS, **chosen),
         snapshot.ask(queries.QUARANTINE, **chosen),
         snapshot.ask(queries.FRESHNESS, **chosen),
@@ -120,7 +117,7 @@ def no_checks(state: State) -> str:
     """Return the text for an empty result: `No checks of gold.a that failed`."""
     of_table = f" of {state['table']}" if state["table"] else ""
     verdict = state["verdict"]
-    outcome = {None: "", "not run": " that have not run"}.get(verdict, f" that {verdict}")
+    outcome = {None: "", NOT_RUN: " that have not run"}.get(verdict, f" that {verdict}")
     return f"No checks{of_table}{outcome}"
 
 

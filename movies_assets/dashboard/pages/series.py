@@ -21,7 +21,7 @@ from movies_assets.dashboard.components import (
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting, theme
-from movies_assets.serving.queries.series import ABOUT
+from movies_assets.serving.queries.series import ABOUT, EPISODES, EXTREMES, SEASONS
 from movies_assets.serving.reader import OpenSnapshot, Row
 
 SERIES = Field(
@@ -35,8 +35,6 @@ SEASON = Field("season", "Season", whole(-1, 9_999))
 
 HITS = 50
 SPECIALS = -1
-# Daily soaps have more rated episodes than fit into a heat map: the first seasons are drawn.
-MOST_EPISODES = 3_000
 # The most episodes of a season for which cells have room for their rating.
 MOST_LABELLED = 24
 ROW_HEIGHT, HEAT_MARGIN, HEAT_BOUNDS = 30, 130, (230, 900)
@@ -55,29 +53,6 @@ SEARCH = f"""
     WHERE {CHOSEN} AND contains(sought, lower(strip_accents($text)))
     ORDER BY starts_with(sought, lower(strip_accents($text))) DESC, popularity DESC, series_key
     LIMIT {HITS}"""
-EPISODES = f"""
-    SELECT season_number, episode_number, episode_title, rating, votes
-    FROM gold.imdb_episode_facts
-    WHERE series_key = $series AND rating IS NOT NULL AND season_number >= 0
-        AND episode_number IS NOT NULL
-    QUALIFY row_number() OVER (
-        PARTITION BY season_number, episode_number ORDER BY votes DESC, episode_key) = 1
-    ORDER BY season_number, episode_number LIMIT {MOST_EPISODES}"""
-EXTREMES = """
-    SELECT season_number, episode_number, episode_title, rating, votes
-    FROM gold.imdb_episode_facts
-    WHERE series_key = $series AND rating IS NOT NULL
-        AND ($season IS NULL OR season_number = $season)
-    QUALIFY row_number() OVER (ORDER BY rating DESC, votes DESC, episode_key) = 1
-        OR row_number() OVER (ORDER BY rating, votes DESC, episode_key) = 1
-    ORDER BY rating DESC, votes DESC, episode_key"""
-SEASONS = """
-    SELECT s.season_number, s.season_label, s.episodes_in_season, s.avg_season_rating,
-        s.season_start_year, t.votes, t.rating_change
-    FROM gold.imdb_series_season_summary AS s
-    LEFT JOIN gold.imdb_season_trends AS t USING (series_key, season_number)
-    WHERE series_key = $series
-    ORDER BY s.season_number = -1, s.season_number LIMIT 1000"""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Hold the queries that the report and the dashboard share."""
+"""Query the published tables, for the report and the dashboard."""

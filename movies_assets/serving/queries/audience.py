@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 TOP = 25
+HITS = 50
+MOST_DAYS = 1_000
 PARAMETERS: Mapping[str, Any] = dict.fromkeys(("day", "genre"))
 
 # The service writes genres in lower case.
@@ -27,3 +29,26 @@ POPULAR = f"""
 ENGAGEMENT = """
     SELECT genre, users_preferring, viewers, views, minutes, average_score
     FROM gold.ott_genre_engagement ORDER BY minutes DESC NULLS LAST, genre"""
+# One row per day, the newest first.
+BY_DAY = f"""
+    SELECT period AS day, sum(views)::BIGINT AS views
+    FROM gold.ott_popular_movies JOIN gold.ott_dim_title USING (title_key)
+    WHERE watched_date IS NOT NULL AND {IN_GENRE}
+    GROUP BY ALL ORDER BY day DESC LIMIT {MOST_DAYS}"""
+# One row: the first of the users with recommendations.
+FIRST_USER = "SELECT min(user_key) AS user_key FROM gold.ott_recommendations"
+# One row: the user `$user`.
+ABOUT_USER = """
+    SELECT user_key, signup_date, country, preferred_genres
+    FROM gold.ott_dim_user WHERE user_key = $user"""
+# One row per title recommended to `$user`, the best first.
+RECOMMENDED = f"""
+    SELECT r.rank, t.title, {PREMIERED}, r.genre, r.score, r.reason
+    FROM gold.ott_recommendations AS r JOIN gold.ott_dim_title AS t USING (title_key)
+    WHERE r.user_key = $user ORDER BY r.rank"""
+# One row per user whose key begins with `$text`, or whose country or preferred genre it is.
+SEARCH = f"""
+    SELECT user_key, country, preferred_genres FROM gold.ott_dim_user
+    WHERE starts_with(user_key, lower($text)) OR lower(country) = lower($text)
+        OR list_contains(preferred_genres, lower($text))
+    ORDER BY starts_with(user_key, lower($text)) DESC, user_key LIMIT {HITS}"""

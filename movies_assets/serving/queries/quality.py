@@ -1,18 +1,41 @@
 """Query data quality: runs, checks, quarantine, freshness, and rows over time.
 
-All of them take `$table` (None: every table); it is a name as `gold.fact_movies`.
+Those that take `$table` return rows of all tables for None; it is a name as `gold.fact_movies`.
 """
 
+from movies_assets.core.check import NOT_RUN, VERDICTS
+from movies_assets.warehouse.published import HELD_BACK
+
 RUNS = 25
+# The verdicts of checks that found something, and all of them from bad to good.
+FOUND = ("failed", "warned")
+WORST_FIRST = (*FOUND, NOT_RUN, "passed")
 OF_TABLE = "($table IS NULL OR table_name = $table)"
+
+
+def counts_of_verdicts(condition: str = "true") -> str:
+    """Return the SQL of a column per verdict, named like it: how many checks had it."""
+    return ", ".join(
+        f"(SELECT count(*) FROM meta.checks WHERE {condition} AND verdict = '{verdict}') "
+        f"AS {verdict}"
+        for verdict in VERDICTS
+    )
+
+
+# One row: the snapshot, and the sources that have rows of an earlier one.
+SNAPSHOT = f"""
+    WITH held_back AS ({HELD_BACK})
+    SELECT snapshot_id, published_at, version, {counts_of_verdicts()},
+        (SELECT coalesce(sum(rows), 0)::BIGINT FROM meta.tables WHERE is_published) AS rows,
+        (SELECT string_agg(source, ', ' ORDER BY source) FROM held_back) AS held_back,
+        (SELECT min(taken_at) FROM held_back) AS taken_at
+    FROM meta.snapshot"""
 
 # One row: the key figures. A running run has not failed.
 FIGURES = f"""
     SELECT
         (SELECT count(*) FROM meta.checks WHERE {OF_TABLE}) AS checks,
-        (SELECT count(*) FROM meta.checks WHERE {OF_TABLE} AND verdict = 'passed') AS passed,
-        (SELECT count(*) FROM meta.checks WHERE {OF_TABLE} AND verdict = 'warned') AS warned,
-        (SELECT count(*) FROM meta.checks WHERE {OF_TABLE} AND verdict = 'failed') AS failed,
+        {counts_of_verdicts(OF_TABLE)},
         (SELECT coalesce(sum(rows), 0)::BIGINT FROM meta.quarantine WHERE {OF_TABLE}) AS refused,
         (SELECT count(DISTINCT table_name) FROM meta.quarantine WHERE {OF_TABLE}) AS refusing,
         (SELECT count(*) FROM meta.runs) AS runs,
@@ -30,13 +53,13 @@ LAST_RUNS = f"""
     ORDER BY runs.started_at DESC NULLS FIRST, runs.run_id LIMIT {RUNS}"""
 
 # One row per verdict.
-VERDICTS = f"SELECT verdict, count(*) AS checks FROM meta.checks WHERE {OF_TABLE} GROUP BY ALL"
+BY_VERDICT = f"SELECT verdict, count(*) AS checks FROM meta.checks WHERE {OF_TABLE} GROUP BY ALL"
 
 # One row per check: failed ones first, then those that warned, then those that never ran.
 CHECKS = f"""
     SELECT table_name, check_name, description, is_blocking, verdict, finding, evaluated_at
     FROM meta.checks WHERE {OF_TABLE} AND ($verdict IS NULL OR verdict = $verdict)
-    ORDER BY list_position(['failed', 'warned', 'not run', 'passed'], verdict), table_name,
+    ORDER BY list_position({[*WORST_FIRST]}, verdict), table_name,
         check_name"""
 
 # One row per table and set of rules that rows broke together, so that each row counts once.

@@ -538,10 +538,6 @@ class HttpClient:
         """Close all connections."""
         await self._client.__aexit__(kind, error, trace)
 
-    async def get_json(self, path: str, params: Params | None = None) -> dict[str, Any]:
-        """Fetch a path and decode its JSON object; raise the errors of `fetch` and `Reply.json`."""
-        return (await self.fetch(path, params)).json()
-
     async def fetch(
         self,
         path: str,

@@ -24,6 +24,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from movies_assets.ingest.http import (
     HttpClient,
     HttpOptions,
+    Params,
     PermanentSourceError,
     TransientSourceError,
     mask_url,
@@ -60,10 +61,14 @@ def recording_server() -> Iterator[tuple[int, list[bytes]]]:
         listener.shutdown(socket.SHUT_RDWR)
 
 
+async def get_json(client: HttpClient, path: str, params: Params | None = None) -> dict[str, Any]:
+    return (await client.fetch(path, params)).json()
+
+
 def get(url: str, options: HttpOptions = FAST, **params: str | int) -> dict[str, Any]:
     async def main() -> dict[str, Any]:
         async with HttpClient(url, options) as client:
-            return await client.get_json("list_movies.json", {"limit": 1, "page": 1, **params})
+            return await get_json(client, "list_movies.json", {"limit": 1, "page": 1, **params})
 
     return asyncio.run(main())
 
@@ -86,7 +91,7 @@ def test_each_retry_is_logged_once(catalogue, caplog, capfd):
 
     async def main() -> None:
         async with HttpClient(catalogue.url, FAST, log=lines.append) as client:
-            await client.get_json("list_movies.json", {"limit": 1, "page": 1})
+            await get_json(client, "list_movies.json", {"limit": 1, "page": 1})
 
     asyncio.run(main())
     assert len(lines) == 2
@@ -286,7 +291,7 @@ class TestRedirects:
 
         async def main() -> None:
             async with HttpClient(source, BRIEF, transport=httpx.MockTransport(answer)) as client:
-                await client.get_json("z")
+                await get_json(client, "z")
 
         with nullcontext() if is_followed else pytest.raises(PermanentSourceError, match="redir"):
             asyncio.run(main())
@@ -310,7 +315,7 @@ class TestRedirects:
 
         async def main() -> None:
             async with HttpClient(catalogue.url, BRIEF, log=lines.append) as client:
-                await client.get_json("list_movies.json")
+                await get_json(client, "list_movies.json")
 
         with pytest.raises((PermanentSourceError, TransientSourceError)) as caught:
             asyncio.run(main())
@@ -333,7 +338,7 @@ def test_no_secret_is_shown_in_messages_or_log_records(catalogue, caplog, status
 
     async def main() -> None:
         async with HttpClient(url, BRIEF, log=lines.append) as client:
-            await client.get_json("x", {"apikey": "s3cr/et", "q": "term"})
+            await get_json(client, "x", {"apikey": "s3cr/et", "q": "term"})
 
     with pytest.raises((PermanentSourceError, TransientSourceError)) as caught:
         asyncio.run(main())
@@ -373,7 +378,7 @@ def run_many(client: HttpClient, number: int) -> float:
         start = time.monotonic()
         async with client:
             await asyncio.gather(
-                *(client.get_json("x", {"page": n, "limit": 1}) for n in range(number))
+                *(get_json(client, "x", {"page": n, "limit": 1}) for n in range(number))
             )
         return time.monotonic() - start
 
@@ -400,7 +405,7 @@ def test_a_transport_replaces_the_network(catalogue):
     async def main() -> dict[str, Any]:
         transport = httpx.ASGITransport(catalogue)
         async with HttpClient("http://sample/api", transport=transport) as client:
-            return await client.get_json("list_movies.json", {"page": 1, "limit": 1})
+            return await get_json(client, "list_movies.json", {"page": 1, "limit": 1})
 
     assert asyncio.run(main())["status"] == "ok"
 
@@ -414,7 +419,7 @@ class TestLimitsOfARun:
         async def main() -> None:
             async with HttpClient(catalogue.url, options) as client:
                 while True:
-                    await client.get_json("list_movies.json", {"limit": 1, "page": 1})
+                    await get_json(client, "list_movies.json", {"limit": 1, "page": 1})
 
         catalogue.fault = first(Response("busy", 503), times=2)
         with pytest.raises(
@@ -429,7 +434,7 @@ class TestLimitsOfARun:
         async def main() -> None:
             async with HttpClient(catalogue.url, options) as client:
                 while True:
-                    await client.get_json("list_movies.json", {"limit": 1, "page": 1})
+                    await get_json(client, "list_movies.json", {"limit": 1, "page": 1})
 
         with pytest.raises(PermanentSourceError, match="raise MOVIES_YTS__MAX_SECONDS"):
             asyncio.run(main())

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from movies_assets.sample.catalogue import Catalogue, Patched, RecordedCatalogue, Shifting
+from movies_assets.sample.catalogue import Catalogue, Shifting
 from movies_assets_tests.places import RECORDED
+from movies_assets_tests.sources.yts.catalogues import Patched, RecordedCatalogue
 
 LAST_DAY = date(2025, 4, 2)
 FOLDER = RECORDED / "yts"

@@ -9,7 +9,6 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
-from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 
@@ -47,11 +46,6 @@ StoredUser = tuple[int | str, str, str, str, str, str]
 def numbered(number: int) -> int:
     """Return the id of a user of a service that numbers them."""
     return FIRST_ID + number
-
-
-def as_uuid(number: int) -> str:
-    """Return the id of a user of a service with UUIDs."""
-    return str(uuid5(NAMESPACE_URL, f"user:{number}"))
 
 
 class User(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from datetime import date
+from uuid import NAMESPACE_URL, uuid5
 
 import dagster as dg
 import pytest
@@ -11,10 +12,13 @@ from movies_assets.settings import load
 from movies_assets.sources.ott.client import OttClient, settle
 from movies_assets.sources.ott.sample import deliver_titles, deliver_users, deliver_views
 from movies_assets.sources.ott.sample_server import BASE_PATH, create_ott_app
-from movies_assets.sources.ott.sample_users import as_uuid
 from movies_assets_tests.conftest import STORED_DAY, Platform
 
 LAST_DAY = date.fromisoformat(STORED_DAY)
+
+
+def as_uuid(number: int) -> str:
+    return str(uuid5(NAMESPACE_URL, f"user:{number}"))
 
 
 @pytest.fixture(scope="module")

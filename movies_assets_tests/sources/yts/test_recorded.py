@@ -11,11 +11,11 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from movies_assets.sample.catalogue import RecordedCatalogue
 from movies_assets.sources.yts.client import YtsClient
 from movies_assets.sources.yts.sample_server import BASE_PATH, create_app
 from movies_assets_tests.conftest import Platform
 from movies_assets_tests.places import RECORDED
+from movies_assets_tests.sources.yts.catalogues import RecordedCatalogue
 
 FOLDER = RECORDED / "yts"
 pytestmark = [

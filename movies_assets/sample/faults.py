@@ -35,7 +35,7 @@ Kind = Literal[
     "ranges_ignored",
     "no_etag",
 ]
-"""The kinds of faults. `publish` (a new movie appears, see `catalogue.Shifting`), `reupload` (its
+"""The kinds of faults. `publish` (a new movie appears, see `Shifting` of YTS), `reupload` (its
 oldest movie moves to the front) and `slow` (waits `seconds`) precede the reply; the others replace
 it: 429, 503 in plain text, a web page (with status 200), a connection closed in the middle of the
 body (over TCP only), half a JSON text, an envelope with status 'error', one without data,

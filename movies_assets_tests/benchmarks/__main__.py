@@ -107,9 +107,9 @@ def memory() -> None:
 @click.option("--day", default="2018-05-05", type=click.DateTime(["%Y-%m-%d"]))
 def requests(day: object) -> None:
     """Requests for one old day out of 74,000 movies, against reading every page."""
-    from movies_assets.sample.catalogue import Catalogue  # noqa: PLC0415
     from movies_assets.sample.serving import serve  # noqa: PLC0415
     from movies_assets.sources.yts.client import YtsClient  # noqa: PLC0415
+    from movies_assets.sources.yts.sample import Catalogue  # noqa: PLC0415
     from movies_assets.sources.yts.sample_server import BASE_PATH, create_app  # noqa: PLC0415
 
     wanted: date = day.date()  # type: ignore[attr-defined]
@@ -277,8 +277,8 @@ def _server() -> Iterator[str]:
 @main.command()
 def serve() -> None:
     """Serve the catalogue with latency, every movie rendered beforehand: the client is measured."""
-    from movies_assets.sample.catalogue import Catalogue  # noqa: PLC0415
     from movies_assets.sample.serving import bind, server_of  # noqa: PLC0415
+    from movies_assets.sources.yts.sample import Catalogue  # noqa: PLC0415
     from movies_assets.sources.yts.sample_server import BASE_PATH, create_app  # noqa: PLC0415
 
     class Rendered(Catalogue):

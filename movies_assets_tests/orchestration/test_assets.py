@@ -11,9 +11,9 @@ import pytest
 from movies_assets.definitions import TABLES, build_defs
 from movies_assets.orchestration.assets import asset_key, asset_of
 from movies_assets.orchestration.code_references import METADATA
-from movies_assets.sample.catalogue import Catalogue
 from movies_assets.settings import PROJECT_ROOT, SettingsError, load
 from movies_assets.sources.yts.partitions import OLDEST_UPLOAD, yts_days
+from movies_assets.sources.yts.sample import Catalogue
 
 GIT = "https://github.com/owner/movies"
 

@@ -24,8 +24,8 @@ from typing import NamedTuple
 import duckdb
 
 from movies_assets.sample import words
-from movies_assets.sample.catalogue import NOUN_FORMS
 from movies_assets.sample.files import whole_file
+from movies_assets.sample.titles import NOUN_FORMS
 from movies_assets.sources.imdb.settings import FILES
 
 BASE_DAY = date(2025, 10, 1)

@@ -13,16 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from movies_assets.sample import words
-from movies_assets.sample.catalogue import (
-    RUNTIMES,
-    Draws,
-    draw_english_title,
-    draw_native_title,
-    draw_story,
-    weighted_table,
-)
 from movies_assets.sample.deliveries import DAYS, CsvFormat, CsvRow, check_size, numbers_by_day
+from movies_assets.sample.draws import Draws, weighted_table
 from movies_assets.sample.files import whole_file
+from movies_assets.sample.titles import RUNTIMES, draw_english_title, draw_native_title, draw_story
 
 COLUMNS = (
     "duration_minutes",
@@ -74,7 +68,7 @@ _EVERY = 200
 """Each oddity occurs once in this many titles."""
 _FIRST_ID, _IDS = 90_000_000, 9_000_000  # far above those in use
 _ORPHANS = 5
-# Differs from the numbers of movies in `sample.catalogue`.
+# Differs from the numbers of YTS's movies.
 _TITLE_DRAWS, _LOOKUP_DRAWS = 1_000_000_000, 2_000_000_000
 
 _LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TypedDict
 
-from movies_assets.sample.catalogue import NOUN_FORMS, SITE, Draws, draw_english_title, imdb_code
+from movies_assets.sample.draws import Draws
+from movies_assets.sample.titles import NOUN_FORMS, SITE, draw_english_title, imdb_code
 
 COMMON = ("summer", "island", "river", "shadow", "stranger", "garden", "mountain", "storm")
 """Nouns of every second title, so that a search for them has several pages."""

@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from movies_assets.sample import words
-from movies_assets.sample.catalogue import RUNTIMES
 from movies_assets.sample.deliveries import DAYS, CsvFormat, CsvRow
 from movies_assets.sample.draws import Integers, below, draw
 from movies_assets.sample.files import whole_file
+from movies_assets.sample.titles import RUNTIMES
 from movies_assets.sources.ott import sample_titles as ott_titles
 from movies_assets.sources.ott import sample_users as ott_users
 from movies_assets.sources.ott.sample_titles import CP1252_DAY, SLOTS, TITLES, OttTitle, catalogue

@@ -15,15 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from movies_assets.sample import words
-from movies_assets.sample.catalogue import (
-    RUNTIMES,
-    Draws,
-    draw_english_title,
-    draw_native_title,
-    weighted_table,
-)
 from movies_assets.sample.deliveries import DAYS, check_size, numbers_by_day
-from movies_assets.sample.draws import draw
+from movies_assets.sample.draws import Draws, draw, weighted_table
+from movies_assets.sample.titles import RUNTIMES, draw_english_title, draw_native_title
 from movies_assets.sources.ott.sample_users import GENRES
 from movies_assets.sources.shared.languages import LANGUAGES
 

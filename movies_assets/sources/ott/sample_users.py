@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from movies_assets.sample import words
-from movies_assets.sample.catalogue import weighted_table
 from movies_assets.sample.deliveries import DAYS, check_size
-from movies_assets.sample.draws import Flags, Integers, below, draw
+from movies_assets.sample.draws import Flags, Integers, below, draw, weighted_table
 
 USERS = 300
 FEWEST_USERS, MOST_USERS = 50, 1_000_000

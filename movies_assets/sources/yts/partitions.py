@@ -22,7 +22,7 @@ def _first_day(settings: CommonSettings) -> date:
 @cache
 def _first_of_sample(movies: int, last_day: date, seed: int) -> date:
     """Return the day of the oldest upload in the sample's catalogue; it takes 30 ms."""
-    from movies_assets.sample.catalogue import Catalogue  # noqa: PLC0415 (only the sample needs it)
+    from movies_assets.sources.yts.sample import Catalogue  # noqa: PLC0415 (only the sample needs it)
 
     oldest = Catalogue(movies=movies, last_day=last_day, seed=seed).uploaded_unix.min()
     return datetime.fromtimestamp(int(oldest), UTC).date()

@@ -54,7 +54,7 @@ def resources(settings: CommonSettings) -> Mapping[str, Any]:
 def _sample(movies: int, last_day: date, seed: int) -> "httpx.AsyncBaseTransport":
     import httpx  # noqa: PLC0415
 
-    from movies_assets.sample.catalogue import Catalogue  # noqa: PLC0415
+    from movies_assets.sources.yts.sample import Catalogue  # noqa: PLC0415
     from movies_assets.sources.yts.sample_server import create_app  # noqa: PLC0415
 
     return httpx.ASGITransport(create_app(Catalogue(movies=movies, last_day=last_day, seed=seed)))

@@ -4,8 +4,8 @@ from datetime import date
 
 import click
 
-from movies_assets.sample.catalogue import Catalogue
 from movies_assets.sample.commands import DATE, HOST, LATENCY, PORT, SEED, day, serve
+from movies_assets.sources.yts.sample import Catalogue
 from movies_assets.sources.yts.sample_server import BASE_PATH, create_app
 
 

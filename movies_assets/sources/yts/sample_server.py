@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from movies_assets.sample.catalogue import Movie, MovieList, Shifting
 from movies_assets.sample.faults import ABSENT, TRUTH, Fault, Faults, Lies
 from movies_assets.sample.servers import create_page_app, number
+from movies_assets.sources.yts.sample import Movie, MovieList, Shifting
 
 BASE_PATH = "/api/v2"
 """A client's base URL is the server's address and this path."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 
-from movies_assets.sample.catalogue import Movie, MovieList
+from movies_assets.sources.yts.sample import Movie, MovieList
 
 
 class RecordedCatalogue:

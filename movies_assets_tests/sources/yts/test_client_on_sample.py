@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 import pytest
 
 from movies_assets.ingest.http import HttpOptions, PermanentSourceError
-from movies_assets.sample.catalogue import Catalogue, Shifting
 from movies_assets.sample.faults import Fault, Faults, Kind
 from movies_assets.sample.serving import serve
 from movies_assets.sources.yts.client import YtsClient
+from movies_assets.sources.yts.sample import Catalogue, Shifting
 from movies_assets.sources.yts.sample_server import BASE_PATH, create_app
 from movies_assets_tests.places import RECORDED
 from movies_assets_tests.sources.yts.catalogues import RecordedCatalogue

@@ -9,11 +9,11 @@ import dagster as dg
 import httpx
 import pytest
 
-from movies_assets.sample.catalogue import Catalogue
 from movies_assets.sample.faults import ABSENT, Lies
 from movies_assets.settings import load
 from movies_assets.sources.yts.client import YtsClient
 from movies_assets.sources.yts.reconciliation import KINDS
+from movies_assets.sources.yts.sample import Catalogue
 from movies_assets.sources.yts.sample_server import BASE_PATH, create_app
 from movies_assets_tests.conftest import FakeYts, Platform, Prepare, movie, platform_in
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from movies_assets.ingest.http import HttpOptions, PermanentSourceError, TransientSourceError
-from movies_assets.sample.catalogue import Catalogue
 from movies_assets.sample.faults import ABSENT, TRUTH, Lies
 from movies_assets.sample.serving import serve
 from movies_assets.sources.yts.client import YtsClient
+from movies_assets.sources.yts.sample import Catalogue
 from movies_assets.sources.yts.sample_server import BASE_PATH, create_app
 
 LAST = date(2024, 6, 30)

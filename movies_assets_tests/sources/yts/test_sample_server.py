@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from movies_assets.sample import serving
-from movies_assets.sample.catalogue import Catalogue, Shifting
 from movies_assets.sample.faults import Fault, Faults
 from movies_assets.sample.servers import Traffic
 from movies_assets.sample.serving import serve
+from movies_assets.sources.yts.sample import Catalogue, Shifting
 from movies_assets.sources.yts.sample_server import create_app
 from movies_assets_tests.places import RECORDED
 from movies_assets_tests.sources.yts.catalogues import Patched, RecordedCatalogue

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from movies_assets.sample.catalogue import Catalogue, Shifting
+from movies_assets.sources.yts.sample import Catalogue, Shifting
 from movies_assets_tests.places import RECORDED
 from movies_assets_tests.sources.yts.catalogues import Patched, RecordedCatalogue
 

@@ -1,7 +1,7 @@
 """Compute the uploads of the fictional movies: the endless timeline behind every catalogue.
 
 Only instants, places in the hidden order and ids belong here, as arrays over many movies; the
-content of movies belongs in `catalogue`. Everything is a hash of (seed, number), so that any
+content of movies belongs in `sample`. Everything is a hash of (seed, number), so that any
 stretch of the timeline can be computed independently.
 """
 

@@ -5,35 +5,36 @@ the end of that timeline up to its last day. So a bigger catalogue is a smaller 
 movies, a later last day is an earlier one and newer movies, and only a few arrays of numbers are
 held in memory.
 
-Upload instants belong in `timeline`, texts in `words`, HTTP in the server of YTS.
+Upload instants belong in `sample_timeline`, titles in `sample.titles`, HTTP in `sample_server`.
 """
 
 import re
 import unicodedata
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from hashlib import shake_128
-from io import BytesIO
-from itertools import chain, repeat
 from json import dumps, loads
 from json.encoder import encode_basestring as _quoted
-from statistics import NormalDist
-from struct import unpack
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from movies_assets.sample import timeline, words
-
-T = TypeVar("T")
+from movies_assets.sample import words
+from movies_assets.sample.draws import Draws, normal_table, weighted_table
+from movies_assets.sample.titles import (
+    RUNTIMES,
+    SITE,
+    draw_english_title,
+    draw_native_title,
+    draw_story,
+    imdb_code,
+)
+from movies_assets.sources.yts import sample_timeline as timeline
 
 Movie = dict[str, Any]
 """A movie as a JSON object with the 26 keys of the wire format."""
 
-SITE = "https://movies.invalid"
 SERVER_ZONE = ZoneInfo("Europe/Berlin")
 """The zone of the local times in `date_uploaded`."""
 FIRST_YEAR = 1920
@@ -136,7 +137,7 @@ class Catalogue:
         return _compose(
             Draws(self._seed, number),
             movie_id=int(self.ids[position]),
-            imdb_code=imdb_code(number),
+            code=imdb_code(number),
             first_unix=int(self._first_unix[position]),
             uploaded_unix=int(self.uploaded_unix[position]),
             english="English" if number < self._old_style_before and number % 2 else "en",
@@ -201,61 +202,6 @@ class Shifting:
         self.revision += 1
 
 
-class Draws:
-    """The random numbers of one movie: 16 bits each, in a fixed order.
-
-    Args:
-        seed: The seed of the numbers.
-        number: The movie's identity.
-    """
-
-    __slots__ = ("_bytes", "_numbers")
-
-    def __init__(self, seed: int, number: int) -> None:
-        # Hashing once is five times as fast as seeding random.Random, and stays the same over
-        # Python versions.
-        digest = shake_128(b"%d/%d" % (seed, number)).digest(256)
-        self._numbers: Iterator[int] = iter(unpack("<80H", digest[:160]))
-        self._bytes = BytesIO(digest[160:])
-
-    def below(self, end: int) -> int:
-        """Draw a number from 0 to end - 1; `end` is far below 65,536."""
-        return next(self._numbers) % end
-
-    def pick(self, table: Sequence[T]) -> T:
-        """Pick an entry."""
-        return table[next(self._numbers) % len(table)]
-
-    def pick_two(self, table: Sequence[T]) -> tuple[T, T]:
-        """Pick two different entries."""
-        first = self.below(len(table))
-        return table[first], table[first - 1 - self.below(len(table) - 1)]
-
-    def bytes(self, count: int) -> bytes:
-        """Draw bytes, 96 in all."""
-        return self._bytes.read(count)
-
-
-def weighted_table(weights: Mapping[T, int]) -> tuple[T, ...]:
-    """Repeat each entry by its weight, so that a plain pick is a weighted one."""
-    return tuple(chain.from_iterable(repeat(entry, weight) for entry, weight in weights.items()))
-
-
-def _plural(noun: str) -> str:
-    if noun in words.IRREGULAR_PLURALS:
-        return words.IRREGULAR_PLURALS[noun]
-    if noun.endswith("man"):
-        return noun.removesuffix("man") + "men"
-    if noun.endswith("y") and noun[-2] not in "aeiou":
-        return noun.removesuffix("y") + "ies"
-    return noun + ("es" if noun.endswith(("ss", "x", "z", "ch", "sh")) else "s")
-
-
-def _normal_table(mean: float, deviation: float, *, entries: int) -> list[float]:
-    normal = NormalDist(mean, deviation)
-    return [normal.inv_cdf((entry + 0.5) / entries) for entry in range(entries)]
-
-
 def _rating(drawn: float) -> float:
     """Round to tenths, with whole numbers as int; few movies come near 9.5, none above."""
     squeezed = min(drawn, 8.5 + (drawn - 8.5) / 2)
@@ -263,19 +209,13 @@ def _rating(drawn: float) -> float:
     return int(rating) if rating == int(rating) else rating
 
 
-_RATINGS = [_rating(drawn) for drawn in _normal_table(6.2, 1.2, entries=4096)]
-RUNTIMES = [min(max(int(drawn), 15), 240) for drawn in _normal_table(98, 22, entries=1024)]
-RUNTIMES[::17] = [15 + 3 * (entry % 9) for entry in range(len(RUNTIMES[::17]))]  # short films
+_RATINGS = [_rating(drawn) for drawn in normal_table(6.2, 1.2, entries=4096)]
 _LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)
 _GENRES = weighted_table(words.GENRE_WEIGHTS)
 _GENRE_COUNTS = weighted_table(words.GENRE_COUNT_WEIGHTS)
 _MPA = weighted_table(words.MPA_WEIGHTS)
 _QUALITIES = weighted_table(words.QUALITY_WEIGHTS)
 _NO_SLUG = re.compile("[^a-z0-9]+")
-NOUN_FORMS = [  # singular, with article, plural
-    (noun, ("an " if noun[0] in "AEIOU" or noun == "Hourglass" else "a ") + noun, _plural(noun))
-    for noun in words.NOUNS
-]
 _SOURCES = ("bluray", "web", "web")
 _BYTES_PER_MINUTE = {"720p": 9_200_000, "1080p": 17_000_000, "2160p": 41_000_000}
 
@@ -284,7 +224,7 @@ def _compose(
     draws: Draws,
     *,
     movie_id: int,
-    imdb_code: str,
+    code: str,
     first_unix: int,
     uploaded_unix: int,
     english: Literal["en", "English"],
@@ -309,7 +249,7 @@ def _compose(
     dates = _UNDATED if draws.below(80) == 0 else _dates(uploaded_unix)
     images = f"{SITE}/images/{slug.replace('-', '_')}"
     return (
-        f'{{"id":{movie_id},"url":"{SITE}/movies/{slug}","imdb_code":"{imdb_code}",'
+        f'{{"id":{movie_id},"url":"{SITE}/movies/{slug}","imdb_code":"{code}",'
         f'"title":{_quoted(title)},"title_english":{_quoted(english_title)},'
         f'"title_long":{_quoted(f"{title} ({year})")},"slug":"{slug}","year":{year},'
         f'"rating":{rating},"runtime":{runtime},"genres":{genres},'
@@ -349,40 +289,6 @@ def _year(draws: Draws, first_unix: int) -> int:
     return latest - int((latest - FIRST_YEAR + 1) * (draws.below(4096) / 4096) ** 4)
 
 
-def imdb_code(number: int) -> str:
-    """Map numbers one to one to scattered codes far above those in use."""
-    return f"tt{60_000_000 + number * 7_368_787 % 40_000_000}"
-
-
-def draw_english_title(draws: Draws, forms: Sequence[tuple[str, str, str]] | None = None) -> str:
-    """Combine words to an English title; `forms` are the nouns to choose from."""
-    (noun, a_noun, _), (second, _, nouns) = draws.pick_two(forms or NOUN_FORMS)
-    parts = {
-        "adjective": draws.pick(words.ADJECTIVES),
-        "noun": noun,
-        "a_noun": a_noun,
-        "second": second,
-        "nouns": nouns,
-        "place": draws.pick(words.PLACES),
-        "name": draws.pick(words.NAMES),
-    }
-    pattern, rare = draws.pick(words.TITLE_PATTERNS), draws.below(100)
-    if rare < 8 and ":" not in pattern:  # noqa: PLR2004 - 8 %
-        pattern += draws.pick(words.SUBTITLE_PATTERNS)
-    title = pattern.format_map(parts)
-    title = title[0].upper() + title[1:]
-    return f"{title} {draws.pick(words.EMOJI)}" if rare == 99 else title  # noqa: PLR2004
-
-
-def draw_native_title(draws: Draws, language: str) -> str | None:
-    """Draw a title in the movie's own language for half of the movies that can have one."""
-    if language not in words.NATIVE_TITLES or draws.below(2):
-        return None
-    conjunction, nouns = words.NATIVE_TITLES[language]
-    first, second = draws.pick_two(nouns)
-    return f"{first}{conjunction}{second[0].lower()}{second[1:]}"
-
-
 def _slug(title: str) -> str:
     if not title.isascii():
         title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
@@ -394,28 +300,6 @@ def _genres(draws: Draws) -> str:
         return "null"
     genres = sorted({draws.pick(_GENRES) for _ in range(draws.pick(_GENRE_COUNTS))})
     return '["' + '","'.join(genres) + '"]'
-
-
-def draw_story(draws: Draws) -> str:
-    """Compose three sentences about fictional people; one movie in 40 has none."""
-    if draws.below(40) == 0:
-        return ""
-    first, friend = draws.pick_two(words.NAMES)
-    job, other_job = draws.pick_two(words.JOBS)
-    sentences = " ".join(
-        (draws.pick(words.OPENINGS), draws.pick(words.MIDDLES), draws.pick(words.ENDINGS))
-    )
-    return sentences.format_map(
-        {
-            "hero": f"{first} {draws.pick(words.SURNAMES)}",
-            "first": first,
-            "friend": friend,
-            "job": job,
-            "other_job": other_job,
-            "place": draws.pick(words.PLACES),
-            "thing": draws.pick(words.THINGS),
-        }
-    )
 
 
 def _trailer_code(draws: Draws) -> str:

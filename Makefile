@@ -12,9 +12,6 @@ JOBS ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 SEARCH := --hypothesis-profile=search
-# `dagster job execute` takes no workspace in Dagster 1.13; workspace.yaml names the same module
-# (movies_assets_tests/test_project.py, docs/decisions/0006-job-execute.md).
-MODULE := movies_assets.definitions
 
 # Bytecode halves the time that every command takes to start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -55,7 +52,7 @@ endef
 
 run: $(INSTALLED) ## materialize the newest days of the sample's sources, then sum up
 	$(INSTANCE)
-	@$(BIN)/python -m movies_assets run $(JOBS) -- $(BIN)/dagster job execute -m $(MODULE)
+	@$(BIN)/python -m movies_assets run $(JOBS)
 
 summary: $(INSTALLED) ## what the warehouse holds and how the newest run went
 	@$(BIN)/python -m movies_assets summary

@@ -1,26 +1,17 @@
 """Commands behind `make`, such as `python -m movies_assets run`, `summary` and `warnings`.
 
-Commands only: modules of their own write the summary and the dictionary, and the `dagster` command
-that `run` is given materializes the assets.
+Commands only: modules of their own run the jobs and write the summary and the dictionary.
 """
 
 import codecs
-import json
-import os
-import signal
-import subprocess
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from signal import SIGINT, SIGTERM, Signals
-from threading import Thread, Timer, current_thread, main_thread
-from types import FrameType
-from typing import Any
+from signal import Signals
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -29,10 +20,13 @@ from rich.text import Text
 from movies_assets.orchestration import permissions
 from movies_assets.settings import PROJECT_ROOT, Settings, SettingsError, load
 
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from movies_assets.orchestration.running import JobRun, StepProgress
+
 # The end of a log that is shown where Dagster recorded no failure, such as one at import.
 SHOWN_LINES = 15
-# After SIGTERM a run has to end within 10 s.
-SECONDS_TO_END = 6
 
 
 class Commands(click.Group):
@@ -58,7 +52,7 @@ def main() -> None:
             stream.reconfigure(errors=READABLE)
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
+@main.command()
 @click.option(
     "--job",
     "jobs",
@@ -67,56 +61,88 @@ def main() -> None:
     help="A job, and how many of its newest partitions to run, 0 for a job without any; may be "
     "repeated. By default the jobs that the sources declare for it.",
 )
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(jobs: Sequence[tuple[str, int]], command: tuple[str, ...]) -> None:
-    """Run COMMAND, a `dagster job execute`, for each job with its newest partitions, and sum up."""
-    from movies_assets.orchestration.jobs import of_make_run  # noqa: PLC0415 (heavy)
-    from movies_assets.orchestration.partitions import range_tags  # noqa: PLC0415 (heavy)
-    from movies_assets.orchestration.publishing.published import LATER  # noqa: PLC0415 (heavy)
-
+def run(jobs: Sequence[tuple[str, int]]) -> None:
+    """Run jobs for their newest partitions, one after the other in this process, and sum up."""
     settings, console = _load(), _console()
-    ranges = [
-        (job, newest_days(settings, job, number) if number else ())
-        for job, number in jobs or of_make_run()
-    ]
-    # The summary's imports take seconds and are needed when the runs are over: let them come
-    # beside, once nothing else is imported, because two threads that import ibis block each other.
-    Thread(target=import_module, args=["movies_assets.orchestration.summary"]).start()
-    for place, (job, days) in enumerate(ranges, 1):
-        span = f" for {' to '.join(days)} as one range" if days else ""
-        log = _short(_log(settings, job))
-        console.print(f"Running {job}{span}, log in {log}", soft_wrap=True)
-        later = LATER if place < len(ranges) else {}
-        tags = json.dumps({**(range_tags(*days) if days else {}), **later})
-        _run_job(settings, console, job, [*command, "-j", job, "--tags", tags])
+    with console.status("loading the definitions", spinner="line"):
+        from movies_assets.definitions import defs  # noqa: PLC0415 (heavy)
+        from movies_assets.orchestration import interruption, summary  # noqa: PLC0415
+        from movies_assets.orchestration.jobs import of_make_run  # noqa: PLC0415
+        from movies_assets.orchestration.partitions import range_tags  # noqa: PLC0415
+        from movies_assets.orchestration.publishing.published import LATER  # noqa: PLC0415
+        from movies_assets.orchestration.running import JobRun, StepProgress  # noqa: PLC0415
 
-    from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy, see above)
-
-    summary.show(settings, summary.dagster_instance(), console)
-
-
-def _log(settings: Settings, job: str) -> Path:
-    return settings.data_dir / "logs" / f"{job}.log"
-
-
-def _run_job(settings: Settings, console: Console, job: str, command: Sequence[str]) -> None:
-    """Execute the run of a job; end the program where it fails."""
-    started, log = datetime.now(UTC), _log(settings, job)
-    code = execute(command, log, console)
+        instance = _instance()
+        ranges = [
+            (job, newest_days(settings, job, number) if number else ())
+            for job, number in jobs or of_make_run()
+        ]
+        runs = [
+            JobRun(
+                defs.resolve_job_def(job),
+                {**(range_tags(*days) if days else {}), **(LATER if place < len(ranges) else {})},
+                settings.data_dir / "logs" / f"{job}.log",
+            )
+            for place, (job, days) in enumerate(ranges, 1)
+        ]
+    started = datetime.now(UTC)
+    interruption.end_in_time()
+    with StepProgress(console, runs) as progress:
+        for run, (job, days) in zip(runs, ranges, strict=True):
+            span = f" for {' to '.join(days)} as one range" if days else ""
+            console.print(f"Running {job}{span}, log in {_short(run.log)}", soft_wrap=True)
+            _run_job(run, instance, progress, console)
     seconds = (datetime.now(UTC) - started).total_seconds()
-    if code:
-        marked = _mark_unfinished()
-        if code - 128 in (SIGINT, SIGTERM):
-            console.print(f"Ended by {Signals(code - 128).name} after {seconds:.0f} s. {marked}")
-            sys.exit(code)
-        reasons = _reasons(job, started, log)
-        console.print(
-            f"The run failed after {seconds:.0f} s. The whole log is in {_short(log)}. {marked}\n",
-            soft_wrap=True,
-        )
-        console.print(*reasons, sep="\n", soft_wrap=True)
-        sys.exit(code)
-    console.print(f"Done in {seconds:.0f} s.")
+    summary.show_end(settings, instance, console, f"{len(runs)} runs in {seconds:.0f} s")
+
+
+def _run_job(
+    run: "JobRun", instance: "DagsterInstance", progress: "StepProgress", console: Console
+) -> None:
+    """Execute the run of a job; end the program where it fails."""
+    from movies_assets.orchestration.interruption import received  # noqa: PLC0415 (heavy)
+
+    started = datetime.now(UTC)
+    has_succeeded = run.execute(instance, progress)
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    if has_succeeded:
+        return
+    progress.stop()
+    if received:
+        console.print(f"Ended by {Signals(received[0]).name} after {seconds:.0f} s.")
+        sys.exit(128 + received[0])
+    console.print(
+        f"The run failed after {seconds:.0f} s. The whole log is in {_short(run.log)}.\n",
+        soft_wrap=True,
+    )
+    console.print(*_reasons(run, instance, started), sep="\n", soft_wrap=True)
+    sys.exit(1)
+
+
+def _instance() -> "DagsterInstance":
+    """Return the instance that DAGSTER_HOME names.
+
+    Raises:
+        ClickException: it names none.
+    """
+    from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy)
+
+    if instance := summary.dagster_instance():
+        return instance
+    raise click.ClickException(
+        "DAGSTER_HOME is not set. It names the folder in which Dagster keeps its history, with a "
+        "copy of dagster.yaml: `make run` sets it to the folder of the project"
+    )
+
+
+def _reasons(run: "JobRun", instance: "DagsterInstance", started: datetime) -> list[Text]:
+    """Explain why a run failed: Dagster's record, or else the end of the log."""
+    from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy)
+
+    failed = summary.newest_run(instance, run.job.name, since=started)
+    recorded = summary.failures_of(instance, failed.run_id) if failed else []
+    end = "\n".join(run.log.read_text(encoding="utf-8").splitlines()[-SHOWN_LINES:])
+    return [Text(reason) for reason in recorded or [end]]
 
 
 @main.command("summary")
@@ -243,88 +269,9 @@ def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     return keys[0], keys[-1]
 
 
-def execute(command: Sequence[str], log: Path, console: Console) -> int:
-    """Run a command whose output goes to a file; a terminal shows the step it is at.
-
-    SIGTERM and SIGINT are passed on to the command, which has 6 s to end.
-
-    Returns:
-        The command's exit code; where a signal has ended it, 128 and the signal's number.
-    """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    # The log is UTF-8 whatever the terminal can show.
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    with (
-        log.open("w", encoding="utf-8") as file,
-        console.status("starting Dagster", spinner="line") as status,
-        subprocess.Popen(  # noqa: S603 (the caller's own command)
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            env=environment,
-        ) as process,
-        _passing_on_signals(process) as received,
-    ):
-        assert process.stdout is not None  # noqa: S101 (it is a pipe)
-        for line in process.stdout:
-            file.write(line)
-            if " - STEP_START - " in line:
-                status.update(Text(line.split(" - ")[-3].replace("__", ".")))
-    code = received[0] if received else -process.returncode
-    return 128 + code if code > 0 else process.returncode
-
-
-@contextmanager
-def _passing_on_signals(process: subprocess.Popen[str]) -> Iterator[list[int]]:
-    """Let the signals that end this process end another one; yield those that came."""
-    received: list[int] = []
-
-    def pass_on(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        process.terminate()
-        killing.start() if len(received) == 1 else process.kill()
-
-    killing = Timer(SECONDS_TO_END, process.kill)
-    killing.daemon = True
-    if current_thread() is not main_thread():
-        yield received
-        return
-    before = {number: signal.signal(number, pass_on) for number in (SIGINT, SIGTERM)}
-    try:
-        yield received
-        process.wait()
-    finally:
-        killing.cancel()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _mark_unfinished() -> str:
-    """Mark the run of a process that ended before its run did; return a sentence on it."""
-    from movies_assets.orchestration import abandoned, summary  # noqa: PLC0415 (heavy)
-
-    if (instance := summary.dagster_instance()) and abandoned.sweep(instance):
-        return "The process ended before its run, which is marked as failed."
-    return ""
-
-
-def _reasons(job: str, started: datetime, log: Path) -> list[Text]:
-    """Explain why the run failed: Dagster's record, or else the end of the log."""
-    from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy)
-
-    recorded: list[str] = []
-    if instance := summary.dagster_instance():
-        run = summary.newest_run(instance, job, since=started)
-        recorded = summary.failures_of(instance, run.run_id) if run else []
-    end = "\n".join(log.read_text(encoding="utf-8").splitlines()[-SHOWN_LINES:])
-    return [Text(reason) for reason in recorded or [end]]
-
-
 def _console() -> Console:
     """Return a console that prints text as it is: `[a]` in a path is no markup."""
-    return Console(highlight=False, markup=False, emoji=False)
+    return Console(highlight=False, markup=False, emoji=False, file=sys.stdout)
 
 
 def _readable(error: UnicodeError) -> tuple[str, int]:

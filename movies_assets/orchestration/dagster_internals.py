@@ -5,6 +5,8 @@ update of Dagster may move them.
 """
 
 # Marks a result that counts for no partition. `ObserveResult` is refused by assets that are made.
+# Runs a job in this process, and yields its events as they happen.
+from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
 # The type that `dagster.define_asset_job` returns.
@@ -19,6 +21,7 @@ from dagster._core.events import (
     ASSET_EVENTS,
     EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
 )
+from dagster._core.execution.api import execute_run_iterator
 
 # The types that methods of `dagster.Executor` take and return.
 from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -54,6 +57,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 # How `dagster.yaml` names a class.
 from dagster._serdes import ConfigurableClassData, serialize_value
+from dagster._utils.interrupts import capture_interrupts
 
 __all__ = [
     "ASSET_CHECK_EVENTS",
@@ -69,6 +73,7 @@ __all__ = [
     "DagsterHomeNotSetError",
     "DagsterSqliteStorage",
     "ExecutionPlan",
+    "InMemoryJob",
     "InstanceRef",
     "PlanOrchestrationContext",
     "RegisteredCodeLocationOrigin",
@@ -78,5 +83,7 @@ __all__ = [
     "SqliteEventLogStorage",
     "StepDependencyConfig",
     "UnresolvedAssetJobDefinition",
+    "capture_interrupts",
+    "execute_run_iterator",
     "serialize_value",
 ]

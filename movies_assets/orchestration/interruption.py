@@ -12,9 +12,11 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Thread, current_thread, main_thread
 
 import dagster as dg
+from rich.console import Console
 
 from movies_assets.orchestration.abandoned import mark
 from movies_assets.orchestration.dagster_internals import DagsterHomeNotSetError
@@ -22,8 +24,6 @@ from movies_assets.orchestration.processes import TAG, ancestor, is_gone, proces
 
 # Of the 10 s in which a run is to end: time for the step that is running, and for its events.
 GRACE_SECONDS = 4
-# As shells report a process that SIGTERM ended.
-ENDED = 128 + 15
 
 # `dagster dev` starts a process that starts the code server, which starts one for each run. Dagster
 # lets runs go on, unseen, when only the first of them gets a signal.
@@ -31,6 +31,8 @@ GENERATIONS_BELOW_DEV = 3
 
 # The runs whose steps this process executes.
 running: set[str] = set()
+# The signals to end that this process got.
+received: list[int] = []
 
 
 def executes_a_job(arguments: Sequence[str]) -> bool:
@@ -50,17 +52,23 @@ def watch(arguments: Sequence[str] = tuple(sys.argv)) -> None:
         arguments: those of the process.
     """
     of_server = _is_of_a_server(arguments)
-    executes = of_server or executes_a_job(arguments)
-    if not executes or current_thread() is not main_thread():
+    if not of_server and not executes_a_job(arguments):
+        return
+    end_in_time()
+    of_dev = of_server and "DAGSTER_IS_DEV_CLI" in os.environ
+    if of_dev and (dev := ancestor(GENERATIONS_BELOW_DEV)):
+        Thread(target=_end_with, args=[dev], daemon=True, name="interruption by dev").start()
+
+
+def end_in_time() -> None:
+    """End this process soon after a signal, with its runs marked as failed."""
+    if current_thread() is not main_thread():
         return
     # The number of each signal is written here as it arrives, whichever handler it has.
     receiver, sender = socket.socketpair()
     sender.setblocking(False)  # noqa: FBT003 (it has no name)
     signal.set_wakeup_fd(sender.detach(), warn_on_full_buffer=False)
     Thread(target=_watch, args=[receiver], daemon=True, name="interruption").start()
-    of_dev = of_server and "DAGSTER_IS_DEV_CLI" in os.environ
-    if of_dev and (dev := ancestor(GENERATIONS_BELOW_DEV)):
-        Thread(target=_end_with, args=[dev], daemon=True, name="interruption by dev").start()
 
 
 def _end_with(named: str) -> None:
@@ -71,8 +79,9 @@ def _end_with(named: str) -> None:
 
 
 def _watch(receiver: socket.socket) -> None:
-    while receiver.recv(1)[0] not in (signal.SIGTERM, signal.SIGINT):
+    while (number := receiver.recv(1)[0]) not in (signal.SIGTERM, signal.SIGINT):
         pass
+    received.append(number)
     if running:
         # A step that can be interrupted ends the run, and the process, by itself.
         time.sleep(GRACE_SECONDS)
@@ -80,9 +89,17 @@ def _watch(receiver: socket.socket) -> None:
         with dg.DagsterInstance.get() as instance:
             mine = dg.RunsFilter(tags={TAG: process()})
             marked = mark(instance, mine, "The process got a signal to end.")
-            sys.stderr.write("Ended by a signal; the run is marked as failed.\n" * bool(marked))
+            _write("Ended by a signal; the run is marked as failed.\n" * bool(marked))
     except DagsterHomeNotSetError:
-        sys.stderr.write("Ended by a signal.\n")
+        _write("Ended by a signal.\n")
     finally:
-        sys.stderr.flush()
-        os._exit(ENDED)
+        # As shells report a process that a signal ended.
+        os._exit(128 + number)
+
+
+def _write(text: str) -> None:
+    """Write to the terminal, also where `sys.stderr` is the log of a run."""
+    with suppress(OSError):
+        console = Console(stderr=True, file=sys.__stderr__)
+        console.show_cursor()  # which a progress bar hides
+        console.print(text, end="", soft_wrap=True)

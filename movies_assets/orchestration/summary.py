@@ -4,7 +4,7 @@ It only reads: the warehouse for rows, Dagster's instance for runs and checks.
 """
 
 from collections import ChainMap, Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -55,6 +55,10 @@ class EvaluatedCheck(NamedTuple):
     ending: Sequence[str] = ()
 
 
+# The newest run of each job, and how its checks went.
+Runs = Mapping[str, tuple[dg.DagsterRun, Sequence[EvaluatedCheck]]]
+
+
 def show(settings: Settings, instance: dg.DagsterInstance | None, console: Console) -> None:
     """Print the summary.
 
@@ -68,14 +72,13 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
     """
     with open_warehouse(settings).reading() as connection:
         rows = row_counts(connection)
-        unaudited = audit_log.unaudited(connection, TABLES)
         lists = [
             (found.headers, connection.execute(found.query).fetchall())
             for source in sources.load()
             for found in source.listings
             if found.needs in rows
         ]
-    refused = sum(n for name, n in rows.items() if name.startswith("quarantine."))
+    runs = _newest_runs(instance)
     shown = [
         (name, f"{n:,}") for name, n in rows.items() if n or not name.startswith("quarantine.")
     ]
@@ -85,20 +88,60 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
             console.print()
             console.print(_table(headers, listed))
     console.print()
-    is_sample = settings.profile == "sample"
-    _show_checks(instance, console, is_sample=is_sample)
+    _show_checks(runs, console, is_sample=settings.profile == "sample")
+    _show_state(settings, instance, console, rows)
+    _show_warnings(settings, runs, console)
+
+
+def show_end(settings: Settings, instance: dg.DagsterInstance, console: Console, done: str) -> None:
+    """Print how runs have ended, in about ten lines.
+
+    Args:
+        settings: where the warehouse is.
+        instance: where runs and checks are recorded.
+        console: where to print.
+        done: how many runs, and in which time.
+
+    Raises:
+        WarehouseError: the warehouse cannot be opened.
+    """
+    with open_warehouse(settings).reading() as connection:
+        rows = row_counts(connection)
+    runs = _newest_runs(instance)
+    count = Counter(check.verdict for _, checks in runs.values() for check in checks)
+    tables = [name for name in rows if not name.startswith("quarantine.")]
+    written = sum(rows[name] for name in tables)
+    console.print()
+    say(console, f"Done        {done}: {len(tables)} tables, {written:,} rows (make summary)")
+    say(
+        console, f"Checks      {', '.join(f'{count[verdict]:,} {verdict}' for verdict in VERDICTS)}"
+    )
+    _show_warnings(settings, runs, console)
+    _show_state(settings, instance, console, rows)
+    board = settings.dashboard
+    say(console, f"Dashboard   make dashboard, then open http://{board.host}:{board.port}")
+
+
+def _show_state(
+    settings: Settings,
+    instance: dg.DagsterInstance | None,
+    console: Console,
+    rows: Mapping[str, int],
+) -> None:
+    """Name what is unfinished, refused and published, and where to look at it."""
     _show_unfinished(settings, instance, console)
-    say(console, f"Quarantine  {refused:,} rows")
+    refused = [n for name, n in rows.items() if name.startswith("quarantine.") and n]
+    say(console, f"Quarantine  {sum(refused):,} rows of {len(refused)} tables")
     say(console, f"Database    {settings.database}")
     say(console, f"Published   {_published(settings)}")
     for line in _held_back(settings):
         say(console, f"            {line}")
+    with open_warehouse(settings).reading() as connection:
+        unaudited = audit_log.unaudited(connection, TABLES)
     if unaudited:
         others = f", and {len(unaudited) - 1} more" if len(unaudited) > 1 else ""
         say(console, f"            Not audited: {unaudited[0]}{others}; see the check `audited`")
     say(console, f"UI          make dev, then open {UI}")
-    if warnings := warnings_of(instance):
-        say(console, f"{counted_warnings(warnings, is_sample=is_sample)}: make warnings")
 
 
 def say(console: Console, text: str) -> None:
@@ -191,8 +234,7 @@ def _step_failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
             yield f"{step}: {error.message.strip()}"
 
 
-def _show_checks(instance: dg.DagsterInstance | None, console: Console, *, is_sample: bool) -> None:
-    runs = _newest_runs(instance)
+def _show_checks(runs: Runs, console: Console, *, is_sample: bool) -> None:
     if not runs:
         console.print(
             "Checks      no run is known (DAGSTER_HOME names the folder of Dagster's runs)"
@@ -209,6 +251,12 @@ def _show_checks(instance: dg.DagsterInstance | None, console: Console, *, is_sa
                 _show_check(check, console)
 
 
+def _show_warnings(settings: Settings, runs: Runs, console: Console) -> None:
+    if found := warnings_of(runs):
+        counted = counted_warnings(found, is_sample=settings.profile == "sample")
+        say(console, f"Warnings    {counted}: make warnings")
+
+
 def _show_unfinished(
     settings: Settings, instance: dg.DagsterInstance | None, console: Console
 ) -> None:
@@ -220,9 +268,7 @@ def _show_unfinished(
         say(console, f"Unfinished  {sentence}")
 
 
-def _newest_runs(
-    instance: dg.DagsterInstance | None,
-) -> dict[str, tuple[dg.DagsterRun, list[EvaluatedCheck]]]:
+def _newest_runs(instance: dg.DagsterInstance | None) -> Runs:
     """Return the newest run of each job that has run, and its checks."""
     runs = {job: newest_run(instance, job) for job in partitioned()} if instance else {}
     return {
@@ -245,17 +291,16 @@ def is_of_sample(check: EvaluatedCheck) -> bool:
     return check.rules <= expected.get(check.name, frozenset())
 
 
-def warnings_of(instance: dg.DagsterInstance | None) -> list[EvaluatedCheck]:
-    """Return the warnings of the newest run of each job."""
-    runs = _newest_runs(instance).values()
-    return [check for _, checks in runs for check in checks if check.verdict == "warned"]
+def warnings_of(runs: Runs) -> list[EvaluatedCheck]:
+    """Return the warnings of runs."""
+    return [check for _, checks in runs.values() for check in checks if check.verdict == "warned"]
 
 
 def show_warnings(
     settings: Settings, instance: dg.DagsterInstance | None, console: Console
 ) -> None:
     """Print the warnings of the newest run of each job, a paragraph each."""
-    found = warnings_of(instance)
+    found = warnings_of(_newest_runs(instance))
     for check in found:
         say(console, f"{check.name}: {check.description}")
     say(console, counted_warnings(found, is_sample=settings.profile == "sample"))

@@ -1,0 +1,144 @@
+"""Runs of several jobs in one process: each is a run that Dagster records, with a log of its own.
+
+`make run` uses it: starting Dagster takes seconds, which `dagster job execute` spends on every job.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from movies_assets.orchestration.dagster_internals import (
+    InMemoryJob,
+    capture_interrupts,
+    execute_run_iterator,
+)
+from movies_assets.orchestration.instance import ORIGIN
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """A run to come.
+
+    Attributes:
+        job: the job.
+        tags: which partitions, and what else Dagster and our assets read from tags.
+        log: the file of its log.
+    """
+
+    job: dg.JobDefinition
+    tags: Mapping[str, str]
+    log: Path
+
+    def execute(self, instance: dg.DagsterInstance, progress: "StepProgress") -> bool:
+        """Execute the run; what it prints goes to its log.
+
+        Returns:
+            Whether it has succeeded. One that has not, whatever the cause, is recorded as failed.
+        """
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            self.log.open("w", encoding="utf-8") as log,
+            redirect_stdout(log),
+            redirect_stderr(log),
+            capture_interrupts(),
+        ):
+            run = instance.create_run_for_job(
+                self.job,
+                tags=dict(self.tags),
+                remote_job_origin=ORIGIN.get_job_origin(self.job.name),
+            )
+            try:
+                for event in execute_run_iterator(InMemoryJob(self.job), run, instance):
+                    progress.see(event)
+            except Exception:  # noqa: BLE001 (any, recorded in the log of the run)
+                _log.exception("The run of %s broke off.", self.job.name)
+        ended = instance.get_run_by_id(run.run_id)
+        return ended is not None and ended.is_success
+
+
+class StepProgress:
+    """Shows the steps of several runs: on a terminal one live line, elsewhere a line for each.
+
+    Args:
+        console: where to show them.
+        runs: all runs to come; together they are all that is to be done.
+    """
+
+    def __init__(self, console: Console, runs: Sequence[JobRun]) -> None:
+        self._console = console
+        self._all = sum(len(run.job.nodes) for run in runs)
+        self._done = 0
+        self._rows: dict[str, int | None] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("steps, about"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._progress.add_task("starting", total=self._all)
+
+    def __enter__(self) -> Self:
+        """Show the live line."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the live line."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Remove the live line from the terminal."""
+        self._progress.stop()
+
+    def see(self, event: dg.DagsterEvent) -> None:
+        """Show what an event changes."""
+        step = event.step_key or ""
+        if event.event_type == dg.DagsterEventType.STEP_START:
+            self._progress.update(self._task, description=_named(step))
+        elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            self._rows[step] = _rows(event)  # a range states them with its last partition
+        elif event.event_type in _ENDS:
+            self._done += 1
+            self._progress.update(self._task, completed=self._done)
+            if not self._console.is_terminal and step in self._rows:
+                self._console.print(self._line(event, step), soft_wrap=True)
+
+    def _line(self, event: dg.DagsterEvent, step: str) -> str:
+        seconds = event.step_success_data.duration_ms / 1000 if event.is_step_success else 0
+        rows = self._rows[step]
+        written = "" if rows is None else f"{rows:,} rows"
+        done = f"{self._done:>{len(str(self._all))}}/{self._all}"
+        return f"  {done}  {seconds:5.1f} s  {written:>14}  {_named(step)}"
+
+
+_ENDS = {
+    dg.DagsterEventType.STEP_SUCCESS,
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.STEP_SKIPPED,
+}
+
+
+def _named(step: str) -> str:
+    return step.replace("__", ".")
+
+
+def _rows(event: dg.DagsterEvent) -> int | None:
+    """Return the rows that a step has written, where its materialization states them."""
+    found = event.step_materialization_data.materialization.metadata.get("rows")
+    return found.value if isinstance(found, dg.IntMetadataValue) else None

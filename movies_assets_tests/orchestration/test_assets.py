@@ -107,3 +107,23 @@ class TestPartitionsOfTheSample:
     def test_a_setting_wins_and_live_begins_with_the_source(self):
         assert yts_days.first(load(yts={"first_day": "2016-01-01"})) == date(2016, 1, 1)
         assert yts_days.first(load(profile="live")) == OLDEST_UPLOAD
+
+
+def test_assets_without_partitions_wait_for_all_partitions_of_their_inputs(tmp_path):
+    exports = {"parquet_url": "/nowhere", "delta_url": "/nowhere"}
+    settings = load(data_dir=tmp_path, postgres_url="postgresql://host/movies", exports=exports)
+    graph = build_defs(settings).resolve_asset_graph()
+    waiting = [
+        (key, parent)
+        for key in graph.get_all_asset_keys()
+        for parent in graph.get(key).parent_keys
+        if graph.get(key).partitions_def is None and graph.get(parent).partitions_def
+    ]
+    groups = {graph.get(key).group_name for key, _ in waiting}
+    assert groups >= {"serving", "serving_postgres", "serving_parquet", "serving_delta"}
+    others = [
+        pair
+        for pair in waiting
+        if not isinstance(graph.get_partition_mapping(*pair), dg.AllPartitionMapping)
+    ]
+    assert others == []

@@ -92,7 +92,7 @@ def _spec(kind: str, setting: str, table: Table) -> dg.AssetSpec:
         f"{f'divided by {divided}' if divided else 'undivided'}, in the folder that "
         f"MOVIES_EXPORTS__{setting.upper()} names; skipped where that is unset. Written only "
         "where it has changed.",
-        deps=[KEY, dg.AssetDep(asset_key(table.key), partition_mapping=dg.LastPartitionMapping())],
+        deps=[KEY, dg.AssetDep(asset_key(table.key), partition_mapping=dg.AllPartitionMapping())],
         metadata={"dagster/column_schema": column_schema(table.contract)},
         skippable=True,
     )

@@ -64,12 +64,11 @@ def postgres_assets(settings: Settings, tables: Mapping[str, Table]) -> list[dg.
 
 
 def _spec(table: Table) -> dg.AssetSpec:
-    newest = dg.LastPartitionMapping()
     return dg.AssetSpec(
         postgres_key(table.name),
         deps=[
             dg.AssetDep(published.KEY),
-            dg.AssetDep(asset_key(table.key), partition_mapping=newest),
+            dg.AssetDep(asset_key(table.key), partition_mapping=dg.AllPartitionMapping()),
         ],
         description=f"{inspect.cleandoc(table.contract.__doc__ or '')}\n\nThe table in Postgres, "
         "of the newest snapshot.",

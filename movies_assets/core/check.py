@@ -101,10 +101,14 @@ class CheckContext:
         return refused if self.is_all else refused.filter(self.within(refused.partition_key))
 
     @property
+    def is_undivided(self) -> bool:
+        """Return whether any check of the table looks at all of it."""
+        return self.table.write_mode.is_whole or self.table.partition_column is None
+
+    @property
     def is_all(self) -> bool:
         """Return whether the check looks at the whole table."""
-        whole = self.table.write_mode.is_whole
-        return whole or self.keys is None or self.table.partition_column is None
+        return self.is_undivided or self.keys is None
 
     def within(self, partition: ir.Column) -> ir.BooleanValue:
         """Return the condition that a partition is one of the run's."""
@@ -119,8 +123,7 @@ class CheckContext:
             first: the first partition that was written.
             last: the last one.
         """
-        whole = self.table.write_mode.is_whole or self.table.partition_column is None
-        return whole or self.keys == (first, last)
+        return self.is_undivided or self.keys == (first, last)
 
     def of(self, first: str, last: str) -> "CheckContext":
         """Return the context that looks at the rows of these partitions."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 import ibis
 import ibis.expr.types as ir
 
+from movies_assets.core.window import Window
+
 if TYPE_CHECKING:
     from movies_assets.core.contract import Contract
     from movies_assets.core.table import Table
@@ -43,6 +45,10 @@ class WriteMode(ABC):
         """Return which stored rows are deleted whatever the new rows are; `inside` as above."""
         return self.covers(inside)
 
+    def rewrites(self, window: Window) -> Window:
+        """Return the partitions of which a write of a window leaves no older row."""
+        return window
+
     def keys(self, contract: type["Contract"]) -> tuple[str, ...]:  # noqa: ARG002
         """Return the columns by which a new row replaces stored ones outside of the partitions."""
         return ()
@@ -71,6 +77,9 @@ class _Overwrite(WriteMode):
 
     def covers(self, inside: ir.BooleanValue) -> ir.BooleanValue:  # noqa: ARG002
         return ibis.literal(value=True)
+
+    def rewrites(self, window: Window) -> Window:  # noqa: ARG002
+        return Window()
 
 
 class _Merge(WriteMode):

@@ -126,8 +126,8 @@ class WarehouseIOManager(dg.IOManager):
             rows=rows.complete(connection, table, loaded.rows),
             members=add_members(connection, table, window, self._tables),
         )
-        is_whole = table.write_mode.is_whole
-        audit_log.record_write(connection, table.name, window, run_id, is_whole=is_whole)
+        rewritten = table.write_mode.rewrites(window)
+        audit_log.record_write(connection, table.name, window, run_id, rewritten)
         if table.keep_partitions and table.partition_column:
             writer.prune(connection, table, table.keep_partitions(self._settings), window)
             audit_log.forget_pruned(connection, table.name, table.partition_column)

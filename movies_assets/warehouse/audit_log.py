@@ -87,8 +87,7 @@ def record_write(
     table: str,
     window: Window,
     run_id: str,
-    *,
-    is_whole: bool = False,
+    rewritten: Window | None = None,
 ) -> None:
     """Record a write, in its transaction, and remove the writes whose rows it has replaced.
 
@@ -97,7 +96,7 @@ def record_write(
         table: the table that was written.
         window: its partitions that were written.
         run_id: the run that wrote them.
-        is_whole: whether all rows of the table were replaced.
+        rewritten: the partitions of which no older row is left; None: those of `window`.
     """
     ensure_tables(connection)
     connection.execute(
@@ -105,7 +104,7 @@ def record_write(
         "WHERE table_name = ? AND first_partition <= ? AND last_partition >= ?)",
         [table, window.last, window.first],
     )
-    replaced = Window() if is_whole else window
+    replaced = rewritten or window
     connection.execute(
         f"DELETE FROM {UNAUDITED} WHERE {WITHIN}", [table, replaced.first, replaced.last]
     )

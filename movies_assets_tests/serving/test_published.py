@@ -185,9 +185,7 @@ class TestWhatStandsInTheWay:
 
     def test_goes_with_the_rows_when_all_of_the_table_is_replaced(self, warehouse_session):
         record_write(warehouse_session, "gold.t", Window(DAY, DAY), "run 1")
-        record_write(
-            warehouse_session, "gold.t", Window(NEXT_DAY, NEXT_DAY), "run 2", is_whole=True
-        )
+        record_write(warehouse_session, "gold.t", Window(NEXT_DAY, NEXT_DAY), "run 2", Window())
         (left,) = unaudited(warehouse_session, ["gold.t"])
         assert left.run_id == "run 2"
 

@@ -15,11 +15,12 @@ from movies_assets.orchestration.checks.factory import checks_of
 from movies_assets.orchestration.code_references import with_references
 from movies_assets.orchestration.executor import executor
 from movies_assets.orchestration.instance import repaired
-from movies_assets.orchestration.io_manager import WarehouseIOManager
+from movies_assets.orchestration.io_manager import io_manager_of
 from movies_assets.orchestration.landing import landing_asset_of
 from movies_assets.orchestration.publishing.published import published_asset
 from movies_assets.orchestration.publishing.report import report_asset
 from movies_assets.orchestration.publishing.targets import target_assets
+from movies_assets.orchestration.warehouse_resource import warehouse_resource
 from movies_assets.settings import Settings
 from movies_assets.tables import TABLES, open_warehouse
 
@@ -56,8 +57,8 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
             *alerts.sensors(settings, TABLES, warehouse),
         ],
         resources={
-            "io_manager": WarehouseIOManager(warehouse, TABLES, settings),
-            "warehouse": warehouse,
+            "io_manager": io_manager_of(TABLES, settings),
+            "warehouse": warehouse_resource(warehouse),
             **{
                 name: resource
                 for source in sources.load()

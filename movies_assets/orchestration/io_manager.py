@@ -223,6 +223,21 @@ class WarehouseIOManager(dg.IOManager):
         )
 
 
+def io_manager_of(tables: Mapping[str, Table], settings: Settings) -> dg.IOManagerDefinition:
+    """Return the IO manager's definition; it uses the resource `warehouse` of the run.
+
+    Args:
+        tables: every table, by `schema.table`.
+        settings: how many partitions are kept, and where files land.
+    """
+    return dg.IOManagerDefinition(
+        resource_fn=lambda context: WarehouseIOManager(
+            context.resources.warehouse, tables, settings
+        ),
+        required_resource_keys={"warehouse"},
+    )
+
+
 def _window(context: dg.InputContext | dg.OutputContext) -> Window:
     if not context.has_asset_partitions:
         return Window()

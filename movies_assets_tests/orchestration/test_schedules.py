@@ -79,7 +79,7 @@ def materialize(
     """Report what a run of the job would have written, and let its tables be there."""
     written = live.resolve_job_def(job).asset_layer.executable_asset_keys
     graph = live.resolve_asset_graph()
-    warehouse = live.resources["warehouse"]
+    warehouse = live.resources["warehouse"].held
     with warehouse.session() as connection, warehouse.transaction(connection):
         audit_log.ensure_tables(connection)
     for key in graph.toposorted_asset_keys:
@@ -398,7 +398,7 @@ class TestRedDays:
     ):
         materialize(instance, live, [day], job)
         before = asked(instance, live, job)
-        note(live.resources["warehouse"], table, day, day)
+        note(live.resources["warehouse"].held, table, day, day)
         assert asked(instance, live, job) == [(day, day), *before]
 
     def test_a_red_range_is_asked_for_as_it_was_written_and_its_neighbours_without_it(
@@ -437,7 +437,7 @@ class TestRedDays:
         self, instance, live, job, table, day, newest
     ):
         """By the days of the run that wrote it, or else by the newest one."""
-        warehouse = live.resources["warehouse"]
+        warehouse = live.resources["warehouse"].held
         materialize(instance, live, [day, newest], job)
         before = asked(instance, live, job)
         run = dg.DagsterRun(job, status=dg.DagsterRunStatus.FAILURE, tags=range_tags(day, day))

@@ -374,14 +374,8 @@ def store_netflix(
             connection.execute(f"INSERT INTO {table.name} BY NAME SELECT {known} FROM frame")
 
 
-# The methods of resources by which assets reach the outside world.
-OUTSIDE = {
-    "yts": "client",
-    "netflix_landing": "open",
-    "netflix_lookup": "fetch",
-    "omdb": "client",
-    "ott_users": "fetch",
-}
+# Assets reach the outside world by the first of these methods that a resource has.
+OUTSIDE = ("fetch", "open", "client")
 
 
 def replaced_resource(settings: Settings, name: str, instead: Callable[..., Any]) -> Any:
@@ -392,7 +386,8 @@ def replaced_resource(settings: Settings, name: str, instead: Callable[..., Any]
         for known, resource in source.resources(settings).items()
         if known == name
     ]
-    method = {OUTSIDE[name]: lambda _, *args: instead(*args)}
+    outside = next(method for method in OUTSIDE if hasattr(kind, method))
+    method = {outside: lambda _, *args: instead(*args)}
     return type(kind.__name__, (kind,), {**method, "__module__": __name__})(project=settings)
 
 
@@ -636,20 +631,19 @@ def store_day(folder: Path) -> None:
     before = [[tconst, rating, votes - 10] for tconst, rating, votes in ratings]
     land(settings.landing, "2025-10-29", {**SOUND_DUMPS, "title.ratings": before})
     land(settings.landing, STORED_DAY, SOUND_DUMPS)
+    arrive(settings.landing, f"{STORED_DAY}/titles.csv", SOUND_TITLES)
+    for edition, row in SOUND_PAIR:
+        path = f"{STORED_DAY}/{edition.name}.csv"
+        arrive(settings.landing, path, [row], [*edition.columns])
+    arrive_ott(settings.landing, STORED_DAY, **SOUND_OTT)
+    run_dates = {"imdb_daily": ("2025-10-29", STORED_DAY)}
     with dg.DagsterInstance.ephemeral() as ephemeral:
         lookups = partial(on_disk, settings.landing, **SOUND_LOOKUPS)
         resources = {"netflix_lookup": lookups, "ott_users": lambda _: []}
         stored = Platform(settings, ephemeral, lambda: source, resources=resources)
-        stored.run(STORED_DAY)
-        stored.run("2025-10-29", STORED_DAY, job="imdb_daily")
-        arrive(settings.landing, f"{STORED_DAY}/titles.csv", SOUND_TITLES)
-        for edition, row in SOUND_PAIR:
-            path = f"{STORED_DAY}/{edition.name}.csv"
-            arrive(settings.landing, path, [row], [*edition.columns])
-        stored.run(STORED_DAY, job="netflix_daily")
-        stored.run(STORED_YEAR, job="omdb_yearly")
-        arrive_ott(settings.landing, STORED_DAY, **SOUND_OTT)
-        stored.run(STORED_DAY, job="ott_daily")
-        stored.defs.resolve_job_def("evaluate_recommendations").execute_in_process(
-            instance=ephemeral
-        )
+        for job in [job for source in sources.load() for job in source.jobs]:
+            if job.newest and job.partitions:
+                last = STORED_YEAR if job.partitions.unit == "year" else STORED_DAY
+                stored.run(*run_dates.get(job.name, (last,)), job=job.name)
+            elif job.newest == 0:
+                stored.defs.resolve_job_def(job.name).execute_in_process(instance=ephemeral)

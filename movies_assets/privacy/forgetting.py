@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from movies_assets.core.markdown import as_markdown
 from movies_assets.core.table import Table
 from movies_assets.privacy import warehouse as in_tables
-from movies_assets.privacy.identifiers import PersonIdentifiers
+from movies_assets.privacy.identifiers import USER_KEY, PersonIdentifiers
 from movies_assets.privacy.user_ids import canonical
 from movies_assets.settings import Settings
 from movies_assets.sources.ott.resources import Folder, OttLanding
@@ -194,7 +194,8 @@ def forget(
             with warehouse.session() as connection, warehouse.transaction(connection):
                 in_tables.record(connection, run_id, records)
     renew(warehouse)
-    if copies := published.forget(warehouse, run_id):
+    (users,) = (table.name for table in tables if table.contract.key() == (USER_KEY,))
+    if copies := published.forget(warehouse, run_id, users):
         with warehouse.session() as connection, warehouse.transaction(connection):
             in_tables.record(connection, run_id, {"published": copies})
         records["published"] += copies

@@ -34,7 +34,6 @@ LONGEST_NAME = 255
 OLD, COPY = "snapshot", "published"
 # The named snapshot may be removed before it is opened; so often in a row it is no accident.
 MOST_LOOKS = 5
-USERS = "gold.ott_dim_user"
 # A row a source that keeps rows of an earlier snapshot. As JSON, because snapshots of earlier
 # versions of the project lack the columns.
 HELD_BACK = """
@@ -208,7 +207,7 @@ class Published:
         for suffix in MADE_OF_SNAPSHOT:
             snapshot.with_name(snapshot.stem + suffix).unlink(missing_ok=True)
 
-    def forget(self, warehouse: Warehouse, run_id: str) -> int:
+    def forget(self, warehouse: Warehouse, run_id: str, users: str) -> int:
         """Erase from the snapshots all users that the warehouse does not know any more.
 
         The newest one is rewritten; all others are removed, whatever they hold: a keyed hash may
@@ -217,6 +216,7 @@ class Published:
         Args:
             warehouse: whose users stay.
             run_id: the run, for the name of the new snapshot.
+            users: the table with a row per user that the warehouse knows.
 
         Returns:
             How many rows of other users the newest snapshot had.
@@ -231,7 +231,7 @@ class Published:
             old = self.snapshots()
             if self._attach_current(connection):
                 new = self.unfinished(run_id)
-                erased = _copy_known(connection, new, self.finished(new).stem)
+                erased = _copy_known(connection, new, self.finished(new).stem, users)
                 self.put(new)
             for path in old:
                 self._remove(path)
@@ -297,14 +297,16 @@ def never_written(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {name for (name,) in found}
 
 
-def _copy_known(connection: duckdb.DuckDBPyConnection, new: Path, snapshot_id: str) -> int:
+def _copy_known(
+    connection: duckdb.DuckDBPyConnection, new: Path, snapshot_id: str, users: str
+) -> int:
     """Copy the attached snapshot but for users that the attached warehouse does not know.
 
     Into a new file no deleted row goes. Returns how many rows were left out.
     """
     left_out = 0
-    users = USERS in dict(_tables(connection, ALIAS))
-    known = f"{USER_KEY} IN (SELECT {USER_KEY} FROM {ALIAS}.{USERS})" if users else "false"
+    is_stored = users in dict(_tables(connection, ALIAS))
+    known = f"{USER_KEY} IN (SELECT {USER_KEY} FROM {ALIAS}.{users})" if is_stored else "false"
     connection.execute(f"ATTACH {literal(str(new))} AS {COPY} ({STORAGE})")
     try:
         connection.execute(f"COPY FROM DATABASE {OLD} TO {COPY} (SCHEMA)")

@@ -111,7 +111,7 @@ class CheckContext:
         return self.window.holds(partition)
 
     def judges(self, first: str, last: str) -> bool:
-        """Return whether a check of these rows judges a write, and no other rows beside it.
+        """Return whether a check of these rows judges exactly the rows of one write.
 
         A whole table may pass with a share of bad rows that is too high for one of its days.
 
@@ -269,7 +269,7 @@ def judge(
 
 
 def _joined(sentences: Sequence[str], most: int) -> str:
-    """Join the first sentences, and say how many more there are."""
+    """Join the first sentences, and add how many more there are."""
     more = len(sentences) - most
     return "; ".join([*sentences[:most], *([f"and {more} more"] if more > 0 else [])])
 

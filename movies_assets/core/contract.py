@@ -239,8 +239,8 @@ class Contract(pa.DataFrameModel):
 
         Empty where no column is declared as personal.
         """
-        told = {name for name, spec in cls._columns().items() if spec.metadata["personal"]}
-        return frozenset(told | AS_RECEIVED if told else ())
+        declared = {name for name, spec in cls._columns().items() if spec.metadata["personal"]}
+        return frozenset(declared | AS_RECEIVED if declared else ())
 
     @classmethod
     def table(cls, qualified_name: str) -> ir.Table:
@@ -355,7 +355,7 @@ def _holds(check: Check, column_name: str | None) -> Callable[[ir.Table], ir.Boo
 
 
 class BronzeContract(Contract):
-    """What every bronze table says of a row's origin."""
+    """The columns for a row's origin, in every bronze table."""
 
     ingested_at: Instant = column("When the row was fetched (UTC).", alias="_ingested_at")
     source: str = column(
@@ -369,7 +369,7 @@ class BronzeContract(Contract):
 
 
 class FileContract(BronzeContract):
-    """What a bronze table of text files says of a row, beside the columns of the file."""
+    """The columns that a bronze table of text files adds to the columns of the file."""
 
     problem: str = column(
         "What is wrong with a line that does not read as the columns; silver refuses it.",
@@ -383,13 +383,13 @@ class FileContract(BronzeContract):
 
 
 class DumpContract(FileContract):
-    """What a bronze table of dumps says of a row, beside the columns of the dump."""
+    """The columns that a bronze table of dumps adds to the columns of the dump."""
 
     run_date: dt.Date = column("Run date on which the file was fetched: the partition.")
 
 
 class FileRows(FileContract):
-    """What a bronze table of files that arrive says of a row, beside the columns of the files.
+    """The columns that a bronze table of arriving files adds to the columns of the files.
 
     The table gains the columns that files bring beyond the contract's, as text.
     """

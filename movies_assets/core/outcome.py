@@ -181,7 +181,7 @@ def _partitions(table: Table, *changed: ir.Table) -> ir.Table | None:
 
 
 def _with_repeated_refused(rows: ir.Table, key: Sequence[str]) -> ir.Table:
-    """Refuse sound rows whose key a sound row before them has."""
+    """Refuse sound rows with the key of an earlier sound row."""
     order = [name for name in (LINE_NUMBER, RAW) if name in rows.columns]
     place = ibis.row_number().over(group_by=[*key, rows.broken_rules == ""], order_by=order)
     is_repeated = (rows.broken_rules == "") & (place > 0)

@@ -58,6 +58,6 @@ class NoPartitionError(Exception):
     def __init__(self, first: date | None) -> None:
         super().__init__(
             f"there is no day or year to run: the first one is {first or 'still to come'}, and the "
-            f"clock of this machine says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Check the clock, "
+            f"clock of this machine shows {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Check the clock, "
             "or the setting of the source's first day."
         )

@@ -35,7 +35,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class LatestVersion:
-    """Of all versions of an entity, only the newest is kept, in whatever order they arrive.
+    """Of all versions of an entity, only the newest is kept, in any order of arrival.
 
     Attributes:
         entity: the columns that name the entity, such as `movie_id`.

@@ -17,7 +17,7 @@ class WriteMode(ABC):
     Attributes:
         name: the name of the mode.
         is_staged: whether new rows are compared with the stored ones, so they are collected first.
-        is_whole: whether a write replaces all rows whatever partitions its run has. Inputs are then
+        is_whole: whether a write replaces all rows, in a run of any partitions. Inputs are then
             read whole, and checks look at the whole table.
         is_windowed: whether a write holds rows of the run's partitions and no others.
     """
@@ -40,7 +40,7 @@ class WriteMode(ABC):
         return inside
 
     def replaces(self, inside: ir.BooleanValue) -> ir.BooleanValue:
-        """Return which stored rows are deleted whatever the new rows are; `inside` as above."""
+        """Return which stored rows are deleted for any new rows; `inside` as above."""
         return self.covers(inside)
 
     def keys(self, contract: type["Contract"]) -> tuple[str, ...]:  # noqa: ARG002
@@ -61,7 +61,7 @@ class _Partition(WriteMode):
 
 
 class _Overwrite(WriteMode):
-    """Replace all rows: the table holds the newest state, whatever partition is run."""
+    """Replace all rows: the table holds the newest state, in a run of any partition."""
 
     name = "overwrite"
     is_whole = True

@@ -265,8 +265,8 @@ class RecordReader:
         if is_odd.any():
             is_closing ^= np.repeat(firsts & 1, counts)
         # A line ends before the block's first byte, as at its end.
-        beside = block[quotes - 1 + 2 * is_closing]
-        wrong = np.flatnonzero(~fits[beside])
+        neighbours = block[quotes - 1 + 2 * is_closing]
+        wrong = np.flatnonzero(~fits[neighbours])
         is_odd[np.searchsorted(firsts, wrong, "right") - 1] = True
         return np.flatnonzero(is_odd) + first
 

@@ -40,7 +40,7 @@ WHAT_TO_DO = (
 
 
 class AlertError(Exception):
-    """An alert could not be sent; the message says where to and why, and shows no secret.
+    """An alert could not be sent. The message gives the address and the reason, without secrets.
 
     Attributes:
         reached_others: whether another address took it.

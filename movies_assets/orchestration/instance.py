@@ -46,7 +46,7 @@ class Instance(dg.DagsterInstance):
 
     @classmethod
     def config_schema(cls) -> Mapping[str, Any]:
-        """Return the fields that dagster.yaml may have beside Dagster's own: none."""
+        """Return the fields that dagster.yaml may have in addition to Dagster's own: none."""
         return {}
 
     @classmethod

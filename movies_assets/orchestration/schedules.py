@@ -62,7 +62,7 @@ def _calendar(
         job=job.name,
         tables={name: table for name, table in tables.items() if job.materializes(table.key)},
         partitions=partitions_def(job.partitions, settings),
-        anew=rules.anew,
+        each_tick=rules.each_tick,
         reach=settings.catch_up_days,
         tries=settings.catch_up_tries,
         catches_up=rules.catches_up,
@@ -121,7 +121,7 @@ def _schedule(
         stuck = [str(found) for found in progress.unfinished() if found.is_stuck]
         for sentence in stuck:
             context.log.warning(sentence)
-        # The hour is part of the key, so that failed partitions are asked for again.
+        # The hour is part of the key, so that failed partitions are requested again.
         hour = f"{context.scheduled_execution_time:%Y-%m-%d %H}"
         return [
             dg.RunRequest(
@@ -150,7 +150,7 @@ def _look(
 ) -> Progress | None:
     """Return the state of the days; by Dagster's history alone where the warehouse is in use.
 
-    Runs whose process is gone are marked first: their days are asked for again.
+    Runs whose process is gone are marked first: their days are requested again.
     """
     abandoned.sweep(context.instance)
     now = context.scheduled_execution_time
@@ -158,6 +158,6 @@ def _look(
         return catching_up.look(calendar, context.instance, warehouse, now)
     except WarehouseError as error:
         context.log.warning(
-            "%s This tick goes by Dagster's history alone; red days wait for the next one.", error
+            "%s This tick uses Dagster's history alone; red days wait for the next one.", error
         )
         return catching_up.look_without_warehouse(calendar, context.instance, now)

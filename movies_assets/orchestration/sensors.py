@@ -196,12 +196,12 @@ def _held(
 def _requests(
     news: Mapping[str, set[str]], asked: int, free: Collection[str] = ()
 ) -> list[dg.RunRequest]:
-    """Ask for the days of new files; a state that comes back is asked for again, by its number.
+    """Request the days of new files; a state that comes back is requested again, by its number.
 
     Args:
         news: the digests of the new files, by day.
         asked: the number of the request.
-        free: days that may be asked for as well.
+        free: days that may be requested as well.
     """
     requests = []
     for first, last in _bridged(day_ranges(map(date.fromisoformat, sorted(news))), free):

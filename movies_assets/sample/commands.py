@@ -33,7 +33,7 @@ def serve(create: Callable[[], ASGIApp], path: str, host: str, port: int) -> Non
         port: 0 takes a free one.
 
     Raises:
-        ClickException: it cannot be made or served; the message says why.
+        ClickException: it cannot be made or served.
     """
     try:
         server = serving.server_of(create())
@@ -48,7 +48,7 @@ def deliver(folder: Path, write: Callable[[], Iterable[Path]]) -> None:
     """Write files into a folder, and print each.
 
     Raises:
-        ClickException: they cannot be made or written; the message says why.
+        ClickException: they cannot be made or written.
     """
     try:
         for path in write():

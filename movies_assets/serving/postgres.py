@@ -1,4 +1,4 @@
-"""Load the published tables into Postgres beside the old ones, and swap them in one step.
+"""Load the published tables into Postgres next to the old ones, and swap them in one step.
 
 A load fills a staging schema, which no reader may use, and then renames it in one transaction. The
 tables' definitions follow from the contracts (`postgres_ddl`).

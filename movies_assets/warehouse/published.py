@@ -3,7 +3,7 @@
 A file is written under a name of its own and never changes; then the pointer is replaced. So a
 reader has old or new data, whole, and no writer ever waits for it. `orchestration.publishing`
 decides what is published and when, `warehouse.snapshot` writes a file. Readers need
-nothing but this: no contract, and no Dagster, whose imports take seconds and 300 MB.
+only this module: no contract, and no Dagster, whose imports take seconds and 300 MB.
 """
 
 import re
@@ -48,7 +48,7 @@ CONFIRM_EMPTY = (
 
 
 class NothingPublishedError(WarehouseError):
-    """There is no snapshot; the message says how one comes about."""
+    """There is no snapshot yet. The message explains how to publish one."""
 
 
 @dataclass(frozen=True)
@@ -211,11 +211,11 @@ class Published:
     def forget(self, warehouse: Warehouse, run_id: str) -> int:
         """Erase from the snapshots all users that the warehouse does not know any more.
 
-        The newest one is rewritten; all others are removed, whatever they hold: a keyed hash may
-        be of a secret that is not in use any more. So is one that cannot be read.
+        The newest one is rewritten. All others are removed, with any content: a keyed hash may be
+        of a secret that is not in use any more. A snapshot that cannot be read is removed too.
 
         Args:
-            warehouse: whose users stay.
+            warehouse: its users stay in the snapshots.
             run_id: the run, for the name of the new snapshot.
 
         Returns:

@@ -108,7 +108,7 @@ class TextRows(Rows):
 
 
 class DelimitedRows(Rows):
-    """Rows of delimited files that have arrived, in whatever dialect.
+    """Rows of delimited files that have arrived, in any dialect.
 
     Args:
         given: the files.

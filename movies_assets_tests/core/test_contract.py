@@ -54,7 +54,7 @@ BAD_ROWS = {
     "end_year: before start_year": {"start_year": 2020, "end_year": 2019},
     "date_added: before 1997 or more than 366 days after arrival": {"date_added": "1996-12-31"},
     "release_year: more than 5 years after arrival": {"release_year": 2031},
-    "date_key: other than -1, of a day not all of which is known": {
+    "date_key: is not -1, but attributes of the day are unknown": {
         "date_key": 20250101,
         "week_of_year": None,
     },

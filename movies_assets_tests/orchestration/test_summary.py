@@ -66,7 +66,7 @@ def test_the_summary_names_red_days_of_any_run_until_they_are_done(platform, yts
     platform.run("2025-10-31")
     assert (
         "Unfinished  yts_daily 2025-08-29...2025-08-30: the blocking checks of silver.yts_movies "
-        f"have not passed (run {red.run_id[:8]}). Its schedule, where it is on, asks for them again"
+        f"have not passed (run {red.run_id[:8]}). If its schedule is on, it requests them again"
     ) in shown(platform)
     yts.movies_listed = []
     platform.run("2025-08-29", "2025-08-30")

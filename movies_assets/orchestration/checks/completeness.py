@@ -209,7 +209,7 @@ def figures_of_files(context: CheckContext, source: Table) -> ir.Table:
     """Count by file, as each file's own rows are read.
 
     The stored rows would not do: they carry forward values of older files. The table mirrors every
-    file, so a bad one is red until it is replaced or accepted, whichever day is run.
+    file, so a bad one is red until it is replaced or accepted, in a run of any day.
     """
     table, day = context.table, source.partition_column
     if table.typed is None or day is None:
@@ -499,7 +499,7 @@ def _advice(
     days = [each.coverage.partition for each in lost if each.coverage.partition]
     window = " ".join(dict.fromkeys([min(days), max(days)])) if days else ""
     fix = (
-        f"Rename the columns in the file, or declare its edition beside {source.name}, and "
+        f"Rename the columns in the file, or declare its edition next to {source.name}, and "
         if source and files
         else "Check whether the source has renamed or dropped them, and "
     )

@@ -188,7 +188,7 @@ def select(
             for write in audit_log.unaudited(connection, tables)
         ),
         *(
-            Obstacle(name, f"{name}: not as its contract says", UNFIT)
+            Obstacle(name, f"{name}: differs from its contract", UNFIT)
             for name in schema_mismatches(stored, public)
         ),
         *([] if confirmed else _shrunk(connection, tables, public.keys() & stored.keys(), before)),

@@ -316,7 +316,7 @@ class TestWhatWeRelyOn:
         assert backend.execute(ibis.literal("a-b-c").re_replace("-", "+")) == "a+b+c"
 
 
-def test_columns_that_tell_of_persons_say_so_in_the_ui():
+def test_columns_with_personal_data_are_marked_in_the_ui():
     schema = column_schema(TABLES["gold.ott_recommendations"].contract)
     said = {column.name for column in schema.columns if "personal" in column.constraints.other}
     assert said == {"user_key"}

@@ -260,7 +260,7 @@ class TestTotals:
         service.changes = lambda page, _: {**page, "total": len(page["data"])}
         assert fetch(service, tmp_path) == 25
 
-    def test_that_are_too_high_are_said_to_be(self, server, tmp_path):
+    def test_that_are_too_high_are_reported(self, server, tmp_path):
         service = serve(server, "reqres")
         service.changes = lambda page, _: {**page, "total": 28}
         message = refused(service, tmp_path, TransientSourceError)
@@ -453,7 +453,7 @@ class TestLinks:
         }  # fmt: skip
         assert fetch(service, tmp_path) == 25
 
-    def test_that_are_missing_are_no_loss_where_a_total_says_more(self, server, tmp_path):
+    def test_that_are_missing_are_no_loss_where_a_total_shows_more_users(self, server, tmp_path):
         service = serve(server, "jsonapi")
         service.links = False
         assert fetch(service, tmp_path) == 25

@@ -153,7 +153,7 @@ def schedules() -> str:
         [f"`{each.name}`", _hours(each.cron_schedule), each.description or ""]
         for each in sorted(_repository().schedule_defs, key=lambda each: each.name)
     ]
-    return _table(["schedule", "UTC", "what it asks for"], rows)
+    return _table(["schedule", "UTC", "what it requests"], rows)
 
 
 def _hours(cron: str | Iterable[str]) -> str:
@@ -172,7 +172,7 @@ def sensors() -> str:
         ]
         for each in sorted(_repository().sensor_defs, key=lambda each: each.name)
     ]
-    return _table(["sensor", "at first", "what it does"], rows)
+    return _table(["sensor", "initial state", "what it does"], rows)
 
 
 def checks() -> str:

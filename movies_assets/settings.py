@@ -305,7 +305,7 @@ class ProjectSettings(CommonSettings):
     postgres_schema: str = Field(
         "movies",
         pattern=r"^[a-z_][a-z0-9_]{0,47}$",
-        description="its schema, all of which every load replaces",
+        description="its schema; every load replaces all of it",
     )
     postgres_reader_password: SecretStr | None = Field(
         None,

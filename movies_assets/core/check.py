@@ -41,7 +41,7 @@ def verdict_of(*, passed: bool, is_warning: bool) -> Verdict:
 
 
 class MissingTableError(Exception):
-    """A query reads a table that does not exist; the message is the engine's."""
+    """A query reads a table that does not exist. The message comes from the engine."""
 
 
 class Engine(Protocol):

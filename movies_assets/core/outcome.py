@@ -1,4 +1,4 @@
-"""What a write keeps, refuses, replaces and leaves, as Ibis expressions that any engine can run.
+"""The outcome of a write (kept, refused, replaced rows), as Ibis expressions for any engine.
 
 The expressions compare rows by their columns alone; a store may add a column that identifies rows,
 which they carry along. Engines store the rows: see `warehouse`.
@@ -197,7 +197,7 @@ def _with_newest_kept(rows: ir.Table, latest: LatestVersion) -> ir.Table:
 
 
 def _with_superseded_dropped(rows: ir.Table, stored: ir.Table, latest: LatestVersion) -> ir.Table:
-    """Drop the rows of which a newer version is stored."""
+    """Drop the rows that have a newer stored version."""
     version = list(dict.fromkeys([*latest.entity, *latest.order]))
     mine = rows.filter(rows["_is_kept"]).select(*version).distinct()
     theirs = stored.select(*latest.entity, **{f"_stored_{name}": name for name in latest.order})

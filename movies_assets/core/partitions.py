@@ -53,7 +53,7 @@ class Partitions:
 
 
 class NoPartitionError(Exception):
-    """No day or year of a source has begun; the message names the clock and the first one."""
+    """No day or year of a source has begun. The message has the clock's time and the first one."""
 
     def __init__(self, first: date | None) -> None:
         super().__init__(

@@ -14,7 +14,7 @@ from movies_assets.core.partitions import Partitions
 from movies_assets.core.settings import CommonSettings
 from movies_assets.core.table import Key, Table
 
-# Ends the description of a schedule that does not ask for all that is missing.
+# Ends the description of a schedule that does not request all missing partitions.
 AGAIN = "Days with a failed run or red blocking checks are requested again."
 
 
@@ -43,7 +43,7 @@ class LandingFiles:
         function: fetches them. Its parameters are those of a Dagster asset: the context, a config,
             resources.
         counts: whether a result counts for all partitions of a run. Otherwise the function reports
-            the partitions that are complete, and downstream tables are made all the same.
+            the partitions that are complete, and downstream tables are still made.
     """
 
     key: Key

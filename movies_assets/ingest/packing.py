@@ -101,7 +101,7 @@ SIGNATURES = [(re.compile(pattern, re.DOTALL), what, advice) for pattern, what, 
 
 
 class PackingError(Exception):
-    """A file that is not read at all; the message is worded to follow `The file`."""
+    """A file that is not read. The message continues a sentence that begins with `The file`."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"is {what}")

@@ -46,7 +46,7 @@ LONGEST_FIELD = 100_000
 # The same for a JSON document with all fields of a record; the longest real one has 10,000.
 LONGEST_DOCUMENT = 1_000_000
 SHOWN_CHARACTERS = 1_000
-# The end of a text of which only the beginning is kept.
+# The end of a text that was cut: only its beginning is kept.
 CUT_OFF = " bytes)"
 QUOTE = 34
 DIGIT = re.compile(rb"[0-9]")

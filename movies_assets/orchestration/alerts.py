@@ -35,7 +35,7 @@ TLS_PORT = 465
 NO_STEP_FAILED = "No step failed: the run's process ended, or it never started."
 WHAT_TO_DO = (
     "What to do: fix what is named above, then re-execute the run from failure in Dagster's UI, or "
-    "leave its days to the schedule, which asks for them again."
+    "leave its days to the schedule, which requests them again."
 )
 
 
@@ -113,7 +113,7 @@ def _stuck_partitions(
         minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Sends one alert for days that need a person: their run failed or their "
-        "blocking checks are red, as often as their schedule tries, or it does not ask for them.",
+        "blocking checks are red after all tries of the schedule, or it does not request them.",
     )
     def stuck_partitions(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         known = set(json.loads(context.cursor or "[]"))

@@ -123,7 +123,7 @@ class Progress:
 
     Attributes:
         calendar: the calendar.
-        keys: all partitions that there are, in order; at least one.
+        keys: all existing partitions, in order; at least one.
         done: those that are complete.
         red: the ranges whose blocking checks have not passed, and the tables of each; those that
             overlap are one.
@@ -191,7 +191,7 @@ class Progress:
         return any(_is_within(key, [days]) and key not in landed for key in self.keys)
 
     def asked(self) -> list[Range]:
-        """Return the ranges to ask for.
+        """Return the ranges to request.
 
         Neighbours are one range. Red ranges are requested alone, and so are partitions whose runs
         have failed too often: their faults must not fail the runs of the others.

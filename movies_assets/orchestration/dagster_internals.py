@@ -29,7 +29,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
-# The defaults of an instance, one of which is replaced.
+# The defaults of an instance; one of them is replaced.
 from dagster._core.instance.ref import InstanceRef
 
 # Where a run comes from: the job of a repository in a code location, by which the UI files it.

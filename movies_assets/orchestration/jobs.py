@@ -23,7 +23,7 @@ QUALITY = dg.AssetSelection.groups("quality")
 
 # Every run of a source publishes the audited tables at its end.
 PUBLISH, PUBLISHED = "publish", dg.AssetSelection.groups("serving")
-# Other systems get it by a separate run: waiting for their readers, or for one that is away, must
+# Other systems get it by a separate run: waiting for their readers, or for one that is down, must
 # not hold the only slot of the writer's pool, which Dagster counts for the whole of a run.
 EXPORT, EXPORTS = "export", dg.AssetSelection.key_prefixes("serving") - PUBLISHED
 

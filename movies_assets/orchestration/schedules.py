@@ -1,4 +1,4 @@
-"""Schedules: when jobs run. `catching_up` decides which partitions they ask for."""
+"""Schedules: when jobs run. `catching_up` decides which partitions they request."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def build(
 
 
 def calendars(settings: Settings, tables: Mapping[str, Table]) -> list[Calendar]:
-    """Return the partitions of each source, and how its schedule asks for them.
+    """Return the partitions of each source, and how its schedule requests them.
 
     Args:
         settings: which partitions there are, how far back to look, and how often to try.
@@ -57,7 +57,7 @@ def _calendar(
     settings: Settings, tables: Mapping[str, Table], job: Job, rules: Schedule
 ) -> Calendar:
     if job.partitions is None:
-        raise ValueError(f"{job.name} has a schedule, and no partitions to ask for")
+        raise ValueError(f"{job.name} has a schedule, and no partitions to request")
     return Calendar(
         job=job.name,
         tables={name: table for name, table in tables.items() if job.materializes(table.key)},
@@ -133,13 +133,13 @@ def _schedule(
                 else None,
             )
             for first, last in progress.asked()
-        ] or dg.SkipReason(" ".join(["Nothing to ask for: done, or under way.", *stuck]))
+        ] or dg.SkipReason(" ".join(["Nothing to request: done, or under way.", *stuck]))
 
     return schedule
 
 
 def _without(context: dg.ScheduleEvaluationContext, calendar: Calendar) -> list[dg.AssetKey]:
-    """Return the assets of the job but for those that only the day itself can bring."""
+    """Return the assets of the job without those that only the day itself can bring."""
     assert context.repository_def is not None  # noqa: S101 (Dagster sets it for every tick)
     job = context.repository_def.get_job(calendar.job)
     return sorted({*job.asset_layer.executable_asset_keys} - calendar.fetched)

@@ -1,4 +1,4 @@
-"""What the commands of the sample share: options, serving an app, printing what was delivered."""
+"""Shared parts of the sample's commands: options, serving an app, printing delivered files."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta

@@ -55,7 +55,7 @@ class ExportError(DescribedError):
 
 
 class TableKeptError(ExportError):
-    """The existing export of a table was kept; the message gives the reason.
+    """The existing export of a table was kept. The message gives the reason.
 
     Attributes:
         outcome: the reason in a few words.

@@ -96,7 +96,7 @@ def load(
         The snapshot's name, and the outcome by table.
 
     Raises:
-        PostgresError: the server is away, refuses, or readers block it for too long; or the
+        PostgresError: the server is down, refuses, or readers block it for too long; or the
             snapshot's warehouse never had a table that has rows in Postgres.
         NothingPublishedError: there is no snapshot.
     """

@@ -1,7 +1,7 @@
 """Connect to Postgres: parse its address, hide secrets, and translate its errors.
 
-An error never shows the address or a password, nor does its cause: libpq quotes parts of an address
-that it cannot parse.
+An error never shows the address or a password, and neither does its cause: libpq quotes parts of
+an address that it cannot parse.
 """
 
 import base64
@@ -107,7 +107,7 @@ def connected(url: SecretStr) -> Iterator[Session]:
     """Connect to a server.
 
     Raises:
-        PostgresError: the address cannot be parsed, the server is away or refuses, or the driver is
+        PostgresError: the address cannot be parsed, the server is down or refuses, or the driver is
             not installed.
     """
     try:

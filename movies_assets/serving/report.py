@@ -1,6 +1,6 @@
 """Write the report: key figures of a published snapshot as one self-contained HTML file.
 
-It has the figures of the dashboard's pages as text and short tables, light enough for mail: no
+It has the figures of the dashboard's pages as text and short tables, small enough for e-mail: no
 scripts, images or requests. It has no data about single users. The layout is in `report.html.j2`.
 """
 

@@ -227,7 +227,7 @@ def accept(
 def accept_empty(
     connection: duckdb.DuckDBPyConnection, tables: Mapping[str, type[Contract]], run_id: str
 ) -> None:
-    """Create tables that were never written, empty, and record that somebody confirmed it.
+    """Create tables that were never written, empty, and record that a person confirmed it.
 
     Args:
         connection: an open transaction.
@@ -260,7 +260,7 @@ def begun(connection: duckdb.DuckDBPyConnection) -> datetime | None:
 
 
 def runs_accepted(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    """Return the ids of the runs of which writes were accepted."""
+    """Return the ids of the runs with accepted writes."""
     if not stored_types(connection, ACCEPTED):
         return frozenset()
     rows = connection.execute(f"SELECT DISTINCT run_id FROM {ACCEPTED}").fetchall()

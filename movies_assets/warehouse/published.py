@@ -25,7 +25,7 @@ from movies_assets.warehouse.quoting import literal
 POINTER, LOCK = "CURRENT", ".lock"
 STAMP = "%Y%m%dT%H%M%S%fZ"
 UNFINISHED = ".new"
-# Only files of these names are counted or removed: other files in the folder are somebody's own.
+# Only files of these names are counted or removed: other files in the folder belong to the user.
 NAME = r"movies_(?P<stamp>\d{8}T\d{12}Z)_[0-9a-f]{8}"
 SNAPSHOT = re.compile(rf"{NAME}\.duckdb")
 LEFT_BEHIND = re.compile(rf"({NAME}\.(duckdb|html)|{POINTER})\.new(\.(wal|tmp).*)?")
@@ -298,9 +298,9 @@ def never_written(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def _copy_known(connection: duckdb.DuckDBPyConnection, new: Path, snapshot_id: str) -> int:
-    """Copy the attached snapshot but for users that the attached warehouse does not know.
+    """Copy the attached snapshot without users that the attached warehouse does not know.
 
-    Into a new file no deleted row goes. Returns how many rows were left out.
+    A new file has no deleted rows. Returns how many rows were left out.
     """
     left_out = 0
     users = USERS in dict(_tables(connection, ALIAS))

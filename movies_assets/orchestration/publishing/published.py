@@ -40,7 +40,7 @@ LATER = {"movies_assets/publish": "later"}
 
 
 class PublishConfig(dg.Config):
-    """What a person may decide for a single run."""
+    """The choices of a person for a single run."""
 
     confirm_empty: bool = Field(
         default=False,

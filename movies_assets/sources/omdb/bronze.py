@@ -31,7 +31,7 @@ NO_REPLY = {"errors": 0, "results": 0, "last_error": None, "is_complete": False}
 
 
 class OmdbSearches(dg.Config):
-    """What is searched for in each year."""
+    """The searches in each year."""
 
     terms: list[str] = Field(TERMS, min_length=1, description="words of titles, one search each")
     types: list[str] = Field(

@@ -331,7 +331,7 @@ class OmdbClient(HttpSource):
         Args:
             landing: The landing zone.
             years: The years of release.
-            query: What to search for.
+            query: The searches.
             refresh: Whether complete years are collected again, the oldest collections first; the
                 older pages count until that is complete. Unfinished collections are continued.
 

@@ -175,6 +175,6 @@ def ott_users(
     ott_landing: OttLanding,
     ott_landed: OttLanded,
 ) -> DelimitedFiles:
-    """Read the users; a day of which they were never fetched is an error, not an empty day."""
+    """Read the users; a day without fetched users is an error, not an empty day."""
     ott_landed.users(days_within(context.partition_time_window))
     return read(context, ott_landing.open("users"))

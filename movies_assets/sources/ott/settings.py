@@ -154,7 +154,7 @@ class OttSettings(SourceSettings):
         if (by := self.users_paged_by) and by != named.paged_by:
             named = named.paged(by)
         fields = {**named.fields, **{str(name): path for name, path in self.users_fields.items()}}
-        # A path that somebody names is where the total has to be.
+        # If a setting names a path, the total has to be there.
         may_miss = named.total_may_miss and self.users_total is None
         return replace(named, **parts, fields=fields, total_may_miss=may_miss)
 

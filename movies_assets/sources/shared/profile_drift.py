@@ -30,8 +30,8 @@ class Band(NamedTuple):
     greatest: float
 
 
-# Fewer partitions do not say what is usual; more than the newest 28 are of another time: what grows
-# by 1 % a week has grown by a third in half a year.
+# Fewer partitions do not show the usual values; more than the newest 28 are too old: a figure that
+# grows by 1 % a week grows by a third in half a year.
 NEEDED_PARTITIONS, HISTORY_PARTITIONS = 5, 28
 # Days differ by nature: uploads come in batches. A fifth to five times is what `volume` allows too.
 OF_DAYS = Band(1 / 5, 5)

@@ -45,7 +45,7 @@ run summary warnings dev: export DAGSTER_HOME ?= $(CURDIR)
 # Dagster warns of its own beta interfaces and of the command line to come, a screenful at a start.
 run summary warnings dev: export PYTHONWARNINGS := ignore
 
-# Without it, Dagster would run several writers at once, and keep runs whose process is gone.
+# Without it, Dagster would run several writers at once, and keep runs without a living process.
 define INSTANCE
 @test -e "$$DAGSTER_HOME/dagster.yaml" || { mkdir -p "$$DAGSTER_HOME" && cp dagster.yaml "$$DAGSTER_HOME"; }
 endef

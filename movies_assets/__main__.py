@@ -30,7 +30,7 @@ SHOWN_LINES = 15
 
 
 class Commands(click.Group):
-    """Commands that name a setting that is not valid in one line, also where an import reads it."""
+    """Commands that report an invalid setting in one line, also where an import reads it."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command.

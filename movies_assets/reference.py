@@ -153,7 +153,7 @@ def schedules() -> str:
         [f"`{each.name}`", _hours(each.cron_schedule), each.description or ""]
         for each in sorted(_repository().schedule_defs, key=lambda each: each.name)
     ]
-    return _table(["schedule", "UTC", "what it asks for"], rows)
+    return _table(["schedule", "UTC", "what it requests"], rows)
 
 
 def _hours(cron: str | Iterable[str]) -> str:
@@ -172,11 +172,11 @@ def sensors() -> str:
         ]
         for each in sorted(_repository().sensor_defs, key=lambda each: each.name)
     ]
-    return _table(["sensor", "at first", "what it does"], rows)
+    return _table(["sensor", "initial state", "what it does"], rows)
 
 
 def checks() -> str:
-    """Return a table of the checks, each with what it says of one of its tables."""
+    """Return a table of the checks, each with its description for one of its tables."""
     graph = _repository().asset_graph
     nodes: dict[str, dict[str, Any]] = {}
     for key in sorted(graph.asset_check_keys, key=lambda key: (key.name, key.asset_key)):
@@ -187,7 +187,7 @@ def checks() -> str:
         where = f"`{first}`" + (f" and {len(of_assets) - 1} others" if len(of_assets) > 1 else "")
         kinds = sorted({"blocking" if n.blocking else "warning" for n in of_assets.values()})
         rows.append([f"`{name}`", " or ".join(kinds), where, of_assets[first].description or ""])
-    return _table(["check", "kind", "of", "what it says of the first"], rows)
+    return _table(["check", "kind", "of", "description for the first table"], rows)
 
 
 def _repository() -> dg.RepositoryDefinition:

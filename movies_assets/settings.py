@@ -118,8 +118,10 @@ class PowerbiSettings(Section):
     dataset_id: str | None = Field(
         None, description="dataset to refresh after each load into Postgres; unset: none"
     )
-    poll_seconds: int = Field(5, ge=0, description="time between looks at a refresh under way")
-    timeout_seconds: int = Field(1800, ge=1, description="longest that a refresh is waited for")
+    poll_seconds: int = Field(
+        5, ge=0, description="time between two status requests during a refresh"
+    )
+    timeout_seconds: int = Field(1800, ge=1, description="longest time to wait for a refresh")
 
 
 def _safe_webhook(url: SecretStr) -> SecretStr:
@@ -141,7 +143,7 @@ LOCAL_WEBHOOKS = [("http", "localhost"), ("http", "127.0.0.1")]
 
 
 class AlertsSettings(Section):
-    """Where alerts go when a run fails or days need a person; what is unset gets none."""
+    """Where alerts go when a run fails or days need a person; unset: no alerts."""
 
     webhook_url: Annotated[SecretStr, AfterValidator(_safe_webhook)] | None = Field(
         None,
@@ -150,8 +152,8 @@ class AlertsSettings(Section):
     )
     webhook_body: Literal["text", "adaptive_card"] = Field(
         "text",
-        description="`text`: JSON with the field `text` and the facts beside it, for Slack, "
-        "Mattermost and programs; `adaptive_card`: for workflows of Microsoft Teams",
+        description="`text`: JSON with the field `text` and the facts in separate fields, for "
+        "Slack, Mattermost and programs; `adaptive_card`: for workflows of Microsoft Teams",
     )
     email_to: tuple[str, ...] = Field((), description="JSON list of addresses; empty: none")
     email_from: str | None = Field(None, description="sender of the e-mails")
@@ -171,12 +173,12 @@ class AlertsSettings(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.email_to and not (self.smtp_host and self.email_from):
-            raise ValueError("e-mails need smtp_host and email_from beside email_to")
+            raise ValueError("e-mails need smtp_host and email_from in addition to email_to")
         return self
 
 
 class ExportsSettings(Section):
-    """Where published tables are written to as files for other systems; what is unset is not."""
+    """Where published tables are exported as files for other systems; unset: not exported."""
 
     parquet_url: SecretStr | None = Field(
         None,
@@ -200,11 +202,13 @@ class DashboardSettings(Section):
 
     host: str = Field(
         "127.0.0.1",
-        description="address to listen on; another one than this machine's own needs a token",
+        description="address to listen on; any address but this machine's own needs a token",
     )
     port: int = Field(8080, ge=1, le=65535, description="port to listen on")
     token: SecretStr | None = Field(
-        None, min_length=8, description="what visitors are asked for; none: nobody is asked"
+        None,
+        min_length=8,
+        description="access token that visitors have to enter; unset: no token is required",
     )
     hosts: tuple[str, ...] = Field(
         (),
@@ -219,10 +223,10 @@ class DashboardSettings(Section):
     connections: int = Field(
         500,
         ge=10,
-        description="connections at once; one more closes the one that has kept the server "
-        "waiting longest",
+        description="concurrent connections; at the limit, a new one closes the one that has kept "
+        "the server waiting longest",
     )
-    requests: int = Field(100, ge=4, description="requests that are answered at once")
+    requests: int = Field(100, ge=4, description="requests that are answered concurrently")
     request_seconds: Positive = Field(10, description="time in which a request has to arrive")
     header_bytes: int = Field(
         64 * 1024, ge=4096, description="largest headers that are read of a request"
@@ -234,9 +238,9 @@ class DashboardSettings(Section):
         900, description="longest time for which a client may lag behind what is sent to it"
     )
     downloads: int = Field(
-        8, ge=1, description="downloads at once, each until it is sent; its file is on the disk"
+        8, ge=1, description="concurrent downloads, each until it is sent; its file is on the disk"
     )
-    pages: int = Field(200, ge=1, description="pages that are open at once; each takes 0.6 MB")
+    pages: int = Field(200, ge=1, description="pages open at the same time; each takes 0.6 MB")
     unopened_pages: int = Field(
         60, ge=1, description="those of them that have not opened their websocket yet"
     )
@@ -273,17 +277,17 @@ class ProjectSettings(CommonSettings):
     catch_up_tries: int = Field(
         3,
         ge=1,
-        description="failed runs after which a schedule no longer asks for a day whose blocking "
-        "checks are red, and names it instead",
+        description="failed runs after which a schedule no longer requests a day whose blocking "
+        "checks are red, and reports it instead",
     )
     step_retries: int = Field(
         2,
         ge=0,
-        description="how often a step is tried again that failed in passing: a source that was "
-        "away, a warehouse in use",
+        description="how often a step is retried after a temporary failure: a source that was not "
+        "available, a warehouse in use",
     )
     step_retry_seconds: float = Field(
-        10, ge=0, description="time before the first of these tries; the next one waits longer"
+        10, ge=0, description="time before the first retry; each next one waits longer"
     )
     git_url: Annotated[str, AfterValidator(_git_url)] | None = Field(
         None,
@@ -301,7 +305,7 @@ class ProjectSettings(CommonSettings):
     postgres_schema: str = Field(
         "movies",
         pattern=r"^[a-z_][a-z0-9_]{0,47}$",
-        description="its schema, all of which every load replaces",
+        description="its schema; every load replaces all of it",
     )
     postgres_reader_password: SecretStr | None = Field(
         None,

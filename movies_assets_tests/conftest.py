@@ -48,7 +48,7 @@ hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("same")
 
 # A step that failed in passing is not tried again: failing runs take no longer than they have to.
-# test_retries.py says otherwise.
+# test_retries.py sets another value.
 os.environ.setdefault("MOVIES_STEP_RETRIES", "0")
 
 
@@ -146,7 +146,7 @@ def land(
     dumps: Mapping[str, Rows | bytes],
     *,
     packed: bool = True,
-    anew: bool = False,
+    replaces: bool = False,
 ) -> None:
     """Lay dumps into the landing zone, as the client does on a run date.
 
@@ -158,14 +158,14 @@ def land(
         run_date: when they were fetched.
         dumps: rows, or the whole text, of each file.
         packed: whether the text is still to be compressed.
-        anew: whether they take the place of dumps of this run date.
+        replaces: whether they replace dumps of this run date.
     """
     for file in FILES:
         given = dumps.get(file, ())
         text = given if isinstance(given, bytes) else dump(file, given)
         content = gzip.compress(text, mtime=0) if packed else text
         folder = landing / "imdb" / file / f"run_date={run_date}"
-        folder.mkdir(parents=True, exist_ok=anew)
+        folder.mkdir(parents=True, exist_ok=replaces)
         path, state = folder / f"{file}.tsv.gz", "updated"
         for older in sorted(folder.parent.glob("run_date=*/manifest.json")):
             known = landing / json.loads(older.read_text())["path"]
@@ -190,9 +190,9 @@ def land(
 
 
 def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every table's rows, in order, without what says when and by which run.
+    """Return every table's rows, in order, without the time and the run of the write.
 
-    The profiles are left out: they are a history of the runs, of a range other than of its days.
+    The profiles are left out: as a history of runs they differ between a range and its days.
     """
     with warehouse.reading() as connection:
         tables = connection.execute(
@@ -211,7 +211,7 @@ def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def hold(warehouse: Warehouse, table: Table, days: Sequence[str]) -> None:
-    """Store a row of each day in a table; nothing but the day is in it."""
+    """Store a row of each day in a table; the row only has the day."""
     with warehouse.session() as connection, warehouse.transaction(connection):
         create_table(connection, table.name, table.contract)
         for name in stored_types(connection, table.name):
@@ -464,7 +464,7 @@ def _made_once() -> Iterator[None]:
 
 @pytest.fixture
 def first_day() -> str:
-    """First partition of YTS; a test of older days says so by a parameter of this name."""
+    """First partition of YTS; a test of older days sets a parameter of this name."""
     return FIRST_DAY
 
 
@@ -626,7 +626,7 @@ def store_day(folder: Path) -> None:
     """Fill every table of a data directory, and publish it at the end of the last run."""
     source = FakeYts([movie(n, f"{STORED_DAY}T12:00:00", language="fr") for n in range(1, 4)])
     settings = load(data_dir=folder, imdb=ALL_DUMPS)
-    # What trends is told by two run dates.
+    # Trends are computed from two run dates.
     ratings = SOUND_DUMPS["title.ratings"]
     before = [[tconst, rating, votes - 10] for tconst, rating, votes in ratings]
     land(settings.landing, "2025-10-29", {**SOUND_DUMPS, "title.ratings": before})

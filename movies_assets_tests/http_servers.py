@@ -70,7 +70,7 @@ class Catalogue:
 
 @contextmanager
 def switchable(current: dict[str, Any]) -> Iterator[str]:
-    """Serve over TCP whatever `current["app"]` is when a request comes."""
+    """Serve over TCP the `current["app"]` at the time of a request."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await current["app"](scope, receive, send)
@@ -156,7 +156,7 @@ class FileServer:
         last_modified: The Last-Modified header; None for a server without.
         ranges: Whether it honours Range.
         conditions: Whether it honours If-None-Match and If-Modified-Since.
-        length: Whether it tells the length.
+        length: Whether it sends the length.
         cut_after: How many bytes of a reply it sends before it disconnects, by request number.
         held_after: How many bytes it sends before it waits for the gate, by request number.
         piece_bytes, pause: How much it sends at once, and how long it waits after that.

@@ -1,4 +1,4 @@
-"""Every query of docs/reference/cookbook.md runs, answers, and says what its prose says it does."""
+"""Every query of docs/reference/cookbook.md runs, has rows, and fits its description."""
 
 import re
 from pathlib import Path

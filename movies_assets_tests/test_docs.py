@@ -57,7 +57,7 @@ def examples(language: str) -> list[Any]:
     ]
 
 
-def test_the_generated_parts_say_what_the_code_says():
+def test_the_generated_parts_follow_the_code():
     stale = [name_of(page) for page, text in reference.pages().items() if text_of(page) != text]
     assert stale == [], "run .venv/bin/python -m movies_assets reference"
 

@@ -38,7 +38,7 @@ def test_a_module_says_what_belongs_in_it(subtests):
                 assert len(tree.body) == 1, "a package's __init__ holds a docstring only"
 
 
-def test_dagster_keeps_its_files_below_its_home_whatever_the_working_directory(tmp_path):
+def test_dagster_keeps_its_files_below_its_home_with_any_working_directory(tmp_path):
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
     home.mkdir()
     elsewhere.mkdir()
@@ -75,7 +75,7 @@ def test_the_lock_file_names_every_direct_dependency():
 
 
 WORKFLOWS = sorted((PROJECT_ROOT / ".github" / "workflows").iterdir())
-# A commit, and its version for whoever reads it; a tag can be moved to another commit.
+# A commit, and its version for people; a tag can be moved to another commit.
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 

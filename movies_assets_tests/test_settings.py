@@ -209,7 +209,7 @@ class TestSecrets:
 class TestKeyVault:
     @pytest.fixture(autouse=True)
     def vault(self, monkeypatch):
-        """Stand in for Azure: a vault with one secret, and no network."""
+        """Replace Azure: a vault with one secret, and no network."""
         kept = {"yts--base-url": SECRET}
 
         class Client:

@@ -17,7 +17,7 @@ SNAPSHOT = Path(__file__).with_name("snapshot.json")
 
 
 def snapshot() -> dict[str, Any]:
-    # Whatever the environment says, and with every target of exports: unset ones are not there.
+    # In any environment, and with every target of exports: unset ones have no assets.
     defaults = Settings.model_construct(
         postgres_url=SecretStr("postgresql://host/movies"),
         exports=ExportsSettings(parquet_url=SecretStr("/parquet"), delta_url=SecretStr("/delta")),

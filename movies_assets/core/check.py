@@ -41,7 +41,7 @@ def verdict_of(*, passed: bool, is_warning: bool) -> Verdict:
 
 
 class MissingTableError(Exception):
-    """A query reads a table that does not exist; the message is the engine's."""
+    """A query reads a table that does not exist. The message comes from the engine."""
 
 
 class Engine(Protocol):
@@ -115,7 +115,7 @@ class CheckContext:
         return self.window.holds(partition)
 
     def judges(self, first: str, last: str) -> bool:
-        """Return whether a check of these rows judges a write, and no other rows beside it.
+        """Return whether a check of these rows judges exactly the rows of one write.
 
         A whole table may pass with a share of bad rows that is too high for one of its days.
 
@@ -272,7 +272,7 @@ def judge(
 
 
 def _joined(sentences: Sequence[str], most: int) -> str:
-    """Join the first sentences, and say how many more there are."""
+    """Join the first sentences, and add how many more there are."""
     more = len(sentences) - most
     return "; ".join([*sentences[:most], *([f"and {more} more"] if more > 0 else [])])
 

@@ -127,12 +127,12 @@ def column(  # noqa: PLR0913 (one property of a column each)
             a known fault of the source and are reported.
         nullable: whether unknown values (NULL) are allowed.
         compression: how DuckDB stores the column; None lets it try every way. zstd for long
-            texts, fsst for short ones that differ, dictionary for texts of which there are few.
+            texts, fsst for short ones that differ, dictionary for texts with few distinct values.
         alias: the column's name where Python or Pandera reserve it (a leading underscore).
         personal: whether it contains personal data: no metadata, message or profile shows it.
         expected: whether the table cannot do without the column: if no row of a delivery has a
             value, or far fewer than usual, the check `completeness` stops the run. A function
-            names the rows of which that is true: only movies have minutes.
+            names the rows that have it: only movies have minutes.
         clears: whether an unknown value in a newer file clears a value that an older file knew; by
             default the known value stays.
         fault: the fault of a value that breaks `str_matches`, such as `not an IMDb id`; the
@@ -158,7 +158,7 @@ def column(  # noqa: PLR0913 (one property of a column each)
 
 
 class Contract(pa.DataFrameModel):
-    """What a table's rows are. The docstring of a contract begins with its grain."""
+    """The rows of a table. The docstring of a contract begins with its grain."""
 
     class Config:
         """No column beyond the declared ones."""
@@ -239,8 +239,8 @@ class Contract(pa.DataFrameModel):
 
         Empty where no column is declared as personal.
         """
-        told = {name for name, spec in cls._columns().items() if spec.metadata["personal"]}
-        return frozenset(told | AS_RECEIVED if told else ())
+        declared = {name for name, spec in cls._columns().items() if spec.metadata["personal"]}
+        return frozenset(declared | AS_RECEIVED if declared else ())
 
     @classmethod
     def table(cls, qualified_name: str) -> ir.Table:
@@ -355,7 +355,7 @@ def _holds(check: Check, column_name: str | None) -> Callable[[ir.Table], ir.Boo
 
 
 class BronzeContract(Contract):
-    """What every bronze table says of a row's origin."""
+    """The columns for a row's origin, in every bronze table."""
 
     ingested_at: Instant = column("When the row was fetched (UTC).", alias="_ingested_at")
     source: str = column(
@@ -369,10 +369,10 @@ class BronzeContract(Contract):
 
 
 class FileContract(BronzeContract):
-    """What a bronze table of text files says of a row, beside the columns of the file."""
+    """The columns that a bronze table of text files adds to the columns of the file."""
 
     problem: str = column(
-        "What is wrong with a line that does not read as the columns; silver refuses it.",
+        "The fault of a line that does not match the columns; silver refuses the line.",
         nullable=True,
         alias="_problem",
         compression="dictionary",
@@ -383,13 +383,13 @@ class FileContract(BronzeContract):
 
 
 class DumpContract(FileContract):
-    """What a bronze table of dumps says of a row, beside the columns of the dump."""
+    """The columns that a bronze table of dumps adds to the columns of the dump."""
 
     run_date: dt.Date = column("Run date on which the file was fetched: the partition.")
 
 
 class FileRows(FileContract):
-    """What a bronze table of files that arrive says of a row, beside the columns of the files.
+    """The columns that a bronze table of arriving files adds to the columns of the files.
 
     The table gains the columns that files bring beyond the contract's, as text.
     """
@@ -445,7 +445,7 @@ class LandedFile(Contract):
 
 
 class Quarantine(Contract):
-    """A row that broke a rule of its table, kept as it was received until somebody decides."""
+    """A row that broke a rule of its table, kept as it was received until a person decides."""
 
     partition_key: str = column("Partition in which the row was read.")
     row_id: str = column("Identity of the source row in the bronze table it came from.")

@@ -20,7 +20,7 @@ def fsync(path: Path) -> None:
 def exchange(new: Path, old: Path) -> None:
     """Swap two folders: in one step where the system can, as Linux does on its own file systems.
 
-    Elsewhere the old one is left beside the new one, with `.old` appended to the new one's name,
+    Elsewhere the old one is left next to the new one, with `.old` appended to the new one's name,
     and for a moment there is none: a reader finds nothing, and never half of it.
     """
     with suppress(AttributeError, OSError):

@@ -2,7 +2,7 @@
 
 
 class DescribedError(Exception):
-    """An error whose message says what happened, where, and what to do, and shows no secret.
+    """An error with a message for people: what happened, where, and what to do, without secrets.
 
     Attributes:
         is_transient: whether the same may succeed when it is tried again in a while.

@@ -1,4 +1,4 @@
-"""What a write keeps, refuses, replaces and leaves, as Ibis expressions that any engine can run.
+"""The outcome of a write (kept, refused, replaced rows), as Ibis expressions for any engine.
 
 The expressions compare rows by their columns alone; a store may add a column that identifies rows,
 which they carry along. Engines store the rows: see `warehouse`.
@@ -181,7 +181,7 @@ def _partitions(table: Table, *changed: ir.Table) -> ir.Table | None:
 
 
 def _with_repeated_refused(rows: ir.Table, key: Sequence[str]) -> ir.Table:
-    """Refuse sound rows whose key a sound row before them has."""
+    """Refuse sound rows with the key of an earlier sound row."""
     order = [name for name in (LINE_NUMBER, RAW) if name in rows.columns]
     place = ibis.row_number().over(group_by=[*key, rows.broken_rules == ""], order_by=order)
     is_repeated = (rows.broken_rules == "") & (place > 0)
@@ -197,7 +197,7 @@ def _with_newest_kept(rows: ir.Table, latest: LatestVersion) -> ir.Table:
 
 
 def _with_superseded_dropped(rows: ir.Table, stored: ir.Table, latest: LatestVersion) -> ir.Table:
-    """Drop the rows of which a newer version is stored."""
+    """Drop the rows that have a newer stored version."""
     version = list(dict.fromkeys([*latest.entity, *latest.order]))
     mine = rows.filter(rows["_is_kept"]).select(*version).distinct()
     theirs = stored.select(*latest.entity, **{f"_stored_{name}": name for name in latest.order})

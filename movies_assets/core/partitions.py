@@ -53,11 +53,11 @@ class Partitions:
 
 
 class NoPartitionError(Exception):
-    """No day or year of a source has begun; the message names the clock and the first one."""
+    """No day or year of a source has begun. The message has the clock's time and the first one."""
 
     def __init__(self, first: date | None) -> None:
         super().__init__(
             f"there is no day or year to run: the first one is {first or 'still to come'}, and the "
-            f"clock of this machine says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Check the clock, "
+            f"clock of this machine shows {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Check the clock, "
             "or the setting of the source's first day."
         )

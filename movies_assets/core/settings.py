@@ -23,14 +23,14 @@ BytesPerSecond = Annotated[
     Field(
         ge=0,
         description="slowest pace at which a body may arrive, measured over as long as the longest "
-        "silence; slower twice in a row is given up; 0 for any",
+        "silence; a transfer that is slower twice in a row fails; 0: any pace",
     ),
 ]
 ResponseBytes = Annotated[int, Field(ge=1024, description="largest reply that is read")]
 
 
 class SettingsError(DescribedError):
-    """A setting is unknown, malformed or missing; the message says which and what to do."""
+    """A setting is unknown, malformed or missing. The message names it and the fix."""
 
 
 class Section(BaseModel):
@@ -65,7 +65,7 @@ class SampleSettings(Section):
     last_day: date = Field(
         date(2025, 10, 31), description="day of the newest upload; partitions end here"
     )
-    seed: int = Field(1, description="another seed, another catalogue")
+    seed: int = Field(1, description="with another seed, the catalogue is another one")
 
 
 class CommonSettings(BaseSettings):

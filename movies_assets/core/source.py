@@ -14,8 +14,8 @@ from movies_assets.core.partitions import Partitions
 from movies_assets.core.settings import CommonSettings
 from movies_assets.core.table import Key, Table
 
-# Ends the description of a schedule that does not ask for all that is missing.
-AGAIN = "Days whose run failed or whose blocking checks are red are asked for again."
+# Ends the description of a schedule that does not request all missing partitions.
+AGAIN = "Days with a failed run or red blocking checks are requested again."
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class LandingFiles:
         function: fetches them. Its parameters are those of a Dagster asset: the context, a config,
             resources.
         counts: whether a result counts for all partitions of a run. Otherwise the function reports
-            the partitions that are complete, and downstream tables are made all the same.
+            the partitions that are complete, and downstream tables are still made.
     """
 
     key: Key
@@ -60,18 +60,18 @@ class Schedule:
     Attributes:
         cron: when the schedule ticks, in UTC.
         description: for the UI, given the settings.
-        anew: returns the partitions that each tick asks for, done or not.
+        each_tick: returns the partitions that each tick requests, done or not.
         catches_up: whether the source still has missed partitions: then every one since the first
-            is asked for until it is done.
+            is requested until it is done.
         other_jobs: further jobs that fill some of the tables.
         fetched: the assets that only a day itself can bring; a past day whose files were never
-            fetched is asked for without them.
+            fetched is requested without them.
         config: of assets, in the schedule's runs.
     """
 
     cron: str | Sequence[str]
     description: Callable[[CommonSettings], str]
-    anew: Callable[[Sequence[str], datetime], Sequence[str]] = lambda _, __: ()
+    each_tick: Callable[[Sequence[str], datetime], Sequence[str]] = lambda _, __: ()
     catches_up: bool = False
     other_jobs: tuple[str, ...] = ()
     fetched: tuple[Key, ...] = ()
@@ -86,7 +86,7 @@ class Job:
         name: of the job.
         description: for the UI.
         partitions: of its runs; None: it has none, and leaves the profiles of the source alone.
-        schedule: when it runs by itself; None: when it is asked for.
+        schedule: when it runs by itself; None: only on request.
         with_shared: whether it makes the dimensions again that sources share: facts only add rows.
         only: all that it materializes; empty: all assets of the source.
         without: assets of the source that it leaves out.
@@ -151,7 +151,8 @@ class Listing:
 class Source:
     """Everything that a source declares.
 
-    Its settings are in the module `settings` beside it, its sample's commands in `sample_commands`.
+    Its settings are in the module `settings` of its package, its sample's commands in
+    `sample_commands`.
 
     Attributes:
         name: the group of its assets, and its section of the settings.

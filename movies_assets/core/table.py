@@ -35,7 +35,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class LatestVersion:
-    """Of all versions of an entity, only the newest is kept, in whatever order they arrive.
+    """Of all versions of an entity, only the newest is kept, in any order of arrival.
 
     Attributes:
         entity: the columns that name the entity, such as `movie_id`.
@@ -71,13 +71,13 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the warehouse: what its rows are, how they come about, how they are stored.
+    """A table of the warehouse: its rows, the function that computes them, and their storage.
 
     Attributes:
         key: its layer and name.
         group: the source that the table belongs to.
-        contract: what a row is.
-        function: how the rows come about; the table can be called like it.
+        contract: the columns and rules of a row.
+        function: computes the rows; the table can be called like it.
         partitions: the days or years by which it is written; None: it is written as a whole.
         partition_column: the column with the day or year of the source that a row belongs to: a
             DATE, or the integer of a year.

@@ -19,7 +19,7 @@ class WriteMode(ABC):
     Attributes:
         name: the name of the mode.
         is_staged: whether new rows are compared with the stored ones, so they are collected first.
-        is_whole: whether a write replaces all rows whatever partitions its run has. Inputs are then
+        is_whole: whether a write replaces all rows, in a run of any partitions. Inputs are then
             read whole, and checks look at the whole table.
         is_windowed: whether a write holds rows of the run's partitions and no others.
     """
@@ -42,7 +42,7 @@ class WriteMode(ABC):
         return inside
 
     def replaces(self, inside: ir.BooleanValue) -> ir.BooleanValue:
-        """Return which stored rows are deleted whatever the new rows are; `inside` as above."""
+        """Return which stored rows are deleted for any new rows; `inside` as above."""
         return self.covers(inside)
 
     def rewrites(self, window: Window) -> Window:
@@ -67,7 +67,7 @@ class _Partition(WriteMode):
 
 
 class _Overwrite(WriteMode):
-    """Replace all rows: the table holds the newest state, whatever partition is run."""
+    """Replace all rows: the table holds the newest state, in a run of any partition."""
 
     name = "overwrite"
     is_whole = True

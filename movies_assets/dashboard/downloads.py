@@ -36,7 +36,7 @@ FORMATS: Mapping[Format, tuple[str, str]] = {
         "application/vnd.apache.parquet",
     ),
 }
-# The most files written concurrently, and the memory of each, beside that of the pages.
+# The most files written concurrently, and the memory of each, in addition to that of the pages.
 MADE_AT_ONCE = 2
 MEMORY_LIMIT = "192MB"
 CHUNK_BYTES = 256 * 1024
@@ -46,7 +46,7 @@ PREFIX = "movies_download_"
 SAMPLE_ROWS = 20_000
 # A spreadsheet runs a cell that begins with one of SIGNS as a formula. As OWASP advises (CSV
 # Injection), such a text gets an apostrophe before it in CSV; Parquet has it unchanged. A
-# spreadsheet may split a cell again, at a separator other than the file's, and drop blanks and
+# spreadsheet may split a cell again, at a separator that is not the file's, and drop blanks and
 # quotes before a sign.
 SIGNS = r"=+\-@＝＋－＠"  # noqa: RUF001 (spreadsheets of some languages take these too)
 SEPARATORS = r",;|\t\r\n\v\f\x{85}\x{2028}\x{2029}"

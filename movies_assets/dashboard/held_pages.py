@@ -15,7 +15,7 @@ from movies_assets.settings import DashboardSettings
 
 
 class HeldPages:
-    """The pages of this process, of which NiceGUI has one list."""
+    """The pages of this process: NiceGUI has one list of them."""
 
     def __init__(self, limits: DashboardSettings) -> None:
         """Set the most pages, and how long a page may wait for its websocket."""

@@ -116,7 +116,7 @@ class Visit:
             "window.addEventListener('popstate', () => emitEvent('moved', location.search))"
         )
         ui.timer(POLL_SECONDS, self._look)
-        self._read_anew()
+        self._reload()
 
     def _header(self, pages: Sequence[Page]) -> TextElement:
         with box("header", "top").props("role=banner"):
@@ -130,7 +130,7 @@ class Visit:
             return text("p", "Loading …", "status").props("role=status")
 
     async def snapshot(self) -> OpenSnapshot:
-        """Return the newest snapshot, for queries beside the page's own data."""
+        """Return the newest snapshot, for queries in addition to the page's own data."""
         return await self._reader.snapshot()
 
     def change(self, **values: Any) -> None:
@@ -158,14 +158,14 @@ class Visit:
         with self._client:
             ui.navigate.history.push(state.address(self.page.path, self.page.all_fields))
         self._follow()
-        self._read_anew()
+        self._reload()
 
     def _moved(self, event: GenericEventArguments) -> None:
         """Follow the browser's back and forward buttons."""
         query = QueryParams(str(event.args).removeprefix("?"))
         self.state, self._notices = read(query, self.page.all_fields)
         self._follow()
-        self._read_anew()
+        self._reload()
 
     def _follow(self) -> None:
         """Update links and slicers to the state."""
@@ -176,9 +176,9 @@ class Visit:
     def _look(self) -> None:
         """Load again if a new snapshot was published."""
         if self._shown is not None and self._reader.name != self._shown:
-            self._read_anew()
+            self._reload()
 
-    def _read_anew(self) -> None:
+    def _reload(self) -> None:
         self._turn += 1
         background_tasks.create(self._read(self._turn), name="dashboard", context=self._client)
 
@@ -192,7 +192,7 @@ class Visit:
                 snapshot.ask(SNAPSHOT), snapshot.ask(GENRES), self.page.load(snapshot, state)
             )
         except NothingPublishedError as error:
-            self._say_missing(turn, "", str(error))
+            self._show_missing(turn, "", str(error))
         except duckdb.Error:
             LOG.exception("a page of the dashboard could not be read")
             self._failed()
@@ -212,9 +212,9 @@ class Visit:
 
     def _failed(self) -> None:
         """Show that loading failed; the caller has logged the error."""
-        self._say_missing(self._turn, self._reader.name or "", FAILED)
+        self._show_missing(self._turn, self._reader.name or "", FAILED)
 
-    def _say_missing(self, turn: int, name: str, why: str) -> None:
+    def _show_missing(self, turn: int, name: str, why: str) -> None:
         if turn != self._turn or self._client.is_deleted:
             return
         self._shown = name

@@ -66,7 +66,7 @@ def _no_room(path: Path, needed: int) -> PermanentSourceError:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a small file atomically: whatever happens, it is complete or absent."""
+    """Write a small file atomically: in any case it is complete or absent."""
     new = path.with_name(f"{path.name}.tmp")
     new.write_text(text)
     move(new, path)
@@ -226,9 +226,9 @@ class GzipContent(Content):
 
 
 class Partial:
-    """A partial download beside its final path, which survives the process that fetches it.
+    """A partial download next to its final path, which survives the process that fetches it.
 
-    A manifest beside it records its version. Without one, or if the version has no validator, the
+    A manifest next to it records its version. Without one, or if the version has no validator, the
     partial file cannot be resumed and is discarded.
 
     Args:
@@ -384,7 +384,7 @@ class Downloader:
         return sum(partial.missing for partial in self._under_way)
 
     def _reserve(self, path: Path) -> None:
-        """Refuse a download that does not fit on the disk beside the others in progress."""
+        """Refuse a download that does not fit on the disk with the others in progress."""
         if self._needed > shutil.disk_usage(path.parent).free:
             raise _no_room(path, self._needed)
 
@@ -429,7 +429,7 @@ class _FileDownload:
             if self._partial.size > self._furthest:
                 self._furthest = self._partial.size
                 renew()
-            progress.tell()
+            progress.log()
         self._check_end(response)
         return True
 
@@ -535,16 +535,16 @@ class _ProgressLog:
         self._name = name
         self._partial = partial
         self._log = log
-        self._start = self._told = time.monotonic()
-        self._start_size = self._told_size = partial.size
+        self._start = self._logged = time.monotonic()
+        self._start_size = self._logged_size = partial.size
 
-    def tell(self) -> None:
+    def log(self) -> None:
         now, size, total = time.monotonic(), self._partial.size, self._partial.version.bytes
-        if now - self._told < _PROGRESS_SECONDS:
+        if now - self._logged < _PROGRESS_SECONDS:
             return
-        if total and size - self._told_size < _PROGRESS_SHARE * total:
+        if total and size - self._logged_size < _PROGRESS_SHARE * total:
             return
-        self._told, self._told_size = now, size
+        self._logged, self._logged_size = now, size
         rate = (size - self._start_size) / (now - self._start) / 1e6
         share = f" of {total:,} bytes, {size / total:.0%}" if total else " bytes"
         self._log(f"{self._name}: {size:,}{share}, {rate:.1f} MB/s.")

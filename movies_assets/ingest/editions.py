@@ -1,7 +1,7 @@
-"""Describe how known publishers of a data set name its columns, as data beside a contract.
+"""Describe how known publishers of a data set name its columns, as data next to a contract.
 
-A table's editions are declared beside its contract; finding a file's header and reading its records
-belong to the reader.
+A table's editions are declared next to its contract. The reader finds a file's header and reads its
+records.
 """
 
 import re
@@ -20,7 +20,7 @@ class Edition:
             order, and the column of the contract that each of them fills.
         needs: normalised names that a header must have to be of this edition.
         shapes: regular expressions, one per normalised name, that a file's values match in full.
-            They tell editions with equal headers apart, and find the columns of a file without a
+            They distinguish editions with equal headers, and find the columns of a file without a
             header, where they have to match by position.
     """
 

@@ -21,8 +21,8 @@ MARKS = {codecs.BOM_UTF8: UTF8, codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF
 FIRST_BYTES, SHARE_OF_ZEROS = 64, 0.25
 # Text with bad bytes is UTF-8 if it has at least one valid sequence for so many bad ones.
 BAD_PER_GOOD = 3
-# How many bytes beside a line end are examined to find the alignment of its characters.
-BESIDE_BYTES = 16
+# How many bytes around a line end are examined to find the alignment of its characters.
+AROUND_BYTES = 16
 # Marks a line as damaged.
 NO_CHARACTER = b"\xff"
 BLOCK_BYTES = 8 << 20
@@ -172,7 +172,7 @@ def _from_utf16(raw: bytes, mark: int, encoding: str) -> Text:
 
 
 def _from_damaged_utf16(raw: bytes, mark: int, encoding: str, pattern: re.Pattern[bytes]) -> Text:
-    """Decode UTF-16 with missing or extra bytes: each line is aligned anew."""
+    """Decode UTF-16 with missing or extra bytes: each line is aligned by itself."""
     ends: list[int] = []
     texts: list[bytes] = []
     begin = mark
@@ -200,7 +200,7 @@ def _end_of_line(
 ) -> tuple[int, int] | None:
     """Return where a line ends, without and with its line break.
 
-    A line break at an odd offset counts if the characters beside it are aligned with it and not
+    A line break at an odd offset counts if the characters around it are aligned with it and not
     with the line's beginning: then a byte is missing or extra before it.
     """
     at = begin
@@ -215,11 +215,11 @@ def _end_of_line(
 
 
 def _follows(raw: bytes, begin: int, start: int, end: int, encoding: str) -> bool:
-    """Return whether characters beside a line break are aligned with it, not with the line."""
-    before, behind = raw[max(begin, start - BESIDE_BYTES) : start], raw[end : end + BESIDE_BYTES]
+    """Return whether characters around a line break are aligned with it, not with the line."""
+    before, behind = raw[max(begin, start - AROUND_BYTES) : start], raw[end : end + AROUND_BYTES]
     same = _plain(before[len(before) & 1 :], encoding) + _plain(behind, encoding)
     other = _plain(before[~len(before) & 1 : -1], encoding)
-    other += _plain(raw[end + 1 : end + 1 + BESIDE_BYTES], encoding)
+    other += _plain(raw[end + 1 : end + 1 + AROUND_BYTES], encoding)
     return same > other or end >= len(raw) - 1
 
 

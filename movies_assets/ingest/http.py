@@ -55,7 +55,7 @@ _ANY_HEADER = zlib.MAX_WBITS | 32  # of gzip or zlib
 # Extensions of a request: the URL before redirects, and the pace of the body.
 _ASKED, _PACE = "asked", "pace"
 _MAX_REDIRECTS = 5
-# A reply that is too slow is requested once more: the next connection may be faster.
+# A reply that is too slow is requested again: the next connection may be faster.
 _MOST_SLOW_TRIES = 2
 _ERROR_BODY_BYTES = 4096  # enough to recognise an error page
 _EXCERPT_CHARACTERS = 200
@@ -549,7 +549,7 @@ class HttpClient:
         """Fetch a path below the base URL.
 
         Args:
-            path: What to ask for.
+            path: The path to request.
             params: Parameters of the URL.
             statuses: Statuses whose reply is returned, in addition to those of success.
             check: Raises TransientSourceError if a reply is to be requested again.
@@ -591,7 +591,7 @@ class HttpClient:
         """Send a request and read the reply as it arrives; retry after transient failures.
 
         Args:
-            path: What to ask for, below the base URL.
+            path: The path to request, below the base URL.
             read: Reads a reply of any status and returns the result. Its second argument is to be
                 called after each progress: time and tries are then counted from there.
             params: Parameters of the URL.

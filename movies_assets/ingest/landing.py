@@ -44,9 +44,9 @@ NO_DAY = "has no day in its path: put it into a folder such as 2025-10-31"
 MANY_DAYS = "has several days in its path: keep one of them"
 OUTSIDE = "belongs to a day without a partition: there are those of {} to {}"
 NO_TABLE = "is of a kind that is not read: deliver .csv, .tsv, .jsonl, .parquet, .xlsx, .gz or .zip"
-A_NOTE = "is a note, as far as its name says: rename it to .csv or .tsv if it is a table"
+A_NOTE = "is a note, by its name: rename it to .csv or .tsv if it is a table"
 NO_NAME = "has a name that is not UTF-8: rename it"
-LOOP = "is a link to a folder that it is in itself: remove it"
+LOOP = "is a link to a folder that contains the link: remove it"
 DANGLING = "is a link to a file that is not there: fix or remove the link"
 OUTSIDE_FOLDER = "is a link out of the landing folder: put a copy in its place, or remove it"
 TOO_MANY_LINKS = "is a link behind too many other links: link to the folder itself"
@@ -189,7 +189,7 @@ class Landing:
         return self._arrivals(self._arrived(days))
 
     def survey(self) -> Survey:
-        """Return everything below the folder, whatever its day."""
+        """Return everything below the folder, of any day."""
         found = list(self._found())
         read = [one for one in found if one.reason is None]
         closed = sorted(Unread(one.path, one.problem, one.day) for one in read if one.problem)
@@ -232,8 +232,8 @@ class Landing:
         """Open a file without blocking.
 
         Raises:
-            PermanentSourceError: it is gone, cannot be read, or is not a regular file below the
-                folder, whatever it was when the folder was listed.
+            PermanentSourceError: it is gone, cannot be read, or is no longer a regular file below
+                the folder.
         """
         source = f"{self.name}/{path}"
         try:
@@ -253,7 +253,7 @@ class Landing:
             ) from error
 
     def everything(self) -> list[str]:
-        """Return the paths of all files below the folder, whatever their names and folders.
+        """Return the paths of all files below the folder, with any names and in any folders.
 
         Files that a killed `replace` has left are removed. All others are
         `never_opened`.

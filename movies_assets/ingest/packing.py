@@ -65,7 +65,7 @@ BINARY = (".parquet", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".gz", ".zip", 
           ".tar", ".tgz", ".bz2", ".xz", ".zst")  # fmt: skip
 SUFFIXES = (*TEXTS, *BINARY)
 JSON_LINES = (".jsonl", ".ndjson", ".json")
-# Files that systems create beside data and that never hold any.
+# Files that systems create next to data and that never hold any.
 MARKERS = re.compile(
     r"\.DS_Store|Thumbs\.db|desktop\.ini|_SUCCESS|\..+\.crc|\.gitkeep|\.lock", re.IGNORECASE
 )
@@ -101,7 +101,7 @@ SIGNATURES = [(re.compile(pattern, re.DOTALL), what, advice) for pattern, what, 
 
 
 class PackingError(Exception):
-    """A file that is not read at all; the message is worded to follow `The file`."""
+    """A file that is not read. The message continues a sentence that begins with `The file`."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"is {what}")
@@ -114,7 +114,7 @@ class Unpacked:
     Attributes:
         packing: the packing found, by the content and not by the name: `csv` (of any separator),
             `csv.gz`, `zip`, `jsonl`, `jsonl.gz`, `parquet`, `xlsx`.
-        text: delimited text as bytes, in whatever encoding; None where there are columns. Of a
+        text: delimited text as bytes, in any encoding; None where there are columns. Of a
             workbook it has a record for each non-blank row of the sheet.
         columns: every column as text, in the file's order, under the file's names; a row for each
             record, of NULLs if the record cannot be read.
@@ -324,7 +324,7 @@ def _zip(raw: bytes) -> Iterator[zipfile.ZipFile]:
             f"a damaged or incomplete zip archive ({error}): deliver it again"
         ) from None
     except NotImplementedError as error:
-        raise PackingError(f"a zip archive of an unusual kind ({error}): pack it anew") from None
+        raise PackingError(f"a zip archive of an unusual kind ({error}): pack it again") from None
 
 
 def _check_compression(archive: zipfile.ZipFile) -> None:
@@ -349,7 +349,7 @@ def _member(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, list[str]]:
             f"a zip archive of {len(data)} data files ({names}{more}): pack one file alone, or "
             "deliver each by itself"
             if data
-            else "a zip archive without a file: pack it anew"
+            else "a zip archive without a file: pack it again"
         )
     return data[0], [info.filename for info in files if info is not data[0]]
 
@@ -643,7 +643,7 @@ def _workbook(raw: bytes, *, read_only: bool) -> Iterator[Any]:
             book.close()
         except PackingError:
             raise
-        except Exception as error:  # noqa: BLE001 (whatever its parsers raise)
+        except Exception as error:  # noqa: BLE001 (its parsers may raise anything)
             raise PackingError(
                 f"a damaged workbook ({type(error).__name__}): open it, save it, deliver it again"
             ) from None

@@ -46,7 +46,7 @@ LONGEST_FIELD = 100_000
 # The same for a JSON document with all fields of a record; the longest real one has 10,000.
 LONGEST_DOCUMENT = 1_000_000
 SHOWN_CHARACTERS = 1_000
-# The end of a text of which only the beginning is kept.
+# The end of a text that was cut: only its beginning is kept.
 CUT_OFF = " bytes)"
 QUOTE = 34
 DIGIT = re.compile(rb"[0-9]")
@@ -265,8 +265,8 @@ class RecordReader:
         if is_odd.any():
             is_closing ^= np.repeat(firsts & 1, counts)
         # A line ends before the block's first byte, as at its end.
-        beside = block[quotes - 1 + 2 * is_closing]
-        wrong = np.flatnonzero(~fits[beside])
+        neighbours = block[quotes - 1 + 2 * is_closing]
+        wrong = np.flatnonzero(~fits[neighbours])
         is_odd[np.searchsorted(firsts, wrong, "right") - 1] = True
         return np.flatnonzero(is_odd) + first
 

@@ -1,7 +1,7 @@
 """Base classes of the sources' Dagster resources: settings, limits, folders of arriving files.
 
 Resources show in the UI with their limits, which a run's config may change. The settings are a
-dependency without config: secrets are read from it, and show nowhere.
+dependency without config: secrets are read from it, and are never shown.
 """
 
 from collections.abc import Callable, Mapping

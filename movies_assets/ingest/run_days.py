@@ -32,7 +32,7 @@ def days_within(window: dg.TimeWindow) -> list[date]:
 def keys_of(tags: Mapping[str, str]) -> tuple[str, str] | None:
     """Return first and last partition of a run, both included, from its tags; None without any.
 
-    Keys are ISO days or years: as texts they stand in the order of time.
+    Keys are ISO days or years: their text order is the order of time.
     """
     key = tags.get(PARTITION)
     first = tags.get(RANGE_START, key)

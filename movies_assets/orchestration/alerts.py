@@ -35,12 +35,12 @@ TLS_PORT = 465
 NO_STEP_FAILED = "No step failed: the run's process ended, or it never started."
 WHAT_TO_DO = (
     "What to do: fix what is named above, then re-execute the run from failure in Dagster's UI, or "
-    "leave its days to the schedule, which asks for them again."
+    "leave its days to the schedule, which requests them again."
 )
 
 
 class AlertError(Exception):
-    """An alert could not be sent; the message says where to and why, and shows no secret.
+    """An alert could not be sent. The message gives the address and the reason, without secrets.
 
     Attributes:
         reached_others: whether another address took it.
@@ -113,7 +113,7 @@ def _stuck_partitions(
         minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Sends one alert for days that need a person: their run failed or their "
-        "blocking checks are red, as often as their schedule tries, or it does not ask for them.",
+        "blocking checks are red after all tries of the schedule, or it does not request them.",
     )
     def stuck_partitions(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         known = set(json.loads(context.cursor or "[]"))

@@ -1,7 +1,7 @@
-"""Which partitions of a source a schedule asks for, and which of them need a person.
+"""Decide which partitions of a source a schedule requests, and which of them need a person.
 
-Days whose run failed, or whose blocking checks are red, are asked for again. `schedules`
-knows when a schedule ticks, `completeness` which partitions are done.
+Days with a failed run or red blocking checks are requested again. `schedules` knows when a
+schedule ticks, `completeness` which partitions are done.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ Range = tuple[str, str]
 
 # A tick has 60 s; a run holds the file for as long as it writes a table.
 SECONDS_TO_WAIT = 15
-# Not CANCELING: the days of such a run may be asked for again.
+# Not CANCELING: the days of such a run may be requested again.
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -41,27 +41,27 @@ SHOWN_TABLES = 5
 
 @dataclass(frozen=True)
 class Calendar:
-    """The partitions of a source's job, and the rules by which its schedule asks for them.
+    """The partitions of a source's job, and the rules by which its schedule requests them.
 
     Attributes:
         job: the job.
         tables: the source's tables that the job writes, by name: by its partitions, or as a whole.
         partitions: the partitions.
-        anew: returns neighbouring partitions that are asked for at each tick, done or not.
-        reach: how many of the newest partitions are asked for again until they are done.
-        tries: failed runs after which a partition is no longer asked for.
+        each_tick: returns neighbouring partitions that each tick requests, done or not.
+        reach: how many of the newest partitions are requested again until they are done.
+        tries: failed runs after which a partition is no longer requested.
         catches_up: whether the source still has missed partitions: then every one since the
-            first one is asked for, however often its run failed before its checks. Otherwise only
-            those whose run failed, or whose checks are red.
+            first one is requested, even if its run failed often before its checks. Otherwise only
+            those with a failed run or red checks.
         other_jobs: further jobs that fill some of the tables.
         fetched: the assets that only a day itself can bring, where a past day whose files were
-            never fetched is asked for without them.
+            never fetched is requested without them.
     """
 
     job: str
     tables: Mapping[str, Table]
     partitions: dg.TimeWindowPartitionsDefinition
-    anew: Callable[[Sequence[str], datetime], Sequence[str]]
+    each_tick: Callable[[Sequence[str], datetime], Sequence[str]]
     reach: int
     tries: int
     catches_up: bool = False
@@ -85,8 +85,8 @@ class Unfinished:
         tables: the tables whose blocking checks have not passed; none where runs failed earlier.
         tries: how many runs of the schedule have failed since one succeeded.
         run_id: the newest run that failed, if that is known.
-        is_asked: whether the schedule asks for them again.
-        is_stuck: whether they need a person: the tries are used up, or they are not asked for.
+        is_asked: whether the schedule requests them again.
+        is_stuck: whether they need a person: the tries are used up, or they are not requested.
     """
 
     job: str
@@ -109,9 +109,9 @@ class Unfinished:
         run = f" (run {self.run_id[:8]})" if self.run_id else ""
         tries = f" after {self.tries} failed runs of the schedule" if self.tries > 1 else ""
         following = (
-            "Its schedule, where it is on, asks for them again."
+            "If its schedule is on, it requests them again."
             if self.is_asked
-            else "Its schedule does not ask for them again: fix the cause, then run them by hand, "
+            else "Its schedule does not request them again: fix the cause, then run them by hand, "
             "as one range."
         )
         return f"{self.job} {days}: {why}{tries}{run}. {following}"
@@ -123,7 +123,7 @@ class Progress:
 
     Attributes:
         calendar: the calendar.
-        keys: all partitions that there are, in order; at least one.
+        keys: all existing partitions, in order; at least one.
         done: those that are complete.
         red: the ranges whose blocking checks have not passed, and the tables of each; those that
             overlap are one.
@@ -131,8 +131,8 @@ class Progress:
         tries: how many runs of the schedule have failed since one succeeded, by partition.
         under_way: the ranges of the runs that wait or run.
         landed: the partitions whose files were fetched; None where none are.
-        begin: the oldest partition that was ever asked for, or of which bronze has rows.
-        anew: those that are asked for at this tick, done or not.
+        begin: the oldest partition that was ever requested, or that has rows in bronze.
+        each_tick: those that each tick requests, done or not.
     """
 
     calendar: Calendar
@@ -144,18 +144,18 @@ class Progress:
     under_way: Sequence[Range]
     landed: set[str] | None
     begin: str
-    anew: Sequence[str]
+    each_tick: Sequence[str]
 
     @property
     def first_within_reach(self) -> str:
-        """Return the oldest partition that may be asked for again."""
+        """Return the oldest partition that may be requested again."""
         return self.keys[-self.calendar.reach :][0]
 
     @cached_property
     def red_and_asked(self) -> list[Range]:
-        """Return the red ranges that are asked for again.
+        """Return the red ranges that are requested again.
 
-        A range is asked for as the whole that was written: a part of it would leave the rest of the
+        A range is requested as the whole that was written: a part of it would leave the rest of the
         write unaudited.
         """
         return [
@@ -166,7 +166,7 @@ class Progress:
 
     @cached_property
     def missing(self) -> list[str]:
-        """Return the partitions that are asked for because they are not done, and are not red."""
+        """Return the partitions that are requested because they are not done, and are not red."""
         newest, within = self.keys[-1], self.keys[-self.calendar.reach :]
         return [
             key
@@ -191,12 +191,13 @@ class Progress:
         return any(_is_within(key, [days]) and key not in landed for key in self.keys)
 
     def asked(self) -> list[Range]:
-        """Return the ranges to ask for.
+        """Return the ranges to request.
 
-        Neighbours are one range. Red ranges are asked for alone, and so are partitions whose runs
+        Neighbours are one range. Red ranges are requested alone, and so are partitions whose runs
         have failed too often: their faults must not fail the runs of the others.
         """
-        whole = [*self.red_and_asked, *([(self.anew[0], self.anew[-1])] if self.anew else [])]
+        ticked = [(self.each_tick[0], self.each_tick[-1])] if self.each_tick else []
+        whole = [*self.red_and_asked, *ticked]
         groups: dict[str, str] = {
             key: "failed" if self.tries.get(key, 0) >= self.calendar.tries else ""
             for key in self.missing
@@ -311,7 +312,7 @@ def _look(
         ],
         landed=set.intersection(*map(set, found.landed.values())) if found.landed else None,
         begin=min(oldest, default=keys[-1]),
-        anew=calendar.anew(keys, now),
+        each_tick=calendar.each_tick(keys, now),
     )
 
 

@@ -29,9 +29,9 @@ class Holdings:
 
     Attributes:
         tables: the names of the tables that exist, as `schema.table`.
-        partitions: the partitions of which the bronze tables that were asked about have rows.
+        partitions: the partitions with rows in the requested bronze tables.
         unaudited: the writes whose blocking checks have not passed.
-        accepted: the runs of which writes were accepted although their checks had not passed.
+        accepted: the runs with writes that were accepted although their checks had not passed.
         begun: when its first table was written, if that is known.
     """
 
@@ -90,7 +90,7 @@ class Written:
     first: Mapping[str, float] = field(default_factory=dict)
 
     def partitions(self) -> set[str]:
-        """Return the partitions of which everything that has partitions was written."""
+        """Return the partitions with all their partitioned tables written."""
         return set.intersection(*map(set, [*self.landed.values(), *self.tables.values()]))
 
     def at(self, name: str, partition: str) -> int:
@@ -153,7 +153,7 @@ def complete_days(
     held: Holdings,
     red: Collection[tuple[str, str]] | None = None,
 ) -> set[str]:
-    """Return the partitions of which every table was written after what it reads, and audited.
+    """Return the partitions with every table written after its inputs, and audited.
 
     A run that died after bronze leaves older, complete tables below it: such a day is not done.
     Neither is one whose tables are no longer in the warehouse, because the file was lost, or that

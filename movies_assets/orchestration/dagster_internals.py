@@ -12,7 +12,7 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 # The type that `dagster.define_asset_job` returns.
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-# Errors that are handled apart from others: a check that stopped a run, and no DAGSTER_HOME.
+# Errors that are handled separately: a check that stopped a run, and no DAGSTER_HOME.
 from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSetError
 
 # The kinds of events that are kept in the index of the event log, beside the log of their run.
@@ -29,7 +29,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
-# The defaults of an instance, one of which is replaced.
+# The defaults of an instance; one of them is replaced.
 from dagster._core.instance.ref import InstanceRef
 
 # Where a run comes from: the job of a repository in a code location, by which the UI files it.

@@ -76,7 +76,7 @@ class EndingExecutor(dg.Executor):
 
 
 def shortened(lines: list[str]) -> list[str]:
-    """Return as many lines as an ending may have, the last of them saying how many are left out."""
+    """Return as many lines as an ending may have; the last one has the number of omitted lines."""
     if len(lines) <= LONGEST_ENDING:
         return lines
     kept = LONGEST_ENDING - 1

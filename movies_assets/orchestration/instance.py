@@ -46,7 +46,7 @@ class Instance(dg.DagsterInstance):
 
     @classmethod
     def config_schema(cls) -> Mapping[str, Any]:
-        """Return the fields that dagster.yaml may have beside Dagster's own: none."""
+        """Return the fields that dagster.yaml may have in addition to Dagster's own: none."""
         return {}
 
     @classmethod
@@ -158,7 +158,7 @@ def repaired(folder: Path) -> Iterator[None]:
 
 
 class DagsterHistoryError(dg.DagsterError):
-    """Dagster's own databases cannot be read; the message holds the fix."""
+    """Dagster's own databases cannot be read. The message gives the fix."""
 
 
 def _repair(folder: Path, name: str) -> None:
@@ -183,7 +183,7 @@ def _repair(folder: Path, name: str) -> None:
         raise DagsterHistoryError(
             f"{database} cannot be read ({error}). If no other process uses it, move the folders "
             f"history and schedules out of {folder} and start again: the tables stay, Dagster's "
-            "memory of runs is lost, and the schedules ask for the days again."
+            "history of runs is lost, and the schedules request the days again."
         ) from error
 
 

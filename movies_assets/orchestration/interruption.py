@@ -64,7 +64,7 @@ def end_in_time() -> None:
     """End this process soon after a signal, with its runs marked as failed."""
     if current_thread() is not main_thread():
         return
-    # The number of each signal is written here as it arrives, whichever handler it has.
+    # The number of each signal is written here as it arrives, with any handler.
     receiver, sender = socket.socketpair()
     sender.setblocking(False)  # noqa: FBT003 (it has no name)
     signal.set_wakeup_fd(sender.detach(), warn_on_full_buffer=False)

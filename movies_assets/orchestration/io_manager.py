@@ -95,7 +95,7 @@ class WarehouseIOManager(dg.IOManager):
             if rows.reads_warehouse:
                 sql = rows.stage(connection, table)
             refused = rows.refused(connection, table)
-            # Where no day can be written, the reasons are stored all the same.
+            # Where no day can be written, the reasons are still stored.
             if not refused or len(refused) < window.partitions:
                 window = replace(window, without=tuple(refused))
                 loaded = self._write(connection, table, rows, window, run_id)

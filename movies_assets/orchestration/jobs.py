@@ -23,7 +23,7 @@ QUALITY = dg.AssetSelection.groups("quality")
 
 # Every run of a source publishes the audited tables at its end.
 PUBLISH, PUBLISHED = "publish", dg.AssetSelection.groups("serving")
-# Other systems get it by a run of its own: waiting for their readers, or for one that is away, must
+# Other systems get it by a separate run: waiting for their readers, or for one that is down, must
 # not hold the only slot of the writer's pool, which Dagster counts for the whole of a run.
 EXPORT, EXPORTS = "export", dg.AssetSelection.key_prefixes("serving") - PUBLISHED
 
@@ -54,7 +54,7 @@ def build(
         dg.define_asset_job(
             PUBLISH,
             selection=PUBLISHED,
-            description="Publish what is in the warehouse, if all of it has passed its checks, as "
+            description="Publish the tables of the warehouse that have passed their checks, as "
             "every run of a source does at its end.",
         ),
         *([_export()] if targets.are_set(settings) else []),

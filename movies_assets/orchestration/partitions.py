@@ -15,7 +15,7 @@ BACKFILL = dg.BackfillPolicy.single_run()
 def partitions_def(partitions: Partitions, settings: Settings) -> dg.TimeWindowPartitionsDefinition:
     """Return Dagster's definition of some partitions."""
     first, end = partitions.first(settings), partitions.end(settings)
-    # The sample's end counts, whatever day today is.
+    # The sample's end counts, not today.
     end_offset = 1 if partitions.includes_current and end is None else 0
     if partitions.unit == "day":
         return dg.DailyPartitionsDefinition(

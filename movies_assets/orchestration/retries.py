@@ -20,8 +20,8 @@ from movies_assets.settings import Settings
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# A step that waits keeps the only slot of the writer's pool. Where a source asks for more, its
-# schedule asks for the days again.
+# A step that waits keeps the only slot of the writer's pool. If a source asks for a longer wait,
+# the schedule requests the days again.
 LONGEST_WAIT_SECONDS = 600
 
 
@@ -41,9 +41,9 @@ def policy(settings: Settings) -> dg.RetryPolicy:
 
 @contextmanager
 def mapped(settings: Settings) -> Iterator[None]:
-    """Let Dagster try the step again where it failed in passing, and fail it for good otherwise.
+    """Let Dagster retry the step after a temporary error, and fail it permanently otherwise.
 
-    Errors that are none of ours pass as they are, and so do all outside of a step.
+    Other errors pass unchanged, and so do all errors outside of a step.
 
     Args:
         settings: how often to try again.

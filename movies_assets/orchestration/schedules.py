@@ -1,4 +1,4 @@
-"""Schedules: when jobs run. `catching_up` decides which partitions they ask for."""
+"""Schedules: when jobs run. `catching_up` decides which partitions they request."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def build(
 
 
 def calendars(settings: Settings, tables: Mapping[str, Table]) -> list[Calendar]:
-    """Return the partitions of each source, and how its schedule asks for them.
+    """Return the partitions of each source, and how its schedule requests them.
 
     Args:
         settings: which partitions there are, how far back to look, and how often to try.
@@ -57,12 +57,12 @@ def _calendar(
     settings: Settings, tables: Mapping[str, Table], job: Job, rules: Schedule
 ) -> Calendar:
     if job.partitions is None:
-        raise ValueError(f"{job.name} has a schedule, and no partitions to ask for")
+        raise ValueError(f"{job.name} has a schedule, and no partitions to request")
     return Calendar(
         job=job.name,
         tables={name: table for name, table in tables.items() if job.materializes(table.key)},
         partitions=partitions_def(job.partitions, settings),
-        anew=rules.anew,
+        each_tick=rules.each_tick,
         reach=settings.catch_up_days,
         tries=settings.catch_up_tries,
         catches_up=rules.catches_up,
@@ -121,7 +121,7 @@ def _schedule(
         stuck = [str(found) for found in progress.unfinished() if found.is_stuck]
         for sentence in stuck:
             context.log.warning(sentence)
-        # The hour is part of the key, so that failed partitions are asked for again.
+        # The hour is part of the key, so that failed partitions are requested again.
         hour = f"{context.scheduled_execution_time:%Y-%m-%d %H}"
         return [
             dg.RunRequest(
@@ -133,13 +133,13 @@ def _schedule(
                 else None,
             )
             for first, last in progress.asked()
-        ] or dg.SkipReason(" ".join(["Nothing to ask for: done, or under way.", *stuck]))
+        ] or dg.SkipReason(" ".join(["Nothing to request: done, or under way.", *stuck]))
 
     return schedule
 
 
 def _without(context: dg.ScheduleEvaluationContext, calendar: Calendar) -> list[dg.AssetKey]:
-    """Return the assets of the job but for those that only the day itself can bring."""
+    """Return the assets of the job without those that only the day itself can bring."""
     assert context.repository_def is not None  # noqa: S101 (Dagster sets it for every tick)
     job = context.repository_def.get_job(calendar.job)
     return sorted({*job.asset_layer.executable_asset_keys} - calendar.fetched)
@@ -150,7 +150,7 @@ def _look(
 ) -> Progress | None:
     """Return the state of the days; by Dagster's history alone where the warehouse is in use.
 
-    Runs whose process is gone are marked first: their days are asked for again.
+    Runs whose process is gone are marked first: their days are requested again.
     """
     abandoned.sweep(context.instance)
     now = context.scheduled_execution_time
@@ -158,6 +158,6 @@ def _look(
         return catching_up.look(calendar, context.instance, warehouse, now)
     except WarehouseError as error:
         context.log.warning(
-            "%s This tick goes by Dagster's history alone; red days wait for the next one.", error
+            "%s This tick uses Dagster's history alone; red days wait for the next one.", error
         )
         return catching_up.look_without_warehouse(calendar, context.instance, now)

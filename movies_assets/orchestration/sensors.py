@@ -85,21 +85,21 @@ def arrivals_sensor(
     partitions: dg.TimeWindowPartitionsDefinition,
     days_held: Callable[[], Collection[str]],
 ) -> dg.SensorDefinition:
-    """Build the sensor that asks for the days to which new, late and replaced files belong.
+    """Build the sensor that requests the days of new, late and replaced files.
 
-    Its cursor holds the digests of all files of each day, and of the files that it has named as not
-    read. Run keys are made of the days and digests, so that Dagster runs each request once, even if
-    it dies before the cursor is stored. A day of which a file cannot be opened gets a run of its
-    own, which fails without its neighbours.
+    Its cursor holds the digests of all files of each day, and of the files that it has reported as
+    not read. Run keys are made of the days and digests, so that Dagster runs each request once,
+    even if it dies before the cursor is stored. A day with a file that cannot be opened gets a
+    separate run, which fails without its neighbours.
 
-    The first look that finds files finds those of many days. It asks for them as one range, over
-    the days between that have neither files nor rows in bronze.
+    The first tick that finds files finds those of many days. It requests them as one range, over
+    days between them that have no files and no rows in bronze.
 
     Args:
         name: of the sensor.
         arrivals: the job that it runs, and the resource that knows the folders.
         partitions: the partitions of the job.
-        days_held: returns the days of which the job's bronze tables have rows.
+        days_held: returns the days with rows in the job's bronze tables.
     """
 
     @dg.sensor(
@@ -185,7 +185,7 @@ def _held(
     days_held: Callable[[], Collection[str]],
     keys: Collection[str],
 ) -> set[str]:
-    """Return the days of which there are rows; all, where the warehouse cannot be read."""
+    """Return the days with rows; all days, if the warehouse cannot be read."""
     try:
         return set(days_held())
     except WarehouseError as error:
@@ -196,12 +196,12 @@ def _held(
 def _requests(
     news: Mapping[str, set[str]], asked: int, free: Collection[str] = ()
 ) -> list[dg.RunRequest]:
-    """Ask for the days of new files; a state that comes back is asked for again, by its number.
+    """Request the days of new files; a state that comes back is requested again, by its number.
 
     Args:
         news: the digests of the new files, by day.
         asked: the number of the request.
-        free: days that may be asked for as well.
+        free: days that may be requested as well.
     """
     requests = []
     for first, last in _bridged(day_ranges(map(date.fromisoformat, sorted(news))), free):

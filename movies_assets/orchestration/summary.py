@@ -32,7 +32,7 @@ from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.published import HELD_BACK, NothingPublishedError, Published
 
 UI = "http://127.0.0.1:3000"
-# The column of the text beside the words on the left.
+# The column of the text to the right of the labels.
 INDENT = 12
 SHOWN_DAYS = 10
 
@@ -260,7 +260,7 @@ def _show_warnings(settings: Settings, runs: Runs, console: Console) -> None:
 def _show_unfinished(
     settings: Settings, instance: dg.DagsterInstance | None, console: Console
 ) -> None:
-    """Name the days that runs have left red or incomplete, whoever started them."""
+    """Name the days that runs have left red or incomplete, also runs that a person started."""
     warehouse = open_warehouse(settings)
     found = unfinished(settings, TABLES, instance, warehouse) if instance else []
     others = [f"and {len(found) - SHOWN_DAYS} more"] if len(found) > SHOWN_DAYS else []

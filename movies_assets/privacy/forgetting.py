@@ -1,4 +1,4 @@
-"""Forget persons: erase all personal data about them wherever this project has stored it.
+"""Forget persons: erase all personal data about them that this project has stored.
 
 Searching tables and files belongs in `privacy.warehouse` and `privacy.landing`; the order of the
 steps, and a run's report, belong here.

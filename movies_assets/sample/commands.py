@@ -1,4 +1,4 @@
-"""What the commands of the sample share: options, serving an app, printing what was delivered."""
+"""Shared parts of the sample's commands: options, serving an app, printing delivered files."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -33,7 +33,7 @@ def serve(create: Callable[[], ASGIApp], path: str, host: str, port: int) -> Non
         port: 0 takes a free one.
 
     Raises:
-        ClickException: it cannot be made or served; the message says why.
+        ClickException: it cannot be made or served.
     """
     try:
         server = serving.server_of(create())
@@ -48,7 +48,7 @@ def deliver(folder: Path, write: Callable[[], Iterable[Path]]) -> None:
     """Write files into a folder, and print each.
 
     Raises:
-        ClickException: they cannot be made or written; the message says why.
+        ClickException: they cannot be made or written.
     """
     try:
         for path in write():

@@ -47,10 +47,10 @@ class CsvFormat(NamedTuple):
 
 
 def numbers_by_day(count: int, quiet_days: Collection[int]) -> Mapping[int, range]:
-    """Return the numbers of the things by day of arrival: half at first, the others evenly.
+    """Return the numbers of the items by day of arrival: half on the first day, the others evenly.
 
     Args:
-        count: The number of things; they are numbered from 0.
+        count: The number of items; they are numbered from 0.
         quiet_days: Days, counted from 0, on which nothing arrives.
     """
     initial = count // 2

@@ -1,4 +1,4 @@
-"""What the sample's servers share: pages and files over HTTP, what goes wrong, what was asked.
+"""Shared parts of the sample's servers: pages and files over HTTP, faults, recorded requests.
 
 The sources provide the content, `faults` the faults, `serving` TCP.
 """
@@ -17,7 +17,7 @@ from movies_assets.sample.faults import TAMPERING, Fault, Faults
 
 @dataclass
 class Traffic:
-    """What a server has seen; as a context manager it counts one request as being answered.
+    """The requests of a server; as a context manager it counts one request as being answered.
 
     Attributes:
         requests: The query parameters (of files: method, path and headers) of each request, in
@@ -56,7 +56,7 @@ def create_page_app(
         path: Where they are.
         page_of: Returns the page by which faults know a request, of the parameters of its URL.
         answer: Returns the sound reply, given the request and the faults that strike it.
-        faults: What goes wrong; the list may be changed later.
+        faults: The faults of replies; the list may be changed later.
         latency_seconds: How long each reply takes at least.
     """
 
@@ -94,7 +94,7 @@ def create_file_app(
     Args:
         paths: Which paths it serves; what a path calls `{file}` is the name that faults know.
         answer: Answers a request; it is given those faults that struck and tamper with a file.
-        faults: What goes wrong; the list may be changed later.
+        faults: The faults of replies; the list may be changed later.
     """
 
     async def file(request: Request) -> Response:

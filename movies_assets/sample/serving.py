@@ -30,7 +30,7 @@ def server_of(app: ASGIApp) -> "uvicorn.Server":
     """Return a quiet uvicorn server of an app.
 
     Raises:
-        ModuleNotFoundError: uvicorn is not installed; the message says how to install it.
+        ModuleNotFoundError: uvicorn is not installed; the message has the command that installs it.
     """
     try:
         import uvicorn  # noqa: PLC0415 - needed for development only

@@ -1,4 +1,4 @@
-"""Export published tables as Delta tables, of which only changes are written.
+"""Export published tables as Delta tables; only changes are written.
 
 Readers see only files that are committed to Delta's log: a write that was killed before its commit
 leaves unused files. The next run removes them once they are older than the retention, as younger

@@ -55,7 +55,7 @@ class ExportError(DescribedError):
 
 
 class TableKeptError(ExportError):
-    """The existing export of a table was kept; the message gives the reason.
+    """The existing export of a table was kept. The message gives the reason.
 
     Attributes:
         outcome: the reason in a few words.
@@ -95,7 +95,7 @@ def by_month(date_column: str) -> Layout:
     return Layout((f"{stem}_month",), date_column)
 
 
-# The columns that dashboards filter by, beside the run date of all of IMDb's tables.
+# The columns that dashboards filter by, in addition to the run date of all of IMDb's tables.
 _DIVIDED = {
     "gold.imdb_movie_facts": Layout(("run_date", "decade", "genre")),
     "gold.imdb_episode_facts": Layout(("run_date", "series_decade")),
@@ -338,11 +338,11 @@ def plain_errors(url: str) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001
         # Without its cause, which would show the URL with its secrets.
         raise ExportError(
-            f"{shown(url)} cannot be written: {_told(error, url)} {_remedy(error, url)}"
+            f"{shown(url)} cannot be written: {_described(error, url)} {_remedy(error, url)}"
         ) from None
 
 
-def _told(error: Exception, url: str) -> str:
+def _described(error: Exception, url: str) -> str:
     text = " ".join(_COLOURS.sub("", str(error)).split())
     text = _masked(text, url)[:_SHOWN_CHARACTERS]
     return f"{type(error).__name__}: {text.rstrip('.')}."

@@ -1,4 +1,4 @@
-"""Load the published tables into Postgres beside the old ones, and swap them in one step.
+"""Load the published tables into Postgres next to the old ones, and swap them in one step.
 
 A load fills a staging schema, which no reader may use, and then renames it in one transaction. The
 tables' definitions follow from the contracts (`postgres_ddl`).
@@ -96,7 +96,7 @@ def load(
         The snapshot's name, and the outcome by table.
 
     Raises:
-        PostgresError: the server is away, refuses, or readers block it for too long; or the
+        PostgresError: the server is down, refuses, or readers block it for too long; or the
             snapshot's warehouse never had a table that has rows in Postgres.
         NothingPublishedError: there is no snapshot.
     """

@@ -1,7 +1,7 @@
 """Connect to Postgres: parse its address, hide secrets, and translate its errors.
 
-An error never shows the address or a password, nor does its cause: libpq quotes parts of an address
-that it cannot parse.
+An error never shows the address or a password, and neither does its cause: libpq quotes parts of
+an address that it cannot parse.
 """
 
 import base64
@@ -34,18 +34,18 @@ ABOUT_THE_SERVER = re.compile(
     r"(connection to server .*|could not translate host name .*)", re.DOTALL
 )
 # A message of the server: an error and its details, without the statement.
-SAID = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.*)")
+SERVER_ERROR = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.*)")
 DETAIL = re.compile(r"DETAIL:\s+(.*)")
 SCRAM_ROUNDS = 4096
 LOST = "the connection to the server was lost"
 # Errors that pass: by the class of their code (the connection is lost, too many of them, the server
-# shuts down), or by what libpq and this project say of them.
+# shuts down), or by the messages of libpq and this project.
 PASSING_CODES = ("08", "53", "57P")
 PASSING = re.compile(f"Connection refused|timeout expired|starting up|still under way|{LOST}")
 
 
 class PostgresError(DescribedError):
-    """A failure of Postgres; the message says what failed, and how to fix it.
+    """A failure of Postgres. The message gives the cause and the fix.
 
     Attributes:
         code: Postgres's code of the error (SQLSTATE), if it sent one.
@@ -107,7 +107,7 @@ def connected(url: SecretStr) -> Iterator[Session]:
     """Connect to a server.
 
     Raises:
-        PostgresError: the address cannot be parsed, the server is away or refuses, or the driver is
+        PostgresError: the address cannot be parsed, the server is down or refuses, or the driver is
             not installed.
     """
     try:
@@ -143,9 +143,9 @@ def _explained(text: str, secrets: Sequence[str]) -> str:
     if "Failed to connect" in text:
         about = ABOUT_THE_SERVER.search(text)
         return " ".join(about[1].split()) if about else UNREADABLE
-    if said := SAID.search(text):
+    if error := SERVER_ERROR.search(text):
         detail = DETAIL.search(text)
-        return said[1] + (f" ({detail[1]})" if detail else "")
+        return error[1] + (f" ({detail[1]})" if detail else "")
     return LOST
 
 

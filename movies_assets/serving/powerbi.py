@@ -203,7 +203,7 @@ def write(contracts: Mapping[str, type[Contract]], folder: Path = FOLDER) -> Non
     """Replace the project in a folder; other files there stay.
 
     The whole folder is replaced in one step: if this is killed, the old project or the new one is
-    left. The next call removes unfinished files beside the folder.
+    left. The next call removes unfinished files next to the folder.
 
     Args:
         contracts: the tables in Postgres, by their names in the snapshot.
@@ -239,8 +239,8 @@ def _project() -> dict[str, str]:
 
 
 def _json(schema: str, **content: Any) -> str:
-    said = {"$schema": f"{SCHEMAS}/{schema}/schema.json", **content}
-    return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
+    document = {"$schema": f"{SCHEMAS}/{schema}/schema.json", **content}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _model(contracts: Mapping[str, type[Contract]]) -> dict[str, str]:
@@ -397,8 +397,8 @@ def _projection(field: str) -> dict[str, Any]:
     table, _, name = field.rpartition(".")
     kind = "Column" if table else "Measure"
     table = table or next(measure.table for measure in MEASURES if measure.name == name)
-    said = {"Expression": {"SourceRef": {"Entity": table}}, "Property": name}
-    return {"field": {kind: said}, "queryRef": f"{table}.{name}", "nativeQueryRef": name}
+    reference = {"Expression": {"SourceRef": {"Entity": table}}, "Property": name}
+    return {"field": {kind: reference}, "queryRef": f"{table}.{name}", "nativeQueryRef": name}
 
 
 def _solid(color: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ NEEDED = ("tenant_id", "client_id", "client_secret", "workspace_id", "dataset_id
 
 
 class PowerbiError(DescribedError):
-    """The service did not refresh; the message gives the reason, without secrets."""
+    """The service did not refresh. The message gives the reason, without secrets."""
 
 
 class PowerbiAwayError(PowerbiError):
@@ -51,7 +51,7 @@ def refresh(settings: PowerbiSettings, log: Callable[[str], object]) -> None:
         log: receives a line if another refresh is running.
 
     Raises:
-        PowerbiError: the service refuses, is away, or the refresh failed.
+        PowerbiError: the service refuses, is down, or the refresh failed.
     """
     workspace = _workspace(settings)
     dataset = settings.dataset_id or ""

@@ -1,6 +1,6 @@
 """Write the report: key figures of a published snapshot as one self-contained HTML file.
 
-It has the figures of the dashboard's pages as text and short tables, light enough for mail: no
+It has the figures of the dashboard's pages as text and short tables, small enough for e-mail: no
 scripts, images or requests. It has no data about single users. The layout is in `report.html.j2`.
 """
 
@@ -60,7 +60,7 @@ class ReportSection:
 
 
 def write_report(published: Published) -> Path:
-    """Write the report of the newest snapshot beside it.
+    """Write the report of the newest snapshot next to it.
 
     It holds the lock of publishing: a report of a removed snapshot would never be deleted.
 
@@ -334,7 +334,7 @@ def quality_section(ask: Ask) -> ReportSection:
 
 
 def _of(rows: Sequence[Row], most: int) -> str:
-    """Return the part of a heading that says that a table is cut."""
+    """Return the part of a heading that shows that a table is cut."""
     return f", the first {most} of {formatting.count(len(rows))}" if len(rows) > most else ""
 
 

@@ -24,7 +24,7 @@ WHOLE_WRITE = "table_name = ? AND first_partition = '' AND last_partition = '~'"
 
 
 class Unaudited(Contract):
-    """One row per write of a table's partitions whose blocking checks have not passed since."""
+    """One row per write of a table's partitions that has not passed its blocking checks yet."""
 
     write_id: str = column("The write.", key=True)
     table_name: str = column("The table that was written, as schema.table.")
@@ -35,7 +35,7 @@ class Unaudited(Contract):
 
 
 class Passed(Contract):
-    """One row per blocking check that has passed for a write of which others have not."""
+    """One row per passed blocking check of a write that has not passed all of them."""
 
     write_id: str = column("The write, as in audit.unaudited.", key=True)
     check_name: str = column("The check.", key=True)
@@ -49,7 +49,7 @@ class Accepted(Contract):
     first_partition: str = column("Its first partition that was written; '' for a whole table.")
     last_partition: str = column("Its last partition that was written; ~ for a whole table.")
     run_id: str = column("The Dagster run that wrote it.")
-    reason: str = column("Why, in the words of who did it.")
+    reason: str = column("The reason, in the words of the person who accepted it.")
 
 
 class Begun(Contract):
@@ -128,7 +128,7 @@ def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def forget_pruned(connection: duckdb.DuckDBPyConnection, table: str, partition: str) -> None:
-    """Remove the writes of which no partition is kept any more.
+    """Remove the writes that have no partition left.
 
     Args:
         connection: an open transaction.
@@ -186,7 +186,7 @@ def record_verdicts(
 
 
 def mark_passed(connection: duckdb.DuckDBPyConnection, writes: Collection[Write]) -> None:
-    """Remove writes whose blocking checks have passed, or need not pass."""
+    """Remove writes with blocking checks that have passed, or need not pass."""
     ids = [write.write_id for write in writes]
     for table in (UNAUDITED, PASSED):
         connection.execute(
@@ -226,7 +226,7 @@ def accept(
 def accept_empty(
     connection: duckdb.DuckDBPyConnection, tables: Mapping[str, type[Contract]], run_id: str
 ) -> None:
-    """Create tables that were never written, empty, and record that somebody confirmed it.
+    """Create tables that were never written, empty, and record that a person confirmed it.
 
     Args:
         connection: an open transaction.
@@ -259,7 +259,7 @@ def begun(connection: duckdb.DuckDBPyConnection) -> datetime | None:
 
 
 def runs_accepted(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    """Return the ids of the runs of which writes were accepted."""
+    """Return the ids of the runs with accepted writes."""
     if not stored_types(connection, ACCEPTED):
         return frozenset()
     rows = connection.execute(f"SELECT DISTINCT run_id FROM {ACCEPTED}").fetchall()

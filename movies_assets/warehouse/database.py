@@ -36,7 +36,7 @@ NO_MEMORY = re.compile("out of memory|failed to (allocate|offload|pin)", re.IGNO
 
 
 class WarehouseError(DescribedError):
-    """The warehouse cannot do what was asked; the message says what, where and what to do."""
+    """An operation of the warehouse failed. The message gives the cause, the place and the fix."""
 
 
 class WarehouseInUseError(WarehouseError):
@@ -59,11 +59,11 @@ class Warehouse:
 
     Attributes:
         path: the database file; it and its folder are made on the first write.
-        memory_limit: DuckDB's memory limit; the excess spills into a folder beside the file.
+        memory_limit: DuckDB's memory limit; the excess spills into a folder next to the file.
         spill_limit: how much may be spilled at once.
         threads: DuckDB's threads.
         lock_wait_seconds: how long to wait for another process before giving up.
-        functions: functions that expressions may call beside the engine's own.
+        functions: functions that expressions may call in addition to the engine's own.
     """
 
     path: Path
@@ -122,8 +122,8 @@ class Warehouse:
             WarehouseError: the file cannot be opened or written, or stayed locked.
         """
         self._make_folder()
-        # A failure after COMMIT is one of tidying up: the rows are in the log beside the file then,
-        # and the next session reads them there.
+        # A failure after COMMIT is a failure of cleaning up: the rows are in the log next to the
+        # file, and the next session reads them there.
         outcome = ["Nothing was changed"]
         try:
             with self.explaining(outcome), self.attached(connection, "READ_WRITE"):

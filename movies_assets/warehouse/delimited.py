@@ -329,7 +329,7 @@ def _refused(file: DelimitedFile, reason: str) -> FileProfile:
 def refused_days(
     connection: duckdb.DuckDBPyConnection, table: Table, given: DelimitedFiles
 ) -> dict[str, str]:
-    """Return the days of a run of which a file was refused, and those files with the reasons."""
+    """Return the days of a run with a refused file, and those files with the reasons."""
     if not given.days:
         return {}
     found = connection.execute(
@@ -341,7 +341,7 @@ def refused_days(
 
 
 def _leave_days(connection: duckdb.DuckDBPyConnection, table: Table, given: DelimitedFiles) -> None:
-    """Leave out the days of which a file was refused: they keep the rows that they had."""
+    """Leave out the days with a refused file: they keep the rows that they had."""
     if days := refused_days(connection, table, given):
         keys = ", ".join(map(literal, days))
         connection.execute(f"DELETE FROM {ARRIVED} WHERE {DAY} IN ({keys})")

@@ -295,7 +295,7 @@ def number_lines(connection: duckdb.DuckDBPyConnection, source: Table, landing: 
     """Number the staged rows by their line, by looking for them in the files.
 
     The engine's reader does not number lines: numbering 12 million costs 17 s where none is wrong,
-    reading the file once more 8 s where one is.
+    reading the file again 8 s where one is.
 
     Args:
         connection: an open transaction, in which suspicious rows of `source` are staged.

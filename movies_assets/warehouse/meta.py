@@ -1,6 +1,6 @@
 """The tables of the schema `meta` in a published snapshot: metadata about its tables.
 
-A reader needs nothing but the file. `orchestration.publishing.meta` fills them.
+A reader only needs the file. `orchestration.publishing.meta` fills them.
 """
 
 from collections.abc import Mapping
@@ -24,18 +24,19 @@ class Tables(Contract):
     table_name: str = column("The table, as schema.table.", key=True)
     layer: str = column("bronze, silver or gold.")
     source: str = column("Group of assets: the source it comes from, or shared, or quality.")
-    description: str = column("What one of its rows is.")
+    description: str = column("The meaning of a row.")
     is_published: bool = column("Whether its rows are in the snapshot.")
     rows: int = column(
-        "Its rows in the warehouse, or as they were published where `held_back_by` says why; NULL "
-        "where it was never written.",
+        "Its number of rows in the warehouse; if `held_back_by` is set, its number of published "
+        "rows. NULL where it was never written.",
         nullable=True,
     )
     newest_partition: str = column(
         "Its newest day or year with rows; NULL where it has none.", nullable=True
     )
     materialized_at: Instant = column(
-        "When it was written last (UTC); NULL where Dagster's history does not say.", nullable=True
+        "When it was written last (UTC); NULL where Dagster's history has no record of it.",
+        nullable=True,
     )
     taken_at: Instant = column(
         "When its published rows were taken from the warehouse (UTC): with this snapshot, or with "
@@ -43,8 +44,8 @@ class Tables(Contract):
         nullable=True,
     )
     held_back_by: str = column(
-        "Why its rows are those of an earlier snapshot: the write or table that blocks newer "
-        "ones; NULL where they are the newest.",
+        "Why its rows come from an earlier snapshot: the write or table that blocks newer rows; "
+        "NULL where its rows are the newest.",
         nullable=True,
     )
 
@@ -59,12 +60,12 @@ class Columns(Contract):
     description: str = column("What a value means, and its unit.")
     is_key: bool = column("Whether it belongs to the table's key.")
     is_required: bool = column("Whether it is never NULL.")
-    is_personal: bool = column("Whether values tell of a person.")
-    references_table: str = column("The table whose key it points at.", nullable=True)
+    is_personal: bool = column("Whether the column contains personal data.")
+    references_table: str = column("The table that it references by its key.", nullable=True)
 
 
 class UpstreamAssets(Contract):
-    """One row per asset that a table is made from, or points at."""
+    """One row per asset that a table is computed from, or references."""
 
     table_name: str = column("The table, as schema.table.", key=True)
     upstream: str = column("The asset above it, as schema.table or landing.name.", key=True)
@@ -75,19 +76,19 @@ class Checks(Contract):
 
     table_name: str = column("The table, as schema.table.", key=True)
     check_name: str = column("The check.", key=True)
-    description: str = column("What it asks.", nullable=True)
-    is_blocking: bool = column("Whether a red result stops what is below the table.")
+    description: str = column("The rule that it checks.", nullable=True)
+    is_blocking: bool = column("Whether a red result stops the tables downstream.")
     verdict: str = column(
-        "How it went; 'not run' where Dagster's history does not say.",
+        "Its result; 'not run' where Dagster's history has no record of it.",
         isin=[*VERDICTS, NOT_RUN],
     )
-    finding: str = column("What it found, in words.", nullable=True)
+    finding: str = column("Its finding, as text.", nullable=True)
     evaluated_at: Instant = column("When it was evaluated (UTC).", nullable=True)
     run_id: str = column("The Dagster run that evaluated it.", nullable=True)
 
 
 class Runs(Contract):
-    """One row per run of Dagster; the newest 100, with the one that publishes still running."""
+    """One row per run of Dagster: the newest 100, and the publishing run, still running."""
 
     run_id: str = column("The run.", key=True)
     job: str = column("The job.")

@@ -3,7 +3,7 @@
 A file is written under a name of its own and never changes; then the pointer is replaced. So a
 reader has old or new data, whole, and no writer ever waits for it. `orchestration.publishing`
 decides what is published and when, `warehouse.snapshot` writes a file. Readers need
-nothing but this: no contract, and no Dagster, whose imports take seconds and 300 MB.
+only this module: no contract, and no Dagster, whose imports take seconds and 300 MB.
 """
 
 import re
@@ -25,7 +25,7 @@ from movies_assets.warehouse.quoting import literal
 POINTER, LOCK = "CURRENT", ".lock"
 STAMP = "%Y%m%dT%H%M%S%fZ"
 UNFINISHED = ".new"
-# Only files of these names are counted or removed: other files in the folder are somebody's own.
+# Only files of these names are counted or removed: other files in the folder belong to the user.
 NAME = r"movies_(?P<stamp>\d{8}T\d{12}Z)_[0-9a-f]{8}"
 SNAPSHOT = re.compile(rf"{NAME}\.duckdb")
 LEFT_BEHIND = re.compile(rf"({NAME}\.(duckdb|html)|{POINTER})\.new(\.(wal|tmp).*)?")
@@ -47,7 +47,7 @@ CONFIRM_EMPTY = (
 
 
 class NothingPublishedError(WarehouseError):
-    """There is no snapshot; the message says how one comes about."""
+    """There is no snapshot yet. The message explains how to publish one."""
 
 
 @dataclass(frozen=True)
@@ -210,11 +210,11 @@ class Published:
     def forget(self, warehouse: Warehouse, run_id: str, users: str) -> int:
         """Erase from the snapshots all users that the warehouse does not know any more.
 
-        The newest one is rewritten; all others are removed, whatever they hold: a keyed hash may
-        be of a secret that is not in use any more. So is one that cannot be read.
+        The newest one is rewritten. All others are removed, with any content: a keyed hash may be
+        of a secret that is not in use any more. A snapshot that cannot be read is removed too.
 
         Args:
-            warehouse: whose users stay.
+            warehouse: its users stay in the snapshots.
             run_id: the run, for the name of the new snapshot.
             users: the table with a row per user that the warehouse knows.
 
@@ -300,9 +300,9 @@ def never_written(connection: duckdb.DuckDBPyConnection) -> set[str]:
 def _copy_known(
     connection: duckdb.DuckDBPyConnection, new: Path, snapshot_id: str, users: str
 ) -> int:
-    """Copy the attached snapshot but for users that the attached warehouse does not know.
+    """Copy the attached snapshot without users that the attached warehouse does not know.
 
-    Into a new file no deleted row goes. Returns how many rows were left out.
+    A new file has no deleted rows. Returns how many rows were left out.
     """
     left_out = 0
     is_stored = users in dict(_tables(connection, ALIAS))

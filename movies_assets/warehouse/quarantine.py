@@ -1,4 +1,4 @@
-"""Quarantine: rows that break a rule of their table, kept until somebody decides about them."""
+"""Quarantine: rows that break a rule of their table, kept until a person decides about them."""
 
 import duckdb
 import ibis

@@ -72,9 +72,9 @@ def require_room(warehouse: Warehouse) -> None:
 def _attached_without_log(
     warehouse: Warehouse, connection: duckdb.DuckDBPyConnection
 ) -> Iterator[None]:
-    """Attach the file for reading once all rows are in it, and none in a log beside it.
+    """Attach the file for reading once all rows are in it, and none in a log next to it.
 
-    A log belongs to whatever file has the name, so none may exist when the file is replaced.
+    A log belongs to the file that has the name, so none may exist when the file is replaced.
     Reading locks writers out and changes nothing when it ends; a writing session would, on closing
     the old file, remove the log of a process that has opened the new one.
     """

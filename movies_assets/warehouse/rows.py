@@ -53,7 +53,7 @@ class Rows(ABC):
 
 
 class Frames(Rows):
-    """Frames of pandas, of which one at a time is in memory; rows from APIs.
+    """Frames of pandas, one at a time in memory; rows from APIs.
 
     Args:
         frames: the frames.
@@ -108,7 +108,7 @@ class TextRows(Rows):
 
 
 class DelimitedRows(Rows):
-    """Rows of delimited files that have arrived, in whatever dialect.
+    """Rows of delimited files that have arrived, in any dialect.
 
     Args:
         given: the files.
@@ -122,7 +122,7 @@ class DelimitedRows(Rows):
         return stage_sql(connection, table, delimited.select(connection, table, self._given))
 
     def refused(self, connection: duckdb.DuckDBPyConnection, table: Table) -> Mapping[str, str]:
-        """Return the days of which a file cannot be read: they keep the rows that they had."""
+        """Return the days with a file that cannot be read: they keep the rows that they had."""
         return delimited.refused_days(connection, table, self._given)
 
 

@@ -91,7 +91,7 @@ def stage_expression(
         )
         raise WarehouseError(
             f"{table.name}: the function's columns are not the contract's: {differences}. Cast in "
-            "the function, where it says what becomes of values that do not fit."
+            "the function, where the code shows how values that do not fit are handled."
         )
     # The columns of a union are matched by position, so they get the order of the stage.
     ordered = expression.select(*types, *([RAW, UNPARSED] if table.lineage else []))

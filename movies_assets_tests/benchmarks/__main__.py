@@ -2,8 +2,8 @@
 
 Command: `python -m movies_assets_tests.benchmarks NAME`.
 
-Each command prints its figures beside a reference that runs in the same session. Nothing here is a
-test: a time limit in a test fails on a busy machine and proves nothing on an idle one.
+Each command prints its figures and those of a reference that runs in the same session. Nothing here
+is a test: a time limit in a test fails on a busy machine and proves nothing on an idle one.
 """
 
 import asyncio
@@ -268,7 +268,7 @@ def _server() -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
         assert server.stdout is not None
         try:
-            server.stdout.readline()  # what main() says
+            server.stdout.readline()  # the output of main()
             yield server.stdout.readline().strip()
         finally:
             server.terminate()

@@ -70,7 +70,7 @@ def dashboard(published: Path, pages: bool) -> None:  # noqa: FBT001 (an option 
 
 
 def _page(chromium: Any, data: Path, path: str) -> None:
-    """Measure a page that nobody has asked for since the start, by a browser that knows nothing."""
+    """Measure a page at its first request since the start, by a browser without a cache."""
     with _served(data) as (url, _):
         context = chromium.new_context(viewport=SIZE)
         context.new_page()  # the browser's own start
@@ -89,7 +89,7 @@ def _page(chromium: Any, data: Path, path: str) -> None:
 
 
 def _one_visitor(chromium: Any, url: str, picks: Sequence[Pick]) -> None:
-    """Click on filters that nobody has chosen before, and again on the same ones."""
+    """Click on filters that were not chosen before, and again on the same ones."""
     tab, _, _ = open_in(chromium.new_context(viewport=SIZE), url + PATH)
     for what in ("asked for the first time", "answered before"):
         times = [tab.evaluate("pick => bench.click(pick)", dict(pick)) for pick in picks]
@@ -251,7 +251,7 @@ def _served(data: Path) -> Iterator[tuple[str, Memory]]:
 
 
 def _until_idle(process: psutil.Process) -> None:
-    """Wait until a process has nothing to do but to look around: it tells nobody when."""
+    """Wait until a process only polls: it does not report when it is idle."""
     quiet = 0
     while quiet < 3:
         quiet = quiet + 1 if process.cpu_percent(interval=0.5) < 10 else 0

@@ -1,7 +1,7 @@
 """Visitors of the dashboard that measure: one in Chromium, and light ones without a browser.
 
 Both choose a filter the way a click on a chart does: with the event that NiceGUI's chart sends when
-ECharts says that a point was clicked. What a chart's hit test costs is left out.
+ECharts reports that a point was clicked. The cost of a chart's hit test is left out.
 """
 
 import ast
@@ -22,7 +22,7 @@ Pick = Mapping[str, str]
 QUIET_MS = 300
 MOST_SECONDS = 60
 # Observes what holds a page's data. `painted` is the frame after its last change. Nothing is
-# decided while it says that it is busy or loads.
+# decided while it shows that it is busy or loads.
 OBSERVE = """
 () => {
   const bench = window.bench = { painted: 0 };

@@ -110,7 +110,7 @@ async def _visit(url: str) -> float | None:
             await client.open("/")
             took = (time.perf_counter() - started) * 1000
             await client.close()
-    except Exception as error:  # noqa: BLE001 (whatever it is, the visitor has no page)
+    except Exception as error:  # noqa: BLE001 (with any error the visitor has no page)
         click.echo(f"a visit failed: {error!r}")
         return None
     return took

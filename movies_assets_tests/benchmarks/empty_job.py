@@ -1,6 +1,6 @@
 """The yardstick: the project's own assets, partitions and checks, with nothing in them.
 
-The functions return at once, and an IO manager that neither reads nor writes stands in for the
+The functions return at once, and an IO manager that neither reads nor writes replaces the
 warehouse. What a run of this job costs is Dagster's own floor: process start, imports, events.
 """
 

@@ -55,7 +55,7 @@ CODECS = {
 @click.option("--database", type=click.Path(exists=False, path_type=Path), required=True)
 @click.option("--files", default="title.basics,title.ratings,title.episode")
 @click.option("--memory-limit", default="4GB")
-@click.option("--gold-only", is_flag=True, help="Keep nothing but the gold tables.")
+@click.option("--gold-only", is_flag=True, help="Keep only the gold tables.")
 @click.option("--codecs", is_flag=True, help="Name compressions, instead of letting DuckDB try.")
 def main(
     dumps: Path,

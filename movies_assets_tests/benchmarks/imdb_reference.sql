@@ -1,4 +1,4 @@
--- Statements of imdb_reference.py. `-- == NAME` begins a section; `read(FILE)` stands for read_csv()
+-- Statements of imdb_reference.py. `-- == NAME` begins a section; `read(FILE)` means read_csv()
 -- of its dumps (in the section `lean` of the newest alone, but for the ratings), and `newest(FILE)`
 -- for the run date of its newest dump.
 

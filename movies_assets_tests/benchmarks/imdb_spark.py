@@ -392,7 +392,7 @@ def _load(spark: Any, dumps: Path, output: Path, files: Sequence[str]) -> None:
         name = f"bronze.imdb_{file.replace('.', '_')}"
         _timed(name, lambda: store(name, _read(spark, paths, COLUMNS[file])))
 
-    # A gzip file is read by one core, hence two files at once.
+    # A gzip file is read by one core, so two files at once.
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(bronze, COLUMNS))
     _, *parts = re.split(r"^-- == ([\w.]+)$", TABLES, flags=re.MULTILINE)

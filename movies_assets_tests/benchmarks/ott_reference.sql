@@ -98,7 +98,7 @@ WITH
             round(sum(imdb_score::DECIMAL(18, 6)) / count(imdb_score), 6) AS average_score
         FROM titles GROUP BY ALL
     ),
-    said AS (
+    preferred AS (
         SELECT genre, count(*) AS users_preferring
         FROM (SELECT unnest(preferred_genres) AS genre FROM stored.silver.ott_users) GROUP BY ALL
     ),
@@ -112,7 +112,7 @@ SELECT
     genre, coalesce(users_preferring, 0) AS users_preferring, coalesce(viewers, 0) AS viewers,
     coalesce(views, 0) AS views, CASE WHEN views IS NULL THEN 0 ELSE minutes END AS minutes,
     coalesce(views_without_minutes, 0) AS views_without_minutes, average_score
-FROM scores FULL JOIN said USING (genre) LEFT JOIN seen USING (genre)
+FROM scores FULL JOIN preferred USING (genre) LEFT JOIN seen USING (genre)
 
 -- == gold.ott_popular_movies
 CREATE TABLE gold.ott_popular_movies AS

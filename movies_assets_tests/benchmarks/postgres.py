@@ -1,4 +1,4 @@
-"""Published tables into Postgres: loaded and swapped, beside psql's COPY of the same rows.
+"""Published tables into Postgres: loaded and swapped, compared with psql's COPY of the same rows.
 
 The server is one of the tests' own, without fsync. The reference writes the same tables from CSV,
 which is written before the clock starts, without comments or a swap: without keys, and with them.
@@ -63,8 +63,8 @@ def postgres(scale: float, times: int) -> None:
             for keys in (False, True):
                 started = time.perf_counter()
                 _copy(found, url.get_secret_value(), folder, contracts, keys=keys)
-                said = "with keys" if keys else "nothing else"
-                click.echo(f"psql, COPY of CSV, {said}: {time.perf_counter() - started:.1f} s")
+                keyed = "with keys" if keys else "nothing else"
+                click.echo(f"psql, COPY of CSV, {keyed}: {time.perf_counter() - started:.1f} s")
             started = time.perf_counter()
             load(published, contracts, Target(url))
             seconds = time.perf_counter() - started

@@ -54,7 +54,7 @@ BAD_ROWS = {
     "end_year: before start_year": {"start_year": 2020, "end_year": 2019},
     "date_added: before 1997 or more than 366 days after arrival": {"date_added": "1996-12-31"},
     "release_year: more than 5 years after arrival": {"release_year": 2031},
-    "date_key: other than -1, of a day not all of which is known": {
+    "date_key: is not -1, but attributes of the day are unknown": {
         "date_key": 20250101,
         "week_of_year": None,
     },
@@ -316,7 +316,7 @@ class TestWhatWeRelyOn:
         assert backend.execute(ibis.literal("a-b-c").re_replace("-", "+")) == "a+b+c"
 
 
-def test_columns_that_tell_of_persons_say_so_in_the_ui():
+def test_columns_with_personal_data_are_marked_in_the_ui():
     schema = column_schema(TABLES["gold.ott_recommendations"].contract)
     said = {column.name for column in schema.columns if "personal" in column.constraints.other}
     assert said == {"user_key"}

@@ -265,7 +265,7 @@ def tie_free(rows: list[Row]) -> list[Row]:
 
 @settings(max_examples=30, deadline=None)
 @given(PROPERTIES, st.lists(ROWS, max_size=6).map(tie_free), st.lists(STORED, max_size=6))
-def test_any_write_does_what_the_model_says(properties, staged, stored):
+def test_any_write_has_the_same_outcome_as_the_model(properties, staged, stored):
     assert decide(films(**properties), staged, stored) == model(films(**properties), staged, stored)
 
 

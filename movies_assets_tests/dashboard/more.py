@@ -58,7 +58,7 @@ def run(job: str, status: str, minutes: int, **row: Any) -> dict[str, Any]:
 
 
 def check(table: str, name: str, verdict: str, finding: str | None = None) -> dict[str, Any]:
-    """Return a check; what it asks is said after its name."""
+    """Return a check; its rule is described after its name."""
     return {
         "table_name": table,
         "check_name": name,

@@ -36,7 +36,7 @@ def point_of(page: Any, title: str, series: int, index: int) -> None:
     """Click a point of a chart where it is drawn."""
     chart = card(page, title).locator(".chart")
     chart.scroll_into_view_if_needed()
-    # A chart is drawn some frames after its data has come; until it stands still, clicks miss.
+    # A chart is drawn some frames after its data has come; until it stops moving, clicks miss.
     place = chart.evaluate(
         """async (node, [series, index]) => {
             const at = () => {
@@ -63,7 +63,7 @@ def point_of(page: Any, title: str, series: int, index: int) -> None:
         }""",
         [series, index],
     )
-    # Under the pointer it is drawn anew; a press before that would be on a shape that is no more.
+    # Under the pointer it is redrawn; a press before that would hit a shape that no longer exists.
     chart.hover(position=place)
     chart.evaluate(
         "async () => { for (let n = 0; n < 5; n++) await new Promise(requestAnimationFrame); }"

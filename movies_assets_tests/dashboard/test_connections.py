@@ -80,7 +80,7 @@ class Files:
     BYTES = 20_000_000
 
     def file(self, *_: str) -> tuple[BinaryIO, int]:
-        made = tempfile.TemporaryFile()  # noqa: SIM115 (whoever gets it closes it)
+        made = tempfile.TemporaryFile()  # noqa: SIM115 (its receiver closes it)
         made.truncate(self.BYTES)
         return made, self.BYTES
 

@@ -111,7 +111,7 @@ EVERY = [
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.lists(CELLS, min_size=10, max_size=40))
 @example(cells=EVERY)
-def test_wherever_a_spreadsheet_splits_a_csv_file_no_text_is_a_formula(cells, tmp_path):
+def test_no_text_is_a_formula_at_any_split_of_a_csv_file_by_a_spreadsheet(cells, tmp_path):
     frame = pd.DataFrame({"text": cells, "number": -5, "list": [[cell, "-1"] for cell in cells]})
     with duckdb.connect() as connection:
         connection.register("frame", frame)
@@ -125,7 +125,7 @@ def test_wherever_a_spreadsheet_splits_a_csv_file_no_text_is_a_formula(cells, tm
     for (text, number, _), cell in zip(rows, cells, strict=True):
         assert number == "-5"
         assert text[:1] not in {"\t", "\r", "\n"}
-        # Nothing but apostrophes is added, and only where there is something to defuse.
+        # Only apostrophes are added, and only where there is something to defuse.
         assert text.replace("'", "") == cell.replace("'", "")
         assert text == cell or set(cell) & {*SIGNS, "\t", "\r", "\n"}
 
@@ -173,7 +173,7 @@ def test_nothing_else_can_be_downloaded(folder, scratch, name):
     assert list(scratch.iterdir()) == []
 
 
-def test_every_published_table_can_be_downloaded_that_tells_of_no_single_user(tmp_path):
+def test_every_published_table_without_data_of_single_users_can_be_downloaded(tmp_path):
     """The rule is the one by which tables leave for other systems, asked of the snapshot."""
     known = {
         "meta.tables": [
@@ -202,7 +202,7 @@ def test_every_published_table_can_be_downloaded_that_tells_of_no_single_user(tm
     assert "gold.ott_dim_user" not in found
 
 
-def test_nothing_published_is_said_in_words(tmp_path):
+def test_nothing_published_is_a_clear_error(tmp_path):
     status, content, _ = downloaded(tmp_path / "published", f"{TABLE}.csv")
     assert status == 503
     assert b"make run" in content
@@ -217,7 +217,7 @@ def test_the_file_is_gone_before_it_is_sent(folder, scratch):
         assert len(file.read()) == made[1]
 
 
-def test_a_file_that_cannot_be_made_is_said_in_words_and_leaves_nothing_behind(
+def test_a_file_that_cannot_be_made_is_a_clear_error_and_leaves_nothing_behind(
     folder, scratch, monkeypatch
 ):
     def fail(*given: Any, **_: Any) -> Path:

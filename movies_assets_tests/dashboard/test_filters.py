@@ -1,4 +1,4 @@
-"""The address says what is chosen; what it says wrongly is left out, and told without its text."""
+"""The address has the choices; invalid ones are left out, and reported without their text."""
 
 import re
 
@@ -36,7 +36,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(
-    ("text", "value", "said"),
+    ("text", "value", "shown"),
     [
         ("1990-1999", (1990, 1999), "1990 to 1999"),
         ("1990-", (1990, None), "from 1990"),
@@ -44,9 +44,9 @@ HOSTILE = [
         ("1920", (1920, 1920), "1920"),
     ],
 )
-def test_a_range_of_years_is_read_said_and_written(text, value, said):
+def test_a_range_of_years_is_read_shown_and_written(text, value, shown):
     assert years(text) == value
-    assert show_years(value) == said
+    assert show_years(value) == shown
     assert years(write_years(value)) == value
 
 
@@ -70,7 +70,7 @@ def test_no_field_of_a_page_takes_a_hostile_text(page, text):
         assert text not in notices[0]
 
 
-def test_what_a_page_does_not_know_is_told_once():
+def test_unknown_values_of_a_page_are_reported_once():
     _, notices = read(QueryParams([("x", "1"), ("x", "2"), ("y", "<b>")]), GLOBAL)
     assert notices == ["The address has a part that this page does not know; it is ignored."]
 

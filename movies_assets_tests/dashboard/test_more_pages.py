@@ -56,7 +56,7 @@ def test_no_check_of_an_address_is_fooled_by_sql(world, name):
 # --- Catalogue
 
 
-def test_a_title_counts_once_whatever_it_belongs_to(world):
+def test_a_title_counts_once_with_any_countries_and_categories(world):
     figures = load(catalogue, world).figures
     assert (figures["titles"], figures["movies"], figures["shows"]) == (5, 3, 2)
     assert figures["countries"] == 2, "Unknown is no country"
@@ -174,7 +174,7 @@ def test_what_was_added_last_comes_first_and_says_how_long_it_is(world):
     ]  # fmt: skip
 
 
-def test_nothing_is_said_in_words(empty):
+def test_empty_data_is_stated_in_words(empty):
     loaded = load(catalogue, empty, years=(1920, 1920), category="Dramas", type=1)
     assert catalogue.month_bars(loaded) is None
     assert catalogue.minute_bars(loaded) is None
@@ -279,7 +279,7 @@ def test_rows_of_a_whole_table_are_not_divided(world):
 
 
 def test_whole_tables_and_days_are_never_drawn_side_by_side(tmp_path):
-    """A table may become one that mirrors the newest state; rows a day of before tell nothing."""
+    """A table may become one that mirrors the newest state; earlier rows per day do not count."""
     rows = [
         *profile("gold.a", "2025-10-30", 4, whole=False),
         *profile("gold.a", "2025-10-31", 400, whole=True),
@@ -307,12 +307,12 @@ def test_an_empty_snapshot_has_nothing_to_show(empty):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "shown"),
     [(0.04, "0.0 s"), (9.96, "10.0 s"), (42, "42 s"), (59.7, "1 min 0 s"), (3_600, "1 h 0 min"),
      (90_000, "1 d 1 h"), (-3, "0.0 s")],
 )  # fmt: skip
-def test_durations_in_words(seconds, said):
-    assert formatting.duration(seconds) == said
+def test_durations_in_words(seconds, shown):
+    assert formatting.duration(seconds) == shown
 
 
 # --- Data
@@ -349,7 +349,7 @@ def test_a_column_says_what_it_is(world):
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "shown"),
     [
         ("gold.netflix_dim_title", "apostrophe"),
         ("gold.ott_dim_user", "data about single users"),
@@ -357,9 +357,9 @@ def test_a_column_says_what_it_is(world):
         ("gold.ott_recommendation_quality", "nothing to download yet"),
     ],
 )
-def test_a_table_says_whether_it_may_be_downloaded(world, table, said):
+def test_a_table_says_whether_it_may_be_downloaded(world, table, shown):
     loaded = load(data, world, table=table)
-    assert said in data.download_note(loaded)
+    assert shown in data.download_note(loaded)
     assert (loaded.sizes is not None) == (table == "gold.netflix_dim_title")
 
 

@@ -140,7 +140,7 @@ def test_the_share_of_genres_adds_up_and_says_what_a_click_chooses(world):
         ({"decade": 1990, "rating": 15}, "No movies with decade 1990s and rating 7.5–7.9"),  # noqa: RUF001
     ],
 )
-def test_an_empty_chart_says_what_there_is_none_of(values, words):
+def test_an_empty_chart_names_the_missing_values(values, words):
     assert movies.nothing(State(values)) == words
 
 
@@ -343,7 +343,7 @@ def test_the_status_says_which_sources_are_older_than_the_snapshot(tmp_path):
     assert words.endswith(", 1 warned · netflix, yts as of 19 Nov 2026, 20:30 UTC")
 
 
-def test_options_are_plain_values_whose_code_is_constant(world):
+def test_options_are_plain_values_with_constant_code(world):
     """A key that begins with a colon is run by the browser: data must never be its value."""
     data = load(series, world, series=12)
     texts = json.dumps([series.episode_lines(data).options, series.episode_heat(data).options])

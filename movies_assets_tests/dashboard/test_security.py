@@ -120,7 +120,7 @@ def test_guesses_from_one_address_become_slow_and_others_are_still_asked():
     assert guesses.wait("192.0.2.2") == 0
 
 
-def test_guesses_from_many_addresses_become_slow_but_not_for_who_was_here_before():
+def test_guesses_from_many_addresses_become_slow_but_known_addresses_do_not():
     clock = Clock()
     guesses = Guesses(clock)
     guesses.right("192.0.2.1")

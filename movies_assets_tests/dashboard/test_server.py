@@ -1,4 +1,4 @@
-"""How the server starts, and what it says of its own mistakes."""
+"""How the server starts, and how it reports its own errors."""
 
 import subprocess
 import sys
@@ -73,7 +73,7 @@ def test_a_page_that_fails_says_so_without_the_reason_which_is_logged(tmp_path: 
 def test_pages_without_a_websocket_are_dropped_after_a_while_and_are_bounded(tmp_path: Path):
     ended = python(HELD, str(tmp_path))
     assert ended.stdout.splitlines() == [
-        "200 200 4",  # the oldest ones of whoever asked for most have made room
+        "200 200 4",  # the oldest ones of the address with most requests have made room
         "True",
         "[200, 200, 503, 503] 6",
         "0 200",

@@ -116,7 +116,7 @@ def _arguments(process: psutil.Process) -> str:
 
 @contextmanager
 def dagster_dev(home: Home) -> Iterator[Dev]:
-    """Run `dagster dev` for a while; whatever is left of it at the end is killed."""
+    """Run `dagster dev` for a while; its remaining processes are killed at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # A child forked from the test process itself would inherit the locks of its threads; the fork
-# server has one thread and does nothing but import.
+# server has one thread and only imports.
 FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(
     ["movies_assets_tests.conftest", "movies_assets.sources.yts.sample_server", "tabulate"]

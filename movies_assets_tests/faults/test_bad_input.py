@@ -96,7 +96,7 @@ KEPT = {
 def deliver(yts: FakeYts, *movies: dict[str, Any], sound: int = 40) -> list[str]:
     """List movies of the day among sound ones; return the raw forms of the former."""
     rows = [yts.row(payload, day=date.fromisoformat(DAY)) for payload in movies]
-    # The source's id is a number or unknown; so says the client.
+    # The source's id is a number or unknown; the client ensures it.
     rows = [
         row._replace(movie_id=row.movie_id if type(row.movie_id) is int else None) for row in rows
     ]
@@ -160,7 +160,7 @@ def test_every_kind_of_odd_movie_is_kept_and_cleaned(platform, yts):
     assert quarantine(platform) == {}
 
 
-def test_of_one_id_with_two_contents_in_a_run_one_stands_and_the_other_is_counted(platform, yts):
+def test_of_one_id_with_two_contents_in_a_run_one_is_kept_and_the_other_counted(platform, yts):
     first, second = bad(title="First"), bad(title="Second")
     titles = []
     for listed in ([first, second], [second, first]):
@@ -170,7 +170,7 @@ def test_of_one_id_with_two_contents_in_a_run_one_stands_and_the_other_is_counte
         conserved = evaluation(result, "conservation")
         assert conserved.passed
         assert conserved.metadata["rows_duplicate"].value == 1
-    assert titles[0] == titles[1], "whichever page came first"
+    assert titles[0] == titles[1], "for any order of pages"
     assert platform.sql("SELECT count(*) FROM bronze.yts_movies") == [(3,)], "both are kept there"
 
 

@@ -49,7 +49,7 @@ def store_on_limited_files(path: Path, rows: int, room: int) -> tuple[str, int, 
 
 
 def renew_on_limited_files(path: Path) -> tuple[str, list[str]]:
-    """Write the file anew while no file may become as large as it is."""
+    """Rewrite the file while no file may become as large as it is."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2, UNLIMITED))
     try:
         renewal.renew(Warehouse(path))
@@ -153,7 +153,7 @@ def test_a_read_only_file_is_a_clear_error_and_can_still_be_read(others_path):
         assert in_child(as_nobody, count, others_path) == 1_000
 
 
-def test_a_file_in_a_read_only_folder_is_not_rewritten_and_that_is_said(others_path):
+def test_a_file_in_a_read_only_folder_is_not_rewritten_and_the_error_explains_it(others_path):
     others_path.chmod(0o666)
     others_path.parent.chmod(0o555)
     with pytest.raises(WarehouseError, match=f"cannot (open|rewrite) {others_path}"):

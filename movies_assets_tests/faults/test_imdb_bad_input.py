@@ -270,16 +270,16 @@ def test_genres_are_trimmed_and_none_is_empty(received, read):
 
 
 def test_characters_that_are_no_json_stay_as_text(platform):
-    said = ['["Hamlet"]', '["Hamlet', "Hamlet", "[]", "{}"]
-    rows = [["tt0000001", n, "nm0000001", "actor", None, text] for n, text in enumerate(said, 1)]
+    texts = ['["Hamlet"]', '["Hamlet', "Hamlet", "[]", "{}"]
+    rows = [["tt0000001", n, "nm0000001", "actor", None, text] for n, text in enumerate(texts, 1)]
     land(platform.settings.landing, DAY, {"title.principals": rows})
     run(platform, DAY, select=["bronze/imdb_title_principals", "silver/imdb_credits"])
     kept = platform.sql("SELECT characters FROM silver.imdb_credits ORDER BY ordering")
-    assert [characters for (characters,) in kept] == said
+    assert [characters for (characters,) in kept] == texts
 
 
 class TestDuplicates:
-    """Of lines with the same id the first one stays, whatever they say."""
+    """Of lines with the same id the first one stays, with any content."""
 
     # Line numbers and ratings; a rating of 11 is refused for itself.
     cases = (
@@ -340,7 +340,7 @@ class TestTwoRunDates:
         for day in (DAY, NEXT_DAY):
             land(platform.settings.landing, day, {"title.ratings": bad + day.encode()})
         run(platform, DAY, NEXT_DAY)
-        land(platform.settings.landing, DAY, {"title.ratings": text(SOUND)}, anew=True)
+        land(platform.settings.landing, DAY, {"title.ratings": text(SOUND)}, replaces=True)
         run(platform, DAY)
         assert {
             day for (day,) in platform.sql("SELECT partition_key FROM quarantine.imdb_ratings")
@@ -351,7 +351,7 @@ class TestTwoRunDates:
         land(landing, DAY, {"title.ratings": text(SOUND[:9])})
         run(platform, DAY)
         before = platform.contents()
-        land(landing, DAY, {"title.ratings": text(SOUND)}, anew=True)
+        land(landing, DAY, {"title.ratings": text(SOUND)}, replaces=True)
         land(landing, NEXT_DAY, {"title.ratings": gzip.compress(text(SOUND))[:-9]}, packed=False)
         result = run(platform, DAY, NEXT_DAY, raise_on_error=False)
         assert not result.success
@@ -480,13 +480,13 @@ class TestFiles:
         max_examples=30,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
-    def test_whatever_the_lines_are_each_one_is_stored(self, tmp_path, lines, end):
+    def test_every_line_of_any_kind_is_stored(self, tmp_path, lines, end):
         content = b"\n".join([HEADER, *lines]) + end
         expected = content.split(b"\n")[1 : None if content[-1:] != b"\n" else -1]
         stored = self.load(tmp_path, gzip.compress(content))
         assert sorted(line for (line,) in stored) == sorted(map(shown, expected))
 
-    def test_odd_lines_are_found_wherever_they_stand_in_a_large_file(self, tmp_path):
+    def test_odd_lines_are_found_in_any_place_of_a_large_file(self, tmp_path):
         lines = [b"tt%07d\t5.0\t%d" % (n, n) for n in range(200_000)]
         odd = [b"\r", b"", b"\0", b"x" * 5_000_000, b"\t\r1"]
         for place in (0, 11_111, 99_999, 200_015):

@@ -1,4 +1,4 @@
-"""A run that is told to end does so within 10 s, and Dagster knows that it is over."""
+"""A terminated run ends within 10 s, and Dagster knows that it is over."""
 
 import json
 import os
@@ -97,14 +97,14 @@ def is_over(home: Home) -> bool:
 @pytest.mark.parametrize(
     ("command", "number"), [(OF_RANGE, signal.SIGTERM), (OF_ASSETS, signal.SIGINT)]
 )
-def test_a_range_that_is_told_to_end_while_it_is_planned_ends_in_time(home, command, number):
+def test_a_range_that_is_terminated_while_it_is_planned_ends_in_time(home, command, number):
     assert home.end(command, number, home.runs) < limit()
     assert is_over(home)
     assert "the run is marked as failed" in home.log.read_text()
 
 
 @pytest.mark.slow
-def test_a_range_that_is_told_to_end_while_it_runs_ends_in_time(home):
+def test_a_range_that_is_terminated_while_it_runs_ends_in_time(home):
     month = {**RANGE, "dagster/asset_partition_range_start": "2025-10-01"}
     command = [*EXECUTE, "-j", "yts_daily", "--tags", json.dumps(month)]
     runs = home.end(command, signal.SIGTERM, lambda: "STEP_OUTPUT" in home.log.read_text())

@@ -23,7 +23,7 @@ Contents = dict[str, list[tuple[Any, ...]]]
 
 
 def settings_of(data_dir: Path) -> Settings:
-    # Whoever waits for another run of a test waits on a busy machine.
+    # A test that waits for another run may wait on a busy machine.
     return load(data_dir=data_dir, warehouse={"lock_wait_seconds": 60})
 
 

@@ -93,7 +93,7 @@ STAGES = [
 
 
 @pytest.mark.slow
-def test_a_launched_run_that_is_told_to_end_ends_in_time_at_any_stage(home, capsys):
+def test_a_launched_run_that_is_terminated_ends_in_time_at_any_stage(home, capsys):
     with dagster_dev(home) as dev:
         for number, stage in STAGES:
             run = dev.launch("yts_daily", MONTH)

@@ -1,4 +1,4 @@
-"""A process that is killed before its n-th change of a place, whichever of its code makes it.
+"""A process that is killed before its n-th change of a place, by any of its code.
 
 Python's audit hooks do not see what DuckDB, Arrow and deltalake do in native code. The kernel does:
 `ptrace` stops a process before each system call, in every thread.

@@ -51,7 +51,7 @@ def test_lines_that_end_with_carriage_returns_and_hold_an_inch_mark_are_read():
     assert titles(case("netflix-cr-only-odd-quote")) == ["Title 1", '12" Vinyl', "Title 3"]
 
 
-def test_quotes_escaped_by_backslashes_are_refused_whatever_follows_them():
+def test_quotes_escaped_by_backslashes_are_refused_with_any_text_after_them():
     assert titles(case("netflix-backslash")) == [BEHIND, BEHIND, "Title 3"]
 
 

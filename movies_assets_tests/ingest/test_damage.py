@@ -1,4 +1,4 @@
-"""Damage costs its own line only, whatever the file looks like; and no byte is lost."""
+"""Damage costs its own line only, in a file of any format; and no byte is lost."""
 
 from functools import partial
 from io import BytesIO

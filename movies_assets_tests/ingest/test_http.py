@@ -179,7 +179,7 @@ def test_a_body_cut_off_by_the_transport_is_transient():
         (Response("[" * 90_000, 200), "invalid JSON"),
     ],
 )
-def test_what_trying_again_cannot_mend_fails_at_once(catalogue, response, message):
+def test_an_error_that_a_retry_cannot_fix_fails_at_once(catalogue, response, message):
     catalogue.fault = first(response, times=9)
     with pytest.raises(PermanentSourceError, match=f"list_movies.json.*{message}"):
         get(catalogue.url)
@@ -241,7 +241,7 @@ def test_json_that_two_readers_would_read_otherwise_is_refused_with_the_place(
 
 
 class TestRedirects:
-    """They are followed on the same server only; a key in `Location` is shown nowhere."""
+    """They are followed on the same server only; a key in `Location` is never shown."""
 
     def test_on_the_same_server_they_are_followed_so_many_times(self, catalogue):
         catalogue.fault = first(RedirectResponse("/elsewhere?page=1&limit=1"))

@@ -373,7 +373,7 @@ def test_a_file_that_is_gone_is_a_clear_error(landing):
     ("url", "advice"),
     [("gs://bucket/titles", r"movies_assets\[gcs\]"), ("nosuch://titles", "check the URL")],
 )
-def test_a_url_that_nobody_here_knows_says_what_to_do(url, advice):
+def test_an_unknown_kind_of_url_is_an_error_with_the_fix(url, advice):
     with pytest.raises(PermanentSourceError, match=advice):
         Landing(url, "netflix/titles")
 
@@ -397,7 +397,7 @@ def test_any_file_system_of_fsspec_will_do():
 
 
 @pytest.mark.usefixtures("_s3")
-def test_s3_tells_size_and_checksum_and_its_listing_is_always_fresh():
+def test_s3_gives_size_and_checksum_and_its_listing_is_always_fresh():
     landing = Landing("s3://movies/titles", "netflix/titles")
     landing._files.mkdir("movies")
     assert landing.arrivals() == []

@@ -115,7 +115,7 @@ def understated(raw: bytes, size: int) -> bytes:
     return raw.replace(struct.pack("<L", size), struct.pack("<L", 10))
 
 
-def test_a_zip_archive_that_is_larger_than_it_says_is_refused_in_little_memory():
+def test_a_zip_archive_that_is_larger_than_declared_is_refused_in_little_memory():
     size = 100_000_001
     bomb = understated(to_zip({"a.csv": b"a" * size}), size)
     peak, why = peak_of_refusing("a.zip", bomb)
@@ -123,7 +123,7 @@ def test_a_zip_archive_that_is_larger_than_it_says_is_refused_in_little_memory()
     assert peak < 10_000_000
 
 
-def test_a_workbook_that_is_larger_than_it_says_is_refused_in_little_memory():
+def test_a_workbook_that_is_larger_than_declared_is_refused_in_little_memory():
     size = 100_000_001
     with zipfile.ZipFile(BytesIO(to_xlsx(ROWS[:2]))) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -143,7 +143,7 @@ def test_a_zip_archive_of_a_compression_without_bounds_is_refused(method):
 
 
 @pytest.mark.parametrize("name", ["../../a.csv", "/etc/a.csv", "..\\a.csv", "a/../../a.csv"])
-def test_a_member_of_a_zip_archive_is_read_and_never_stored_whatever_its_path(
+def test_a_member_of_a_zip_archive_with_any_path_is_read_and_never_stored(
     name, tmp_path, monkeypatch
 ):
     (tmp_path / "here/below").mkdir(parents=True)
@@ -153,7 +153,7 @@ def test_a_member_of_a_zip_archive_is_read_and_never_stored_whatever_its_path(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_parquet_file_whose_texts_are_stored_once_is_refused_by_their_size_in_all(monkeypatch):
+def test_a_parquet_file_with_deduplicated_texts_is_refused_by_their_total_size(monkeypatch):
     monkeypatch.setattr(packing, "MOST_BYTES", 10_000_000)
     packed = BytesIO()
     text = pa.array(["x" * 100_000]).dictionary_encode()

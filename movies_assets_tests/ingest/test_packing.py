@@ -1,4 +1,4 @@
-"""Whatever a file is packed in, its records come out whole, or it is refused with a reason."""
+"""With any packing, the records of a file come out whole, or it is refused with a reason."""
 
 import csv
 import datetime as dt
@@ -76,7 +76,7 @@ def to_xlsx(*sheets: Sequence[Sequence[Any]]) -> bytes:
 
 
 def rows_of(unpacked: Unpacked) -> list[list[str | None]]:
-    """Return header and records, whichever way they are unpacked."""
+    """Return header and records, for any way to unpack them."""
     if unpacked.text is not None:
         records = csv.reader(StringIO(unpacked.text.decode(), newline=""))
         return [[value or None for value in record] for record in records]
@@ -113,9 +113,9 @@ def test_a_table_comes_out_of_each_packing_as_it_went_in(found):
 
 @pytest.mark.parametrize("found", PACKINGS)
 @pytest.mark.parametrize("name", ["a.csv", "A.CSV", "a", "a.xlsx", "a.json"])
-def test_the_content_tells_the_packing_whatever_the_name(found, name):
+def test_the_packing_is_detected_by_content_with_any_name(found, name):
     if name == "a.json" and found in ("csv", "csv.gz"):
-        return  # text without a signature is what its name says
+        return  # text without a signature is of the kind of its name
     unpacked = unpack(name, PACKINGS[found][1](TABLE))
     assert rows_of(unpacked) == TABLE
 
@@ -140,7 +140,7 @@ def tables(draw: st.DrawFn) -> list[list[str | None]]:
 @given(tables(), st.sampled_from(sorted(PACKINGS)), st.sets(st.integers(0, 5)))
 @example([["a"], ["_x000D_"], ["=1"]], "xlsx", {0})
 @example([["a", "b"], [None, " "], ["\n", None]], "xlsx", {0})
-def test_any_table_survives_and_loses_exactly_the_records_that_are_to_go(rows, found, gone):
+def test_any_table_survives_and_loses_exactly_the_records_to_erase(rows, found, gone):
     name, pack = PACKINGS[found]
     raw = pack(rows)
     assert rows_of(unpack(name, raw)) == rows
@@ -331,7 +331,7 @@ def test_a_bad_line_of_json_is_a_problem_of_its_own(line, reason):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_lines_of_json_keep_their_bytes_but_for_those_that_go(encoding):
+def test_lines_of_json_keep_their_bytes_except_the_erased_ones(encoding):
     lines = '{"a": "é"}\r\n\r\nbad\r\n  {"a":2}\n{"a": 3}'
     raw = lines.encode(encoding)
     assert rows_of(unpack("a.jsonl", raw))[1:] == [["é"], [None], ["2"], ["3"]]

@@ -1,4 +1,4 @@
-"""One grammar: a line has one outcome, whichever reader reads it and whatever is beside it."""
+"""One grammar: a line has one outcome, with any reader and any lines around it."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ SOUND = 'x,"y ""z""",2'
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("line", LINES)
-def test_a_line_has_one_outcome_wherever_it_is(line, newline):
+def test_a_line_has_one_outcome_in_any_place(line, newline):
     sound = ["x", 'y "z"', "2"]
     for before, after in (("", ""), (SOUND, ""), ("", SOUND), (SOUND, SOUND), ("x,y,2", 'x,5",2')):
         text = newline.join(filter(None, [before, line, after]))

@@ -1,4 +1,4 @@
-"""What a run says of its partitions, whose keys are days or years."""
+"""The partitions in a run's tags; their keys are days or years."""
 
 from datetime import date
 

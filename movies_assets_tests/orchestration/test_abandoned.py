@@ -145,7 +145,7 @@ def test_whoever_creates_a_run_marks_abandoned_ones_first(instance, killed):
     assert instance.get_run_by_id(run.run_id).status == STATUS.FAILURE
 
 
-def test_a_run_in_the_queue_says_once_for_which_run_it_waits(instance):
+def test_a_run_in_the_queue_logs_once_for_which_run_it_waits(instance):
     pool = RunOpConcurrency(
         root_key_counts={WRITER_POOL: 1},
         has_unconstrained_root_nodes=False,

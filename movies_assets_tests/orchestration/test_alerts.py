@@ -109,7 +109,7 @@ class Sensor:
 
 @pytest.fixture
 def alerting(tmp_path, instance, yts):
-    """Return a function that makes a platform whose alerts go where a test says."""
+    """Return a function that makes a platform that sends its alerts to a test's address."""
 
     def build(**where: Any) -> Platform:
         settings = load(data_dir=tmp_path, yts={"first_day": "2025-10-01"}, alerts=where)
@@ -128,7 +128,7 @@ def fail(platform: Platform, yts: Any) -> str:
     return platform.run(DAY, raise_on_error=False).run_id
 
 
-def test_a_failed_run_is_told_once(alerting, yts, webhook, caplog):
+def test_a_failed_run_is_reported_once(alerting, yts, webhook, caplog):
     platform = alerting(webhook_url=webhook.url, dagster_url=f"{UI}/")
     sensor = Sensor(platform, RUN_FAILURES)
     caplog.set_level(logging.DEBUG)
@@ -149,7 +149,7 @@ def test_a_failed_run_is_told_once(alerting, yts, webhook, caplog):
     assert SECRET not in caplog.text
 
 
-def test_a_run_that_succeeds_is_not_told(alerting, yts, webhook):
+def test_a_run_that_succeeds_is_not_reported(alerting, yts, webhook):
     platform = alerting(webhook_url=webhook.url)
     sensor = Sensor(platform, RUN_FAILURES)
     sensor.tick()
@@ -160,7 +160,7 @@ def test_a_run_that_succeeds_is_not_told(alerting, yts, webhook):
 
 
 @pytest.mark.parametrize(("statuses", "requests"), [([404], 1), ([503, 429, 500], 3)])
-def test_a_webhook_that_fails_is_told_in_the_tick_and_the_next_run_is_sent(
+def test_a_failed_webhook_is_in_the_tick_and_the_next_run_is_sent(
     alerting, yts, webhook, caplog, statuses, requests
 ):
     platform = alerting(webhook_url=webhook.url)
@@ -218,7 +218,7 @@ def test_a_failed_run_is_mailed(alerting, yts, mail_server):
         ({"smtp_port": 1}, r"127.0.0.1:1 cannot be reached .ConnectionRefusedError"),
     ],
 )
-def test_a_mail_that_is_not_taken_says_why(mail_server, changes, message):
+def test_a_refused_mail_is_an_error_with_the_reason(mail_server, changes, message):
     settings = load(alerts={**mail(mail_server), **changes}).alerts
     with pytest.raises(AlertError, match=message) as error:
         alerts.send(settings, alerts.Alert("It failed", []))
@@ -247,7 +247,7 @@ def test_an_address_that_cannot_work_is_refused(where, message):
     assert "hunter2" not in str(error.value)
 
 
-def test_a_stuck_day_is_told_once_and_forgotten_when_it_is_done(alerting, yts, webhook):
+def test_a_stuck_day_is_reported_once_and_forgotten_when_it_is_done(alerting, yts, webhook):
     platform = alerting(webhook_url=webhook.url)
     sensor = Sensor(platform, STUCK_PARTITIONS)
     sensor.tick()
@@ -264,7 +264,9 @@ def test_a_stuck_day_is_told_once_and_forgotten_when_it_is_done(alerting, yts, w
     assert sensor.cursor == "[]"
 
 
-def test_a_stuck_day_is_told_once_though_another_address_fails(alerting, yts, webhook, mail_server):
+def test_a_stuck_day_is_reported_once_although_another_address_fails(
+    alerting, yts, webhook, mail_server
+):
     platform = alerting(
         webhook_url=webhook.url, **mail(mail_server, email_to=["nobody@mail.invalid"])
     )

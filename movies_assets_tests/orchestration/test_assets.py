@@ -1,4 +1,4 @@
-"""What Dagster knows of a table beside its rows: code, versions, freshness, layer, partitions."""
+"""What Dagster knows of a table except its rows: code, versions, freshness, layer, partitions."""
 
 import inspect
 from datetime import UTC, date, datetime, timedelta
@@ -72,7 +72,7 @@ def test_live_tables_with_a_check_of_freshness_have_a_policy_too():
         assert spec.freshness_policy is None
 
 
-def test_what_was_fetched_anew_is_a_new_version_of_the_data(platform):
+def test_newly_fetched_files_are_a_new_version_of_the_data(platform):
     versions = []
     for _ in range(2):
         result = platform.run("2025-10-30", select=["bronze/yts_movies", "silver/yts_movies"])
@@ -93,7 +93,7 @@ def test_what_was_fetched_anew_is_a_new_version_of_the_data(platform):
 
 
 class TestPartitionsOfTheSample:
-    """They begin with what the sample holds, or where a setting says."""
+    """They begin with the sample's first day, or with that of a setting."""
 
     def test_those_of_yts_begin_with_the_oldest_upload(self):
         settings = load()

@@ -44,7 +44,7 @@ def test_a_run_before_the_first_day_ends_with_a_sentence_before_anything_is_fetc
     tags = json.dumps({"dagster/partition": DAY})
     assert home.run([*EXECUTE, "-j", "yts_daily", "--tags", tags]) == 1
     log = home.log.read_text()
-    assert "the first one is 2999-01-01, and the clock of this machine says 2" in log
+    assert "the first one is 2999-01-01, and the clock of this machine shows 2" in log
     assert "STEP_START" not in log
 
 

@@ -38,7 +38,7 @@ def titles(platform) -> Callable[..., Path]:
 
 
 def dangle(platform: Platform, path: str) -> Path:
-    """Lay a link into the landing folder that leads nowhere."""
+    """Put a broken link into the landing folder."""
     link = platform.settings.landing / "netflix" / "titles" / path
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(link.parent / "nowhere")
@@ -133,7 +133,7 @@ def test_files_that_are_not_read_are_named_by_a_warning_and_stay_so_as_long_as_t
     ]
 
 
-def test_what_files_look_like_is_said_in_sentences(platform, titles):
+def test_the_formats_of_files_are_described_in_sentences(platform, titles):
     file = titles(f"{DAYS[0]}/a.csv", [netflix_title(1), netflix_title(2, release_year="20l9")])
     text = file.read_text().replace("rating", "stars").replace("description", "plot")
     file.write_text(f"{text}torn\n")

@@ -44,7 +44,7 @@ def mode(path: Path) -> int:
 
 
 def open_to_others(folder: Path) -> list[str]:
-    """Return what others may use, but for links, whose mode says nothing."""
+    """Return the files that others may use, without links: their mode has no meaning."""
     found = [path for path in (folder, *folder.rglob("*")) if not path.is_symlink()]
     return [str(path) for path in found if mode(path) & OTHERS]
 
@@ -90,7 +90,7 @@ def test_nothing_that_a_run_writes_may_be_read_by_others_unless_the_umask_decide
 
 
 @pytest.mark.parametrize(("is_private", "modes"), [(True, {0o700, 0o600}), (False, {0o750, 0o640})])
-def test_dagsters_history_is_private_wherever_its_instance_is_opened(
+def test_dagsters_history_is_private_for_every_way_to_open_its_instance(
     tmp_path, monkeypatch, is_private, modes
 ):
     home = tmp_path / "dagster"
@@ -177,7 +177,7 @@ def export(settings: Settings, kind: Any) -> None:
     ("folder", "folders", "files"),
     [(0o755, 0o755, 0o644), (0o750, 0o750, 0o640), (0o777, 0o755, 0o644), (None, 0o700, 0o600)],
 )
-def test_who_may_read_the_folder_of_an_export_may_read_its_files(
+def test_accounts_that_may_read_the_folder_of_an_export_may_read_its_files(
     tmp_path, kind, folder, folders, files
 ):
     root = tmp_path / "exports"

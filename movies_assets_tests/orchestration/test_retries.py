@@ -19,7 +19,7 @@ from movies_assets_tests.conftest import Platform, movie
 from movies_assets_tests.http_servers import Catalogue
 
 DAY = "2025-10-30"
-# Before the time that the server tells.
+# Before the time that the server asks for.
 PAST = "2023-11-01"
 TYPE = dg.DagsterEventType
 QUICK = {"step_retries": 2, "step_retry_seconds": 0}

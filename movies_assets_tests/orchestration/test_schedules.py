@@ -142,7 +142,7 @@ def test_a_day_counts_only_when_every_table_was_written(instance, live):
     assert requested(instance, live) == [("2025-11-09", "2025-11-09")]
 
 
-def test_a_day_whose_bronze_is_newer_than_the_tables_below_is_asked_for_again(instance, live):
+def test_a_day_with_newer_bronze_than_the_tables_downstream_is_requested_again(instance, live):
     materialize(instance, live, ["2025-11-07", "2025-11-08", "2025-11-09"])
     instance.report_runless_asset_event(
         dg.AssetMaterialization(["bronze", "yts_movies"], partition="2025-11-08")
@@ -287,7 +287,7 @@ class TestNetflix:
         start(instance, NETFLIX_DAILY, range_tags(first, last))
         assert bool(self.tick(instance, live, self.monday)) is asked
 
-    def test_a_single_day_under_way_does_not_stand_for_all_of_them(self, instance, live):
+    def test_a_single_day_under_way_does_not_count_as_all_of_them(self, instance, live):
         start(instance, NETFLIX_DAILY, {"dagster/partition": "2025-11-08"})
         days = self.days(self.tick(instance, live, self.sunday))
         assert days == [("2025-10-01", "2025-11-07"), (self.sunday, self.sunday)]
@@ -315,7 +315,7 @@ class TestOmdb:
         requests = schedule.evaluate_tick(context).run_requests
         return requests[0] if requests else None
 
-    def test_the_current_and_the_previous_year_are_collected_anew_as_one_range(
+    def test_the_current_and_the_previous_year_are_collected_again_as_one_range(
         self, instance, live
     ):
         request = self.tick(instance, live)
@@ -393,7 +393,7 @@ class TestRedDays:
             (OTT_DAILY, "silver.ott_views", FIRST),
         ],
     )
-    def test_every_schedule_asks_again_for_a_day_whose_checks_are_red(
+    def test_every_schedule_requests_a_day_with_red_checks_again(
         self, instance, live, job, table, day
     ):
         materialize(instance, live, [day], job)

@@ -53,7 +53,7 @@ class Files:
 
 
 class Ticks:
-    """A sensor whose ticks follow each other, each in a new context with the cursor of before."""
+    """A sensor with consecutive ticks, each in a new context with the previous cursor."""
 
     def __init__(self, settings: Settings) -> None:
         self.repository = build_defs(settings).get_repository_def()
@@ -165,7 +165,7 @@ def test_a_file_that_goes_back_to_an_older_state_is_requested_again(ticks, files
     assert len(set(keys)) == 4
 
 
-def test_a_file_that_disappears_requests_nothing_and_counts_anew_when_it_returns(ticks, files):
+def test_a_file_that_disappears_requests_nothing_and_counts_again_when_it_returns(ticks, files):
     files.put(FIRST)
     file = files.put(SECOND)
     ticks.tick()
@@ -338,7 +338,7 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
 
 
 def state_of(instance: dg.DagsterInstance) -> Any:
-    """Return what Dagster has stored of the sensor; other sensors may run beside it."""
+    """Return what Dagster has stored of the sensor; other sensors may run at the same time."""
     (state,) = (each for each in instance.all_instigator_state() if each.name == SENSOR)
     return state
 
@@ -365,7 +365,7 @@ def iterate(data_dir: Path, now: datetime, killed_at: str | None = None) -> None
 
 
 class Daemon:
-    """Dagster's sensor daemon on an instance on disk, started anew each time."""
+    """Dagster's sensor daemon on an instance on disk, restarted each time."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
@@ -387,7 +387,7 @@ class Daemon:
             return state_of(instance).instigator_data.cursor
 
     def put_back(self, cursor: str) -> None:
-        """Let the cursor be the one of before, as if the daemon had died without keeping it."""
+        """Restore the previous cursor, as if the daemon had died before storing the new one."""
         with open_instance(self.data_dir) as instance:
             state = state_of(instance)
             data = state.instigator_data._replace(cursor=cursor)

@@ -66,7 +66,7 @@ def test_the_summary_names_red_days_of_any_run_until_they_are_done(platform, yts
     platform.run("2025-10-31")
     assert (
         "Unfinished  yts_daily 2025-08-29...2025-08-30: the blocking checks of silver.yts_movies "
-        f"have not passed (run {red.run_id[:8]}). Its schedule, where it is on, asks for them again"
+        f"have not passed (run {red.run_id[:8]}). If its schedule is on, it requests them again"
     ) in shown(platform)
     yts.movies_listed = []
     platform.run("2025-08-29", "2025-08-30")
@@ -81,7 +81,7 @@ def test_the_summary_names_what_is_published(platform, yts):
     assert "Not audited" not in text
 
 
-def test_the_best_movies_stand_in_an_order_that_does_not_depend_on_chance(platform, yts):
+def test_the_best_movies_have_an_order_that_does_not_depend_on_chance(platform, yts):
     yts.movies_listed = [
         movie(1, "2025-10-30T12:00:00", title="Beta", rating=8.0, genres=["Drama", "Action"]),
         movie(2, "2025-10-30T12:00:00", title="Alpha", rating=8.0, year=1999),
@@ -121,14 +121,14 @@ def test_the_summary_fits_a_narrow_page(platform, yts):
     assert max(map(len, prose)) <= 80
 
 
-def test_why_a_run_failed_is_told_by_the_error_at_its_root(platform, yts):
+def test_a_failed_run_is_reported_by_the_error_at_its_root(platform, yts):
     yts.movies_listed, yts.fail_after = [movie(1, "2025-10-30T12:00:00")], 0
     result = platform.run("2025-10-30", raise_on_error=False)
     (reason,) = summary.failures_of(platform.instance, result.run_id)
     assert reason == "bronze.yts_movies: ConnectionError: the source went away"
 
 
-def test_a_run_that_a_check_stopped_is_told_by_what_the_check_found(platform, yts):
+def test_a_run_that_a_check_stopped_is_reported_by_the_finding_of_the_check(platform, yts):
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00", id=-5)]
     result = platform.run("2025-10-30", raise_on_error=False)
     reason, row, fix = summary.failures_of(platform.instance, result.run_id)
@@ -229,7 +229,7 @@ def test_a_failed_command_shows_the_end_of_its_log_and_where_the_rest_is(elsewhe
     assert str(elsewhere / "logs" / "yts_daily.log") in result.output
 
 
-def test_a_terminal_is_told_the_step_that_runs(tmp_path):
+def test_a_terminal_shows_the_running_step(tmp_path):
     line = "2025 - dagster - DEBUG - yts_daily - id - 1 - gold__dim_movie - STEP_START - Started"
     console = Console(file=io.StringIO(), force_terminal=True)
     assert execute([sys.executable, "-c", f"print({line!r})"], tmp_path / "log", console) == 0
@@ -241,7 +241,7 @@ def check(name, *rules):
     return summary.EvaluatedCheck(name, "warned", "text", frozenset(rules))
 
 
-def test_warnings_of_the_sample_are_told_from_new_ones():
+def test_warnings_of_the_sample_are_distinguished_from_new_ones():
     (name, rules), *_ = YTS.sample_warnings.items()
     expected, new = check(name, *rules), check(name, *rules, "something: new")
     other = check("silver.yts_movies bands", "figures outside of their band")

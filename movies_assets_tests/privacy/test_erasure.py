@@ -1,4 +1,4 @@
-"""Of a file the records of a person go, whatever it looks like, and every other byte stays."""
+"""The records of a person are erased from a file of any format; every other byte stays."""
 
 import gzip
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_the_persons_records_go_and_all_other_bytes_stay(
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_encoding_and_separator_are_told_by_the_file(landing, tmp_path, separator, encoding):
+def test_encoding_and_separator_are_detected_from_the_file(landing, tmp_path, separator, encoding):
     whole = [HEADER, "8,Zoë,zoe@x.example,US\n", HERS, EVES]
     texts = [text.replace(",", separator).encode(encoding) for text in whole]
     file = put(tmp_path, "2025-10-30/users.csv", b"".join(texts))
@@ -107,7 +107,7 @@ def test_damaged_bytes_of_others_stay_and_those_of_the_person_go(landing, tmp_pa
     ["2020-01-01/late.csv", "2025-10-30/.users.csv.part", "2025-10-30/users.txt", "users.csv",
      "old/2025-10-30/deeper/users.csv", "2025-99-99/users.csv"],
 )  # fmt: skip
-def test_a_file_of_whatever_name_and_folder_is_looked_through(landing, tmp_path, path):
+def test_a_file_of_any_name_and_folder_is_searched(landing, tmp_path, path):
     file = put(tmp_path, path, HEADER + HERS + BOBS)
     assert cleared(landing, file) == HEADER + BOBS
 
@@ -180,7 +180,7 @@ def test_a_damaged_object_goes_and_those_of_others_stay(landing, tmp_path):
     assert file.read_text() == kept
 
 
-def test_what_is_found_by_an_address_goes_before_the_records_that_tell_it(landing, tmp_path):
+def test_lines_found_by_an_address_are_erased_before_the_records_that_contain_it(landing, tmp_path):
     """Killed in between, the next run still knows the address."""
     file = put(tmp_path, "2025-10-30/users.csv", HEADER + HERS + f"torn,{EMAIL}\n" + BOBS + "7,A\n")
     assert cleared(landing, file, only_unidentified=True) == HEADER + HERS + BOBS + "7,A\n"
@@ -241,7 +241,7 @@ def test_the_persons_records_go_from_a_file_of_any_packing(landing, tmp_path, fo
 
 
 @pytest.mark.parametrize("lines", [3, 60])
-def test_rows_of_a_workbook_go_whatever_its_cells_look_like(landing, tmp_path, lines):
+def test_rows_of_a_workbook_are_erased_with_any_kind_of_cells(landing, tmp_path, lines):
     header, hers = HEADER.strip().split(","), HERS.strip().split(",")
     text = "\n".join(f"{n},Bob,bob@x.example,US" for n in range(100, 100 + lines))
     others = [["8", text, "b@x.example", "US"], ["9", 'E "x",', "e@x.example", "FR"]]
@@ -284,7 +284,7 @@ def test_an_address_that_ends_with_the_persons_is_another_one(landing, tmp_path,
 
 
 @pytest.mark.parametrize("mark", ["<{}>", "({})", '"{}"', "'{}'", "mailto:{}", " {}", r"\xff{}"])
-def test_an_address_is_found_in_whatever_stands_around_it(landing, tmp_path, mark):
+def test_an_address_is_found_with_any_text_around_it(landing, tmp_path, mark):
     file = put(tmp_path, "2025-10-30/users.csv", f"{HEADER}torn,{mark.format(EMAIL)}\n{BOBS}")
     assert cleared(landing, file) == HEADER + BOBS
 
@@ -319,7 +319,7 @@ def known_by(user_id: str) -> PersonIdentifiers:
         ("a.b+c", f"x,a.b+c: {NAME}\n", f"a.b+cd {NAME}\naXb+c {NAME}\n{NAME}\n"),
         ("ann", f"({NAME}) ann.\n", f"{NAME} annabel\nann-lee {NAME}\n"),
         (UUID, f"x,{UUID.upper()}\n", f"x,{UUID}0\nx,0{UUID}\n"),
-        # A record of somebody else that names a person by a UUID.
+        # A record of another person that names a person by a UUID.
         (UUID, f"8,Bob,b@x.example,US,{UUID.upper()}\n", "8,Bob,b@x.example,US,7\n"),
     ],
 )

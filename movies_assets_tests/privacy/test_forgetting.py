@@ -43,7 +43,7 @@ HEADER = "user_id,full_name,email,signup_date,preferred_genres,country"
 ADAS = f"{ADA},{NAME},{EMAIL},2020-01-07,drama|comedy,UK"
 BOBS = f"{BOB},Bob Ray,bob@x.example,2020-01-07,drama,US"
 CAROLS = f"{CAROL},{CAROLS_NAME},{CAROLS_EMAIL},2020-01-09,drama,US"
-# Of Carol's name, with an address that contains hers; and where no id stands it says 9.
+# With Carol's name, an address that contains hers, and a 9 in a field that is not the id.
 NAMESAKES = f"{NAMESAKE},{CAROLS_NAME},not.{CAROLS_EMAIL},2020-1-9,drama,UK"
 OTHER_NAMESAKES = f"{OTHER_NAMESAKE},{CAROLS_NAME},third@x.example,never on the 9,drama,UK"
 VIEWS = "user_id,title,watched_at,minutes"
@@ -70,7 +70,7 @@ def people(first: int, last: int) -> list[str]:
 
 
 def views_of(*users: int) -> list[str]:
-    # No minutes are the id of anybody whom a test forgets.
+    # No minutes are the id of a person that a test forgets.
     return [f"{user},Film 1,2025-10-30T20:15:00Z,{10 + user % 50}" for user in users]
 
 
@@ -86,7 +86,7 @@ def put(folder: Path, path: str, content: bytes) -> Path:
 
 
 def deliver(ott: Path) -> None:
-    """Let files arrive of which Ada is in many: sound, damaged, refused by silver, told by others.
+    """Let files arrive with Ada in many: sound, damaged, refused by silver, named by others.
 
     Carol has two namesakes; the record of one is refused by silver.
     """
@@ -158,7 +158,7 @@ def platform(stored: Path, tmp_path: Path, instance: dg.DagsterInstance) -> Plat
 
 
 def uncompressed(stored: Path, folder: Path, instance: dg.DagsterInstance) -> Platform:
-    """Return a platform on a copy of the data folder, in which the texts stand as they are."""
+    """Return a platform on a copy of the data folder, in which the texts are stored as they are."""
     data = Path(shutil.copytree(stored, folder / "data"))
     platform = Platform(load(data_dir=data), instance)
     store_uncompressed(platform.warehouse.path)
@@ -166,7 +166,7 @@ def uncompressed(stored: Path, folder: Path, instance: dg.DagsterInstance) -> Pl
 
 
 def forget(platform: Platform, *users: int | str, **kwargs: Any) -> dict[str, dg.MetadataValue]:
-    """Run the job, and return what it said."""
+    """Run the job, and return its metadata."""
     result = platform.defs.resolve_job_def("forget_user").execute_in_process(
         instance=platform.instance,
         run_config={"ops": {"erase_users": {"config": {"user_ids": list(users)}}}},
@@ -187,12 +187,12 @@ def key_of(platform: Platform, user_id: int | str) -> str:
 
 
 def secrets(platform: Platform) -> list[str]:
-    """Return what nothing may tell of Ada and Carol; Carol's name is that of others, too."""
+    """Return the texts about Ada and Carol that must be gone; others have Carol's name, too."""
     return [EMAIL, NAME, key_of(platform, ADA), f",{CAROLS_EMAIL}", key_of(platform, CAROL)]
 
 
 def found_in_bytes(folder: Path, texts: list[str]) -> set[tuple[str, str]]:
-    """Return which file has which text, in whatever encoding."""
+    """Return which file has which text, in any encoding."""
     return {
         (path.relative_to(folder).as_posix(), text)
         for path in folder.rglob("*")
@@ -227,7 +227,7 @@ def found_in_values(folder: Path, texts: list[str]) -> dict[str, set[str]]:
 
 
 def others(platform: Platform) -> dict[str, list[tuple[Any, ...]]]:
-    """Return all rows that say nothing of Ada and Carol, told by another way than the job's."""
+    """Return all rows without Ada and Carol, found in another way than the job's."""
     ids, keys = {str(ADA), str(CAROL)}, {key_of(platform, ADA), key_of(platform, CAROL)}
 
     def is_theirs(name: str, row: tuple[Any, ...]) -> Any:
@@ -256,7 +256,7 @@ def others(platform: Platform) -> dict[str, list[tuple[Any, ...]]]:
 
 @dataclass
 class Forgotten:
-    """What the job said of Ada and Carol, and what was there before."""
+    """The job's metadata about Ada and Carol, and the data before it."""
 
     platform: Platform
     told: dict[str, dg.MetadataValue]
@@ -281,9 +281,9 @@ def forgotten(stored: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield Forgotten(platform, told, *before, events)
 
 
-def test_afterwards_no_byte_and_no_value_of_the_data_folder_tells_of_the_persons(forgotten):
+def test_afterwards_the_data_folder_has_no_byte_and_no_value_about_the_persons(forgotten):
     data, texts = forgotten.platform.settings.data_dir, secrets(forgotten.platform)
-    # The scans can fail: before, they found them wherever they were.
+    # The scans can fail: before, they found them in every place.
     snapshots = {path for path, _ in forgotten.bytes_before if path.startswith("published/")}
     assert len(snapshots) == 2
     assert {path for path, _ in forgotten.bytes_before} - snapshots == {
@@ -295,7 +295,7 @@ def test_afterwards_no_byte_and_no_value_of_the_data_folder_tells_of_the_persons
     }
     in_database = {text for path, text in forgotten.bytes_before if path.endswith("duckdb")}
     assert in_database == {text for text in texts if not text.startswith(",")}
-    silent = {"silver.ott_views", "silver.ott_watched"}  # of whom they tell is a number
+    silent = {"silver.ott_views", "silver.ott_watched"}  # they have the person as a number
     published = {"published gold.ott_dim_user", "published gold.ott_recommendations"}
     assert forgotten.values_before.keys() == (TOLD - silent) | published
     assert found_in_bytes(data, texts) == set()
@@ -335,7 +335,7 @@ def test_namesakes_stay_in_every_place(forgotten):
     assert OTHER_NAMESAKES in (folder / "refused.csv").read_text().splitlines()
 
 
-def test_it_is_told_what_was_erased_where_and_not_of_whom(forgotten):
+def test_the_result_names_places_and_rows_but_no_person(forgotten):
     recorded = forgotten.platform.sql("SELECT place, rows FROM audit.erasures ORDER BY ALL")
     assert dict(recorded) == {
         "bronze.ott_users": 8,
@@ -359,7 +359,7 @@ def test_it_is_told_what_was_erased_where_and_not_of_whom(forgotten):
     assert not [text for text in secrets(forgotten.platform) if text in forgotten.events]
 
 
-def test_the_audit_is_what_its_contract_says(forgotten):
+def test_the_audit_follows_its_contract(forgotten):
     with forgotten.platform.warehouse.reading() as session:
         assert stored_types(session, AUDIT).keys() == Erasures.types().keys()
         comments = session.execute(
@@ -473,7 +473,7 @@ def test_what_a_waiting_run_stores_between_tables_and_files_goes_too(platform, m
 
 
 def failure(platform: Platform) -> str:
-    """Run the job, which fails, and return all that is told of that."""
+    """Run the job, which fails, and return all log entries."""
     job = platform.defs.resolve_job_def("forget_user")
     result = job.execute_in_process(
         instance=platform.instance,
@@ -486,7 +486,7 @@ def failure(platform: Platform) -> str:
     return told
 
 
-def test_without_a_warehouse_it_is_said_what_to_do_and_nothing_is_touched(
+def test_without_a_warehouse_the_error_has_the_fix_and_nothing_is_touched(
     stored, tmp_path, instance
 ):
     data = Path(shutil.copytree(stored / "landing", tmp_path / "landing")).parent
@@ -552,7 +552,7 @@ UUID, OTHERS_UUID = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "f81d4fae-7dec-11d0-
         ("ann.b+c", ["ann.b+c", " ann.b+c "], ["ann.b+cd", "annXbbc", "ann", "Ann.b+c"]),
     ],
 )
-def test_ids_of_any_text_are_forgotten_everywhere_in_whatever_spelling(
+def test_ids_of_any_text_are_forgotten_everywhere_in_any_spelling(
     tmp_path, instance, hers, in_files, others
 ):
     settings = load(data_dir=tmp_path / "data")
@@ -586,7 +586,7 @@ def test_ids_of_any_text_are_forgotten_everywhere_in_whatever_spelling(
     assert platform.sql("SELECT count(*) FROM quarantine.ott_views") == [(1,)]  # the user 0
 
 
-def test_what_damage_has_torn_off_or_joined_is_forgotten_though_no_other_record_tells_it(
+def test_torn_or_joined_lines_are_forgotten_although_no_other_record_contains_them(
     tmp_path, instance
 ):
     settings = load(data_dir=tmp_path / "data")

@@ -1,4 +1,4 @@
-"""An id has one spelling wherever it is read; patterns find every spelling of it and no other."""
+"""An id is always read in one spelling; patterns find every spelling of it and no other."""
 
 import duckdb
 import ibis
@@ -82,7 +82,7 @@ def test_patterns_find_every_spelling_of_an_id_and_no_other(hers, others):
         *((text, False) for text in ("", " \xa0", "N/A", "-", "0", "0.0", "-7", "7.5", "1E+18")),
     ],
 )
-def test_a_field_that_names_nobody_is_told_from_an_id(text, names_somebody):
+def test_a_field_without_a_user_is_distinguished_from_an_id(text, names_somebody):
     assert pc.match_substring_regex(pa.array([text]), NO_USER_ID)[0].as_py() != names_somebody
     ids = canonical_column(IDS.id)
     query = ibis.to_sql(IDS.select(is_id=is_an_id(ids) & ids.notnull()), dialect="duckdb")

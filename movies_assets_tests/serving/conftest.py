@@ -133,7 +133,7 @@ def publish(
 ) -> Path:
     """Publish a snapshot with these rows, and with all other tables empty; by default now.
 
-    Of the `unwritten` ones `meta.tables` says that the warehouse never had them.
+    `meta.tables` marks the `unwritten` ones as never written to the warehouse.
     """
     published = Published(folder)
     path = published.unfinished("00000000")
@@ -159,7 +159,7 @@ def postgres_server() -> Iterator[Server]:
 def database(postgres_server: Server, tmp_path: Path) -> Iterator[Database]:
     """An empty database, in which the loader may make schemas, and a folder of snapshots."""
     name = f"movies{next(NUMBERS)}"
-    # Of a template that nobody is connected to.
+    # From a template without connections.
     postgres_server.tell(
         "postgres",
         f"CREATE DATABASE {name} TEMPLATE template0",

@@ -38,7 +38,7 @@ def binaries() -> Path | None:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that listens on a socket in its folder, and nowhere else."""
+    """A server that only listens on a socket in its folder."""
 
     folder: Path
     bin: Path
@@ -62,7 +62,7 @@ class Server:
                 cursor.execute(statement)
 
     def connected(self, database: str, role: str = "postgres") -> Any:
-        """Connect; every statement is a transaction, unless BEGIN says otherwise."""
+        """Connect; every statement is a transaction, unless BEGIN starts one."""
         from adbc_driver_postgresql import dbapi  # noqa: PLC0415 (an extra)
 
         return dbapi.connect(self.url(database, role).get_secret_value(), autocommit=True)
@@ -189,7 +189,7 @@ LOADED = {**HAND_MADE, "meta.snapshot": Snapshot}
 
 
 def rows_of_version(version: int, rows: int = 200) -> Callable[[duckdb.DuckDBPyConnection], None]:
-    """Return what fills a snapshot whose every row tells its version, as does their number."""
+    """Return a function that fills a snapshot; rows and their number depend on its version."""
 
     def fill(connection: duckdb.DuckDBPyConnection) -> None:
         numbers = f"range({rows + version})"

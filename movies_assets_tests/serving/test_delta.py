@@ -117,7 +117,7 @@ def test_only_types_of_the_first_protocol_are_written(stored_snapshot, tmp_path,
             assert kinds <= {"long", "double", "string", "boolean", "date", "timestamp"}
 
 
-def test_an_unchanged_table_commits_nothing_whatever_the_snapshot(make, tmp_path):
+def test_an_unchanged_table_commits_nothing_for_any_snapshot(make, tmp_path):
     with make(FACTS, facts(OLD)) as found:
         assert write(found, tmp_path)
         assert write(found, tmp_path) is None
@@ -206,7 +206,7 @@ HOSTILE = ["Sci-Fi/Fantasy", "two words", "a=b&c%20", "Ünï ☃ 映画", None, 
            "__HIVE_DEFAULT_PARTITION__", "a\nb"]  # fmt: skip
 
 
-def test_whatever_a_genre_is_called_its_rows_come_back(make, tmp_path):
+def test_rows_of_a_genre_with_any_name_are_read_back(make, tmp_path):
     rows = [
         {"movie_key": n, "genre": genre, "run_date": "2025-10-30"}
         for n, genre in enumerate(HOSTILE)
@@ -428,7 +428,7 @@ def test_of_two_writers_at_once_the_second_looks_again(tmp_path, meanwhile):
         assert_equal(expected, root)
 
 
-# Files that nobody needs.
+# Files that are not needed.
 
 
 def test_files_go_when_they_are_older_than_the_retention_also_those_of_killed_writes(
@@ -536,7 +536,7 @@ def test_the_asset_writes_what_changed_and_says_so(tmp_path, instance):
     assert told[2]["first of them"] == str(date(2025, 10, 1))
 
 
-def test_of_an_older_snapshot_the_asset_says_that_a_newer_one_is_there(tmp_path, instance, capfd):
+def test_for_an_older_snapshot_the_asset_reports_that_a_newer_one_exists(tmp_path, instance, capfd):
     settings = load(data_dir=tmp_path, exports={"delta_url": str(tmp_path / "delta")})
     now = datetime.now(UTC)
     outcomes = []
@@ -552,7 +552,7 @@ def test_of_an_older_snapshot_the_asset_says_that_a_newer_one_is_there(tmp_path,
     )
 
 
-def test_what_tells_of_single_users_does_not_leave():
+def test_data_of_single_users_is_not_exported():
     names = {key.path[-1] for key in delta_assets(load(), TABLES).keys}
     assert not names & {"delta_ott_dim_user", "delta_ott_recommendations"}
     assert len(names) == len(SHARED)

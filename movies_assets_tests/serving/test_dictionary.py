@@ -2,7 +2,7 @@ from movies_assets.definitions import TABLES
 from movies_assets.serving import dictionary
 
 
-def test_the_data_dictionary_says_what_the_contracts_say():
+def test_the_data_dictionary_follows_the_contracts():
     written = dictionary.PATH.read_text(encoding="utf-8")
     assert written == dictionary.text(), "docs/reference/tables.md is stale: run `make docs`"
 

@@ -143,7 +143,7 @@ def test_folders_are_named_after_the_values_and_months_after_their_first_day(mak
     assert folders == {"uploaded_month=2025-09-01", "uploaded_month=2025-10-01"}
 
 
-def test_an_unchanged_table_is_not_written_again_whatever_the_snapshot(make, tmp_path):
+def test_an_unchanged_table_is_not_written_again_for_any_snapshot(make, tmp_path):
     with make(FACTS, facts(OLD)) as found:
         assert write(found, tmp_path)
         before = files(tmp_path)
@@ -209,7 +209,7 @@ def hostile_rows(values: list[str | None]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", ["disk", "store"])
-def test_whatever_a_genre_is_called_its_rows_come_back(make, tmp_path, kind):
+def test_rows_of_a_genre_with_any_name_are_read_back(make, tmp_path, kind):
     with make(MOVIES, hostile_rows(HOSTILE)) as found:
         if kind == "disk":
             write(found, tmp_path)
@@ -226,7 +226,7 @@ def test_whatever_a_genre_is_called_its_rows_come_back(make, tmp_path, kind):
 
 
 def test_a_genre_spelled_null_is_in_the_files_as_it_is(make, tmp_path):
-    # DuckDB reads a folder `genre=NULL` as unknown; the column in the file says what it is.
+    # DuckDB reads a folder `genre=NULL` as unknown; the column in the file has its value.
     with make(MOVIES, hostile_rows(["NULL", None])) as found:
         write(found, tmp_path)
         assert read(tmp_path / found.name, hive=False) == rows_in(found)
@@ -396,7 +396,7 @@ class Fuse:
         return getattr(self.files, name)
 
 
-def test_wherever_a_store_goes_away_the_named_version_is_whole_and_a_marked_folder_too(
+def test_the_named_version_and_a_marked_folder_are_whole_at_any_failure_of_a_store(
     make, tmp_path, memory
 ):
     url, files = memory
@@ -479,7 +479,7 @@ def test_what_killed_uploads_left_goes_although_nothing_has_changed(
         ("nosuch://exports", "Check the URL"),
     ],
 )
-def test_a_url_that_nobody_here_knows_says_what_to_do(tmp_path, url, expected):
+def test_an_unknown_kind_of_url_is_an_error_with_the_fix(tmp_path, url, expected):
     with pytest.raises(ExportError, match=expected):
         parquet.folder(url, tmp_path)
 
@@ -517,7 +517,7 @@ def write_on_limited_files(snapshot: Path, root: Path) -> str:
     return ""
 
 
-def test_a_full_disk_is_said_and_what_was_there_stays(tmp_path):
+def test_a_full_disk_is_a_clear_error_and_the_old_files_stay(tmp_path):
     old, new = snapshots(tmp_path / "snapshots")
     root = tmp_path / "exports"
     write_snapshot(old, root)
@@ -579,14 +579,14 @@ def test_a_url_is_shown_without_what_may_be_secret(url, expected):
         "s3://bucket/x#KEY=SEC#RET",
     ],
 )
-def test_no_part_of_a_secret_is_in_what_a_store_says(url):
+def test_no_part_of_a_secret_is_in_errors_of_a_store(url):
     with pytest.raises(ExportError) as told, plain_errors(url):
         raise OSError(f"cannot open {url}: KEY, then SEC, then SEC/RET, then RET")
     assert not [part for part in ("KEY", "SEC", "RET") if part in str(told.value)]
     assert "bucket/x" in str(told.value)
 
 
-def test_a_path_is_shown_as_it_is_in_what_a_disk_says():
+def test_a_path_is_shown_unchanged_in_errors_of_a_disk():
     with (
         pytest.raises(ExportError, match=r"/data/a@b#c cannot be written: .* no cheese in #c"),
         plain_errors("/data/a@b#c"),
@@ -619,7 +619,7 @@ def test_the_asset_writes_the_published_rows_and_says_what_it_did(tmp_path, inst
     assert len(read(tmp_path / "exports" / "fact_movies")) == sum(OLD.values())
 
 
-def test_of_an_older_snapshot_the_asset_says_that_a_newer_one_is_there(tmp_path, instance, capfd):
+def test_for_an_older_snapshot_the_asset_reports_that_a_newer_one_exists(tmp_path, instance, capfd):
     settings = load(data_dir=tmp_path, exports={"parquet_url": str(tmp_path / "exports")})
     now = datetime.now(UTC)
     outcomes = []
@@ -652,7 +652,7 @@ def test_a_table_that_the_warehouse_never_had_does_not_replace_rows(
 
 
 class Forgetting(Published):
-    """Snapshots of which the newest is replaced and removed as often as somebody looks."""
+    """Snapshots; the newest one is replaced and removed at every look."""
 
     def __init__(self, folder: Path, times: int) -> None:
         super().__init__(folder)
@@ -718,7 +718,7 @@ def test_no_secret_of_a_url_is_in_errors_logs_or_metadata(tmp_path, instance, ca
     assert "psst" not in written
 
 
-def test_what_tells_of_single_users_does_not_leave():
+def test_data_of_single_users_is_not_exported():
     names = {key.path[-1] for key in parquet_assets(load(), TABLES).keys}
     assert "parquet_fact_movies" in names
     assert not names & {"parquet_ott_dim_user", "parquet_ott_recommendations"}

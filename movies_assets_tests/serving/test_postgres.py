@@ -51,7 +51,7 @@ def test_every_type_of_a_shared_contract_has_one_in_postgres():
     }
 
 
-def test_tables_that_tell_of_single_users_are_not_loaded():
+def test_tables_with_data_of_single_users_are_not_loaded():
     assert "gold.fact_movies" in SHARED
     assert not {"gold.ott_dim_user", "gold.ott_recommendations"} & {*SHARED}
 
@@ -158,7 +158,7 @@ def test_keys_and_references_are_those_of_the_contracts(database, stored_day):
     assert ("movies.netflix_fact_titles", told) in foreign
 
 
-def test_a_reference_whose_orphans_are_tolerated_is_told_and_not_enforced(database):
+def test_a_reference_with_tolerated_orphans_is_declared_and_not_enforced(database):
     database.publish(rows_of_version(1))
     load(database.published, LOADED, database.target())
     told = "FOREIGN KEY (maker) REFERENCES movies.maker(maker) NOT VALID"
@@ -299,7 +299,7 @@ def test_the_role_of_readers_reads_and_cannot_write(database):
             database.tell(forbidden, role="alice")
 
 
-def test_nobody_else_reads(database):
+def test_other_roles_cannot_read(database):
     database.publish(rows_of_version(1))
     load(database.published, LOADED, database.target())
     with pytest.raises(Exception, match="permission denied for schema movies"):
@@ -319,7 +319,7 @@ def test_with_a_password_the_role_of_readers_logs_in_and_finds_its_tables(databa
         connected(database.server.url(database.name, READER, "wrong")),
     ):
         pass
-    # The server is told to log all statements.
+    # The server is set to log all statements.
     assert secret not in (database.server.folder / "log").read_text(encoding="utf-8")
 
 
@@ -346,7 +346,7 @@ def test_what_others_have_made_of_the_tables_is_not_lost(database):
     load(database.published, LOADED, database.target())
 
 
-def test_a_role_that_may_not_make_schemas_is_told_what_to_do(database):
+def test_a_role_that_may_not_create_schemas_gets_an_error_with_the_fix(database):
     database.publish(rows_of_version(1))
     load(database.published, LOADED, database.target())
     url = database.server.url(database.name, "alice")
@@ -354,7 +354,7 @@ def test_a_role_that_may_not_make_schemas_is_told_what_to_do(database):
         load(database.published, LOADED, database.target(url=url, schema="mine"))
 
 
-def test_a_role_that_may_not_make_roles_is_told_what_to_do(database):
+def test_a_role_that_may_not_create_roles_gets_an_error_with_the_fix(database):
     database.publish(rows_of_version(1))
     url = database.server.url(database.name, "alice")
     with pytest.raises(
@@ -399,7 +399,7 @@ SECRET = "s3cr3t"  # noqa: S105
         (f"host=127.0.0.1 password={SECRET}", "postgresql://user:password@host"),
     ],
 )
-def test_an_address_that_does_not_work_is_told_without_its_secrets(url, said):
+def test_an_invalid_address_is_an_error_that_does_not_show_its_secrets(url, said):
     with pytest.raises(PostgresError, match=said) as caught, connected(SecretStr(url)):
         pass
     assert SECRET not in str(caught.value)
@@ -407,7 +407,7 @@ def test_an_address_that_does_not_work_is_told_without_its_secrets(url, said):
     assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
-def test_a_wrong_password_is_told_without_it(database):
+def test_a_wrong_password_is_an_error_that_does_not_show_it(database):
     url = database.server.url(database.name, password=f"{PASSWORD}{SECRET}")
     with (
         pytest.raises(PostgresError, match='authentication failed for user "loader"') as caught,
@@ -440,7 +440,7 @@ def exported(platform: Platform) -> dg.ExecuteInProcessResult:
     return job.execute_in_process(instance=platform.instance, raise_on_error=False)
 
 
-def test_a_run_loads_what_was_published_and_tells_rows_and_snapshot(
+def test_a_run_loads_the_published_tables_and_reports_rows_and_snapshot(
     with_postgres, database, caplog
 ):
     with caplog.at_level(logging.DEBUG):

@@ -1,4 +1,4 @@
-"""Loads beside readers and other loads, and loads that are killed: nobody sees half of one."""
+"""Loads with readers and other loads, and killed loads: no reader sees half of one."""
 
 import os
 import threading
@@ -36,7 +36,7 @@ def is_whole(count: int, *versions: int) -> bool:
 
 
 class Reader:
-    """Reads again and again, in its own way, until it is told to end; what it sees is kept."""
+    """Reads again and again, in its own way, until it is stopped; it keeps the results."""
 
     def __init__(self, database: Database, read: Callable[[Any], list[tuple[Any, ...]]]) -> None:
         self.database, self.read = database, read

@@ -21,7 +21,7 @@ JSON = {path: json.loads(text) for path, text in FILES.items() if not path.endsw
 COLUMN = re.compile(r"'(\w+)'\[(\w+)\]")
 
 
-def test_the_committed_project_is_the_one_that_the_contracts_say():
+def test_the_committed_project_follows_the_contracts():
     committed = {
         path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8")
         for path in FOLDER.rglob("*")
@@ -81,7 +81,7 @@ def test_tmdl_is_indented_by_tabs_and_one_level_at_a_time(subtests):
                 if text:
                     depths.append(len(line) - len(text))
             assert depths[0] == 0
-            # An expression that takes several lines stands two levels below its property.
+            # An expression that takes several lines is two levels below its property.
             assert all(below - above <= 2 for above, below in pairwise(depths))
 
 
@@ -176,7 +176,7 @@ def test_pages_show_columns_and_measures_that_are_there():
 
 
 # Of Microsoft's schemas (github.com/microsoft/json-schemas, fabric): what has to be there, and what
-# may be there besides.
+# may be there, too.
 DEMANDED = {
     "pbip/pbipProperties": ({"version", "artifacts"}, {"settings"}),
     "item/semanticModel/definitionProperties": ({"version"}, {"settings"}),
@@ -239,8 +239,10 @@ def test_visuals_lie_within_their_page_and_not_upon_each_other():
             assert a["x"] + a["width"] <= size["width"]
             assert a["y"] + a["height"] <= size["height"]
             for b in places[n + 1 :]:
-                beside = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
-                assert beside or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
+                side_by_side = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
+                assert (
+                    side_by_side or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
+                )
 
 
 def test_the_theme_is_of_colors():

@@ -113,33 +113,33 @@ def test_refreshes_that_are_always_under_way_fail_at_the_second_time(service):
         (Response(status_code=200), "did not refresh the dataset: Refresh failed to start"),
     ],
 )
-def test_a_refusal_is_told_with_what_the_service_says(service, answer, said):
+def test_a_refusal_is_an_error_with_the_message_of_the_service(service, answer, said):
     service.answers = [answer]
     with pytest.raises(PowerbiError, match=said) as caught:
         refresh(powerbi(), pytest.fail)
     assert not any(secret in str(caught.value) for secret in (SECRET, TOKEN))
 
 
-def test_a_refresh_that_fails_is_told(service):
+def test_a_refresh_that_fails_is_an_error(service):
     service.states = [{"status": "Failed", "serviceExceptionJson": '{"errorCode":"Gateway"}'}]
     with pytest.raises(PowerbiError, match=r"Refresh failed: .*Gateway"):
         refresh(powerbi(), pytest.fail)
 
 
-def test_a_refresh_that_does_not_end_is_told(service):
+def test_a_refresh_that_does_not_end_is_an_error(service):
     service.states = [{"status": "Unknown"}]
     with pytest.raises(PowerbiError, match="timed out after 1 seconds"):
         refresh(powerbi(timeout_seconds=1), pytest.fail)
 
 
-def test_a_wrong_secret_is_told_without_it(service):
+def test_a_wrong_secret_is_an_error_that_does_not_show_it(service):
     with pytest.raises(PowerbiError, match="answered HTTP 401: invalid_client") as caught:
         refresh(powerbi(client_secret="another-secret"), pytest.fail)  # noqa: S106
     assert "another-secret" not in str(caught.value)
     assert service.asked == ["login"]
 
 
-def test_a_service_that_is_away_is_told(service, monkeypatch):
+def test_an_unavailable_service_is_an_error(service, monkeypatch):
     monkeypatch.setattr(resource, "BASE_API_URL", "http://127.0.0.1:1/api")
     with pytest.raises(PowerbiError, match=r"cannot be reached \(ConnectionError\)"):
         refresh(powerbi(), pytest.fail)
@@ -153,7 +153,7 @@ def materialize(settings):
         )
 
 
-def test_the_asset_tells_the_dataset_and_no_secret(service, caplog, capfd):
+def test_the_asset_reports_the_dataset_and_no_secret(service, caplog, capfd):
     settings = load(powerbi=powerbi().model_dump())
     with caplog.at_level(logging.DEBUG):
         result = materialize(settings)

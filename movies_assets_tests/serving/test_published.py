@@ -142,7 +142,7 @@ class TestNothingIsPublished:
         assert all(each.passed or each.severity.value == "WARN" for each in result), "2 of 62"
         assert not checked(published_again(platform))
 
-    def test_of_a_star_whose_dimension_was_written_without_its_fact(self, published, yts):
+    def test_of_a_star_with_a_dimension_written_without_its_fact(self, published, yts):
         yts.movies_listed = [movie(2, f"{DAY}T11:00:00")]
         names = ["bronze/yts_movies", "silver/yts_movies", "gold/dim_movie"]
         assert published.run(DAY, select=names).success
@@ -151,12 +151,12 @@ class TestNothingIsPublished:
         assert "gold.fact_movies.movie_key -> gold.dim_movie: 1 rows" in (verdict.description or "")
         assert len(published_by(published).snapshots()) == 1, "what was written is removed"
 
-    def test_of_a_table_that_is_not_as_its_contract_says(self, published):
+    def test_of_a_table_that_differs_from_its_contract(self, published):
         with published.warehouse.session() as session, published.warehouse.transaction(session):
             session.execute("ALTER TABLE gold.dim_movie DROP COLUMN slug")
         (verdict,) = published_again(published).get_asset_check_evaluations()
         assert not verdict.passed
-        assert "gold.dim_movie: not as its contract says" in (verdict.description or "")
+        assert "gold.dim_movie: differs from its contract" in (verdict.description or "")
 
     def test_by_executing_the_check_alone(self, platform, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
@@ -169,7 +169,7 @@ class TestNothingIsPublished:
 
 
 class TestWhatStandsInTheWay:
-    def test_goes_when_somebody_accepts_it_and_says_why(self, platform, yts, monkeypatch):
+    def test_is_removed_when_a_person_accepts_it_with_a_reason(self, platform, yts, monkeypatch):
         fail_silver(platform, yts)
         monkeypatch.setenv("MOVIES_DATA_DIR", str(platform.settings.data_dir))
         command = ["accept", "silver.yts_movies", DAY, "--reason", "the source is like that"]
@@ -323,7 +323,7 @@ class TestTheSnapshot:
         assert len(reports) == 1, "a report goes out as well"
         assert not [text for text in (*persons, *keys) if text in reports[0]]
 
-    def test_tells_of_tables_columns_lineage_checks_and_runs(self, published_day):
+    def test_describes_tables_columns_lineage_checks_and_runs(self, published_day):
         assert asked(published_day, "SELECT count(*) FROM meta.tables") == [(len(TABLES),)]
         columns = sum(len(table.contract.types()) for table in TABLES.values())
         assert asked(published_day, "SELECT count(*) FROM meta.columns") == [(columns,)]
@@ -387,7 +387,7 @@ class TestTheFolder:
     @pytest.mark.parametrize(
         "text", [b"", b"nonsense", b"\xff\xfe", b"../../etc/passwd", b"x" * 5_000, b"a\0b"]
     )
-    def test_with_a_damaged_pointer_says_so_and_is_mended_by_the_next_publication(
+    def test_with_a_damaged_pointer_is_a_clear_error_and_the_next_publication_fixes_it(
         self, tmp_path, text
     ):
         publish_number(tmp_path, 0)
@@ -421,7 +421,7 @@ class TestTheFolder:
         assert (tmp_path / name).read_text() == "somebody's own"
         assert all(path.exists() for path in made)
 
-    def test_with_a_folder_in_place_of_the_pointer_says_so(self, tmp_path):
+    def test_with_a_folder_in_place_of_the_pointer_is_a_clear_error(self, tmp_path):
         (tmp_path / "CURRENT").mkdir()
         with pytest.raises(NothingPublishedError, match=r"CURRENT cannot be read .*directory"):
             Published(tmp_path).current()
@@ -489,11 +489,11 @@ class TestReaders:
             assert connection.execute("SELECT max(number) FROM meta.numbers").fetchall() == [(0,)]
         assert len(Published(tmp_path).snapshots()) == 2, "the others were removed"
 
-    def test_are_told_in_words_that_nothing_is_published(self, tmp_path):
+    def test_get_a_clear_error_if_nothing_is_published(self, tmp_path):
         with pytest.raises(NothingPublishedError, match=r"nothing is published .*`make run`"):
             asked(Published(tmp_path), "SELECT 1")
 
-    def test_are_told_where_the_named_snapshot_is_gone(self, tmp_path):
+    def test_get_a_clear_error_if_the_named_snapshot_is_missing(self, tmp_path):
         publish_number(tmp_path, 0)
         Published(tmp_path).current().unlink()
         with pytest.raises(NothingPublishedError):

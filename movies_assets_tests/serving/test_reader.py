@@ -75,7 +75,7 @@ def test_the_answers_used_least_recently_go_first(folder, monkeypatch):
     assert run == [1, 2, 3, 2]
 
 
-def test_who_leaves_does_not_take_the_answer_from_the_others(folder):
+def test_a_reader_that_leaves_does_not_cancel_the_answer_of_the_others(folder):
     async def ask() -> None:
         snapshot = await reader_of(folder).snapshot()
         first = asyncio.create_task(snapshot.ask(MOVIES))
@@ -119,7 +119,7 @@ def test_a_new_snapshot_is_noticed_and_the_old_one_goes_on_answering(folder):
     asyncio.run(ask())
 
 
-def test_without_a_snapshot_the_message_says_how_one_comes_about(tmp_path):
+def test_without_a_snapshot_the_message_explains_how_to_publish_one(tmp_path):
     with pytest.raises(NothingPublishedError, match="make run"):
         asked(tmp_path, MOVIES)
 

@@ -1,4 +1,4 @@
-"""The report says what the dashboard says, of no single user, and needs nothing but itself."""
+"""The report has the dashboard's figures, no data of single users, and needs no other file."""
 
 import asyncio
 import re
@@ -182,7 +182,7 @@ def test_it_calls_nothing_from_outside(page):
     assert "&#" not in style, "a font's quotes would be escaped"
 
 
-def test_it_tells_of_no_single_user(page, world):
+def test_it_has_no_data_of_single_users(page, world):
     with Published(world).reading() as connection:
         keys = [
             key
@@ -193,7 +193,7 @@ def test_it_tells_of_no_single_user(page, world):
     assert "you like drama" not in page, "the reason of a recommendation tells of a user"
 
 
-def test_an_empty_warehouse_is_said_in_words(tmp_path):
+def test_an_empty_warehouse_is_stated_in_the_report(tmp_path):
     publish(tmp_path, "a", {})
     read = Page(rendered(tmp_path))
     assert any("The warehouse is empty" in text for text in read.prose)
@@ -211,7 +211,7 @@ def test_a_source_alone_is_no_empty_warehouse(tmp_path):
     assert read.figures["Movies", "Mean rating"] == formatting.NONE
 
 
-def test_it_is_light_enough_for_mail_whatever_titles_and_findings_say(tmp_path):
+def test_it_is_small_enough_for_mail_with_any_titles_and_findings(tmp_path):
     long = HOSTILE * 500
     rows = {
         "gold.imdb_movie_facts": [
@@ -245,7 +245,7 @@ def test_it_is_light_enough_for_mail_whatever_titles_and_findings_say(tmp_path):
 
 
 class TestWriting:
-    def test_puts_it_beside_its_snapshot(self, published):
+    def test_puts_it_next_to_its_snapshot(self, published):
         path = write_report(published)
         assert path == published.current().with_suffix(".html")
         assert path.read_text(encoding="utf-8").startswith("<!doctype html>")

@@ -148,7 +148,7 @@ def test_a_table_that_was_written_and_became_empty_is_published(stored):
     assert stored.rows()["gold.omdb_releases"] == 0
 
 
-class TestAWarehouseThatWasBegunAnew:
+class TestANewWarehouse:
     """One run of each source after the file was lost: all tables are there, with a day's rows."""
 
     ADDED = (
@@ -270,7 +270,7 @@ class TestARedDayOfOneSource:
         assert stored.publish(strict=True).is_refused
         assert stored.published.current() == before
 
-    def test_is_told_apart_also_where_only_references_break(self, stored):
+    def test_is_distinguished_also_if_only_references_break(self, stored):
         before = stored.rows()
         stored.change("DELETE FROM gold.netflix_dim_person", *NEW_ROWS[1:])
         found = stored.publish()

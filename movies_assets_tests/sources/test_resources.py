@@ -26,7 +26,7 @@ def repository(tmp_path) -> dg.RepositoryDefinition:
     return build_defs(load(data_dir=tmp_path, **LIVE)).get_repository_def()
 
 
-def test_no_secret_is_in_what_the_ui_is_told(repository):
+def test_no_secret_is_sent_to_the_ui(repository):
     assert SECRET not in serialize_value(RepositorySnap.from_def(repository))
 
 

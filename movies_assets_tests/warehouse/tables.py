@@ -92,7 +92,7 @@ class Store:
         return WarehouseIOManager(warehouse, by_name(tables), Settings(data_dir=self.path.parent))
 
     def asset(self, item: Table) -> dg.AssetsDefinition:
-        """Return the table's asset, which tells the stock manager how days are selected."""
+        """Return the table's asset, with the metadata by which the stock manager selects days."""
         asset = asset_of(item, SETTINGS)
         expression = {"partition_expr": item.partition_column or "NULL"}
         return asset.map_asset_specs(lambda spec: spec.merge_attributes(metadata=expression))

@@ -1,7 +1,7 @@
 """What the stock IO manager of dagster-duckdb does, and ours must not.
 
-A rule that runs on both is expected to fail on the stock manager: if an upgrade mends it there, the
-test says so, and the workaround can go.
+A rule that runs on both is expected to fail on the stock manager: if an upgrade fixes it there, the
+test fails, and the workaround can be removed.
 """
 
 import itertools
@@ -122,7 +122,7 @@ def test_stock_compares_instants_in_local_time(store):
     assert store.sql("SELECT count(*) FROM bronze.visits") == [(2,)], "nor is it replaced"
 
 
-def test_sessions_are_in_utc_wherever_the_machine_is(tmp_path):
+def test_sessions_are_in_utc_in_any_time_zone(tmp_path):
     program = """
         import sys, time, duckdb
         from pathlib import Path
@@ -169,7 +169,7 @@ def no_pauses(monkeypatch):
 
 @stock_fails(raises=duckdb.IOException)
 @pytest.mark.usefixtures("no_pauses")
-def test_a_table_is_read_beside_another_reader(store):
+def test_a_table_is_read_while_another_reader_is_open(store):
     upper = visits(frame(visit(1, MONDAY)))
     store.write(upper)
     started = time.monotonic()
@@ -188,7 +188,7 @@ def test_an_error_closes_the_database(store):
 
 
 @pytest.mark.parametrize("is_ours", [False])
-def test_stock_gives_up_after_ten_tries_whatever_they_take(store, no_pauses):
+def test_stock_gives_up_after_ten_tries_of_any_length(store, no_pauses):
     store.write(visits(frame(visit(1, MONDAY))))
     no_pauses.clear()
     with held(store.path):

@@ -1,4 +1,4 @@
-"""Files that arrive are read whatever they look like, and no byte of them is lost."""
+"""Files that arrive are read in any format, and no byte of them is lost."""
 
 from datetime import date
 from functools import partial
@@ -298,7 +298,7 @@ PIECES = [
     pieces=st.lists(st.sampled_from(PIECES), max_size=25),
 )
 def test_the_place_of_each_record_in_a_file_is_known(start, pieces):
-    """Whatever the file looks like: the bytes of a record hold its fields, and nothing but them."""
+    """In a file of any format, the bytes of a record hold its fields, and only them."""
     content = start + b"".join(pieces)
     found = read(DelimitedFile("f.csv", partial(BytesIO, content)), shows({}))
     if not found:

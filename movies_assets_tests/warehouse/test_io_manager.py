@@ -80,7 +80,7 @@ def test_an_expression_is_run_by_the_engine(store):
 
 
 class TestInputs:
-    """What a table says of its inputs beyond their names."""
+    """What a table declares about its inputs beyond their names."""
 
     def hosts(self, **properties: Any) -> Table:
         def count_visits(bronze_visits: ir.Table) -> ir.Table:
@@ -90,7 +90,7 @@ class TestInputs:
         given = {"fill": count_visits, **whole, **properties}
         return visits(name="hosts", contract=Host, **given)
 
-    def test_a_table_without_partitions_reads_all_rows_whatever_day_is_run(self, store):
+    def test_a_table_without_partitions_reads_all_rows_in_a_run_of_any_day(self, store):
         upper, lower = visits(THREE_DAYS), self.hosts()
         store.write(upper, days=WEEK)
         store.write(upper, lower, days=(TUESDAY,), selection=[asset_key(lower.key)])
@@ -126,7 +126,7 @@ class TestInputs:
         assert store.sql(comment) == [("mine",)]
         assert len(store.rows()) == 3
 
-    def test_any_other_input_that_was_never_written_is_an_error_that_says_so(self, store):
+    def test_any_other_input_that_was_never_written_is_a_clear_error(self, store):
         upper, lower = visits(THREE_DAYS), self.hosts()
         message = store.try_to_write(upper, lower, selection=[asset_key(lower.key)])
         assert "an upstream table is missing" in message
@@ -135,8 +135,8 @@ class TestInputs:
         upper = visits(THREE_DAYS)
 
         def fail(bronze_visits: ir.Table) -> ir.Table:
-            nobody = bronze_visits.host.as_table().mutate(visits=ibis.literal(1)).limit(0)
-            return nobody.union(ibis.table(nobody.schema(), name="missing"))
+            empty = bronze_visits.host.as_table().mutate(visits=ibis.literal(1)).limit(0)
+            return empty.union(ibis.table(empty.schema(), name="missing"))
 
         lower = self.hosts(fill=fail, optional=("bronze.visits",))
         assert "missing" in store.try_to_write(upper, lower, selection=[asset_key(lower.key)])
@@ -177,7 +177,7 @@ def test_a_range_replaces_its_days_and_no_other(store):
     assert store.rows() == [(3, WEDNESDAY), (9, TUESDAY)]
 
 
-def test_the_ui_is_told_rows_seconds_and_a_sample(store):
+def test_the_ui_shows_rows_seconds_and_a_sample(store):
     result = store.write(visits(THREE_DAYS), days=WEEK)
     told = result.asset_materializations_for_node("bronze__visits")[-1].metadata
     assert told["rows"].value == 3

@@ -12,13 +12,13 @@ from movies_assets.orchestration.assets import asset_key
 from movies_assets_tests.warehouse.tables import MONDAY, TUESDAY, Visit, frame, visit, visits
 
 GUESTS = "FROM gold.guests ORDER BY 1"
-ADA, BOB, NOBODY = ("Ada", 3), ("Bob", 3), ("", 0)
+ADA, BOB, NO_GUEST = ("Ada", 3), ("Bob", 3), ("", 0)
 
 
 class Guest(Contract):
     """One row a guest."""
 
-    guest: str = column("The name; '' of nobody.", key=True, str_length={"max_value": 5})
+    guest: str = column("The name; '' for no guest.", key=True, str_length={"max_value": 5})
     letters: int = column("Letters of the name.", ge=0)
 
 
@@ -30,10 +30,10 @@ class GuestVisit(Visit):
 
 
 def names(keys: ir.Table, *, copies: int = 1, extra: int = 0) -> ir.Table:
-    """Return the rows of keys, and that of nobody."""
+    """Return the rows of keys, and the one for no guest."""
     found = keys.guest.name("guest").as_table()
-    nobody = ibis.array([""]).unnest().name("guest").as_table()
-    rows = ibis.union(*[found] * copies, nobody)
+    no_guest = ibis.array([""]).unnest().name("guest").as_table()
+    rows = ibis.union(*[found] * copies, no_guest)
     return rows.select("guest", letters=rows.guest.length() + extra)
 
 
@@ -54,10 +54,10 @@ def write(store, *rows, dimension: Table | None = None, day: str = MONDAY):
 
 def test_rows_of_keys_that_are_missing_come_with_the_write_and_stay(store):
     write(store, visit(1, MONDAY), visit(2, MONDAY, guest=None))
-    assert store.sql(GUESTS) == [NOBODY, ADA, BOB]
+    assert store.sql(GUESTS) == [NO_GUEST, ADA, BOB]
     write(store, visit(3, TUESDAY, guest="Cleo"), day=TUESDAY)
     write(store, visit(1, MONDAY, guest="Bob"))
-    assert store.sql(GUESTS) == [NOBODY, ADA, BOB, ("Cleo", 4)]
+    assert store.sql(GUESTS) == [NO_GUEST, ADA, BOB, ("Cleo", 4)]
 
 
 def test_a_write_that_fails_adds_none(store):
@@ -66,7 +66,7 @@ def test_a_write_that_fails_adds_none(store):
     assert "outside the run's partitions" in store.try_to_write(
         fact, guests(), selection=[asset_key(fact.key)]
     )
-    assert store.sql(GUESTS) == [NOBODY, ADA, BOB]
+    assert store.sql(GUESTS) == [NO_GUEST, ADA, BOB]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The file is written anew: what was deleted is gone, all else stays, no write is lost."""
+"""The file is rewritten: deleted rows are gone, everything else stays, no write is lost."""
 
 import os
 import time
@@ -13,7 +13,7 @@ from movies_assets.warehouse import locks, renewal
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets_tests.faults.processes import FORKSERVER, in_child
 
-DELETED = "Ada of whom nothing stays"
+DELETED = "Ada who is deleted"
 OBJECTS = f"""
 CREATE SCHEMA silver;
 CREATE SEQUENCE numbers START 5;
@@ -143,7 +143,7 @@ def test_what_a_killed_writer_left_in_the_log_is_in_the_new_file(warehouse):
     assert ids(warehouse) == [1, 2]
 
 
-def test_what_a_killed_renewal_left_is_no_hindrance_and_goes(warehouse):
+def test_files_of_a_killed_renewal_do_no_harm_and_are_removed(warehouse):
     for name in (".w.duckdb.new", ".w.duckdb.new.wal"):
         (warehouse.path.parent / name).write_text("half of a file")
     renewal.renew(warehouse)
@@ -151,7 +151,7 @@ def test_what_a_killed_renewal_left_is_no_hindrance_and_goes(warehouse):
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_who_waits_for_the_lock_while_the_file_is_replaced_writes_into_the_new_one(
+def test_a_writer_that_waits_while_the_file_is_replaced_writes_into_the_new_one(
     warehouse, monkeypatch, moment
 ):
     """The writer begins just before, or just after the new file has the name of the old one."""
@@ -163,7 +163,7 @@ def test_who_waits_for_the_lock_while_the_file_is_replaced_writes_into_the_new_o
         writer.start()
         writers.append(writer)
         # Before, it finds the file locked, and asks again and again; after, the lock is the old
-        # file's and nobody's concern.
+        # file's, and harmless.
         writer.join(1 if moment == "before" else 60)
         assert writer.is_alive() == (moment == "before")
 
@@ -184,7 +184,7 @@ def test_who_waits_for_the_lock_while_the_file_is_replaced_writes_into_the_new_o
     assert files(warehouse) == ["w.duckdb"]
 
 
-def test_nobody_opens_the_file_while_it_gets_its_name(warehouse):
+def test_no_process_opens_the_file_while_it_is_renamed(warehouse):
     """DuckDB opens a file and locks it then: in between, it must stay the one of that name."""
     with locks.folder_locked(warehouse.path.parent, exclusive=True):
         writer = FORKSERVER.Process(target=add, args=(warehouse.path, 2))
@@ -217,7 +217,7 @@ def test_of_rows_that_are_written_while_the_file_is_renewed_again_and_again_none
     assert ids(warehouse) == [1, *range(100, 140), *range(200, 240)]
 
 
-def test_without_room_it_is_said_how_much_is_missing(warehouse, monkeypatch):
+def test_without_room_the_error_shows_how_much_is_missing(warehouse, monkeypatch):
     size = warehouse.path.stat().st_size
     usage = type(renewal.shutil.disk_usage("/"))
     monkeypatch.setattr(renewal.shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 9, 9))
@@ -237,7 +237,7 @@ def test_a_copy_that_does_not_hold_the_same_rows_never_takes_the_place(warehouse
 
 
 class Littered(Warehouse):
-    """A warehouse beside which there is always a log when it is opened for reading."""
+    """A warehouse that always has a log when it is opened for reading."""
 
     @contextmanager
     def attached_read_only(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -246,7 +246,7 @@ class Littered(Warehouse):
             yield
 
 
-def test_a_file_with_a_log_beside_it_is_never_replaced(warehouse):
+def test_a_file_with_a_log_is_never_replaced(warehouse):
     before = warehouse.path.stat().st_ino
     with pytest.raises(WarehouseError, match="another program writes to it again and again"):
         renewal.renew(Littered(warehouse.path))

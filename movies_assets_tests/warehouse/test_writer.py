@@ -134,7 +134,7 @@ class TestMerging:
 
 
 class TestDuplicates:
-    def test_a_row_read_twice_stands_once_and_is_counted(self, warehouse):
+    def test_a_row_read_twice_is_stored_once_and_counted(self, warehouse):
         table = visits(drop_duplicates=True)
         twice = frame(visit(1, MONDAY), visit(2, MONDAY), visit(1, MONDAY))
         loaded = write(warehouse, table, twice, window(MONDAY))
@@ -161,12 +161,12 @@ VERSIONED = visits(latest_version=LatestVersion(entity=("visit_id",), order=("da
 
 class TestVersions:
     @pytest.mark.parametrize("days", itertools.permutations(DAYS), ids=" ".join)
-    def test_the_newest_version_stands_in_whatever_order_days_are_run(self, warehouse, days):
+    def test_the_newest_version_is_kept_in_any_order_of_runs(self, warehouse, days):
         for day in days:
             write(warehouse, VERSIONED, frame(visit(1, day)), window(day))
         assert ask(warehouse, "SELECT day::VARCHAR FROM bronze.visits") == [(WEDNESDAY,)]
 
-    def test_of_two_versions_in_one_run_the_newest_stands_and_the_other_is_counted(self, warehouse):
+    def test_of_two_versions_in_one_run_the_newest_is_kept_and_the_other_counted(self, warehouse):
         both = frame(visit(1, MONDAY, guest="Eve"), visit(1, MONDAY, guest="Ada"), visit(2, MONDAY))
         loaded = write(warehouse, VERSIONED, both, window(MONDAY))
         assert (loaded.rows, loaded.duplicates) == (2, 1)
@@ -177,7 +177,7 @@ class TestVersions:
         loaded = write(warehouse, VERSIONED, frame(visit(1, MONDAY)), window(MONDAY))
         assert (loaded.rows, loaded.duplicates) == (0, 1)
 
-    def test_all_rows_of_the_newest_version_stand(self, warehouse):
+    def test_all_rows_of_the_newest_version_are_kept(self, warehouse):
         """A junction has many rows an entity; they share a version."""
 
         class Junction(Contract):
@@ -432,7 +432,7 @@ def test_every_contract_can_be_stored_and_is_stored_as_it_says(subtests):
         ("all", (), [1, 2, 3]),
     ],
 )
-def test_a_refinement_says_which_source_rows_a_run_reads(reads, days, found):
+def test_lineage_defines_which_source_rows_a_run_reads(reads, days, found):
     source = visits()
     refines = Lineage(source_of=source.name, source_row_id="visit_id", reads=reads)
     table = visits(name="guests", layer="silver", lineage=refines)

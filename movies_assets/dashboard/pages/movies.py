@@ -30,7 +30,7 @@ def show_rating(step: int) -> str:
 
 @cache
 def show_votes(step: int) -> str:
-    """Format a step of votes, of which there are two per power of ten: `300+`."""
+    """Format a step of votes, two per power of ten: `300+`."""
     return f"{formatting.short((3 if step % 2 else 1) * 10 ** (step // 2))}+"
 
 

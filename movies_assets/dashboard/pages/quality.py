@@ -191,7 +191,7 @@ def row_bars(data: QualityData) -> Figure | None:
     """Draw the rows of each partition that was profiled, the oldest first.
 
     A profile is of a day, of a range of days, or of the whole table: rows of the first two are
-    drawn as rows per day, and never beside those of a whole table.
+    drawn as rows per day, and never together with those of a whole table.
     """
     if not data.history:
         return None

@@ -27,7 +27,7 @@ from movies_assets.warehouse.delimited import landed
 # The usual share is that of all other deliveries of the newest partitions, as in `profile_drift`.
 HISTORY_PARTITIONS = 28
 # `profile_drift` warns from five points more unknown values on. This check stops the run, so it
-# asks for more: where a fifth of the rows lose a value that they usually have, the source changed.
+# needs more: where a fifth of the rows lose a value that they usually have, the source changed.
 POINTS = 0.2
 # The share of n rows varies by sqrt(p * (1 - p) / n); four times that, because all columns of all
 # deliveries are compared. Where nothing was ever unknown, up to 5% may be: nothing is known yet of
@@ -208,8 +208,8 @@ def _summed(figures: Iterable[ColumnCoverage]) -> list[ColumnCoverage]:
 def figures_of_files(context: CheckContext, source: Table) -> ir.Table:
     """Count by file, as each file's own rows are read.
 
-    The stored rows would not do: they carry forward values of older files. The table mirrors every
-    file, so a bad one is red until it is replaced or accepted, whichever day is run.
+    The stored rows are not sufficient: they carry forward values of older files. The table mirrors
+    every file, so a bad one is red until it is replaced or accepted, in a run of any day.
     """
     table, day = context.table, source.partition_column
     if table.typed is None or day is None:
@@ -499,7 +499,7 @@ def _advice(
     days = [each.coverage.partition for each in lost if each.coverage.partition]
     window = " ".join(dict.fromkeys([min(days), max(days)])) if days else ""
     fix = (
-        f"Rename the columns in the file, or declare its edition beside {source.name}, and "
+        f"Rename the columns in the file, or declare its edition next to {source.name}, and "
         if source and files
         else "Check whether the source has renamed or dropped them, and "
     )

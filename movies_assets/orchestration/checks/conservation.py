@@ -206,7 +206,7 @@ def _lost(
     table, source = context.table, _source_of(context.table, tables)
     # A key may have been spelt otherwise in the source: a row that seems lost by the received key
     # is looked for by the key as read. That computes the rows again, so it is the exception, but
-    # for keys of which the source knows nothing.
+    # for keys that the source does not have.
     if {*table.contract.key(), *_order(table)} <= source.contract.types().keys():
         lost = not_superseded(context, others, source)
         if not context.count(lost):
@@ -243,7 +243,7 @@ def with_keys(context: CheckContext, others: ir.Table, tables: Mapping[str, Tabl
 
 
 def not_superseded(context: CheckContext, others: ir.Table, source: Table) -> ir.Table:
-    """Return the rows of which the table holds no row that is as new: key, id and fate."""
+    """Return the rows without an equally new row in the table: key, id and fate."""
     table, stored = context.table, context.stored.view()
     same = [stored[name] == others[name] for name in table.contract.key()]
     day, source_day = table.partition_column, source.partition_column

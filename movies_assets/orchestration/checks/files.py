@@ -39,7 +39,7 @@ def schema_check(_table: Table) -> Check:
 
 
 def files_check(_table: Table) -> Check:
-    """Build the check that no file below the landing folder is left aside in silence.
+    """Build the check that no file below the landing folder is silently ignored.
 
     It does not block: the day of a file that could not be read is left as it was, and a run that
     has no other day fails before its checks.

@@ -17,7 +17,7 @@ def freshness_check(table: Table, tables: Mapping[str, Table], settings: Setting
     """Build the check that compares the newest row with the newest partition.
 
     Args:
-        table: the table; one without partitions goes by those of the table whose rows it accounts
+        table: the table; one without partitions uses those of the table whose rows it accounts
             for.
         tables: every table, by name.
         settings: which partitions there are.

@@ -90,8 +90,8 @@ def _spec(kind: str, setting: str, table: Table) -> dg.AssetSpec:
         tags={"source": table.group},
         description=f"{table.name} of the published snapshot, "
         f"{f'divided by {divided}' if divided else 'undivided'}, in the folder that "
-        f"MOVIES_EXPORTS__{setting.upper()} names; skipped where that is unset. Written only "
-        "where it has changed.",
+        f"MOVIES_EXPORTS__{setting.upper()} names. Written only where the table has "
+        "changed.",
         deps=[KEY, dg.AssetDep(asset_key(table.key), partition_mapping=dg.AllPartitionMapping())],
         metadata={"dagster/column_schema": column_schema(table.contract)},
         skippable=True,

@@ -1,6 +1,6 @@
 """Metadata of the published data: tables, columns, lineage, checks, runs.
 
-It goes into the snapshot as tables of the schema `meta`, so that a reader needs nothing but the
+It goes into the snapshot as tables of the schema `meta`, so that a reader only needs the
 file. It holds no rows as received, no run's config and no metadata of checks.
 """
 

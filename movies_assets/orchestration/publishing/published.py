@@ -40,7 +40,7 @@ LATER = {"movies_assets/publish": "later"}
 
 
 class PublishConfig(dg.Config):
-    """What a person may decide for a single run."""
+    """The choices of a person for a single run."""
 
     confirm_empty: bool = Field(
         default=False,
@@ -137,7 +137,7 @@ def published_asset(
 
 
 def _spec(tables: Mapping[str, Table]) -> dg.AssetSpec:
-    # A backfill of all assets then publishes last, whichever days it is of.
+    # A backfill of all assets then publishes last, for any days.
     whole = dg.AllPartitionMapping()
     return dg.AssetSpec(
         KEY,

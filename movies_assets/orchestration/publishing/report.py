@@ -26,9 +26,9 @@ def report_asset(settings: Settings) -> dg.AssetsDefinition:
         owners=OWNERS,
         backfill_policy=BACKFILL,
         kinds={"html"},
-        description="The key figures of the published snapshot as one HTML file beside it: no "
-        "script, no call to anywhere, light enough for mail. It tells of no single user, and goes "
-        "with its snapshot.",
+        description="The key figures of the published snapshot as one HTML file next to it: no "
+        "script, no network access, small enough for e-mail. It has no data of single users, and "
+        "is deleted with its snapshot.",
         deps=[PUBLISHED],
     )
     @retrying(settings)

@@ -22,7 +22,7 @@ from movies_assets.warehouse.sql import number
 
 SHOWN = 10
 NOT_AUDITED = (
-    "What is not audited has not passed its blocking checks since it was written: fix what made "
+    "A write that is not audited has not passed its blocking checks since: fix what made "
     "them red and materialize these partitions again, or execute the table's checks, where a run "
     "ended before them. What cannot be fixed can be accepted (docs/how-to/red-check.md)."
 )
@@ -57,7 +57,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Selection:
-    """The state of a warehouse, as far as it decides which tables are published.
+    """The part of a warehouse's state that decides which tables are published.
 
     Attributes:
         tables: all tables, by name.
@@ -137,8 +137,8 @@ def held_with(tables: Mapping[str, Table], name: str) -> set[str]:
     """Return the tables that may not be published newer than a table that is held back.
 
     They are all that share a table with it: a table has to fit to those it reads or points at.
-    Tables that merely come after others, as the profiles of all tables do, hold back none; nor does
-    a fact hold back the conformed dimensions that it points at.
+    Tables that merely come after others, as the profiles of all tables do, hold back none. A fact
+    does not hold back the conformed dimensions that it points at.
 
     Args:
         tables: all tables, by name.
@@ -188,7 +188,7 @@ def select(
             for write in audit_log.unaudited(connection, tables)
         ),
         *(
-            Obstacle(name, f"{name}: not as its contract says", UNFIT)
+            Obstacle(name, f"{name}: differs from its contract", UNFIT)
             for name in schema_mismatches(stored, public)
         ),
         *([] if confirmed else _shrunk(connection, tables, public.keys() & stored.keys(), before)),

@@ -8,13 +8,13 @@ IS_SHARED = """is_published AND rows IS NOT NULL AND NOT EXISTS (
 TABLES = f"""
     WITH columns AS (
         SELECT table_name, count(*) AS columns, bool_or(is_personal) AS is_personal,
-            string_agg(column_name || ' ' || description, ' ') AS said
+            string_agg(column_name || ' ' || description, ' ') AS texts
         FROM meta.columns GROUP BY table_name)
     SELECT tables.table_name, layer, source, description, rows, columns.columns,
         coalesce(columns.is_personal, false) AS is_personal, is_published, {IS_SHARED} AS is_shared
     FROM meta.tables AS tables LEFT JOIN columns USING (table_name)
     WHERE $words IS NULL OR contains(
-        lower(concat_ws(' ', tables.table_name, description, columns.said)), lower($words))
+        lower(concat_ws(' ', tables.table_name, description, columns.texts)), lower($words))
     ORDER BY list_position(['gold', 'silver', 'bronze'], layer), tables.table_name"""
 
 # One row: the table `$table`.

@@ -1,6 +1,6 @@
 """Fetch IMDb's dumps into the landing zone, and store their lines as received, one table per file.
 
-The partitions are run dates, of which the newest are kept. Interpreting lines belongs in silver.
+The partitions are run dates; only the newest are kept. Interpreting lines belongs in silver.
 """
 
 from collections.abc import Mapping, Sequence

@@ -155,8 +155,8 @@ def stored(landing: Path, run_date: date, files: Sequence[str]) -> list[Dump]:
     if faults:
         raise PermanentSourceError(
             f"IMDb's files of {run_date} are not complete in {landing / 'imdb'}: "
-            f"{', '.join(faults)}. Fetch them first. IMDb offers its newest files only, so what "
-            "was not fetched on a past day can only be had as it is today."
+            f"{', '.join(faults)}. Fetch them first. IMDb offers its newest files only, so a "
+            "file that was not fetched on a past day is only available as it is today."
         )
     return dumps
 

@@ -387,7 +387,7 @@ def imdb_series_season_summary(gold_imdb_episode_facts: ir.Table) -> ir.Table:
 class ImdbSeriesKpis(Contract):
     """One row per series: its KPIs, each 0 if there is nothing to measure.
 
-    A basis column says which episodes a KPI was computed from; 'none' marks such a 0.
+    A basis column names the episodes that a KPI was computed from; 'none' marks such a 0.
     """
 
     series_key: int = column("The series.", key=True, references="gold.imdb_dim_series")
@@ -417,7 +417,7 @@ class ImdbSeriesKpis(Contract):
     )
     best_season_rating: float = column("Mean rating of the best numbered season.", ge=0, le=10)
     best_season_basis: str = column(
-        "The seasons of which it is the best: '3 rated seasons', 'none'.", compression="dictionary"
+        "The seasons that were compared: '3 rated seasons', 'none'.", compression="dictionary"
     )
     finale_delta: float = column(
         "Change at the finale: finale_rating - avg_rating, rounded to 2 decimals.",

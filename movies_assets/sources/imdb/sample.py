@@ -471,7 +471,7 @@ FROM (
 _EPISODES = """
 SELECT
     tconst,
-    -- Some parents are nowhere else.
+    -- Some parents are in no other dump.
     tconst(CASE WHEN g % 373 = 3 AND k = 1 THEN (i - k + 1) * stride()
         ELSE title_number(i - k) END) AS "parentTconst",
     CASE WHEN numbered THEN season + CASE WHEN g % 37 = 4 THEN series_start - 1 ELSE 0 END

@@ -41,8 +41,8 @@ class ImdbSettings(SourceSettings):
             "name.basics",
         ),
         min_length=1,
-        description="JSON list of the dumps to load; of the seven only `title.akas` is left out, "
-        "which tells Oscar winners",
+        description="JSON list of the dumps to load; the default leaves out `title.akas`, which "
+        "shows Oscar winners",
     )
     keep_run_dates: int = Field(
         2, ge=1, description="newest run dates kept in landing and bronze; older ones are removed"
@@ -50,7 +50,7 @@ class ImdbSettings(SourceSettings):
     keep_ratings: int = Field(
         90, ge=2, description="newest run dates of ratings kept in silver; trends need two"
     )
-    concurrency: int = Field(4, ge=1, le=7, description="downloads under way at once")
+    concurrency: int = Field(4, ge=1, le=7, description="concurrent downloads")
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(60, description="longest silence within a download")
     max_download_bytes: int = Field(

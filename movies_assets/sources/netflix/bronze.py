@@ -117,7 +117,7 @@ def lookup_table(name: str, value: str) -> Table:
 
     Args:
         name: the look-up.
-        value: the name of the values in the file; beside them it has `show_id`.
+        value: the name of the values in the file; its other column is `show_id`.
     """
     edition = Edition(
         f"Netflix, {name}", {value: "value", "show_id": "show_id"}, needs=(value, "show_id")

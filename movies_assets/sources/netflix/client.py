@@ -46,7 +46,7 @@ class NetflixClient(HttpSource):
     def fetch(self, file: str, header: Sequence[str], target: Path) -> Lookup:
         """Fetch a file, and store it if it is a CSV file with the expected columns.
 
-        Until then it is in `<target>.part` beside the target, which any failure leaves unchanged.
+        Until then it is in `<target>.part` next to the target, which any failure leaves unchanged.
         If another process is storing in the same folder, this one waits.
 
         Args:

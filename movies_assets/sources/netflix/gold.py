@@ -115,7 +115,7 @@ class NetflixDimPerson(Contract):
     """One row per person in the cast or direction of a title; people of the same name are one."""
 
     person_key: str = column(
-        "The name in lower case; 'unknown' if nobody is known.",
+        "The name in lower case; 'unknown' where no person is known.",
         key=True,
         str_length={"max_value": LONGEST_KEY},
     )

@@ -161,8 +161,8 @@ def lookup(name: str, *, titles: int = TITLES, seed: int = 1) -> bytes:
         for number in range(titles)
         for value in _values(name, number, seed)
     ]
-    nowhere = (str(_FIRST_ID + _IDS + number) for number in range(_ORPHANS))
-    orphans = [{column: rows[0][column], "show_id": nobody} for nobody in nowhere]
+    unlisted = (str(_FIRST_ID + _IDS + number) for number in range(_ORPHANS))
+    orphans = [{column: rows[0][column], "show_id": title} for title in unlisted]
     half = len(rows) // 2
     return CsvFormat((column, "show_id")).content(rows[:half] + orphans + rows[half:])
 

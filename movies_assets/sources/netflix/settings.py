@@ -17,7 +17,7 @@ class NetflixSettings(SourceSettings):
     base_url: SecretStr | None = Field(
         None,
         description="profile live: address of the look-up files, https://[user:password@]host/path"
-        "; only for titles whose own files do not name people, categories and countries",
+        "; only needed where the titles' own files have no people, categories and countries",
     )
     titles_url: str | None = Field(
         None,
@@ -35,7 +35,7 @@ class NetflixSettings(SourceSettings):
             "directors": "netflix_directors.csv",
         },
         description="JSON object of the look-up files: table, and name below the base URL; "
-        "what is not named keeps its default",
+        "tables that are not named keep their default",
     )
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a download")

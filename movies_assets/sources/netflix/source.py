@@ -37,7 +37,7 @@ SOURCE = Source(
                     "day from the first one on, as one range, so that files that changed in "
                     f"silence count. {AGAIN}"
                 ),
-                anew=lambda keys, now: keys if now.weekday() == SUNDAY else keys[-1:],
+                each_tick=lambda keys, now: keys if now.weekday() == SUNDAY else keys[-1:],
             ),
         ),
     ),

@@ -31,7 +31,7 @@ NO_REPLY = {"errors": 0, "results": 0, "last_error": None, "is_complete": False}
 
 
 class OmdbSearches(dg.Config):
-    """What is searched for in each year."""
+    """The searches in each year."""
 
     terms: list[str] = Field(TERMS, min_length=1, description="words of titles, one search each")
     types: list[str] = Field(
@@ -44,7 +44,7 @@ class OmdbSearches(dg.Config):
     )
     refresh: bool = Field(
         default=False,
-        description="collect complete years anew; until that is complete, the older pages count",
+        description="collect complete years again; until a year is complete, its older pages count",
     )
 
 
@@ -60,12 +60,12 @@ def collect_pages(context: dg.AssetExecutionContext, config: OmdbSearches, omdb:
 
 omdb_pages = LandingFiles(
     LANDING,
-    "Pages of OMDb's searches in the landing zone, a file a year and query. Only complete years "
-    "count as materialized. Where the key's quota is spent, the run is green: what is there is "
-    "loaded, and the next run goes on from there.",
+    "Pages of OMDb's searches in the landing zone, one file per year and query. Only complete "
+    "years count as materialized. Where the key's quota is used up, the run is green: the stored "
+    "pages are loaded, and the next run continues from there.",
     omdb_years,
     collect_pages,
-    # Downstream tables run all the same, and load the pages that there are.
+    # Downstream tables still run, and load the stored pages.
     counts=False,
 )
 
@@ -109,7 +109,7 @@ class BronzeOmdbReleases(BronzeContract):
     )
     release_year: int = column("Requested year of release: the partition.", ge=FIRST_YEAR)
     search_term: str = column("Words that titles must contain.", compression="dictionary")
-    searched_type: str = column("Requested type; '' stands for any.", compression="dictionary")
+    searched_type: str = column("Requested type; '' means any.", compression="dictionary")
     page: int = column("Page of the results, from 1.", ge=1)
     position: int = column("Place on the page, from 1; 0 for an error.", ge=0)
     imdb_id: str = column("IMDb id in the result; NULL if there is none.", nullable=True)

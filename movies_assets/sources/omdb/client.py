@@ -4,7 +4,7 @@ Building queries, interpreting answers, and the completeness of a year belong he
 `ingest.http`, interpreting results in the silver assets.
 
 In the landing zone, `omdb/release_year=YYYY/` holds one file per query: `<query>.jsonl` if all
-pages are there, `<query>.jsonl.part` until then, and beside it while the year is collected again. A
+pages are there, `<query>.jsonl.part` until then, and both while the year is collected again. A
 line is one exchange, as received; of several about one page the last one counts. `query.json` names
 the last query: its results count.
 """
@@ -331,7 +331,7 @@ class OmdbClient(HttpSource):
         Args:
             landing: The landing zone.
             years: The years of release.
-            query: What to search for.
+            query: The searches.
             refresh: Whether complete years are collected again, the oldest collections first; the
                 older pages count until that is complete. Unfinished collections are continued.
 

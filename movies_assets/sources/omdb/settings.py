@@ -8,7 +8,7 @@ from movies_assets.core.settings import BytesPerSecond, Positive, ResponseBytes,
 
 
 class OmdbSettings(SourceSettings):
-    """Where the OMDb API is, the key to it, and how much may be asked of it."""
+    """Where the OMDb API is, its key, and how many requests it may get."""
 
     fetched_folders: ClassVar[tuple[str, ...]] = ("omdb",)
 

@@ -21,14 +21,14 @@ SOURCE = Source(
         Job(
             "omdb_yearly",
             "Search OMDb for titles of one year or a range of years, and materialize what was "
-            "found; where the quota is spent, the next run goes on from there.",
+            "found; where the quota is used up, the next run continues from there.",
             partitions=omdb_years,
             newest=3,
             schedule=Schedule(
                 "30 5 * * *",
-                lambda _: f"Collect the current and the previous year of release anew. {AGAIN}",
+                lambda _: f"Collect the current and the previous year of release again. {AGAIN}",
                 # The years in which titles still appear.
-                anew=lambda keys, _: keys[-2:],
+                each_tick=lambda keys, _: keys[-2:],
                 config={bronze.LANDING: {"refresh": True}},
             ),
         ),

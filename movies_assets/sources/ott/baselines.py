@@ -1,4 +1,4 @@
-"""Is a strategy better than the baselines: a warning, never a stop."""
+"""Check that a strategy is better than the baselines; the check only warns."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ def beats(strategy: str, baselines: Sequence[str], measures: Sequence[str]) -> C
     """Build the check that a strategy is above others in every measure.
 
     Args:
-        strategy: the one in question; the column `strategy` names it.
+        strategy: the strategy to check; the column `strategy` names it.
         baselines: those to be beaten; the check is named after the first one.
         measures: columns; a measure that is unknown or missing proves nothing.
     """
@@ -35,7 +35,7 @@ def beats(strategy: str, baselines: Sequence[str], measures: Sequence[str]) -> C
             say=lambda rule, _: rule,
             is_warning=True,
             advice="Look at the figures: recommendations that are no better than the same titles "
-            "for everybody are not worth computing. Where few users are evaluated, wait for more "
+            "for all users are not worth computing. Where few users are evaluated, wait for more "
             "events.",
         )
 

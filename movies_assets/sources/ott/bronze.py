@@ -91,8 +91,8 @@ def fetch_users(context: dg.AssetExecutionContext, ott_users: OttUsers) -> Lande
 
 users_files = LandingFiles(
     LANDING,
-    "What the users API said of a day, a CSV file a day. It only knows today's users: those of a "
-    "past day are in the file that was kept, or lost, and the run fails.",
+    "The users that the users API listed, one CSV file per day. The API only knows today's users: "
+    "users of a past day come from the stored file. If there is none, the run fails.",
     ott_days,
     fetch_users,
 )
@@ -132,7 +132,7 @@ class BronzeOttTitles(FileRows):
 
 @as_received(contract=BronzeOttTitles)
 def ott_titles(context: dg.AssetExecutionContext, ott_landing: OttLanding) -> DelimitedFiles:
-    """Read the catalogue, in whichever edition a file is."""
+    """Read the catalogue; files may be of any edition."""
     return read(context, ott_landing.open("titles"), EDITIONS)
 
 
@@ -175,6 +175,6 @@ def ott_users(
     ott_landing: OttLanding,
     ott_landed: OttLanded,
 ) -> DelimitedFiles:
-    """Read the users; a day of which they were never fetched is an error, not an empty day."""
+    """Read the users; a day without fetched users is an error, not an empty day."""
     ott_landed.users(days_within(context.partition_time_window))
     return read(context, ott_landing.open("users"))

@@ -96,7 +96,7 @@ class OttClient(HttpSource):
     """A client that fetches the users of today into the landing zone; it may be killed and rerun.
 
     The list can only be read by position, and it shifts meanwhile: if a user is removed, the next
-    page begins one user late. Hence users are identified by their ids, the later reply counts, and
+    page begins one user late. So users are identified by their ids, the later reply counts, and
     a list with fewer users than the service ever stated during the reading is read again from its
     start. That misses only a removal that an addition compensates in the meantime. If no total is
     stated, or it is proven too low, two readings must find the same users.
@@ -442,7 +442,7 @@ class _UserListReading:
         self._trusted = 0.0
         self._is_open = False
         self._seen: dict[int, str] = {}
-        self._told = time.monotonic()
+        self._logged = time.monotonic()
         self._total: int | None = None
         self._pages_read = self._first_users = 0
         self._repeated: set[_Key] = set()
@@ -525,7 +525,7 @@ class _UserListReading:
         """Read pages sequentially, as one of several concurrent tasks."""
         while self._next < self._end and (self._is_open or self._is_expected()):
             await self._page(self._take())
-            self._tell()
+            self._log_progress()
 
     def _is_expected(self) -> bool:
         return self._next * self._step < min(self._total or 0, self._trusted)
@@ -603,9 +603,9 @@ class _UserListReading:
             )
         return str(url.copy_with(userinfo=b"", fragment=None))
 
-    def _tell(self) -> None:
-        if time.monotonic() - self._told > _PROGRESS_SECONDS:
-            self._told = time.monotonic()
+    def _log_progress(self) -> None:
+        if time.monotonic() - self._logged > _PROGRESS_SECONDS:
+            self._logged = time.monotonic()
             of = "" if self._total is None or self._is_open else f" of {self._total:,}"
             self._log(f"{len(self._users):,}{of} users so far.")
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from movies_assets.ingest.landing import Landing
     from movies_assets.sources.ott.client import Fetched, OttClient, UserDay
 
-SAMPLE_USER_KEY_SECRET = "the sample's users are nobody"  # noqa: S105 (its users are fictional)
+SAMPLE_USER_KEY_SECRET = "the sample's users do not exist"  # noqa: S105 (its users are fictional)
 USER_KEY_BYTES = 16
 
 Folder = Literal["titles", "views", "users"]
@@ -92,7 +92,7 @@ class OttUsers(HttpResource):
             self.options("ott"),
             transport=None if self.is_live else _sample(users, sample.last_day, sample.seed),
             page_size=self.page_size,
-            # The sample's server has one shape, whatever service the settings describe.
+            # The sample's server has one shape, independent of the service in the settings.
             api=section.shape() if self.is_live else SHAPES["dummyjson"],
             today=partial(_today, self.settings),
         )

@@ -1,4 +1,4 @@
-"""Settings of the streaming service: where its users are asked for, where its files arrive."""
+"""Settings of the streaming service: where its users are fetched, where its files arrive."""
 
 import re
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from movies_assets.sources.ott.users_api import PATH, PLACE, SHAPES, UsersApi
 def _place_in_reply(path: str) -> str:
     if not re.fullmatch(PLACE, path):
         raise ValueError(
-            "is no path: names with dots between them, such as meta.total; of several, `a | b` is "
-            "the first that is there"
+            "is not a path: names with dots between them, such as meta.total; `a | b` means the "
+            "first that is present"
         )
     return path
 
@@ -24,8 +24,8 @@ def _place_in_reply(path: str) -> str:
 def _path_of_field(path: str) -> str:
     if not re.fullmatch(PATH, path):
         raise ValueError(
-            "is no path: names with dots between them, such as address.country; of several, "
-            "`a | b` is the first that has something, `first + last` both"
+            "is not a path: names with dots between them, such as address.country; `a | b` "
+            "means the first that has a value, `first + last` both"
         )
     return path
 
@@ -49,7 +49,7 @@ _PARTS_OF_USERS_API = {
 
 
 class OttSettings(SourceSettings):
-    """Where the streaming service's users are asked for, and where its files arrive."""
+    """Where the streaming service's users are fetched, and where its files arrive."""
 
     fetched_folders: ClassVar[tuple[str, ...]] = ("ott/users",)
 
@@ -59,8 +59,8 @@ class OttSettings(SourceSettings):
     )
     user_key_secret: SecretStr | None = Field(
         None,
-        description="profile live: secret of the keyed hash by which gold knows users; "
-        "another secret, other keys",
+        description="profile live: secret of the keyed hash that makes the keys of users in gold; "
+        "with another secret, all keys change",
     )
     titles_url: str | None = Field(
         None,
@@ -81,7 +81,7 @@ class OttSettings(SourceSettings):
     )
     users_api: Literal["dummyjson", "reqres", "randomuser", "jsonapi"] = Field(
         "dummyjson",
-        description="how the users API answers: the service after which a shape is named; the "
+        description="format of the users API's replies, named after a service that has it; the "
         "settings below override parts of it",
     )
     users_path: str | None = Field(
@@ -100,8 +100,8 @@ class OttSettings(SourceSettings):
     )
     users_paged_by: Literal["page", "skip", "none"] | None = Field(
         None,
-        description="whether pages are asked for by number, by how many users to skip, or not at "
-        "all, because one reply has all users",
+        description="whether pages are requested by number (page), by how many users to skip "
+        "(skip), or not at all (none), because one reply has all users",
     )
     users_page_parameter: str | None = Field(None, description="parameter of that number")
     users_first_page: int | None = Field(
@@ -112,7 +112,7 @@ class OttSettings(SourceSettings):
     )
     users_position: PlaceInReply | Literal[""] | None = Field(
         None,
-        description="path at which a reply repeats the number that was asked for; empty: none",
+        description="path at which a reply repeats the requested number; empty: none",
     )
     users_parameters: dict[str, str] | None = Field(
         None, description="JSON object of parameters that go with every request"
@@ -120,14 +120,15 @@ class OttSettings(SourceSettings):
     users_fields: dict[UserColumn, PathOfField] = Field(
         default={},
         description="JSON object of the paths of `user_id`, `full_name`, `email`, `signup_date`, "
-        "`preferred_genres` and `country` in a user; what is not named keeps the shape's",
+        "`preferred_genres` and `country` in a user; fields that are not named keep the path "
+        "of the chosen `users_api`",
     )
     page_size: int = Field(100, ge=1, le=1000, description="users a page")
     max_requests: int = Field(
         100_000, ge=1, description="requests a run may send: ten million users, 100 a page"
     )
     max_seconds: Positive = Field(7200, description="time a run may spend on the users API")
-    concurrency: int = Field(4, ge=1, le=64, description="requests under way at once")
+    concurrency: int = Field(4, ge=1, le=64, description="concurrent requests")
     connect_timeout_seconds: Positive = Field(10, description="time to reach the server")
     read_timeout_seconds: Positive = Field(30, description="longest silence within a reply")
     max_response_bytes: ResponseBytes = 64 * 1024**2
@@ -153,7 +154,7 @@ class OttSettings(SourceSettings):
         if (by := self.users_paged_by) and by != named.paged_by:
             named = named.paged(by)
         fields = {**named.fields, **{str(name): path for name, path in self.users_fields.items()}}
-        # A path that somebody names is where the total has to be.
+        # If a setting names a path, the total has to be there.
         may_miss = named.total_may_miss and self.users_total is None
         return replace(named, **parts, fields=fields, total_may_miss=may_miss)
 

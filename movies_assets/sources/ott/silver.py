@@ -254,7 +254,7 @@ NAMESAKES = Check(
 
 
 def namesakes(titles: ir.Table) -> ir.Table:
-    """Return the pairs of titles of one date whose different names may mean each other.
+    """Return the pairs of titles of one date whose different names may mean the same title.
 
     Args:
         titles: `silver.ott_titles`.
@@ -588,7 +588,7 @@ class SilverOttWatched(Contract):
     """One row per user and title that the user has watched, over all days."""
 
     user_id: str = column(
-        "The user, whom the service may no longer list.",
+        "The user; the service may no longer list this user.",
         key=True,
         references="silver.ott_users",
         orphans="warn",
@@ -623,7 +623,7 @@ def _evaluate_matched(context: CheckContext) -> Finding:
         metadata={**found, "unmatched": unmatched, "share": share},
         samples=lambda: {"titles watched most": context.sample(watched_most())},
         is_warning=True,
-        advice="They are counted in silver.ott_unmatched and nowhere in gold. Deliver the "
+        advice="They are counted in silver.ott_unmatched, and left out of gold. Deliver the "
         "missing titles, or correct their names, and run any day again.",
     )
 

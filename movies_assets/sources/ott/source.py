@@ -45,23 +45,23 @@ SOURCE = Source(
                     "Fetch today's users and read the files of today; twice a day, in case one run "
                     f"fails: users of a day that was missed are lost. {AGAIN}"
                 ),
-                anew=lambda keys, _: keys[-1:],
+                each_tick=lambda keys, _: keys[-1:],
                 other_jobs=("ott_files",),
                 fetched=USERS_OF_DAY,
             ),
         ),
         Job(
             "ott_files",
-            "The same without asking for users: for files of days whose users may never have been "
-            "fetched. The newest users that were stored count.",
+            "The same without fetching users: for files of days whose users may never have been "
+            "fetched. It uses the newest stored users.",
             partitions=ott_days,
             without=(*EVALUATION, *USERS_OF_DAY),
         ),
         Job(
             "evaluate_recommendations",
             "Recommend to the streaming service's users as of some days ago, and compare it with "
-            "what they watched since: precision, recall, NDCG and coverage, beside those of the "
-            "most viewed titles and of titles by chance.",
+            "what they watched since: precision, recall, NDCG and coverage, next to those of the "
+            "most viewed titles and of random titles.",
             newest=0,
             only=EVALUATION,
         ),

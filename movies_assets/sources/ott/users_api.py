@@ -191,7 +191,7 @@ def _at(data: Any, names: Sequence[str]) -> tuple[bool, Any]:
 
 
 class UserFields:
-    """A reader of users' columns, which parses paths only once.
+    """Reads users' columns; parses each path only once.
 
     Args:
         fields: The path of each column.

@@ -89,7 +89,7 @@ class DimDate(Contract):
     year: int = column("Year.", nullable=True)
     is_weekend: bool = column("Whether it is a Saturday or Sunday.", nullable=True)
 
-    @row_rule("date_key: other than -1, of a day not all of which is known")
+    @row_rule("date_key: is not -1, but attributes of the day are unknown")
     def _known_day(cls, data: IbisData) -> ir.BooleanColumn:
         rows = data.table
         # Columns that every day must have are checked by their own rules.

@@ -2,7 +2,7 @@
 
 `'20.5'` cast to an integer is 21 on one engine and NULL on another, so only matched text is cast.
 An ambiguous text is read like the other values of its column in its file; if they do not decide, it
-is not parsed, and quarantine gets the reason. Rules of single tables belong beside their function.
+is not parsed, and quarantine gets the reason. Rules of single tables belong next to their function.
 """
 
 import re
@@ -39,7 +39,7 @@ NOTHING = (
 )  # fmt: skip
 # A separator, as tidy texts have no NUL.
 NO_TEXT = r"\x00"
-# Columns for the origin of a file's row, beside those that begin with an underscore.
+# Columns for the origin of a file's row, in addition to those that begin with an underscore.
 ORIGIN = {"run_date", "arrived_date", "source_row"}
 
 # Dates. A year of two digits is from 1931 to 2030, as silver accepts no later date.
@@ -471,7 +471,7 @@ def year(text: ir.StringColumn) -> ir.IntegerColumn:
 def minutes(text: ir.StringColumn, file: ir.StringColumn | None = None) -> ir.IntegerColumn:
     """Parse running times in whole minutes: '95', '95 min', '1:35', '1h 35m', 'PT1H35M'.
 
-    0 is NULL, as are times with seconds other than 0, which would be rounded. '1:35' is in hours
+    0 is NULL. So are times with seconds that are not 0: they would be rounded. '1:35' is in hours
     and minutes, unless the file also has minutes and seconds, such as '95:00'.
 
     Args:

@@ -30,8 +30,8 @@ class Band(NamedTuple):
     greatest: float
 
 
-# Fewer partitions do not say what is usual; more than the newest 28 are of another time: what grows
-# by 1 % a week has grown by a third in half a year.
+# Fewer partitions do not show the usual values; more than the newest 28 are too old: a figure that
+# grows by 1 % a week grows by a third in half a year.
 NEEDED_PARTITIONS, HISTORY_PARTITIONS = 5, 28
 # Days differ by nature: uploads come in batches. A fifth to five times is what `volume` allows too.
 OF_DAYS = Band(1 / 5, 5)
@@ -85,9 +85,9 @@ def _banded(figure: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def compared(table: Table) -> ir.Table:
-    """Return the figures of each table's newest profile beside the median of those before.
+    """Return the figures of each table's newest profile, with the median of earlier profiles.
 
-    A profile stays in question until the table is profiled again: a run of another source does not
+    A profile is checked until the table is profiled again: a run of another source does not
     make it good.
     """
     figures = _figures(table.contract.table(table.name))
@@ -96,11 +96,11 @@ def compared(table: Table) -> ir.Table:
     now = figures.semi_join(newest, ["table_name", "profiled_at"])
     same = ["table_name", "column_name", "measure", "is_whole_table", "days"]
     earlier = figures.select(*same, earlier_day=figures.last_day, before=figures.value)
-    beside = now.inner_join(earlier, same)
-    beside = beside.filter(beside.earlier_day < beside.last_day)
+    pairs = now.inner_join(earlier, same)
+    pairs = pairs.filter(pairs.earlier_day < pairs.last_day)
     figure = ["table_name", "partition", "column_name", "measure"]
-    newest_first = ibis.window(group_by=figure, order_by=beside.earlier_day.desc())
-    ranked = beside.mutate(ago=ibis.row_number().over(newest_first))
+    newest_first = ibis.window(group_by=figure, order_by=pairs.earlier_day.desc())
+    ranked = pairs.mutate(ago=ibis.row_number().over(newest_first))
     ranked = ranked.filter(ranked.ago < HISTORY_PARTITIONS)
     summed = ranked.group_by(*figure, "is_whole_table", "row_count", "value").aggregate(
         usual=ranked.before.median(), partitions=ranked.count()

@@ -546,7 +546,7 @@ class YtsClient(HttpSource):
 
     The catalogue can only be read by page number, and its pages shift meanwhile: a re-upload moves
     a movie from the middle to the end, so that each later movie moves up one place, and the one
-    that moves from page k+1 to page k after k was read is seen on neither. Hence the sentinel: a
+    that moves from page k+1 to page k after k was read is seen on neither. A sentinel finds this: a
     page at or past the last page needed is read before all others and once more after them. If it
     still begins with the same movies, nothing before it has moved, and appended movies have no
     effect. Otherwise the reading is repeated.

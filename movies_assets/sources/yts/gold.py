@@ -30,7 +30,7 @@ from movies_assets.sources.yts.partitions import yts_days
 
 gold_table = partial(table, layer="gold", group="yts", partitions=yts_days)
 dimension = partial(gold_table, write_mode=MERGE)
-# A movie's rows belong to the day of its latest upload, in whatever order days are run.
+# A movie's rows belong to the day of its latest upload, in any order of runs.
 movie_partitioned = partial(
     gold_table,
     partition_column="uploaded_date",

@@ -36,8 +36,8 @@ def create_app(
 
     Args:
         catalogue: The movies.
-        faults: What goes wrong; the list may be changed later.
-        lies: What is wrong in every reply.
+        faults: The faults of replies; the list may be changed later.
+        lies: The wrong values of every reply.
         latency_seconds: How long each reply takes at least.
     """
     app = create_page_app(
@@ -107,7 +107,7 @@ def _shift(catalogue: MovieList, struck: Sequence[Fault]) -> None:
 
 
 class _Query(NamedTuple):
-    """Which movies are asked for, and in which order."""
+    """The requested movies, and their order."""
 
     sort_by: str = "date_added"
     order_by: str = "desc"

@@ -1,4 +1,4 @@
-"""A delivery that lacks what a table cannot do without stops the run, and says which column."""
+"""A delivery without a column that a table needs stops the run; the message names the column."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -192,7 +192,7 @@ def test_a_handful_of_titles_that_are_not_rated_yet_is_green(forty_titles, subte
             assert run(forty_titles, SECOND).passed
 
 
-def test_one_bad_file_among_thirty_days_is_found_and_named_whichever_day_is_run(service):
+def test_one_bad_file_among_thirty_days_is_named_in_a_run_of_any_day(service):
     for day in range(1, 31):
         arrive_ott(service.settings.landing, f"2025-10-{day:02}", titles=titles(4))
     less = [name for name in OTT_COLUMNS["titles"] if name != "IMDb Score"]

@@ -112,7 +112,7 @@ def test_an_odd_figure_is_named_with_table_column_value_and_the_usual_one(histor
 
 
 @pytest.mark.parametrize("changes", [changes for changes, _ in ODD])
-def test_fewer_than_five_partitions_say_nothing(history, changes):
+def test_fewer_than_five_partitions_prove_nothing(history, changes):
     history.usual(4)
     history.add(**changes)
     found = history.judge()

@@ -137,7 +137,7 @@ class TestContract:
         stored.sql("UPDATE bronze.yts_movies SET movie_id = NULL, content_hash = 'same'")
         assert not stored.evaluate("bronze/yts_movies", "contract").passed
 
-    def test_a_key_that_stands_under_another_day_too_is_found(self, stored):
+    def test_a_key_that_is_also_stored_under_another_day_is_found(self, stored):
         other = f"SELECT * REPLACE (DATE '{NEXT_DAY}' AS uploaded_date) FROM gold.fact_movies"
         stored.sql(f"INSERT INTO gold.fact_movies {other}")
         assert not stored.evaluate("gold/fact_movies", "contract").passed
@@ -383,7 +383,7 @@ class TestVolume:
         evaluation = month.evaluate("bronze/yts_movies", "volume", "2025-10-15", STORED_DAY)
         assert [*broken_rules(evaluation).values()] == [2]
 
-    def test_few_days_of_history_say_nothing(self, stored):
+    def test_few_days_of_history_prove_nothing(self, stored):
         assert stored.evaluate("bronze/yts_movies", "volume", "2025-10-31").passed
 
 

@@ -230,7 +230,7 @@ def test_an_older_run_date_whose_file_is_lost_is_not_referred_to(server, landing
     server.default = OTHER
     (again,) = fetch(server, landing)
     assert again.state == "updated"
-    # What the second run date referred to is no more: another file stands there now.
+    # The file of the second run date is gone: another file is in its place.
     with pytest.raises(PermanentSourceError, match="missing or damaged"):
         stored(landing, SECOND, [RATINGS])
     assert fetch(server, landing, SECOND)[0].path == one.path
@@ -532,7 +532,7 @@ def test_retry_after_is_waited_for(server, landing):
     assert len(server.requests) == 3
 
 
-def test_a_retry_after_past_the_budget_is_told(server, landing):
+def test_a_retry_after_beyond_the_budget_is_in_the_error(server, landing):
     server.fault = first(*[Response("later", 503, {"Retry-After": "3600"})] * 9)
     with pytest.raises(TransientSourceError, match="503") as caught:
         fetch(server, landing)
@@ -590,7 +590,7 @@ def test_a_server_with_another_version_each_time_is_given_up(server, landing):
         (Response("", 416), "HTTP 416"),
     ],
 )
-def test_what_trying_again_cannot_mend_fails_at_once(server, landing, response, message):
+def test_an_error_that_a_retry_cannot_fix_fails_at_once(server, landing, response, message):
     server.fault = lambda *_: response
     with pytest.raises(PermanentSourceError, match=f"title.ratings.tsv.gz answered {message}"):
         fetch(server, landing)
@@ -671,7 +671,7 @@ def mount(*options: str) -> int:
 
 
 @pytest.mark.parametrize("length", [True, False])
-def test_a_full_disk_is_told_and_a_larger_one_goes_on(server, tmp_path, length):
+def test_a_full_disk_is_a_clear_error_and_a_larger_disk_resumes(server, tmp_path, length):
     server.default, server.length = LARGE, length
     with small_disk(tmp_path / "disk", "128k") as landing:
         with pytest.raises(
@@ -705,7 +705,7 @@ def test_files_that_fit_alone_but_not_together_are_not_begun(server, landing, mo
     ],
 )
 @pytest.mark.parametrize("method", ["begin", "append", "store", "take_up"])
-def test_every_error_of_the_disk_is_told(server, landing, monkeypatch, method, number, message):
+def test_every_error_of_the_disk_is_reported(server, landing, monkeypatch, method, number, message):
     def fail(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -718,7 +718,7 @@ def test_every_error_of_the_disk_is_told(server, landing, monkeypatch, method, n
     assert_stored(landing, SMALL)
 
 
-def test_a_landing_zone_that_cannot_be_made_is_told(server, tmp_path):
+def test_a_landing_zone_that_cannot_be_made_is_an_error(server, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(PermanentSourceError, match=r"file.* cannot be written or read: Not a dir"):
         fetch(server, tmp_path / "file")
@@ -744,7 +744,7 @@ def test_the_second_process_waits_and_finds_the_file_present(server, landing, ca
     assert_stored(landing, LARGE)
 
 
-def test_where_there_are_no_file_locks_that_is_told(server, landing, monkeypatch):
+def test_missing_file_locks_are_reported(server, landing, monkeypatch):
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with pytest.raises(PermanentSourceError, match="needs file locks"):
         fetch(server, landing)
@@ -779,7 +779,7 @@ def test_no_secret_is_shown_in_messages_logs_or_files(server, landing, caplog, s
     assert "token=***" in shown
 
 
-def test_progress_is_told_now_and_then(server, landing, caplog, monkeypatch):
+def test_progress_is_logged_at_intervals(server, landing, caplog, monkeypatch):
     monkeypatch.setattr(download, "_PROGRESS_SECONDS", 0)
     caplog.set_level(logging.INFO)
     server.default, server.piece_bytes, server.pause = LARGE, len(LARGE) // 50, 0.002
@@ -791,7 +791,7 @@ def test_progress_is_told_now_and_then(server, landing, caplog, monkeypatch):
     assert {r.name for r in caplog.records if "MB/s" in r.getMessage()} == {imdb.__name__}
 
 
-def test_progress_of_a_quick_download_is_not_told(server, landing, caplog):
+def test_progress_of_a_quick_download_is_not_logged(server, landing, caplog):
     caplog.set_level(logging.INFO)
     server.default = LARGE
     fetch(server, landing)

@@ -255,7 +255,7 @@ def test_finale_rating(lab, episodes, rating):
         ([(1, 1), (1, 2)], "none", "none", "none"),
     ],
 )
-def test_beside_a_figure_stands_what_it_was_taken_from(lab, episodes, pilot, finale, season):
+def test_each_figure_has_a_column_with_its_basis(lab, episodes, pilot, finale, season):
     row = lab.kpis(*(Episode(*each) for each in episodes))
     assert (row["pilot_basis"], row["finale_basis"], row["best_season_basis"]) == (
         pilot,
@@ -264,7 +264,7 @@ def test_beside_a_figure_stands_what_it_was_taken_from(lab, episodes, pilot, fin
     )
 
 
-def test_beside_averages_stands_how_many_episodes_they_count(lab):
+def test_averages_have_a_column_with_the_number_of_episodes(lab):
     row = lab.kpis(Episode(1, 1, 6.0), Episode(1, 2), Episode(2, 1, 8.0))
     assert row["rated_episodes"] == 2
     assert row["finale_delta_basis"] == "2 rated episodes"
@@ -641,7 +641,7 @@ def test_rating_bands(lab, rating, band):
     assert lab.values("movie_facts", "rating_band") == [band]
 
 
-def test_an_alternate_title_tells_oscar_winners(lab):
+def test_an_alternate_title_identifies_oscar_winners(lab):
     names = ["The OSCAR cut", "Academy award edition", "The Academy", None]
     for key, name in enumerate(names, 1):
         lab.title(key)

@@ -213,7 +213,7 @@ class TestUnchanged:
         }
         assert self.sources(stored) == {"basics": [(DAYS[1], 2)], "ratings": [(DAYS[1], 2)]}
 
-    def test_one_of_several_is_not_read_again_and_counts_as_it_stands(self, stored):
+    def test_one_of_several_is_not_read_again_and_counts_unchanged(self, stored):
         land(
             stored.settings.landing, DAYS[1], {**self.dumps, "title.ratings": [rating(1, votes=99)]}
         )
@@ -234,7 +234,7 @@ class TestUnchanged:
     def test_a_range_with_the_day_of_the_file_and_days_after_reads_it_once(self, platform):
         for day in DAYS:
             land(platform.settings.landing, day, self.dumps)
-        # Whichever day was loaded first, the range takes its rows for its own.
+        # The range takes over the rows of the day that was loaded first.
         for days, first in (
             ([DAYS[2]], DAYS[2]),
             ([DAYS[0], DAYS[3]], DAYS[0]),

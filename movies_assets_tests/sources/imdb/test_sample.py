@@ -23,7 +23,7 @@ HEADERS = {
     "title.principals": "tconst ordering nconst category job characters",
     "title.ratings": "tconst averageRating numVotes",
 }
-# Of the content at scale 0.0001 and NEXT_DAY: on whatever machine, with whatever DuckDB.
+# Of the content at scale 0.0001 and NEXT_DAY: on any machine, with any DuckDB.
 DIGESTS = {
     "name.basics": "9d6e9a89591ab323",
     "title.akas": "872d89e86fa10499",
@@ -121,7 +121,7 @@ def test_the_content_is_pinned_for_any_machine_and_any_version_of_duckdb(tmp_pat
     assert {f: sha256(content(tmp_path, f)).hexdigest()[:16] for f in FILES} == DIGESTS
 
 
-def test_the_same_arguments_give_the_same_bytes_whichever_files_are_asked_for(days, tmp_path):
+def test_the_same_arguments_give_the_same_bytes_for_any_requested_files(days, tmp_path):
     generate(tmp_path, files=["title.ratings", "title.episode"])
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "title.episode.tsv.gz",
@@ -347,7 +347,7 @@ def test_most_people_have_no_dates(ask):
 # Alternate titles
 
 
-def test_each_original_title_stands_first_and_some_name_a_prize(ask):
+def test_each_original_title_is_first_and_some_name_a_prize(ask):
     assert ask("SELECT count(*) FROM akas WHERE (ordering = '1') <> (isOriginalTitle = '1')") == 0
     assert ask("SELECT count(*) FROM akas JOIN title ON titleId = tconst "
                "WHERE isOriginalTitle = '1' AND originalTitle <> akas.title") == 0  # fmt: skip
@@ -362,7 +362,7 @@ def test_each_original_title_stands_first_and_some_name_a_prize(ask):
 
 @pytest.mark.parametrize("table", ["akas", "crew", "episode", "principals", "ratings"])
 @pytest.mark.parametrize("prefix", ["", "next_"])
-def test_what_is_told_of_a_title_is_told_of_one_that_exists(ask, table, prefix):
+def test_rows_about_a_title_are_about_one_that_exists(ask, table, prefix):
     key = "titleId" if table == "akas" else "tconst"
     assert not ask(f"SELECT count(*) FROM {prefix}{table} AS t ANTI JOIN {prefix}title AS title "
                    f"ON t.{key} = title.tconst")  # fmt: skip

@@ -178,7 +178,7 @@ def test_the_server_can_ask_to_come_back_later(client_of, content, kind, status)
         assert client.get(PATH).content == content
 
 
-def test_a_web_page_can_stand_in_for_a_dump(client_of):
+def test_a_web_page_can_replace_a_dump(client_of):
     with client_of(Fault("html")) as (client, _):
         reply = client.get(PATH)
         assert reply.status_code == 200

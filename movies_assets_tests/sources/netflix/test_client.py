@@ -72,7 +72,7 @@ def names(target):
 
 @contextmanager
 def untouched(target):
-    """Proves that a target is not touched by what fails, and that nothing is left beside it."""
+    """Proves that a failure does not change a target, and leaves no other file."""
     before = target.stat()
     with pytest.raises(SourceError) as raised:
         yield raised
@@ -112,7 +112,7 @@ def test_a_file_is_fetched_each_time(server, target):
     assert "if-none-match" not in server.requests[1].headers
 
 
-def test_a_file_may_stand_below_the_base_url_and_that_may_have_parameters(server, target):
+def test_a_file_may_be_below_the_base_url_and_the_url_may_have_parameters(server, target):
     client = NetflixClient(f"{server.url}/?ref=main&token=s3cret", FAST)
     found = client.fetch("data/the cast.csv", HEADER, target)
     assert found.url == f"{server.url}/data/the%20cast.csv?ref=main&token=***"
@@ -200,7 +200,7 @@ def test_what_is_not_as_expected_is_refused_at_once(server, old, body, message):
     assert len(server.requests) == 1
 
 
-def test_a_file_that_is_not_there_is_told_at_once(server, old):
+def test_a_missing_file_is_an_error_at_once(server, old):
     server.fault = first(HTMLResponse("<h1>Page not found</h1>", 404))
     with untouched(old) as raised:
         fetch(server, old)
@@ -211,7 +211,7 @@ def test_a_file_that_is_not_there_is_told_at_once(server, old):
 
 
 @pytest.mark.parametrize(("status", "advice"), [(401, "password"), (403, "refuses"), (400, "URL")])
-def test_a_refusal_is_told_at_once(server, old, status, advice):
+def test_a_refusal_is_an_error_at_once(server, old, status, advice):
     server.fault = first(Response("no", status))
     with untouched(old) as raised:
         fetch(server, old)
@@ -297,7 +297,7 @@ def test_a_file_that_is_always_cut_off_is_an_error(server, old):
     assert isinstance(raised.value, TransientSourceError)
 
 
-def test_nobody_listening_is_an_error(old):
+def test_a_server_that_does_not_listen_is_an_error(old):
     with untouched(old) as raised:
         NetflixClient("http://127.0.0.1:1/files", BRIEF).fetch(FILE, HEADER, old)
     assert isinstance(raised.value, TransientSourceError)
@@ -307,7 +307,7 @@ def test_nobody_listening_is_an_error(old):
 
 
 @pytest.mark.parametrize("method", ["append", "store"])
-def test_a_full_disk_is_told(server, old, monkeypatch, method):
+def test_a_full_disk_is_a_clear_error(server, old, monkeypatch, method):
     def fail(self, *_):
         raise OSError(errno.ENOSPC, "No space left on device", str(self.target))
 
@@ -317,7 +317,7 @@ def test_a_full_disk_is_told(server, old, monkeypatch, method):
     assert raised.match("The disk is too full.*Free some space")
 
 
-def test_a_folder_that_cannot_be_made_is_told(server, tmp_path):
+def test_a_folder_that_cannot_be_made_is_an_error(server, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(PermanentSourceError, match="cannot be written or read"):
         fetch(server, tmp_path / "file" / "cast" / FILE)

@@ -1,4 +1,4 @@
-"""However titles are cut into files, and in whatever order those arrive, the same tables result.
+"""Titles give the same tables for any division into files and any order of arrival.
 
 Files are loaded as the bronze asset does, a range of days at a time, and what is below is computed
 once, with the tables' own functions; checks and Dagster are left out, for they cost seconds.
@@ -55,7 +55,7 @@ OF_TITLES = [
     "gold.netflix_fact_titles",
     *(f"gold.netflix_title_{name}" for name in ("cast", "director", "category", "country")),
 ]
-# Where and when a title arrived, and by which run; all else is what it says.
+# Where and when a title arrived, and by which run; all other columns are its content.
 ORIGIN = {"arrived_date", "source_row"}
 
 Files = list[tuple[str, Sequence[str]]]
@@ -218,7 +218,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Source:
     return Source(tmp_path_factory.mktemp("sample"), sample_records(), lookups)
 
 
-def test_the_sample_is_told_from_its_files(sample):
+def test_the_sample_is_recognised_by_its_files(sample):
     titles = sample.at_once["silver.netflix_titles"]
     assert TITLES * 0.97 < len(titles) < TITLES, "some are broken, as many as there are oddities"
     assert len({show for show, *_ in titles}) == len(titles)
@@ -236,7 +236,7 @@ def test_titles_cut_into_30_files_in_any_order_lead_to_the_same_tables(sample, s
 @pytest.mark.slow
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="recorded: ../shared/recorded is not there")
 def test_recorded_titles_cut_into_30_files_lead_to_the_same_tables(tmp_path):
-    # Its records have no line breaks, but for those that are torn in half and stay so.
+    # Its records have no line breaks, except those that are torn in half and stay so.
     with (FOLDER / "netflix_titles.csv").open(encoding="utf-8", newline="") as lines:
         _, *records = map(unambiguous, lines)
     lookups = {name: (FOLDER / f"netflix_{name}.csv").read_bytes for name in netflix.LOOKUPS}

@@ -172,7 +172,7 @@ def test_a_stranger_with_kaggles_file_needs_no_address_of_look_ups(tmp_path, ins
 
 
 class TestWhoDecides:
-    """The newest state of a title says who plays in it, if it knows."""
+    """The newest state of a title decides its cast, if it has one."""
 
     FIVE, FILE, NO_CAST = "five files", "one file", "no cast"
 

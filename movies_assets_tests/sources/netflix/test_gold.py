@@ -147,7 +147,7 @@ def test_a_title_without_date_and_year_points_at_the_unknown_members(lab):
     assert lab.members("dim_released_year", [-1, 2018], where="year_key = -1")
 
 
-def test_title_and_fact_say_what_silver_says(lab):
+def test_title_and_fact_have_the_values_of_silver(lab):
     day = date(2019, 9, 1)
     texts = {"title": "A: B", "short_title": "A", "rating": "TV-MA", "rating_group": "TV"}
     figures = {

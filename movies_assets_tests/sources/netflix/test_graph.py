@@ -29,7 +29,9 @@ STAR = [
 ]
 CAST = ["bronze/netflix_cast", "silver/netflix_cast", "gold/netflix_title_cast"]
 ARRIVED = "SELECT show_id, title, arrived_date::VARCHAR FROM bronze.netflix_titles ORDER BY ALL"
-STANDS = "SELECT show_id, title, arrived_date::VARCHAR FROM silver.netflix_titles ORDER BY ALL"
+STORED_TITLES = (
+    "SELECT show_id, title, arrived_date::VARCHAR FROM silver.netflix_titles ORDER BY ALL"
+)
 
 
 def run(platform: Platform, *days: str, **options: Any) -> dg.ExecuteInProcessResult:
@@ -114,7 +116,7 @@ def test_a_day_goes_from_its_files_to_the_star(tmp_path, settings, instance):
 
 
 class TestArrivals:
-    """What stands does not depend on when, how often and in which order days were run."""
+    """Stored rows do not depend on when, how often and in which order days were run."""
 
     @pytest.mark.slow
     def test_days_in_any_order_again_and_as_a_range_lead_to_the_same_tables(
@@ -129,7 +131,7 @@ class TestArrivals:
             arrive(landing, f"{DAYS[2]}/b.csv", [netflix_title(1, title="New"), netflix_title(3)])
         run(one, DAYS[0], DAYS[3], select=TITLES)
         contents = one.contents()
-        assert one.sql(f"FROM ({STANDS}) WHERE show_id < '9' AND length(show_id) = 1") == [
+        assert one.sql(f"FROM ({STORED_TITLES}) WHERE show_id < '9' AND length(show_id) = 1") == [
             ("1", "New", DAYS[2]),
             ("2", "Title 2", DAYS[0]),
             ("3", "Title 3", DAYS[2]),
@@ -145,7 +147,7 @@ class TestArrivals:
     def test_an_empty_day_is_a_normal_day(self, platform):
         (platform.settings.landing / "netflix" / "titles").mkdir(parents=True)
         assert run(platform, DAYS[0], select=TITLES).success
-        assert platform.sql(STANDS) == []
+        assert platform.sql(STORED_TITLES) == []
 
     def test_a_late_file_of_an_older_day_is_read_with_its_day(self, platform, titles):
         titles(f"{DAYS[0]}/titles.csv", [netflix_title(1)])
@@ -177,22 +179,24 @@ class TestArrivals:
             (f"netflix/titles/{DAYS[0]}/a.csv",)
         ]
 
-    def test_a_file_that_arrives_on_two_days_stands_as_it_arrived_last(self, platform, titles):
+    def test_a_file_that_arrives_on_two_days_is_kept_as_it_arrived_last(self, platform, titles):
         for day in DAYS[:2]:
             titles(f"{day}/titles.csv", [netflix_title(1), netflix_title(2)])
         result = run(platform, *DAYS[:2], select=TITLES)
-        assert platform.sql(STANDS) == [("1", "Title 1", DAYS[1]), ("2", "Title 2", DAYS[1])]
+        assert platform.sql(STORED_TITLES) == [("1", "Title 1", DAYS[1]), ("2", "Title 2", DAYS[1])]
         kept = checked(result, "silver/netflix_titles", "conservation").metadata
         assert [kept[f"rows_{fate}"].value for fate in ("read", "kept", "duplicate")] == [4, 2, 2]
 
-    def test_of_a_title_that_stands_twice_in_a_file_the_later_record_stands(self, platform, titles):
+    def test_of_a_title_listed_twice_in_a_file_the_later_record_is_kept(self, platform, titles):
         others = [netflix_title(number) for number in range(20, 27)]
         old, new = netflix_title(1, title="Old"), netflix_title(1, title="New")
         titles(f"{DAYS[0]}/titles.csv", [*others, old, new])
         run(platform, DAYS[0], select=TITLES)
         records = platform.sql("SELECT split(source_row, '#')[2]::INT FROM bronze.netflix_titles")
         assert sorted(number for (number,) in records) == [*range(2, 11)]
-        assert platform.sql(f"FROM ({STANDS}) WHERE show_id = '1'") == [("1", "New", DAYS[0])]
+        assert platform.sql(f"FROM ({STORED_TITLES}) WHERE show_id = '1'") == [
+            ("1", "New", DAYS[0])
+        ]
 
     def test_the_star_follows_a_title_that_arrives_again_and_one_that_is_taken_away(self, stored):
         platform = stored()
@@ -214,7 +218,7 @@ class TestArrivals:
 
 
 class TestSchema:
-    """Files change their looks: no run fails, nothing is lost, and a check says what is new."""
+    """Files change their format: no run fails, nothing is lost, and a check names the change."""
 
     def evolve(self, platform: Platform) -> dict[int, dg.ExecuteInProcessResult]:
         """Run four days: of the 9th as agreed, of the others each as it is not."""

@@ -20,7 +20,7 @@ FIRST_DAY = date(2025, 10, 2)
 LATE, LATE_ARRIVED = date(2025, 10, 11), date(2025, 10, 14)
 TWO_FILES, CP1252 = date(2025, 10, 9), date(2025, 10, 16)
 NEW_COLUMN, LACKING_COLUMN = date(2025, 10, 22), date(2025, 10, 24)
-# Of all content of the default catalogue: on whatever machine.
+# Of all content of the default catalogue: on any machine.
 DIGESTS = {
     "titles": "5ea2761b435b7dcd",
     "cast": "930997cd0504782b",
@@ -232,7 +232,7 @@ def test_two_rows_are_torn_in_half(files):
     for first, second in zip(torn[::2], torn[1::2], strict=True):
         assert first["type"] == "Movie"
         assert second["duration_minutes"].endswith('"')
-    # Of the first the title is torn, so that the date stands where the seasons belong.
+    # Of the first the title is torn, so that the date is in the place of the seasons.
     assert re.fullmatch(r"\d+/\d+/\d{4}", torn[1]["duration_seasons"])
     assert torn[2]["description"]
     assert re.fullmatch(r"9\d{7}", torn[3]["duration_seasons"])
@@ -313,7 +313,7 @@ def test_a_lookup_has_two_columns_and_a_byte_order_mark(look):
 
 def test_a_lookup_points_at_titles_but_for_a_few(look, rows):
     column, found = look
-    # An id stands in another column where the row is torn.
+    # An id is in another column where the row is torn.
     shown = {text for row in rows for text in row.values() if text}
     orphans = [row for row in found if row["show_id"] not in shown]
     assert len(orphans) == 5

@@ -51,7 +51,7 @@ def test_a_file_that_the_client_has_is_not_sent_again(client):
 
 
 @pytest.mark.parametrize("path", ["/", "/netflix/", "/netflix/netflix_titles.csv", "/a/b.csv"])
-def test_what_is_not_there_is_told_in_html(client, path):
+def test_a_missing_page_is_reported_in_html(client, path):
     reply = client.get(path)
     assert reply.status_code == 404
     assert reply.text.startswith("<!DOCTYPE html>")
@@ -85,7 +85,7 @@ def test_a_file_can_be_truncated_or_have_no_etag():
         assert "etag" not in reply.headers
 
 
-def test_a_web_page_can_stand_in_for_one_file():
+def test_a_web_page_can_replace_one_file():
     with client_of(Fault("html", pages={"cast"})) as client:
         assert client.get(PATH).headers["content-type"].startswith("text/html")
         assert client.get("/netflix/netflix_countries.csv").content == lookup("countries")

@@ -294,7 +294,7 @@ def test_ids_have_one_spelling_and_a_namespace_for_each_edition(
         assert (row["show_id"], row["_unparsed"]) == (show_id, problem)
 
 
-def test_an_id_of_another_kind_is_named_beside_what_else_is_wrong(title):
+def test_an_id_of_another_kind_is_named_together_with_other_faults(title):
     row = title(show_id="s1", date_added="soon")
     assert row["_unparsed"] == "show_id: not a number; date_added: not a date"
 
@@ -381,7 +381,7 @@ def test_titles_of_unknown_running_time_have_no_rank(read):
     assert ranks(read("titles", *of_minutes(90, None, 60), *shows)) == [1, None, 2, None, None]
 
 
-def test_rows_that_will_not_stand_do_not_count_among_those_that_will(read):
+def test_rows_that_are_not_kept_do_not_count_among_the_kept_ones(read):
     older = of_minutes(200, arrived_date="2025-10-01")
     broken = [{**row, "type": None} for row in of_minutes(300)]
     unread = [{**row, "date_added": "soon"} for row in of_minutes(400)]
@@ -428,7 +428,7 @@ def conserved(result: dg.ExecuteInProcessResult, table: str) -> tuple[Any, ...]:
 
 
 class TestTitles:
-    def test_of_a_title_that_arrived_again_the_newest_stands_whichever_day_is_run(self, platform):
+    def test_of_a_title_that_arrived_again_the_newest_is_kept_in_a_run_of_any_day(self, platform):
         states = [("2025-10-30", "newest"), ("2025-10-28", "old"), ("2025-10-29", "older")]
         titles = [{"show_id": 7, "arrived_date": d, "title": t} for d, t in states]
         store_netflix(platform.warehouse, titles)
@@ -439,7 +439,7 @@ class TestTitles:
             ]
             assert conserved(result, TITLES) == (1, 0, 2)
 
-    def test_of_a_title_that_stands_twice_in_a_file_the_later_record_stands(self, platform):
+    def test_of_a_title_listed_twice_in_a_file_the_later_record_is_kept(self, platform):
         store_netflix(platform.warehouse, [{"show_id": 7, "title": t} for t in ("A", "B")])
         assert conserved(refine(platform, TITLES), TITLES) == (1, 0, 1)
         assert platform.sql("SELECT title FROM silver.netflix_titles") == [("B",)]

@@ -193,7 +193,7 @@ class TestPages:
         assert service.errors() == []
 
     @pytest.mark.parametrize("total", [0, 1, 10, 11, "as it is"])
-    def test_go_on_while_they_are_full_whatever_the_total_says(self, service, total):
+    def test_go_on_while_they_are_full_with_any_total(self, service, total):
         listed = TITLES.search("storm", YEAR, "")
         assert len(listed) > 10
         rules = []

@@ -69,7 +69,7 @@ class Omdb:
     platform: Platform
 
     def run(self, *years: str, config: dict[str, Any] | None = None, **options: Any) -> Any:
-        """Run OMDb's own tables, unless `select` says which."""
+        """Run OMDb's own tables, or those of `select`."""
         options = {"select": [LANDING, *TABLES], **options}
         ops = {"landing__omdb_pages": {"config": config}} if config else {}
         return self.platform.run(
@@ -269,7 +269,7 @@ class TestReleases:
         assert quarantine.metadata["broken"].value == len(BROKEN)
         assert checks(result)["silver:conservation"].passed
 
-    def test_of_several_terms_and_pages_the_first_stands_and_none_is_lost(self, listed):
+    def test_of_several_terms_and_pages_the_first_is_kept_and_none_is_lost(self, listed):
         both = title("tt0000001", Title="A storm of summer")
         pages = [title(f"tt{number:07}") for number in range(2, 13)]
         listed.app.state.titles.titles = {2024: [*pages, both, both]}
@@ -284,7 +284,7 @@ class TestReleases:
     @pytest.mark.parametrize(
         "order", [("2023", "2024"), ("2024", "2023"), ("2024", "2023", "2023")]
     )
-    def test_of_two_years_the_newest_stands_in_any_order(self, listed, order):
+    def test_of_two_years_the_newest_is_kept_in_any_order(self, listed, order):
         listed.app.state.titles.titles = {
             2023: [title("tt0000001", Title="An old storm"), title("tt0000002", Year="2023")],
             2024: [title("tt0000001", Title="A new storm")],
@@ -397,7 +397,7 @@ class TestRunConfig:
             ("storm", "movie", "1"),
         ]
 
-    def test_refresh_collects_complete_years_anew(self, sample):
+    def test_refresh_collects_complete_years_again(self, sample):
         sample.run("2025")
         asked = len(sample.requests)
         sample.run("2025", config={"refresh": True})

@@ -59,7 +59,7 @@ NAME, EMAIL, PHONE = "Zephyrine Quillfeather", "zq@quillfeather.example", "555-0
 
 
 def user(number: Any, **given: Any) -> dict[str, Any]:
-    """A user as the service tells of one, with more than anybody needs to know."""
+    """A user as the service lists one, with more fields than needed."""
     return {
         "id": number,
         "fullName": f"{NAME} {number}",
@@ -97,7 +97,7 @@ class Service:
         latency: Seconds before it answers.
         before: Called before each request is answered, with its number; may change the users.
         fault: Returns the reply to a request in place of the page, by the request's number.
-        changes: Changes what a page says.
+        changes: Changes the content of a page.
         requests: What was asked for.
     """
 
@@ -198,7 +198,7 @@ def files(landing: Path) -> set[str]:
 
 @contextmanager
 def untouched(old: Path, kind: type[SourceError] = PermanentSourceError) -> Iterator[Any]:
-    """Proves that the older file stays, whatever fails, and that nothing is left beside it."""
+    """Proves that the older file stays at any failure, and that no other file is left."""
     with pytest.raises(kind) as raised:
         yield raised
     assert type(raised.value) is kind
@@ -227,7 +227,7 @@ class TestPages:
         del service.users[number:]
         assert fetch(service, landing).users == number
         assert len(rows(landing)) == number
-        # Whether a full page is the last one, only the page behind it tells, whatever the total is.
+        # Only the next page shows whether a full page is the last one, with any total.
         assert len(service.requests) == number // 10 + 1
 
     def test_are_asked_for_several_at_once_and_no_more_than_allowed(self, service, landing):
@@ -254,7 +254,7 @@ class TestPages:
         assert fetch(service, landing, page_size=5).users == 25
         assert [skip for _, skip in service.asked] == [0, 20]
 
-    def test_that_hold_all_users_whatever_was_asked_are_asked_for_one_more(self, service, landing):
+    def test_that_hold_all_users_for_any_request_get_one_more_request(self, service, landing):
         service.page = lambda _: {"users": service.users, "total": 25}
         assert fetch(service, landing).users == 25
         assert [skip for _, skip in service.asked] == [0, 25]
@@ -274,7 +274,7 @@ class TestPages:
 
 
 class TestShiftingPages:
-    def test_tell_of_a_user_twice_and_the_later_reply_stands(self, service, landing):
+    def test_list_a_user_twice_and_the_later_reply_counts(self, service, landing):
         def insert_first(number: int) -> None:
             if number == 2:
                 service.users[9]["country"] = "Chile"
@@ -383,7 +383,7 @@ class TestUnsoundReplies:
         )
         assert len(service.requests) == 1
 
-    def test_that_list_nobody_at_all_are_refused(self, service, old, landing):
+    def test_that_list_no_users_are_refused(self, service, old, landing):
         service.changes = lambda page: {**page, "users": [], "total": 0}
         with untouched(old) as raised:
             fetch(service, landing)
@@ -403,7 +403,7 @@ class TestUnsoundReplies:
         assert raised.match("begins after 0 users instead of [12]0")
 
     @pytest.mark.parametrize("total", [25, 1_000])
-    def test_that_are_always_the_first_page_are_told_by_their_users(
+    def test_that_are_always_the_first_page_are_recognised_by_their_users(
         self, service, old, landing, total
     ):
         service.page = lambda _: {"users": service.users[:10], "total": total}
@@ -476,7 +476,7 @@ class TestPassingFailures:
             fetch(service, landing, BRIEF)
         assert raised.match("ReadTimeout.*Try again later")
 
-    def test_of_a_reply_that_is_cut_off_are_told_as_that(self, old, landing):
+    def test_of_a_reply_that_is_cut_off_are_reported_as_such(self, old, landing):
         cut = b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"users": [{"email": "x'
         with (
             raw_server(cut) as url,
@@ -535,18 +535,18 @@ class TestUsers:
         ],
         ids=str,
     )
-    def test_are_stored_in_whatever_spelling_they_come(self, service, landing, given, stored):
+    def test_are_stored_in_any_spelling(self, service, landing, given, stored):
         service.users[:] = [user(1, **given)]
         fetch(service, landing)
         assert rows(landing) == [row(1, **stored)]
 
-    def test_lose_all_that_nobody_needs(self, service, landing):
+    def test_lose_all_fields_that_are_not_needed(self, service, landing):
         fetch(service, landing)
         text = path(landing).read_text()
         assert PHONE not in text
         assert "1996" not in text
 
-    def test_stand_in_the_order_of_their_ids(self, service, landing):
+    def test_are_in_the_order_of_their_ids(self, service, landing):
         service.users[:] = [user(each) for each in (100, "b7", 9, 20, None, "a")]
         fetch(service, landing)
         assert ids(landing) == ["9", "20", "100", "a", "b7", ""]
@@ -561,7 +561,7 @@ class TestUsers:
         fetch(service, landing)
         assert ids(landing) == ["7", "8"]
 
-    def test_without_an_id_are_kept_each_and_stand_last(self, service, landing):
+    def test_without_an_id_are_all_kept_and_are_last(self, service, landing):
         nameless = user(None)
         missing = {k: v for k, v in user(0).items() if k != "id"}
         service.users[:] = [nameless, user(2), None, missing, nameless, user(""), user(1)]
@@ -602,9 +602,7 @@ class TestStoring:
             fetch(service, landing)
         assert raised.match("disk is too full.*Free some space")
 
-    def test_while_pages_are_read_is_told_in_the_same_words(
-        self, service, old, landing, monkeypatch
-    ):
+    def test_while_pages_are_read_gives_the_same_message(self, service, old, landing, monkeypatch):
         def refuse(*_: Any) -> int:
             raise OSError(errno.ENOSPC, "No space left on device", "x")
 
@@ -613,7 +611,7 @@ class TestStoring:
             fetch(service, landing)
         assert raised.match("disk is too full")
 
-    def test_in_a_place_that_cannot_be_written_says_so(self, service, tmp_path):
+    def test_in_a_read_only_place_is_a_clear_error(self, service, tmp_path):
         (tmp_path / "ott").write_text("a file")
         with pytest.raises(PermanentSourceError, match="cannot be written or read"):
             fetch(service, tmp_path)
@@ -921,7 +919,7 @@ class TestProfiles:
         assert OttLanding(project=sample).open(folder).name == f"ott/{folder}"
 
     @pytest.mark.parametrize("profile", ["sample", "live"])
-    def test_titles_and_views_arrive_where_the_settings_say_but_users_never(
+    def test_titles_and_views_arrive_in_the_folders_of_the_settings_but_users_never(
         self, landing, tmp_path, profile
     ):
         settings = load(

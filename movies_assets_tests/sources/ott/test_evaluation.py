@@ -227,7 +227,7 @@ def test_what_the_catalogue_does_not_have_is_neither_training_nor_test(lab):
 
 
 def train(lab: Lab) -> None:
-    """Let users of before watch `known`, so that events from minute 10 on are the test."""
+    """Let earlier users watch `known`, so that events from minute 10 on are the test."""
     lab.title("known")
     for user_id in range(101, 105):
         lab.watch(user_id, 1, "known")
@@ -245,7 +245,7 @@ def test_what_was_watched_before_is_neither_relevant_nor_recommended(lab):
         assert (row["titles_recommended"], row["recall_at_10"]) == (1, 1), strategy
 
 
-def test_who_has_seen_nothing_in_training_is_evaluated(lab):
+def test_a_user_who_has_seen_nothing_in_training_is_evaluated(lab):
     train(lab)
     lab.user(1)
     lab.watch(1, 10, "known")
@@ -253,7 +253,7 @@ def test_who_has_seen_nothing_in_training_is_evaluated(lab):
     assert (row["users"], row["precision_at_10"], row["recall_at_10"]) == (1, 0.1, 1)
 
 
-def test_who_has_nothing_relevant_or_is_not_listed_is_not_evaluated(lab):
+def test_users_without_relevant_titles_or_not_listed_are_not_evaluated(lab):
     train(lab)
     lab.user(101)
     lab.watch(999, 10, "known")

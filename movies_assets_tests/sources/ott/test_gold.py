@@ -92,7 +92,7 @@ def ask(connection: duckdb.DuckDBPyConnection) -> Callable[[str], list[tuple[Any
 
 @pytest.fixture
 def named(connection: duckdb.DuckDBPyConnection) -> Callable[[str], str]:
-    """Return a name as silver tells titles apart by it."""
+    """Return a name in the form by which silver distinguishes titles."""
     return partial(identity_of, connection)
 
 
@@ -265,16 +265,24 @@ def test_where_nothing_was_viewed_the_score_itself_counts(computed, ask):
     assert found == [("b-undated", 9.0), ("a-undated", 4.0)]
 
 
-def test_views_that_the_service_does_not_tell_are_counted(computed, ask):
+def test_views_that_the_service_does_not_state_are_counted(computed, ask):
     computed(
-        titles=[title("told", views=7), title("untold", views=None), title("unseen", views=None)],
-        views=[view(1, "untold"), view(1, "untold", "2025-10-29 10:00:00+00"), view(1, "told")],
+        titles=[
+            title("counted", views=7),
+            title("uncounted", views=None),
+            title("unseen", views=None),
+        ],
+        views=[
+            view(1, "uncounted"),
+            view(1, "uncounted", "2025-10-29 10:00:00+00"),
+            view(1, "counted"),
+        ],
     )
     found = ask("SELECT title_key, views FROM gold.ott_top_movies_by_genre ORDER BY title_key")
-    assert found == [("told-undated", 7), ("unseen-undated", 0), ("untold-undated", 2)]
+    assert found == [("counted-undated", 7), ("uncounted-undated", 2), ("unseen-undated", 0)]
 
 
-def test_equal_scores_stand_in_the_order_of_views_and_keys(computed, ask):
+def test_equal_scores_are_ordered_by_views_and_keys(computed, ask):
     computed(titles=[title(name, imdb_score=6.0) for name in "cab"])
     found = ask("SELECT title_key FROM gold.ott_top_movies_by_genre ORDER BY rank")
     assert found == [("a-undated",), ("b-undated",), ("c-undated",)]
@@ -399,12 +407,12 @@ def test_a_genre_may_be_called_like_the_list_of_all_titles(computed, ask):
     assert [row[0] for row in ask(RECOMMENDATIONS)] == ["y", "a", "b"]
 
 
-def test_nobody_prefers_titles_of_which_no_genre_is_known(computed, ask):
+def test_titles_without_known_genres_are_preferred_by_no_user(computed, ask):
     computed(titles=[title("none", []), title("a")], users=[user(1, "drama", "unknown")])
     assert [row[0] for row in ask(RECOMMENDATIONS)] == ["a"]
 
 
-def test_who_has_seen_everything_gets_nothing(computed, ask):
+def test_a_user_who_has_seen_everything_gets_nothing(computed, ask):
     views = [view(n, name) for name in "abc" for n in (1, 2)]
     users = [user(1, "drama"), user(2)]
     computed(titles=scored("abc", "drama", 9.0), users=users, views=views)

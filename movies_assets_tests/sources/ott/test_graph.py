@@ -267,7 +267,7 @@ def test_users_with_one_address_warn_and_are_not_shown(service, landing):
     assert "person1" not in str(found).casefold()
 
 
-def test_names_that_come_close_are_told_and_stay_apart(service, landing):
+def test_similar_names_are_reported_and_stay_separate(service, landing):
     names = ["Blame", "Blame!", "Sébastian", "Sebastian", "Other"]
     arrive_ott(landing, SECOND, titles=[ott_title(n) for n in names])
     result = service.run(SECOND, job=DAILY, select=[*TITLES, "gold/ott_dim_title"])
@@ -305,7 +305,7 @@ def test_on_the_sample_tastes_recommend_better_than_popularity(tmp_path, instanc
 
 
 class Told(NamedTuple):
-    """What a run left behind of which red checks and quarantine tell of persons."""
+    """The data of a run with red checks and quarantined rows about persons."""
 
     result: dg.ExecuteInProcessResult
     platform: Platform
@@ -315,7 +315,7 @@ class Told(NamedTuple):
 
 @contextmanager
 def logged() -> Iterator[StringIO]:
-    """Collect what any logger says, at every level, and what is printed."""
+    """Collect the messages of any logger, at every level, and the printed output."""
     text, root = StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(text), root.level
     root.addHandler(handler)

@@ -168,7 +168,7 @@ class TestEveryName:
 
     @MODEST
     @given(NAMED)
-    def test_one_title_has_one_spelling_whatever_its_form_and_case(self, connection, title):
+    def test_one_title_has_one_spelling_for_any_form_and_case(self, connection, title):
         name = identity_of(connection, title)
         assert identity_of(connection, unicodedata.normalize("NFD", title)) == name
         assert identity_of(connection, f" {title}\xa0") == name

@@ -89,7 +89,7 @@ def test_names_that_differ_in_signs_or_accents_are_titles_of_their_own(ran):
     ]
 
 
-def test_titles_of_other_scripts_are_told_apart_by_their_marks(ran):
+def test_titles_of_other_scripts_are_distinguished_by_their_marks(ran):
     platform = ran("ott-scripts")
     watched = "SELECT title, imdb_score, w.views FROM silver.ott_watched AS w"
     assert platform.sql(f"{watched} JOIN silver.ott_titles USING (title_key) ORDER BY 2") == [

@@ -31,7 +31,7 @@ FIRST_DAY = date(2025, 10, 2)
 CP1252, EMPTY, MISSING = date(2025, 10, 16), date(2025, 10, 13), date(2025, 10, 19)
 SIZES = {"users": 300, "titles": 240, "views": 9_000}
 FEWEST = {"users": 50, "titles": 40, "views": 100}
-# Of all content of the default service: on whatever machine.
+# Of all content of the default service: on any machine.
 DIGESTS = {
     "titles": "8c5d7f43de4dab82",
     "views": "6de0bbcf255ed901",
@@ -148,7 +148,7 @@ def test_events_do_not_depend_on_how_many_are_computed_at_once(world, monkeypatc
     parts = Events(*map(np.concatenate, zip(*chunks, strict=True)))
     assert len(chunks) == 4
     assert (parts.user == events.user).all()
-    # But for the users at the seams, who may see a title again.
+    # Except the users at the seams, who may see a title again.
     assert (parts.title != events.title).mean() < 0.01
 
 
@@ -338,7 +338,7 @@ def test_the_tastes_show_in_the_files(users, listed, watched):
     assert 0.7 < np.mean(hits) < 0.82
 
 
-def test_users_prefer_up_to_four_genres_and_a_tenth_does_not_say(world):
+def test_users_prefer_up_to_four_genres_and_a_tenth_has_none(world):
     users, _, _ = world
     counts = Counter(len(user.genres) for user in users.people(np.arange(len(users))))
     assert set(counts) == {0, 1, 2, 3, 4}
@@ -388,7 +388,7 @@ def test_moments_are_written_in_two_ways(watched):
     assert min(len(iso), len(plain)) > 2_000
 
 
-def test_nobody_watches_longer_than_the_title_runs(listed, watched):
+def test_no_view_is_longer_than_the_title(listed, watched):
     runtimes = defaultdict(int)
     for row in listed:
         if row["Runtime"]:
@@ -401,7 +401,7 @@ def test_nobody_watches_longer_than_the_title_runs(listed, watched):
     assert 0.5 < np.mean(to_the_end) < 0.8
 
 
-def test_the_catalogue_says_about_how_often_a_title_is_watched(listed, watched):
+def test_the_catalogue_has_roughly_the_number_of_views_of_a_title(listed, watched):
     counts = Counter(normalised(row["title"]) for row in watched)
     said = {normalised(row["Title"]): int(row["Views"]) for row in listed if row["Title"]}
     often = [name for name in said if counts[name] > 50]
@@ -460,7 +460,7 @@ def test_what_cannot_be_is_less_than_a_twentieth_of_the_first_day_and_on_no_othe
     assert not any(refused.values())
 
 
-def test_a_few_titles_stand_there_twice_otherwise_spelt(titles):
+def test_a_few_titles_are_listed_twice_in_different_spellings(titles):
     keys = defaultdict(set)
     for row in titles[FIRST_DAY]:
         keys[normalised(row["Title"]), row["Premiere"]].add(row["Title"])
@@ -558,7 +558,7 @@ def test_a_few_events_are_before_the_premiere(listed, watched):
     assert some(early, most=20)
 
 
-def test_a_few_events_are_of_users_whom_nobody_knows(users, watched):
+def test_a_few_events_have_unknown_users(users, watched):
     known = {user["user_id"] for day in users.values() for user in day}
     strangers = {row["user_id"] for row in watched} - known
     new = {str(1001 + number) for number in range(300)}

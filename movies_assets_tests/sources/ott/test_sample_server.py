@@ -67,7 +67,7 @@ def ids(*pages):
 # Pages
 
 
-def test_a_page_tells_where_it_stands(client, everybody):
+def test_a_page_contains_its_position(client, everybody):
     assert page(client, 40) == {
         "users": everybody[40:60],
         "total": len(everybody),
@@ -82,7 +82,7 @@ def test_the_pages_make_up_all_users_in_the_order_of_their_ids(client, everybody
     assert found == [user["id"] for user in everybody] == sorted(set(found))
 
 
-def test_behind_the_last_page_there_is_nobody(client):
+def test_there_are_no_users_after_the_last_page(client):
     assert page(client, 1000)["users"] == []
 
 
@@ -102,7 +102,7 @@ def test_a_page_has_no_more_than_a_thousand_users():
         assert len(page(client, limit=5_000)["users"]) == 1_000
 
 
-def test_only_those_are_told_who_have_not_left(everybody):
+def test_users_who_have_left_are_not_listed(everybody):
     users = Users(300, LAST_DAY)
     there = np.flatnonzero(users.present(29))
     assert [user["id"] for user in everybody] == (there + 1001).tolist()
@@ -132,12 +132,12 @@ def test_a_page_of_a_million_users_costs_no_more_than_one_of_a_few():
 # Users
 
 
-def test_a_user_says_more_than_anyone_needs(everybody):
+def test_a_user_has_more_fields_than_needed(everybody):
     assert set(everybody[0]) >= {"id", "fullName", "email", "signupDate", "phone", "birthDate"}
     assert all(user["address"]["street"] for user in everybody)
 
 
-def test_a_few_users_are_told_of_in_another_way(everybody):
+def test_a_few_users_have_another_format(everybody):
     assert any("fullName" not in u and u["firstName"] and u["lastName"] for u in everybody)
     assert any("country" not in user and user["address"]["country"] for user in everybody)
     assert any(user["email"] is None for user in everybody)
@@ -153,7 +153,7 @@ def test_genres_are_a_list_a_text_null_or_missing(everybody):
     assert any("," in own for own in genres if isinstance(own, str))
 
 
-def test_what_is_told_is_what_is_kept():
+def test_the_reply_has_the_stored_values():
     for user in Users(300, LAST_DAY).people(np.arange(300)):
         told, kept = as_api(user), as_stored(user)
         name = told.get("fullName") or f"{told['firstName']} {told['lastName']}"
@@ -218,7 +218,7 @@ def test_a_connection_can_break_in_mid_body(client, fail):
     assert client.get(PATH).status_code == 200
 
 
-def test_half_a_json_text_or_a_web_page_can_stand_in_for_a_page(client, fail):
+def test_half_a_json_text_or_a_web_page_can_replace_a_page(client, fail):
     fail(Fault("invalid_json", pages={20}))
     fail(Fault("html", pages={40}))
     with pytest.raises(json.JSONDecodeError):

@@ -94,7 +94,7 @@ def rescue(**texts: str) -> str:
         ("\u200bHidden", "hidden"),
     ],
 )
-def test_a_title_is_told_from_others_as_written_but_for_case_and_blanks(one, title, name):
+def test_a_title_is_identified_as_written_except_case_and_blanks(one, title, name):
     assert one("titles", title=title)["title_name"] == name
 
 
@@ -155,7 +155,7 @@ OLDER, NEWER = ("a.csv#0000002", "b.csv#0000002")
             [],
             ["2019-08-05", "2019"],
         ),
-        # What is refused says nothing of others.
+        # A refused row is no evidence about others.
         (
             [{"premiere": "2019-08-05"}, {"premiere": "soon"}],
             [{}],
@@ -236,7 +236,7 @@ def test_a_premiere_that_cannot_be_read_is_refused(one, text):
         ("/", None),
     ],
 )
-def test_genres_stand_once_each_in_order_and_lower_case(one, text, genres):
+def test_genres_are_unique_ordered_and_in_lower_case(one, text, genres):
     assert one("titles", genre=text)["genres"] == genres
 
 

@@ -260,7 +260,7 @@ class TestTotals:
         service.changes = lambda page, _: {**page, "total": len(page["data"])}
         assert fetch(service, tmp_path) == 25
 
-    def test_that_are_too_high_are_said_to_be(self, server, tmp_path):
+    def test_that_are_too_high_are_reported(self, server, tmp_path):
         service = serve(server, "reqres")
         service.changes = lambda page, _: {**page, "total": 28}
         message = refused(service, tmp_path, TransientSourceError)
@@ -453,7 +453,7 @@ class TestLinks:
         }  # fmt: skip
         assert fetch(service, tmp_path) == 25
 
-    def test_that_are_missing_are_no_loss_where_a_total_says_more(self, server, tmp_path):
+    def test_that_are_missing_are_no_loss_where_a_total_shows_more_users(self, server, tmp_path):
         service = serve(server, "jsonapi")
         service.links = False
         assert fetch(service, tmp_path) == 25
@@ -555,11 +555,11 @@ class TestSettings:
         ("given", "problem"),
         [
             ({"users_api": "other"}, "USERS_API: Input should be 'dummyjson', 'reqres'"),
-            ({"users_list": "a..b"}, "USERS_LIST: .*is no path: names with dots"),
-            ({"users_list": ""}, "USERS_LIST: .*is no path"),
-            ({"users_total": "a + b"}, "USERS_TOTAL.*is no path"),
+            ({"users_list": "a..b"}, "USERS_LIST: .*is not a path: names with dots"),
+            ({"users_list": ""}, "USERS_LIST: .*is not a path"),
+            ({"users_total": "a + b"}, "USERS_TOTAL.*is not a path"),
             ({"users_fields": {"mail": "x"}}, "USERS_FIELDS__MAIL.*'full_name', 'email'"),
-            ({"users_fields": {"email": ".x"}}, "USERS_FIELDS__EMAIL: .*is no path"),
+            ({"users_fields": {"email": ".x"}}, "USERS_FIELDS__EMAIL: .*is not a path"),
             ({"users_page_parameter": ""}, "requested by skip, but USERS_PAGE_PARAMETER is empty"),
             ({"users_parameters": {"limit": "5"}}, "USERS_PARAMETERS has limit, which each page"),
         ],

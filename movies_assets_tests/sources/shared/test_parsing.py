@@ -203,7 +203,7 @@ def test_a_date_is_read_as_it_was_meant_or_not_at_all(read, files, data):
         read(parsing.day, *written), meant, flat(written), strict=True
     ):
         assert found == day or (found is None and reason == "day and month in doubt"), text
-    # Where one date decides, none is in doubt, in whatever order the rows are.
+    # Where one date decides, none is in doubt, in any order of rows.
     sure = [
         [*texts, _spelt(THE_DAY, order)] for texts, (order, _) in zip(written, files, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""What a profile says of a table, which rows it is made of, and what stays of earlier ones."""
+"""The profile of a table: its figures, the rows it is computed from, and earlier profiles."""
 
 import shutil
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def films(**properties: Any) -> Table:
 
 
 class Stored:
-    """The films, stored, and what their profile says of them."""
+    """The films, stored, and their profile."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection

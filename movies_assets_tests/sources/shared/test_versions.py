@@ -1,4 +1,4 @@
-"""The last known value of each column: the same in whatever order files arrive."""
+"""The last known value of each column: the same in any order of files."""
 
 from collections.abc import Sequence
 from typing import Any

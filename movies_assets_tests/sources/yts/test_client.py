@@ -129,7 +129,7 @@ def test_a_window_yields_exactly_its_movies(  # noqa: PLR0913, PLR0917
 
 @pytest.mark.parametrize("number", [0, 1, 49, 50, 51, 500])
 @pytest.mark.parametrize("overstated", [-10, 0, 3, 700])
-def test_a_crawl_yields_every_movie_once_whatever_movie_count_says(number, overstated):
+def test_a_crawl_yields_every_movie_once_with_any_movie_count(number, overstated):
     transport, _ = in_process(movies(number), overstated)
     crawl = YtsClient("http://catalogue", transport=transport).crawl()
     assert ids(crawl) == list(range(1, number + 1))
@@ -168,7 +168,7 @@ def test_of_a_movie_that_is_longer_than_any_field_a_row_carries_the_beginning(ca
         ({"rating": 9}, True),
     ],
 )
-def test_the_content_hash_tells_a_change_but_not_of_torrents(catalogue, changes, changed):
+def test_the_content_hash_changes_with_the_movie_but_not_with_torrents(catalogue, changes, changed):
     before = movie(1, rating=5, torrents=[{"seeds": 1, "peers": 0}])
     (one,) = crawled(catalogue, before)
     (other,) = crawled(catalogue, before | changes)
@@ -384,7 +384,7 @@ def test_one_page_that_is_tried_again_does_not_hold_up_the_others(catalogue):
     assert found[-1].page == 5
 
 
-def test_long_crawls_tell_their_progress_and_no_secret(catalogue, monkeypatch):
+def test_long_crawls_log_their_progress_and_no_secret(catalogue, monkeypatch):
     monkeypatch.setattr("movies_assets.sources.yts.client._PROGRESS_SECONDS", 0)
     catalogue.movies = movies(100)
     lines: list[str] = []
@@ -419,7 +419,7 @@ DAYS_APART = round((NOW - SERVER_TIME) / DAY)
     ],
     ids=["after both", "after the server", "after ours", "year 9999", "now", "within a day"],
 )
-def test_movies_dated_in_the_future_tell_whose_clock_differs_and_by_how_much(
+def test_movies_dated_in_the_future_show_which_clock_differs_and_by_how_much(
     catalogue, monkeypatch, server_time, unix, told
 ):
     monkeypatch.setattr("movies_assets_tests.http_servers.SERVER_TIME", server_time)

@@ -113,7 +113,7 @@ def test_a_range_of_many_movies_fits_into_the_memory_that_the_engine_is_given(pl
 
 
 class TestReupload:
-    """A movie stands once, at its latest upload, whatever order partitions are run in."""
+    """A movie is stored once, at its latest upload, in any order of runs."""
 
     old = movie(7, "2025-10-20T12:00:00", title="As it was", genres=["Drama", "War"])
     new = movie(7, "2025-10-30T12:00:00", title="As it is", genres=None)
@@ -285,12 +285,12 @@ class TestReconcile:
         assert found["days to materialize again"].value == days
         assert [k for k in KINDS if found[f"movies {k}"].value] == [kind]
         assert days[0] in found["summary"].value
-        # The later days first: what moved back is dropped as old while the newer upload stands.
+        # The later days first: what moved back is dropped as old while the newer upload is stored.
         for day_range in reversed(days):
             stored.run(*day_range.split("..."), select=self.steps)
         assert self.reconcile(stored)["days to materialize again"].value == []
 
-    def test_uploads_of_days_without_partition_are_nobodys_drift(self, stored, yts):
+    def test_uploads_of_days_without_partition_are_not_drift(self, stored, yts):
         yts.movies_listed.append(movie(9, "2025-11-01T12:00:00"))
         assert self.reconcile(stored)["days to materialize again"].value == []
 

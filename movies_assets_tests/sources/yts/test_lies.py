@@ -1,4 +1,4 @@
-"""A catalogue that lies about itself: the movies are all there, or an error says why not."""
+"""A catalogue with wrong metadata: all movies are loaded, or an error explains why not."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -67,8 +67,8 @@ def server() -> Iterator[tuple[str, Starlette]]:
         yield url + BASE_PATH, app
 
 
-def tell(app: Starlette, lies: Lies, movies: int = 300) -> Catalogue:
-    """Have the server tell these lies, and return what is true."""
+def set_lies(app: Starlette, lies: Lies, movies: int = 300) -> Catalogue:
+    """Let the server give these wrong answers, and return the true catalogue."""
     catalogue = listed(movies)
     app.state.catalogue, app.state.lies = catalogue, lies
     app.state.traffic.requests.clear()
@@ -92,11 +92,11 @@ def within(movies: dict[int, date], first: date, last: date) -> dict[int, date]:
     ],
     ids=shown,
 )
-def test_whatever_movie_count_limit_and_the_end_say_each_day_and_a_crawl_are_complete(
+def test_each_day_and_a_crawl_are_complete_for_any_movie_count_limit_and_end(
     server, count, page_size, past_end
 ):
     url, app = server
-    movies = truth(tell(app, Lies(count, page_size, past_end)))
+    movies = truth(set_lies(app, Lies(count, page_size, past_end)))
     client = YtsClient(url, OPTIONS)
     days = sorted({*movies.values()})
     assert found(client.crawl(days)) == movies
@@ -132,7 +132,7 @@ def test_whatever_movie_count_limit_and_the_end_say_each_day_and_a_crawl_are_com
 @example(Lies(5, 1, served=lambda page: (page + 1) // 2), 431, 0, 0)
 def test_a_lie_costs_no_movie_without_an_error(server, lies, movies, first, length):
     url, app = server
-    true = truth(tell(app, lies, movies))
+    true = truth(set_lies(app, lies, movies))
     low = LAST - timedelta(20) + timedelta(first)
     high = low + timedelta(length)
     wanted = within(true, low, high)
@@ -155,7 +155,7 @@ def test_a_lie_costs_no_movie_without_an_error(server, lies, movies, first, leng
 @pytest.mark.parametrize("page_size", [None, 20])
 def test_a_cache_that_serves_page_1_for_each_page_is_named_at_once(server, count, page_size):
     url, app = server
-    movies = truth(tell(app, Lies(count, page_size, served=lambda _: 1)))
+    movies = truth(set_lies(app, Lies(count, page_size, served=lambda _: 1)))
     client = YtsClient(url, OPTIONS)
     for batches in (
         client.crawl(),
@@ -172,7 +172,7 @@ def test_a_cache_that_serves_page_1_for_each_page_is_named_at_once(server, count
 
 def test_a_page_served_for_another_is_named(server):
     url, app = server
-    tell(app, Lies(served=lambda page: 3 if page == 5 else page))
+    set_lies(app, Lies(served=lambda page: 3 if page == 5 else page))
     with pytest.raises(PermanentSourceError, match="page 5 repeats page 3"):
         found(YtsClient(url, OPTIONS).crawl())
 
@@ -180,14 +180,14 @@ def test_a_page_served_for_another_is_named(server):
 @pytest.mark.parametrize("most", [1, 3])
 def test_a_server_that_serves_the_first_pages_only_is_named(server, most):
     url, app = server
-    tell(app, Lies(served=lambda page: min(page, most)))
+    set_lies(app, Lies(served=lambda page: min(page, most)))
     with pytest.raises(PermanentSourceError, match=f"page .* repeats page {most}"):
         found(YtsClient(url, OPTIONS).crawl())
 
 
 def test_a_list_without_end_is_named_after_a_bounded_search(server):
     url, app = server
-    tell(app, Lies(past_end="endless"))
+    set_lies(app, Lies(past_end="endless"))
     with pytest.raises(PermanentSourceError, match=r"even page .* has movies"):
         found(YtsClient(url, OPTIONS).crawl())
     pages = [int(asked["page"]) for asked in app.state.traffic.requests]
@@ -197,7 +197,7 @@ def test_a_list_without_end_is_named_after_a_bounded_search(server):
 
 def test_a_list_in_another_order_is_named_and_a_crawl_reads_it(server):
     url, app = server
-    movies = truth(tell(app, Lies(), movies=3_000))
+    movies = truth(set_lies(app, Lies(), movies=3_000))
     client = YtsClient(url, OPTIONS)
     client._params["order_by"] = "desc"
     day = LAST - timedelta(30)
@@ -211,7 +211,7 @@ class TestLoadedDays:
 
     def test_is_an_error_where_the_list_ends_before_it(self, server):
         url, app = server
-        movies = truth(tell(app, Lies()))
+        movies = truth(set_lies(app, Lies()))
         client = YtsClient(url, OPTIONS)
         newest = max(movies.values())
         after = newest + timedelta(1)
@@ -223,14 +223,14 @@ class TestLoadedDays:
 
     def test_is_an_error_where_the_list_begins_after_it(self, server):
         url, app = server
-        movies = truth(tell(app, Lies()))
+        movies = truth(set_lies(app, Lies()))
         before = min(movies.values()) - timedelta(1)
         with pytest.raises(PermanentSourceError, match=f"no movie of {before}"):
             found(YtsClient(url, OPTIONS).movies(before, before, [before]))
 
     def test_is_an_error_where_the_list_is_empty(self, server):
         url, app = server
-        tell(app, Lies(served=lambda _: 10**6))
+        set_lies(app, Lies(served=lambda _: 10**6))
         with pytest.raises(PermanentSourceError, match="no movies at all"):
             found(YtsClient(url, OPTIONS).movies(LAST, LAST, [LAST]))
 

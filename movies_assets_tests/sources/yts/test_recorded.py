@@ -84,7 +84,7 @@ def test_every_recorded_movie_has_its_utc_day_genres_and_keys(listed, settings, 
     ]
 
 
-def test_a_reply_without_movies_is_an_empty_page_whatever_movie_count_says():
+def test_a_reply_without_movies_is_an_empty_page_with_any_movie_count():
     reply = recording("movie_count_without_movies.json")
     assert reply["data"]["movie_count"] == 3
     app = Starlette(routes=[Route("/list_movies.json", lambda _: JSONResponse(reply))])

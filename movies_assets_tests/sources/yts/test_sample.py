@@ -215,7 +215,7 @@ def test_an_instant_without_time_zone_is_refused():
         Catalogue(500, LAST_DAY, as_of=datetime(2025, 3, 20))  # noqa: DTZ001
 
 
-def test_each_movie_stands_once(big):
+def test_each_movie_is_listed_once(big):
     assert len(np.unique(big.ids)) == len(big)
 
 

@@ -105,7 +105,7 @@ def test_a_recorded_page_is_served_as_it_was_recorded(client_of, name, limit):
 
 @pytest.mark.recorded
 @pytest.mark.skipif(not FOLDER.exists(), reason="no recordings here")
-def test_an_empty_page_has_no_movies_while_the_count_says_otherwise(client_of):
+def test_an_empty_page_has_no_movies_although_the_count_is_not_zero(client_of):
     recorded = json.loads((FOLDER / "movie_count_without_movies.json").read_text())
     with client_of(RecordedCatalogue([], movie_count=3)) as (client, _):
         assert get(client, limit=50).json()["data"] == recorded["data"]
@@ -205,14 +205,14 @@ def test_latency_delays_each_reply_and_simultaneous_requests_are_counted():
 # Faults, over real TCP
 
 
-def test_too_many_requests_tell_when_to_come_back_in_seconds(client_of):
+def test_too_many_requests_give_the_time_to_come_back_in_seconds(client_of):
     with client_of(CATALOGUE, Fault("too_many_requests", times=1, retry_after=7)) as (client, _):
         reply = get(client)
         assert (reply.status_code, reply.headers["retry-after"]) == (429, "7")
         assert get(client).status_code == 200
 
 
-def test_too_many_requests_tell_when_to_come_back_as_a_date(client_of):
+def test_too_many_requests_give_the_time_to_come_back_as_a_date(client_of):
     fault = Fault("too_many_requests", retry_after=datetime(2025, 4, 2, 18, 30, tzinfo=UTC))
     with client_of(CATALOGUE, fault) as (client, _):
         assert get(client).headers["retry-after"] == "Wed, 02 Apr 2025 18:30:00 GMT"

@@ -396,6 +396,7 @@ class Fuse:
         return getattr(self.files, name)
 
 
+@pytest.mark.slow
 def test_wherever_a_store_goes_away_the_named_version_is_whole_and_a_marked_folder_too(
     make, tmp_path, memory
 ):

@@ -50,6 +50,8 @@ hypothesis.settings.load_profile("same")
 # A step that failed in passing is not tried again: failing runs take no longer than they have to.
 # test_retries.py sets another value.
 os.environ.setdefault("MOVIES_STEP_RETRIES", "0")
+# On a few rows, a second thread of DuckDB only costs: 15% of a run, half of a query.
+os.environ.setdefault("MOVIES_WAREHOUSE__THREADS", "1")
 
 
 def movie(movie_id: int, uploaded: str, **changes: Any) -> dict[str, Any]:

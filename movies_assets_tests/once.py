@@ -1,7 +1,9 @@
 """What costs most of a test's time and is always the same, so that tests share it."""
 
 import fcntl
+import gc
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ import pytest
 from dagster._core.storage.event_log import in_memory as events_in_memory
 from dagster._core.storage.runs import in_memory as runs_in_memory
 from ibis.common.graph import Node
-from ibis.expr.operations import SelfReference
+from ibis.expr.operations import Literal, SelfReference
 from sqlalchemy.pool import SingletonThreadPool
 
 from movies_assets import definitions
@@ -53,6 +55,11 @@ def folder_of_all_workers(
 @contextmanager
 def made_once() -> Iterator[None]:
     """Make what does not differ between tests once a process, instead of once a platform or run."""
+    # Dagster's and Ibis' modules are a million objects: searching them for garbage took 10% of the
+    # tests' time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ibis, "to_sql", _once_an_expression(ibis.to_sql))
         patch.setattr(definitions, "asset_of", _once_for_equal_partitions(definitions.asset_of))
@@ -65,33 +72,49 @@ def made_once() -> Iterator[None]:
         yield
 
 
+# Keys of partitions, which differ between runs of the same SQL.
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+QUOTED_DAY = re.compile(f"'({DAY.pattern})'")
+
+
 def _once_an_expression(compile_: Callable[..., Any]) -> Callable[..., Any]:
-    compiled: dict[Any, Any] = {}
+    """Compile expressions once that differ in days only; the SQL gets the days of each."""
+    compiled: dict[Any, tuple[str, list[str]]] = {}
     known: dict[Any, object] = {}
 
-    def reuse(expression: ir.Expr, dialect: str) -> Any:
-        key = (_shape(expression.op(), known), dialect)
+    def reuse(expression: ir.Expr, dialect: str, *, pretty: bool = True) -> str:
+        shape, days = _shape(expression.op(), known)
+        key = shape, len(days), dialect, pretty
         if key not in compiled:
-            compiled[key] = compile_(expression, dialect=dialect)
-        return compiled[key]
+            compiled[key] = str(compile_(expression, dialect=dialect, pretty=pretty)), days
+        sql, known_days = compiled[key]
+        if days == known_days:
+            return sql
+        replaced = dict(zip(known_days, days, strict=True))
+        return QUOTED_DAY.sub(lambda day: f"'{replaced[day[1]]}'", sql)
 
     return reuse
 
 
-def _shape(expression: Node, known: dict[Any, object]) -> object:
-    """Return an object that is the same for expressions of the same SQL.
+def _shape(expression: Node, known: dict[Any, object]) -> tuple[object, list[str]]:
+    """Return an object that is the same for expressions of the same SQL but for days; the days.
 
     Every `view()` differs from all others, so expressions that hold one are never equal.
     """
     views = count()
+    days: dict[str, int] = {}
 
     def shape(node: Node, _: Any, **values: Any) -> object:
         if isinstance(node, SelfReference):
             values["identifier"] = next(views)
+        elif (
+            isinstance(node, Literal) and node.dtype.is_string() and DAY.fullmatch(node.value or "")
+        ):
+            values["value"] = ("day", days.setdefault(node.value, len(days)))
         key = (type(node), *(_hashable(value) for value in values.values()))
         return known.setdefault(key, object())
 
-    return expression.map(shape)[expression]
+    return expression.map(shape)[expression], [*days]
 
 
 def _hashable(value: Any) -> Any:

@@ -38,6 +38,7 @@ def test_a_module_says_what_belongs_in_it(subtests):
                 assert len(tree.body) == 1, "a package's __init__ holds a docstring only"
 
 
+@pytest.mark.slow
 def test_dagster_keeps_its_files_below_its_home_with_any_working_directory(tmp_path):
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
     home.mkdir()

@@ -90,7 +90,7 @@ def breaking(rule: Rule) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def connection(stored_day) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"ATTACH '{stored_day}' AS stored (READ_ONLY)")
         yield connection

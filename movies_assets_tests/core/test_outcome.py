@@ -73,7 +73,7 @@ class Found(NamedTuple):
 def decide(table: Table, staged: Sequence[Row], stored: Sequence[Row]) -> Found:
     """Let DuckDB say what a write of days 1 and 2 does."""
     found = outcome(table, *unbound(table), WINDOW)
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute(f"CREATE TABLE staged ({DDL}{HIDDEN if table.lineage else ''})")
         connection.execute(f"CREATE TABLE stored ({DDL})")
         for row in staged:
@@ -192,7 +192,7 @@ def test_what_a_write_does(properties, staged, stored, expected):
 
 def test_rows_of_other_partitions_and_of_none_are_outside():
     staged, _ = unbound(films())
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute(f"CREATE TABLE staged ({DDL})")
         connection.execute("INSERT INTO staged (film_id, day) VALUES (1, 1), (2, 3), (3, NULL)")
         for window, numbers in ((WINDOW, [2, 3]), (Window("1", "3", without=("1",)), [1, 3])):
@@ -263,6 +263,7 @@ def tie_free(rows: list[Row]) -> list[Row]:
     return list(dict.fromkeys(rows))
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(PROPERTIES, st.lists(ROWS, max_size=6).map(tie_free), st.lists(STORED, max_size=6))
 def test_any_write_has_the_same_outcome_as_the_model(properties, staged, stored):
@@ -289,7 +290,7 @@ class SparkOptions(ibis.config.Config):
     treat_nan_as_null: bool = False
 
 
-@pytest.mark.parametrize("dialect", ["duckdb", "pyspark"])
+@pytest.mark.parametrize("dialect", ["duckdb", pytest.param("pyspark", marks=pytest.mark.slow)])
 def test_the_outcome_of_every_kind_of_table_compiles(monkeypatch, dialect):
     """Compiling for Spark needs no Spark: Ibis and sqlglot write its SQL."""
     monkeypatch.setattr(ibis.options, "pyspark", SparkOptions())

@@ -89,6 +89,7 @@ def test_every_page_shows_its_data_at_every_width(dashboard, visit, path, width)
         expect(chart).to_have_attribute("aria-label", re.compile("(Bars|bars|Lines|map): "))
 
 
+@pytest.mark.slow
 def test_the_slicers_filter_and_the_address_says_so(dashboard, visit):
     page = visit(dashboard.url)
     expect(kpi(page, "Movies")).to_have_text("6")
@@ -115,6 +116,7 @@ def test_a_shared_address_shows_the_same_view_and_links_carry_the_slicers(dashbo
     expect(page.locator(".about .name")).to_have_text("No series that began 1990 to 1999 in Drama")
 
 
+@pytest.mark.slow
 def test_a_click_filters_everything_and_another_one_takes_it_back(dashboard, visit):
     page = visit(dashboard.url)
     loaded(page)

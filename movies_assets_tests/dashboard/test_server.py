@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from movies_assets import dashboard
@@ -97,6 +98,7 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it(monkeypatch):
     assert "pip install 'movies_assets[dashboard]'" in result.output
 
 
+@pytest.mark.slow
 def test_the_definitions_need_no_library_of_the_dashboard():
     code = (
         "import sys, movies_assets.definitions; "

@@ -136,6 +136,7 @@ def tables(draw: st.DrawFn) -> list[list[str | None]]:
     return [names, *draw(st.lists(row.filter(any), min_size=1, max_size=6))]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(tables(), st.sampled_from(sorted(PACKINGS)), st.sets(st.integers(0, 5)))
 @example([["a"], ["_x000D_"], ["=1"]], "xlsx", {0})

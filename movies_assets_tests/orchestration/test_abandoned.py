@@ -61,6 +61,7 @@ def reason(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
     return instance.all_logs(run.run_id)[-1].dagster_event.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"),
     [

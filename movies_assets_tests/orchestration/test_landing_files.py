@@ -98,6 +98,7 @@ class TestRefused:
         assert len(loaded.sql(TITLES.format("silver"))) == 7
         assert loaded.sql(LEFT_ASIDE) == []
 
+    @pytest.mark.slow
     def test_a_range_in_any_order_and_again_leads_to_the_same_rows(self, loaded):
         run(loaded, DAYS[0], DAYS[-1], select=SILVER)
         rows = loaded.sql(TITLES.format("silver"))

@@ -172,6 +172,7 @@ def test_todays_dumps_of_imdb_are_the_newest():
     )
 
 
+@pytest.mark.slow
 def test_a_setting_that_is_not_valid_is_one_plain_line_also_at_the_first_import():
     environment = {**os.environ, "MOVIES_WAREHOUSE__MEMORY_LIMIT": "lots"}
     command = [sys.executable, "-m", "movies_assets", "summary"]
@@ -285,6 +286,7 @@ def test_brackets_in_paths_are_no_markup(yts, instance, tmp_path):
     assert "The [b] Movie" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["summary"], ["warnings"]])
 def test_commands_work_where_the_terminal_knows_ascii_only(platform, yts, command):
     yts.movies_listed = [

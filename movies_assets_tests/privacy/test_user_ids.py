@@ -49,6 +49,7 @@ def test_an_id_has_one_spelling(text, user_id):
     assert canonical(user_id) == user_id
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.lists(SPELLINGS, min_size=1, max_size=20))
 @example(["\x1c7", "\u30007", "7\u2028", "7\n"])

@@ -396,6 +396,7 @@ class Fuse:
         return getattr(self.files, name)
 
 
+@pytest.mark.slow
 def test_the_named_version_and_a_marked_folder_are_whole_at_any_failure_of_a_store(
     make, tmp_path, memory
 ):

@@ -483,6 +483,7 @@ def test_a_server_that_is_away_fails_the_run_and_names_no_secret(
     assert database.schemas() == set()
 
 
+@pytest.mark.slow
 def test_the_driver_is_not_loaded_with_the_definitions():
     loaded = "[name for name in sys.modules if name.startswith('adbc')]"
     code = f"import sys, movies_assets.definitions; print({loaded})"

@@ -506,6 +506,7 @@ def publish_many(folder: Path, number: int) -> None:
 
 
 class TestKilled:
+    @pytest.mark.slow
     def test_at_any_moment_leaves_old_or_new_and_the_next_one_works(self, tmp_path):
         accesses = in_child(publish_killed, tmp_path)
         assert accesses > MOMENTS, "the file, its name, the pointer, its name"

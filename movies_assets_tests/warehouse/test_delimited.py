@@ -265,6 +265,7 @@ def test_the_ui_shows_the_columns_that_have_arrived(store):
     assert {"added_by": "VARCHAR"}.items() <= {item.name: item.type for item in columns}.items()
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_and_no_word_of_them_is_lost(content):

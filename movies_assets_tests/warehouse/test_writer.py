@@ -214,6 +214,7 @@ def worlds(draw) -> tuple[dict[int, list[dict[str, Any]]], list[tuple[int, int]]
 
 
 class TestAnyOrder:
+    @pytest.mark.slow
     @settings(max_examples=12)
     @given(world=worlds())
     def test_any_sequence_of_runs_ends_in_the_same_two_tables(self, tmp_path_factory, world):

@@ -77,7 +77,7 @@ class History:
 
 @pytest.fixture
 def history() -> Iterator[History]:
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         ensure_table(connection, SNAPSHOT.name, SNAPSHOT.contract)
         yield History(connection)
 

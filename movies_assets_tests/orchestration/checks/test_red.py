@@ -229,7 +229,7 @@ class TestReferences:
 
         whole = Table(Key("gold", "whole"), "test", Whole, fill)
         part = Table(Key("gold", "part"), "test", Part, fill)
-        with duckdb.connect() as connection:
+        with duckdb.connect(config={"threads": 1}) as connection:
             connection.execute(
                 "CREATE SCHEMA gold; CREATE TABLE gold.whole AS SELECT 1 AS whole_key; "
                 f"CREATE TABLE gold.part AS SELECT {child} AS child, {parent} AS parent"

@@ -507,6 +507,7 @@ def die_everywhere(scratch: Path, url: str, run_date: date, body: bytes) -> int:
     raise AssertionError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["updated", "unchanged", "repaired"])
 def test_a_kill_before_any_access_to_the_disk_leaves_nothing_half_done(server, tmp_path, kind):
     (dump,) = fetch(server, tmp_path / "before")

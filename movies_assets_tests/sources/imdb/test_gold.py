@@ -148,7 +148,7 @@ class Lab:
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database with all tables, empty."""
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("CREATE SCHEMA silver; CREATE SCHEMA gold")
         for name, table in TABLES.items():
             if name.startswith(("silver.imdb_", "gold.imdb_")):

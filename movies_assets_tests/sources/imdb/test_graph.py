@@ -115,6 +115,7 @@ def test_no_day_is_marked_of_a_table_that_holds_the_newest_state(platform, insta
     assert {name: len(found) for name, found in events.items()} == dict.fromkeys(events, 2)
 
 
+@pytest.mark.slow
 def test_days_in_any_order_and_days_as_a_range_lead_to_the_same_tables(tmp_path, instance):
     one, other = (Platform(load(data_dir=tmp_path / name), instance) for name in ("one", "other"))
     for platform in (one, other):

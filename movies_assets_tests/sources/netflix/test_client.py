@@ -327,6 +327,7 @@ def _fetch_in_child(url, target):
     NetflixClient(url, FAST).fetch(FILE, HEADER, target)
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_the_target_and_no_trace_after_the_next(server, old):
     server.default, server.held_after = LARGE, {1: 1_000}
     process = FORKSERVER.Process(target=_fetch_in_child, args=(server.url, old))

@@ -201,12 +201,15 @@ class TestWhoDecides:
     @pytest.mark.parametrize(
         "expected",
         [
-            {
-                (FIVE,): ["Ada Marlow", "Eli Stone"],
-                (FIVE, FILE): ["Ada Marlow", "Dev Rane"],
-                (FILE, FIVE): ["Ada Marlow", "Eli Stone"],
-                (FIVE, NO_CAST): ["Ada Marlow", "Eli Stone"],
-            },
+            pytest.param(
+                {
+                    (FIVE,): ["Ada Marlow", "Eli Stone"],
+                    (FIVE, FILE): ["Ada Marlow", "Dev Rane"],
+                    (FILE, FIVE): ["Ada Marlow", "Eli Stone"],
+                    (FIVE, NO_CAST): ["Ada Marlow", "Eli Stone"],
+                },
+                marks=pytest.mark.slow,
+            ),
             {(FILE, NO_CAST): ["Ada Marlow", "Dev Rane"]},
         ],
         ids=["with five files", "without"],

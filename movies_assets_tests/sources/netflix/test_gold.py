@@ -70,7 +70,7 @@ class Lab:
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         for name, table in TABLES.items():
             if table.group == "netflix":
                 ensure_table(connection, name, table.contract)

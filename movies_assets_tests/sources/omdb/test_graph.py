@@ -172,6 +172,7 @@ def test_two_runs_give_the_same_rows(sample):
     assert len(sample.requests) == asked
 
 
+@pytest.mark.slow
 def test_years_in_any_order_and_years_as_a_range_lead_to_the_same_tables(make):
     one, other = make(Titles(2025), "one"), make(Titles(2025), "other")
     one.run("2023", "2025")
@@ -281,6 +282,7 @@ class TestReleases:
         assert conserved["rows_duplicate"].value == 3
         assert conserved["rows_read"].value == 15
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "order", [("2023", "2024"), ("2024", "2023"), ("2024", "2023", "2023")]
     )
@@ -434,7 +436,16 @@ def files_below(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("outcome", ["complete", "spent quota", "wrong key", "outage", "echo"])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        "complete",
+        *(
+            pytest.param(outcome, marks=pytest.mark.slow)
+            for outcome in ("spent quota", "wrong key", "outage", "echo")
+        ),
+    ],
+)
 def test_the_key_is_in_nothing_that_a_run_leaves_behind(tmp_path, capfd, caplog, outcome):
     """Files, database, Dagster's storage with all events and metadata, logs, and the terminal."""
     caplog.set_level(logging.DEBUG)

@@ -669,6 +669,7 @@ def die_everywhere(scratch: Path, url: str) -> int:
 
 
 class TestKilling:
+    @pytest.mark.slow
     def test_while_pages_are_read_leaves_no_user_on_the_disk(self, service, old, landing):
         held = asyncio.Event()
 

@@ -54,7 +54,7 @@ def user(number: int, *genres: str) -> Row:
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for name in TABLES:
             if "ott_" in name and not name.startswith("bronze."):

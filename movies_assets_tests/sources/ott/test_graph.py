@@ -118,6 +118,7 @@ def test_days_in_any_order_again_or_as_a_range_lead_to_the_same_warehouse(
     assert other.contents() == expected
 
 
+@pytest.mark.slow
 def test_the_newest_state_of_titles_and_users_counts(after_two_days):
     score = "SELECT imdb_score FROM silver.ott_titles WHERE title = 'C'"
     assert after_two_days.sql(score) == [(9.0,)]
@@ -136,6 +137,7 @@ def test_an_event_that_is_delivered_again_on_another_day_counts_once(service, la
     assert counts == [6, 3, 3]
 
 
+@pytest.mark.slow
 def test_a_late_file_and_a_file_that_was_replaced_count_when_their_day_is_run(after_two_days):
     landing = after_two_days.settings.landing
     arrive_ott(landing, FIRST, titles=[ott_title("D")], views=views_of(FIRST, "B", "D"))
@@ -148,6 +150,7 @@ def test_a_late_file_and_a_file_that_was_replaced_count_when_their_day_is_run(af
     assert after_two_days.sql(watched) == [("D",)]
 
 
+@pytest.mark.slow
 def test_a_day_without_files_is_a_normal_day(after_two_days):
     before = after_two_days.contents()
     users = [ott_user(1), ott_user(2)]
@@ -162,6 +165,7 @@ def test_a_day_without_files_is_a_normal_day(after_two_days):
     }
 
 
+@pytest.mark.slow
 def test_a_service_without_titles_views_and_users_has_empty_tables(service, landing):
     arrive_ott(landing, SECOND, users=[])
     result = service.run(SECOND, job=DAILY)
@@ -226,6 +230,7 @@ def test_only_the_newest_days_of_users_are_kept_in_bronze(tmp_path, instance):
     assert kept == [("2025-10-03",), ("2025-10-04",)]
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_recommendations_in_the_same_order(service, landing):
     titles = [ott_title(f"T{n}", **{"IMDb Score": 5 + n % 3}) for n in range(30)]
     users = [ott_user(n, preferred_genres="" if n % 3 else "Drama") for n in range(1, 30)]

@@ -45,7 +45,7 @@ def spellings_of(connection: duckdb.DuckDBPyConnection, title: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         ready(connection)
         yield connection
 
@@ -154,6 +154,7 @@ MODEST = settings(max_examples=60)
 class TestEveryName:
     """What holds for any text."""
 
+    @pytest.mark.slow
     @MODEST
     @given(NAMED)
     @example("\u0130\u0301")
@@ -173,6 +174,7 @@ class TestEveryName:
         assert identity_of(connection, unicodedata.normalize("NFD", title)) == name
         assert identity_of(connection, f" {title}\xa0") == name
 
+    @pytest.mark.slow
     @MODEST
     @given(st.lists(NAMED, max_size=6), NAMED)
     @example(["a", "a!"], "a?")

@@ -22,7 +22,7 @@ NO_ID = "user_id: a number, but not a whole one above 0"
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.create_function("ott_user_key", lambda n: f"key {n}", [VARCHAR], VARCHAR)
         yield connection

@@ -25,7 +25,7 @@ modestly = settings(max_examples=25, suppress_health_check=[HealthCheck.function
 @pytest.fixture(scope="module")
 def read():
     """Return what a function reads of texts of one file, or of several."""
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE TABLE texts (place BIGINT, file VARCHAR, text VARCHAR)")
 
@@ -182,6 +182,7 @@ WAYS = ["iso", "iso slashes", "compact", "time", "words", "short words", "databa
 days = st.dates(date(1931, 1, 1), date(2030, 12, 31))
 
 
+@pytest.mark.slow
 @modestly
 @given(
     files=st.lists(
@@ -411,6 +412,7 @@ def _styled(value: Decimal, style: tuple[str, str, bool], places: int) -> str:
     return _grouped(digits, group, indian=indian) + (mark + decimals if decimals else "")
 
 
+@pytest.mark.slow
 @modestly
 @example(files=[(STYLES[1], [(Decimal(1234), 0), (Decimal("1.234"), 3)])])
 @given(
@@ -438,6 +440,7 @@ def test_a_number_is_read_as_it_was_meant_or_not_at_all(read, files):
     assert evidently[len(evident[0]) - 1][0] == 1_234_567.25
 
 
+@pytest.mark.slow
 @modestly
 @given(
     st.lists(

@@ -83,7 +83,7 @@ class Stored:
 
 @pytest.fixture
 def stored() -> Iterator[Stored]:
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         ensure_table(connection, "gold.films", Films)
         connection.executemany("INSERT INTO gold.films VALUES (?, ?, ?, ?, ?, ?)", ROWS)
@@ -206,7 +206,7 @@ def test_years_are_profiled_from_their_first_to_their_last_day(keys, properties,
     key, given = Key("gold", "years"), {"partition_column": "year", **properties}
     described = Table(key=key, group="films", contract=Years, function=fill, **given)
     tags = dict(zip(RANGE, keys, strict=True)) if keys else {}
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         ensure_table(connection, "gold.years", Years)
         connection.execute("INSERT INTO gold.years VALUES (1, 1999), (2, 2000), (3, 2001)")
         profile = quality.profile(described, days_of(tags), Years.types())

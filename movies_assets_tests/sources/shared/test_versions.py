@@ -21,7 +21,7 @@ TYPES = {
     "people": "array<string>",
 }
 Row = tuple[str | None, int, int, bool, int | None, list[str] | None]
-CONNECTION = duckdb.connect()
+CONNECTION = duckdb.connect(config={"threads": 1})
 CONNECTION.execute(
     "CREATE TABLE rows (show_id VARCHAR, day BIGINT, row_number BIGINT, is_sound BOOLEAN, "
     "minutes BIGINT, people VARCHAR[])"
@@ -96,6 +96,7 @@ A_ROW: st.SearchStrategy[Values] = st.tuples(
 ARRIVALS = st.lists(st.tuples(st.integers(1, 4), st.lists(A_ROW, max_size=4)), max_size=8)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(ARRIVALS, st.randoms(use_true_random=False))
 @example([(1, [("a", True, 90, None)]), (2, [("a", True, None, None)])], None)

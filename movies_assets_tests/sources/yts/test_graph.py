@@ -82,6 +82,7 @@ def test_running_a_day_again_changes_nothing_but_timestamps(platform, yts):
     assert before["quarantine.yts_movies"]
 
 
+@pytest.mark.slow
 def test_days_alone_in_any_order_and_days_as_a_range_lead_to_the_same_warehouse(
     sample_platform, tmp_path, instance
 ):
@@ -183,6 +184,7 @@ def test_a_blocking_check_that_fails_keeps_gold_as_it_was(platform, yts):
     assert platform.sql(FACT) == [(1, "2025-10-30")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first_day", ["2016-01-01"])
 def test_calendar_years_are_complete_and_without_gaps_in_any_order(platform, yts):
     yts.movies_listed = [movie(1, "2019-06-01T00:00:00"), movie(2, "2016-06-01T00:00:00")]
@@ -328,6 +330,7 @@ class TestLoadedDay:
         self.success = result.success
         return platform
 
+    @pytest.mark.slow
     def test_is_neither_emptied_nor_cut_by_a_total_that_is_too_low(self, settings, instance):
         before = self.run(settings, instance, Lies()).contents()
         assert len(before["silver.yts_movies"]) > 9

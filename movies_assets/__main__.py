@@ -68,30 +68,20 @@ def run(jobs: Sequence[tuple[str, int]]) -> None:
         from movies_assets.definitions import defs  # noqa: PLC0415 (heavy)
         from movies_assets.orchestration import interruption, summary  # noqa: PLC0415
         from movies_assets.orchestration.jobs import of_make_run  # noqa: PLC0415
-        from movies_assets.orchestration.partitions import range_tags  # noqa: PLC0415
-        from movies_assets.orchestration.publishing.published import LATER  # noqa: PLC0415
-        from movies_assets.orchestration.running import JobRun, StepProgress  # noqa: PLC0415
+        from movies_assets.orchestration.running import StepProgress, runs_of  # noqa: PLC0415
 
-        instance = _instance()
-        ranges = [
-            (job, newest_days(settings, job, number) if number else ())
+        days = {
+            job: newest_days(settings, job, number) if number else ()
             for job, number in jobs or of_make_run()
-        ]
-        runs = [
-            JobRun(
-                defs.resolve_job_def(job),
-                {**(range_tags(*days) if days else {}), **(LATER if place < len(ranges) else {})},
-                settings.data_dir / "logs" / f"{job}.log",
-            )
-            for place, (job, days) in enumerate(ranges, 1)
-        ]
+        }
+        instance = _instance()
+        runs = runs_of(defs, days, settings.data_dir / "logs")
     started = datetime.now(UTC)
     interruption.end_in_time()
     with StepProgress(console, runs) as progress:
-        for run, (job, days) in zip(runs, ranges, strict=True):
-            span = f" for {' to '.join(days)} as one range" if days else ""
-            console.print(f"Running {job}{span}, log in {_short(run.log)}", soft_wrap=True)
-            _run_job(run, instance, progress, console)
+        for job_run in runs:
+            console.print(f"Running {job_run}, log in {_short(job_run.log)}", soft_wrap=True)
+            _run_job(job_run, instance, progress, console)
     seconds = (datetime.now(UTC) - started).total_seconds()
     summary.show_end(settings, instance, console, f"{len(runs)} runs in {seconds:.0f} s")
 

@@ -80,7 +80,9 @@ class BatchedEventLog(SqliteEventLogStorage):
         for run_id, of_run in of_runs.items():
             rows = [self._event_to_row(event) for event in of_run]
             mirrored = [position for position, event in enumerate(of_run) if _is_indexed(event)]
-            with self.run_connection(run_id) as connection:
+            # Making a database takes a lock of the whole process, for which nobody may wait who
+            # has written to one: two threads would wait for each other.
+            with self.index_connection(), self.run_connection(run_id) as connection:
                 connection.execute(SqlEventLogStorageTable.insert(), rows)
                 if mirrored:
                     # Within the other transaction: an index that cannot be written undoes both.
@@ -91,7 +93,7 @@ class BatchedEventLog(SqliteEventLogStorage):
         returning = SqlEventLogStorageTable.insert().returning(
             SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
         )
-        with self.index_transaction() as connection:
+        with self.index_connection() as connection:
             ids = connection.execute(returning, rows).scalars().all()
             stored = list(zip(events, ids, strict=True))
             of_assets = [(event, id_) for event, id_ in stored if _kind(event) in ASSET_EVENTS]

@@ -20,6 +20,8 @@ from movies_assets.orchestration.dagster_internals import (
     execute_run_iterator,
 )
 from movies_assets.orchestration.instance import ORIGIN
+from movies_assets.orchestration.partitions import range_tags
+from movies_assets.orchestration.publishing.published import LATER
 
 _log = logging.getLogger(__name__)
 
@@ -30,13 +32,19 @@ class JobRun:
 
     Attributes:
         job: the job.
-        tags: which partitions, and what else Dagster and our assets read from tags.
+        days: the first and the last of its days or years; none of a job without partitions.
+        tags: what Dagster and our assets read from tags, the partitions among them.
         log: the file of its log.
     """
 
     job: dg.JobDefinition
+    days: Sequence[str]
     tags: Mapping[str, str]
     log: Path
+
+    def __str__(self) -> str:
+        """Name the job and its days, for a person."""
+        return f"{self.job.name} for {' to '.join(self.days)}" if self.days else self.job.name
 
     def execute(self, instance: dg.DagsterInstance, progress: "StepProgress") -> bool:
         """Execute the run; what it prints goes to its log.
@@ -63,6 +71,28 @@ class JobRun:
                 _log.exception("The run of %s broke off.", self.job.name)
         ended = instance.get_run_by_id(run.run_id)
         return ended is not None and ended.is_success
+
+
+def runs_of(
+    definitions: dg.Definitions, jobs: Mapping[str, Sequence[str]], logs: Path
+) -> Sequence[JobRun]:
+    """Return the runs of some jobs, of which only the last one publishes.
+
+    Args:
+        definitions: of the project.
+        jobs: the first and the last partition of each job in turn; none of a job without any.
+        logs: the folder of the logs.
+    """
+    *_, last = jobs
+    return [
+        JobRun(
+            job=definitions.resolve_job_def(job),
+            days=days,
+            tags={**(range_tags(*days) if days else {}), **({} if job == last else LATER)},
+            log=logs / f"{job}.log",
+        )
+        for job, days in jobs.items()
+    ]
 
 
 class StepProgress:

@@ -115,39 +115,16 @@ def test_a_range_that_is_terminated_while_it_runs_ends_in_time(home):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_our_command_passes_signals_on_and_marks_the_run(home, number):
-    command = [*OURS, "30", "--", *EXECUTE]
-    assert home.end(command, number, home.runs) < limit()
+    assert home.end([*OURS, "30"], number, home.runs) < limit()
     assert is_over(home)
 
 
 @pytest.mark.slow
 def test_commands_that_were_killed_are_marked_by_the_next_command(home):
-    for number in range(2):
-        home.end(OF_RANGE, signal.SIGKILL, lambda number=number: len(home.runs()) > number)
+    for number, command in enumerate([OF_RANGE, [*OURS, "30"]]):
+        home.end(command, signal.SIGKILL, lambda number=number: len(home.runs()) > number)
     users = json.dumps({"ops": {"erase_users": {"config": {"user_ids": [1]}}}})
     (home.folder / "users.yaml").write_text(users)
     home.run([*EXECUTE, "-j", "forget_user", "-c", str(home.folder / "users.yaml")])
     killed = [run for run in home.runs() if run.job_name == "yts_daily"]
     assert [run.status for run in killed] == [dg.DagsterRunStatus.FAILURE] * 2
-
-
-@pytest.mark.slow
-def test_a_run_whose_process_was_killed_is_marked_by_our_command(home):
-    """As the kernel kills the largest process where memory is short."""
-    killer = home.folder / "killed.py"
-    killer.write_text(
-        "import os, signal, subprocess, sys, time\n"
-        f"sys.path.insert(0, {str(PROJECT_ROOT)!r})\n"
-        "import dagster as dg\n"
-        "child = subprocess.Popen(sys.argv[1:])\n"
-        "instance = dg.DagsterInstance.get()\n"
-        "while not instance.get_runs(): time.sleep(0.2)\n"
-        "child.kill()\n"
-        "child.wait()\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    command = [*OURS, "30", "--", sys.executable, "-W", "ignore", str(killer), *EXECUTE]
-    code = home.run(command)
-    assert code == 128 + signal.SIGKILL
-    assert is_over(home)
-    assert "The process ended before its run, which is marked as failed." in home.log.read_text()

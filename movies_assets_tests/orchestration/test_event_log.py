@@ -4,6 +4,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import pytest
 from dagster._core.events import DagsterEventType
 from dagster._core.storage.event_log.base import PartitionKeyFilter
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from hypothesis import given, settings
 
 from movies_assets.orchestration import event_log
@@ -239,6 +241,25 @@ def test_a_batch_that_the_index_refuses_leaves_nothing(events, storage, monkeypa
 
     assert storage.get_records_for_run(run_id).records == []
     assert storage.get_asset_records() == []
+
+
+def test_two_threads_that_make_the_databases_of_a_run_do_not_wait_for_each_other(events, storage):
+    """One of them executes a run, the other one marks it as failed because of a signal."""
+    other = BatchedEventLog(storage._base_dir)
+    run_id = events[0].run_id
+    planned = [event for event in events if event.run_id == run_id][:5]
+    threads = [
+        threading.Thread(target=log.store_event_batch, args=(planned,)) for log in (storage, other)
+    ]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert time.monotonic() - started < SQLITE_BUSY_TIMEOUT_SECONDS
+    assert len(storage.get_records_for_run(run_id).records) == 10
+    other.dispose()
 
 
 def test_whoever_watches_a_run_sees_its_events_at_once(storage):

@@ -1,7 +1,6 @@
 """What `make run` and `make summary` say."""
 
 import io
-import json
 import os
 import subprocess
 import sys
@@ -12,9 +11,8 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from movies_assets.__main__ import execute, main, newest_days
+from movies_assets.__main__ import main, newest_days
 from movies_assets.orchestration import summary
-from movies_assets.orchestration.publishing.published import LATER
 from movies_assets.settings import PROJECT_ROOT, load
 from movies_assets.sources.yts.partitions import yts_days
 from movies_assets.sources.yts.source import SOURCE as YTS
@@ -189,53 +187,16 @@ def test_a_setting_that_is_not_valid_is_one_plain_line_also_at_the_first_import(
 def test_a_clock_before_the_first_day_is_one_plain_line(monkeypatch, profile):
     monkeypatch.setenv("MOVIES_YTS__FIRST_DAY", "2999-01-01")
     monkeypatch.setenv("MOVIES_PROFILE", profile)
-    result = CliRunner().invoke(main, ["run", "--job", "yts_daily", "2", "--", "true"])
+    result = CliRunner().invoke(main, ["run", "--job", "yts_daily", "2"])
     assert result.exit_code == 1
     assert result.output.startswith("Error: yts_daily: there is no day or year to run: the first")
 
 
 @pytest.mark.usefixtures("elsewhere")
 def test_a_job_that_does_not_exist_is_one_plain_line():
-    result = CliRunner().invoke(main, ["run", "--job", "yts_weekly", "2", "--", "true"])
+    result = CliRunner().invoke(main, ["run", "--job", "yts_weekly", "2"])
     assert result.exit_code == 1
     assert "there is no job yts_weekly; there are yts_daily, imdb_daily" in result.output
-
-
-def test_a_run_covers_the_newest_days_of_each_job_as_one_range(elsewhere):
-    code = "import sys; print(*sys.argv[1:], sep='\\n'); sys.exit('imdb_daily' in sys.argv and 7)"
-    jobs = ["--job", "yts_daily", "2", "--job", "imdb_daily", "1"]
-    result = CliRunner().invoke(main, ["run", *jobs, "--", sys.executable, "-c", code])
-    assert result.exit_code == 7
-    logs = {job: (elsewhere / "logs" / f"{job}.log").read_text() for job in jobs[1::3]}
-    assert [text.splitlines()[:3] for text in logs.values()] == [
-        ["-j", job, "--tags"] for job in logs
-    ]
-    tags = logs["yts_daily"].splitlines()[3]
-    assert json.loads(tags) == {
-        "dagster/asset_partition_range_start": "2025-10-30",
-        "dagster/asset_partition_range_end": "2025-10-31",
-        **LATER,
-    }
-    assert LATER.keys().isdisjoint(json.loads(logs["imdb_daily"].splitlines()[3])), "the last one"
-
-
-def test_a_failed_command_shows_the_end_of_its_log_and_where_the_rest_is(elsewhere):
-    code = "print(*range(100), sep='\\n'); raise SystemExit(3)"
-    result = CliRunner().invoke(
-        main, ["run", "--job", "yts_daily", "1", "--", sys.executable, "-c", code]
-    )
-    assert result.exit_code == 3
-    assert "99" in result.output
-    assert "\n50\n" not in result.output
-    assert str(elsewhere / "logs" / "yts_daily.log") in result.output
-
-
-def test_a_terminal_shows_the_running_step(tmp_path):
-    line = "2025 - dagster - DEBUG - yts_daily - id - 1 - gold__dim_movie - STEP_START - Started"
-    console = Console(file=io.StringIO(), force_terminal=True)
-    assert execute([sys.executable, "-c", f"print({line!r})"], tmp_path / "log", console) == 0
-    assert "gold.dim_movie" in console.file.getvalue()
-    assert (tmp_path / "log").read_text() == line + "\n"
 
 
 def check(name, *rules):

@@ -32,10 +32,10 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
     """Return what a silver table's function makes of bronze rows, in their order.
 
-    `broken` are the rules that a row breaks, as quarantine would name them. A query is compiled
-    once: reading dates and numbers in all spellings makes it long.
+    `broken` are the rules that a row breaks, as quarantine would name them. A query is compiled and
+    planned once: reading dates and numbers in all spellings makes it long.
     """
-    queries: dict[str, str] = {}
+    prepared: set[str] = set()
 
     def read_rows(name: str, *rows: Row) -> list[Row]:
         table, source = TABLES[f"silver.ott_{name}"], TABLES[f"bronze.ott_{name}"]
@@ -48,11 +48,13 @@ def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
                 f"INSERT INTO {source.name} ({', '.join(values)}) VALUES ({marks})",
                 [*values.values()],
             )
-        if name not in queries:
+        if name not in prepared:
             refined = table(source.contract.table(source.name))
             marked = refined.mutate(broken=broken_rules(refined, table.contract))
-            queries[name] = compile_sql(marked)
-        found = connection.execute(f"FROM ({queries[name]}) ORDER BY source_row")
+            query = f"FROM ({compile_sql(marked)}) ORDER BY source_row"
+            connection.execute(f"PREPARE silver_{name} AS {query}")
+            prepared.add(name)
+        found = connection.execute(f"EXECUTE silver_{name}")
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
 

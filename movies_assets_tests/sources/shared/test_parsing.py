@@ -28,6 +28,7 @@ def read():
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE TABLE texts (place BIGINT, file VARCHAR, text VARCHAR)")
+        planned: dict[str, str] = {}
 
         def read_texts(function: Reader, *files: Sequence[str | None]) -> list[tuple[Any, str]]:
             rows = [(f"{n}.csv", text) for n, texts in enumerate(files) for text in texts]
@@ -41,9 +42,12 @@ def read():
                 "place", "value", reason=parsing.unparsed(x=(parsing.known(step.text), step.value))
             )
             sql = f"SELECT value, reason FROM ({compile_sql(found)}) ORDER BY place"
+            if sql not in planned:
+                planned[sql] = f"reading_{len(planned)}"
+                connection.execute(f"PREPARE {planned[sql]} AS {sql}")
             return [
                 (value, reason.removeprefix("x: "))
-                for value, reason in connection.execute(sql).fetchall()
+                for value, reason in connection.execute(f"EXECUTE {planned[sql]}").fetchall()
             ]
 
         yield read_texts

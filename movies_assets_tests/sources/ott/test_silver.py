@@ -14,7 +14,7 @@ from movies_assets.core.outcome import broken_rules
 from movies_assets.definitions import TABLES
 from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.sql import compile_sql
-from movies_assets_tests.conftest import STORED_DAY
+from movies_assets_tests.conftest import FOR_ANY_ROWS, STORED_DAY
 
 Row = dict[str, Any]
 NO_ID = "user_id: a number, but not a whole one above 0"
@@ -25,6 +25,11 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.create_function("ott_user_key", lambda n: f"key {n}", [VARCHAR], VARCHAR)
+        connection.execute(FOR_ANY_ROWS)
+        # A table that is created later makes DuckDB plan each query again.
+        for name in ("titles", "views", "users"):
+            source = TABLES[f"bronze.ott_{name}"]
+            ensure_table(connection, source.name, source.contract)
         yield connection
 
 
@@ -39,7 +44,6 @@ def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
 
     def read_rows(name: str, *rows: Row) -> list[Row]:
         table, source = TABLES[f"silver.ott_{name}"], TABLES[f"bronze.ott_{name}"]
-        ensure_table(connection, source.name, source.contract)
         connection.execute(f"DELETE FROM {source.name}")
         for number, row in enumerate(rows, 1):
             values = {"source_row": f"a.csv#{number:07}", "arrived_date": STORED_DAY, **row}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from movies_assets.sources.shared import parsing
 from movies_assets.warehouse.sql import compile_sql
+from movies_assets_tests.conftest import FOR_ANY_ROWS
 from movies_assets_tests.places import CASES
 
 TEXTS = ibis.table({"place": "int64", "file": "string", "text": "string"}, name="texts")
@@ -27,6 +28,7 @@ def read():
     """Return what a function reads of texts of one file, or of several."""
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(FOR_ANY_ROWS)
         connection.execute("CREATE TABLE texts (place BIGINT, file VARCHAR, text VARCHAR)")
         planned: dict[str, str] = {}
 

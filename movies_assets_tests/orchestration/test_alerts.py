@@ -264,6 +264,7 @@ def test_a_stuck_day_is_reported_once_and_forgotten_when_it_is_done(alerting, yt
     assert sensor.cursor == "[]"
 
 
+@pytest.mark.slow
 def test_a_stuck_day_is_reported_once_although_another_address_fails(
     alerting, yts, webhook, mail_server
 ):

@@ -89,6 +89,7 @@ class TestRefused:
         # Nothing was written, so nothing waits for its checks and publishing goes on.
         assert loaded.sql("FROM audit.unaudited") == []
 
+    @pytest.mark.slow
     def test_it_heals_with_the_file(self, loaded, titles):
         run(loaded, DAYS[0], DAYS[-1], select=SILVER)
         (loaded.settings.landing / "netflix" / "titles" / DAYS[1] / "c.csv").unlink()

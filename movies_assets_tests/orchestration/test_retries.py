@@ -137,6 +137,7 @@ class TestAgainstAServer:
             result = platform.run(PAST, select=["bronze/yts_movies"], raise_on_error=False)
             return platform, result
 
+    @pytest.mark.slow
     def test_one_that_fails_once_is_asked_again_by_the_next_try(self, tmp_path, instance):
         def once(_: Request, number: int) -> Response | None:
             # Longer than the client waits for one request, so the next try is that of the step.

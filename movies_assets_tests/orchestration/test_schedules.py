@@ -428,9 +428,14 @@ class TestRedDays:
         ("job", "table", "day", "newest"),
         [
             (IMDB_DAILY, "silver.imdb_titles", FIRST, "2025-11-10"),
-            (NETFLIX_DAILY, "silver.netflix_titles", FIRST, "2025-11-10"),
-            (OMDB_YEARLY, "gold.omdb_releases", "2010", "2025"),
-            (OTT_DAILY, "gold.ott_dim_user", FIRST, "2025-11-10"),
+            *(
+                pytest.param(*case, marks=pytest.mark.slow)
+                for case in (
+                    (NETFLIX_DAILY, "silver.netflix_titles", FIRST, "2025-11-10"),
+                    (OMDB_YEARLY, "gold.omdb_releases", "2010", "2025"),
+                    (OTT_DAILY, "gold.ott_dim_user", FIRST, "2025-11-10"),
+                )
+            ),
         ],
     )
     def test_a_red_table_that_mirrors_the_newest_state_is_made_again(
@@ -498,6 +503,7 @@ class TestRedDays:
             assert audit_log.accept(connection, "silver.yts_movies", (FIRST, SECOND), "so it is")
         assert asked(instance, live) == []
 
+    @pytest.mark.slow
     def test_a_real_run_that_a_check_stops_is_asked_for_until_its_fault_is_fixed(
         self, tmp_path, yts
     ):
@@ -560,8 +566,8 @@ class TestFailedRuns:
         [
             (YTS_DAILY, "silver.yts_movies"),
             (IMDB_DAILY, "bronze.imdb_title_basics"),
-            (NETFLIX_DAILY, "bronze.netflix_titles"),
-            (OTT_DAILY, "silver.ott_views"),
+            pytest.param(NETFLIX_DAILY, "bronze.netflix_titles", marks=pytest.mark.slow),
+            pytest.param(OTT_DAILY, "silver.ott_views", marks=pytest.mark.slow),
         ],
     )
     def test_a_failed_run_counts_where_it_has_left_tables_behind(self, instance, live, job, read):

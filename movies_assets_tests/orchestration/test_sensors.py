@@ -434,6 +434,7 @@ class TestDaemon:
         assert sorted(daemon.ranges()) == [(FIRST, FIRST), (THIRD, THIRD)]
 
 
+@pytest.mark.slow
 def test_what_was_published_is_exported_once(tmp_path, instance, yts):
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00")]
     settings = load(data_dir=tmp_path, exports={"delta_url": str(tmp_path / "delta")})

@@ -51,6 +51,7 @@ def test_the_summary_counts_tables_and_checks_and_says_where_to_go_on(platform, 
     assert summary.UI in text
 
 
+@pytest.mark.slow
 def test_the_summary_names_red_days_of_any_run_until_they_are_done(platform, yts):
     yts.movies_listed = [movie(1, "2025-08-30T12:00:00", id=-5)]
     # As a backfill of the UI runs them.
@@ -112,6 +113,7 @@ def test_releases_are_counted_by_year_and_type_the_newest_first(sample_platform)
     assert [tuple(map(int, line.split())) for line in lines[1:3]] == counted
 
 
+@pytest.mark.slow
 def test_the_summary_fits_a_narrow_page(platform, yts):
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00", title="A title " * 30)]
     platform.run("2025-10-30")
@@ -235,6 +237,7 @@ def test_a_new_warning_is_shown_in_full_and_one_of_the_sample_is_counted(
     assert "silver.yts_movies quarantine: 1 row: rating more than 10" in console.file.getvalue()
 
 
+@pytest.mark.slow
 def test_brackets_in_paths_are_no_markup(yts, instance, tmp_path):
     folder = tmp_path / "[a] [bold]data"
     platform = Platform(

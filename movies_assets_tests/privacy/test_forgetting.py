@@ -517,6 +517,7 @@ def nobody() -> Iterator[None]:
         os.seteuid(user)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("blocked", "mode", "told"),
     [
@@ -591,6 +592,7 @@ def test_ids_of_any_text_are_forgotten_everywhere_in_any_spelling(
     assert platform.sql("SELECT count(*) FROM quarantine.ott_views") == [(1,)]  # the user 0
 
 
+@pytest.mark.slow
 def test_torn_or_joined_lines_are_forgotten_although_no_other_record_contains_them(
     tmp_path, instance
 ):

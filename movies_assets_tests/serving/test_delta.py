@@ -393,6 +393,7 @@ def test_killed_within_a_write_the_table_is_old_and_the_next_run_completes_it(tm
         assert_equal(found, root)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("meanwhile", ["the same rows", "older rows", "newer rows"])
 def test_of_two_writers_at_once_the_second_looks_again(tmp_path, meanwhile):
     old, new = snapshots(tmp_path / "snapshots")
@@ -536,6 +537,7 @@ def test_the_asset_writes_what_changed_and_says_so(tmp_path, instance):
     assert told[2]["first of them"] == str(date(2025, 10, 1))
 
 
+@pytest.mark.slow
 def test_for_an_older_snapshot_the_asset_reports_that_a_newer_one_exists(tmp_path, instance, capfd):
     settings = load(data_dir=tmp_path, exports={"delta_url": str(tmp_path / "delta")})
     now = datetime.now(UTC)

@@ -359,6 +359,7 @@ def test_in_a_store_the_plain_folder_and_the_named_version_have_the_same_rows(
     assert [p for p in (tmp_path / "scratch").rglob("*") if p.is_file()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_copied", [True, False], ids=["whole", "its copy was cut off"])
 def test_in_a_store_an_older_snapshot_does_not_take_the_place_of_a_newer_one(
     tmp_path, store, is_copied

@@ -466,6 +466,7 @@ def test_a_run_loads_the_published_tables_and_reports_rows_and_snapshot(
         assert form not in everything
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_fails_the_run_and_names_no_secret(
     with_postgres, database, caplog, capfd
 ):

@@ -91,6 +91,7 @@ class TestARun:
                 with subtests.test(table=name):
                     assert {row[0] for row in described} == {*table.contract.types()}
 
+    @pytest.mark.slow
     def test_that_leaves_it_to_the_next_one_publishes_nothing(self, platform, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
         result = platform.run(DAY)
@@ -105,6 +106,7 @@ class TestNothingIsPublished:
         fail_silver(published, yts)
         assert published_by(published).current() == before
 
+    @pytest.mark.slow
     def test_by_later_green_runs_of_other_days_and_tables(self, platform, yts):
         fail_silver(platform, yts)
         yts.movies_listed = [movie(1, f"{NEXT_DAY}T10:00:00")]
@@ -113,12 +115,14 @@ class TestNothingIsPublished:
             assert not checked(result)
         assert published_by(platform).snapshots() == []
 
+    @pytest.mark.slow
     def test_until_the_day_is_mended(self, platform, yts):
         fail_silver(platform, yts)
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
         assert checked(platform.run(DAY, publish=True))
         assert asked(published_by(platform), TITLES) == platform.sql(TITLES)
 
+    @pytest.mark.slow
     def test_of_what_was_written_by_a_run_that_had_no_checks(self, published, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
         silver = asset_key(TABLES["silver.yts_movies"].key)
@@ -134,6 +138,7 @@ class TestNothingIsPublished:
         checked_alone(published, silver)
         assert checked(published_again(published)), "its checks hold"
 
+    @pytest.mark.slow
     def test_by_checks_of_the_whole_table_that_a_bad_day_is_too_small_to_fail(self, platform, yts):
         yts.movies_listed = [movie(n, f"{NEXT_DAY}T10:00:00") for n in range(100, 160)]
         platform.run(NEXT_DAY, publish=True)
@@ -158,6 +163,7 @@ class TestNothingIsPublished:
         assert not verdict.passed
         assert "gold.dim_movie: differs from its contract" in (verdict.description or "")
 
+    @pytest.mark.slow
     def test_by_executing_the_check_alone(self, platform, yts):
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]
         platform.run(DAY)
@@ -205,6 +211,7 @@ class TestWhatStandsInTheWay:
         record_write(warehouse_session, "gold.t", Window(DAY, NEXT_DAY), "run 3")
         assert [write.run_id for write in unaudited(warehouse_session, ["gold.t"])] == ["run 3"]
 
+    @pytest.mark.slow
     def test_goes_when_its_red_check_alone_is_executed_and_the_others_have_passed(
         self, platform, yts
     ):
@@ -436,6 +443,7 @@ class TestTheFolder:
         publish_number(tmp_path, 1)
         assert asked(Published(tmp_path), "SELECT max(number) FROM meta.numbers") == [(1,)]
 
+    @pytest.mark.slow
     def test_may_be_that_of_the_warehouse(self, yts, instance, tmp_path):
         settings = load(data_dir=tmp_path, published={"folder": tmp_path / "warehouse"})
         yts.movies_listed = [movie(1, f"{DAY}T10:00:00")]

@@ -111,6 +111,7 @@ class TestAWarehouseThatLostItsRows:
         assert "no table was ever written in this warehouse" in found.reason
         assert '"confirm_empty": true' in found.reason
 
+    @pytest.mark.slow
     def test_publishes_nothing_after_the_first_run_of_one_source(self, emptied):
         source = FakeYts([movie(1, f"{STORED_DAY}T10:00:00")])
         platform = Platform(emptied.settings, emptied.platform.instance, lambda: source)
@@ -178,6 +179,7 @@ class TestANewWarehouse:
         assert rows["gold.dim_movie"] == before["gold.dim_movie"] + 1
         assert lost.publish().held.keys() == OMDB | QUALITY, "also the next time"
 
+    @pytest.mark.slow
     def test_publishes_them_when_they_are_rebuilt(self, lost):
         lost.publish()
         lost.change(
@@ -185,6 +187,7 @@ class TestANewWarehouse:
         )
         assert not lost.publish().blocked
 
+    @pytest.mark.slow
     def test_publishes_them_when_somebody_confirms(self, lost):
         config = {"ops": {"published_warehouse": {"config": {"confirm_empty": True}}}}
         job = lost.platform.defs.resolve_job_def("publish")
@@ -309,6 +312,7 @@ class TestARedDayOfOneSource:
         held = dict(stored.ask(HELD_BACK))
         assert held == dict.fromkeys(("quality", "yts"), published_at)
 
+    @pytest.mark.slow
     def test_is_carried_from_an_older_snapshot_where_the_newest_is_damaged(self, stored):
         (before,) = stored.ask(TITLE)
         stored.publish()

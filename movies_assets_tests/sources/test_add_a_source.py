@@ -82,6 +82,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return Project(tmp_path_factory.mktemp("cinemas"))
 
 
+@pytest.mark.slow
 def test_it_brings_assets_checks_job_schedule_resource_and_settings(project):
     found = project.ask(
         "from movies_assets.definitions import defs\n"

@@ -175,6 +175,7 @@ def test_the_first_delivery_of_all_may_have_any_share(service):
     assert run(service, FIRST).passed
 
 
+@pytest.mark.slow
 def test_a_share_that_jumps_against_the_other_files_is_found(forty_titles, subtests):
     for unknown, passed in [(0, True), (5, True), (20, False), (40, False)]:
         scores = [{"IMDb Score": ""} if n < unknown else {} for n in range(40)]
@@ -184,6 +185,7 @@ def test_a_share_that_jumps_against_the_other_files_is_found(forty_titles, subte
             assert run(forty_titles, SECOND).passed is passed
 
 
+@pytest.mark.slow
 def test_a_handful_of_titles_that_are_not_rated_yet_is_green(forty_titles, subtests):
     for number in (1, 2):
         unrated = titles(number, **{"IMDb Score": ""})
@@ -192,6 +194,7 @@ def test_a_handful_of_titles_that_are_not_rated_yet_is_green(forty_titles, subte
             assert run(forty_titles, SECOND).passed
 
 
+@pytest.mark.slow
 def test_one_bad_file_among_thirty_days_is_named_in_a_run_of_any_day(service):
     for day in range(1, 31):
         arrive_ott(service.settings.landing, f"2025-10-{day:02}", titles=titles(4))
@@ -280,6 +283,7 @@ def open_at(path: Path) -> Any:
     return Warehouse(path)
 
 
+@pytest.mark.slow
 @pytest.mark.recorded
 @pytest.mark.skipif(not CASES.exists(), reason="needs ../shared/cases")
 @pytest.mark.skipif(

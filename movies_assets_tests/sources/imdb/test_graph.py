@@ -187,6 +187,7 @@ class TestUnchanged:
             assert result.success
             assert {"landing__imdb_dumps", *below} <= steps_of(result)
 
+    @pytest.mark.slow
     def test_what_is_incomplete_below_is_run_all_the_same(self, stored):
         run(stored, DAYS[0], select=["bronze/imdb_title_basics"])
         land(stored.settings.landing, DAYS[1], self.dumps)
@@ -195,6 +196,7 @@ class TestUnchanged:
         assert set(landed(result).values()) == {"unchanged"}
         assert self.sources(stored) == {"basics": [(DAYS[0], 2)], "ratings": [(DAYS[0], 2)]}
 
+    @pytest.mark.slow
     def test_what_is_red_below_is_run_all_the_same(self, stored):
         with stored.warehouse.session() as connection, stored.warehouse.transaction(connection):
             audit_log.record_write(
@@ -203,6 +205,7 @@ class TestUnchanged:
         land(stored.settings.landing, DAYS[1], self.dumps)
         assert "silver__imdb_titles" in steps_of(run(stored, DAYS[1], select=[*self.select]))
 
+    @pytest.mark.slow
     def test_a_warehouse_that_was_removed_is_filled_again(self, stored):
         before = stored.contents()
         stored.settings.database.unlink()
@@ -232,6 +235,7 @@ class TestUnchanged:
         basics = stored.settings.landing / "imdb/title.basics"
         assert not (basics / f"run_date={DAYS[1]}/title.basics.tsv.gz").exists()
 
+    @pytest.mark.slow
     def test_a_range_with_the_day_of_the_file_and_days_after_reads_it_once(self, platform):
         for day in DAYS:
             land(platform.settings.landing, day, self.dumps)

@@ -416,6 +416,7 @@ def test_a_base_url_that_is_none_is_refused_unseen(url):
 # With the sample
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["too_many_requests", "server_error", "cut_off", "slow"])
 @pytest.mark.parametrize(("name", "column"), LOOKUPS.items())
 def test_the_sample_s_files_are_fetched_through_its_faults(target, name, column, kind):

@@ -155,6 +155,7 @@ def test_titles_and_credits_of_justwatch_end_as_a_full_star(settings, instance, 
     assert platform.sql("SELECT count(*) FROM gold.netflix_title_category") == [(800,)]
 
 
+@pytest.mark.slow
 def test_a_stranger_with_kaggles_file_needs_no_address_of_look_ups(tmp_path, instance):
     settings = load(data_dir=tmp_path, profile="live")
     arrive(settings.landing, f"{STORED_DAY}/netflix_titles.csv", [kaggle("s1")], KAGGLE)

@@ -210,6 +210,7 @@ class TestRun:
     def netflix(self, platform: Platform) -> None:
         assert platform.run(STORED_DAY, job="netflix_daily", select=NETFLIX).success
 
+    @pytest.mark.slow
     def test_netflix_alone_has_its_days_and_years(self, platform, yts):
         self.fill(platform, yts)
         self.netflix(platform)

@@ -179,6 +179,7 @@ class TestArrivals:
             (f"netflix/titles/{DAYS[0]}/a.csv",)
         ]
 
+    @pytest.mark.slow
     def test_a_file_that_arrives_on_two_days_is_kept_as_it_arrived_last(self, platform, titles):
         for day in DAYS[:2]:
             titles(f"{day}/titles.csv", [netflix_title(1), netflix_title(2)])
@@ -187,6 +188,7 @@ class TestArrivals:
         kept = checked(result, "silver/netflix_titles", "conservation").metadata
         assert [kept[f"rows_{fate}"].value for fate in ("read", "kept", "duplicate")] == [4, 2, 2]
 
+    @pytest.mark.slow
     def test_of_a_title_listed_twice_in_a_file_the_later_record_is_kept(self, platform, titles):
         others = [netflix_title(number) for number in range(20, 27)]
         old, new = netflix_title(1, title="Old"), netflix_title(1, title="New")
@@ -198,6 +200,7 @@ class TestArrivals:
             ("1", "New", DAYS[0])
         ]
 
+    @pytest.mark.slow
     def test_the_star_follows_a_title_that_arrives_again_and_one_that_is_taken_away(self, stored):
         platform = stored()
         again = netflix_title(1, title="Renamed", release_year=1931, date_added="1/13/2026")

@@ -164,6 +164,7 @@ def test_a_range_goes_from_the_service_to_its_tables(sample):
     ) == [(0,)]
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_rows(sample):
     sample.run("2024", "2025")
     before, asked = sample.contents(), len(sample.requests)
@@ -351,6 +352,7 @@ class TestQuota:
             (2025,),
         ]
 
+    @pytest.mark.slow
     def test_of_the_next_day_completes_the_years(self, make):
         service, whole = make(Titles(2025), quota=20), make(Titles(2025), "whole")
         service.run("2023", "2025")

@@ -189,6 +189,7 @@ def test_a_new_column_and_a_missing_one_are_reported_and_nothing_is_lost(service
     assert service.sql(looks) == [("utf-8", ";", ["device"])]
 
 
+@pytest.mark.slow
 def test_files_are_loaded_without_users_of_their_day(service, landing):
     """The sensor's job: users of a late file's day may never have been fetched."""
     arrive_ott(landing, FIRST, titles=[ott_title("A")], views=views_of(FIRST, "A"))

@@ -14,7 +14,7 @@ from movies_assets.core.outcome import broken_rules
 from movies_assets.definitions import TABLES
 from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.sql import compile_sql
-from movies_assets_tests.conftest import STORED_DAY
+from movies_assets_tests.conftest import FOR_ANY_ROWS, STORED_DAY
 
 Row = dict[str, Any]
 NO_ID = "user_id: a number, but not a whole one above 0"
@@ -25,6 +25,11 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.create_function("ott_user_key", lambda n: f"key {n}", [VARCHAR], VARCHAR)
+        connection.execute(FOR_ANY_ROWS)
+        # A table that is created later makes DuckDB plan each query again.
+        for name in ("titles", "views", "users"):
+            source = TABLES[f"bronze.ott_{name}"]
+            ensure_table(connection, source.name, source.contract)
         yield connection
 
 
@@ -32,14 +37,13 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
     """Return what a silver table's function makes of bronze rows, in their order.
 
-    `broken` are the rules that a row breaks, as quarantine would name them. A query is compiled
-    once: reading dates and numbers in all spellings makes it long.
+    `broken` are the rules that a row breaks, as quarantine would name them. A query is compiled and
+    planned once: reading dates and numbers in all spellings makes it long.
     """
-    queries: dict[str, str] = {}
+    prepared: set[str] = set()
 
     def read_rows(name: str, *rows: Row) -> list[Row]:
         table, source = TABLES[f"silver.ott_{name}"], TABLES[f"bronze.ott_{name}"]
-        ensure_table(connection, source.name, source.contract)
         connection.execute(f"DELETE FROM {source.name}")
         for number, row in enumerate(rows, 1):
             values = {"source_row": f"a.csv#{number:07}", "arrived_date": STORED_DAY, **row}
@@ -48,11 +52,13 @@ def read(connection: duckdb.DuckDBPyConnection) -> Callable[..., list[Row]]:
                 f"INSERT INTO {source.name} ({', '.join(values)}) VALUES ({marks})",
                 [*values.values()],
             )
-        if name not in queries:
+        if name not in prepared:
             refined = table(source.contract.table(source.name))
             marked = refined.mutate(broken=broken_rules(refined, table.contract))
-            queries[name] = compile_sql(marked)
-        found = connection.execute(f"FROM ({queries[name]}) ORDER BY source_row")
+            query = f"FROM ({compile_sql(marked)}) ORDER BY source_row"
+            connection.execute(f"PREPARE silver_{name} AS {query}")
+            prepared.add(name)
+        found = connection.execute(f"EXECUTE silver_{name}")
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from movies_assets.sources.shared import parsing
 from movies_assets.warehouse.sql import compile_sql
+from movies_assets_tests.conftest import FOR_ANY_ROWS
 from movies_assets_tests.places import CASES
 
 TEXTS = ibis.table({"place": "int64", "file": "string", "text": "string"}, name="texts")
@@ -27,7 +28,9 @@ def read():
     """Return what a function reads of texts of one file, or of several."""
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(FOR_ANY_ROWS)
         connection.execute("CREATE TABLE texts (place BIGINT, file VARCHAR, text VARCHAR)")
+        planned: dict[str, str] = {}
 
         def read_texts(function: Reader, *files: Sequence[str | None]) -> list[tuple[Any, str]]:
             rows = [(f"{n}.csv", text) for n, texts in enumerate(files) for text in texts]
@@ -41,9 +44,12 @@ def read():
                 "place", "value", reason=parsing.unparsed(x=(parsing.known(step.text), step.value))
             )
             sql = f"SELECT value, reason FROM ({compile_sql(found)}) ORDER BY place"
+            if sql not in planned:
+                planned[sql] = f"reading_{len(planned)}"
+                connection.execute(f"PREPARE {planned[sql]} AS {sql}")
             return [
                 (value, reason.removeprefix("x: "))
-                for value, reason in connection.execute(sql).fetchall()
+                for value, reason in connection.execute(f"EXECUTE {planned[sql]}").fetchall()
             ]
 
         yield read_texts

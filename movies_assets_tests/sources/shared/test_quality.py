@@ -251,6 +251,7 @@ class TestRuns:
             (name, column) for name in PROFILED for column in TABLES[name].contract.types()
         }
 
+    @pytest.mark.slow
     def test_of_one_source_leave_the_other_ones_profiles(self, loaded):
         before = rows_of(loaded, OF_OTHERS), rows_of(loaded, f"NOT {OF_OTHERS}")
         loaded.run(STORED_DAY)
@@ -300,6 +301,7 @@ class TestRuns:
         assert "there is nothing to profile in" in message
         assert "materialize a source first" in message
 
+    @pytest.mark.slow
     def test_that_find_no_change_profile_nothing(self, tmp_path, instance):
         loaded = Platform(load(data_dir=tmp_path), instance)
         for day in ("2025-10-29", STORED_DAY):

@@ -102,6 +102,7 @@ def test_an_empty_day_is_a_normal_day(platform):
     assert platform.sql("SELECT rating_key FROM gold.dim_rating") == [(-1,)]
 
 
+@pytest.mark.slow
 def test_a_range_of_many_movies_fits_into_the_memory_that_the_engine_is_given(platform, yts):
     # As many as the engine reads at once, as long as the sample's.
     text = "description " * 150
@@ -201,6 +202,7 @@ def test_calendar_years_are_complete_and_without_gaps_in_any_order(platform, yts
     ) == [("April 3, 2016", 7, 94, 13, 2, True)]
 
 
+@pytest.mark.slow
 def test_of_several_spellings_of_a_genre_the_first_in_the_alphabet_names_it(platform, yts):
     select = ["bronze/yts_movies", "silver/yts_movies", "gold/dim_genre"]
     yts.movies_listed = [
@@ -261,20 +263,22 @@ class TestReconcile:
         ("kind", "source", "days"),
         [
             ("added", [*listed, movie(4, "2025-10-29T15:00:00")], ["2025-10-29...2025-10-29"]),
-            (
+            pytest.param(
                 "moved",
                 [movie(1, "2025-10-30T18:00:00"), *listed[1:]],
                 ["2025-10-30...2025-10-30"],
+                marks=pytest.mark.slow,
             ),
             (
                 "moved",
                 [*listed[:2], movie(3, "2025-10-28T18:00:00")],
                 ["2025-10-28...2025-10-28", "2025-10-30...2025-10-30"],
             ),
-            (
+            pytest.param(
                 "changed",
                 [*listed[:1], movie(2, "2025-10-29T12:00:00", rating=9), listed[2]],
                 ["2025-10-29...2025-10-29"],
+                marks=pytest.mark.slow,
             ),
             ("gone", list(listed[2:]), ["2025-10-28...2025-10-29"]),
         ],
@@ -303,6 +307,7 @@ class TestReconcile:
         assert found["days to materialize again"].value == ["2025-10-30...2025-10-30"]
         assert found["movies behind"].value == 1
 
+    @pytest.mark.slow
     def test_an_older_version_that_counts_again_is_named(self, stored, yts):
         yts.movies_listed = [*self.listed[1:], movie(1, "2025-10-31T12:00:00")]
         stored.run("2025-10-31", select=self.steps)

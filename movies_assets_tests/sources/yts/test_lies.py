@@ -129,6 +129,7 @@ def test_each_day_and_a_crawl_are_complete_for_any_movie_count_limit_and_end(
 @example(Lies(past_end="endless"), 300, 14, 5)
 @example(Lies(page_size=1), 300, 0, 0)
 # Pages that a cache doubles may look like a list that keeps shifting.
+@pytest.mark.slow
 @example(Lies(5, 1, served=lambda page: (page + 1) // 2), 431, 0, 0)
 def test_a_lie_costs_no_movie_without_an_error(server, lies, movies, first, length):
     url, app = server

@@ -15,7 +15,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 # Errors that are handled separately: a check that stopped a run, and no DAGSTER_HOME.
 from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSetError
 
-# The kinds of events that are kept in the index of the event log, beside the log of their run.
+# The kinds of events that are kept in the index of the event log, next to the log of their run.
 from dagster._core.events import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,

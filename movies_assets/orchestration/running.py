@@ -50,7 +50,7 @@ class JobRun:
         """Execute the run; what it prints goes to its log.
 
         Returns:
-            Whether it has succeeded. One that has not, whatever the cause, is recorded as failed.
+            Whether it has succeeded. A run that has not, for any cause, is recorded as failed.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with (

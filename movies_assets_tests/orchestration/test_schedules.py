@@ -468,7 +468,7 @@ class TestRedDays:
         sentence = (
             f"yts_daily {FIRST}...{SECOND}: the blocking checks of silver.yts_movies have not "
             f"passed after 3 failed runs of the schedule (run {run_id[:8]}). Its schedule does not "
-            "ask for them again: fix the cause, then run them by hand, as one range."
+            "request them again: fix the cause, then run them by hand, as one range."
         )
         assert not found.run_requests
         assert sentence in found.skip_message
@@ -636,7 +636,7 @@ class TestHistory:
             assert other.stdout.readline() == "held\n"
             assert asked(instance, defs) == [(SECOND, LAST)]
             other.stdin.close()
-        assert "This tick goes by Dagster's history alone" in capfd.readouterr().err
+        assert "This tick uses Dagster's history alone" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("job", [YTS_DAILY, IMDB_DAILY, NETFLIX_DAILY, OMDB_YEARLY, OTT_DAILY])

@@ -3,7 +3,7 @@
 `make run` uses it: starting Dagster takes seconds, which `dagster job execute` spends on every job.
 """
 
-import logging
+import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -22,8 +22,6 @@ from movies_assets.orchestration.dagster_internals import (
 from movies_assets.orchestration.instance import ORIGIN
 from movies_assets.orchestration.partitions import range_tags
 from movies_assets.orchestration.publishing.published import LATER
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class JobRun:
                 for event in execute_run_iterator(InMemoryJob(self.job), run, instance):
                     progress.see(event)
             except Exception:  # noqa: BLE001 (any, recorded in the log of the run)
-                _log.exception("The run of %s broke off.", self.job.name)
+                traceback.print_exc()
         ended = instance.get_run_by_id(run.run_id)
         return ended is not None and ended.is_success
 

@@ -49,9 +49,9 @@ DEFINITIONS = dg.Definitions(
 )
 
 
-def executed(instance, tmp_path, job, **console):
+def executed(instance, tmp_path, job):
     """Execute the run of a job; return whether it succeeded, what was shown, and its log."""
-    shown = Console(file=io.StringIO(), width=100, **console)
+    shown = Console(file=io.StringIO(), width=100)
     (run,) = runs_of(DEFINITIONS, {job: ()}, tmp_path / "logs")
     with StepProgress(shown, [run]) as progress:
         has_succeeded = run.execute(instance, progress)
@@ -82,14 +82,19 @@ def test_each_asset_is_a_line_with_what_is_done_its_seconds_and_its_rows(instanc
     assert "rows" not in lines[1]
 
 
-def test_a_terminal_shows_one_line_that_changes(instance, tmp_path):
-    _, shown, _ = executed(instance, tmp_path, "good", force_terminal=True)
-    for text in ("first", "second", "steps, about"):
-        assert text in shown
+def test_a_terminal_shows_one_line_with_the_step_and_what_is_done(instance, tmp_path):
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    (run,) = runs_of(DEFINITIONS, {"good": ()}, tmp_path / "logs")
+    with StepProgress(console, [run]) as progress:
+        run.execute(instance, progress)
+        (task,) = progress._progress.tasks
+        assert (task.description, task.completed, task.total) == ("second", 2, 2)
+    shown = console.file.getvalue()
+    assert "steps, about" in shown
     assert "12,345" not in shown
 
 
-def test_a_run_that_fails_is_told_and_recorded(instance, tmp_path):
+def test_a_run_that_fails_is_recorded_as_failed(instance, tmp_path):
     has_succeeded, _, log = executed(instance, tmp_path, "bad")
     assert not has_succeeded
     assert "it broke" in log

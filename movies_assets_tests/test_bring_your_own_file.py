@@ -85,14 +85,12 @@ def kaggle_file(path: Path, titles: int) -> None:
 def test_the_commands_lead_from_a_file_to_the_published_catalogue(tmp_path):
     kaggle_file(tmp_path / "netflix_titles.csv", 30)
     (tmp_path / "dagster.yaml").write_bytes((PROJECT_ROOT / "dagster.yaml").read_bytes())
-    dagster = Path(sys.executable).with_name("dagster")
     commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
     for own, ours in {
         ".venv/bin/python -c": f"{sys.executable} -c",
         "~/Downloads": str(tmp_path),
         'make run JOBS="--job netflix_daily 1"': (
-            f"{sys.executable} -m movies_assets run --job netflix_daily 1 -- "
-            f"{dagster} job execute -m movies_assets.definitions"
+            f"{sys.executable} -m movies_assets run --job netflix_daily 1"
         ),
         "make dashboard": "",
     }.items():

@@ -89,7 +89,7 @@ def commands() -> list[Any]:
 
 def without_make(lines: str) -> str:
     """Return commands with the one that `make run` runs; make itself would install."""
-    return OF_MAKE.sub(rf"python -m movies_assets run \1 -- {EXECUTE}", lines)
+    return OF_MAKE.sub(r"python -m movies_assets run \1", lines)
 
 
 def _of_page(page: Path) -> list[str]:

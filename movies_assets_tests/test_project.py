@@ -20,13 +20,11 @@ from movies_assets.settings import PROJECT_ROOT, load
 MODULES = sorted((PROJECT_ROOT / "movies_assets").rglob("*.py"))
 
 
-def test_workspace_pyproject_and_makefile_name_the_same_module():
+def test_workspace_and_pyproject_name_the_same_module():
     (location,) = yaml.safe_load((PROJECT_ROOT / "workspace.yaml").read_text())["load_from"]
     dagster = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["tool"]["dagster"]
-    make = re.findall(r"^MODULE := (.+)$", (PROJECT_ROOT / "Makefile").read_text(), re.MULTILINE)
     assert location["python_module"]["module_name"] == dagster["module_name"]
     assert location["python_module"]["location_name"] == dagster["code_location_name"]
-    assert make == [dagster["module_name"]]
 
 
 def test_a_module_says_what_belongs_in_it(subtests):

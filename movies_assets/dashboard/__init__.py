@@ -5,6 +5,3 @@ Queries run in `serving.reader`, the visitor's choices are in `filters`, the loo
 in `security`. A page's content belongs in its module below `pages`, with the queries of `prepared`
 tables; queries of published tables belong in `serving.queries`.
 """
-
-# How often tasks and pages look for changes.
-POLL_SECONDS = 1.0

@@ -20,10 +20,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from movies_assets.dashboard import POLL_SECONDS
 from movies_assets.settings import DashboardSettings
 
 LOG = logging.getLogger(__name__)
+
+# How often tasks and pages look for changes.
+POLL_SECONDS = 1.0
 
 # Closed connections are logged as a count, so that they cannot fill the log.
 LOG_SECONDS = 60.0

@@ -10,7 +10,7 @@ from collections import Counter
 
 from nicegui import Client
 
-from movies_assets.dashboard import POLL_SECONDS
+from movies_assets.dashboard.connections import POLL_SECONDS
 from movies_assets.settings import DashboardSettings
 
 

@@ -18,8 +18,8 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 from starlette.datastructures import QueryParams
 
-from movies_assets.dashboard import POLL_SECONDS
 from movies_assets.dashboard.components import box, text
+from movies_assets.dashboard.connections import POLL_SECONDS
 from movies_assets.dashboard.filters import (
     FIRST_YEAR,
     GENRE,

@@ -20,9 +20,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from movies_assets.dashboard import POLL_SECONDS
 from movies_assets.dashboard.components import box, text
-from movies_assets.dashboard.connections import BoundedRequests, Connections, busy, protocols
+from movies_assets.dashboard.connections import (
+    POLL_SECONDS,
+    BoundedRequests,
+    Connections,
+    busy,
+    protocols,
+)
 from movies_assets.dashboard.downloads import DOWNLOAD_PATH, DownloadRoute, Downloads
 from movies_assets.dashboard.held_pages import HeldPages
 from movies_assets.dashboard.layout import Page, Visit

@@ -149,6 +149,7 @@ def test_a_failed_run_is_reported_once(alerting, yts, webhook, caplog):
     assert SECRET not in caplog.text
 
 
+@pytest.mark.slow
 def test_a_run_that_succeeds_is_not_reported(alerting, yts, webhook):
     platform = alerting(webhook_url=webhook.url)
     sensor = Sensor(platform, RUN_FAILURES)

@@ -62,6 +62,7 @@ class TestRefused:
         dangle(platform, f"{DAYS[1]}/c.csv")
         return platform
 
+    @pytest.mark.slow
     def test_in_a_range_the_other_days_are_loaded_and_its_own_is_as_it_was(self, loaded):
         result = run(loaded, DAYS[0], DAYS[-1], select=SILVER)
         assert result.success
@@ -228,6 +229,7 @@ def test_an_empty_file_is_named_and_one_line_of_damage_is_called_that_alone(plat
     assert refused.startswith("1 row: a quote is not closed. The rows are kept")
 
 
+@pytest.mark.slow
 def test_traps_are_named_and_neither_opened_nor_waited_for(platform, titles):
     folder = titles(f"{DAYS[0]}/a.csv", [netflix_title(1)]).parent
     os.mkfifo(folder / "pipe.csv")
@@ -248,6 +250,7 @@ def test_traps_are_named_and_neither_opened_nor_waited_for(platform, titles):
     assert platform.sql(TITLES.format("silver")) == [("1", DAYS[0])]
 
 
+@pytest.mark.slow
 @pytest.mark.recorded
 @pytest.mark.skipif(not CASE.is_dir(), reason="recorded: ../shared/cases is not there")
 def test_suffixes_in_any_case_are_read(platform):

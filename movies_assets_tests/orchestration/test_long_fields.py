@@ -10,9 +10,8 @@ DAY = "2025-10-10"
 STEPS = ["bronze/netflix_titles", "silver/netflix_titles"]
 
 
-@pytest.mark.parametrize(
-    ("packing", "number"), [("csv", "4"), pytest.param("jsonl", "3", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("packing", "number"), [("csv", "4"), ("jsonl", "3")])
 def test_of_a_file_that_arrives_all_other_records_are_read(settings, instance, packing, number):
     platform = Platform(settings, instance)
     titles = [netflix_title(number) for number in range(100, 250)]

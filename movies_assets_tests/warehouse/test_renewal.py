@@ -134,6 +134,7 @@ def add_and_die(path: Path) -> None:
         os._exit(1)
 
 
+@pytest.mark.slow
 def test_what_a_killed_writer_left_in_the_log_is_in_the_new_file(warehouse):
     with pytest.raises(Exception, match="terminated abruptly"):
         in_child(add_and_die, warehouse.path)

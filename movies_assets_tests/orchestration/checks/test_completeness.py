@@ -154,6 +154,7 @@ def test_a_first_file_without_expected_columns_is_red_and_says_what_they_may_be_
     assert "gold.ott_dim_title" not in service.contents()
 
 
+@pytest.mark.slow
 def test_a_column_that_is_there_and_empty_is_found_until_it_is_accepted(forty_titles):
     landing = forty_titles.settings.landing
     arrive_ott(landing, SECOND, titles=titles(8, **{"IMDb Score": ""}))
@@ -227,6 +228,7 @@ def test_events_under_another_header_are_red_with_what_the_columns_may_be(servic
     assert "`seen` looks like `watched_at`" in str(found.description)
 
 
+@pytest.mark.slow
 def test_days_of_events_are_compared_with_the_days_before(service):
     for day in (FIRST, SECOND):
         views = [ott_view(n, "A", watched_at=f"{day}T20:{n}:00Z") for n in range(10, 50)]

@@ -179,6 +179,7 @@ class TestUnchanged:
         land(stored.settings.landing, DAYS[2], self.dumps)
         assert steps_of(run(stored, DAYS[2], select=[*self.select])) == {"landing__imdb_dumps"}
 
+    @pytest.mark.slow
     def test_alone_or_with_whole_tables_they_are_fetched_all_the_same(self, stored):
         land(stored.settings.landing, DAYS[1], self.dumps)
         for below in (set(), {"silver__imdb_titles"}):
@@ -217,6 +218,7 @@ class TestUnchanged:
         }
         assert self.sources(stored) == {"basics": [(DAYS[1], 2)], "ratings": [(DAYS[1], 2)]}
 
+    @pytest.mark.slow
     def test_one_of_several_is_not_read_again_and_counts_unchanged(self, stored):
         land(
             stored.settings.landing, DAYS[1], {**self.dumps, "title.ratings": [rating(1, votes=99)]}
@@ -292,6 +294,7 @@ class TestRetention:
         ]
 
 
+@pytest.mark.slow
 def test_files_that_are_left_out_are_empty_tables_and_unknown(tmp_path, instance):
     """By default alternate titles are; here crew, credits and names too."""
     settings = load(

@@ -199,18 +199,16 @@ class TestWhoDecides:
         assert (("404", "Bo") in found) == has_five
         return [[value for show_id, value in found if show_id == str(show)] for show in shows]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "expected",
         [
-            pytest.param(
-                {
-                    (FIVE,): ["Ada Marlow", "Eli Stone"],
-                    (FIVE, FILE): ["Ada Marlow", "Dev Rane"],
-                    (FILE, FIVE): ["Ada Marlow", "Eli Stone"],
-                    (FIVE, NO_CAST): ["Ada Marlow", "Eli Stone"],
-                },
-                marks=pytest.mark.slow,
-            ),
+            {
+                (FIVE,): ["Ada Marlow", "Eli Stone"],
+                (FIVE, FILE): ["Ada Marlow", "Dev Rane"],
+                (FILE, FIVE): ["Ada Marlow", "Eli Stone"],
+                (FIVE, NO_CAST): ["Ada Marlow", "Eli Stone"],
+            },
             {(FILE, NO_CAST): ["Ada Marlow", "Dev Rane"]},
         ],
         ids=["with five files", "without"],

@@ -144,6 +144,7 @@ class TestArrivals:
         run(other, DAYS[0], select=TITLES)
         assert other.contents() == contents
 
+    @pytest.mark.slow
     def test_an_empty_day_is_a_normal_day(self, platform):
         (platform.settings.landing / "netflix" / "titles").mkdir(parents=True)
         assert run(platform, DAYS[0], select=TITLES).success
@@ -238,6 +239,7 @@ class TestSchema:
             for number, select in [(9, BRONZE), (10, BRONZE), (12, BRONZE), (15, TITLES)]
         }
 
+    @pytest.mark.slow
     def test_a_new_column_a_changed_type_and_a_lost_column(self, platform):
         results = self.evolve(platform)
         assert all(result.success for result in results.values())
@@ -278,6 +280,7 @@ class TestSchema:
         return [column.name for column in schema.schema.columns] if schema else []
 
 
+@pytest.mark.slow
 def test_ids_of_another_edition_are_refused_with_an_example_and_the_reason(platform, titles):
     titles(f"{DAYS[0]}/a.csv", [*map(netflix_title, ["s1", "s2", "s3"]), netflix_title(4)])
     result = run(platform, DAYS[0], select=TITLES, raise_on_error=False)

@@ -528,6 +528,7 @@ class TestTitles:
 
 
 class TestLookups:
+    @pytest.mark.slow
     def test_equal_values_of_a_title_are_one_however_they_are_spaced(self, platform):
         cast = [("Ada", 1), ("Ada", 1), ("\u200bAda ", 1), ("Ada", 2), ("ADA", 1)]
         store_netflix(platform.warehouse, [{}, {}], cast=cast)
@@ -539,6 +540,7 @@ class TestLookups:
             ("2", "Ada"),
         ]
 
+    @pytest.mark.slow
     def test_empty_values_and_values_of_no_title_id_are_in_quarantine(self, platform):
         cast = [("Ada", 1), ("", 1), ("Bob", None)]
         store_netflix(platform.warehouse, [{}], cast=cast)

@@ -302,6 +302,7 @@ class TestReleases:
             ("tt0000002", "A storm", 2023),
         ]
 
+    @pytest.mark.slow
     def test_are_counted_by_year_and_type_the_newest_first(self, listed):
         listed.app.state.titles.titles = {
             2023: [title("tt0000001", Year="2023")],

@@ -342,6 +342,7 @@ def test_chance_has_many_orders_of_all_titles_and_has_them_again(lab):
     assert sorted(map(str, lab.rows(sql))) == sorted(map(str, rows))
 
 
+@pytest.mark.slow
 def test_means_are_the_same_in_any_order_of_the_rows(lab):
     # Their mean is 8.4171875, between two numbers of six decimals: a matter of the last digit.
     scores = [round(9.9 - number * 0.05 + (number % 7) * 0.03, 1) for number in range(64)]

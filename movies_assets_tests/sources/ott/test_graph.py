@@ -286,6 +286,7 @@ def test_similar_names_are_reported_and_stay_separate(service, landing):
     assert service.sql("SELECT count(*) FROM gold.ott_dim_title") == [(5,)]
 
 
+@pytest.mark.slow
 def test_names_of_other_premieres_do_not_come_close(service, landing):
     titles = [ott_title("Blame"), ott_title("Blame!", Premiere="May 20, 2017")]
     arrive_ott(landing, SECOND, titles=titles)

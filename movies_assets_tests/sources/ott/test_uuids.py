@@ -40,6 +40,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             yield platform
 
 
+@pytest.mark.slow
 def test_users_and_what_they_watched_belong_together(stored):
     known = {as_uuid(number) for number in range(100)}
     users = {user for (user,) in stored.sql("SELECT user_id FROM silver.ott_users")}

@@ -266,6 +266,7 @@ def test_the_file_decides_the_order_of_its_instants(read):
 EARLIEST, LATEST = datetime(1990, 1, 1), datetime(2030, 12, 31)  # noqa: DTZ001
 
 
+@pytest.mark.slow
 @modestly
 @given(
     st.lists(st.datetimes(EARLIEST, LATEST), min_size=1, max_size=10),

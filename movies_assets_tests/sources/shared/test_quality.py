@@ -287,6 +287,7 @@ class TestRuns:
         assert left == {STORED_DAY}
         assert len({at for name, partition, at in again if partition.endswith("2025-10-31")}) == 1
 
+    @pytest.mark.slow
     def test_by_itself_profile_everything_that_is_there(self, loaded):
         with loaded.warehouse.session() as connection, loaded.warehouse.transaction(connection):
             connection.execute(f"DROP TABLE silver.imdb_akas; DELETE FROM {SNAPSHOT.name}")

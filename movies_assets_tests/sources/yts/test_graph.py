@@ -95,6 +95,7 @@ def test_days_alone_in_any_order_and_days_as_a_range_lead_to_the_same_warehouse(
     assert other.sql("SELECT count(*) > 20 FROM gold.fact_movies") == [(True,)]
 
 
+@pytest.mark.slow
 def test_an_empty_day_is_a_normal_day(platform):
     result = platform.run("2025-10-30")
     assert result.success
@@ -133,6 +134,7 @@ class TestReupload:
         yts.movies_listed = [movie(8, "2025-10-20T13:00:00"), self.new]
         return platform
 
+    @pytest.mark.slow
     def test_the_latest_upload_replaces_the_older_one_everywhere(self, reuploaded):
         assert reuploaded.sql(FACT) == [(7, "2025-10-30"), (8, "2025-10-20")]
         assert reuploaded.sql("SELECT title FROM gold.dim_movie WHERE movie_key = 7") == [
@@ -142,6 +144,7 @@ class TestReupload:
             ("unknown",)
         ]
 
+    @pytest.mark.slow
     def test_running_the_older_day_again_from_bronze_does_not_bring_it_back(self, reuploaded):
         before = reuploaded.contents()
         result = reuploaded.run("2025-10-20", select=BELOW_BRONZE)
@@ -164,6 +167,7 @@ class TestReupload:
         assert set(fresh["gold.dim_genre"]) <= set(mine["gold.dim_genre"])
 
 
+@pytest.mark.slow
 def test_a_source_that_fails_midway_changes_nothing(platform, yts):
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00")]
     platform.run("2025-10-30")

@@ -158,6 +158,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [
     b"",
     b"\r\n",
@@ -180,6 +181,7 @@ def test_a_request_that_trickles_in_ends_the_connection():
         until(lambda: is_refused(opened, b"x: y\r\n"))
 
 
+@pytest.mark.slow
 def test_an_answer_may_take_longer_than_a_request():
     with served(request_seconds=0.2, stalled_seconds=60) as (url, connections):
         opened = connect(url, REQUEST % b"endless")
@@ -189,6 +191,7 @@ def test_an_answer_may_take_longer_than_a_request():
         assert len(connections) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [REQUEST % b"endless", REQUEST % b"file.csv", UPGRADE % b""])
 def test_a_client_that_takes_nothing_is_dropped(sent):
     with served(stalled_seconds=0.3) as (url, connections):
@@ -216,6 +219,7 @@ def test_one_connection_too_many_closes_the_one_that_waits_longest():
         assert slow[1].recv(100).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.slow
 def test_where_no_connection_waits_the_new_one_is_closed():
     with served(connections=10, stalled_seconds=60) as (url, connections):
         readers = [connect(url, REQUEST % b"endless") for _ in range(10)]
@@ -240,6 +244,7 @@ def test_headers_have_a_largest_size():
         assert b"too large" in read_all(large)
 
 
+@pytest.mark.slow
 def test_one_request_too_many_is_sent_away_unless_another_one_is_stalled():
     with served(requests=4, stalled_seconds=60) as (url, _):
         readers = [connect(url, REQUEST % b"endless") for _ in range(4)]
@@ -284,6 +289,7 @@ def test_a_download_counts_until_it_is_sent_or_dropped():
         until(lambda: status() == 200)  # all of it was sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [
     b"content-length: 5\r\n", b"transfer-encoding: chunked\r\n", b"x: " + b"y" * 9000 + b"\r\n",
     b"x: y\r\n" * 300, b"sec-websocket-extensions: =;\r\n", b"sec-websocket-key: x\r\n",

@@ -108,6 +108,7 @@ EVERY = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.lists(CELLS, min_size=10, max_size=40))
 @example(cells=EVERY)

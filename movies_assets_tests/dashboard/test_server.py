@@ -71,6 +71,7 @@ def test_a_page_that_fails_says_so_without_the_reason_which_is_logged(tmp_path: 
     assert "secret detail" in ended.stderr
 
 
+@pytest.mark.slow
 def test_pages_without_a_websocket_are_dropped_after_a_while_and_are_bounded(tmp_path: Path):
     ended = python(HELD, str(tmp_path))
     assert ended.stdout.splitlines() == [

@@ -137,6 +137,7 @@ def test_every_kind_of_bad_movie_is_in_quarantine_with_its_rules_raw_form_day_an
     assert counts == [600 + len(raws), 600, len(raws), 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unix", [10**14, 10**17, -(10**14)])
 def test_a_date_beyond_all_calendars_is_quarantined(platform, yts, unix):
     deliver(yts, bad(date_uploaded_unix=unix, torrents=[]))
@@ -160,6 +161,7 @@ def test_every_kind_of_odd_movie_is_kept_and_cleaned(platform, yts):
     assert quarantine(platform) == {}
 
 
+@pytest.mark.slow
 def test_of_one_id_with_two_contents_in_a_run_one_is_kept_and_the_other_counted(platform, yts):
     first, second = bad(title="First"), bad(title="Second")
     titles = []
@@ -174,6 +176,7 @@ def test_of_one_id_with_two_contents_in_a_run_one_is_kept_and_the_other_counted(
     assert platform.sql("SELECT count(*) FROM bronze.yts_movies") == [(3,)], "both are kept there"
 
 
+@pytest.mark.slow
 def test_a_movie_that_is_mended_leaves_quarantine(platform, yts):
     deliver(yts, bad(rating=11))
     platform.run(DAY, select=STEPS)
@@ -193,6 +196,7 @@ def test_a_share_of_bad_movies_up_to_five_percent_warns_and_gold_is_updated(plat
     assert platform.sql("SELECT count(*) FROM gold.dim_movie") == [(19,)]
 
 
+@pytest.mark.slow
 def test_a_larger_share_blocks_gold_and_says_why(platform, yts):
     deliver(yts, sound=19)
     steps = [*STEPS, "gold/dim_movie"]
@@ -208,6 +212,7 @@ def test_a_larger_share_blocks_gold_and_says_why(platform, yts):
     assert json.loads(next(iter(quarantine(platform))))["id"] == BAD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["not json", "[1, 2]", "null", '"text"', "{", ""])
 def test_a_row_that_is_no_movie_at_all_is_quarantined(platform, yts, text):
     (row,) = [yts.row(bad(), day=date.fromisoformat(DAY))]

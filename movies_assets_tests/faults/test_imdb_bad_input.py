@@ -145,6 +145,7 @@ def shown(line: bytes) -> str:
     return line.decode("utf-8", "replace").replace("\ufffd", "?").replace("\0", "␀")
 
 
+@pytest.mark.slow
 def test_every_kind_of_bad_line_is_in_quarantine_by_its_number_and_no_other_is_lost(platform):
     lines = {10 * n: line for n, (line, _) in enumerate(BAD_LINES.values(), 1)}
     land(platform.settings.landing, DAY, {"title.ratings": numbered(lines)})
@@ -180,6 +181,7 @@ def test_bad_episodes_are_in_quarantine_by_their_number(platform):
     assert conserved(result, "silver/imdb_episodes") == [206, 200, 6]
 
 
+@pytest.mark.slow
 def test_bad_titles_are_in_quarantine_by_their_number(platform):
     sound = [[f"tt{n:07}", "movie", "A", "A", 0, 2000, None, 90, "Drama"] for n in range(1, 201)]
     bad = {
@@ -443,6 +445,7 @@ class TestFiles:
         with pytest.raises(WarehouseError, match=f"(?s)0.tsv.gz, {message}"):
             self.load(tmp_path, content)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("end", [b"\n", b""])
     @pytest.mark.parametrize("place", [0, 500, 999, 1_000])
     def test_a_line_without_an_end_costs_itself_alone(self, tmp_path, place, end):
@@ -472,6 +475,7 @@ class TestFiles:
         max_size=5,
     ).map(b"".join)
 
+    @pytest.mark.slow
     @given(st.lists(line, max_size=12), st.sampled_from([b"\n", b""]))
     @example([b"\t\t\t\\N"], b"\n")
     @example([b"tt1\t5.0\t1\t\\N", b"tt1\t5.0\t1\t \t"], b"")
@@ -486,6 +490,7 @@ class TestFiles:
         stored = self.load(tmp_path, gzip.compress(content))
         assert sorted(line for (line,) in stored) == sorted(map(shown, expected))
 
+    @pytest.mark.slow
     def test_odd_lines_are_found_in_any_place_of_a_large_file(self, tmp_path):
         lines = [b"tt%07d\t5.0\t%d" % (n, n) for n in range(200_000)]
         odd = [b"\r", b"", b"\0", b"x" * 5_000_000, b"\t\r1"]

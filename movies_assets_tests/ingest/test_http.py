@@ -101,6 +101,7 @@ def test_each_retry_is_logged_once(catalogue, caplog, capfd):
     assert "stamina" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_is_waited_for_even_past_the_longest_wait(catalogue, form):
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
@@ -205,6 +206,7 @@ def test_a_compressed_reply_is_read(catalogue, body):
     assert get(catalogue.url) == {"a": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [-1, -8, -12, len(PACKED) - 2])
 @pytest.mark.parametrize("body", [PACKED, PACKED_IN_TWO], ids=["one", "two"])
 def test_a_compressed_reply_that_is_cut_short_is_tried_again_and_refused(catalogue, body, end):

@@ -165,6 +165,7 @@ class TestLinks:
         landing = Landing(tmp_path / "link", "netflix/titles")
         assert [found.path for found in landing.arrivals()] == ["2025-10-31/a.csv"]
 
+    @pytest.mark.slow
     def test_folders_that_all_link_to_each_other_are_listed_in_moderation(self, landing, tmp_path):
         folders = [tmp_path / f"2025-10-{day}" for day in range(20, 26)]
         for folder in folders:

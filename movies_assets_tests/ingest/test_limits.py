@@ -50,6 +50,7 @@ LONG_ROWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LONG_ROWS)
 @pytest.mark.parametrize("exactly", [False, True])
 def test_a_record_with_a_long_field_is_refused_and_all_others_are_read(kind, exactly):
@@ -81,6 +82,7 @@ def test_of_a_long_text_the_beginning_is_shown():
     assert shortened("é" * 50_001) == f"{'é' * 1_000}… (100,002 bytes)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [["x" * 20_000], [f"x{n}" for n in range(5_000)]])
 @pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
 def test_a_header_with_a_long_name_or_too_many_brings_no_columns(names, kind):

@@ -160,6 +160,7 @@ def test_a_run_that_succeeds_is_not_reported(alerting, yts, webhook):
     assert webhook.received == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("statuses", "requests"), [([404], 1), ([503, 429, 500], 3)])
 def test_a_failed_webhook_is_in_the_tick_and_the_next_run_is_sent(
     alerting, yts, webhook, caplog, statuses, requests

@@ -72,6 +72,7 @@ def test_live_tables_with_a_check_of_freshness_have_a_policy_too():
         assert spec.freshness_policy is None
 
 
+@pytest.mark.slow
 def test_newly_fetched_files_are_a_new_version_of_the_data(platform):
     versions = []
     for _ in range(2):

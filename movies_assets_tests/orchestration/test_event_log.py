@@ -297,6 +297,7 @@ def test_a_history_that_was_deleted_is_made_again(storage):
     assert storage.get_asset_records() == []
 
 
+@pytest.mark.slow
 def test_few_databases_stay_open_however_many_runs_there_are(storage):
     for number in range(event_log._KEPT + 3):
         storage.store_event(entry(f"run-{number}"))

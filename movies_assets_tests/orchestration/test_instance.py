@@ -34,6 +34,7 @@ def versions(database: Path) -> list[str]:
     return [version for (version,) in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DATABASES)
 def test_a_history_that_two_processes_have_made_at_once_is_repaired(home, name):
     opened(home)

@@ -164,6 +164,7 @@ RECORDS = [["1", "Blame!", "Movie", "2021-09-25", "2019", "PG"],
            ["2", "Café, “one”", "TV Show", "2021-09-26", "2020", None]]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("found", PACKINGS)
 def test_a_file_of_any_packing_fills_the_table_with_the_same_rows(platform, found):
     name, pack = PACKINGS[found]
@@ -178,6 +179,7 @@ def test_a_file_of_any_packing_fills_the_table_with_the_same_rows(platform, foun
     assert platform.sql("SELECT packing, rows FROM landing.netflix_titles") == [(found, 2)]
 
 
+@pytest.mark.slow
 def test_a_damaged_archive_costs_its_own_day_only(platform, titles):
     titles(f"{DAYS[0]}/a.csv", [netflix_title(1)])
     damaged = titles(f"{DAYS[1]}/a.csv.gz", [netflix_title(2)])
@@ -217,6 +219,7 @@ def test_a_store_behind_a_url_has_the_same_rules(settings, instance):
     )
 
 
+@pytest.mark.slow
 def test_an_empty_file_is_named_and_one_line_of_damage_is_called_that_alone(platform):
     folder = platform.settings.landing / "netflix" / "titles" / DAYS[0]
     folder.mkdir(parents=True)

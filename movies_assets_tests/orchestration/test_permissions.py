@@ -89,6 +89,7 @@ def test_nothing_that_a_run_writes_may_be_read_by_others_unless_the_umask_decide
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("is_private", "modes"), [(True, {0o700, 0o600}), (False, {0o750, 0o640})])
 def test_dagsters_history_is_private_for_every_way_to_open_its_instance(
     tmp_path, monkeypatch, is_private, modes
@@ -172,6 +173,7 @@ def export(settings: Settings, kind: Any) -> None:
         ).success
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [parquet_assets, delta_assets])
 @pytest.mark.parametrize(
     ("folder", "folders", "files"),

@@ -153,6 +153,7 @@ class TestAgainstAServer:
         assert "503" in again.step_retry_data.error.cause.message
         assert platform.sql("SELECT count(*) FROM bronze.yts_movies") == [(1,)]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("status", [403, 404])
     def test_one_that_refuses_is_asked_once(self, tmp_path, instance, status):
         catalogue = Catalogue(fault=lambda *_: Response(status_code=status))

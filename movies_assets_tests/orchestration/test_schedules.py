@@ -17,7 +17,7 @@ from movies_assets.orchestration.catching_up import look
 from movies_assets.orchestration.jobs import partitioned
 from movies_assets.orchestration.partitions import partitions_def, range_tags
 from movies_assets.orchestration.schedules import calendars, unfinished
-from movies_assets.settings import load
+from movies_assets.settings import PROJECT_ROOT, load
 from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.conftest import Platform, hold, movie
@@ -34,7 +34,8 @@ OTT_FILES = "ott_files"
 def empty_history(tmp_path_factory):
     """Return the folder of a new instance: to make one takes 0.9 s of CPU, to copy it 0.1 s."""
     folder = tmp_path_factory.mktemp("history")
-    with dg.DagsterInstance.local_temp(str(folder)) as local:
+    shutil.copy(PROJECT_ROOT / "dagster.yaml", folder)
+    with dg.DagsterInstance.from_config(str(folder)) as local:
         assert not local.get_runs()
         assert not local.get_asset_keys()
         assert not local.all_instigator_state()
@@ -45,7 +46,7 @@ def empty_history(tmp_path_factory):
 def instance(tmp_path, empty_history):
     """An instance on disk: a tick opens its own connection to it."""
     folder = shutil.copytree(empty_history, tmp_path / "history")
-    with dg.DagsterInstance.local_temp(str(folder)) as local:
+    with dg.DagsterInstance.from_config(str(folder)) as local:
         yield local
 
 
@@ -126,6 +127,7 @@ def test_after_downtime_all_missed_days_are_one_range(instance, live):
     assert requested(instance, live) == [("2025-11-06", "2025-11-09")]
 
 
+@pytest.mark.slow
 def test_a_day_that_failed_between_others_is_asked_for_again(instance, live):
     materialize(instance, live, ["2025-11-05", "2025-11-07", "2025-11-09"])
     assert requested(instance, live) == [
@@ -383,6 +385,7 @@ FIRST, SECOND, THIRD, LAST = DAYS
 
 
 class TestRedDays:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("job", "table", "day"),
         [
@@ -454,6 +457,7 @@ class TestRedDays:
         assert newest in {last for _, last in asked(instance, live, job)}
         assert (day, day) not in asked(instance, live, job)
 
+    @pytest.mark.slow
     def test_after_some_tries_it_is_named_and_no_longer_asked_for(
         self, instance, live, settings, warehouse, capfd
     ):
@@ -611,6 +615,7 @@ class TestHistory:
         settings.database.unlink()
         assert asked(instance, live) == [(FIRST, LAST)]
 
+    @pytest.mark.slow
     def test_a_day_run_by_hand_brings_back_none_of_the_others_of_a_lost_warehouse(
         self, instance, live, settings
     ):
@@ -619,6 +624,7 @@ class TestHistory:
         materialize(instance, live, [LAST])
         assert asked(instance, live) == [(FIRST, THIRD)]
 
+    @pytest.mark.slow
     def test_a_warehouse_in_use_keeps_no_schedule_from_asking(self, instance, tmp_path, capfd):
         impatient = load(data_dir=tmp_path, profile="live", warehouse={"lock_wait_seconds": 0.1})
         defs = build_defs(impatient)

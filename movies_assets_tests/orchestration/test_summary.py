@@ -72,6 +72,7 @@ def test_the_summary_names_red_days_of_any_run_until_they_are_done(platform, yts
     assert "Unfinished" not in shown(platform)
 
 
+@pytest.mark.slow
 def test_the_summary_names_what_is_published(platform, yts):
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00")]
     platform.run("2025-10-30", publish=True)
@@ -80,6 +81,7 @@ def test_the_summary_names_what_is_published(platform, yts):
     assert "Not audited" not in text
 
 
+@pytest.mark.slow
 def test_the_best_movies_have_an_order_that_does_not_depend_on_chance(platform, yts):
     yts.movies_listed = [
         movie(1, "2025-10-30T12:00:00", title="Beta", rating=8.0, genres=["Drama", "Action"]),
@@ -101,6 +103,7 @@ def test_the_best_movies_have_an_order_that_does_not_depend_on_chance(platform, 
     assert "Unrated" not in "".join(lines)
 
 
+@pytest.mark.slow
 def test_releases_are_counted_by_year_and_type_the_newest_first(sample_platform):
     sample_platform.run("2024", "2025", job="omdb_yearly")
     lines = shown(sample_platform).split("Releases by year")[1].splitlines()
@@ -128,6 +131,7 @@ def test_a_failed_run_is_reported_by_the_error_at_its_root(platform, yts):
     assert reason == "bronze.yts_movies: ConnectionError: the source went away"
 
 
+@pytest.mark.slow
 def test_a_run_that_a_check_stopped_is_reported_by_the_finding_of_the_check(platform, yts):
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00", id=-5)]
     result = platform.run("2025-10-30", raise_on_error=False)
@@ -217,6 +221,7 @@ def test_warnings_of_the_sample_are_distinguished_from_new_ones():
     assert summary.counted_warnings([expected], is_sample=False) == "1 warning"
 
 
+@pytest.mark.slow
 def test_a_new_warning_is_shown_in_full_and_one_of_the_sample_is_counted(
     platform, yts, monkeypatch
 ):

@@ -348,6 +348,7 @@ def test_an_address_is_found_in_any_case_and_spelling(landing, tmp_path, known, 
     assert file.read_text() == HEADER + BOBS
 
 
+@pytest.mark.slow
 def test_patterns_of_as_many_persons_as_a_run_takes_fit_into_the_engines(landing, tmp_path):
     ids = [f"person-{number:04}.{'x' * 30}" for number in range(250)]
     ids += [f"{number:08x}{UUID[8:]}" for number in range(250)]

@@ -398,6 +398,7 @@ def test_the_job_is_one_of_the_writers(forgotten):
     assert "Remove the persons from the service first" in job.description
 
 
+@pytest.mark.slow
 def test_without_the_rewriting_deleted_rows_stay_in_the_file_and_the_next_run_mends_that(
     platform, monkeypatch
 ):

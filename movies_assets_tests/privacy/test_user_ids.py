@@ -67,6 +67,7 @@ PLAIN = st.one_of(SPELLINGS.filter(str.isascii), st.text("ab.+7_- ")).filter(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.lists(PLAIN, min_size=1, max_size=10), st.lists(PLAIN, max_size=10))
 @example(["a.b+c", "ann", "7"], ["aXbbc", "annabel", "77"])

@@ -107,6 +107,7 @@ def types_in(kind: Any) -> Iterator[str]:
         yield kind
 
 
+@pytest.mark.slow
 def test_only_types_of_the_first_protocol_are_written(stored_snapshot, tmp_path, subtests):
     for name in SHARED:
         with subtests.test(table=name):
@@ -524,6 +525,7 @@ def materialize(settings, instance) -> dg.ExecuteInProcessResult:
     )
 
 
+@pytest.mark.slow
 def test_the_asset_writes_what_changed_and_says_so(tmp_path, instance):
     settings = load(data_dir=tmp_path, exports={"delta_url": str(tmp_path / "delta")})
     told = []

@@ -82,6 +82,7 @@ def test_every_table_is_read_back_as_it_is_in_the_snapshot(stored_snapshot, tmp_
             assert dataset.count_rows() == len(expected)
 
 
+@pytest.mark.slow
 def test_types_are_those_of_the_contract_and_text_is_compressed_with_zstd(
     stored_snapshot, tmp_path, subtests
 ):
@@ -638,6 +639,7 @@ def test_for_an_older_snapshot_the_asset_reports_that_a_newer_one_exists(tmp_pat
     assert len(read(tmp_path / "exports" / "fact_movies")) == sum(NEW.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", [{FACTS: facts(OLD)}, {}])
 def test_a_table_that_the_warehouse_never_had_does_not_replace_rows(
     tmp_path, instance, capfd, there
@@ -691,6 +693,7 @@ def test_a_pointer_that_was_read_before_its_snapshot_was_removed_is_read_again(
         assert found == snapshot
 
 
+@pytest.mark.slow
 def test_a_snapshot_that_stays_gone_is_an_error_in_plain_words(tmp_path):
     settings = load(data_dir=tmp_path)
     publish(settings.published_folder, {FACTS: facts(OLD)})

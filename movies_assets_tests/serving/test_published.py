@@ -175,6 +175,7 @@ class TestNothingIsPublished:
 
 
 class TestWhatStandsInTheWay:
+    @pytest.mark.slow
     def test_is_removed_when_a_person_accepts_it_with_a_reason(self, platform, yts, monkeypatch):
         fail_silver(platform, yts)
         monkeypatch.setenv("MOVIES_DATA_DIR", str(platform.settings.data_dir))

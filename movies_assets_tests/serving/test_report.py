@@ -304,6 +304,7 @@ class TestTheAsset:
         assert definition.asset_deps[KEY] == {PUBLISHED}
         assert definition.group_names_by_key[KEY] == "serving"
 
+    @pytest.mark.slow
     def test_needs_no_dashboard(self):
         """The extra `dashboard` may be missing where reports are written."""
         code = "import sys; sys.modules['nicegui'] = None; import movies_assets.serving.report"

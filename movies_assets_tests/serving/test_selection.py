@@ -131,6 +131,7 @@ class TestAWarehouseThatLostItsRows:
         assert not new.published.snapshots()
 
 
+@pytest.mark.slow
 def test_tables_confirmed_to_be_empty_are_published_from_then_on(stored):
     stored.change("DROP TABLE gold.omdb_releases")
     assert stored.publish().is_refused
@@ -168,6 +169,7 @@ class TestANewWarehouse:
         stored.change(*self.LOST, *NEW_ROWS)
         return stored
 
+    @pytest.mark.slow
     def test_keeps_what_readers_had_of_the_sources_with_few_rows(self, lost):
         before = lost.rows()
         found = lost.publish()
@@ -195,6 +197,7 @@ class TestANewWarehouse:
         assert lost.rows()["gold.omdb_releases"] == 1
         assert not lost.publish().blocked
 
+    @pytest.mark.slow
     def test_holds_back_a_conformed_dimension_with_the_facts_that_point_at_it(self, lost):
         before = lost.rows()
         lost.change("DELETE FROM gold.fact_movies", "DELETE FROM gold.dim_released_year")
@@ -273,6 +276,7 @@ class TestARedDayOfOneSource:
         assert stored.publish(strict=True).is_refused
         assert stored.published.current() == before
 
+    @pytest.mark.slow
     def test_is_distinguished_also_if_only_references_break(self, stored):
         before = stored.rows()
         stored.change("DELETE FROM gold.netflix_dim_person", *NEW_ROWS[1:])

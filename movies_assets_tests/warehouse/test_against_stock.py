@@ -32,6 +32,7 @@ from movies_assets_tests.warehouse.tables import (
 )
 
 
+@pytest.mark.slow
 @stock_fails()
 def test_a_failed_insert_leaves_the_old_rows(store):
     store.write(visits(frame(visit(1, MONDAY))))
@@ -196,6 +197,7 @@ def test_stock_gives_up_after_ten_tries_of_any_length(store, no_pauses):
     assert len(no_pauses) == 11
 
 
+@pytest.mark.slow
 def test_a_held_database_is_waited_for(store):
     store.write(visits(frame(visit(1, MONDAY))))
     started = time.monotonic()
@@ -205,6 +207,7 @@ def test_a_held_database_is_waited_for(store):
     assert store.rows() == [(2, MONDAY)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"lock_wait_seconds": 0.3}])
 def test_waiting_ends_after_the_configured_time_and_names_the_holder(store):
     store.write(visits(frame(visit(1, MONDAY))))

@@ -90,6 +90,7 @@ def test_lines_may_end_in_any_way_and_the_last_one_in_none(load, newline, end):
     assert load(text) == [("Ada", 2001, 1), ("Bob", 2002, 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoding", "found"), [("utf-8", "utf-8"), ("utf-8-sig", "utf-8"), ("cp1252", "cp1252")]
 )
@@ -293,6 +294,7 @@ PIECES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     start=st.sampled_from([HEADER.encode(), b"\xef\xbb\xbf" + HEADER.encode(), b""]),

@@ -232,6 +232,7 @@ class Measure(Contract):
     names: str = column("Names.", nullable=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -298,6 +299,7 @@ def test_a_value_that_an_expression_cannot_compute_is_a_clear_error(store):
     assert "Ada" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"memory_limit": "64MB", "spill_limit": "2MB"}])
 def test_rows_beyond_memory_and_spill_limit_are_refused_with_the_settings_to_raise(store):
     def fill() -> ir.Table:

@@ -151,6 +151,7 @@ def test_files_of_a_killed_renewal_do_no_harm_and_are_removed(warehouse):
     assert files(warehouse) == ["w.duckdb"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_writer_that_waits_while_the_file_is_replaced_writes_into_the_new_one(
     warehouse, monkeypatch, moment

@@ -160,6 +160,7 @@ VERSIONED = visits(latest_version=LatestVersion(entity=("visit_id",), order=("da
 
 
 class TestVersions:
+    @pytest.mark.slow
     @pytest.mark.parametrize("days", itertools.permutations(DAYS), ids=" ".join)
     def test_the_newest_version_is_kept_in_any_order_of_runs(self, warehouse, days):
         for day in days:

@@ -126,6 +126,7 @@ def test_another_thing_does_not(spelt, column):
     assert likeness(spelt, column) < LIKELY
 
 
+@pytest.mark.slow
 def test_a_first_file_without_expected_columns_is_red_and_says_what_they_may_be_called(service):
     spell(
         service,
@@ -170,6 +171,7 @@ def test_a_column_that_is_there_and_empty_is_found_until_it_is_accepted(forty_ti
     assert run(forty_titles, FIRST).passed
 
 
+@pytest.mark.slow
 def test_the_first_delivery_of_all_may_have_any_share(service):
     some = [*titles(3), *[ott_title(f"Other {n}", **{"IMDb Score": ""}) for n in range(30)]]
     arrive_ott(service.settings.landing, FIRST, titles=some)

@@ -97,6 +97,7 @@ def test_a_sound_day_is_green_everywhere_and_shows_zeros(stored_day):
 
 
 class TestContract:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("table", "change", "rule"),
         [

@@ -547,6 +547,7 @@ def test_a_server_that_falls_silent_is_asked_for_the_rest(server, landing):
     assert server.ranges_asked()[:2] == [None, "bytes=150000-"]
 
 
+@pytest.mark.slow
 def test_a_download_that_makes_progress_is_never_given_up(server, landing):
     server.default, server.piece_bytes, server.pause = LARGE, len(LARGE) // 20, 0.08
     server.cut_after = dict.fromkeys(range(1, 9), len(LARGE) // 5)
@@ -556,6 +557,7 @@ def test_a_download_that_makes_progress_is_never_given_up(server, landing):
     assert_stored(landing, LARGE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_download_without_progress_is_given_up(server, landing, ranges):
     server.default, server.ranges = LARGE, ranges

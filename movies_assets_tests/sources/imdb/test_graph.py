@@ -95,6 +95,7 @@ def test_running_again_changes_nothing(stored_day, tmp_path, instance):
     assert set(landed(result)) == set(ALL_DUMPS.files)
 
 
+@pytest.mark.slow
 def test_no_day_is_marked_of_a_table_that_holds_the_newest_state(platform, instance):
     for day in DAYS[:3]:
         land(platform.settings.landing, day, {"title.basics": [title(1, day)]})
@@ -253,6 +254,7 @@ class TestUnchanged:
                 assert platform.sql(stored) == [(first, 2)]
 
 
+@pytest.mark.slow
 def test_a_title_that_vanished_is_gone_but_for_its_ratings(platform):
     landing = platform.settings.landing
     both = [rating(1), rating(2)]
@@ -267,6 +269,7 @@ def test_a_title_that_vanished_is_gone_but_for_its_ratings(platform):
 
 
 class TestRetention:
+    @pytest.mark.slow
     def test_the_newest_run_dates_are_kept_of_landing_bronze_and_ratings(self, tmp_path, instance):
         settings = load(
             data_dir=tmp_path,

@@ -329,6 +329,7 @@ def test_generated_dumps_have_faults_too(tmp_path):
 # The commands
 
 
+@pytest.mark.slow
 def test_the_commands_write_dumps_and_serve_them(tmp_path):
     command = [sys.executable, "-m", "movies_assets.sample"]
     options = ["--scale", "0.0001", "--run-date", "2025-10-30", "--folder", str(tmp_path)]

@@ -150,6 +150,7 @@ class TestArrivals:
         assert run(platform, DAYS[0], select=TITLES).success
         assert platform.sql(STORED_TITLES) == []
 
+    @pytest.mark.slow
     def test_a_late_file_of_an_older_day_is_read_with_its_day(self, platform, titles):
         titles(f"{DAYS[0]}/titles.csv", [netflix_title(1)])
         titles(f"{DAYS[1]}/titles.csv", [netflix_title(2)])
@@ -292,6 +293,7 @@ def test_ids_of_another_edition_are_refused_with_an_example_and_the_reason(platf
 class TestRefused:
     """What is not what it should be stops what is below, and changes nothing there."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("reply", "reason"),
         [
@@ -319,6 +321,7 @@ class TestRefused:
         assert "sesame" not in error_of(result)
         assert platform.contents() == before
 
+    @pytest.mark.slow
     def test_values_of_titles_that_are_not_listed_are_a_warning(self, stored, tmp_path):
         cast = [("Ada", 1), ("Dan", 404), ("Bob", 2)]
         platform = stored(netflix_lookup=partial(on_disk, tmp_path, cast=cast))

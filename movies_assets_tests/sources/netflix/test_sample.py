@@ -341,6 +341,7 @@ def test_a_lookup_that_is_none_is_refused():
 # The commands
 
 
+@pytest.mark.slow
 def test_the_commands_deliver_titles_and_serve_lookups(tmp_path):
     options = ["--folder", str(tmp_path), "--last-day", "2025-10-31", "--titles", "200"]
     delivered = subprocess.run(  # noqa: S603 (our own module)
@@ -360,6 +361,7 @@ def test_the_commands_deliver_titles_and_serve_lookups(tmp_path):
             process.terminate()
 
 
+@pytest.mark.slow
 def test_an_impossible_size_is_an_error_message(tmp_path):
     refused = subprocess.run(  # noqa: S603 (our own module)
         [*COMMAND, "netflix", "--folder", str(tmp_path), "--titles", "1"],

@@ -161,6 +161,7 @@ def test_types_have_a_flag(title, received, flag):
 # Days.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "read"),
     [
@@ -474,6 +475,7 @@ class TestTitles:
             ]
             assert conserved(result, TITLES) == (1, 0, 2)
 
+    @pytest.mark.slow
     def test_of_a_title_listed_twice_in_a_file_the_later_record_is_kept(self, platform):
         store_netflix(platform.warehouse, [{"show_id": 7, "title": t} for t in ("A", "B")])
         assert conserved(refine(platform, TITLES), TITLES) == (1, 0, 1)
@@ -549,6 +551,7 @@ class TestLookups:
         rules = platform.sql("SELECT broken_rules FROM quarantine.netflix_cast ORDER BY 1")
         assert rules == [("show_id: required",), ("value: required",)]
 
+    @pytest.mark.slow
     def test_values_of_titles_that_are_not_listed_are_reported_and_stop_nothing(self, platform):
         category, dimension = "silver/netflix_category", "gold/netflix_dim_category"
         store_netflix(platform.warehouse, [{}], category=[("Dramas", 1), ("Comedies", 404)])

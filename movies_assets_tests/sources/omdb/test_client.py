@@ -408,6 +408,7 @@ class TestQuota:
         service.app.state.used[KEY] = 10_000
         assert service.collect(YEAR, 1950).complete == [1950]
 
+    @pytest.mark.slow
     def test_a_backfill_in_many_runs_makes_each_request_once(self, service):
         years = range(1906, 2026)
         needed = [page for year in reversed(years) for page in pages_of(year)]
@@ -554,6 +555,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 class TestProcesses:
+    @pytest.mark.slow
     def test_a_killed_one_leaves_what_it_fetched(self, service):
         with child(service.url, service.landing, 30):
             wait_for(lambda: service.part().exists() and service.part().stat().st_size > 0)

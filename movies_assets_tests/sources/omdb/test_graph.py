@@ -245,6 +245,7 @@ class TestReleases:
             (f"tt{n:07}", *expected) for n, (_, expected) in enumerate(TYPED)
         ]
 
+    @pytest.mark.slow
     def test_that_break_a_rule_are_in_quarantine(self, listed):
         # Ten of 210, fewer than stop a run; of each term five pages of ten are read.
         names = ["A river", "A storm", "An island", "A garden"] * 50
@@ -402,6 +403,7 @@ class TestRunConfig:
             ("storm", "movie", "1"),
         ]
 
+    @pytest.mark.slow
     def test_refresh_collects_complete_years_again(self, sample):
         sample.run("2025")
         asked = len(sample.requests)
@@ -413,6 +415,7 @@ class TestRunConfig:
             sample.run("2025", config={"types": ["film"]})
 
 
+@pytest.mark.slow
 def test_a_wrong_key_fails_the_run_and_changes_nothing_below(sample):
     sample.run("2024")
     before = sample.contents()

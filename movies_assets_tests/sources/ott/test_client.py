@@ -487,6 +487,7 @@ class TestPassingFailures:
 
 
 class TestUsers:
+    @pytest.mark.slow
     def test_one_with_a_long_name_is_refused_when_the_file_is_read(self, service, landing):
         service.users = [user(1), user(2, fullName="x" * 20_000_000), user(3)]
         fetch(service, landing)
@@ -691,6 +692,7 @@ class TestKilling:
         assert old.read_bytes() == OLD
         assert files(landing) == {f"{DAY}/users.csv"}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("is_first", [True, False])
     def test_before_any_access_to_the_disk_leaves_the_older_file_or_none(
         self, service, tmp_path, is_first
@@ -830,6 +832,7 @@ class TestPersonalData:
         assert "/api/users?limit=10&skip=0 answered" in shown
         self.check(shown)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "reply",
         [

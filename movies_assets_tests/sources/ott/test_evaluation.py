@@ -157,6 +157,7 @@ users = st.integers(1, 4)
 titles = st.sampled_from([f"title {number}" for number in range(16)])
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=50)
 @given(
     recommended=st.dictionaries(
@@ -288,6 +289,7 @@ def test_training_does_not_know_what_is_popular_later(lab):
     assert lab.quality() == figures
 
 
+@pytest.mark.slow
 def test_production_is_measured_as_gold_recommends(lab):
     genres = ["drama", "comedy", "war"]
     for number in range(40):
@@ -310,6 +312,7 @@ def test_production_is_measured_as_gold_recommends(lab):
     }
 
 
+@pytest.mark.slow
 def test_popularity_is_what_most_watched_and_the_user_has_not(lab):
     crowd(lab)
     watched = ibis.table({**PAIR, "views": "int64"}, name="ott_watched", database="silver")
@@ -396,6 +399,7 @@ def test_where_tastes_are_wrong_the_check_warns_and_says_of_what(lab):
     assert "ndcg_at_10 not above that of popularity" in str(found.description)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure_name", ["ndcg_at_10", "recall_at_10"])
 @pytest.mark.parametrize("baseline", ["popularity", "random"])
 def test_each_measure_is_compared_with_each_baseline(lab, measure_name, baseline):
@@ -451,6 +455,7 @@ def test_the_rows_keep_the_contract(lab):
 # The job.
 
 
+@pytest.mark.slow
 def test_the_job_is_its_own_and_shows_every_strategy(platform):
     day = date(2025, 10, 30)
     with platform.warehouse.session() as connection, platform.warehouse.transaction(connection):

@@ -99,6 +99,7 @@ def named(connection: duckdb.DuckDBPyConnection) -> Callable[[str], str]:
 # Matching.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("watched", "found"),
     [

@@ -127,6 +127,7 @@ def test_the_newest_state_of_titles_and_users_counts(after_two_days):
     assert after_two_days.sql("SELECT viewers FROM gold.ott_genre_engagement") == [(3,)]
 
 
+@pytest.mark.slow
 def test_an_event_that_is_delivered_again_on_another_day_counts_once(service, landing):
     two_days(landing)
     arrive_ott(landing, SECOND, views=views_of(FIRST, "A"))
@@ -220,6 +221,7 @@ def test_todays_users_are_never_stored_under_another_day(tmp_path):
     assert not list((settings.landing / "ott" / "users").glob("2025-11-01/*.csv"))
 
 
+@pytest.mark.slow
 def test_only_the_newest_days_of_users_are_kept_in_bronze(tmp_path, instance):
     settings = load(data_dir=tmp_path, ott={"keep_user_days": 2})
     platform = Platform(settings, instance, resources={"ott_users": lambda _: []})
@@ -246,6 +248,7 @@ def test_two_runs_give_the_same_recommendations_in_the_same_order(service, landi
     assert len(found[0]) == 29 * 10
 
 
+@pytest.mark.slow
 def test_more_than_a_few_events_of_unknown_titles_warn(service, landing):
     arrive_ott(
         landing,
@@ -273,6 +276,7 @@ def test_users_with_one_address_warn_and_are_not_shown(service, landing):
     assert "person1" not in str(found).casefold()
 
 
+@pytest.mark.slow
 def test_similar_names_are_reported_and_stay_separate(service, landing):
     names = ["Blame", "Blame!", "Sébastian", "Sebastian", "Other"]
     arrive_ott(landing, SECOND, titles=[ott_title(n) for n in names])

@@ -242,6 +242,7 @@ def test_requests_are_recorded(server, client):
     assert app.state.traffic.requests == [{"skip": "7", "limit": "3"}]
 
 
+@pytest.mark.slow
 def test_the_command_serves_them():
     options = ["--users", "60", "--last-day", "2025-10-31"]
     with subprocess.Popen(  # noqa: S603 (our own module)

@@ -88,6 +88,7 @@ def rescue(**texts: str) -> str:
 # Titles.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("title", "name"),
     [
@@ -246,6 +247,7 @@ def test_genres_are_unique_ordered_and_in_lower_case(one, text, genres):
     assert one("titles", genre=text)["genres"] == genres
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "column", "value"),
     [
@@ -273,6 +275,7 @@ def test_numbers_are_read_in_each_spelling(one, columns, column, value):
     assert row["broken"] == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "rule"),
     [

@@ -260,6 +260,7 @@ class TestRuns:
         assert len(mine) == len(before[1])
         assert min(row[-1] for row in mine) > max(row[-1] for row in before[1])
 
+    @pytest.mark.slow
     def test_of_some_tables_profile_those(self, loaded):
         loaded.run(STORED_DAY, select=["bronze/yts_movies", "silver/yts_movies", *ALONE])
         ((newest,),) = loaded.sql(

@@ -273,6 +273,7 @@ def test_no_movie_is_lost_when_the_pages_shift_during_a_crawl(catalogue, at_requ
     assert set(ids(client(catalogue, page_size=10).crawl())) == set(range(1, 201))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_request", range(2, 22, 2))
 @pytest.mark.parametrize("one", [4, 9])
 def test_no_movie_is_lost_when_the_pages_shift_while_a_day_is_read(catalogue, at_request, one):
@@ -373,6 +374,7 @@ def test_a_crawl_reaches_the_concurrency_and_never_exceeds_it(catalogue):
     assert catalogue.most_under_way == 6
 
 
+@pytest.mark.slow
 def test_one_page_that_is_tried_again_does_not_hold_up_the_others(catalogue):
     catalogue.movies = movies(1_000)
 

@@ -24,6 +24,7 @@ def days_of(catalogue: Catalogue) -> Counter[date]:
     return Counter(datetime.fromtimestamp(int(t), UTC).date() for t in catalogue.uploaded_unix)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("late_every", [22, 3])
 def test_a_day_out_of_74000_sample_movies_is_complete_with_fewer_than_20_requests(late_every):
     catalogue = Catalogue(74_000, LAST, late_every=late_every)
@@ -38,6 +39,7 @@ def test_a_day_out_of_74000_sample_movies_is_complete_with_fewer_than_20_request
             assert len(app.state.traffic.requests) < 20, one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cut_off", "server_error", "too_many_requests"])
 def test_a_crawl_among_passing_failures_is_complete(kind: Kind):
     app = create_app(Catalogue(1_000, LAST), faults=Faults([Fault(kind, every=4)]))
@@ -46,6 +48,7 @@ def test_a_crawl_among_passing_failures_is_complete(kind: Kind):
     assert len(found) == len(set(found)) == 1_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["html", "invalid_json", "error_envelope", "no_data"])
 def test_a_reply_that_makes_no_sense_fails_the_crawl(kind: Kind):
     app = create_app(Catalogue(1_000, LAST), faults=Faults([Fault(kind, pages={9})]))
@@ -53,6 +56,7 @@ def test_a_reply_that_makes_no_sense_fails_the_crawl(kind: Kind):
         list(YtsClient(url + BASE_PATH, FAST).crawl())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["publish", "reupload"])
 def test_a_crawl_of_a_changing_catalogue_misses_no_movie(kind: Kind):
     catalogue = Shifting(Catalogue(1_000, LAST), hold_back=5)

@@ -43,6 +43,7 @@ def test_a_day_goes_from_source_to_star(platform, yts):
     ]
 
 
+@pytest.mark.slow
 def test_unknown_is_null_in_silver_and_a_member_in_every_dimension(platform, yts):
     yts.movies_listed = [
         movie(1, "2025-10-30T12:00:00", rating=0, runtime=0, year=0, language="", genres=None)
@@ -220,6 +221,7 @@ def test_of_several_spellings_of_a_genre_the_first_in_the_alphabet_names_it(plat
     ]
 
 
+@pytest.mark.slow
 def test_a_range_says_in_the_ui_what_it_wrote_once_with_sql_and_sample(platform, yts):
     yts.movies_listed = [movie(1, "2025-10-30T12:00:00")]
     result = platform.run(
@@ -347,6 +349,7 @@ class TestLoadedDay:
             assert self.run(settings, instance, Lies(count)).contents() == before
             assert self.success
 
+    @pytest.mark.slow
     def test_is_kept_by_a_red_run_where_nothing_proves_that_it_is_empty(self, settings, instance):
         before = self.run(settings, instance, Lies()).contents()
         gone = Lies(served=lambda _: 10**6)

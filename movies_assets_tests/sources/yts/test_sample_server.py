@@ -337,6 +337,7 @@ def test_only_a_shifting_catalogue_can_shift():
 # The command
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_base_url_first_and_serves():
     command = [sys.executable, "-m", "movies_assets.sample", "yts-server", "--movies", "500"]
     with subprocess.Popen(  # noqa: S603 - our own module

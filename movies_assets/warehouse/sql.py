@@ -9,14 +9,14 @@ import sqlglot
 from sqlglot.expressions import Column
 
 
-def compile_sql(expression: ir.Expr, *, for_people: bool = False) -> str:
+def compile_sql(expression: ir.Expr, *, pretty: bool = False) -> str:
     """Compile an Ibis expression to DuckDB's SQL.
 
     Args:
         expression: a table, a column or a value.
-        for_people: whether the text is broken into lines, which takes a fourth of the time.
+        pretty: whether the text is broken into lines, which takes a fourth of the time.
     """
-    return str(ibis.to_sql(expression, dialect="duckdb", pretty=for_people))
+    return str(ibis.to_sql(expression, dialect="duckdb", pretty=pretty))
 
 
 def condition(predicate: ir.BooleanValue) -> str:

@@ -96,7 +96,7 @@ def stage_expression(
     # The columns of a union are matched by position, so they get the order of the stage.
     ordered = expression.select(*types, *([RAW, UNPARSED] if table.lineage else []))
     cast = ordered.cast({name: t for name, t in types.items() if ordered[name].type() != t})
-    return stage_sql(connection, table, compile_sql(cast, for_people=True))
+    return stage_sql(connection, table, compile_sql(cast, pretty=True))
 
 
 def stage_sql(connection: duckdb.DuckDBPyConnection, table: Table, sql: str) -> str:

@@ -152,7 +152,7 @@ class Source:
     """Everything that a source declares.
 
     Its settings are in the module `settings` of its package, its sample's commands in
-    `sample_commands`.
+    `sample_commands`, its measures for Power BI in `measures`.
 
     Attributes:
         name: the group of its assets, and its section of the settings.

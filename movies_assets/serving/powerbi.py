@@ -1,8 +1,8 @@
 """Write a Power BI project over the tables in Postgres: semantic model, report and theme.
 
-Tables, columns, types, descriptions, keys and relationships come from the contracts; measures
-and pages are written here. `python -m movies_assets powerbi` writes the folder `powerbi`, which
-Power BI Desktop opens (File, Open, movies.pbip). No data and no credentials are in it.
+Tables, columns, types, descriptions, keys and relationships come from the contracts, measures from
+the sources; pages are written here. `python -m movies_assets powerbi` writes the folder `powerbi`,
+which Power BI Desktop opens (File, Open, movies.pbip). No data and no credentials are in it.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from movies_assets import sources
 from movies_assets.core.contract import Contract
 from movies_assets.core.durable import exchange
 from movies_assets.serving.postgres_ddl import table_of
@@ -35,106 +36,12 @@ TYPES = {
     "VARCHAR": "string",
 }
 FORMATS = {"BIGINT": "0", "DATE": "yyyy-mm-dd", "TIMESTAMPTZ": "yyyy-mm-dd hh:nn:ss"}
-WHOLE, ONE_DIGIT, TWO_DIGITS = "#,0", "0.0", "0.00"
 BLACK, PANEL, LINE, WHITE, GREY, RED = (
     "#0B0B0F", "#16161D", "#2A2A33", "#F2F2F2", "#9A9AA5", "#E50914",
 )  # fmt: skip
 
 
-class Measure(NamedTuple):
-    """A DAX measure; 0 for an empty selection.
-
-    Attributes:
-        table: the table that contains it.
-        name: unique in the model.
-        dax: its formula.
-        format: its format string.
-        description: its meaning.
-    """
-
-    table: str
-    name: str
-    dax: str
-    format: str
-    description: str
-
-
-def _mean(table: str, column: str) -> str:
-    return f"COALESCE(AVERAGE('{table}'[{column}]), 0)"
-
-
-def _sum(table: str, column: str) -> str:
-    return f"COALESCE(SUM('{table}'[{column}]), 0)"
-
-
-def _kpi(name: str, column: str, description: str) -> Measure:
-    table = "imdb_series_kpis"
-    return Measure(table, name, _mean(table, column), TWO_DIGITS, description)
-
-
-def _of_movies(function: str, column: str) -> str:
-    """Return the formula of a figure that counts each movie once, not once per genre."""
-    table = "imdb_movie_facts"
-    movies = f"SUMMARIZE('{table}', '{table}'[movie_key], '{table}'[{column}])"
-    return f"COALESCE({function}({movies}, '{table}'[{column}]), 0)"
-
-
-MEASURES = (
-    Measure(
-        "fact_movies", "Movies", "COALESCE(COUNTROWS('fact_movies'), 0)", WHOLE, "Movies of YTS."
-    ),
-    Measure(
-        "fact_movies", "Average rating", _mean("fact_movies", "rating"), ONE_DIGIT,
-        "Mean rating of the movies that have one, 0 to 10.",
-    ),
-    Measure(
-        "fact_movies", "Average runtime", _mean("fact_movies", "runtime_minutes"), "0",
-        "Mean running time in minutes, of the movies that have one.",
-    ),
-    Measure(
-        "imdb_movie_facts", "IMDb movies",
-        "COALESCE(DISTINCTCOUNT('imdb_movie_facts'[movie_key]), 0)", WHOLE,
-        "Movies of IMDb; one with several genres counts once.",
-    ),
-    Measure(
-        "imdb_movie_facts", "IMDb rating", _of_movies("AVERAGEX", "rating"), TWO_DIGITS,
-        "Mean rating of the movies that have one, each counted once.",
-    ),
-    Measure(
-        "imdb_movie_facts", "IMDb votes", _of_movies("SUMX", "votes"), WHOLE,
-        "Votes for movies, each movie counted once.",
-    ),
-    Measure(
-        "imdb_episode_facts", "Episodes", "COALESCE(COUNTROWS('imdb_episode_facts'), 0)", WHOLE,
-        "Episodes of series.",
-    ),
-    Measure(
-        "imdb_episode_facts", "Episode rating", _mean("imdb_episode_facts", "rating"), TWO_DIGITS,
-        "Mean rating of the episodes that have one.",
-    ),
-    Measure(
-        "imdb_episode_facts", "Episode votes", _sum("imdb_episode_facts", "votes"), WHOLE,
-        "Votes for episodes.",
-    ),
-    _kpi("Avg", "avg_rating", "Mean rating of a series' episodes; of several series, their mean."),
-    _kpi("Pilot", "pilot_rating", "Rating of the pilot."),
-    _kpi("Finale", "finale_rating", "Rating of the finale."),
-    _kpi("Finale delta", "finale_delta", "Rating of the finale less the mean of all episodes."),
-    _kpi("Best season", "best_season_rating", "Mean rating of the best season."),
-    _kpi("Binge score", "binge_score", "Mean rating times the decimal logarithm of the episodes."),
-    Measure(
-        "imdb_series_kpis", "Series votes", _sum("imdb_series_kpis", "popularity"), WHOLE,
-        "Votes for a series' episodes.",
-    ),
-    Measure(
-        "netflix_fact_titles", "Netflix titles", "COALESCE(COUNTROWS('netflix_fact_titles'), 0)",
-        WHOLE, "Movies and series of Netflix.",
-    ),
-    Measure(
-        "omdb_releases", "OMDb releases", _sum("omdb_releases", "total_releases"), WHOLE,
-        "Titles that OMDb lists.",
-    ),
-)  # fmt: skip
+MEASURES = [measure for of_source in sources.measures().values() for measure in of_source]
 
 
 class Visual(NamedTuple):
@@ -182,7 +89,7 @@ PAGES: Mapping[str, Sequence[Visual]] = {
         ),
     ),
     "Catalogues": (
-        *_cards(["IMDb movies", "IMDb rating", "IMDb votes", "Netflix titles", "OMDb releases"]),
+        *_cards([measure.name for measure in MEASURES if measure.is_of_catalogues]),
         Visual(
             "genres",
             "barChart",

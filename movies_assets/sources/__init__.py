@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import click
 
+    from movies_assets.core.measure import Measure
     from movies_assets.core.settings import SourceSettings
     from movies_assets.core.source import Source
 
@@ -39,6 +40,11 @@ def sections() -> "Mapping[str, type[SourceSettings]]":
 def sample_commands() -> "Mapping[str, Sequence[click.Command]]":
     """Return the commands of samples: `COMMANDS` in the module `sample_commands` of a source."""
     return _all("sample_commands", "COMMANDS")
+
+
+def measures() -> "Mapping[str, Sequence[Measure]]":
+    """Return the measures for Power BI: `MEASURES` in the module `measures` of a source."""
+    return _all("measures", "MEASURES")
 
 
 def _all(module: str, name: str) -> dict[str, Any]:

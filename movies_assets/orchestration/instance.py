@@ -89,9 +89,10 @@ class Instance(dg.DagsterInstance):
 
     def handle_new_event(self, event: dg.EventLogEntry, **given: Any) -> None:
         """Store an event; one that hands a run over to this process names it first."""
-        if _takes_over(event):
-            self.add_run_tags(event.run_id, {TAG: process()})
-        super().handle_new_event(event, **given)
+        with interruption.storing:
+            if _takes_over(event):
+                self.add_run_tags(event.run_id, {TAG: process()})
+            super().handle_new_event(event, **given)
 
 
 def _takes_over(event: dg.EventLogEntry) -> bool:

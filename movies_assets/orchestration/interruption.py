@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from threading import Thread, current_thread, main_thread
+from threading import RLock, Thread, current_thread, main_thread
 
 import dagster as dg
 from rich.console import Console
@@ -31,6 +31,9 @@ GENERATIONS_BELOW_DEV = 3
 
 # The runs whose steps this process executes.
 running: set[str] = set()
+# Held by whoever stores an event, and in the end by the thread that marks the runs as failed: an
+# event that came later would give a run its former state back.
+storing = RLock()
 # The signals to end that this process got.
 received: list[int] = []
 
@@ -85,6 +88,7 @@ def _watch(receiver: socket.socket) -> None:
     if running:
         # A step that can be interrupted ends the run, and the process, by itself.
         time.sleep(GRACE_SECONDS)
+    storing.acquire()
     try:
         with dg.DagsterInstance.get() as instance:
             mine = dg.RunsFilter(tags={TAG: process()})

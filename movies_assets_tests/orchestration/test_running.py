@@ -149,6 +149,13 @@ def test_without_a_dagster_home_one_plain_line_says_what_to_set(monkeypatch):
     assert result.output.startswith("Error: DAGSTER_HOME is not set")
 
 
+def test_a_job_without_partitions_that_does_not_exist_is_one_plain_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    result = CliRunner().invoke(main, ["run", "--job", "unknown", "0"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: Could not find job 'unknown'")
+
+
 def test_the_end_is_about_ten_lines_that_name_what_to_open(platform, yts):
     yts.movies_listed = [movie(1, f"{DAY}T12:00:00"), movie(2, f"{DAY}T13:00:00", rating=11)]
     platform.run(DAY, raise_on_error=False)

@@ -1,6 +1,6 @@
 """Commands behind `make`, such as `python -m movies_assets run`, `summary` and `warnings`.
 
-Commands only: modules of their own run the jobs and write the summary and the dictionary.
+Commands only: separate modules run the jobs and write the summary and the dictionary.
 """
 
 import codecs
@@ -65,17 +65,23 @@ def run(jobs: Sequence[tuple[str, int]]) -> None:
     """Run jobs for their newest partitions, one after the other in this process, and sum up."""
     settings, console = _load(), _console()
     with console.status("loading the definitions", spinner="line"):
+        from dagster import DagsterInvariantViolationError  # noqa: PLC0415 (heavy)
+
         from movies_assets.definitions import defs  # noqa: PLC0415 (heavy)
         from movies_assets.orchestration import interruption, summary  # noqa: PLC0415
         from movies_assets.orchestration.jobs import of_make_run  # noqa: PLC0415
         from movies_assets.orchestration.running import StepProgress, runs_of  # noqa: PLC0415
+        from movies_assets.serving.formatting import plural  # noqa: PLC0415
 
         days = {
             job: newest_days(settings, job, number) if number else ()
             for job, number in jobs or of_make_run()
         }
         instance = _instance()
-        runs = runs_of(defs, days, settings.data_dir / "logs")
+        try:
+            runs = runs_of(defs, days, settings.data_dir / "logs")
+        except DagsterInvariantViolationError as error:
+            raise click.ClickException(str(error)) from error
     started = datetime.now(UTC)
     interruption.end_in_time()
     with StepProgress(console, runs) as progress:
@@ -83,7 +89,7 @@ def run(jobs: Sequence[tuple[str, int]]) -> None:
             console.print(f"Running {job_run}, log in {_short(job_run.log)}", soft_wrap=True)
             _run_job(job_run, instance, progress, console)
     seconds = (datetime.now(UTC) - started).total_seconds()
-    summary.show_end(settings, instance, console, f"{len(runs)} runs in {seconds:.0f} s")
+    summary.show_end(settings, instance, console, f"{plural(len(runs), 'run')} in {seconds:.0f} s")
 
 
 def _run_job(

@@ -107,6 +107,7 @@ def test_the_commands_lead_from_a_file_to_the_published_catalogue(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 warned, 0 failed in the newest netflix_daily run" in " ".join(done.stdout.split())
+    assert re.search(r"^Done +1 run in ", done.stdout, re.MULTILINE)
+    assert re.search(r"^Checks +\d+ passed, 0 warned, 0 failed$", done.stdout, re.MULTILINE)
     assert re.search(r"Movie\W+20\W+", done.stdout)
     assert re.search(r"TV Show\W+10\W+NULL", done.stdout)

@@ -134,7 +134,7 @@ class Zones(Protocol):
 
 @dataclass(frozen=True)
 class Listing:
-    """A list of the summary that follows `make run`.
+    """A list in the output of `make summary`.
 
     Attributes:
         needs: the table without which there is nothing to list.

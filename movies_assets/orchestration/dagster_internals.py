@@ -4,9 +4,11 @@ No other module imports a private one, which a test pins, as it does that each n
 update of Dagster may move them.
 """
 
-# Marks a result that counts for no partition. `ObserveResult` is refused by assets that are made.
-# Runs a job in this process, and yields its events as they happen.
+# A job of definitions that this process has loaded; `execute_run_iterator` below runs it here, and
+# yields its events as they happen.
 from dagster._core.definitions.job_base import InMemoryJob
+
+# Marks a result that counts for no partition. `ObserveResult` is refused by assets that are made.
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
 # The type that `dagster.define_asset_job` returns.
@@ -55,8 +57,10 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 # The storage on SQLite that `dagster.yaml` is given when it names none.
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
-# How `dagster.yaml` names a class.
+# How `dagster.yaml` names a class, and how an event is stored as text.
 from dagster._serdes import ConfigurableClassData, serialize_value
+
+# Holds signals back until a step can end.
 from dagster._utils.interrupts import capture_interrupts
 
 __all__ = [

@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import dagster as dg
@@ -35,7 +35,7 @@ from movies_assets.orchestration.dagster_internals import (
 # with any other version Dagster's own storage takes its place.
 TESTED = ("1.13.27",)
 
-# How many events a batch may have: a tenth of a second's work, which bounds the memory of a range.
+# The most events of a batch: a tenth of a second's work, which bounds the memory of a range.
 BATCH_SIZE = 2_000
 
 # Databases kept open: the index, and the runs that a process last read or wrote.
@@ -80,8 +80,8 @@ class BatchedEventLog(SqliteEventLogStorage):
         for run_id, of_run in of_runs.items():
             rows = [self._event_to_row(event) for event in of_run]
             mirrored = [position for position, event in enumerate(of_run) if _is_indexed(event)]
-            # Making a database takes a lock of the whole process, for which nobody may wait who
-            # has written to one: two threads would wait for each other.
+            # Making a database takes a lock of the whole process. A thread that has written to one
+            # database must not wait for that lock: two threads would wait for each other.
             with self.index_connection(), self.run_connection(run_id) as connection:
                 connection.execute(SqlEventLogStorageTable.insert(), rows)
                 if mirrored:
@@ -89,7 +89,7 @@ class BatchedEventLog(SqliteEventLogStorage):
                     self._index([of_run[n] for n in mirrored], [rows[n] for n in mirrored])
 
     def _index(self, events: Sequence[dg.EventLogEntry], rows: Sequence[dict[str, object]]) -> None:
-        """Store events in the index of all runs, and what follows for their assets and checks."""
+        """Store events in the index of all runs, and the new state of their assets and checks."""
         returning = SqlEventLogStorageTable.insert().returning(
             SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
         )
@@ -128,14 +128,14 @@ class BatchedEventLog(SqliteEventLogStorage):
             )
 
     def has_table(self, table_name: str) -> bool:
-        """Return whether the index has a table; Dagster asks for each event, and drops none."""
+        """Return whether the index has a table; Dagster asks often, and drops none."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:
-        """Lend the connection to a database: in a transaction that this call begins, if none is."""
+        """Yield the connection to a database, in its open transaction or else in a new one."""
         with self._using:
             connection = self._connection(shard)
             if connection.in_transaction():
@@ -145,8 +145,10 @@ class BatchedEventLog(SqliteEventLogStorage):
             with connection.begin():
                 yield connection
             if _changes(connection) != before:
-                # The UI watches the files of runs, which an open connection seldom writes.
-                os.utime(self.path_for_shard(shard))
+                # The UI watches the files of runs, which an open connection seldom writes. Another
+                # process may have deleted the file since.
+                with suppress(FileNotFoundError):
+                    os.utime(self.path_for_shard(shard))
 
     def _connection(self, shard: str) -> sa.Connection:
         """Return the open connection to a database; open one if none is, or the file is new."""
@@ -168,8 +170,9 @@ class BatchedEventLog(SqliteEventLogStorage):
             self._initialized_dbs.add(shard)
         connection = engine.connect()
         self._kept[key] = _Kept(connection, _file(self.path_for_shard(shard)))
-        idle = [other for other, kept in self._kept.items() if not kept.connection.in_transaction()]
-        for other in idle[: max(0, len(self._kept) - _KEPT)]:
+        own = [other for other in self._kept if other[0] == os.getpid()]
+        idle = [other for other in own if not self._kept[other].connection.in_transaction()]
+        for other in idle[: max(0, len(own) - _KEPT)]:
             self._kept.pop(other).connection.close()
         return connection
 
@@ -180,7 +183,7 @@ class BatchedEventLog(SqliteEventLogStorage):
             super().wipe()
 
     def dispose(self) -> None:
-        """Close what is open."""
+        """Close the connections, and stop watching runs."""
         super().dispose()
         with self._using:
             _close(self._kept)
@@ -195,9 +198,9 @@ def _close(kept: OrderedDict[tuple[int, str], _Kept]) -> None:
 
 
 def _file(path: str) -> tuple[int, int]:
-    """Return what tells a file from another one that takes its path."""
+    """Return the device and the inode of a file: a new file with its path has other ones."""
     try:
-        found = os.stat(path)  # noqa: PTH116 (a path of Dagster's, asked for with each event)
+        found = os.stat(path)  # noqa: PTH116 (a path of Dagster's, read for each event)
     except FileNotFoundError:
         return _NO_FILE
     return found.st_dev, found.st_ino

@@ -1,8 +1,8 @@
 """Ending a run in time when its process gets a signal.
 
-Dagster heeds SIGTERM within steps only: the signal waits while it writes the planned events of a
-range, one for each asset and day, and the materializations; and a step may wait for a thread of its
-own.
+Dagster reacts to SIGTERM within steps only: the signal waits while it writes the planned events of
+a range, one for each asset and day, and the materializations; a step may also wait for its own
+thread.
 """
 
 import multiprocessing

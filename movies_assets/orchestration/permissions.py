@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from logging import getLogger
 from pathlib import Path
 
@@ -35,12 +36,11 @@ def keep_private(settings: Settings) -> None:
     if not settings.private_files or os.name == "nt":
         return
     os.umask(PRIVATE)
-    log = getLogger(__name__)
     for path in _made_here(settings):
         try:
             _close(path)
         except OSError as error:
-            log.warning(
+            _warn(
                 "others may read %s, and its mode cannot be changed: %s. Let its owner run: "
                 "chmod -R go-rwx %s",
                 path,
@@ -49,7 +49,7 @@ def keep_private(settings: Settings) -> None:
             )
     for path in _arrivals(settings):
         if _is_open(path):
-            log.warning(
+            _warn(
                 "others may read %s, in which files arrive. The project did not make this folder "
                 "and leaves its mode as it is. If no other account needs its files, run: "
                 "chmod -R go-rwx %s",
@@ -78,6 +78,12 @@ def readable_as(url: str, settings: Settings) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+@cache
+def _warn(text: str, *values: object) -> None:
+    """Log a warning once a process: a command, its definitions and its instance all come here."""
+    getLogger(__name__).warning(text, *values)
 
 
 def _made_here(settings: Settings) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Runs of several jobs in one process: each is a run that Dagster records, with a log of its own.
+"""Runs of several jobs in one process: Dagster records each of them, and each has its own log.
 
 `make run` uses it: starting Dagster takes seconds, which `dagster job execute` spends on every job.
 """
@@ -14,6 +14,7 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from movies_assets.orchestration.abandoned import mark
 from movies_assets.orchestration.dagster_internals import (
     InMemoryJob,
     capture_interrupts,
@@ -52,7 +53,8 @@ class JobRun:
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with (
-            self.log.open("w", encoding="utf-8") as log,
+            # By lines: a signal may end the process without closing the file.
+            self.log.open("w", buffering=1, encoding="utf-8") as log,
             redirect_stdout(log),
             redirect_stderr(log),
             capture_interrupts(),
@@ -67,6 +69,10 @@ class JobRun:
                     progress.see(event)
             except Exception:  # noqa: BLE001 (any, recorded in the log of the run)
                 traceback.print_exc()
+            finally:
+                # Dagster marks a run that failed, but not one with an error outside of its steps.
+                this = dg.RunsFilter(run_ids=[run.run_id])
+                mark(instance, this, "An error ended this run; it is in the log of the command.")
         ended = instance.get_run_by_id(run.run_id)
         return ended is not None and ended.is_success
 
@@ -144,11 +150,11 @@ class StepProgress:
         elif event.event_type in _ENDS:
             self._done += 1
             self._progress.update(self._task, completed=self._done)
-            if not self._console.is_terminal and step in self._rows:
+            if not self._console.is_terminal and event.is_step_success and step in self._rows:
                 self._console.print(self._line(event, step), soft_wrap=True)
 
     def _line(self, event: dg.DagsterEvent, step: str) -> str:
-        seconds = event.step_success_data.duration_ms / 1000 if event.is_step_success else 0
+        seconds = event.step_success_data.duration_ms / 1000
         rows = self._rows[step]
         written = "" if rows is None else f"{rows:,} rows"
         done = f"{self._done:>{len(str(self._all))}}/{self._all}"

@@ -114,7 +114,7 @@ def test_a_range_that_is_terminated_while_it_runs_ends_in_time(home):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_our_command_passes_signals_on_and_marks_the_run(home, number):
+def test_our_command_ends_in_time_after_a_signal_and_marks_the_run(home, number):
     assert home.end([*OURS, "30"], number, home.runs) < limit()
     assert statuses(home) == [dg.DagsterRunStatus.FAILURE]
 

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Iterator
 
 import dagster as dg
 import pytest
@@ -42,9 +43,19 @@ def broken() -> None:
     raise dg.Failure("it broke")
 
 
+@dg.asset(deps=[second])
+def written() -> Iterator[dg.MaterializeResult]:
+    yield dg.MaterializeResult(metadata={"rows": 1})
+    raise dg.Failure("it broke when it was written")
+
+
 DEFINITIONS = dg.Definitions(
-    [first, second, broken],
-    jobs=[dg.define_asset_job("good", [first, second]), dg.define_asset_job("bad", "*")],
+    [first, second, broken, written],
+    jobs=[
+        dg.define_asset_job("good", [first, second]),
+        dg.define_asset_job("bad", [first, second, broken]),
+        dg.define_asset_job("late", [first, second, written]),
+    ],
     executor=dg.in_process_executor,
 )
 
@@ -110,6 +121,13 @@ def test_an_error_of_dagster_itself_is_in_the_log_too(instance, tmp_path, monkey
     has_succeeded, _, log = executed(instance, tmp_path, "good")
     assert not has_succeeded
     assert "RuntimeError: no space left" in log
+    (run,) = instance.get_runs()
+    assert run.status == dg.DagsterRunStatus.FAILURE
+
+
+def test_an_asset_that_fails_after_it_was_written_has_no_line(instance, tmp_path):
+    _, shown, _ = executed(instance, tmp_path, "late")
+    assert [line.split()[-1] for line in shown.splitlines()] == ["first", "second"]
 
 
 def test_only_the_last_run_publishes(platform, tmp_path):
@@ -129,6 +147,13 @@ def test_without_a_dagster_home_one_plain_line_says_what_to_set(monkeypatch):
     result = CliRunner().invoke(main, ["run", "--job", "yts_daily", "1"])
     assert result.exit_code == 1
     assert result.output.startswith("Error: DAGSTER_HOME is not set")
+
+
+def test_a_job_without_partitions_that_does_not_exist_is_one_plain_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    result = CliRunner().invoke(main, ["run", "--job", "unknown", "0"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: Could not find job 'unknown'")
 
 
 def test_the_end_is_about_ten_lines_that_name_what_to_open(platform, yts):

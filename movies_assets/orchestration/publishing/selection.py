@@ -22,7 +22,7 @@ from movies_assets.warehouse.sql import number
 
 SHOWN = 10
 NOT_AUDITED = (
-    "A write that is not audited has not passed its blocking checks since: fix what made "
+    "A write that is not audited has not passed its blocking checks yet: fix what made "
     "them red and materialize these partitions again, or execute the table's checks, where a run "
     "ended before them. What cannot be fixed can be accepted (docs/how-to/red-check.md)."
 )

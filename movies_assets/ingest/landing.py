@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from movies_assets.ingest.checksums import Checksums, Remembered, content_checksum, state_of
 from movies_assets.ingest.download import move, storing
 from movies_assets.ingest.http import PermanentSourceError
 from movies_assets.ingest.packing import MARKERS, MOST_BYTES, SUFFIXES, TOO_LARGE
@@ -64,6 +65,8 @@ EXTRAS = {"s3": "s3", "s3a": "s3", "abfs": "azure", "abfss": "azure", "az": "azu
 DIGEST_BYTES = 8
 # Suffix of a file that is being written to replace another one.
 PART = ".anew"
+# The checksums of the newest survey of each local folder in this process.
+_SURVEYED: dict[str, dict[str, Remembered]] = {}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -189,12 +192,18 @@ class Landing:
         return self._arrivals(self._arrived(days))
 
     def survey(self) -> Survey:
-        """Return everything below the folder, of any day."""
+        """Return everything below the folder, of any day.
+
+        Files that have not changed since the last survey in this process are not opened.
+        """
         found = list(self._found())
         read = [one for one in found if one.reason is None]
         closed = sorted(Unread(one.path, one.problem, one.day) for one in read if one.problem)
         unread = sorted(Unread(one.path, one.reason, one.day) for one in found if one.reason)
-        return Survey(self._arrivals(read), closed, unread)
+        checksums = Checksums(_SURVEYED.get(self._root, {}))
+        arrivals = self._arrivals(read, checksums)
+        _SURVEYED[self._root] = checksums.found
+        return Survey(arrivals, closed, unread)
 
     def paths(self, days: Collection[date]) -> list[tuple[date, str]]:
         """Return day and path of the files that have arrived for some days, without opening them.
@@ -320,14 +329,16 @@ class Landing:
             return file
         return cast("BinaryIO", self._files.open(f"{self._root}/{path}", "rb"))
 
-    def _arrivals(self, files: Iterable[_Found]) -> list[Arrival]:
+    def _arrivals(
+        self, files: Iterable[_Found], checksums: Checksums | None = None
+    ) -> list[Arrival]:
         """Return the files that can be opened, each with its checksum."""
         arrivals = []
         for found in files:
             if found.day and not found.problem:
                 # It may have been deleted since it was listed.
                 with suppress(OSError):
-                    checksum = self._checksum(found)
+                    checksum = self._checksum(found, checksums or Checksums({}))
                     arrivals.append(Arrival(found.day, found.path, found.info["size"], checksum))
         return sorted(arrivals)
 
@@ -369,14 +380,15 @@ class Landing:
                 problem = TOO_LARGE if (info.get("size") or 0) > MOST_BYTES else None
                 yield _Found(path.removeprefix(f"{self._root}/"), info, problem=problem)
 
-    def _checksum(self, found: _Found) -> str:
+    def _checksum(self, found: _Found, checksums: Checksums) -> str:
         """Return the store's checksum, or a hash of the content: a copy may keep the times."""
-        if not self._is_local:
-            for name in CHECKSUMS:
-                if value := found.info.get(name):
-                    return str(value).strip('"')
+        if self._is_local:
+            return checksums.of(found.path, found.info["state"], lambda: self._opened(found.path))
+        for name in CHECKSUMS:
+            if value := found.info.get(name):
+                return str(value).strip('"')
         with self._opened(found.path) as file:
-            return hashlib.file_digest(cast("Any", file), "blake2b").hexdigest()[: 4 * DIGEST_BYTES]
+            return content_checksum(file)
 
 
 def _is_below(path: str | Path, folder: str) -> bool:
@@ -480,18 +492,20 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def _described(entry: "os.DirEntry[str]", below: str, top: str) -> _Found:
-    problem, size = None, 0
+    info: dict[str, Any] = {"size": 0}
+    problem = None
     try:
         if entry.is_symlink() and not _is_below(os.path.realpath(entry.path), top):
             problem = OUTSIDE_FOLDER
         else:
-            state = entry.stat()
-            problem, size = _problem(state), state.st_size
+            found = entry.stat()
+            problem = _problem(found)
+            info = {"size": found.st_size, "state": state_of(found)}
     except OSError:
         problem = DANGLING if entry.is_symlink() else NO_ACCESS
     if not problem and not os.access(entry.path, os.R_OK):
         problem = NO_ACCESS
-    return _Found(f"{below}{entry.name}", {"size": size}, problem=problem)
+    return _Found(f"{below}{entry.name}", info, problem=problem)
 
 
 def _reason(found: _Found) -> str | None:

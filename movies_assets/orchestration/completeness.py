@@ -5,7 +5,7 @@ warehouse has the stored tables, and the writes that have not passed their block
 (`warehouse.audit_log`): an evaluation in Dagster's history does not name the partitions it was for.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
@@ -93,11 +93,12 @@ class Written:
         """Return the partitions with all their partitioned tables written."""
         return set.intersection(*map(set, [*self.landed.values(), *self.tables.values()]))
 
-    def at(self, name: str, partition: str) -> int:
-        """Return the storage id of a partition; the table's own where it has no partitions."""
+    def ids(self, name: str) -> Callable[[str], int]:
+        """Return what gives the storage id of a partition; the table's own if it has none."""
         if name in self.whole:
-            return self.whole[name]
-        return (self.tables.get(name) or self.landed[name])[partition]
+            newest = self.whole[name]
+            return lambda _: newest
+        return (self.tables[name] if name in self.tables else self.landed[name]).__getitem__
 
 
 def written(
@@ -173,10 +174,11 @@ def complete_days(
         red = [(write.first, write.last) for write in held.unaudited if write.table in tables]
     names = {*found.landed, *found.tables, *found.whole}
     reads = [(name, read) for name in tables for read in tables[name].upstream() & names]
-    return {
-        day
-        for day in found.partitions()
-        if all(found.at(read, day) < found.at(name, day) for name, read in reads)
-        and all(found.at(name, day) >= first for name, first in found.first.items())
-        and not any(first <= day <= last for first, last in red)
-    }
+    days = found.partitions()
+    for name, read in reads:
+        above, own = found.ids(read), found.ids(name)
+        days = {day for day in days if above(day) < own(day)}
+    for name, first in found.first.items():
+        own = found.ids(name)
+        days = {day for day in days if own(day) >= first}
+    return {day for day in days if not any(first <= day <= last for first, last in red)}

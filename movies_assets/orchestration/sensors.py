@@ -26,7 +26,7 @@ from movies_assets.warehouse.database import Warehouse, WarehouseError
 if TYPE_CHECKING:
     from movies_assets.ingest.landing import Arrival, Survey
 
-# Looking at 10,000 files takes seconds (docs/reference/benchmarks.md).
+# The first look at 10,000 files takes seconds (docs/reference/benchmarks.md).
 SECONDS_BETWEEN_LOOKS = 60
 SHOWN_FILES = 10
 # A run takes 7 s to start and to publish, and a day within a range 0.2 s of events.

@@ -19,6 +19,7 @@ from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSet
 from dagster._core.events import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
+    BATCH_WRITABLE_EVENTS,
     EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
 )
 from dagster._core.execution.api import execute_run_iterator
@@ -44,11 +45,12 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecordStatus,
 )
 
-# The event log on SQLite, whose tables are written in batches (see `event_log`).
+# The event log, whose tables are written in batches (see `event_log`).
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     SqlEventLogStorageTable,
 )
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 
@@ -62,6 +64,7 @@ from dagster._utils.interrupts import capture_interrupts
 __all__ = [
     "ASSET_CHECK_EVENTS",
     "ASSET_EVENTS",
+    "BATCH_WRITABLE_EVENTS",
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION",
@@ -79,6 +82,7 @@ __all__ = [
     "RegisteredCodeLocationOrigin",
     "RemoteRepositoryOrigin",
     "RetryMode",
+    "SqlEventLogStorage",
     "SqlEventLogStorageTable",
     "SqliteEventLogStorage",
     "StepDependencyConfig",

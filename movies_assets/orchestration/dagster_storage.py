@@ -7,6 +7,7 @@ They load SQLAlchemy and alembic, half a second: only modules that open a histor
 from dagster._core.events import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
+    BATCH_WRITABLE_EVENTS,
     EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
 )
 
@@ -16,11 +17,12 @@ from dagster._core.instance.ref import InstanceRef
 # The states of checks in the event log.
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-# The event log on SQLite, whose tables are written in batches (see `event_log`).
+# The event log, whose tables are written in batches (see `event_log`).
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     SqlEventLogStorageTable,
 )
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 
@@ -33,6 +35,7 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 __all__ = [
     "ASSET_CHECK_EVENTS",
     "ASSET_EVENTS",
+    "BATCH_WRITABLE_EVENTS",
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "AssetCheckExecutionRecordStatus",
@@ -40,6 +43,7 @@ __all__ = [
     "ConfigurableClassData",
     "DagsterSqliteStorage",
     "InstanceRef",
+    "SqlEventLogStorage",
     "SqlEventLogStorageTable",
     "SqliteEventLogStorage",
     "serialize_value",

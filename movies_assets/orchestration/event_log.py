@@ -1,11 +1,13 @@
-"""Dagster's event log on SQLite, with one transaction for a batch of events.
+"""Dagster's event log, with one transaction for a batch of events.
 
 A range of partitions has an event for each asset and day before it starts, and another one for each
 when it is written. Dagster hands them over in batches where `DAGSTER_EVENT_BATCH_SIZE` is set, but
-its storage on SQLite opens a database and commits twice or more for each event. This one stores the
-same rows. `instance.SqliteStorage` uses it (docs/decisions/0033-event-log-in-batches.md).
+its storage on SQLite opens a database and commits twice or more for each event, and so does the one
+on PostgreSQL for each planned event. `BatchedEventLog` stores the same rows on SQLite;
+`postgres_storage` does so on PostgreSQL (docs/decisions/0033-event-log-in-batches.md).
 """
 
+import logging
 import os
 import threading
 import weakref
@@ -26,13 +28,16 @@ from movies_assets.orchestration.dagster_storage import (
     AssetCheckExecutionRecordStatus,
     AssetCheckExecutionsTable,
     ConfigurableClassData,
+    SqlEventLogStorage,
     SqlEventLogStorageTable,
     SqliteEventLogStorage,
     serialize_value,
 )
 
-# The versions of Dagster with which this storage has been tested. It overrides private methods, so
-# with any other version Dagster's own storage takes its place.
+_log = logging.getLogger(__name__)
+
+# The versions of Dagster with which these storages have been tested. They override private methods,
+# so with any other version Dagster's own storage takes their place.
 TESTED = ("1.13.27",)
 
 # The most events of a batch: a tenth of a second's work, which bounds the memory of a range.
@@ -44,6 +49,75 @@ _KEPT = 8
 _NO_FILE = (0, 0)
 
 
+def is_tested() -> bool:
+    """Return whether the installed Dagster is of a tested version; log a warning if it is not."""
+    if dg.__version__ in TESTED:
+        return True
+    _log.warning(
+        "Dagster %s is not a version with which events in batches have been tested (%s): its own "
+        "event log is used, which takes minutes for a range of hundreds of days.",
+        dg.__version__,
+        ", ".join(TESTED),
+    )
+    return False
+
+
+class Batches(SqlEventLogStorage):
+    """Stores a batch of events, and what follows from them, with one statement for each table."""
+
+    def _store_rows(
+        self,
+        connection: sa.Connection,
+        events: Sequence[dg.EventLogEntry],
+        rows: Sequence[dict[str, object]],
+    ) -> None:
+        """Store events in a transaction that has begun, and what follows for assets and checks.
+
+        Args:
+            connection: that of the transaction.
+            events: in their order.
+            rows: those of the events in the table of events.
+        """
+        stored = list(zip(events, self._insert(connection, rows), strict=True))
+        of_assets = [(event, id_) for event, id_ in stored if _kind(event) in ASSET_EVENTS]
+        if of_assets:
+            self._store_asset_event_tags(connection, *zip(*of_assets, strict=True))
+        for event, id_ in _newest(of_assets):
+            self._store_asset_event(connection, event, id_)
+        of_checks = [(event, id_) for event, id_ in stored if _kind(event) in ASSET_CHECK_EVENTS]
+        planned = [found for found in of_checks if _kind(found[0]) == _CHECK_PLANNED]
+        if planned:
+            rows = [row for event, id_ in planned for row in self._planned_checks(event, id_)]
+            connection.execute(AssetCheckExecutionsTable.insert(), rows)
+        for event, id_ in of_checks:
+            if _kind(event) != _CHECK_PLANNED:
+                self.store_asset_check_event(event, id_)
+
+    def _insert(
+        self, connection: sa.Connection, rows: Sequence[dict[str, object]]
+    ) -> Sequence[int]:
+        """Insert rows of events; return their ids in the same order."""
+        raise NotImplementedError
+
+    def _planned_checks(
+        self, event: dg.EventLogEntry, event_id: int
+    ) -> Iterator[dict[str, object]]:
+        """Yield the row of a planned check for each partition; the event becomes text once."""
+        planned = event.get_dagster_event().asset_check_planned_data
+        subset = planned.partitions_subset
+        row = {
+            "asset_key": planned.asset_key.to_string(),
+            "check_name": planned.check_name,
+            "run_id": event.run_id,
+            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
+            "evaluation_event": serialize_value(event),
+            "evaluation_event_timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
+            "evaluation_event_storage_id": event_id,
+        }
+        for partition in subset.get_partition_keys() if subset else [None]:
+            yield {**row, "partition": partition}
+
+
 class _Kept(NamedTuple):
     """An open connection, and the file that it was opened on."""
 
@@ -51,7 +125,7 @@ class _Kept(NamedTuple):
     file: tuple[int, int]
 
 
-class BatchedEventLog(SqliteEventLogStorage):
+class BatchedEventLog(Batches, SqliteEventLogStorage):
     """Stores a batch of events in one transaction a database, over connections that stay open.
 
     Args:
@@ -82,50 +156,23 @@ class BatchedEventLog(SqliteEventLogStorage):
             mirrored = [position for position, event in enumerate(of_run) if _is_indexed(event)]
             # Making a database takes a lock of the whole process. A thread that has written to one
             # database must not wait for that lock: two threads would wait for each other.
-            with self.index_connection(), self.run_connection(run_id) as connection:
+            with self.index_connection() as index, self.run_connection(run_id) as connection:
                 connection.execute(SqlEventLogStorageTable.insert(), rows)
                 if mirrored:
                     # Within the other transaction: an index that cannot be written undoes both.
-                    self._index([of_run[n] for n in mirrored], [rows[n] for n in mirrored])
+                    of_index = [of_run[n] for n in mirrored]
+                    self._store_rows(index, of_index, [rows[n] for n in mirrored])
 
-    def _index(self, events: Sequence[dg.EventLogEntry], rows: Sequence[dict[str, object]]) -> None:
-        """Store events in the index of all runs, and the new state of their assets and checks."""
-        returning = SqlEventLogStorageTable.insert().returning(
-            SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
-        )
-        with self.index_connection() as connection:
-            ids = connection.execute(returning, rows).scalars().all()
-            stored = list(zip(events, ids, strict=True))
-            of_assets = [(event, id_) for event, id_ in stored if _kind(event) in ASSET_EVENTS]
-            if of_assets:
-                self._store_asset_event_tags(connection, *zip(*of_assets, strict=True))
-            for event, id_ in _newest(of_assets):
-                self._store_asset_event(connection, event, id_)
-            for event, id_ in stored:
-                if _kind(event) in ASSET_CHECK_EVENTS:
-                    self.store_asset_check_event(event, id_)
+    def _insert(
+        self, connection: sa.Connection, rows: Sequence[dict[str, object]]
+    ) -> Sequence[int]:
+        """Insert rows of events; return their ids in the same order.
 
-    def _store_asset_check_evaluation_planned(
-        self, event: dg.EventLogEntry, event_id: int | None
-    ) -> None:
-        """Plan a check of each partition of a run; the event is converted to text once."""
-        planned = event.get_dagster_event().asset_check_planned_data
-        subset = planned.partitions_subset
-        row = {
-            "asset_key": planned.asset_key.to_string(),
-            "check_name": planned.check_name,
-            "run_id": event.run_id,
-            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
-            "evaluation_event": serialize_value(event),
-            "evaluation_event_timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
-            "evaluation_event_storage_id": event_id,
-        }
-        partitions = subset.get_partition_keys() if subset else [None]
-        with self.index_connection() as connection:
-            connection.execute(
-                AssetCheckExecutionsTable.insert(),
-                [{**row, "partition": partition} for partition in partitions],
-            )
+        `RETURNING` takes a statement for each row. Without it, rows of one writer have ids in turn.
+        """
+        connection.execute(SqlEventLogStorageTable.insert(), rows)
+        last = connection.execute(sa.select(sa.func.max(SqlEventLogStorageTable.c.id))).scalar_one()
+        return range(last - len(rows) + 1, last + 1)
 
     def has_table(self, table_name: str) -> bool:
         """Return whether the index has a table; Dagster asks often, and drops none."""
@@ -229,6 +276,9 @@ def _changes(connection: sa.Connection) -> int:
     """Return how many rows a connection has changed."""
     driver = connection.connection.driver_connection
     return driver.total_changes if driver else 0
+
+
+_CHECK_PLANNED = dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
 
 
 def _kind(event: dg.EventLogEntry) -> dg.DagsterEventType | None:

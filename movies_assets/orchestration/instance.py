@@ -5,7 +5,6 @@ stores anything: commands, UI, daemon, code server and runs. Dagster exports nei
 to an instance nor its SQLite storage, so both come from private modules (see `dagster_storage`).
 """
 
-import logging
 import os
 import sqlite3
 import sys
@@ -31,8 +30,6 @@ from movies_assets.orchestration.dagster_storage import (
 from movies_assets.orchestration.permissions import keep_private
 from movies_assets.orchestration.processes import TAG, process
 from movies_assets.settings import SettingsError, load
-
-_log = logging.getLogger(__name__)
 
 LOCK = ".instance.lock"
 # As workspace.yaml names the code location; `__repository__` is Dagster's name for definitions.
@@ -118,16 +115,9 @@ class SqliteStorage(DagsterSqliteStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
-        if dg.__version__ in event_log.TESTED:
+        if event_log.is_tested():
             folder = Path(self._event_log_storage.path_for_shard("index")).parent
             self._event_log_storage = event_log.BatchedEventLog(str(folder))
-        else:
-            _log.warning(
-                "Dagster %s is not a version with which events in batches have been tested (%s): "
-                "its own event log is used, which takes minutes for a range of hundreds of days.",
-                dg.__version__,
-                ", ".join(event_log.TESTED),
-            )
 
     @classmethod
     def from_config_value(

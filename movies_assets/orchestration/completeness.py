@@ -94,7 +94,7 @@ class Written:
         return set.intersection(*map(set, [*self.landed.values(), *self.tables.values()]))
 
     def ids(self, name: str) -> Callable[[str], int]:
-        """Return what gives the storage id of a partition; the table's own if it has none."""
+        """Return a function from a partition to its storage id, or to that of the whole table."""
         if name in self.whole:
             newest = self.whole[name]
             return lambda _: newest

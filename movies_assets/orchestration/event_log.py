@@ -224,7 +224,7 @@ class BatchedEventLog(Batches, SqliteEventLogStorage):
         return connection
 
     def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Make the tables of a database that has none; alembic's migrations are read for that only.
+        """Make the tables of a database that has none; read alembic's migrations only for that.
 
         Dagster reads all 89 files of them for each database that it opens.
         """

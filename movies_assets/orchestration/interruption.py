@@ -31,8 +31,8 @@ GENERATIONS_BELOW_DEV = 3
 
 # The runs whose steps this process executes.
 running: set[str] = set()
-# Held by whoever stores an event, and in the end by the thread that marks the runs as failed: an
-# event that came later would give a run its former state back.
+# Held while an event is stored, and from the end on by the thread that marks the runs as failed: a
+# later event would give a run its former state back.
 storing = RLock()
 # The signals to end that this process got.
 received: list[int] = []

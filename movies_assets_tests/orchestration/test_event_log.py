@@ -149,7 +149,7 @@ def test_two_threads_that_make_the_databases_of_a_run_do_not_wait_for_each_other
     other.dispose()
 
 
-def test_whoever_watches_a_run_sees_its_events_at_once(storage):
+def test_a_watcher_of_a_run_sees_its_events_at_once(storage):
     storage.store_event(entry("a-run", "before"))
     seen, arrived = [], threading.Event()
 
@@ -192,7 +192,7 @@ def test_databases_that_are_made_are_opened_without_reading_migrations(storage, 
 
 
 @pytest.mark.slow
-def test_few_databases_stay_open_however_many_runs_there_are(storage):
+def test_few_databases_stay_open_for_any_number_of_runs(storage):
     for number in range(event_log._KEPT + 3):
         storage.store_event(entry(f"run-{number}"))
 
@@ -237,7 +237,7 @@ def test_the_installed_version_is_a_tested_one():
     assert dg.__version__ in event_log.TESTED
 
 
-def test_another_version_of_dagster_keeps_its_own_event_log_and_says_so(
+def test_another_version_of_dagster_keeps_its_own_event_log_with_a_warning(
     tmp_path, monkeypatch, caplog
 ):
     monkeypatch.setattr(dg, "__version__", "1.99.0")

@@ -121,11 +121,17 @@ def _instance() -> "DagsterInstance":
     """Return the instance that DAGSTER_HOME names.
 
     Raises:
-        ClickException: it names none.
+        ClickException: it names none, or one that cannot be read.
     """
+    from dagster import DagsterError  # noqa: PLC0415 (heavy)
+
     from movies_assets.orchestration import summary  # noqa: PLC0415 (heavy)
 
-    if instance := summary.dagster_instance():
+    try:
+        instance = summary.dagster_instance()
+    except DagsterError as error:
+        raise click.ClickException(str(error)) from error
+    if instance:
         return instance
     raise click.ClickException(
         "DAGSTER_HOME is not set. It names the folder in which Dagster keeps its history, with a "

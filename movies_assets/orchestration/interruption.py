@@ -88,7 +88,7 @@ def _watch(receiver: socket.socket) -> None:
     if running:
         # A step that can be interrupted ends the run, and the process, by itself.
         time.sleep(GRACE_SECONDS)
-    storing.acquire()
+    storing.acquire(timeout=GRACE_SECONDS)
     try:
         with dg.DagsterInstance.get() as instance:
             mine = dg.RunsFilter(tags={TAG: process()})

@@ -14,6 +14,7 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from movies_assets.orchestration import interruption
 from movies_assets.orchestration.abandoned import mark
 from movies_assets.orchestration.dagster_internals import (
     InMemoryJob,
@@ -73,6 +74,7 @@ class JobRun:
                 # Dagster marks a run that failed, but not one with an error outside of its steps.
                 this = dg.RunsFilter(run_ids=[run.run_id])
                 mark(instance, this, "An error ended this run; it is in the log of the command.")
+                interruption.running.discard(run.run_id)
         ended = instance.get_run_by_id(run.run_id)
         return ended is not None and ended.is_success
 

@@ -4,6 +4,11 @@ No other module imports a private one, which a test pins, as it does that each n
 update of Dagster may move them.
 """
 
+# A planned check, which keeps what surrounds the first one that is made (see `event_log`).
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationPlanned,
+)
+
 # Marks a result that counts for no partition. `ObserveResult` is refused by assets that are made.
 # Runs a job in this process, and yields its events as they happen.
 from dagster._core.definitions.job_base import InMemoryJob
@@ -68,6 +73,7 @@ __all__ = [
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION",
+    "AssetCheckEvaluationPlanned",
     "AssetCheckExecutionRecord",
     "AssetCheckExecutionRecordStatus",
     "AssetCheckExecutionsTable",

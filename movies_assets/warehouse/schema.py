@@ -45,6 +45,13 @@ def create_table(
     )
 
 
+def describe_table(
+    connection: duckdb.DuckDBPyConnection, name: str, contract: type[Contract]
+) -> None:
+    """Store the contract's descriptions with its table."""
+    connection.execute("; ".join(_comments(name, contract)))
+
+
 def _comments(name: str, contract: type[Contract]) -> Iterator[str]:
     yield f"COMMENT ON TABLE {name} IS {literal(contract.grain())}"
     for column, description in contract.descriptions().items():
@@ -62,11 +69,11 @@ def stored_types(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, 
 
 
 def all_stored_types(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
-    """Return the columns and types of every stored table, with one query."""
+    """Return the columns of every stored table, in their order, and their types."""
     found: dict[str, dict[str, str]] = {}
     for name, column, type_ in connection.execute(
         "SELECT schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns() "
-        "WHERE database_name = current_database() ORDER BY ALL"
+        "WHERE database_name = current_database() ORDER BY schema_name, table_name, column_index"
     ).fetchall():
         found.setdefault(name, {})[column] = type_
     return found
@@ -157,4 +164,4 @@ def _describe(connection: duckdb.DuckDBPyConnection, name: str, contract: type[C
     ).fetchall()
     if wanted.items() <= dict(stored).items():
         return
-    connection.execute("; ".join(_comments(name, contract)))
+    describe_table(connection, name, contract)

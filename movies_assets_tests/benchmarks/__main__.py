@@ -25,6 +25,7 @@ from pathlib import Path
 import click
 import httpx
 
+from movies_assets_tests.benchmarks.changes import changes
 from movies_assets_tests.benchmarks.dashboard import dashboard
 from movies_assets_tests.benchmarks.dashboard_slow import dashboard_slow
 from movies_assets_tests.benchmarks.exports import exports
@@ -49,6 +50,7 @@ def main() -> None:
     )
 
 
+main.add_command(changes)
 main.add_command(dashboard)
 main.add_command(dashboard_slow)
 main.add_command(exports)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 from rich.console import Console
 
@@ -17,6 +18,7 @@ from movies_assets.orchestration import summary
 from movies_assets.orchestration.publishing.published import Publication, published_tables
 from movies_assets.orchestration.publishing.selection import Selection, held_with
 from movies_assets.settings import Settings, load
+from movies_assets.warehouse import snapshot
 from movies_assets.warehouse.audit_log import accept, record_write
 from movies_assets.warehouse.published import HELD_BACK, Published
 from movies_assets_tests.conftest import STORED_DAY, FakeYts, Platform, movie
@@ -29,6 +31,8 @@ YTS, IMDB, NETFLIX, OMDB, OTT, QUALITY = (
 RED = "silver.yts_movies"
 TITLE = "SELECT max(title) FROM gold.dim_movie"
 MOVIE = "SELECT max(primary_title) FROM gold.imdb_movie_facts"
+# Of a file of DuckDB: three headers, then blocks.
+HEADER_BYTES, BLOCK_BYTES = 4096, 262_144
 
 
 @pytest.fixture
@@ -324,3 +328,137 @@ class TestARedDayOfOneSource:
         stored.change(*NEW_ROWS, red=RED)
         stored.publish()
         assert stored.ask(TITLE) == [before]
+
+
+class TestUnchangedTables:
+    """They stay in the new file as they are; the others are copied from the warehouse."""
+
+    @pytest.fixture
+    def copied(self, monkeypatch) -> list[str]:
+        """The tables that were copied, without those of `meta`."""
+        names: list[str] = []
+
+        def recorded(connection, name, *args):
+            names.extend([] if name.startswith("meta.") else [name])
+            return insert(connection, name, *args)
+
+        insert = snapshot._insert
+        monkeypatch.setattr(snapshot, "_insert", recorded)
+        return names
+
+    def test_are_not_copied_again(self, stored, copied):
+        before = stored.rows()
+        assert not stored.publish().blocked
+        assert copied == []
+        stored.change(*NEW_ROWS)
+        stored.publish()
+        assert copied == ["gold.dim_movie", "gold.imdb_movie_facts"]
+        assert (stored.rows(), stored.ask(TITLE)) == (before, [("Zebra",)])
+        assert stored.ask("SELECT snapshot_id FROM meta.snapshot") == [
+            (stored.published.current().stem,)
+        ]
+
+    def test_are_not_copied_where_they_are_held_back(self, stored, copied):
+        (before,) = stored.ask(TITLE)
+        stored.change(*NEW_ROWS, red=RED)
+        stored.publish()
+        assert copied == ["gold.imdb_movie_facts"]
+        assert stored.ask(TITLE) == [before]
+
+    def test_have_the_descriptions_of_their_contracts(self, stored, copied):
+        comment = "SELECT comment FROM duckdb_columns() WHERE table_name = 'dim_movie'"
+        before = stored.ask(comment)
+        stored.change_published("COMMENT ON COLUMN old.gold.dim_movie.title IS 'outdated'")
+        stored.publish()
+        assert copied == []
+        assert stored.ask(comment) == before
+
+    @pytest.mark.parametrize(
+        "difference",
+        [
+            "UPDATE old.gold.dim_movie SET title = title || ' ' WHERE movie_key = 1",
+            "DELETE FROM old.gold.dim_movie WHERE movie_key = 1",
+            "UPDATE old.gold.dim_movie SET slug = NULL WHERE movie_key = 1",
+            "ALTER TABLE old.gold.dim_movie ADD COLUMN more INTEGER",
+            (
+                "CREATE OR REPLACE TABLE old.gold.dim_movie AS "
+                "SELECT title, * EXCLUDE title FROM old.gold.dim_movie"
+            ),
+        ],
+    )
+    def test_are_only_those_without_any_difference(self, stored, copied, difference):
+        stored.change("UPDATE gold.dim_movie SET movie_key = 1, slug = 'a' WHERE rowid = 0")
+        stored.publish()
+        copied.clear()
+        stored.change_published(difference)
+        stored.publish()
+        assert copied == ["gold.dim_movie"]
+        rows = "FROM gold.dim_movie ORDER BY ALL"
+        assert stored.ask(rows) == stored.platform.sql(rows)
+
+    def test_are_copied_where_a_block_of_the_snapshot_is_damaged(self, stored, copied):
+        ((block,),) = stored.ask(
+            "SELECT min(block_id) FROM pragma_storage_info('gold.dim_movie') WHERE block_id >= 0"
+        )
+        with stored.published.current().open("r+b") as file:
+            file.seek(3 * HEADER_BYTES + block * BLOCK_BYTES + BLOCK_BYTES // 2)
+            file.write(b"damaged" * 1000)
+        with pytest.raises(duckdb.IOException):
+            stored.ask("SELECT max(COLUMNS(*)) FROM gold.dim_movie")
+        assert not stored.publish().blocked
+        assert {*copied} == {*PUBLIC}
+        rows = "FROM gold.dim_movie ORDER BY ALL"
+        assert stored.ask(rows) == stored.platform.sql(rows)
+
+    def test_do_not_make_the_file_grow(self, stored, copied):
+        sizes = []
+        for number in range(6):
+            stored.change(f"UPDATE gold.imdb_movie_facts SET primary_title = '{number}'")
+            stored.publish()
+            sizes.append(stored.published.current().stat().st_size)
+        assert copied == ["gold.imdb_movie_facts"] * 6
+        assert sizes[-1] == sizes[1]
+
+    def test_are_copied_where_most_of_the_file_is_free(self, stored, copied):
+        stored.change_published(
+            "CREATE TABLE old.gold.large AS SELECT random() AS it FROM range(4_000_000)",
+            "CHECKPOINT old",
+            # The block at the end keeps the file from being cut off.
+            "CREATE TABLE old.gold.last AS SELECT random() AS it FROM range(200_000)",
+            "CHECKPOINT old",
+            "DROP TABLE old.gold.large",
+            "CHECKPOINT old",
+        )
+        before = stored.published.current().stat().st_size
+        stored.publish()
+        assert {*copied} == {*PUBLIC}
+        assert stored.published.current().stat().st_size < before / 2
+
+    def test_leave_nothing_of_a_forgotten_person_in_any_file(self, stored):
+        ((key,),) = stored.platform.sql("SELECT min(user_key) FROM gold.ott_dim_user")
+        erase = [
+            f"DELETE FROM {name} WHERE user_key = '{key}'"
+            for name in ("gold.ott_dim_user", "gold.ott_recommendations")
+        ]
+
+        def files_with_key() -> int:
+            folder = stored.published.folder
+            return sum(key.encode() in path.read_bytes() for path in folder.iterdir())
+
+        warehouse = stored.platform.warehouse
+        with warehouse.session() as session:
+            session.execute("SET force_compression = 'uncompressed'")
+            try:
+                for path in stored.published.snapshots():
+                    path.unlink()
+                stored.publish()
+                stored.change(erase[1])
+                stored.publish()
+                assert files_with_key() == 2, "in tables, or in free blocks"
+                stored.change(erase[0])
+                stored.published.forget(warehouse, "0123abcd", "gold.ott_dim_user")
+                assert files_with_key() == 0
+                stored.publish()
+                assert files_with_key() == 0
+            finally:
+                session.execute("RESET force_compression")

@@ -29,7 +29,13 @@ from movies_assets.warehouse import audit_log
 from movies_assets.warehouse.database import WRITER_POOL, Warehouse
 from movies_assets.warehouse.meta import CONTRACTS
 from movies_assets.warehouse.published import Published
-from movies_assets.warehouse.snapshot import Filled, stored_before, write_snapshot
+from movies_assets.warehouse.snapshot import (
+    Filled,
+    Reused,
+    stored_before,
+    unchanged,
+    write_snapshot,
+)
 
 KEY = dg.AssetKey(["serving", "published_warehouse"])
 GROUP = "serving"
@@ -281,8 +287,11 @@ class Publication:
             "runs": meta.runs_frame(self.instance),
             "quarantine": meta.quarantine_frame(connection, self.tables),
         }
-        carried = {name: before.types.get(name, {}) for name in found.held}
-        filled = write_snapshot(connection, path, self._contracts, CONTRACTS, metadata, carried)
+        reused = Reused(
+            carried={name: before.types.get(name, {}) for name in found.held},
+            kept=unchanged(connection, self._contracts, before.types, found.held),
+        )
+        filled = write_snapshot(connection, path, self._contracts, CONTRACTS, metadata, reused)
         return path, filled
 
 

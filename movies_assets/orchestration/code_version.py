@@ -103,7 +103,18 @@ def _origin(source: str, name: str) -> _Name:
 def _text(name: _Name) -> str:
     """Return the code that defines a name, without comments and docstrings; none if imported."""
     node = _module(name.module).definitions.get(name.name)
-    return ast.unparse(_WithoutDocstrings().visit(node)) if node else ""
+    if not node:
+        return ""
+    for part in ast.walk(node):
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            part.body = [one for one in part.body if not _is_text(one)]
+    return ast.unparse(node)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Return whether a statement is only a text, as a docstring is."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 @cache
@@ -115,21 +126,13 @@ def _uses(name: _Name) -> tuple[_Name, ...]:
     node = module.definitions.get(name.name)
     found: set[_Name] = set()
     for part in ast.walk(node) if node else ():
-        match part:
-            case ast.Attribute(value=ast.Name(id=owner), attr=attribute):
-                if (origin := module.imports.get(owner)) and not origin.name:
-                    found.add(_Name(origin.module, attribute))
-            case ast.Name(id=used) if used in module.imports:
-                found.add(module.imports[used])
-            case ast.Name(id=used) if used in module.definitions:
-                found.add(_Name(name.module, used))
+        if isinstance(part, ast.Name):
+            if part.id in module.imports:
+                found.add(module.imports[part.id])
+            elif part.id in module.definitions:
+                found.add(_Name(name.module, part.id))
+        elif isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+            origin = module.imports.get(part.value.id)
+            if origin and not origin.name:
+                found.add(_Name(origin.module, part.attr))
     return tuple(sorted(one for one in found if one.name))
-
-
-class _WithoutDocstrings(ast.NodeTransformer):
-    """Removes docstrings: texts that are statements."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        """Remove a text; keep any other expression."""
-        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if is_text else node

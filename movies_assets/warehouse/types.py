@@ -8,6 +8,7 @@ from ibis.backends.sql.datatypes import DuckDBType
 from movies_assets.core.contract import Contract
 
 
+@cache
 def duckdb_type(dtype: dt.DataType) -> str:
     """Spell a type as DuckDB does, for example `VARCHAR[]`."""
     return str(DuckDBType.from_ibis(dtype).sql("duckdb")).replace("TEXT", "VARCHAR")

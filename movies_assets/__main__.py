@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from movies_assets.core import garbage
 from movies_assets.orchestration import permissions
 from movies_assets.settings import PROJECT_ROOT, Settings, SettingsError, load
 
@@ -47,6 +48,7 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 def main() -> None:
     """Commands around Dagster's own; `make help` lists them in their usual form."""
+    garbage.collect_seldom()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors=READABLE)
@@ -244,6 +246,7 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
             f"the dashboard needs libraries that are missing ({error.name}): "
             "pip install 'movies_assets[dashboard]'"
         ) from error
+    garbage.collect_as_usual()
     click.echo(f"The dashboard is at http://{chosen.host}:{chosen.port}; Ctrl+C ends it.")
     server.serve(settings.model_copy(update={"dashboard": chosen}))
 

@@ -1,6 +1,11 @@
 """Everything put together: tables, checks, jobs, schedules and resources from the settings."""
 
-import gc
+# ruff: noqa: E402 (searches for garbage are made rare before libraries are loaded)
+
+from movies_assets.core import garbage
+
+garbage.collect_seldom()
+
 import os
 import sys
 from pathlib import Path
@@ -15,7 +20,6 @@ from movies_assets.orchestration.assets import asset_of
 from movies_assets.orchestration.checks.factory import checks_of
 from movies_assets.orchestration.code_references import with_references
 from movies_assets.orchestration.executor import executor
-from movies_assets.orchestration.instance import repaired
 from movies_assets.orchestration.io_manager import io_manager_of
 from movies_assets.orchestration.landing import landing_asset_of
 from movies_assets.orchestration.publishing.published import published_asset
@@ -75,6 +79,8 @@ def build_defs(settings: Settings, **resources: Any) -> dg.Definitions:
 interruption.watch()
 if interruption.executes_a_job(sys.argv) and (home := os.environ.get("DAGSTER_HOME")):
     # The instance is open by now. Without our dagster.yaml it was opened without a lock.
+    from movies_assets.orchestration.instance import repaired  # with SQLAlchemy, for half a second
+
     with repaired(Path(home)):
         pass
 try:
@@ -85,7 +91,4 @@ except settings_module.SettingsError as error:
     raise
 permissions.keep_private(_settings)
 defs = build_defs(_settings)
-# Libraries and definitions stay as long as the process. Python searched their million objects for
-# garbage again and again, which took a tenth of a run.
-gc.freeze()
-gc.set_threshold(50_000, 20, 50)
+garbage.keep_all()

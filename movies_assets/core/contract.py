@@ -17,9 +17,10 @@ import ibis.expr.types as ir
 import pandera.ibis as pa
 from pandera.api.checks import Check
 from pandera.api.ibis.types import IbisData
-from pandera.backends.ibis import builtin_checks  # noqa: F401 (registers the checks)
 from pandera.dtypes import immutable
 from pandera.engines import ibis_engine
+
+from movies_assets.core import builtin_checks  # noqa: F401 (registers Pandera's checks)
 
 # The description of a column that the contract does not know.
 ARRIVED = "Brought by files that have arrived; the contract does not know it. Text."
@@ -166,6 +167,7 @@ class Contract(pa.DataFrameModel):
         strict = True
 
     @classmethod
+    @cache
     def _columns(cls) -> Mapping[str, Any]:
         columns = cls.to_schema().columns
         # A base contract's columns come first in Pandera; where a row came from reads best last.

@@ -1,5 +1,6 @@
 """Everything that comes from Dagster's private modules, with the reasons: `dagster` exports none.
 
+Names of its storage are in `dagster_storage`, which loads SQLAlchemy and alembic for half a second.
 No other module imports a private one, which a test pins, as it does that each name exists. An
 update of Dagster may move them.
 """
@@ -16,13 +17,6 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 # Errors that are handled separately: a check that stopped a run, and no DAGSTER_HOME.
 from dagster._core.errors import DagsterAssetCheckFailedError, DagsterHomeNotSetError
-
-# The kinds of events that are kept in the index of the event log, next to the log of their run.
-from dagster._core.events import (
-    ASSET_CHECK_EVENTS,
-    ASSET_EVENTS,
-    EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
-)
 from dagster._core.execution.api import execute_run_iterator
 
 # The types that methods of `dagster.Executor` take and return.
@@ -31,9 +25,6 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
-# The defaults of an instance; one of them is replaced.
-from dagster._core.instance.ref import InstanceRef
-
 # Where a run comes from: the job of a repository in a code location, by which the UI files it.
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
@@ -41,53 +32,24 @@ from dagster._core.remote_origin import (
 )
 
 # The type that `DagsterInstance.event_log_storage` returns for a check.
-from dagster._core.storage.asset_check_execution_record import (
-    AssetCheckExecutionRecord,
-    AssetCheckExecutionRecordStatus,
-)
-
-# The event log on SQLite, whose tables are written in batches (see `event_log`).
-from dagster._core.storage.event_log.schema import (
-    AssetCheckExecutionsTable,
-    SqlEventLogStorageTable,
-)
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-
-# The storage on SQLite that `dagster.yaml` is given when it names none.
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-
-# How `dagster.yaml` names a class, and how an event is stored as text.
-from dagster._serdes import ConfigurableClassData, serialize_value
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
 # Holds signals back until a step can end.
 from dagster._utils.interrupts import capture_interrupts
 
 __all__ = [
-    "ASSET_CHECK_EVENTS",
-    "ASSET_EVENTS",
-    "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
-    "SQLITE_BUSY_TIMEOUT_SECONDS",
     "SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION",
     "AssetCheckExecutionRecord",
-    "AssetCheckExecutionRecordStatus",
-    "AssetCheckExecutionsTable",
-    "ConfigurableClassData",
     "DagsterAssetCheckFailedError",
     "DagsterHomeNotSetError",
-    "DagsterSqliteStorage",
     "ExecutionPlan",
     "InMemoryJob",
-    "InstanceRef",
     "PlanOrchestrationContext",
     "RegisteredCodeLocationOrigin",
     "RemoteRepositoryOrigin",
     "RetryMode",
-    "SqlEventLogStorageTable",
-    "SqliteEventLogStorage",
     "StepDependencyConfig",
     "UnresolvedAssetJobDefinition",
     "capture_interrupts",
     "execute_run_iterator",
-    "serialize_value",
 ]

@@ -18,7 +18,7 @@ import dagster as dg
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from movies_assets.orchestration.dagster_internals import (
+from movies_assets.orchestration.dagster_storage import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
     EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
@@ -176,6 +176,16 @@ class BatchedEventLog(SqliteEventLogStorage):
             self._kept.pop(other).connection.close()
         return connection
 
+    def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Make the tables of a database that has none; alembic's migrations are read for that only.
+
+        Dagster reads all 89 files of them for each database that it opens.
+        """
+        with suppress(sa.exc.DatabaseError):  # such as a locked one, for which Dagster waits
+            if _is_made(engine):
+                return
+        super()._initdb(engine, for_index_shard)
+
     def wipe(self) -> None:
         """Delete all events."""
         with self._using:
@@ -187,6 +197,15 @@ class BatchedEventLog(SqliteEventLogStorage):
         super().dispose()
         with self._using:
             _close(self._kept)
+
+
+def _is_made(engine: sa.Engine) -> bool:
+    """Return whether a database has recorded the version of its tables, which is done last."""
+    with engine.connect() as connection:
+        if not engine.dialect.has_table(connection, "alembic_version"):
+            return False
+        recorded = connection.execute(sa.text("SELECT version_num FROM alembic_version"))
+        return recorded.first() is not None
 
 
 def _close(kept: OrderedDict[tuple[int, str], _Kept]) -> None:

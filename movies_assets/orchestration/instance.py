@@ -2,7 +2,7 @@
 
 `instance_class` of dagster.yaml names `Instance`. Every process of Dagster passes it before it
 stores anything: commands, UI, daemon, code server and runs. Dagster exports neither the reference
-to an instance nor its SQLite storage, so both come from private modules (see `dagster_internals`).
+to an instance nor its SQLite storage, so both come from private modules (see `dagster_storage`).
 """
 
 import logging
@@ -20,11 +20,13 @@ from filelock import FileLock
 
 from movies_assets.orchestration import abandoned, event_log, interruption
 from movies_assets.orchestration.dagster_internals import (
+    RegisteredCodeLocationOrigin,
+    RemoteRepositoryOrigin,
+)
+from movies_assets.orchestration.dagster_storage import (
     ConfigurableClassData,
     DagsterSqliteStorage,
     InstanceRef,
-    RegisteredCodeLocationOrigin,
-    RemoteRepositoryOrigin,
 )
 from movies_assets.orchestration.permissions import keep_private
 from movies_assets.orchestration.processes import TAG, process

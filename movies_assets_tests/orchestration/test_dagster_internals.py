@@ -1,10 +1,14 @@
-"""Dagster's private modules are imported in one place, which states why."""
+"""Dagster's private modules are imported in two places, which state why."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 import movies_assets
-from movies_assets.orchestration import dagster_internals
+from movies_assets.orchestration import dagster_internals, dagster_storage
 
 PACKAGE = Path(movies_assets.__file__).parent
 PRIVATE = re.compile(r"^\s*(?:from|import) dagster(?:_\w+)?(?:\.\w+)*\._\w*", re.MULTILINE)
@@ -17,10 +21,23 @@ def test_no_other_module_imports_a_private_one():
         if PRIVATE.search(path.read_text(encoding="utf-8"))
     }
 
-    assert importing == {"orchestration/dagster_internals.py"}
+    assert importing == {
+        "orchestration/dagster_internals.py",
+        "orchestration/dagster_storage.py",
+    }
 
 
-def test_each_name_is_listed_and_exists():
-    own = {name for name in vars(dagster_internals) if not name.startswith("_")}
+@pytest.mark.parametrize("module", [dagster_internals, dagster_storage])
+def test_each_name_is_listed_and_exists(module):
+    own = {name for name in vars(module) if not name.startswith("_")}
 
-    assert own == set(dagster_internals.__all__)
+    assert own == set(module.__all__)
+
+
+def test_definitions_load_no_library_of_the_storage_and_none_for_tests():
+    code = "import sys, movies_assets.definitions; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
+
+    assert "movies_assets.definitions" in loaded
+    assert not {"sqlalchemy", "alembic", "hypothesis"}.intersection(loaded)

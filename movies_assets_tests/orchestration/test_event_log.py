@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 import hypothesis.strategies as st
 import pytest
+from alembic.script import ScriptDirectory
 from dagster._core.events import DagsterEventType
 from dagster._core.storage.event_log.base import PartitionKeyFilter
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
@@ -295,6 +296,18 @@ def test_a_history_that_was_deleted_is_made_again(storage):
     (record,) = storage.get_records_for_run("a-run").records
     assert record.event_log_entry.user_message == "anew"
     assert storage.get_asset_records() == []
+
+
+def test_databases_that_are_made_are_opened_without_reading_migrations(storage, monkeypatch):
+    storage.store_event(entry("a-run", "before"))
+    storage.dispose()
+    monkeypatch.setattr(ScriptDirectory, "from_config", None)
+    again = BatchedEventLog(storage._base_dir)
+    again.store_event(entry("a-run", "after"))
+
+    records = again.get_records_for_run("a-run").records
+    again.dispose()
+    assert [record.event_log_entry.user_message for record in records] == ["before", "after"]
 
 
 @pytest.mark.slow

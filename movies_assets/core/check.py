@@ -5,39 +5,24 @@ A check knows neither the engine that executes its queries nor the place that sh
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import WITHHELD, Contract, Quarantine, sentence
+from movies_assets.core.verdicts import Verdict, verdict_of
 from movies_assets.core.window import Window
 
 if TYPE_CHECKING:
     from movies_assets.core.table import Table
 
 Rows = Sequence[Mapping[str, Any]]
-Verdict = Literal["passed", "warned", "failed"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-# The verdict of a check that was never evaluated.
-NOT_RUN = "not run"
 
 SHOWN_ROWS, SHOWN_CHARACTERS = 10, 200
 # The log of a run that a check stops ends with up to three rows, each in a line.
 EXAMPLE_ROWS, LINE_CHARACTERS = 3, 160
 BROKEN_RULES = "broken_rules"
 SINGULAR = {"are": "is", "do": "does", "have": "has", "match": "matches"}
-
-
-def verdict_of(*, passed: bool, is_warning: bool) -> Verdict:
-    """Return the verdict of an evaluation.
-
-    Args:
-        passed: whether nothing was found.
-        is_warning: whether a finding stops nothing.
-    """
-    if passed:
-        return "passed"
-    return "warned" if is_warning else "failed"
 
 
 class MissingTableError(Exception):

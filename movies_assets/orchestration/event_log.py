@@ -25,7 +25,6 @@ from movies_assets.orchestration.dagster_storage import (
     ASSET_EVENTS,
     EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
     SQLITE_BUSY_TIMEOUT_SECONDS,
-    AssetCheckEvaluationPlanned,
     AssetCheckExecutionRecordStatus,
     AssetCheckExecutionsTable,
     ConfigurableClassData,
@@ -48,10 +47,6 @@ BATCH_SIZE = 2_000
 _KEPT = 8
 
 _NO_FILE = (0, 0)
-
-# Dagster's records keep the variables of the function that makes the first one, as long as the
-# process lives. That of a planned check has the events of the whole range: 20 MB for ten years.
-AssetCheckEvaluationPlanned(asset_key=dg.AssetKey("any"), check_name="any")
 
 
 def is_tested() -> bool:

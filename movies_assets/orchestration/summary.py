@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from movies_assets import sources
-from movies_assets.core.check import VERDICTS
+from movies_assets.core.verdicts import VERDICTS
 from movies_assets.orchestration.checks.results import ending_of, evaluated
 from movies_assets.orchestration.dagster_internals import (
     DagsterAssetCheckFailedError,

@@ -9,9 +9,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 # Blanks of every script, control characters, and zero-width characters.
 PAD = (
@@ -49,8 +50,10 @@ def canonical(text: str) -> str:
     return uuid[1].lower() if uuid else trimmed
 
 
-def canonical_column(text: ir.StringColumn) -> ir.StringColumn:
+def canonical_column(text: "ir.StringColumn") -> "ir.StringColumn":
     """Return canonical ids, as `canonical` does, and NULL for placeholders."""
+    import ibis  # noqa: PLC0415 (heavy; readers of published tables do without)
+
     trimmed = text.re_replace(_AROUND, "")
     number = trimmed.re_extract(_NUMBER, 1).nullif("")
     uuid = trimmed.re_extract(_UUID, 1).lower().nullif("")
@@ -60,7 +63,7 @@ def canonical_column(text: ir.StringColumn) -> ir.StringColumn:
     return ids
 
 
-def is_an_id(ids: ir.StringColumn) -> ir.BooleanColumn:
+def is_an_id(ids: "ir.StringColumn") -> "ir.BooleanColumn":
     """Return which ids may be user ids: any text except numbers that are not positive integers."""
     return ~ids.re_search(_NO_ID)
 

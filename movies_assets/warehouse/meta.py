@@ -5,8 +5,8 @@ A reader only needs the file. `orchestration.publishing.meta` fills them.
 
 from collections.abc import Mapping
 
-from movies_assets.core.check import NOT_RUN, VERDICTS
 from movies_assets.core.contract import Contract, Instant, column
+from movies_assets.core.verdicts import NOT_RUN, VERDICTS
 
 
 class Snapshot(Contract):

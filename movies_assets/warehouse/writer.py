@@ -33,6 +33,7 @@ from movies_assets.core.table import Table
 from movies_assets.core.window import Window
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.quarantine import empty_quarantine, quarantine
+from movies_assets.warehouse.quoting import identifier
 from movies_assets.warehouse.schema import arrived_columns
 from movies_assets.warehouse.sql import compile_sql, condition, number
 from movies_assets.warehouse.staging import STAGE, explaining
@@ -109,12 +110,15 @@ def _write_staged(
     inserted, replaced, *_ = changes(table, kept, stored, window)
     _delete(connection, table, replaced)
     _insert(connection, table, inserted)
-    columns = list(table.contract.types())
+    columns = ", ".join(map(identifier, table.contract.types()))
     return Loaded(
         rows=counts.get(KEPT, 0),
         quarantined=counts.get(REFUSED, 0),
         duplicates=counts.get(DUPLICATE, 0),
-        sample=connection.execute(compile_sql(kept.select(columns).limit(SAMPLE_ROWS))).df(),
+        sample=connection.execute(
+            f"SELECT {columns} FROM {STAGE} WHERE rowid IN "
+            f"(SELECT {ROW} FROM {FATES} WHERE fate = '{KEPT}') LIMIT {SAMPLE_ROWS}"
+        ).df(),
     )
 
 

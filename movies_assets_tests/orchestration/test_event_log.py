@@ -17,9 +17,6 @@ import dagster as dg
 import hypothesis.strategies as st
 import pytest
 from alembic.script import ScriptDirectory
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationPlanned,
-)
 from dagster._core.events import DagsterEventType
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
@@ -234,17 +231,6 @@ def test_dagster_yaml_leads_to_it_and_to_batches(home, monkeypatch):
         assert isinstance(instance, Instance)
         assert isinstance(instance.event_log_storage, BatchedEventLog)
         assert os.environ["DAGSTER_EVENT_BATCH_SIZE"] == str(event_log.BATCH_SIZE)
-
-
-def test_the_events_of_a_range_do_not_stay_in_memory_after_it_is_planned(events):
-    """A record of Dagster keeps the variables of the function that makes the first one."""
-    kept = AssetCheckEvaluationPlanned.__new__.__globals__
-
-    assert any(
-        event.dagster_event_type == DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
-        for event in events
-    )
-    assert [name for name, value in kept.items() if isinstance(value, list) and value] == []
 
 
 def test_the_installed_version_is_a_tested_one():

@@ -5,9 +5,10 @@ from typing import Any
 
 import dagster as dg
 
-from movies_assets.core.check import Check, Finding, Verdict, verdict_of
+from movies_assets.core.check import Check, Finding
 from movies_assets.core.markdown import as_markdown
 from movies_assets.core.table import Table
+from movies_assets.core.verdicts import Verdict, verdict_of
 from movies_assets.orchestration.assets import asset_key
 
 # Metadata of a red check: the lines that end the log.

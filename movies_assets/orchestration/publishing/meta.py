@@ -13,9 +13,9 @@ import duckdb
 import pandas as pd
 
 from movies_assets import __version__
-from movies_assets.core.check import NOT_RUN
 from movies_assets.core.contract import Contract
 from movies_assets.core.table import Table
+from movies_assets.core.verdicts import NOT_RUN
 from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.checks.results import evaluated

@@ -3,7 +3,7 @@
 Those that take `$table` return rows of all tables for None; it is a name as `gold.fact_movies`.
 """
 
-from movies_assets.core.check import NOT_RUN, VERDICTS
+from movies_assets.core.verdicts import NOT_RUN, VERDICTS
 from movies_assets.warehouse.published import HELD_BACK
 
 RUNS = 25

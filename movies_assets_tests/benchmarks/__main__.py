@@ -11,14 +11,16 @@ import json
 import os
 import platform
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -156,6 +158,44 @@ def crawl(times: int) -> None:
             )
 
 
+@main.command()
+@click.option("--times", default=5)
+def starts(times: int) -> None:
+    """Commands over the tables of a day, and the dashboard's first page, against Dagster alone."""
+    with _home() as home:
+        _job(OURS, home, LAST_DAY, LAST_DAY)
+        alone = [sys.executable, "-c", "import dagster"]
+        module, folders = [sys.executable, "-m", "movies_assets"], _folders(home)
+        measured: dict[str, Callable[[], float]] = {
+            command: partial(_seconds, [*module, command], **folders)
+            for command in ("--help", "published", "summary")
+        }
+        for name, start in {**measured, "dashboard": lambda: _first_page(home)}.items():
+            click.echo(f"{name}: ", nl=False)
+            _compare(times, ours=start, reference=lambda: _seconds(alone))
+
+
+def _first_page(home: Path) -> float:
+    """Start the dashboard; return the seconds until it has answered with its first page."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "movies_assets", "dashboard", "--port", str(port)]
+    started = time.perf_counter()
+    with subprocess.Popen(  # noqa: S603
+        command, env={**os.environ, **_folders(home)}, stdout=subprocess.DEVNULL
+    ) as server:
+        try:
+            while server.poll() is None:
+                with suppress(httpx.ConnectError):
+                    httpx.get(f"http://127.0.0.1:{port}/", timeout=60).raise_for_status()
+                    return time.perf_counter() - started
+                time.sleep(0.01)
+        finally:
+            server.terminate()
+    raise click.ClickException("the dashboard has ended")
+
+
 def _compare(times: int, *, ours: Callable[[], float], reference: Callable[[], float]) -> None:
     """Measure both in turns, so that a busy moment of the machine meets both."""
     reference()
@@ -194,11 +234,15 @@ def _execute(
     dagster = str(Path(sys.executable).with_name("dagster"))
     return _seconds(
         [dagster, "job", "execute", "-m", module, "-j", job, "--tags", tags],
-        DAGSTER_HOME=str(home),
-        MOVIES_DATA_DIR=str(home / "data"),
+        **_folders(home),
         MOVIES_SAMPLE__LAST_DAY=LAST_DAY,
         **variables,
     )
+
+
+def _folders(home: Path) -> dict[str, str]:
+    """Return the variables that name the folders of a home."""
+    return {"DAGSTER_HOME": str(home), "MOVIES_DATA_DIR": str(home / "data")}
 
 
 def _seconds(command: list[str], **variables: str) -> float:

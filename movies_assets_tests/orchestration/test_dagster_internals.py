@@ -1,8 +1,6 @@
 """Dagster's private modules are imported in two places, which state why."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -32,12 +30,3 @@ def test_each_name_is_listed_and_exists(module):
     own = {name for name in vars(module) if not name.startswith("_")}
 
     assert own == set(module.__all__)
-
-
-def test_definitions_load_no_library_of_the_storage_and_none_for_tests():
-    code = "import sys, movies_assets.definitions; print(*sys.modules)"
-    command = [sys.executable, "-c", code]
-    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
-
-    assert "movies_assets.definitions" in loaded
-    assert not {"sqlalchemy", "alembic", "hypothesis"}.intersection(loaded)

@@ -85,6 +85,7 @@ def run(jobs: Sequence[tuple[str, int]]) -> None:
         except DagsterInvariantViolationError as error:
             raise click.ClickException(str(error)) from error
     started = datetime.now(UTC)
+    garbage.collect_seldom()
     interruption.end_in_time()
     with StepProgress(console, runs) as progress:
         for job_run in runs:

@@ -91,4 +91,7 @@ except settings_module.SettingsError as error:
     raise
 permissions.keep_private(_settings)
 defs = build_defs(_settings)
-garbage.keep_all()
+if interruption.executes_a_job(sys.argv):
+    garbage.keep_all()
+else:
+    garbage.collect_as_usual()  # a server that stays for days

@@ -17,7 +17,7 @@ SEARCH := --hypothesis-profile=search
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run summary warnings dev dashboard test test-slow test-all lint format docs docs-serve lock clean
+.PHONY: help install run summary warnings dev dashboard test test-slow test-all benchmarks lint format docs docs-serve lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -77,6 +77,9 @@ test-slow: $(INSTALLED) ## the slow tests, and a random search of the property t
 
 test-all: $(INSTALLED) ## all tests
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(SEARCH) $(PYTEST)
+
+benchmarks: $(INSTALLED) ## what users wait for, against references in the same session; a few idle minutes
+	@$(BIN)/python -m movies_assets_tests.benchmarks short
 
 lint: $(INSTALLED) ## ruff, mypy, and the order of the rooms
 	@$(BIN)/ruff check

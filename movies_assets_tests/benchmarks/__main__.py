@@ -175,6 +175,22 @@ def starts(times: int) -> None:
             _compare(times, ours=start, reference=lambda: _seconds(alone))
 
 
+@main.command()
+@click.pass_context
+def short(context: click.Context) -> None:
+    """What users wait for, in a few minutes: starts, a day, a year, a crawl."""
+    parts: tuple[tuple[click.Command, dict[str, int]], ...] = (
+        (import_time, {"times": 3}),
+        (starts, {"times": 2}),
+        (run, {"times": 2, "days": 1}),
+        (run, {"times": 1, "days": 365}),
+        (crawl, {"times": 1}),
+    )
+    for command, options in parts:
+        click.echo(f"\n{command.name} {options}: {command.help}")
+        context.invoke(command, **options)
+
+
 def _first_page(home: Path) -> float:
     """Start the dashboard; return the seconds until it has answered with its first page."""
     with socket.socket() as free:

@@ -443,7 +443,8 @@ class TestUnchangedTables:
 
         def files_with_key() -> int:
             folder = stored.published.folder
-            return sum(key.encode() in path.read_bytes() for path in folder.iterdir())
+            files = [path for path in folder.rglob("*") if path.is_file()]
+            return sum(key.encode() in path.read_bytes() for path in files)
 
         warehouse = stored.platform.warehouse
         with warehouse.session() as session:

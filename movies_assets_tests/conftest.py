@@ -308,6 +308,15 @@ def ott_user(user_id: Any, **changes: Any) -> dict[str, Any]:
     }
 
 
+def arrive_unknown_ott(landing: Path, day: str) -> None:
+    """Let a file of the streaming service's titles arrive whose columns have other names."""
+    header = ["Title", "Kind", "Stars"]
+    rows = [dict(zip(header, (f"Film [{n}]", "Drama", 7), strict=True)) for n in range(5)]
+    arrive(landing, f"{day}/a.csv", rows, header, "ott/titles")
+    for folder in ("views", "users"):
+        (landing / "ott" / folder).mkdir()
+
+
 def arrive_ott(landing: Path, day: str, **rows: Sequence[Mapping[str, Any]]) -> None:
     """Let files of the streaming service arrive: `titles`, `views`, `users`."""
     for folder, found in rows.items():

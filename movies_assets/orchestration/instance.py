@@ -51,9 +51,8 @@ class Instance(dg.DagsterInstance):
     @classmethod
     def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
         """Return Dagster's defaults, with our storage in place of its SQLite storage."""
-        # Children inherit it, such as the processes that the daemon and the UI start for runs.
+        # Nothing is stored before; children, such as UI and daemon of `dagster dev`, inherit both.
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(event_log.BATCH_SIZE))
-        # Nothing is stored before; children, such as UI and daemon of `dagster dev`, inherit it.
         with suppress(SettingsError):  # the definitions report the wrong setting
             keep_private(load())
         defaults = InstanceRef.config_defaults(base_dir)

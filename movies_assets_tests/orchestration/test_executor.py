@@ -9,7 +9,7 @@ import pytest
 
 from movies_assets.orchestration import summary
 from movies_assets.orchestration.executor import LONGEST_ENDING, shortened
-from movies_assets_tests.conftest import arrive, movie
+from movies_assets_tests.conftest import arrive_unknown_ott, movie
 from movies_assets_tests.faults.test_interruption import EXECUTE, Home
 
 DAY = "2025-10-31"
@@ -51,11 +51,7 @@ def test_a_run_before_the_first_day_ends_with_a_sentence_before_anything_is_fetc
 @pytest.mark.slow
 def test_the_log_of_a_red_run_ends_with_the_reason_whoever_reads_it(tmp_path: Path):
     home = Home(tmp_path)
-    header = ["Title", "Kind", "Stars"]
-    rows = [dict(zip(header, (f"Film [{n}]", "Drama", 7), strict=True)) for n in range(5)]
-    arrive(tmp_path / "data" / "landing", f"{DAY}/a.csv", rows, header, "ott/titles")
-    for folder in ("views", "users"):
-        (tmp_path / "data" / "landing" / "ott" / folder).mkdir()
+    arrive_unknown_ott(tmp_path / "data" / "landing", DAY)
     tags = json.dumps({"dagster/partition": DAY})
     code = home.run([*EXECUTE, "-j", "ott_files", "--tags", tags])
     assert code == 1

@@ -71,7 +71,7 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
         WarehouseError: there is no warehouse yet, or it cannot be opened.
     """
     with open_warehouse(settings).reading() as connection:
-        rows = row_counts(connection)
+        rows, unaudited = row_counts(connection), audit_log.unaudited(connection, TABLES)
         lists = [
             (found.headers, connection.execute(found.query).fetchall())
             for source in sources.load()
@@ -89,7 +89,7 @@ def show(settings: Settings, instance: dg.DagsterInstance | None, console: Conso
             console.print(_table(headers, listed))
     console.print()
     _show_checks(runs, console, is_sample=settings.profile == "sample")
-    _show_state(settings, instance, console, rows)
+    _show_state(settings, instance, console, rows, unaudited)
     _show_warnings(settings, runs, console)
 
 
@@ -106,18 +106,16 @@ def show_end(settings: Settings, instance: dg.DagsterInstance, console: Console,
         WarehouseError: the warehouse cannot be opened.
     """
     with open_warehouse(settings).reading() as connection:
-        rows = row_counts(connection)
+        rows, unaudited = row_counts(connection), audit_log.unaudited(connection, TABLES)
     runs = _newest_runs(instance)
-    count = Counter(check.verdict for _, checks in runs.values() for check in checks)
+    checks = [check for _, of_run in runs.values() for check in of_run]
     tables = [name for name in rows if not name.startswith("quarantine.")]
     written = sum(rows[name] for name in tables)
     console.print()
     say(console, f"Done        {done}: {len(tables)} tables, {written:,} rows (make summary)")
-    say(
-        console, f"Checks      {', '.join(f'{count[verdict]:,} {verdict}' for verdict in VERDICTS)}"
-    )
+    say(console, f"Checks      {_counted_verdicts(checks)}")
     _show_warnings(settings, runs, console)
-    _show_state(settings, instance, console, rows)
+    _show_state(settings, instance, console, rows, unaudited)
     board = settings.dashboard
     say(console, f"Dashboard   make dashboard, then open http://{board.host}:{board.port}")
 
@@ -127,6 +125,7 @@ def _show_state(
     instance: dg.DagsterInstance | None,
     console: Console,
     rows: Mapping[str, int],
+    unaudited: Sequence[audit_log.Write],
 ) -> None:
     """Name what is unfinished, refused and published, and where to look at it."""
     _show_unfinished(settings, instance, console)
@@ -136,8 +135,6 @@ def _show_state(
     say(console, f"Published   {_published(settings)}")
     for line in _held_back(settings):
         say(console, f"            {line}")
-    with open_warehouse(settings).reading() as connection:
-        unaudited = audit_log.unaudited(connection, TABLES)
     if unaudited:
         others = f", and {len(unaudited) - 1} more" if len(unaudited) > 1 else ""
         say(console, f"            Not audited: {unaudited[0]}{others}; see the check `audited`")
@@ -240,15 +237,19 @@ def _show_checks(runs: Runs, console: Console, *, is_sample: bool) -> None:
             "Checks      no run is known (DAGSTER_HOME names the folder of Dagster's runs)"
         )
     for job, (run, checks) in runs.items():
-        count = Counter(check.verdict for check in checks)
-        verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS)
         status = run.status.value.lower()
-        say(console, f"Checks      {verdicts} in the newest {job} run ({status})")
+        say(console, f"Checks      {_counted_verdicts(checks)} in the newest {job} run ({status})")
         for check in checks:
             if check.verdict == "failed" or (
                 check.verdict == "warned" and not (is_sample and is_of_sample(check))
             ):
                 _show_check(check, console)
+
+
+def _counted_verdicts(checks: Sequence[EvaluatedCheck]) -> str:
+    """Return how many checks have each verdict."""
+    count = Counter(check.verdict for check in checks)
+    return ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS)
 
 
 def _show_warnings(settings: Settings, runs: Runs, console: Console) -> None:

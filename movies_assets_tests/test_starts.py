@@ -8,6 +8,7 @@ import pytest
 ENGINES = {"dagster", "ibis", "pandas", "pandera"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "unneeded"),
     [

@@ -236,6 +236,7 @@ def test_recommendations_of_a_chosen_user_are_shown_with_the_reason(dashboard, v
     expect(page.get_by_role("cell", name="you like drama: number 1")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_hostile_titles_are_text(dashboard, visit):
     """In tables, in the field of the series, in tooltips: no element, no script."""
     page = visit(dashboard.url)

@@ -397,6 +397,7 @@ def test_any_file_system_of_fsspec_will_do():
         assert opened.read() == b"a,b\n"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_s3")
 def test_s3_gives_size_and_checksum_and_its_listing_is_always_fresh():
     landing = Landing("s3://movies/titles", "netflix/titles")

@@ -249,6 +249,7 @@ def test_an_address_that_cannot_work_is_refused(where, message):
     assert "hunter2" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_stuck_day_is_reported_once_and_forgotten_when_it_is_done(alerting, yts, webhook):
     platform = alerting(webhook_url=webhook.url)
     sensor = Sensor(platform, STUCK_PARTITIONS)

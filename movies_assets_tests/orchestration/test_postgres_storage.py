@@ -24,6 +24,8 @@ from movies_assets.orchestration.postgres_storage import (  # noqa: E402 (needs 
     PostgresStorage,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:

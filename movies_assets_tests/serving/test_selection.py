@@ -373,6 +373,7 @@ class TestUnchangedTables:
         assert copied == []
         assert stored.ask(comment) == before
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "difference",
         [

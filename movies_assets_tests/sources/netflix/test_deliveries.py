@@ -218,6 +218,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Source:
     return Source(tmp_path_factory.mktemp("sample"), sample_records(), lookups)
 
 
+@pytest.mark.slow
 def test_the_sample_is_recognised_by_its_files(sample):
     titles = sample.at_once["silver.netflix_titles"]
     assert TITLES * 0.97 < len(titles) < TITLES, "some are broken, as many as there are oddities"

@@ -563,6 +563,7 @@ class TestProcesses:
         assert service.collect().complete == [YEAR]
         assert service.asked == pages_of(YEAR)[1:]
 
+    @pytest.mark.slow
     def test_a_second_one_waits_and_asks_for_nothing_again(self, service):
         with child(service.url, service.landing, 0.2) as process:
             wait_for(service.part().exists)

@@ -55,6 +55,7 @@ def test_users_and_what_they_watched_belong_together(stored):
     assert of_others < 10
 
 
+@pytest.mark.slow
 def test_no_title_that_a_user_has_seen_is_recommended(stored):
     assert stored.sql("SELECT count(*) > 100 FROM gold.ott_recommendations") == [(True,)]
     recommended = (

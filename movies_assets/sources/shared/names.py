@@ -1,8 +1,9 @@
 """Compare names of titles: their identity, and spellings that may mean the same title.
 
-Identity and matching differ. The catalogue identifies titles by `identity`: as written, except for
+Identity and matching differ. A catalogue identifies titles by `identity`: as written, except for
 case and blanks. An event that names a title may spell it in another way; then `spelt` is compared.
-Both work for any script, and use only features of every engine: tables of letters, replacing, and
+Two catalogues name a title with other articles and numerals; then `name_key` is compared.
+All work for any script, and use only features of every engine: tables of letters, replacing, and
 regular expressions without names of scripts, which differ among engines.
 """
 
@@ -15,7 +16,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from movies_assets.sources.shared.parsing import tidy
+from movies_assets.sources.shared.parsing import UNSEEN, tidy
 
 NAMES = dt.Array(dt.string)
 # The ranges of accented letters in three scripts, and of the combining marks.
@@ -43,6 +44,19 @@ SEVERAL_BY_ACCENT = {"æ": "ae", "œ": "oe", "Æ": "AE", "Œ": "OE", "ß": "ss",
 # Some of them are letters in Unicode.
 APOSTROPHES = r"['`\x{b4}\x{2b9}\x{2bb}-\x{2bd}\x{2018}\x{2019}\x{201b}\x{2032}\x{ff07}]"
 SIGNS = rf"[^\p{{L}}\p{{M}}\p{{N}} ]|{APOSTROPHES}"
+SIGNS_AND_BLANKS = r"[^\p{L}\p{M}\p{N}]+"
+DROPPED = rf"{APOSTROPHES}|[.*]"
+# Words of keys, with a blank on each side.
+LEFT_OUT = " (the|a|an|and|part|vol|volume|chapter) "
+NUMERALS = {
+    word: str(number)
+    for number, words in enumerate(
+        ("ii two second", "iii three third", "iv four fourth", "v five", "vi six", "vii seven",
+         "viii eight", "ix nine", "x ten"),
+        start=2,
+    )
+    for word in words.split()
+}  # fmt: skip
 
 
 @ibis.udf.scalar.builtin(name="nfc_normalize", signature=((dt.string,), dt.string))
@@ -74,6 +88,15 @@ def _unaccented() -> Iterator[tuple[str, str]]:
 
 
 FOLDED, UNACCENTED = dict(_folded()), dict(_unaccented())
+PLAIN = {
+    letter: bare.lower()
+    for letter, bare in {**FOLDED, **UNACCENTED}.items()
+    if letter == letter.lower()
+}
+"""Lower-case letters, and what they are without their accent."""
+EUROPEAN = {letter: bare for letter, bare in PLAIN.items() if letter < "\u0180"}
+BEYOND_EUROPEAN = rf"[\x{{180}}-\x{{52f}}\x{{1c80}}-\x{{1fff}}{ACCENTS}]"
+"""Letters that are not among those of `EUROPEAN`, or accents apart from their letter."""
 
 
 def identity(title: ir.StringColumn) -> ir.StringColumn:
@@ -102,8 +125,7 @@ def spelt(names: ir.Table) -> ir.Table:
         The rows, repeated for each `spelling` of their name.
     """
     # In steps, as one expression would replace the letters again for each spelling.
-    bare = _letters(_several(names.title_name, SEVERAL_BY_ACCENT), UNACCENTED)
-    rows = names.mutate(_bare=bare.re_replace(f"([{LETTERS}])[{ACCENTS}]+", r"\1"))
+    rows = names.mutate(_bare=unaccented(names.title_name))
     ways = (
         rows["_bare"].re_replace(SIGNS, ""),
         rows["_bare"].re_replace(SIGNS, " "),
@@ -114,10 +136,55 @@ def spelt(names: ir.Table) -> ir.Table:
     return rows.mutate(spelling=found).mutate(spelling=ibis._.spelling.unnest()).drop("_bare")
 
 
+def unaccented(name: ir.StringColumn) -> ir.StringColumn:
+    """Return a name without accents on Latin, Greek and Cyrillic letters.
+
+    Marks of other scripts stay: they make another letter.
+    """
+    bare = _letters(_several(name, SEVERAL_BY_ACCENT), UNACCENTED)
+    return bare.re_replace(f"([{LETTERS}])[{ACCENTS}]+", r"\1")
+
+
+def name_key(title: ir.StringColumn) -> ir.StringColumn:
+    """Return what the names of one title have in common in any catalogue.
+
+    Case, accents, signs, blanks, articles and the words for a part are left out, and numerals are
+    digits: 'The Film, Part II' and 'Film 2' have one key. A name with nothing else is its own key.
+    """
+    lowered = title.lower()
+    # Most names are ASCII; what the others need would take ten times as long.
+    name = ibis.ifelse(title.re_search("[^ -~]"), _plain(title), lowered)
+    # Each word has blanks of its own, so that neighbours are replaced alike.
+    words = " " + name.re_replace(DROPPED, "").re_replace(SIGNS_AND_BLANKS, "  ") + " "
+    digits = ibis.ifelse(
+        words.re_search(f" ({'|'.join(NUMERALS)}) "),
+        _several(words, {f" {word} ": f" {digit} " for word, digit in NUMERALS.items()}),
+        words,
+    )
+    return ibis.coalesce(digits.re_replace(LEFT_OUT, "").replace(" ", "").nullif(""), lowered)
+
+
+def numerals(key: ir.StringColumn) -> ir.StringColumn:
+    """Return the numbers in a key, in order: of 'film2part3' those are '2 3'."""
+    return key.re_replace("[^0-9]+", " ").strip()
+
+
+def _plain(title: ir.StringColumn) -> ir.StringColumn:
+    """Return a name in lower case without accents."""
+    lowered = _several(composed(title.re_replace(UNSEEN, "")), SEVERAL_BY_CASE).lower()
+    name = _several(lowered, SEVERAL_BY_ACCENT)
+    # Engines parse a table of letters for each text, so most texts get a short one.
+    plain = ibis.ifelse(title.re_search(BEYOND_EUROPEAN), _translated(name, PLAIN), _translated(name, EUROPEAN))
+    return plain.re_replace(f"([{LETTERS}])[{ACCENTS}]+", r"\1")
+
+
 def _letters(text: ir.StringColumn, table: dict[str, str]) -> ir.StringColumn:
     """Replace letters; skip ASCII texts, as engines parse the table for each text."""
-    replaced = text.translate("".join(table), "".join(table.values()))
-    return ibis.ifelse(text.re_search("[^ -~]"), replaced, text)
+    return ibis.ifelse(text.re_search("[^ -~]"), _translated(text, table), text)
+
+
+def _translated(text: ir.StringColumn, table: dict[str, str]) -> ir.StringColumn:
+    return text.translate("".join(table), "".join(table.values()))
 
 
 def _several(text: ir.StringColumn, table: dict[str, str]) -> ir.StringColumn:

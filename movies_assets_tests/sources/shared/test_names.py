@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from movies_assets.sources.ott.names import identity, spelt
+from movies_assets.sources.shared.names import identity, spelt
 from movies_assets.sources.ott.silver import meant
 from movies_assets.warehouse.sql import compile_sql
 

@@ -20,6 +20,7 @@ SOURCES: tuple[str, ...] = (
     "movies_assets.sources.shared",
     "movies_assets.sources.omdb",
     "movies_assets.sources.ott",
+    "movies_assets.sources.titles",
 )
 
 

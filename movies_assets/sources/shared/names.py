@@ -164,9 +164,11 @@ def name_key(title: ir.StringColumn) -> ir.StringColumn:
     return ibis.coalesce(digits.re_replace(LEFT_OUT, "").replace(" ", "").nullif(""), lowered)
 
 
-def numerals(key: ir.StringColumn) -> ir.StringColumn:
-    """Return the numbers in a key, in order: of 'film2part3' those are '2 3'."""
-    return key.re_replace("[^0-9]+", " ").strip()
+def person_key(name: ir.StringColumn) -> ir.StringColumn:
+    """Return what the spellings of a person's name have in common: no case, accents or signs."""
+    lowered = name.lower()
+    plain = ibis.ifelse(name.re_search("[^ -~]"), _plain(name), lowered)
+    return ibis.coalesce(plain.re_replace(SIGNS_AND_BLANKS, "").nullif(""), lowered)
 
 
 def _plain(title: ir.StringColumn) -> ir.StringColumn:
@@ -174,7 +176,9 @@ def _plain(title: ir.StringColumn) -> ir.StringColumn:
     lowered = _several(composed(title.re_replace(UNSEEN, "")), SEVERAL_BY_CASE).lower()
     name = _several(lowered, SEVERAL_BY_ACCENT)
     # Engines parse a table of letters for each text, so most texts get a short one.
-    plain = ibis.ifelse(title.re_search(BEYOND_EUROPEAN), _translated(name, PLAIN), _translated(name, EUROPEAN))
+    plain = ibis.ifelse(
+        title.re_search(BEYOND_EUROPEAN), _translated(name, PLAIN), _translated(name, EUROPEAN)
+    )
     return plain.re_replace(f"([{LETTERS}])[{ACCENTS}]+", r"\1")
 
 

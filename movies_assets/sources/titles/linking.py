@@ -7,13 +7,15 @@ sure a link is, and orders what a person has to look at: it decides nothing by i
 import ibis
 import ibis.expr.types as ir
 
+from movies_assets.sources.shared.names import person_key
 from movies_assets.sources.titles.weights import SHARE_KNOWN, UNKNOWN, weight
 
-SERIES, MOVIE = "series", "movie"
+MOVIE, SERIES = KINDS = ["movie", "series"]
 SERIES_TYPES = ("tvSeries", "tvMiniSeries")
 NEVER_LINKED = ("tvEpisode", "videoGame", "tvPilot")
 KEYS = ["source", "source_id"]
-NAMES_SHARED_AT_LEAST = 2
+CAST, DIRECTOR = ("actor", "actress", "self"), "director"
+SHARED_AT_LEAST = 2
 RULES = ("id", "name, year and runtime", "name and year", "people", "rating")
 """What links automatically, the surest first."""
 REVIEW = "review"
@@ -25,57 +27,94 @@ def linkable(imdb: ir.Table) -> ir.Table:
     return titles.mutate(kind=ibis.ifelse(titles.title_type.isin(SERIES_TYPES), SERIES, MOVIE))
 
 
-def pairs_by_name(titles: ir.Table, names: ir.Table, known: ir.Table) -> ir.Table:
-    """Return the pairs of a source's and IMDb's title that share a name and may be of one kind.
+def pairs(titles: ir.Table, names: ir.Table, known: ir.Table) -> ir.Table:
+    """Return the pairs of titles that share a name and may be of one kind, or an id.
 
     Args:
-        titles: the sources' titles, with `name_keys`.
-        names: the names of IMDb's titles: tconst, name_key, origin.
+        titles: the titles of sources, `silver.source_titles`.
+        names: the names of IMDb's titles, `silver.title_names`.
         known: IMDb's titles, as `linkable` returns them.
 
     Returns:
-        One row a pair, with the columns of `titles`, those of `known` prefixed with `imdb_`, and
-        `is_own_name`, `name_titles`.
+        One row a pair: the columns of `titles`, those of `known` prefixed with `imdb_`, `name` that
+        they share (NULL of those that share an id alone), `is_own_name`, and `titles_of_name`.
     """
-    spread = titles.mutate(name_key=titles.name_keys.unnest()).select(*KEYS, "name_key")
+    spread = titles.select(*KEYS, "kind", name_key=titles.name_keys.unnest())
     named = spread.inner_join(names, "name_key")
-    shared = named.group_by([*KEYS, "tconst"]).aggregate(
-        name_key=named.name_key.min(), is_own_name=(named.origin != "aka").any()
+    counted = named.select("name_key", "tconst").distinct()
+    counted = counted.group_by("name_key").aggregate(titles_of_name=counted.count())
+    by_name = named.inner_join(counted, "name_key")
+    by_name = by_name.group_by([*KEYS, "tconst"]).aggregate(
+        name=by_name.name_key.min(),
+        is_own_name=(by_name.origin != "aka").any(),
+        titles_of_name=by_name.titles_of_name.min(),
     )
-    counted = names.semi_join(spread, "name_key").group_by("name_key").aggregate(
-        name_titles=ibis._.count()
+    by_id = titles.select(*KEYS, tconst=titles.stated_tconst)
+    by_id = by_id.semi_join(known, "tconst").anti_join(by_name, [*KEYS, "tconst"])
+    shared = by_name.union(
+        by_id.mutate(
+            name=ibis.null("string"),
+            is_own_name=ibis.literal(False),  # noqa: FBT003
+            titles_of_name=ibis.literal(1, "int64"),
+        )
     )
-    columns = [name for name in known.columns if name != "tconst"]
-    of_imdb = known.rename({f"imdb_{name}": name for name in columns})
-    pairs = (
-        shared.inner_join(counted, "name_key")
-        .inner_join(of_imdb, "tconst")
-        .inner_join(titles, KEYS)
+    of_imdb = known.select(
+        "tconst",
+        **{f"imdb_{name}": known[name] for name in
+           ("kind", "start_year", "end_year", "runtime_minutes", "rating", "votes")},
+    )  # fmt: skip
+    found = shared.inner_join(of_imdb, "tconst").inner_join(titles, KEYS)
+    is_kind = found.kind.isnull() | (found.kind == found.imdb_kind)
+    return found.filter(is_kind | (found.stated_tconst == found.tconst))
+
+
+def people_of(credits: ir.Table, people: ir.Table) -> ir.Table:
+    """Return the cast and the directors of IMDb's titles, as lists of keys of their names."""
+    named = credits.inner_join(people.select("nconst", "primary_name"), "nconst")
+    named = named.mutate(key=person_key(named.primary_name))
+    return named.group_by("tconst").aggregate(
+        imdb_cast=named.key.collect(where=named.category.isin(CAST), distinct=True),
+        imdb_directors=named.key.collect(where=named.category == DIRECTOR, distinct=True),
     )
-    return pairs.filter(pairs.kind.isnull() | (pairs.kind == pairs.imdb_kind))
+
+
+def with_people(pairs: ir.Table, people: ir.Table) -> ir.Table:
+    """Add to pairs how many people both titles name; NULL where one side names none."""
+    rows = pairs.left_join(people, "tconst").drop("tconst_right")
+    cast = rows.cast_keys.intersect(rows.imdb_cast).length()
+    directors = rows.director_keys.intersect(rows.imdb_directors).length()
+    either = ibis.coalesce(cast, directors)
+    return rows.mutate(
+        shared_cast=cast,
+        shared_directors=directors,
+        shared_people=ibis.ifelse(
+            either.notnull(), cast.fill_null(0) + directors.fill_null(0), either
+        ),
+    ).drop("imdb_cast", "imdb_directors")
 
 
 def with_evidence(pairs: ir.Table, newest_year: ir.IntegerValue) -> ir.Table:
-    """Add to pairs what the two titles have in common, and in what they differ.
+    """Add to pairs in what the two titles differ, and how many compete.
 
     `year_difference` is that to the nearest year in which a series ran: a service may state the
     year of its newest season. `rivals` counts the candidates of a title within a year, itself too.
 
     Args:
-        pairs: as `pairs_by_name` returns them, with `shared_cast` and `shared_directors`, NULL
-            where a side has no people.
+        pairs: as `pairs` returns them.
         newest_year: the year up to which a series without end has run.
     """
     last = ibis.coalesce(pairs.imdb_end_year, newest_year) + 1
     first = pairs.imdb_start_year
     outside = ibis.greatest(first - 1 - pairs.year, pairs.year - last, 0)
     is_series = pairs.imdb_kind == SERIES
-    year = ibis.ifelse(is_series & first.notnull() & pairs.year.notnull(), outside, (pairs.year - first).abs())
+    year = ibis.ifelse(
+        is_series & first.notnull() & pairs.year.notnull(), outside, (pairs.year - first).abs()
+    )
     pairs = pairs.mutate(
         year_difference=year,
         runtime_difference=(pairs.runtime_minutes - pairs.imdb_runtime_minutes).abs(),
         rating_difference=(pairs.rating - pairs.imdb_rating).abs().round(1),
-        is_stated=pairs.imdb_id == pairs.tconst,
+        is_stated=(pairs.stated_tconst == pairs.tconst).fill_null(False),
     )
     near = (pairs.year_difference <= 1).fill_null(False).cast("int64")  # noqa: FBT003
     return pairs.mutate(rivals=near.sum().over(group_by=KEYS))
@@ -87,7 +126,7 @@ def with_rule(pairs: ir.Table) -> ir.Table:
     is_near = (pairs.runtime_difference <= 5) | (share <= 0.1)
     is_same_year = pairs.year_difference == 0
     is_alone = pairs.rivals <= 1
-    shares_people = (pairs.shared_cast >= NAMES_SHARED_AT_LEAST) | (pairs.shared_directors >= 1)
+    shares_people = (pairs.shared_cast >= SHARED_AT_LEAST) | (pairs.shared_directors >= 1)
     return pairs.mutate(
         rule=ibis.cases(
             (pairs.is_stated, RULES[0]),
@@ -133,7 +172,7 @@ def with_confidence(pairs: ir.Table, titles_of_imdb: ir.IntegerValue) -> ir.Tabl
         ),
         "people": ibis.cases(
             (pairs.shared_cast.isnull() & pairs.shared_directors.isnull(), UNKNOWN),
-            ((pairs.shared_cast >= NAMES_SHARED_AT_LEAST) | (pairs.shared_directors >= 1), "shared"),
+            ((pairs.shared_cast >= SHARED_AT_LEAST) | (pairs.shared_directors >= 1), "shared"),
             else_="others",
         ),
         "rating": ibis.cases(
@@ -141,10 +180,14 @@ def with_confidence(pairs: ir.Table, titles_of_imdb: ir.IntegerValue) -> ir.Tabl
             (pairs.rating_difference <= 0.3, "within 0.3"),
             else_="more",
         ),
-        "id": ibis.cases((pairs.imdb_id.isnull(), UNKNOWN), (pairs.is_stated, "same"), else_="other"),
-        "name": ibis.ifelse(pairs.is_own_name, "own", "alternate"),
+        "id": ibis.cases(
+            (pairs.stated_tconst.isnull(), UNKNOWN), (pairs.is_stated, "same"), else_="other"
+        ),
+        "name": ibis.cases(
+            (pairs.name.isnull(), "none"), (pairs.is_own_name, "own"), else_="alternate"
+        ),
     }
-    rarity = (titles_of_imdb / ibis.greatest(pairs.name_titles, 1)).log2()
+    rarity = (titles_of_imdb / ibis.greatest(pairs.titles_of_name, 1)).log2()
     bits = rarity + sum(weight(feature, level) for feature, level in levels.items())
     pairs = pairs.mutate(score=bits)
     odds = ibis.literal(2.0).pow(pairs.score) * SHARE_KNOWN / titles_of_imdb

@@ -1,0 +1,393 @@
+"""One row a title, whatever source knows it, with the proof of why its sources were linked.
+
+Every table is computed from what is stored now, so any order of runs leads to the same rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from movies_assets.core.contract import Contract, StringList, column
+from movies_assets.core.table import table
+from movies_assets.core.write_mode import OVERWRITE
+from movies_assets.sources.titles import linking, weights
+from movies_assets.sources.titles.linking import KEYS, KINDS, SERIES
+from movies_assets.sources.titles.silver import LONGEST_ID, SOURCES
+
+# Sure enough that an id which IMDb no longer lists is taken for the one it lists now.
+SURE = 0.9
+RUNTIME_TOLERANCE = 0.1
+# Methods of a link beyond the rules.
+FORCED, REDIRECTED, STATED, NONE = "override", "redirected id", "stated id", "none"
+METHODS = [FORCED, *linking.RULES, REDIRECTED, STATED, NONE]
+LONGEST_KEY = LONGEST_ID + 10
+
+gold_table = partial(table, layer="gold", group="titles", write_mode=OVERWRITE)
+
+
+def key_of(source: ir.StringValue, source_id: ir.StringValue) -> ir.StringValue:
+    """Return the key of a title that only one source knows: `netflix:80117401`."""
+    return source + ":" + source_id
+
+
+class TitleIdAlias(Contract):
+    """One row per id that a source states and IMDb no longer lists, with the id that took over."""
+
+    old_tconst: str = column("The id that IMDb no longer lists.", key=True)
+    tconst: str = column("The id of the same title now.", references="silver.imdb_titles")
+    since: dt.Date = column("Day on which a source first listed the title under the old id.")
+    evidence: str = column("The titles of sources that prove it, and by which rule.")
+
+
+@gold_table(contract=TitleIdAlias)
+def title_id_alias(
+    silver_source_titles: ir.Table, silver_title_candidates: ir.Table, silver_imdb_titles: ir.Table
+) -> ir.Table:
+    """Find the ids that IMDb has merged: their title is surely another one, and only one."""
+    candidates = silver_title_candidates
+    sure = candidates.filter(
+        candidates.rule.isin(["name, year and runtime", "people"]), candidates.confidence >= SURE
+    ).select(*KEYS, "tconst", "rule")
+    retired = silver_source_titles.filter(silver_source_titles.stated_tconst.notnull())
+    retired = retired.anti_join(
+        silver_imdb_titles, retired.stated_tconst == silver_imdb_titles.tconst
+    )
+    proofs = retired.select(*KEYS, "stated_tconst", "listed_date").inner_join(sure, KEYS)
+    proofs = proofs.mutate(proof=key_of(proofs.source, proofs.source_id) + " by " + proofs.rule)
+    found = proofs.group_by(old_tconst=proofs.stated_tconst).aggregate(
+        tconst=proofs.tconst.min(),
+        titles=proofs.tconst.nunique(),
+        since=proofs.listed_date.min(),
+        evidence=proofs.proof.group_concat("; ", order_by=proofs.proof),
+    )
+    return found.filter(found.titles == 1).drop("titles")
+
+
+class TitleLinks(Contract):
+    """One row per title of a source: the title that it is, and why."""
+
+    source: str = column("The source.", key=True, isin=SOURCES, compression="dictionary")
+    source_id: str = column(
+        "The source's id of the title.", key=True, str_length={"max_value": LONGEST_ID}
+    )
+    title_key: str = column(
+        "Key of the title in `gold.dim_title`.", str_length={"max_value": LONGEST_KEY}
+    )
+    tconst: str = column("IMDb's id of the title; NULL where none is known.", nullable=True)
+    method: str = column(
+        "What links it: the rule, an id that took over, an id that only the source knows, none.",
+        isin=METHODS,
+        compression="dictionary",
+    )
+    rule_version: int = column("Version of the rules and weights.")
+    confidence: float = column(
+        "How likely the link is right, 0 to 1; NULL without a candidate.", nullable=True
+    )
+    runner_up: str = column("IMDb's id of the next candidate.", nullable=True)
+    runner_up_confidence: float = column("How likely it was that one.", nullable=True)
+    name: str = column("The name that both share.", nullable=True, compression="fsst")
+    year_difference: int = column("Years between both.", nullable=True)
+    runtime_difference: int = column("Minutes between both.", nullable=True)
+    rating_difference: float = column("Points between the ratings.", nullable=True)
+    shared_people: int = column("People whom both name.", nullable=True)
+    rivals: int = column("Candidates within a year, the chosen one too.", nullable=True)
+    linked_date: dt.Date = column("Day on which the source listed the title.")
+
+
+@gold_table(contract=TitleLinks)
+def title_links(
+    silver_source_titles: ir.Table, silver_title_candidates: ir.Table, gold_title_id_alias: ir.Table
+) -> ir.Table:
+    """Link each title by the first rule that one of its candidates meets."""
+    chosen = linking.best(silver_title_candidates)
+    evidence = [name for name in chosen.columns if name in TitleLinks.types() and name not in KEYS]
+    chosen = chosen.select(
+        *KEYS, "rule", candidate="tconst", *(e for e in evidence if e != "tconst")
+    )
+    titles = silver_source_titles.select(*KEYS, "stated_tconst", linked_date="listed_date")
+    alias = gold_title_id_alias.select("old_tconst", current="tconst")
+    rows = titles.left_join(chosen, KEYS).left_join(alias, titles.stated_tconst == alias.old_tconst)
+    by_rule = rows.rule.isin(linking.RULES).fill_null(False)  # noqa: FBT003
+    by_id = (rows.rule == "id").fill_null(False)  # noqa: FBT003
+    rows = rows.mutate(
+        method=ibis.cases(
+            (by_id, rows.rule),
+            (rows.current.notnull(), REDIRECTED),
+            (by_rule, rows.rule),
+            (rows.stated_tconst.notnull(), STATED),
+            else_=NONE,
+        ),
+    )
+    tconst = ibis.cases(
+        (rows.method == REDIRECTED, rows.current),
+        (rows.method == STATED, rows.stated_tconst),
+        (rows.method != NONE, rows.candidate),
+    )
+    return rows.select(
+        *KEYS,
+        "method",
+        "linked_date",
+        *(name for name in evidence if name not in {"tconst", "confidence"}),
+        confidence=rows.confidence,
+        tconst=tconst,
+        title_key=ibis.coalesce(tconst, key_of(rows.source, rows.source_id)),
+        rule_version=ibis.literal(weights.VERSION, "int64"),
+    )
+
+
+class DimTitle(Contract):
+    """One row per title, whatever source knows it."""
+
+    title_key: str = column(
+        "IMDb's id of the title, else the source and its own id: tt0111161, netflix:80117401.",
+        key=True,
+        str_length={"max_value": LONGEST_KEY},
+    )
+    tconst: str = column("IMDb's id; NULL where none is known.", nullable=True)
+    title: str = column("Title.", nullable=True, compression="fsst")
+    title_source: str = column("Where the title is from.", nullable=True, compression="dictionary")
+    kind: str = column("movie or series.", nullable=True, isin=KINDS, compression="dictionary")
+    kind_source: str = column("Where the kind is from.", nullable=True, compression="dictionary")
+    year: int = column("Year of release, of a series its first.", nullable=True)
+    year_source: str = column("Where the year is from.", nullable=True, compression="dictionary")
+    runtime_minutes: int = column("Running time in minutes.", nullable=True)
+    runtime_source: str = column(
+        "Where the running time is from.", nullable=True, compression="dictionary"
+    )
+    is_runtime_disputed: bool = column(
+        "Whether two sources state running times that are more than 10 % apart."
+    )
+    genres: StringList = column("Genres of the first source that has any.", nullable=True)
+    genres_source: str = column("Where they are from.", nullable=True, compression="dictionary")
+    rating: float = column("Rating at IMDb, 1 to 10, of its newest dump.", nullable=True)
+    votes: int = column("Votes at IMDb, of its newest dump.", nullable=True)
+    sources_count: int = column("How many sources know it.", ge=1)
+
+
+TITLE_ORDER = ("imdb", "omdb", "yts", "netflix", "ott")
+RUNTIME_ORDER = ("imdb", "yts", "ott", "netflix")
+GENRES_ORDER = ("imdb", "yts", "ott", "netflix")
+ATTRIBUTES = ("title", "kind", "year", "runtime_minutes", "genres")
+
+
+@gold_table(contract=DimTitle)
+def dim_title(
+    gold_title_links: ir.Table, silver_source_titles: ir.Table, silver_imdb_titles: ir.Table
+) -> ir.Table:
+    """Join what the sources say of each title; of each attribute, the first source that has it."""
+    imdb = linking.linkable(silver_imdb_titles)
+    listed = gold_title_links.select(*KEYS, "title_key", "tconst").inner_join(
+        silver_source_titles.select(*KEYS, *ATTRIBUTES), KEYS
+    )
+    keys = ibis.union(
+        imdb.select("tconst", title_key=imdb.tconst),
+        listed.select("tconst", "title_key"),
+        distinct=True,
+    )
+    of_imdb = imdb.select(
+        title_key=imdb.tconst,
+        imdb_title=imdb.primary_title,
+        imdb_kind=imdb.kind,
+        imdb_year=imdb.start_year,
+        imdb_runtime_minutes=imdb.runtime_minutes,
+        imdb_genres=imdb.genres,
+        imdb_has=ibis.literal(1),
+        rating=imdb.rating,
+        votes=imdb.votes,
+    )
+    rows = _joined(keys, of_imdb)
+    for source in SOURCES:
+        rows = _joined(rows, _first_of(listed, source))
+    runtimes = [rows[f"{source}_runtime_minutes"].nullif(0) for source in RUNTIME_ORDER]
+    longest, shortest = ibis.greatest(*runtimes), ibis.least(*runtimes)
+    is_show = rows.netflix_kind == SERIES
+    years = {"netflix": ibis.ifelse(is_show, ibis.null("int64"), rows.netflix_year)}
+    counts = [rows[f"{source}_has"].fill_null(0) for source in TITLE_ORDER]
+    return rows.select(
+        "title_key",
+        "tconst",
+        "rating",
+        "votes",
+        **_survivor(rows, "title", TITLE_ORDER),
+        **_survivor(rows, "kind", TITLE_ORDER),
+        **_survivor(rows, "year", TITLE_ORDER, years),
+        **_survivor(rows, "runtime_minutes", RUNTIME_ORDER),
+        **_survivor(rows, "genres", GENRES_ORDER),
+        is_runtime_disputed=(longest > shortest * (1 + RUNTIME_TOLERANCE)).fill_null(False),  # noqa: FBT003
+        sources_count=sum(counts[1:], counts[0]),
+    )
+
+
+def _joined(rows: ir.Table, more: ir.Table) -> ir.Table:
+    return rows.left_join(more, "title_key").drop("title_key_right")
+
+
+def _first_of(listed: ir.Table, source: str) -> ir.Table:
+    """Return the attributes of a source's titles, of one row a title: that of the least id."""
+    rows = listed.filter(listed.source == source)
+    place = ibis.row_number().over(group_by="title_key", order_by="source_id")
+    first = rows.mutate(place=place).filter(ibis._.place == 0)
+    values = {f"{source}_{name}": first[name] for name in ATTRIBUTES}
+    return first.select("title_key", **values, **{f"{source}_has": ibis.literal(1)})
+
+
+def _survivor(
+    rows: ir.Table,
+    name: str,
+    order: Sequence[str],
+    instead: Mapping[str, ir.Value] | None = None,
+) -> dict[str, ir.Value]:
+    """Return an attribute and its source: that of the first source in the order that knows it."""
+    values = {source: rows[f"{source}_{name}"] for source in order} | (instead or {})
+    if name == "runtime_minutes":
+        values = {source: value.nullif(0) for source, value in values.items()}
+    known = [(value.notnull(), ibis.literal(source)) for source, value in values.items()]
+    return {
+        name: ibis.coalesce(*values.values()),
+        f"{name.removesuffix('_minutes')}_source": ibis.cases(*known),
+    }
+
+
+class TitleLinkReview(Contract):
+    """One row per candidate that a person has to decide on, with what speaks against it."""
+
+    source: str = column("The source.", key=True, isin=SOURCES, compression="dictionary")
+    source_id: str = column(
+        "The source's id of the title.", key=True, str_length={"max_value": LONGEST_ID}
+    )
+    candidate: str = column("IMDb's id of the candidate.", key=True)
+    probability: float = column("How likely both are one title, 0 to 1.", ge=0, le=1)
+    rule: str = column("The first rule that it meets.", compression="dictionary")
+    contradictions: str = column("What speaks against it; NULL if nothing.", nullable=True)
+
+
+DOUBTFUL_FROM, SURE_FROM = 0.05, 0.5
+
+
+@gold_table(contract=TitleLinkReview)
+def title_link_review(gold_title_links: ir.Table, silver_title_candidates: ir.Table) -> ir.Table:
+    """List the candidates of titles without a link, and of links that are hardly likely."""
+    links = gold_title_links
+    is_open = links.method.isin([STATED, NONE]) | (links.confidence < SURE_FROM)
+    rows = silver_title_candidates.semi_join(links.filter(is_open), KEYS)
+    rows = rows.filter(rows.confidence >= DOUBTFUL_FROM)
+    found = [
+        (rows.year_difference > 1, rows.year_difference.cast("string") + " years apart"),
+        (rows.runtime_difference > 3, rows.runtime_difference.cast("string") + " minutes apart"),
+        (rows.rating_difference > 0.3, "ratings differ"),
+        (rows.shared_people == 0, "no person in common"),
+        (rows.rivals > 1, rows.rivals.cast("string") + " candidates within a year"),
+        (rows.name.isnull(), "no name in common"),
+    ]
+    against = ibis.array([ibis.ifelse(holds, text, ibis.null("string")) for holds, text in found])
+    return rows.select(
+        *KEYS,
+        "rule",
+        candidate=rows.tconst,
+        probability=rows.confidence,
+        contradictions=against.join("; ").nullif(""),
+    )
+
+
+class TitleKeyHistory(Contract):
+    """One row per key that was or could have been a title's, and the key of that title now."""
+
+    old_key: str = column("The key before.", key=True, str_length={"max_value": LONGEST_KEY})
+    new_key: str = column(
+        "The key now.", references="gold.dim_title", str_length={"max_value": LONGEST_KEY}
+    )
+    since: dt.Date = column("Day from which the title has the new key.")
+    reason: str = column("What led to it: the method of the link, or IMDb's new id.")
+
+
+@gold_table(contract=TitleKeyHistory)
+def title_key_history(gold_title_links: ir.Table, gold_title_id_alias: ir.Table) -> ir.Table:
+    """Redirect the key of a source's own title to that of the title that it is."""
+    links = gold_title_links.filter(gold_title_links.tconst.notnull())
+    return ibis.union(
+        links.select(
+            old_key=key_of(links.source, links.source_id),
+            new_key=links.title_key,
+            since=links.linked_date,
+            reason=links.method,
+        ),
+        gold_title_id_alias.select(
+            old_key="old_tconst",
+            new_key="tconst",
+            since="since",
+            reason=ibis.literal("IMDb merged the id"),
+        ),
+    )
+
+
+class TitleRatings(Contract):
+    """One row per title that has a rating: what each source says, and when."""
+
+    title_key: str = column(
+        "The title.", key=True, references="gold.dim_title", str_length={"max_value": LONGEST_KEY}
+    )
+    imdb_rating: float = column("Rating at IMDb.", nullable=True)
+    imdb_votes: int = column("Votes at IMDb.", nullable=True)
+    imdb_date: dt.Date = column("Day of the dump.", nullable=True)
+    yts_rating: float = column("Rating at IMDb as YTS states it.", nullable=True)
+    yts_date: dt.Date = column("Day on which YTS listed the movie.", nullable=True)
+    ott_rating: float = column("Rating at IMDb as the streaming service states it.", nullable=True)
+    ott_date: dt.Date = column("Day on which its file arrived.", nullable=True)
+
+
+@gold_table(contract=TitleRatings)
+def title_ratings(
+    gold_title_links: ir.Table, silver_source_titles: ir.Table, silver_imdb_titles: ir.Table
+) -> ir.Table:
+    """Join the ratings of each title; of a source with several rows of it, the newest."""
+    rated = silver_source_titles.filter(silver_source_titles.rating.notnull())
+    listed = rated.select(*KEYS, "rating", date="listed_date").inner_join(
+        gold_title_links.select(*KEYS, "title_key"), KEYS
+    )
+    imdb = linking.linkable(silver_imdb_titles)
+    imdb = imdb.filter(imdb.rating.notnull())
+    rows = ibis.union(imdb.select(title_key=imdb.tconst), listed.select("title_key"), distinct=True)
+    rows = _joined(
+        rows,
+        imdb.select(
+            title_key=imdb.tconst,
+            imdb_rating=imdb.rating,
+            imdb_votes=imdb.votes,
+            imdb_date=imdb.run_date,
+        ),
+    )
+    for source in ("yts", "ott"):
+        own = listed.filter(listed.source == source)
+        newest_first = [own.date.desc(), own.source_id]
+        place = ibis.row_number().over(group_by="title_key", order_by=newest_first)
+        newest = own.mutate(place=place).filter(ibis._.place == 0)
+        values = {f"{source}_{name}": newest[name] for name in ("rating", "date")}
+        rows = _joined(rows, newest.select("title_key", **values))
+    return rows
+
+
+class TitleAvailability(Contract):
+    """One row per title and source that lists it."""
+
+    title_key: str = column(
+        "The title.", key=True, references="gold.dim_title", str_length={"max_value": LONGEST_KEY}
+    )
+    source: str = column("The source.", key=True, isin=SOURCES, compression="dictionary")
+    since_date: dt.Date = column(
+        "First day on which the source offers it; NULL where it does not say.", nullable=True
+    )
+    listings: int = column("How many titles of the source are this one.", ge=1)
+
+
+@gold_table(contract=TitleAvailability)
+def title_availability(gold_title_links: ir.Table, silver_source_titles: ir.Table) -> ir.Table:
+    """Count the rows that each source has of a title."""
+    rows = gold_title_links.select(*KEYS, "title_key").inner_join(
+        silver_source_titles.select(*KEYS, "since_date"), KEYS
+    )
+    return rows.group_by("title_key", "source").aggregate(
+        since_date=rows.since_date.min(), listings=rows.count()
+    )

@@ -1,0 +1,17 @@
+"""Titles: one row a title across all sources, and the links that prove it."""
+
+from movies_assets.core.source import Job, Source, tables_of
+from movies_assets.sources.titles import gold, silver
+
+SOURCE = Source(
+    name="titles",
+    title="Titles",
+    tables=tables_of("titles", silver, gold),
+    jobs=(
+        Job(
+            "titles",
+            "Link the titles of all sources, and publish one row a title.",
+            newest=0,
+        ),
+    ),
+)

@@ -19,8 +19,8 @@ from movies_assets.core.table import Key, LatestVersion, Lineage, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.privacy.user_ids import LONGEST, canonical_column, is_an_id
 from movies_assets.sources.ott.bronze import KAGGLE
-from movies_assets.sources.shared.names import distinct, identity, spelt
 from movies_assets.sources.ott.partitions import ott_days
+from movies_assets.sources.shared.names import distinct, identity, spelt
 from movies_assets.sources.shared.parsing import (
     accounted,
     day,

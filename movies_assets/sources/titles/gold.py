@@ -3,7 +3,7 @@
 Every table is computed from what is stored now, so any order of runs leads to the same rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import ibis
@@ -14,7 +14,18 @@ from movies_assets.core.contract import Contract, StringList, column
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.titles import linking, weights
-from movies_assets.sources.titles.linking import KEYS, KINDS, SERIES
+from movies_assets.sources.titles.checks import LINK_CHECKS
+from movies_assets.sources.titles.linking import (
+    BY_ID,
+    BY_PEOPLE,
+    BY_RUNTIME,
+    KEYS,
+    KINDS,
+    NEAR_MINUTES,
+    SAME_RATING,
+    SERIES,
+)
+from movies_assets.sources.titles.overrides import FORBID, FORCE
 from movies_assets.sources.titles.silver import LONGEST_ID, SOURCES
 
 # Sure enough that an id which IMDb no longer lists is taken for the one it lists now.
@@ -49,7 +60,7 @@ def title_id_alias(
     """Find the ids that IMDb has merged: their title is surely another one, and only one."""
     candidates = silver_title_candidates
     sure = candidates.filter(
-        candidates.rule.isin(["name, year and runtime", "people"]), candidates.confidence >= SURE
+        candidates.rule.isin([BY_RUNTIME, BY_PEOPLE]), candidates.confidence >= SURE
     ).select(*KEYS, "tconst", "rule")
     retired = silver_source_titles.filter(silver_source_titles.stated_tconst.notnull())
     retired = retired.anti_join(
@@ -97,45 +108,59 @@ class TitleLinks(Contract):
     linked_date: dt.Date = column("Day on which the source listed the title.")
 
 
-@gold_table(contract=TitleLinks)
+@gold_table(contract=TitleLinks, checks=LINK_CHECKS)
 def title_links(
-    silver_source_titles: ir.Table, silver_title_candidates: ir.Table, gold_title_id_alias: ir.Table
+    bronze_title_overrides: ir.Table,
+    silver_source_titles: ir.Table,
+    silver_title_candidates: ir.Table,
+    silver_imdb_titles: ir.Table,
+    gold_title_id_alias: ir.Table,
 ) -> ir.Table:
-    """Link each title by the first rule that one of its candidates meets."""
-    chosen = linking.best(silver_title_candidates)
-    evidence = [name for name in chosen.columns if name in TitleLinks.types() and name not in KEYS]
-    chosen = chosen.select(
-        *KEYS, "rule", candidate="tconst", *(e for e in evidence if e != "tconst")
-    )
-    titles = silver_source_titles.select(*KEYS, "stated_tconst", linked_date="listed_date")
-    alias = gold_title_id_alias.select("old_tconst", current="tconst")
-    rows = titles.left_join(chosen, KEYS).left_join(alias, titles.stated_tconst == alias.old_tconst)
-    by_rule = rows.rule.isin(linking.RULES).fill_null(False)  # noqa: FBT003
-    by_id = (rows.rule == "id").fill_null(False)  # noqa: FBT003
+    """Link each title: as a person decided, else by the first rule that a candidate meets."""
+    decisions = bronze_title_overrides
+    forbidden = decisions.filter(decisions.decision == FORBID).select(*KEYS, "tconst")
+    forced = decisions.filter(decisions.decision == FORCE).select(*KEYS, forced="tconst")
+    candidates = silver_title_candidates.anti_join(forbidden, [*KEYS, "tconst"])
+    candidates = _joined(candidates, forced, KEYS)
+    chosen = linking.best(candidates, first=candidates.tconst == candidates.forced)
+    stated = _usable(silver_source_titles, silver_imdb_titles, forbidden)
+    alias = gold_title_id_alias.select(stated="old_tconst", current="tconst")
+    alias = stated.inner_join(alias, "stated").anti_join(forbidden, [*KEYS, ("current", "tconst")])
+    rows = silver_source_titles.select(*KEYS, linked_date="listed_date")
+    for more in (chosen.drop("forced"), forced, stated, alias.drop("stated")):
+        rows = _joined(rows, more, KEYS)
     rows = rows.mutate(
         method=ibis.cases(
-            (by_id, rows.rule),
+            (rows.forced.notnull(), FORCED),
+            (rows.rule == BY_ID, rows.rule),
             (rows.current.notnull(), REDIRECTED),
-            (by_rule, rows.rule),
-            (rows.stated_tconst.notnull(), STATED),
+            (rows.rule.isin(linking.RULES), rows.rule),
+            (rows.stated.notnull(), STATED),
             else_=NONE,
-        ),
+        )
     )
     tconst = ibis.cases(
+        (rows.method == FORCED, rows.forced),
         (rows.method == REDIRECTED, rows.current),
-        (rows.method == STATED, rows.stated_tconst),
-        (rows.method != NONE, rows.candidate),
+        (rows.method == STATED, rows.stated),
+        (rows.method != NONE, rows.tconst),
     )
     return rows.select(
-        *KEYS,
-        "method",
-        "linked_date",
-        *(name for name in evidence if name not in {"tconst", "confidence"}),
-        confidence=rows.confidence,
+        *(name for name in TitleLinks.types() if name in rows.columns and name != "tconst"),
         tconst=tconst,
         title_key=ibis.coalesce(tconst, key_of(rows.source, rows.source_id)),
         rule_version=ibis.literal(weights.VERSION, "int64"),
     )
+
+
+def _usable(titles: ir.Table, imdb: ir.Table, forbidden: ir.Table) -> ir.Table:
+    """Return the ids that sources state and that IMDb does not list at all.
+
+    A listed one is a candidate, unless it is an episode or a game: then it is no title's id.
+    """
+    stated = titles.filter(titles.stated_tconst.notnull()).select(*KEYS, stated="stated_tconst")
+    unlisted = stated.anti_join(imdb, stated.stated == imdb.tconst)
+    return unlisted.anti_join(forbidden, [*KEYS, ("stated", "tconst")])
 
 
 class DimTitle(Contract):
@@ -221,8 +246,8 @@ def dim_title(
     )
 
 
-def _joined(rows: ir.Table, more: ir.Table) -> ir.Table:
-    return rows.left_join(more, "title_key").drop("title_key_right")
+def _joined(rows: ir.Table, more: ir.Table, on: Sequence[str] = ("title_key",)) -> ir.Table:
+    return rows.left_join(more, [*on]).drop(*(f"{name}_right" for name in on))
 
 
 def _first_of(listed: ir.Table, source: str) -> ir.Table:
@@ -238,7 +263,7 @@ def _survivor(
     rows: ir.Table,
     name: str,
     order: Sequence[str],
-    instead: Mapping[str, ir.Value] | None = None,
+    instead: dict[str, ir.Value] | None = None,
 ) -> dict[str, ir.Value]:
     """Return an attribute and its source: that of the first source in the order that knows it."""
     values = {source: rows[f"{source}_{name}"] for source in order} | (instead or {})
@@ -268,16 +293,26 @@ DOUBTFUL_FROM, SURE_FROM = 0.05, 0.5
 
 
 @gold_table(contract=TitleLinkReview)
-def title_link_review(gold_title_links: ir.Table, silver_title_candidates: ir.Table) -> ir.Table:
+def title_link_review(
+    gold_title_links: ir.Table,
+    silver_title_candidates: ir.Table,
+    bronze_title_overrides: ir.Table,
+) -> ir.Table:
     """List the candidates of titles without a link, and of links that are hardly likely."""
     links = gold_title_links
-    is_open = links.method.isin([STATED, NONE]) | (links.confidence < SURE_FROM)
+    is_open = links.method.isin([STATED, NONE]) | (
+        (links.confidence < SURE_FROM) & (links.method != FORCED)
+    )
     rows = silver_title_candidates.semi_join(links.filter(is_open), KEYS)
+    rows = rows.anti_join(bronze_title_overrides, [*KEYS, "tconst"])
     rows = rows.filter(rows.confidence >= DOUBTFUL_FROM)
     found = [
         (rows.year_difference > 1, rows.year_difference.cast("string") + " years apart"),
-        (rows.runtime_difference > 3, rows.runtime_difference.cast("string") + " minutes apart"),
-        (rows.rating_difference > 0.3, "ratings differ"),
+        (
+            rows.runtime_difference > NEAR_MINUTES,
+            rows.runtime_difference.cast("string") + " minutes apart",
+        ),
+        (rows.rating_difference > SAME_RATING, "ratings differ"),
         (rows.shared_people == 0, "no person in common"),
         (rows.rivals > 1, rows.rivals.cast("string") + " candidates within a year"),
         (rows.name.isnull(), "no name in common"),

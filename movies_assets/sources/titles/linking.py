@@ -8,15 +8,23 @@ import ibis
 import ibis.expr.types as ir
 
 from movies_assets.sources.shared.names import person_key
-from movies_assets.sources.titles.weights import SHARE_KNOWN, UNKNOWN, weight
+from movies_assets.sources.titles.weights import SHARE_KNOWN, UNKNOWN, level, weight
 
 MOVIE, SERIES = KINDS = ["movie", "series"]
 SERIES_TYPES = ("tvSeries", "tvMiniSeries")
 NEVER_LINKED = ("tvEpisode", "videoGame", "tvPilot")
 KEYS = ["source", "source_id"]
 CAST, DIRECTOR = ("actor", "actress", "self"), "director"
-SHARED_AT_LEAST = 2
-RULES = ("id", "name, year and runtime", "name and year", "people", "rating")
+SHARED_CAST = 2
+NEAR_YEARS, NEAR_MINUTES, SAME_RATING = 2, 3, 0.3
+ALIKE_MINUTES, ALIKE_SHARE, FAR_SHARE = 5, 0.1, 0.3
+BY_ID, BY_RUNTIME, BY_YEAR, BY_PEOPLE, BY_RATING = RULES = (
+    "id",
+    "name, year and runtime",
+    "name and year",
+    "people",
+    "rating",
+)
 """What links automatically, the surest first."""
 REVIEW = "review"
 
@@ -54,7 +62,7 @@ def pairs(titles: ir.Table, names: ir.Table, known: ir.Table) -> ir.Table:
     shared = by_name.union(
         by_id.mutate(
             name=ibis.null("string"),
-            is_own_name=ibis.literal(False),  # noqa: FBT003
+            is_own_name=ibis.literal(value=False),
             titles_of_name=ibis.literal(1, "int64"),
         )
     )
@@ -68,9 +76,9 @@ def pairs(titles: ir.Table, names: ir.Table, known: ir.Table) -> ir.Table:
     return found.filter(is_kind | (found.stated_tconst == found.tconst))
 
 
-def people_of(credits: ir.Table, people: ir.Table) -> ir.Table:
+def people_of(credited: ir.Table, people: ir.Table) -> ir.Table:
     """Return the cast and the directors of IMDb's titles, as lists of keys of their names."""
-    named = credits.inner_join(people.select("nconst", "primary_name"), "nconst")
+    named = credited.inner_join(people.select("nconst", "primary_name"), "nconst")
     named = named.mutate(key=person_key(named.primary_name))
     return named.group_by("tconst").aggregate(
         imdb_cast=named.key.collect(where=named.category.isin(CAST), distinct=True),
@@ -103,40 +111,49 @@ def with_evidence(pairs: ir.Table, newest_year: ir.IntegerValue) -> ir.Table:
         pairs: as `pairs` returns them.
         newest_year: the year up to which a series without end has run.
     """
-    last = ibis.coalesce(pairs.imdb_end_year, newest_year) + 1
     first = pairs.imdb_start_year
+    last = ibis.coalesce(pairs.imdb_end_year, newest_year) + 1
     outside = ibis.greatest(first - 1 - pairs.year, pairs.year - last, 0)
+    # The greatest of several values leaves out unknown ones.
+    outside = ibis.ifelse(first.isnull() | pairs.year.isnull(), ibis.null("int64"), outside)
     is_series = pairs.imdb_kind == SERIES
-    year = ibis.ifelse(
-        is_series & first.notnull() & pairs.year.notnull(), outside, (pairs.year - first).abs()
-    )
-    pairs = pairs.mutate(
-        year_difference=year,
+    rows = pairs.mutate(
+        year_difference=ibis.ifelse(is_series, outside, (pairs.year - first).abs()),
         runtime_difference=(pairs.runtime_minutes - pairs.imdb_runtime_minutes).abs(),
         rating_difference=(pairs.rating - pairs.imdb_rating).abs().round(1),
-        is_stated=(pairs.stated_tconst == pairs.tconst).fill_null(False),
+        is_stated=pairs.stated_tconst.identical_to(pairs.tconst),
     )
-    near = (pairs.year_difference <= 1).fill_null(False).cast("int64")  # noqa: FBT003
-    return pairs.mutate(rivals=near.sum().over(group_by=KEYS))
+    is_near = ibis.ifelse(rows.year_difference <= 1, 1, 0)
+    return rows.mutate(rivals=is_near.sum().over(group_by=KEYS))
 
 
 def with_rule(pairs: ir.Table) -> ir.Table:
-    """Add the first rule that a pair meets; `review` where none links automatically."""
-    share = pairs.runtime_difference / ibis.greatest(pairs.imdb_runtime_minutes, 1)
-    is_near = (pairs.runtime_difference <= 5) | (share <= 0.1)
-    is_same_year = pairs.year_difference == 0
-    is_alone = pairs.rivals <= 1
-    shares_people = (pairs.shared_cast >= SHARED_AT_LEAST) | (pairs.shared_directors >= 1)
+    """Add the first rule that a pair meets; `review` where none links by itself."""
+    minutes = pairs.runtime_difference
+    is_alike = minutes.isnull() | (minutes <= alike_minutes(pairs))
+    is_alone = (pairs.year_difference == 0) & (pairs.rivals <= 1)
+    is_near = pairs.year_difference <= 1
     return pairs.mutate(
         rule=ibis.cases(
-            (pairs.is_stated, RULES[0]),
-            ((pairs.year_difference <= 1) & (pairs.runtime_difference <= 3), RULES[1]),
-            (is_same_year & is_alone & is_near.fill_null(True), RULES[2]),  # noqa: FBT003
-            (shares_people & (pairs.year_difference <= 2), RULES[3]),
-            (is_same_year & is_alone & (pairs.rating_difference <= 0.3), RULES[4]),
+            (pairs.is_stated, BY_ID),
+            (pairs.name.isnull(), REVIEW),
+            (is_near & (minutes <= NEAR_MINUTES), BY_RUNTIME),
+            (is_alone & is_alike, BY_YEAR),
+            (shares_people(pairs) & (pairs.year_difference <= NEAR_YEARS), BY_PEOPLE),
+            (is_alone & (pairs.rating_difference <= SAME_RATING), BY_RATING),
             else_=REVIEW,
         )
     )
+
+
+def alike_minutes(pairs: ir.Table) -> ir.NumericValue:
+    """Return how many minutes two running times may differ and still be alike."""
+    return ibis.greatest(ALIKE_MINUTES, pairs.imdb_runtime_minutes * ALIKE_SHARE)
+
+
+def shares_people(pairs: ir.Table) -> ir.BooleanValue:
+    """Return whether both titles name enough people in common; NULL where one names none."""
+    return (pairs.shared_cast >= SHARED_CAST) | (pairs.shared_directors >= 1)
 
 
 def with_confidence(pairs: ir.Table, titles_of_imdb: ir.IntegerValue) -> ir.Table:
@@ -146,40 +163,24 @@ def with_confidence(pairs: ir.Table, titles_of_imdb: ir.IntegerValue) -> ir.Tabl
         pairs: with evidence.
         titles_of_imdb: how many titles of IMDb compete.
     """
-    minutes, difference = pairs.imdb_runtime_minutes, pairs.runtime_difference
-    votes = pairs.imdb_votes
+    minutes = pairs.runtime_difference
     levels = {
-        "year": ibis.cases(
-            (pairs.year_difference.isnull(), UNKNOWN),
-            (pairs.year_difference <= 2, pairs.year_difference.cast("string")),
-            else_="more",
-        ),
+        "year": level(pairs.year_difference, {"0": 0, "1": 1, "2": 2}, "more"),
         "runtime": ibis.cases(
-            (difference.isnull(), UNKNOWN),
-            (difference <= 1, "within 1"),
-            (difference <= 3, "within 3"),
-            (difference <= ibis.greatest(5, minutes * 0.1), "within 10 %"),
-            (difference <= minutes * 0.3, "within 30 %"),
+            (minutes.isnull(), UNKNOWN),
+            (minutes <= 1, "within 1"),
+            (minutes <= NEAR_MINUTES, "within 3"),
+            (minutes <= alike_minutes(pairs), "within 10 %"),
+            (minutes <= pairs.imdb_runtime_minutes * FAR_SHARE, "within 30 %"),
             else_="more",
         ),
-        "votes": ibis.cases(
-            (votes.isnull(), UNKNOWN),
-            (votes < 10, "<10"),
-            (votes < 100, "<100"),
-            (votes < 1_000, "<1k"),
-            (votes < 10_000, "<10k"),
-            else_="10k+",
-        ),
+        "votes": level(pairs.imdb_votes, {"<10": 9, "<100": 99, "<1k": 999, "<10k": 9_999}, "10k+"),
         "people": ibis.cases(
-            (pairs.shared_cast.isnull() & pairs.shared_directors.isnull(), UNKNOWN),
-            ((pairs.shared_cast >= SHARED_AT_LEAST) | (pairs.shared_directors >= 1), "shared"),
+            (pairs.shared_people.isnull(), UNKNOWN),
+            (shares_people(pairs), "shared"),
             else_="others",
         ),
-        "rating": ibis.cases(
-            (pairs.rating_difference.isnull(), UNKNOWN),
-            (pairs.rating_difference <= 0.3, "within 0.3"),
-            else_="more",
-        ),
+        "rating": level(pairs.rating_difference, {"within 0.3": SAME_RATING}, "more"),
         "id": ibis.cases(
             (pairs.stated_tconst.isnull(), UNKNOWN), (pairs.is_stated, "same"), else_="other"
         ),
@@ -187,17 +188,24 @@ def with_confidence(pairs: ir.Table, titles_of_imdb: ir.IntegerValue) -> ir.Tabl
             (pairs.name.isnull(), "none"), (pairs.is_own_name, "own"), else_="alternate"
         ),
     }
-    rarity = (titles_of_imdb / ibis.greatest(pairs.titles_of_name, 1)).log2()
-    bits = rarity + sum(weight(feature, level) for feature, level in levels.items())
-    pairs = pairs.mutate(score=bits)
-    odds = ibis.literal(2.0).pow(pairs.score) * SHARE_KNOWN / titles_of_imdb
-    pairs = pairs.mutate(odds=odds)
-    return pairs.mutate(confidence=pairs.odds / (1 + pairs.odds.sum().over(group_by=KEYS)))
+    rarity = (titles_of_imdb / pairs.titles_of_name).log2()
+    weights = [weight(feature, found) for feature, found in levels.items()]
+    rows = pairs.mutate(score=sum(weights, rarity))
+    odds = ibis.literal(2.0).pow(rows.score) * SHARE_KNOWN / titles_of_imdb
+    rows = rows.mutate(odds=odds)
+    return rows.mutate(confidence=rows.odds / (1 + rows.odds.sum().over(group_by=KEYS)))
 
 
-def best(pairs: ir.Table) -> ir.Table:
-    """Keep the best candidate of each title: by rule, then by confidence; with its runner-up."""
-    place = ibis.cases(*((pairs.rule == rule, n) for n, rule in enumerate(RULES)), else_=len(RULES))
+def best(pairs: ir.Table, first: ir.BooleanValue) -> ir.Table:
+    """Keep the best candidate of each title: by rule, then by confidence; with its runner-up.
+
+    Args:
+        pairs: with rule and confidence.
+        first: which pairs come before any rule.
+    """
+    place = ibis.cases(
+        (first, -1), *((pairs.rule == rule, n) for n, rule in enumerate(RULES)), else_=len(RULES)
+    )
     order = [place, pairs.confidence.desc(), pairs.tconst]
     by_title = ibis.window(group_by=KEYS, order_by=order)
     ranked = pairs.mutate(

@@ -33,7 +33,7 @@ silver_table = partial(table, layer="silver", group="titles", write_mode=OVERWRI
 
 
 class SilverTitleNames(Contract):
-    """One row per title of IMDb that a service may offer, and name: without case, signs, articles."""
+    """One row per title of IMDb that a service may offer, and name, without case and signs."""
 
     tconst: str = column("IMDb's id of the title.", key=True)
     name_key: str = column(
@@ -43,7 +43,7 @@ class SilverTitleNames(Contract):
         compression="fsst",
     )
     origin: str = column(
-        "Where the name comes from: the title in use, the one in its language, or an alternate one.",
+        "Where the name is from: the title in use, the one in its language, or an alternate one.",
         isin=ORIGINS,
         compression="dictionary",
     )

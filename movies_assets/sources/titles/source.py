@@ -1,12 +1,13 @@
 """Titles: one row a title across all sources, and the links that prove it."""
 
 from movies_assets.core.source import Job, Source, tables_of
-from movies_assets.sources.titles import gold, silver
+from movies_assets.sources.titles import bronze, gold, silver
+from movies_assets.sources.titles.resources import resources
 
 SOURCE = Source(
     name="titles",
     title="Titles",
-    tables=tables_of("titles", silver, gold),
+    tables=tables_of("titles", bronze, silver, gold),
     jobs=(
         Job(
             "titles",
@@ -14,4 +15,5 @@ SOURCE = Source(
             newest=0,
         ),
     ),
+    resources=resources,
 )

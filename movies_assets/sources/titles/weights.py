@@ -35,6 +35,18 @@ WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType({
 })  # fmt: skip
 
 
+def level(value: ir.NumericColumn, bounds: Mapping[str, float], above: str) -> ir.StringColumn:
+    """Return the level of a figure: the first whose bound it does not exceed.
+
+    Args:
+        value: the figure.
+        bounds: the greatest value of each level, in ascending order.
+        above: the level of greater values.
+    """
+    cases = [(value <= bound, name) for name, bound in bounds.items()]
+    return ibis.cases((value.isnull(), UNKNOWN), *cases, else_=above)
+
+
 def weight(feature: str, level: ir.StringColumn) -> ir.FloatingColumn:
     """Return the weight of a level of a feature, in bits."""
     cases = [(level == name, ibis.literal(bits)) for name, bits in WEIGHTS[feature].items()]

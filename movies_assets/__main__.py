@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from movies_assets import sources
 from movies_assets.core import garbage
 from movies_assets.orchestration import permissions
 from movies_assets.settings import PROJECT_ROOT, Settings, SettingsError, load
@@ -46,8 +47,10 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands)
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Commands around Dagster's own; `make help` lists them in their usual form."""
+    context.obj = _load  # for the commands of sources
     garbage.collect_seldom()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -311,6 +314,10 @@ def _load() -> Settings:
 def _short(path: Path) -> str:
     return str(path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path)
 
+
+for _commands in sources.commands().values():
+    for _command in _commands:
+        main.add_command(_command)
 
 if __name__ == "__main__":
     main()

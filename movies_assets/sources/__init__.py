@@ -43,6 +43,14 @@ def sample_commands() -> "Mapping[str, Sequence[click.Command]]":
     return _all("sample_commands", "COMMANDS")
 
 
+def commands() -> "Mapping[str, Sequence[click.Command]]":
+    """Return the commands of sources: `COMMANDS` in the module `commands` of a source.
+
+    Each gets, as Click's object, the function that loads the settings.
+    """
+    return _all("commands", "COMMANDS")
+
+
 def measures() -> "Mapping[str, Sequence[Measure]]":
     """Return the measures for Power BI: `MEASURES` in the module `measures` of a source."""
     return _all("measures", "MEASURES")

@@ -287,6 +287,13 @@ class TitleLinkReview(Contract):
     probability: float = column("How likely both are one title, 0 to 1.", ge=0, le=1)
     rule: str = column("The first rule that it meets.", compression="dictionary")
     contradictions: str = column("What speaks against it; NULL if nothing.", nullable=True)
+    title: str = column("Title at the source.", nullable=True)
+    candidate_title: str = column("Title at IMDb.")
+    year: int = column("Year at the source.", nullable=True)
+    candidate_year: int = column("Year at IMDb, of a series its first.", nullable=True)
+    runtime_minutes: int = column("Running time at the source, in minutes.", nullable=True)
+    candidate_runtime_minutes: int = column("Running time at IMDb, in minutes.", nullable=True)
+    candidate_votes: int = column("Votes at IMDb.", nullable=True)
 
 
 DOUBTFUL_FROM, SURE_FROM = 0.05, 0.5
@@ -297,6 +304,8 @@ def title_link_review(
     gold_title_links: ir.Table,
     silver_title_candidates: ir.Table,
     bronze_title_overrides: ir.Table,
+    silver_source_titles: ir.Table,
+    silver_imdb_titles: ir.Table,
 ) -> ir.Table:
     """List the candidates of titles without a link, and of links that are hardly likely."""
     links = gold_title_links
@@ -306,6 +315,15 @@ def title_link_review(
     rows = silver_title_candidates.semi_join(links.filter(is_open), KEYS)
     rows = rows.anti_join(bronze_title_overrides, [*KEYS, "tconst"])
     rows = rows.filter(rows.confidence >= DOUBTFUL_FROM)
+    of_source = silver_source_titles.select(*KEYS, "title", "year", "runtime_minutes")
+    of_imdb = silver_imdb_titles.select(
+        "tconst",
+        candidate_title="primary_title",
+        candidate_year="start_year",
+        candidate_runtime_minutes="runtime_minutes",
+        candidate_votes="votes",
+    )
+    rows = rows.inner_join(of_source, KEYS).inner_join(of_imdb, "tconst")
     found = [
         (rows.year_difference > 1, rows.year_difference.cast("string") + " years apart"),
         (
@@ -319,8 +337,7 @@ def title_link_review(
     ]
     against = ibis.array([ibis.ifelse(holds, text, ibis.null("string")) for holds, text in found])
     return rows.select(
-        *KEYS,
-        "rule",
+        *(name for name in TitleLinkReview.types() if name in rows.columns),
         candidate=rows.tconst,
         probability=rows.confidence,
         contradictions=against.join("; ").nullif(""),

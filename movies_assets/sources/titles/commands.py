@@ -1,15 +1,14 @@
 """The command that shows doubtful links to a person, and keeps the decisions."""
 
-import getpass
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from movies_assets.core.errors import DescribedError
-from movies_assets.core.settings import CommonSettings
 
 if TYPE_CHECKING:
     from movies_assets.sources.titles.overrides import Override
@@ -29,22 +28,23 @@ Row = dict[str, Any]
 @click.option("--source", help="Only titles of this source.")
 @click.option("--limit", default=20, show_default=True, help="How many titles to show.")
 @click.option("--decide", is_flag=True, help="Ask about each title, and keep the decisions.")
-@click.option("--by", default=getpass.getuser, help="Who decides [default: your user name].")
+@click.option("--by", help="Who decides; asked for if it is not given.")
 @click.pass_obj
 def review(
-    load: Callable[[], CommonSettings], source: str | None, limit: int, *, decide: bool, by: str
+    load: Callable[[], Any], source: str | None, limit: int, *, decide: bool, by: str | None
 ) -> None:
     """Show titles whose link to IMDb is in doubt, the likeliest first, beside their candidates."""
     from movies_assets.sources.titles import overrides  # noqa: PLC0415 (only this command)
 
     settings = load()
     try:
-        titles = _doubtful(settings, source)
+        titles = _doubtful(settings.published_folder, source)
         path = overrides.path_of(settings)
         click.echo(f"{len(titles):,} titles are in doubt; decisions are in {path}")
+        who = (by or click.prompt("Who decides")) if decide and titles else ""
         for rows in titles[:limit]:
             click.echo(_shown(rows))
-            if decide and (made := _asked(rows, by)):
+            if decide and (made := _asked(rows, who)):
                 overrides.add(path, made)
     except DescribedError as error:
         raise click.ClickException(str(error)) from error
@@ -52,11 +52,11 @@ def review(
         click.echo("The job `titles` applies the decisions.")
 
 
-def _doubtful(settings: CommonSettings, source: str | None) -> list[list[Row]]:
+def _doubtful(folder: Path, source: str | None) -> list[list[Row]]:
     """Return the candidates of each title in doubt, as of the newest publication."""
     from movies_assets.warehouse.published import Published  # noqa: PLC0415 (only this command)
 
-    with Published(settings.published_folder).reading() as connection:
+    with Published(folder).reading() as connection:
         found = connection.execute(QUERY, {"source": source})
         names = [name for name, *_ in found.description or ()]
         rows = [dict(zip(names, values, strict=True)) for values in found.fetchall()]

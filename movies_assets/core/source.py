@@ -92,6 +92,7 @@ class Job:
         without: assets of the source that it leaves out.
         newest: how many of its newest partitions `make run` runs, 0 of a job without any; None:
             `make run` leaves it out.
+        follows: whether a sensor runs it after every publication by a job of another source.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Job:
     only: tuple[Key, ...] = ()
     without: tuple[Key, ...] = ()
     newest: int | None = None
+    follows: bool = False
 
     def materializes(self, key: Key) -> bool:
         """Return whether it materializes an asset of its source."""

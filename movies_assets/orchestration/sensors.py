@@ -12,7 +12,7 @@ import dagster as dg
 from movies_assets import sources
 from movies_assets.core.days import day_ranges
 from movies_assets.core.partitions import ONE_DAY
-from movies_assets.core.source import Arrivals, Zones
+from movies_assets.core.source import Arrivals, Job, Source, Zones
 from movies_assets.core.table import Table
 from movies_assets.orchestration import abandoned
 from movies_assets.orchestration.completeness import holdings
@@ -60,8 +60,40 @@ def build(
             if arrivals
         ),
         *([exports_sensor()] if targets.are_set(settings) else []),
+        *(
+            following_sensor(source, job)
+            for source in sources.load()
+            for job in source.jobs
+            if job.follows
+        ),
         abandoned.sensor(),
     ]
+
+
+def following_sensor(source: Source, job: Job) -> dg.SensorDefinition:
+    """Build the sensor that runs a job after the jobs of all other sources.
+
+    Args:
+        source: its own source.
+        job: the job.
+    """
+    own = {each.name for each in source.jobs}
+
+    @dg.asset_sensor(
+        asset_key=PUBLISHED_WAREHOUSE,
+        name=f"{job.name}_follow",
+        job_name=job.name,
+        description=f"Asks for `{job.name}` whenever a job of another source has published.",
+    )
+    def published(
+        context: dg.SensorEvaluationContext, publication: dg.EventLogEntry
+    ) -> dg.RunRequest | dg.SkipReason:
+        run = context.instance.get_run_by_id(publication.run_id)
+        if run and run.job_name in own:
+            return dg.SkipReason(f"{run.job_name} itself published last")
+        return dg.RunRequest(run_key=publication.run_id)
+
+    return published
 
 
 def exports_sensor() -> dg.SensorDefinition:

@@ -1,6 +1,7 @@
-"""Read the decisions of persons about links."""
+"""Read what persons know of links: their decisions, and labelled titles."""
 
 import ibis
+import ibis.expr.datatypes as dt
 import pandas as pd
 
 from movies_assets.core.check import Check, CheckContext, Finding, judge
@@ -8,7 +9,7 @@ from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import Key, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.titles.overrides import DECISIONS
-from movies_assets.sources.titles.resources import TitleOverrides
+from movies_assets.sources.titles.resources import TitleLabels, TitleOverrides
 
 SOURCE_TITLES, IMDB_TITLES = "source_titles", "imdb_titles"
 
@@ -70,3 +71,18 @@ def title_overrides(title_overrides: TitleOverrides) -> pd.DataFrame:
     """Load the decisions, replacing the earlier ones."""
     rows = [(*decision, line) for line, decision in title_overrides.read()]
     return pd.DataFrame(rows, columns=[*BronzeTitleOverrides.types()], dtype=object)
+
+
+class BronzeTitleLabels(Contract):
+    """One row per labelled title of a source: which title of IMDb it is."""
+
+    source: str = column("The source of the title.", key=True, compression="dictionary")
+    source_id: str = column("The source's id of the title.", key=True)
+    tconst: str = column("IMDb's id of the title; NULL where IMDb has none.", nullable=True)
+    labelled_date: dt.Date = column("UTC day on which the labels were read.")
+
+
+@table(layer="bronze", group="titles", contract=BronzeTitleLabels, write_mode=OVERWRITE)
+def title_labels(title_labels: TitleLabels) -> pd.DataFrame:
+    """Load the labels, replacing the earlier ones."""
+    return pd.DataFrame(title_labels.read(), columns=[*BronzeTitleLabels.types()], dtype=object)

@@ -443,3 +443,32 @@ def title_availability(gold_title_links: ir.Table, silver_source_titles: ir.Tabl
     return rows.group_by("title_key", "source").aggregate(
         since_date=rows.since_date.min(), listings=rows.count()
     )
+
+
+class TitleTrends(Contract):
+    """One row per month and source: the titles that it began to offer, and how new they are."""
+
+    month: dt.Date = column("First day of the month.", key=True)
+    source: str = column("The source.", key=True, isin=SOURCES, compression="dictionary")
+    titles: int = column("Titles that it offered first in this month.", ge=1)
+    offered_elsewhere: int = column("Of these, how many another source offered before.", ge=0)
+    known_to_imdb: int = column("Of these, how many have an id at IMDb.", ge=0)
+    years_old: float = column(
+        "Mean years since the release of those whose year is known.", nullable=True
+    )
+
+
+@gold_table(contract=TitleTrends)
+def title_trends(gold_title_availability: ir.Table, gold_dim_title: ir.Table) -> ir.Table:
+    """Count by month what came to each source."""
+    offered = gold_title_availability.filter(gold_title_availability.since_date.notnull())
+    first = offered.since_date.min().over(group_by="title_key")
+    rows = offered.mutate(is_elsewhere=first < offered.since_date)
+    rows = rows.inner_join(gold_dim_title.select("title_key", "tconst", "year"), "title_key")
+    age = rows.since_date.year() - rows.year
+    return rows.group_by("source", month=rows.since_date.truncate("month").cast("date")).aggregate(
+        titles=rows.count(),
+        offered_elsewhere=rows.is_elsewhere.sum(),
+        known_to_imdb=rows.tconst.count(),
+        years_old=age.sum() / age.count().nullif(0),
+    )

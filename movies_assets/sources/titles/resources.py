@@ -1,12 +1,14 @@
-"""Where the decisions about links are read from."""
+"""Where the decisions about links, and the labels, are read from."""
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 from movies_assets.core.settings import CommonSettings
 from movies_assets.ingest.resources import SettingsResource
-from movies_assets.sources.titles import overrides
+from movies_assets.sources.titles import labels, overrides
 from movies_assets.sources.titles.overrides import Override
+from movies_assets.sources.titles.settings import TitlesSettings
 
 
 class TitleOverrides(SettingsResource):
@@ -21,6 +23,24 @@ class TitleOverrides(SettingsResource):
         return overrides.read(overrides.path_of(self.settings))
 
 
+class TitleLabels(SettingsResource):
+    """The labelled titles: whose id at IMDb is known."""
+
+    def read(self) -> list[tuple[str, str, str | None, date]]:
+        """Return source, id there, id at IMDb (None where it has none), and today's UTC day.
+
+        Raises:
+            LabelsError: a line is not a label.
+        """
+        today = datetime.now(UTC).date()
+        path = self.settings.section(TitlesSettings).labels
+        found = labels.read(path) if path else []
+        return [(*label, today) for label in found]
+
+
 def resources(settings: CommonSettings) -> Mapping[str, Any]:
     """Return the resources of the links."""
-    return {"title_overrides": TitleOverrides(project=settings)}
+    return {
+        "title_overrides": TitleOverrides(project=settings),
+        "title_labels": TitleLabels(project=settings),
+    }

@@ -14,6 +14,11 @@ class TitlesSettings(SourceSettings):
         None,
         description="file of decisions about links; default DATA_DIR/overrides/title_links.csv",
     )
+    labels: Path | None = Field(
+        None,
+        description="file of titles whose id at IMDb is known (source,source_id,tconst), against "
+        "which the links are measured; profile sample: by default those of the fictional world",
+    )
 
 
 SETTINGS = TitlesSettings

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # The first look at 10,000 files takes seconds (docs/reference/benchmarks.md).
 SECONDS_BETWEEN_LOOKS = 60
 SHOWN_FILES = 10
+# Publications whose jobs a sensor looks up at once.
+PUBLICATIONS = 100
 # A run takes 7 s to start and to publish, and a day within a range 0.2 s of events.
 LONGEST_BRIDGE = timedelta(days=30)
 
@@ -79,21 +81,32 @@ def following_sensor(source: Source, job: Job) -> dg.SensorDefinition:
     """
     own = {each.name for each in source.jobs}
 
-    @dg.asset_sensor(
-        asset_key=PUBLISHED_WAREHOUSE,
+    @dg.sensor(
         name=f"{job.name}_follow",
         job_name=job.name,
-        description=f"Asks for `{job.name}` whenever a job of another source has published.",
+        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        description=f"Asks for `{job.name}` whenever jobs of other sources have published.",
     )
-    def published(
-        context: dg.SensorEvaluationContext, publication: dg.EventLogEntry
-    ) -> dg.RunRequest | dg.SkipReason:
-        run = context.instance.get_run_by_id(publication.run_id)
-        if run and run.job_name in own:
-            return dg.SkipReason(f"{run.job_name} itself published last")
-        return dg.RunRequest(run_key=publication.run_id)
+    def follow(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        instance = context.instance
+        # All since the last look, as a run of its own may publish last, and have read before.
+        since = dg.AssetRecordsFilter(
+            PUBLISHED_WAREHOUSE, after_storage_id=int(context.cursor or 0)
+        )
+        found = instance.fetch_materializations(since, limit=PUBLICATIONS).records
+        if not found:
+            return dg.SkipReason("Nothing was published since the last look.")
+        run_ids = [record.run_id for record in found]
+        runs = instance.get_runs(dg.RunsFilter(run_ids=run_ids))
+        others = {run.job_name for run in runs} - own
+        key = str(found[0].storage_id)
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(run_key=key)] if others else [],
+            skip_reason=None if others else "Only its own runs published since the last look.",
+            cursor=key,
+        )
 
-    return published
+    return follow
 
 
 def exports_sensor() -> dg.SensorDefinition:

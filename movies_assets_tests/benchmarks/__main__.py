@@ -35,6 +35,7 @@ from movies_assets_tests.benchmarks.imdb import imdb
 from movies_assets_tests.benchmarks.netflix import netflix
 from movies_assets_tests.benchmarks.ott import ott
 from movies_assets_tests.benchmarks.postgres import postgres
+from movies_assets_tests.benchmarks.titles import titles
 
 ROOT = Path(__file__).parents[2]
 OURS, EMPTY = "movies_assets.definitions", "movies_assets_tests.benchmarks.empty_job"
@@ -60,6 +61,7 @@ main.add_command(imdb)
 main.add_command(netflix)
 main.add_command(ott)
 main.add_command(postgres)
+main.add_command(titles)
 
 
 @main.command("import")

@@ -1,0 +1,113 @@
+"""Linking titles at the size of the real IMDb: each table of the links, timed on bare DuckDB."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import duckdb
+
+# Movies and shows of four services, a third of them without a stated id.
+SOURCE_TITLES = 24_800
+STEPS = (
+    "silver.title_names",
+    "silver.title_candidates",
+    "gold.title_id_alias",
+    "gold.title_links",
+    "gold.dim_title",
+    "gold.title_link_review",
+    "gold.title_key_history",
+    "gold.title_ratings",
+    "gold.title_availability",
+    "gold.title_trends",
+)
+READ = (
+    "read_csv('{path}', delim='\t', quote='', escape='', nullstr='\\N', "
+    "all_varchar=true, strict_mode=false)"
+)
+
+
+@click.command("titles")
+@click.option("--dumps", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--memory-limit", default="3GB")
+def titles(dumps: Path, memory_limit: str) -> None:
+    """Compute the tables of the links from the dumps in a folder, without checks and Dagster.
+
+    The folder, or one below it, holds title.basics, title.ratings and title.akas; people are left
+    out.
+    """
+    from movies_assets.tables import TABLES  # noqa: PLC0415 (heavy)
+    from movies_assets.warehouse.schema import ensure_table  # noqa: PLC0415
+    from movies_assets.warehouse.sql import compile_sql  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(dir=dumps) as folder:
+        config = {"threads": 2, "memory_limit": memory_limit, "preserve_insertion_order": False}
+        with duckdb.connect(Path(folder) / "titles.duckdb", config=config) as connection:
+            connection.execute("SET enable_progress_bar = false")
+            for table in TABLES.values():
+                ensure_table(connection, table.name, table.contract)
+            _timed("IMDb's tables", lambda: _load(connection, dumps))
+            for name in STEPS:
+                table = TABLES[name]
+                inputs = {
+                    parameter: TABLES[read].contract.table(read)
+                    for parameter, read in table.reads().items()
+                }
+                sql = compile_sql(table(**inputs))
+                columns = ", ".join(table.contract.types())
+                insert = f"INSERT INTO {name} BY NAME SELECT {columns} FROM ({sql})"
+                _timed(name, lambda insert=insert: connection.execute(insert))
+                (rows,) = connection.table(name).count("*").fetchone() or (0,)
+                click.echo(f"  {rows:,} rows")
+
+
+def _load(connection: duckdb.DuckDBPyConnection, dumps: Path) -> None:
+    """Fill IMDb's silver tables, and titles of services that are much like some of them."""
+    files = {
+        name: READ.format(path=next(dumps.rglob(f"title.{name}.tsv.gz")))
+        for name in ("basics", "ratings", "akas")
+    }
+    day = "DATE '2025-10-30' AS run_date"
+    connection.execute(
+        "INSERT INTO silver.imdb_titles BY NAME SELECT tconst, titleType AS title_type, "
+        "primaryTitle AS primary_title, originalTitle AS original_title, false AS is_adult, "
+        "startYear::BIGINT AS start_year, endYear::BIGINT AS end_year, "
+        "runtimeMinutes::BIGINT AS runtime_minutes, averageRating::DOUBLE AS rating, "
+        f"numVotes::BIGINT AS votes, {day} FROM {files['basics']} AS titles "
+        f"LEFT JOIN {files['ratings']} AS ratings USING (tconst)"
+    )
+    connection.execute(
+        "INSERT INTO silver.imdb_akas BY NAME SELECT titleId AS tconst, ordering::BIGINT AS "
+        f"ordering, title, region, language, false AS is_original, {day} FROM {files['akas']}"
+    )
+    connection.execute(
+        f"""
+        INSERT INTO silver.source_titles BY NAME
+        WITH chosen AS (
+            SELECT *, row_number() OVER (ORDER BY hash(tconst)) AS number FROM silver.imdb_titles
+            WHERE title_type NOT IN ('tvEpisode', 'videoGame', 'tvPilot')
+            ORDER BY number LIMIT {SOURCE_TITLES})
+        SELECT
+            CASE WHEN number % 3 = 0 THEN 'netflix' ELSE 'yts' END AS source,
+            number::VARCHAR AS source_id,
+            CASE WHEN title_type IN ('tvSeries', 'tvMiniSeries') THEN 'series' ELSE 'movie' END
+                AS kind,
+            primary_title AS title,
+            [name_key] AS name_keys,
+            start_year + (number % 20 = 1)::INT AS year,
+            runtime_minutes + number % 4 AS runtime_minutes,
+            CASE WHEN number % 3 > 0 THEN tconst END AS stated_tconst,
+            DATE '2025-10-30' AS listed_date,
+            DATE '2025-10-30' AS since_date
+        FROM chosen, LATERAL (SELECT regexp_replace(lower(primary_title), '[^a-z0-9]+', '', 'g')
+            AS name_key)
+        """
+    )
+
+
+def _timed(name: str, do: Callable[[], object]) -> None:
+    started, used = time.perf_counter(), time.process_time()
+    do()
+    seconds, cpu = time.perf_counter() - started, time.process_time() - used
+    click.echo(f"{name}: {seconds:.2f} s, {cpu:.2f} s CPU")

@@ -23,7 +23,8 @@ def page_body(movies: list[Any], movie_count: int, limit: int, number: int) -> b
     if movies:
         data["movies"] = movies
     envelope = {"status": "ok", "data": data, "@meta": {"server_time": SERVER_TIME}}
-    return json.dumps(envelope).encode()
+    # Compact, as the real server writes it.
+    return json.dumps(envelope, separators=(",", ":")).encode()
 
 
 @dataclass

@@ -42,6 +42,9 @@ class Engine(Protocol):
     def has(self, name: str) -> bool:
         """Return whether a table exists."""
 
+    def are_distinct(self, numbers: ir.IntegerColumn) -> bool:
+        """Return whether all values of an integer column are known, and no two are equal."""
+
     def schema_mismatches(self, name: str, contract: type[Contract]) -> list[dict[str, str]]:
         """Return the columns of a table whose stored types are not those of the contract.
 

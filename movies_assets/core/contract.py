@@ -81,13 +81,18 @@ class Rule(NamedTuple):
 
     Attributes:
         name: the column and what is wrong with it, as quarantine stores it: `rating: more than 10`.
-        holds: the rule as a boolean column of a table; NULL counts as "holds".
+        answer: the rule as a boolean column of a table; NULL counts as "holds".
         definition: the rule as the contract declares it: `str_matches('^tt[0-9]{7,9}$')`.
     """
 
     name: str
-    holds: Callable[[ir.Table], ir.BooleanColumn]
+    answer: Callable[[ir.Table], ir.BooleanColumn]
     definition: str = ""
+
+    def holds(self, table: ir.Table) -> ir.BooleanColumn:
+        """Return the rule as a boolean column that is never NULL."""
+        result: ir.BooleanColumn = self.answer(table).fill_null(True)  # noqa: FBT003
+        return result
 
 
 def sentence(rule: str) -> str:
@@ -206,6 +211,22 @@ class Contract(pa.DataFrameModel):
         return tuple(name for name, spec in cls._columns().items() if spec.metadata["key"])
 
     @classmethod
+    def key_number(cls, rows: ir.Table) -> ir.IntegerColumn | None:  # noqa: ARG003
+        """Return an integer for each row's key, by which duplicates are ruled out sooner.
+
+        Different integers prove that keys differ, as they are computed from the key alone; where
+        some are equal or NULL, the keys themselves are compared. They should be close together, for
+        they are marked in a bitmap: with 12 million titles this takes 1.2 s of CPU instead of 5.5.
+
+        Args:
+            rows: rows of the contract.
+
+        Returns:
+            The integers; None where there are none.
+        """
+        return None
+
+    @classmethod
     def required(cls) -> frozenset[str]:
         """Return the columns that are never NULL."""
         return frozenset(name for name, spec in cls._columns().items() if not spec.nullable)
@@ -259,12 +280,12 @@ class Contract(pa.DataFrameModel):
             if not spec.nullable:
                 rules.append(Rule(f"{name}: {REQUIRED}", _required(name), REQUIRED))
             rules += [
-                Rule(rule_name(check, name, spec.metadata["fault"]), _holds(check, name), found)
+                Rule(rule_name(check, name, spec.metadata["fault"]), _answer(check, name), found)
                 for check in spec.checks
                 for found in [str(check.error or check.name)]
             ]
         rules += [
-            Rule(rule_name(check), _holds(check, None), str(check.error or check.name))
+            Rule(rule_name(check), _answer(check, None), str(check.error or check.name))
             for check in cls._row_checks()
         ]
         return tuple(rules)
@@ -335,7 +356,7 @@ def _wrong(check: Check, declared: str) -> str:
     return WRONG.get(declared, declared).format(**given, values=listed)
 
 
-def _holds(check: Check, column_name: str | None) -> Callable[[ir.Table], ir.BooleanColumn]:
+def _answer(check: Check, column_name: str | None) -> Callable[[ir.Table], ir.BooleanColumn]:
     """Turn a Pandera check into a boolean column of the table that it is asked about.
 
     Pandera runs one query a check. As expressions all rules of a table fit into one scan, and the
@@ -343,17 +364,17 @@ def _holds(check: Check, column_name: str | None) -> Callable[[ir.Table], ir.Boo
     that projects one boolean per column; its expressions are taken from the projection.
     """
 
-    def holds(table: ir.Table) -> ir.BooleanColumn:
+    def answer(table: ir.Table) -> ir.BooleanColumn:
         backend: Any = check.get_backend(table)(check)
-        answer = backend.check_fn(IbisData(table, column_name))
-        if isinstance(answer, ir.Table):
-            answer = reduce(and_, (value.to_expr() for value in answer.op().values.values()))
+        found = backend.check_fn(IbisData(table, column_name))
+        if isinstance(found, ir.Table):
+            found = reduce(and_, (value.to_expr() for value in found.op().values.values()))
         if column_name is not None and check.ignore_na:
-            answer = answer | table[column_name].isnull()
-        result: ir.BooleanColumn = answer.fill_null(True)  # noqa: FBT003
+            found = found | table[column_name].isnull()
+        result: ir.BooleanColumn = found
         return result
 
-    return holds
+    return answer
 
 
 class BronzeContract(Contract):

@@ -359,7 +359,7 @@ class Reply:
         body: The body, decompressed.
         login: Secrets of the base URL in every spelling, which no message may show.
         is_private: Whether no message may show the body.
-        sent_at: The server's clock when it answered (UTC), by the header Date.
+        date: The header Date.
     """
 
     url: httpx.URL
@@ -367,7 +367,12 @@ class Reply:
     body: bytes
     login: frozenset[str]
     is_private: bool = False
-    sent_at: datetime | None = None
+    date: str = ""
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """Return the server's clock when it answered, in UTC; None if it is unknown."""
+        return _instant(self.date)
 
     def json(self, loads: Callable[[bytes], Any] = strict_json.loads) -> dict[str, Any]:
         """Decode the body.
@@ -608,13 +613,11 @@ class HttpClient:
 
         # Without arguments, because stamina would log them, and the URL has secrets.
         async def attempt() -> _T:
+            # Built before it waits for a slot, so that it holds the slot for less time.
+            request = self._client.build_request(
+                "GET", url, headers=headers(), extensions={_ASKED: url, _PACE: tries.pace}
+            )
             async with self._turn(tries):
-                request = self._client.build_request(
-                    "GET",
-                    url,
-                    headers=headers(),
-                    extensions={_ASKED: url, _PACE: tries.pace},
-                )
                 try:
                     async with self._reply_to(request) as response:
                         return await read(response, tries.renew)
@@ -732,9 +735,8 @@ class HttpClient:
     def reply(self, response: httpx.Response, body: bytes) -> Reply:
         """Combine a response and its body, or the beginning of it, into a reply."""
         url = self._place(response.request)
-        sent_at = _instant(response.headers.get("Date", ""))
-        is_private = self._is_private(response)
-        return Reply(url, response.status_code, body, self._login, is_private, sent_at)
+        date, is_private = response.headers.get("Date", ""), self._is_private(response)
+        return Reply(url, response.status_code, body, self._login, is_private, date)
 
     async def refusal(self, response: httpx.Response) -> SourceError:
         """Return the error for a response without success."""

@@ -10,7 +10,7 @@ import dagster as dg
 
 from movies_assets.core.table import Key, Table
 from movies_assets.orchestration.code_references import reference_to
-from movies_assets.orchestration.code_version import code_version
+from movies_assets.orchestration.code_version import kept_version
 from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.orchestration.retries import retrying
@@ -70,7 +70,7 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
         partitions_def=partitions_def(table.partitions, settings) if table.partitions else None,
         backfill_policy=BACKFILL,
         pool=WRITER_POOL,
-        code_version=code_version(table),
+        code_version=kept_version(table),
         freshness_policy=_freshness(table, settings),
         **table.options,
     )

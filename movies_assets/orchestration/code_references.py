@@ -24,7 +24,9 @@ def reference_to(function: Callable[..., Any]) -> dict[str, dg.CodeReferencesMet
         function: the asset's function, without its decorators.
     """
     below = inspect.unwrap(function)
-    file, (_, line) = inspect.getsourcefile(below), inspect.getsourcelines(below)
+    # `inspect.getsourcelines` would split each file into tokens to find the end of the function.
+    line = below.__code__.co_firstlineno
+    file = inspect.getsourcefile(below)
     found = dg.LocalFileCodeReference(file_path=str(file), line_number=line)
     return {METADATA: dg.CodeReferencesMetadataValue(code_references=[found])}
 

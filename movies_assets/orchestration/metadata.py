@@ -15,23 +15,23 @@ def column_schema(contract: type[Contract], arrived: Iterable[str] = ()) -> dg.T
         contract: the contract.
         arrived: columns beyond the contract's, which files have brought.
     """
-    known = [_column(contract, name, type_) for name, type_ in duckdb_types(contract).items()]
+    references, descriptions = contract.references(), contract.descriptions()
+    required, personal, key = contract.required(), contract.personal(), contract.key()
+    known = [
+        dg.TableColumn(
+            name=name,
+            type=type_,
+            description=descriptions[name],
+            constraints=dg.TableColumnConstraints(
+                nullable=name not in required,
+                unique=key == (name,),
+                other=[
+                    *([f"references {references[name]}"] if name in references else []),
+                    *(["personal"] if name in personal else []),
+                ],
+            ),
+        )
+        for name, type_ in duckdb_types(contract).items()
+    ]
     new = [dg.TableColumn(name, type="VARCHAR", description=ARRIVED) for name in arrived]
     return dg.TableSchema(columns=[*known, *new])
-
-
-def _column(contract: type[Contract], name: str, type_: str) -> dg.TableColumn:
-    references = contract.references()
-    return dg.TableColumn(
-        name=name,
-        type=type_,
-        description=contract.descriptions()[name],
-        constraints=dg.TableColumnConstraints(
-            nullable=name not in contract.required(),
-            unique=contract.key() == (name,),
-            other=[
-                *([f"references {references[name]}"] if name in references else []),
-                *(["personal"] if name in contract.personal() else []),
-            ],
-        ),
-    )

@@ -7,6 +7,7 @@ import ibis.expr.types as ir
 
 from movies_assets.core.check import MissingTableError
 from movies_assets.core.contract import Contract
+from movies_assets.warehouse.bitmap import are_distinct
 from movies_assets.warehouse.schema import stored_types
 from movies_assets.warehouse.sql import compile_sql
 from movies_assets.warehouse.types import duckdb_type, same_type
@@ -38,6 +39,10 @@ class Queries:
     def has(self, name: str) -> bool:
         """Return whether a table exists."""
         return bool(stored_types(self._connection, name))
+
+    def are_distinct(self, numbers: ir.IntegerColumn) -> bool:
+        """Return whether all values of an integer column are known, and no two are equal."""
+        return are_distinct(self._connection, numbers)
 
     def schema_mismatches(self, name: str, contract: type[Contract]) -> list[dict[str, str]]:
         """Return the columns of a table whose stored types are not those of the contract."""

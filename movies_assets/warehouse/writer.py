@@ -31,6 +31,7 @@ from movies_assets.core.outcome import (
 from movies_assets.core.source_rows import source_rows
 from movies_assets.core.table import Table
 from movies_assets.core.window import Window
+from movies_assets.warehouse.bitmap import are_distinct
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.quarantine import empty_quarantine, quarantine
 from movies_assets.warehouse.quoting import identifier
@@ -229,7 +230,10 @@ def _of_fate(staged: ir.Table, fate: str) -> ir.Table:
 def _extract_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, window: Window) -> int:
     """Take rows with duplicate keys back out of the table; return how many."""
     stored, key = _stored(table), table.contract.key()
-    doubled = duplicates(stored.filter(_is_covered(table, stored, window)), key)
+    rows = stored.filter(_is_covered(table, stored, window))
+    doubled, numbers = duplicates(rows, key), table.contract.key_number(rows)
+    if numbers is not None and are_distinct(connection, numbers):
+        doubled = doubled.limit(0)
     if not number(connection, f"CREATE TEMP TABLE {DOUBLED} AS {compile_sql(doubled)}"):
         return 0
     rows = _identified(stored)

@@ -147,17 +147,19 @@ def crawl(times: int) -> None:
     from movies_assets.sources.yts.client import YtsClient  # noqa: PLC0415
 
     ideal = -(-MOVIES // PAGE) * LATENCY / CONCURRENCY
+
+    def measure(what: str, action: Callable[[], int]) -> None:
+        started, used = time.perf_counter(), time.process_time()
+        count = action()
+        seconds, cpu = time.perf_counter() - started, time.process_time() - used
+        share = f"{ideal / seconds:.1%} of the ideal {ideal:.2f} s"
+        click.echo(f"{what}: {count} in {seconds:.2f} s, {share}, {cpu:.2f} s CPU")
+
     with _server() as url:
         client = YtsClient(url, HttpOptions(concurrency=CONCURRENCY))
         for _ in range(times):
-            started, used = time.perf_counter(), time.process_time()
-            rows = sum(len(batch) for batch in client.crawl())
-            seconds = time.perf_counter() - started
-            click.echo(f"reference, bare httpx that decodes nothing: {_bare_httpx(url):.2f} s")
-            click.echo(
-                f"{rows} rows in {seconds:.2f} s, ideal {ideal:.2f} s: {ideal / seconds:.1%}, "
-                f"{time.process_time() - used:.2f} s CPU"
-            )
+            measure("reference, pages by bare httpx that decodes nothing", lambda: _bare_httpx(url))
+            measure("movies", lambda: sum(map(len, client.crawl())))
 
 
 @main.command()
@@ -305,24 +307,24 @@ def _day_after(folder: Path, days: int) -> Callable[[], float]:
     return day_after
 
 
-def _bare_httpx(url: str) -> float:
-    """Fetch every page with httpx alone, as many at once as the client does."""
+def _bare_httpx(url: str) -> int:
+    """Fetch every page with httpx alone, as many at once as the client does; return how many."""
+    pages = range(1, -(-MOVIES // PAGE) + 1)
 
     async def fetch_all() -> None:
-        pages = iter(range(1, -(-MOVIES // PAGE) + 1))
+        todo = iter(pages)
         params = {"limit": PAGE, "order_by": "asc"}
 
         async def worker(client: httpx.AsyncClient) -> None:
-            for page in pages:
+            for page in todo:
                 await client.get(f"{url}/list_movies.json", params={**params, "page": page})
 
         async with httpx.AsyncClient() as client, asyncio.TaskGroup() as group:
             for _ in range(CONCURRENCY):
                 group.create_task(worker(client))
 
-    started = time.perf_counter()
     asyncio.run(fetch_all())
-    return time.perf_counter() - started
+    return len(pages)
 
 
 @contextmanager

@@ -1,9 +1,10 @@
-"""IMDb at full size, against bare DuckDB, PySpark and imdb-sqlite on the same files.
+"""IMDb at full size, against bare DuckDB, dbt, Polars, PySpark and imdb-sqlite on the same files.
 
 The dumps are those of `python -m movies_assets.sample imdb --scale 1.0`. Each contender is a
 process of its own, timed from start to exit.
 """
 
+import json
 import os
 import resource
 import shutil
@@ -19,6 +20,8 @@ from pathlib import Path
 import click
 import dagster as dg
 
+from movies_assets_tests.benchmarks.imdb_compare import differences
+
 ROOT = Path(__file__).parents[2]
 DAY, NEXT_DAY = date(2025, 10, 30), date(2025, 10, 31)
 SERIES_FILES = "title.basics,title.ratings,title.episode"
@@ -30,7 +33,10 @@ SERIES_FILES = "title.basics,title.ratings,title.episode"
 @click.option("--memory-limit", default="4GB")
 @click.option("--spark-python", help="A Python that has PySpark: run it as well.")
 @click.option("--imdb-sqlite", help="The command imdb-sqlite: run it as well.")
+@click.option("--polars-python", help="A Python that has Polars: run it as well.")
+@click.option("--dbt", help="The command dbt of an environment with dbt-duckdb: run it as well.")
 @click.option("--reference/--no-reference", default=True)
+@click.option("--compare", is_flag=True, help="Compare gold with the reference; for scale 0.1.")
 @click.option("--next-day/--no-next-day", default=True, help="Also a second run date, and no news.")
 def imdb(  # noqa: PLR0913, PLR0917 (options of a command)
     dumps: Path,
@@ -38,6 +44,9 @@ def imdb(  # noqa: PLR0913, PLR0917 (options of a command)
     memory_limit: str,
     spark_python: str | None,
     imdb_sqlite: str | None,
+    polars_python: str | None,
+    dbt: str | None,
+    compare: bool,  # noqa: FBT001
     reference: bool,  # noqa: FBT001
     next_day: bool,  # noqa: FBT001
 ) -> None:
@@ -48,6 +57,10 @@ def imdb(  # noqa: PLR0913, PLR0917 (options of a command)
         if reference:
             script = [sys.executable, "-m", "movies_assets_tests.benchmarks.imdb_reference"]
             _bare(script, "bare DuckDB", first, work, files, memory_limit)
+            if compare:
+                shutil.move(work / "reference.duckdb", work / "kept.duckdb")
+            published = [*script, "--publish"]
+            _bare(published, "bare DuckDB, published", first, work, files, memory_limit)
             _bare(
                 [*script, "--gold-only"], "bare DuckDB, gold only", first, work, files, memory_limit
             )
@@ -55,6 +68,7 @@ def imdb(  # noqa: PLR0913, PLR0917 (options of a command)
         with _served(first) as url:
             _fetch(url, home, DAY, files)
             _ours("movies_assets", home, DAY)
+        _compare(work, Path(home["MOVIES_DATA_DIR"]) / "warehouse" / "movies.duckdb")
         if next_day:
             with _served(dumps / f"run_date={NEXT_DAY}") as url:
                 _fetch(url, home, NEXT_DAY, files)
@@ -65,6 +79,14 @@ def imdb(  # noqa: PLR0913, PLR0917 (options of a command)
             script = [spark_python, "-m", "movies_assets_tests.benchmarks.imdb_spark"]
             options = ["--dumps", str(first), "--output", str(work / "spark")]
             _timed("PySpark local[2]", [*script, *options], {})
+        if polars_python:
+            script = [polars_python, "-m", "movies_assets_tests.benchmarks.imdb_polars"]
+            options = ["--dumps", str(first), "--output", str(work / "polars")]
+            _timed("Polars, as Parquet", [*script, *options], {})
+            _compare(work, work / "polars")
+        if dbt:
+            _dbt(dbt, first, work, files, memory_limit)
+            _compare(work, work / "dbt.duckdb")
         if imdb_sqlite:
             shutil.copytree(first, work / "cache")
             options = ["--db", str(work / "imdb.sqlite"), "--cache-dir", str(work / "cache")]
@@ -77,8 +99,34 @@ def _bare(
 ) -> None:
     database = work / "reference.duckdb"
     options = ["--dumps", str(dumps), "--database", str(database), "--files", files]
+    for left in (database, database.with_suffix(".published.duckdb")):
+        left.unlink(missing_ok=True)
     _timed(name, [*script, *options, "--memory-limit", memory_limit], {}, database)
-    database.unlink()
+
+
+def _dbt(dbt: str, dumps: Path, work: Path, files: str, memory_limit: str) -> None:
+    """Build the models of `imdb_dbt`, with their tests."""
+    project, database = Path(__file__).with_name("imdb_dbt"), work / "dbt.duckdb"
+    given = json.dumps({"dumps": str(dumps), "files": files.split(",")})
+    folders = ["--target-path", str(work / "dbt"), "--log-path", str(work / "dbt")]
+    variables = {
+        "DBT_PROFILES_DIR": str(project),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "IMDB_DATABASE": str(database),
+        "IMDB_MEMORY_LIMIT": memory_limit,
+    }
+    command = [dbt, "build", "--project-dir", str(project), "--vars", given, *folders]
+    _timed("dbt-duckdb, with tests", command, variables, database)
+
+
+def _compare(work: Path, contender: Path) -> None:
+    """Fail where gold tables are not those of the reference, if that was kept."""
+    if not (work / "kept.duckdb").exists():
+        return
+    found = differences(work / "kept.duckdb", contender)
+    if any(found.values()):
+        raise click.ClickException(f"{contender.name}: rows differ from the reference: {found}")
+    click.echo(f"  gold tables with the rows of the reference: {len(found)}")
 
 
 def _home(work: Path, files: str, memory_limit: str) -> dict[str, str]:

@@ -56,14 +56,16 @@ CODECS = {
 @click.option("--files", default="title.basics,title.ratings,title.episode")
 @click.option("--memory-limit", default="4GB")
 @click.option("--gold-only", is_flag=True, help="Keep only the gold tables.")
+@click.option("--publish", is_flag=True, help="Also copy the gold tables into a second database.")
 @click.option("--codecs", is_flag=True, help="Name compressions, instead of letting DuckDB try.")
-def main(
+def main(  # noqa: PLR0913 (options of a command)
     dumps: Path,
     database: Path,
     files: str,
     memory_limit: str,
     *,
     gold_only: bool,
+    publish: bool,
     codecs: bool,
 ) -> None:
     """Load IMDb's dumps into a new database by hand, and say what each statement costs."""
@@ -80,6 +82,8 @@ def main(
         for statement in _statements(dumps, files.split(","), gold_only=gold_only):
             _run(connection, statement, codecs=codecs)
         _run(connection, _snapshot(connection))
+        if publish:
+            _publish(connection, database.with_suffix(".published.duckdb"))
     click.echo(
         f"{time.perf_counter() - started:.2f} s in all, {time.process_time() - used:.2f} s CPU, "
         f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, "
@@ -99,6 +103,17 @@ def _run(connection: duckdb.DuckDBPyConnection, statement: str, *, codecs: bool 
     if table := re.search(r"(?:CREATE (?:TEMP )?TABLE|INSERT INTO) (\S+)", statement):
         (rows,) = connection.table(table[1]).count("*").fetchone() or (0,)
         click.echo(f"{seconds:7.2f} s, {cpu:7.2f} s CPU: {table[1]}, {rows:,} rows")
+
+
+def _publish(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Copy the gold tables into another database, as a run's snapshot for readers has them."""
+    tables = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'gold' ORDER BY ALL"
+    ).fetchall()
+    connection.execute(f"ATTACH '{path}' AS published; CREATE SCHEMA published.gold")
+    for (table,) in tables:
+        _run(connection, f"CREATE TABLE published.gold.{table} AS FROM gold.{table}")
+    connection.execute("DETACH published")
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> str:

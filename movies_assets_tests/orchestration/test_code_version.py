@@ -82,3 +82,33 @@ def test_comments_docstrings_and_other_tables_do_not_change_it(edited):
     other = FACTS.function.__module__
     name = f"def {FACTS.function.__name__}("
     assert edited(MOVIES, other, name, f"@changed\n{name}") == fresh(MOVIES)
+
+
+def test_a_kept_version_is_used_for_the_same_sources_only(monkeypatch, tmp_path):
+    monkeypatch.setattr(code_version, "KEPT", tmp_path / "versions.json")
+    monkeypatch.setattr(code_version.sys, "dont_write_bytecode", False)
+    computed = []
+    monkeypatch.setattr(
+        code_version, "code_version", lambda table: computed.append(table.name) or "0123456789ab"
+    )
+
+    def kept(digest: str) -> str:
+        monkeypatch.setattr(code_version, "_digest", lambda: digest)
+        code_version._kept.cache_clear()
+        found = code_version.kept_version(MOVIES)
+        code_version._kept.cache_clear()
+        return found
+
+    assert [kept("one"), kept("one")] == ["0123456789ab"] * 2
+    assert computed == [MOVIES.name]
+    (tmp_path / "versions.json").write_text("{damaged")
+    kept("one")
+    kept("another")
+    assert computed == [MOVIES.name] * 3
+
+
+def test_a_version_is_kept_of_every_table():
+    assert all(
+        code_version.kept_version(table) == code_version.code_version(table)
+        for table in TABLES.values()
+    )

@@ -72,14 +72,17 @@ class ImdbMovieFacts(Contract):
         "One of its genres; 'Unknown' if it has none.",
         key=True,
         str_length={"max_value": LONGEST_KEY},
+        compression="dictionary",
     )
-    primary_title: str = column("Title in use.")
-    original_title: str = column("Title in its language.", nullable=True)
+    primary_title: str = column("Title in use.", compression="fsst")
+    original_title: str = column("Title in its language.", nullable=True, compression="fsst")
     start_year: int = column("Year of release.", nullable=True)
     decade: int = column("First year of the decade.", nullable=True)
-    decade_label: str = column("The decade as text: '1990s'; 'Unknown'.")
+    decade_label: str = column("The decade as text: '1990s'; 'Unknown'.", compression="dictionary")
     runtime_minutes: int = column("Running time in minutes.", nullable=True)
-    genres: str = column("All its genres, separated by ', '.", nullable=True)
+    genres: str = column(
+        "All its genres, separated by ', '.", nullable=True, compression="dictionary"
+    )
     rating: float = column("Weighted average of the ratings, 1 to 10.", nullable=True)
     votes: int = column("Number of votes.", nullable=True)
     directors: str = column("Names of the directors, in order.", nullable=True)
@@ -96,10 +99,12 @@ class ImdbMovieFacts(Contract):
     vote_bucket: str = column(
         "Band of the number of votes.",
         isin=["50k+", "10k–49k", "1k–9k", "<1k", "unknown"],  # noqa: RUF001 (en dashes are meant)
+        compression="dictionary",
     )
     rating_band: str = column(
         "Excellent from 8, Great from 7, Good from 6, else OK.",
         isin=["Excellent", "Great", "Good", "OK", "Unknown"],
+        compression="dictionary",
     )
     run_date: dt.Date = column("Run date of the dump.")
 
@@ -269,7 +274,7 @@ class ImdbEpisodeFacts(Contract):
 
     episode_key: int = column("Digits of the episode's IMDb id.", key=True)
     series_key: int = column("The series.", references="gold.imdb_dim_series")
-    series_title: str = column("Title of the series.", compression="fsst")
+    series_title: str = column("Title of the series.", compression="dictionary")
     series_start_year: int = column("First year of the series.", nullable=True)
     series_decade: int = column("First year of the decade in which it began.", nullable=True)
     season_number: int = column("Season; -1 if there is none.", ge=UNKNOWN)
@@ -288,6 +293,11 @@ class ImdbEpisodeFacts(Contract):
     )
     is_special: bool = column("Whether it belongs to no season.")
     run_date: dt.Date = column("Run date of the dump.")
+
+    @classmethod
+    def key_number(cls, rows: ir.Table) -> ir.IntegerColumn:
+        """Return the key itself."""
+        return rows.episode_key
 
 
 @gold_table(contract=ImdbEpisodeFacts)

@@ -16,7 +16,7 @@ from movies_assets.core.table import Lineage, table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.imdb.partitions import imdb_run_dates
 from movies_assets.sources.imdb.settings import ImdbSettings
-from movies_assets.sources.shared.imdb_ids import NO_ID, PERSON, TITLE
+from movies_assets.sources.shared.imdb_ids import NO_ID, PERSON, TITLE, digits_of
 from movies_assets.sources.shared.parsing import accounted, number
 
 TITLE_TYPES = [
@@ -153,6 +153,11 @@ class SilverImdbTitles(Contract):
     def _end_has_come(cls, data: IbisData) -> ir.BooleanValue:
         return has_come(data.table.end_year, data.table)
 
+    @classmethod
+    def key_number(cls, rows: ir.Table) -> ir.IntegerColumn:
+        """Return the digits of the id."""
+        return digits_of(rows.tconst)
+
 
 @newest_state(
     contract=SilverImdbTitles,
@@ -200,6 +205,11 @@ class SilverImdbEpisodes(Contract):
     def _has_a_parent(cls, data: IbisData) -> ir.BooleanColumn:
         return data.table.series_tconst != data.table.tconst
 
+    @classmethod
+    def key_number(cls, rows: ir.Table) -> ir.IntegerColumn:
+        """Return the digits of the id."""
+        return digits_of(rows.tconst)
+
 
 @newest_state(
     contract=SilverImdbEpisodes,
@@ -242,6 +252,11 @@ class SilverImdbPeople(Contract):
         return data.table.death_year.isnull() | (
             data.table.death_year <= data.table.run_date.year()
         )
+
+    @classmethod
+    def key_number(cls, rows: ir.Table) -> ir.IntegerColumn:
+        """Return the digits of the id."""
+        return digits_of(rows.nconst)
 
 
 @newest_state(
@@ -303,6 +318,11 @@ class SilverImdbCrew(Contract):
     directors: StringList = column("IMDb ids of its directors.", nullable=True)
     writers: StringList = column("IMDb ids of its writers.", nullable=True)
     run_date: dt.Date = column("Run date of the dump.")
+
+    @classmethod
+    def key_number(cls, rows: ir.Table) -> ir.IntegerColumn:
+        """Return the digits of the id."""
+        return digits_of(rows.tconst)
 
 
 @newest_state(

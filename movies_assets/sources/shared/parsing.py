@@ -592,7 +592,9 @@ def unparsed(
         )
         for name, (raw, read, *reason) in fields.items()
     ]
-    return ibis.array(found).join("; ").fill_null("")
+    # A list with one reason would be made for each row.
+    joined = ibis.array(found).join("; ") if len(found) > 1 else found[0]
+    return joined.fill_null("")
 
 
 def _reason(raw: ir.Value, read: ir.Value) -> ir.StringValue:

@@ -245,6 +245,7 @@ def test_a_catalogue_without_any_date_is_refused(catalogue):
         '{"status": "ok", "data": {"movies": {}}}',
         '{"status": "ok", "movies": [{"id": 1}], "data": {}}',
         '{"status": "ok", "data": {"movies": [{"id": 1} {"id": 2}]}}',
+        '{"status": "ok", "data": {"x": {"movies": [{"id": 1}]}, "movies": []}}',
         '{"status": "ok", "data": {"movies": [{"id": 1}',
     ],
 )

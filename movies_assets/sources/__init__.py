@@ -1,6 +1,6 @@
 """The sources. Adding one takes a package of its own, and a line here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     import click
 
     from movies_assets.core.measure import Measure
-    from movies_assets.core.settings import SourceSettings
+    from movies_assets.core.settings import CommonSettings, SourceSettings
     from movies_assets.core.source import Source
+    from movies_assets.sample.truth import TitleTruth
 
 SOURCES: tuple[str, ...] = (
     "movies_assets.sources.yts",
@@ -49,6 +50,12 @@ def commands() -> "Mapping[str, Sequence[click.Command]]":
     Each gets, as Click's object, the function that loads the settings.
     """
     return _all("commands", "COMMANDS")
+def sample_truths() -> "Mapping[str, Callable[[CommonSettings], Iterable[TitleTruth]]]":
+    """Return what yields the truth about titles: `TRUTH` in the module `sample_truth` of a source.
+
+    Links between titles are measured against it; nothing else of the pipeline reads it.
+    """
+    return _all("sample_truth", "TRUTH")
 
 
 def measures() -> "Mapping[str, Sequence[Measure]]":

@@ -4,7 +4,9 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from movies_assets import sources
 from movies_assets.core.errors import DescribedError
+from movies_assets.core.settings import CommonSettings
 
 COLUMNS = ["source", "source_id", "tconst"]
 Label = tuple[str, str, str | None]
@@ -33,6 +35,12 @@ def read(path: Path) -> Sequence[Label]:
     except (OSError, csv.Error, UnicodeDecodeError) as error:
         raise LabelsError(f"the labels cannot be read: {path}: {error}") from error
     return list(found.values())
+
+
+def of_sample(settings: CommonSettings) -> Sequence[Label]:
+    """Return the labels of the fictional world, about all titles of the samples."""
+    titles = (title for of in sources.sample_truths().values() for title in of(settings))
+    return [(title.source, title.source_id, title.tconst or None) for title in titles]
 
 
 def _refused(path: Path, line: int) -> LabelsError:

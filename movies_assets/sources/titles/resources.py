@@ -32,9 +32,11 @@ class TitleLabels(SettingsResource):
         Raises:
             LabelsError: a line is not a label.
         """
-        today = datetime.now(UTC).date()
-        path = self.settings.section(TitlesSettings).labels
-        found = labels.read(path) if path else []
+        path, today = self.settings.section(TitlesSettings).labels, datetime.now(UTC).date()
+        if path is None and not self.is_live:
+            found = labels.of_sample(self.settings)
+        else:
+            found = labels.read(path) if path else []
         return [(*label, today) for label in found]
 
 

@@ -50,6 +50,8 @@ def commands() -> "Mapping[str, Sequence[click.Command]]":
     Each gets, as Click's object, the function that loads the settings.
     """
     return _all("commands", "COMMANDS")
+
+
 def sample_truths() -> "Mapping[str, Callable[[CommonSettings], Iterable[TitleTruth]]]":
     """Return what yields the truth about titles: `TRUTH` in the module `sample_truth` of a source.
 

@@ -14,6 +14,7 @@ from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import MERGE
+from movies_assets.sources.titles.gold import STATED
 from movies_assets.sources.titles.linking import KEYS
 
 # Of a normal distribution, 95 % lie within this many deviations.
@@ -76,8 +77,10 @@ def evaluated(links: ir.Table, labels: ir.Table, titles: ir.Table) -> ir.Table:
         _known=rows.known,
     )
     rows = rows.mutate(threshold=ibis.array(THRESHOLDS).unnest())
-    # A link by a stated id alone has no candidate whose likelihood could be computed.
-    is_link = rows.tconst.notnull() & (rows.confidence.fill_null(1.0) >= rows.threshold)
+    # Without IMDb's title, a stated id is no link to it. A decision may have no candidate whose
+    # likelihood could be computed.
+    is_sure = rows.confidence.fill_null(1.0) >= rows.threshold
+    is_link = rows.tconst.notnull() & (rows.method != STATED) & is_sure
     counts = rows.group_by(
         "labelled_date",
         "rule_version",

@@ -8,7 +8,8 @@ from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import Key, table
 from movies_assets.core.write_mode import OVERWRITE
-from movies_assets.sources.titles.overrides import DECISIONS
+from movies_assets.sources.titles.linking import linkable
+from movies_assets.sources.titles.overrides import DECISIONS, FORBID, FORCE
 from movies_assets.sources.titles.resources import TitleLabels, TitleOverrides
 
 SOURCE_TITLES, IMDB_TITLES = "source_titles", "imdb_titles"
@@ -28,15 +29,22 @@ class BronzeTitleOverrides(Contract):
 
 def _evaluate_ids(context: CheckContext) -> Finding:
     stored = context.stored
+    titles = ibis.table(
+        {"source": "string", "source_id": "string", "stated_tconst": "string"},
+        SOURCE_TITLES,
+        database="silver",
+    )
+    imdb = ibis.table({"tconst": "string", "title_type": "string"}, IMDB_TITLES, database="silver")
+    forced = stored.filter(stored.decision == FORCE)
+    # IMDb may not list an id that a source states, and that is no title's.
+    forbidden = stored.filter(stored.decision == FORBID).anti_join(imdb, "tconst")
     lines = {
         "decisions on titles that no source lists": stored.anti_join(
-            ibis.table(
-                {"source": "string", "source_id": "string"}, SOURCE_TITLES, database="silver"
-            ),
-            ["source", "source_id"],
+            titles, ["source", "source_id"]
         ),
-        "decisions on ids that IMDb does not list": stored.anti_join(
-            ibis.table({"tconst": "string"}, IMDB_TITLES, database="silver"), "tconst"
+        "forced ids that IMDb does not list as a title": forced.anti_join(linkable(imdb), "tconst"),
+        "forbidden ids that neither IMDb nor a source knows": forbidden.anti_join(
+            titles, forbidden.tconst == titles.stated_tconst
         ),
     }
     return judge(
@@ -52,7 +60,7 @@ def _evaluate_ids(context: CheckContext) -> Finding:
 
 KNOWN_IDS = Check(
     name="known_ids",
-    description="Every decision is about a title that its source lists, and one that IMDb lists.",
+    description="Every decision is about a title that its source lists, and an id that is known.",
     evaluate=_evaluate_ids,
     blocking=True,
 )

@@ -673,9 +673,13 @@ def store_day(folder: Path) -> None:
         lookups = partial(on_disk, settings.landing, **SOUND_LOOKUPS)
         resources = {"netflix_lookup": lookups, "ott_users": lambda _: []}
         stored = Platform(settings, ephemeral, lambda: source, resources=resources)
-        for job in [job for source in sources.load() for job in source.jobs]:
+        jobs = [job for source in sources.load() for job in source.jobs]
+        *_, last_job = (job for job in jobs if job.newest == 0)
+        for job in jobs:
             if job.newest and job.partitions:
                 last = STORED_YEAR if job.partitions.unit == "year" else STORED_DAY
                 stored.run(*run_dates.get(job.name, (last,)), job=job.name)
             elif job.newest == 0:
-                stored.defs.resolve_job_def(job.name).execute_in_process(instance=ephemeral)
+                stored.defs.resolve_job_def(job.name).execute_in_process(
+                    instance=ephemeral, tags={} if job is last_job else LATER
+                )

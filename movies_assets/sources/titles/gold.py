@@ -217,7 +217,7 @@ class DimTitle(Contract):
     title_source: str = column(
         "Where the title is from.", nullable=True, isin=TITLE_ORDER, compression="dictionary"
     )
-    kind: str = column("movie or series.", nullable=True, isin=KINDS, compression="dictionary")
+    kind: str = column("Movie or series.", nullable=True, isin=KINDS, compression="dictionary")
     kind_source: str = column(
         "Where the kind is from.", nullable=True, isin=TITLE_ORDER, compression="dictionary"
     )

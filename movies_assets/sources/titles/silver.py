@@ -72,7 +72,7 @@ class SilverSourceTitles(Contract):
         "The source's id of the title.", key=True, str_length={"max_value": LONGEST_ID}
     )
     kind: str = column(
-        "movie or series; NULL where the source does not say.",
+        "Movie or series; NULL where the source does not say.",
         nullable=True,
         isin=KINDS,
         compression="dictionary",

@@ -62,9 +62,14 @@ def title_id_alias(
     silver_title_candidates: ir.Table,
     silver_imdb_titles: ir.Table,
 ) -> ir.Table:
-    """Find the ids that IMDb has merged: their title is surely another one, and only one."""
+    """Find the ids that IMDb has merged: their title is surely another one, and only one.
+
+    A title that a person has linked proves nothing: its id may be a mistake of the source.
+    """
     forbidden = _decided(bronze_title_overrides, FORBID)
+    forced = _decided(bronze_title_overrides, FORCE)
     candidates = silver_title_candidates.anti_join(forbidden, [*KEYS, "tconst"])
+    candidates = candidates.anti_join(forced, KEYS)
     sure = candidates.filter(
         candidates.rule.isin([BY_RUNTIME, BY_PEOPLE]), candidates.confidence >= SURE
     ).select(*KEYS, "tconst", "rule")

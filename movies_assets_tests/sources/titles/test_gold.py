@@ -207,6 +207,12 @@ class TestAlias:
             changed.link("yts", "7") == changed.link("omdb", "tt0000070") == (STATED, "tt0000070")
         )
 
+    def test_a_title_that_a_person_has_linked_proves_nothing(self, changed):
+        changed.decide("yts", "7", "tt0000001", FORCE)
+        changed.make(*GOLD)
+        assert changed.rows(ALIAS) == []
+        assert changed.link("omdb", "tt0000070") == (STATED, "tt0000070")
+
 
 class TestDecisions:
     def test_a_forced_link_comes_before_any_rule(self, changed):

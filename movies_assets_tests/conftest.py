@@ -34,6 +34,8 @@ from movies_assets.sources.imdb.settings import FILES, ImdbSettings
 from movies_assets.sources.netflix.client import Lookup
 from movies_assets.sources.netflix.editions import JUSTWATCH, JUSTWATCH_CREDITS
 from movies_assets.sources.netflix.sample import COLUMNS
+from movies_assets.sources.titles import overrides
+from movies_assets.sources.titles.overrides import Override
 from movies_assets.sources.yts.client import MovieRow
 from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
@@ -590,16 +592,26 @@ SOUND_LOOKUPS: dict[str, Any] = {
 
 
 SHOW = {"type": "TV Show", "duration_minutes": None, "duration_seasons": 3, "rating": "TV-MA"}
-SOUND_TITLES = [netflix_title(1, title="Black Mirror: Bandersnatch"), netflix_title(2, **SHOW)]
+SOUND_TITLES = [
+    netflix_title(1, title="Black Mirror: Bandersnatch"),
+    netflix_title(2, **SHOW | {"title": "Series 2"}),
+]
 # A title whose credits are a file of their own.
 A_PART = {"person_id": 1, "id": "tm1", "name": "Ada", "role": "ACTOR"}
 SOUND_PAIR: list[tuple[Edition, dict[str, Any]]] = [
     (
         JUSTWATCH,
-        {"id": "tm1", "title": "Aria", "type": "MOVIE", "release_year": 2019, "runtime": 90},
+        {"id": "tm1", "title": "Le Film 1", "type": "MOVIE", "release_year": 2019, "runtime": 90},
     ),
     (JUSTWATCH_CREDITS, A_PART),
 ]
+
+
+# Of YTS the first movie has an id that IMDb has merged, the second that of a series, the third that
+# of an episode. The first file of Netflix has a series of IMDb, the second a movie that may be one.
+SOUND_DECISION = Override("yts", "3", EPISODES[0], "forbid", "Ada", "An episode.")
+SOUND_LABELS = f"source,source_id,tconst\nyts,1,{A_MOVIE}\nnetflix,2,{A_SERIES}\nott,none,\n"
+MERGED = "tt0000009"
 
 
 Prepare = Callable[[str, Callable[[Path], None]], None]
@@ -639,8 +651,13 @@ def published_day(stored_day: Path) -> Published:
 
 def store_day(folder: Path) -> None:
     """Fill every table of a data directory, and publish it at the end of the last run."""
-    source = FakeYts([movie(n, f"{STORED_DAY}T12:00:00", language="fr") for n in range(1, 4)])
-    settings = load(data_dir=folder, imdb=ALL_DUMPS)
+    movies = [movie(n, f"{STORED_DAY}T12:00:00", language="fr") for n in range(1, 4)]
+    movies[0]["imdb_code"] = MERGED
+    source = FakeYts(movies)
+    labels = folder / "labels.csv"
+    labels.write_text(SOUND_LABELS)
+    settings = load(data_dir=folder, imdb=ALL_DUMPS, titles={"labels": labels})
+    overrides.add(overrides.path_of(settings), [SOUND_DECISION])
     # Trends are computed from two run dates.
     ratings = SOUND_DUMPS["title.ratings"]
     before = [[tconst, rating, votes - 10] for tconst, rating, votes in ratings]
@@ -656,9 +673,13 @@ def store_day(folder: Path) -> None:
         lookups = partial(on_disk, settings.landing, **SOUND_LOOKUPS)
         resources = {"netflix_lookup": lookups, "ott_users": lambda _: []}
         stored = Platform(settings, ephemeral, lambda: source, resources=resources)
-        for job in [job for source in sources.load() for job in source.jobs]:
+        jobs = [job for source in sources.load() for job in source.jobs]
+        *_, last_job = (job for job in jobs if job.newest == 0)
+        for job in jobs:
             if job.newest and job.partitions:
                 last = STORED_YEAR if job.partitions.unit == "year" else STORED_DAY
                 stored.run(*run_dates.get(job.name, (last,)), job=job.name)
             elif job.newest == 0:
-                stored.defs.resolve_job_def(job.name).execute_in_process(instance=ephemeral)
+                stored.defs.resolve_job_def(job.name).execute_in_process(
+                    instance=ephemeral, tags={} if job is last_job else LATER
+                )

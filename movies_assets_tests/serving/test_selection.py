@@ -24,9 +24,9 @@ from movies_assets.warehouse.published import HELD_BACK, Published
 from movies_assets_tests.conftest import STORED_DAY, FakeYts, Platform, movie
 
 PUBLIC = published_tables(TABLES)
-YTS, IMDB, NETFLIX, OMDB, OTT, QUALITY = (
+YTS, IMDB, NETFLIX, OMDB, OTT, TITLES, QUALITY = (
     {name for name, table in PUBLIC.items() if table.group == group}
-    for group in ("yts", "imdb", "netflix", "omdb", "ott", "quality")
+    for group in ("yts", "imdb", "netflix", "omdb", "ott", "titles", "quality")
 )
 RED = "silver.yts_movies"
 TITLE = "SELECT max(title) FROM gold.dim_movie"
@@ -215,12 +215,13 @@ class TestARedDayOfOneSource:
     @pytest.mark.parametrize(
         ("red", "held"),
         [
-            (RED, YTS),
-            ("silver.netflix_titles", NETFLIX),
-            ("gold.dim_date", YTS | NETFLIX | {"gold.dim_date"}),
-            ("bronze.imdb_title_crew", IMDB),
-            ("silver.omdb_releases", OMDB),
-            ("gold.ott_dim_title", OTT),
+            (RED, YTS | TITLES),
+            ("silver.netflix_titles", NETFLIX | TITLES),
+            ("gold.dim_date", YTS | NETFLIX | TITLES | {"gold.dim_date"}),
+            ("bronze.imdb_title_crew", IMDB | TITLES),
+            ("silver.omdb_releases", OMDB | TITLES),
+            ("gold.ott_dim_title", OTT | TITLES),
+            ("bronze.title_overrides", TITLES),
             ("gold.data_quality_snapshot", set()),
         ],
     )
@@ -248,7 +249,7 @@ class TestARedDayOfOneSource:
             stored.publish()
             assert stored.ask(extent) == before
             held = stored.ask("SELECT table_name FROM meta.tables WHERE held_back_by IS NOT NULL")
-            assert {name for (name,) in held} == YTS | QUALITY
+            assert {name for (name,) in held} == YTS | TITLES | QUALITY
             ages: list[tuple[bool, datetime, datetime]] = stored.ask(
                 "SELECT held_back_by IS NULL, min(taken_at), max(taken_at) FROM meta.tables "
                 "WHERE is_published GROUP BY 1 ORDER BY 1"
@@ -302,7 +303,7 @@ class TestARedDayOfOneSource:
         stored.change("DROP TABLE gold.dim_genre", red=RED)
         found = stored.publish()
         assert not found.is_refused
-        assert found.held.keys() == (YTS | QUALITY) - {"gold.dim_genre"}
+        assert found.held.keys() == (YTS | TITLES | QUALITY) - {"gold.dim_genre"}
         rows = stored.rows()
         assert {name for name in YTS if rows[name]} == set()
         assert all(rows[name] for name in IMDB)
@@ -318,7 +319,7 @@ class TestARedDayOfOneSource:
         stored.change(red=RED)
         stored.publish()
         held = dict(stored.ask(HELD_BACK))
-        assert held == dict.fromkeys(("quality", "yts"), published_at)
+        assert held == dict.fromkeys(("quality", "titles", "yts"), published_at)
 
     @pytest.mark.slow
     def test_is_carried_from_an_older_snapshot_where_the_newest_is_damaged(self, stored):

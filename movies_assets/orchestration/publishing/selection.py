@@ -138,7 +138,8 @@ def held_with(tables: Mapping[str, Table], name: str) -> set[str]:
 
     They are all that share a table with it: a table has to fit to those it reads or points at.
     Tables that merely come after others, as the profiles of all tables do, hold back none. A fact
-    does not hold back the conformed dimensions that it points at.
+    does not hold back the conformed dimensions that it points at, nor a table of one source those
+    of another source that it reads.
 
     Args:
         tables: all tables, by name.
@@ -148,8 +149,9 @@ def held_with(tables: Mapping[str, Table], name: str) -> set[str]:
     for each, table in tables.items():
         for other in {*table.reads().values(), *table.contract.references().values()} & near.keys():
             near[other].add(each)
-            # A conformed dimension keeps its rows: an older fact fits to a newer one.
-            if not tables[other].is_conformed:
+            # A conformed dimension keeps its rows: an older fact fits to a newer one. So do links
+            # between sources to newer titles of one of them.
+            if not tables[other].is_conformed and tables[other].group == table.group:
                 near[each].add(other)
         for other in table.upstream() & near.keys():
             near[other].add(each)

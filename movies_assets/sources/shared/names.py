@@ -40,10 +40,13 @@ SEVERAL_BY_CASE = {
     "İ": "i\u0307", "ß": "ss", "ẞ": "ss",
     "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st",
 }  # fmt: skip
-SEVERAL_BY_ACCENT = {"æ": "ae", "œ": "oe", "Æ": "AE", "Œ": "OE", "ß": "ss", "&": " and "}
+LIGATURES = {"æ": "ae", "œ": "oe", "Æ": "AE", "Œ": "OE", "ß": "ss"}
+SEVERAL_BY_ACCENT = {**LIGATURES, "&": " and "}
 # Some of them are letters in Unicode.
 APOSTROPHES = r"['`\x{b4}\x{2b9}\x{2bb}-\x{2bd}\x{2018}\x{2019}\x{201b}\x{2032}\x{ff07}]"
 SIGNS = rf"[^\p{{L}}\p{{M}}\p{{N}} ]|{APOSTROPHES}"
+# They choose how a sign looks, and are marks in Unicode.
+VARIANTS = r"[\x{fe00}-\x{fe0f}]"
 SIGNS_AND_BLANKS = r"[^\p{L}\p{M}\p{N}]+"
 DROPPED = rf"{APOSTROPHES}|[.*]"
 # Words of keys, with a blank on each side.
@@ -149,7 +152,8 @@ def name_key(title: ir.StringColumn) -> ir.StringColumn:
     """Return what the names of one title have in common in any catalogue.
 
     Case, accents, signs, blanks, articles and the words for a part are left out, and numerals are
-    digits: 'The Film, Part II' and 'Film 2' have one key. A name with nothing else is its own key.
+    digits: 'The Film, Part II' and 'Film 2' have one key. A name of nothing else, such as '???' or
+    'The', is its own key; an empty one has none.
     """
     lowered = title.lower()
     # Most names are ASCII; what the others need would take ten times as long.
@@ -161,20 +165,22 @@ def name_key(title: ir.StringColumn) -> ir.StringColumn:
         _several(words, {f" {word} ": f" {digit} " for word, digit in NUMERALS.items()}),
         words,
     )
-    return ibis.coalesce(digits.re_replace(LEFT_OUT, "").replace(" ", "").nullif(""), lowered)
+    found = [digits.re_replace(LEFT_OUT, ""), digits]
+    return ibis.coalesce(*(key.replace(" ", "").nullif("") for key in found), tidy(name))
 
 
 def person_key(name: ir.StringColumn) -> ir.StringColumn:
     """Return what the spellings of a person's name have in common: no case, accents or signs."""
     lowered = name.lower()
     plain = ibis.ifelse(name.re_search("[^ -~]"), _plain(name), lowered)
-    return ibis.coalesce(plain.re_replace(SIGNS_AND_BLANKS, "").nullif(""), lowered)
+    return ibis.coalesce(plain.re_replace(SIGNS_AND_BLANKS, "").nullif(""), tidy(plain))
 
 
 def _plain(title: ir.StringColumn) -> ir.StringColumn:
     """Return a name in lower case without accents."""
-    lowered = _several(composed(title.re_replace(UNSEEN, "")), SEVERAL_BY_CASE).lower()
-    name = _several(lowered, SEVERAL_BY_ACCENT)
+    seen = title.re_replace(f"{UNSEEN}|{VARIANTS}", "")
+    lowered = _several(composed(seen), SEVERAL_BY_CASE).lower()
+    name = _several(lowered, LIGATURES)
     # Engines parse a table of letters for each text, so most texts get a short one.
     plain = ibis.ifelse(
         title.re_search(BEYOND_EUROPEAN), _translated(name, PLAIN), _translated(name, EUROPEAN)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from movies_assets.sources.titles.overrides import Override
 
 NONE_OF_THEM, LATER, END = "n", "l", "q"
+TABLE = """
+FROM information_schema.tables WHERE table_schema = 'gold' AND table_name = 'title_link_review'
+"""
 QUERY = """
 SELECT * FROM gold.title_link_review
 WHERE source = coalesce($source, source)
@@ -38,8 +41,9 @@ def review(
 
     settings = load()
     try:
-        titles = _doubtful(settings.published_folder, source)
         path = overrides.path_of(settings)
+        decided = [decision for _, decision in overrides.read(path)]
+        titles = _undecided(_doubtful(settings.published_folder, source), decided)
         click.echo(f"{len(titles):,} titles are in doubt; decisions are in {path}")
         who = (by or click.prompt("Who decides")) if decide and titles else ""
         for rows in titles[:limit]:
@@ -53,14 +57,39 @@ def review(
 
 
 def _doubtful(folder: Path, source: str | None) -> list[list[Row]]:
-    """Return the candidates of each title in doubt, as of the newest publication."""
-    from movies_assets.warehouse.published import Published  # noqa: PLC0415 (only this command)
+    """Return the candidates of each title in doubt, as of the newest publication.
+
+    Raises:
+        NothingPublishedError: there is none, or it has no links.
+    """
+    from movies_assets.warehouse.published import (  # noqa: PLC0415 (only this command)
+        NothingPublishedError,
+        Published,
+    )
 
     with Published(folder).reading() as connection:
+        if not connection.execute(TABLE).fetchone():
+            raise NothingPublishedError("no links are published yet: run the job `titles`.")
         found = connection.execute(QUERY, {"source": source})
         names = [name for name, *_ in found.description or ()]
         rows = [dict(zip(names, values, strict=True)) for values in found.fetchall()]
     return [list(of) for _, of in groupby(rows, itemgetter("source", "source_id"))]
+
+
+def _undecided(titles: list[list[Row]], decided: "Sequence[Override]") -> list[list[Row]]:
+    """Leave out what was decided since the newest publication."""
+    forced = {(made.source, made.source_id) for made in decided if made.decision == "force"}
+    pairs = {(made.source, made.source_id, made.tconst) for made in decided}
+    left = [
+        [
+            row
+            for row in rows
+            if (row["source"], row["source_id"]) not in forced
+            and (row["source"], row["source_id"], row["candidate"]) not in pairs
+        ]
+        for rows in titles
+    ]
+    return [rows for rows in left if rows]
 
 
 def _shown(rows: Sequence[Row]) -> str:

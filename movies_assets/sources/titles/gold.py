@@ -47,7 +47,9 @@ def key_of(source: ir.StringValue, source_id: ir.StringValue) -> ir.StringValue:
 class TitleIdAlias(Contract):
     """One row per id that a source states and IMDb no longer lists, with the id that took over."""
 
-    old_tconst: str = column("The id that IMDb no longer lists.", key=True)
+    old_tconst: str = column(
+        "The id that IMDb no longer lists.", key=True, str_length={"max_value": LONGEST_ID}
+    )
     tconst: str = column("The id of the same title now.", references="silver.imdb_titles")
     since: dt.Date = column("Day on which a source first listed the title under the old id.")
     evidence: str = column("The titles of sources that prove it, and by which rule.")
@@ -55,10 +57,19 @@ class TitleIdAlias(Contract):
 
 @gold_table(contract=TitleIdAlias)
 def title_id_alias(
-    silver_source_titles: ir.Table, silver_title_candidates: ir.Table, silver_imdb_titles: ir.Table
+    bronze_title_overrides: ir.Table,
+    silver_source_titles: ir.Table,
+    silver_title_candidates: ir.Table,
+    silver_imdb_titles: ir.Table,
 ) -> ir.Table:
-    """Find the ids that IMDb has merged: their title is surely another one, and only one."""
-    candidates = silver_title_candidates
+    """Find the ids that IMDb has merged: their title is surely another one, and only one.
+
+    A title that a person has linked proves nothing: its id may be a mistake of the source.
+    """
+    forbidden = _decided(bronze_title_overrides, FORBID)
+    forced = _decided(bronze_title_overrides, FORCE)
+    candidates = silver_title_candidates.anti_join(forbidden, [*KEYS, "tconst"])
+    candidates = candidates.anti_join(forced, KEYS)
     sure = candidates.filter(
         candidates.rule.isin([BY_RUNTIME, BY_PEOPLE]), candidates.confidence >= SURE
     ).select(*KEYS, "tconst", "rule")
@@ -72,9 +83,14 @@ def title_id_alias(
         tconst=proofs.tconst.min(),
         titles=proofs.tconst.nunique(),
         since=proofs.listed_date.min(),
-        evidence=proofs.proof.group_concat("; ", order_by=proofs.proof),
+        evidence=proofs.proof.collect().sort().join("; "),
     )
     return found.filter(found.titles == 1).drop("titles")
+
+
+def _decided(overrides: ir.Table, decision: str) -> ir.Table:
+    """Return the pairs of titles that persons have forced, or forbidden."""
+    return overrides.filter(overrides.decision == decision).select(*KEYS, "tconst")
 
 
 class TitleLinks(Contract):
@@ -95,17 +111,34 @@ class TitleLinks(Contract):
     )
     rule_version: int = column("Version of the rules and weights.")
     confidence: float = column(
-        "How likely the link is right, 0 to 1; NULL without a candidate.", nullable=True
+        "How likely the link is right, 0 to 1; NULL if the title that it leads to is no candidate.",
+        nullable=True,
+        ge=0,
+        le=1,
     )
-    runner_up: str = column("IMDb's id of the next candidate.", nullable=True)
-    runner_up_confidence: float = column("How likely it was that one.", nullable=True)
+    runner_up: str = column("IMDb's id of the best candidate that is not linked.", nullable=True)
+    runner_up_confidence: float = column(
+        "How likely it was that one, 0 to 1.", nullable=True, ge=0, le=1
+    )
     name: str = column("The name that both share.", nullable=True, compression="fsst")
-    year_difference: int = column("Years between both.", nullable=True)
-    runtime_difference: int = column("Minutes between both.", nullable=True)
-    rating_difference: float = column("Points between the ratings.", nullable=True)
-    shared_people: int = column("People whom both name.", nullable=True)
-    rivals: int = column("Candidates within a year, the chosen one too.", nullable=True)
+    year_difference: int = column("Years between both.", nullable=True, ge=0)
+    runtime_difference: int = column("Minutes between both.", nullable=True, ge=0)
+    rating_difference: float = column("Points between the ratings.", nullable=True, ge=0)
+    shared_people: int = column("People whom both name.", nullable=True, ge=0)
+    rivals: int = column("Candidates within a year, the chosen one too.", nullable=True, ge=0)
     linked_date: dt.Date = column("Day on which the source listed the title.")
+
+
+EVIDENCE = (
+    "confidence",
+    "name",
+    "year_difference",
+    "runtime_difference",
+    "rating_difference",
+    "shared_people",
+    "rivals",
+)
+"""What is known of a link only if the title that it leads to is a candidate."""
 
 
 @gold_table(contract=TitleLinks, checks=LINK_CHECKS)
@@ -117,18 +150,19 @@ def title_links(
     gold_title_id_alias: ir.Table,
 ) -> ir.Table:
     """Link each title: as a person decided, else by the first rule that a candidate meets."""
-    decisions = bronze_title_overrides
-    forbidden = decisions.filter(decisions.decision == FORBID).select(*KEYS, "tconst")
-    forced = decisions.filter(decisions.decision == FORCE).select(*KEYS, forced="tconst")
-    candidates = silver_title_candidates.anti_join(forbidden, [*KEYS, "tconst"])
-    candidates = _joined(candidates, forced, KEYS)
-    chosen = linking.best(candidates, first=candidates.tconst == candidates.forced)
+    forbidden = _decided(bronze_title_overrides, FORBID)
+    forced = _decided(bronze_title_overrides, FORCE).rename(forced="tconst")
     stated = _usable(silver_source_titles, silver_imdb_titles, forbidden)
     alias = gold_title_id_alias.select(stated="old_tconst", current="tconst")
     alias = stated.inner_join(alias, "stated").anti_join(forbidden, [*KEYS, ("current", "tconst")])
     rows = silver_source_titles.select(*KEYS, linked_date="listed_date")
-    for more in (chosen.drop("forced"), forced, stated, alias.drop("stated")):
+    for more in (forced, stated, alias.drop("stated")):
         rows = _joined(rows, more, KEYS)
+    candidates = silver_title_candidates.anti_join(forbidden, [*KEYS, "tconst"])
+    candidates = _joined(candidates, rows.select(*KEYS, "forced", "current"), KEYS)
+    first = ibis.coalesce(candidates.forced, candidates.current)
+    chosen = linking.best(candidates, first=candidates.tconst == first)
+    rows = _joined(rows, chosen.drop("forced", "current"), KEYS)
     rows = rows.mutate(
         method=ibis.cases(
             (rows.forced.notnull(), FORCED),
@@ -145,11 +179,18 @@ def title_links(
         (rows.method == STATED, rows.stated),
         (rows.method != NONE, rows.tconst),
     )
+    is_chosen = rows.tconst.identical_to(tconst)
+    unknown = {name: ibis.null(rows[name].type()) for name in EVIDENCE}
     return rows.select(
-        *(name for name in TitleLinks.types() if name in rows.columns and name != "tconst"),
+        *KEYS,
+        "method",
+        "linked_date",
         tconst=tconst,
         title_key=ibis.coalesce(tconst, key_of(rows.source, rows.source_id)),
         rule_version=ibis.literal(weights.VERSION, "int64"),
+        runner_up=ibis.ifelse(is_chosen, rows.runner_up, rows.tconst),
+        runner_up_confidence=ibis.ifelse(is_chosen, rows.runner_up_confidence, rows.confidence),
+        **{name: ibis.ifelse(is_chosen, rows[name], unknown[name]) for name in EVIDENCE},
     )
 
 
@@ -163,6 +204,11 @@ def _usable(titles: ir.Table, imdb: ir.Table, forbidden: ir.Table) -> ir.Table:
     return unlisted.anti_join(forbidden, [*KEYS, ("stated", "tconst")])
 
 
+# The sources of an attribute, the most trusted first.
+TITLE_ORDER = ("imdb", "omdb", "yts", "netflix", "ott")
+RUNTIME_ORDER = GENRES_ORDER = ("imdb", "yts", "ott", "netflix")
+
+
 class DimTitle(Contract):
     """One row per title, whatever source knows it."""
 
@@ -173,28 +219,36 @@ class DimTitle(Contract):
     )
     tconst: str = column("IMDb's id; NULL where none is known.", nullable=True)
     title: str = column("Title.", nullable=True, compression="fsst")
-    title_source: str = column("Where the title is from.", nullable=True, compression="dictionary")
-    kind: str = column("movie or series.", nullable=True, isin=KINDS, compression="dictionary")
-    kind_source: str = column("Where the kind is from.", nullable=True, compression="dictionary")
+    title_source: str = column(
+        "Where the title is from.", nullable=True, isin=TITLE_ORDER, compression="dictionary"
+    )
+    kind: str = column("Movie or series.", nullable=True, isin=KINDS, compression="dictionary")
+    kind_source: str = column(
+        "Where the kind is from.", nullable=True, isin=TITLE_ORDER, compression="dictionary"
+    )
     year: int = column("Year of release, of a series its first.", nullable=True)
-    year_source: str = column("Where the year is from.", nullable=True, compression="dictionary")
-    runtime_minutes: int = column("Running time in minutes.", nullable=True)
+    year_source: str = column(
+        "Where the year is from.", nullable=True, isin=TITLE_ORDER, compression="dictionary"
+    )
+    runtime_minutes: int = column("Running time in minutes.", nullable=True, ge=1)
     runtime_source: str = column(
-        "Where the running time is from.", nullable=True, compression="dictionary"
+        "Where the running time is from.",
+        nullable=True,
+        isin=RUNTIME_ORDER,
+        compression="dictionary",
     )
     is_runtime_disputed: bool = column(
         "Whether two sources state running times that are more than 10 % apart."
     )
     genres: StringList = column("Genres of the first source that has any.", nullable=True)
-    genres_source: str = column("Where they are from.", nullable=True, compression="dictionary")
+    genres_source: str = column(
+        "Where they are from.", nullable=True, isin=GENRES_ORDER, compression="dictionary"
+    )
     rating: float = column("Rating at IMDb, 1 to 10, of its newest dump.", nullable=True)
     votes: int = column("Votes at IMDb, of its newest dump.", nullable=True)
     sources_count: int = column("How many sources know it.", ge=1)
 
 
-TITLE_ORDER = ("imdb", "omdb", "yts", "netflix", "ott")
-RUNTIME_ORDER = ("imdb", "yts", "ott", "netflix")
-GENRES_ORDER = ("imdb", "yts", "ott", "netflix")
 ATTRIBUTES = ("title", "kind", "year", "runtime_minutes", "genres")
 
 
@@ -269,6 +323,11 @@ def _survivor(
     values = {source: rows[f"{source}_{name}"] for source in order} | (instead or {})
     if name == "runtime_minutes":
         values = {source: value.nullif(0) for source, value in values.items()}
+    if name == "genres":
+        none = ibis.null(dt.Array(dt.string))
+        values = {
+            source: ibis.ifelse(value.length() > 0, value, none) for source, value in values.items()
+        }
     known = [(value.notnull(), ibis.literal(source)) for source, value in values.items()]
     return {
         name: ibis.coalesce(*values.values()),
@@ -283,12 +342,18 @@ class TitleLinkReview(Contract):
     source_id: str = column(
         "The source's id of the title.", key=True, str_length={"max_value": LONGEST_ID}
     )
-    candidate: str = column("IMDb's id of the candidate.", key=True)
+    candidate: str = column(
+        "IMDb's id of the candidate.", key=True, str_length={"max_value": LONGEST_ID}
+    )
     probability: float = column("How likely both are one title, 0 to 1.", ge=0, le=1)
-    rule: str = column("The first rule that it meets.", compression="dictionary")
+    rule: str = column(
+        "The first rule that it meets; review where none links by itself.",
+        isin=[*linking.RULES, linking.REVIEW],
+        compression="dictionary",
+    )
     contradictions: str = column("What speaks against it; NULL if nothing.", nullable=True)
-    title: str = column("Title at the source.", nullable=True)
-    candidate_title: str = column("Title at IMDb.")
+    title: str = column("Title at the source.", nullable=True, compression="fsst")
+    candidate_title: str = column("Title at IMDb.", compression="fsst")
     year: int = column("Year at the source.", nullable=True)
     candidate_year: int = column("Year at IMDb, of a series its first.", nullable=True)
     runtime_minutes: int = column("Running time at the source, in minutes.", nullable=True)
@@ -307,14 +372,15 @@ def title_link_review(
     silver_source_titles: ir.Table,
     silver_imdb_titles: ir.Table,
 ) -> ir.Table:
-    """List the candidates of titles without a link, and of links that are hardly likely."""
+    """List the likely candidates of titles without a link, and those of links in doubt."""
     links = gold_title_links
     is_open = links.method.isin([STATED, NONE]) | (
         (links.confidence < SURE_FROM) & (links.method != FORCED)
     )
-    rows = silver_title_candidates.semi_join(links.filter(is_open), KEYS)
+    doubtful = links.filter(is_open).select(*KEYS, linked="tconst")
+    rows = silver_title_candidates.inner_join(doubtful, KEYS)
     rows = rows.anti_join(bronze_title_overrides, [*KEYS, "tconst"])
-    rows = rows.filter(rows.confidence >= DOUBTFUL_FROM)
+    rows = rows.filter((rows.confidence >= DOUBTFUL_FROM) | (rows.tconst == rows.linked))
     of_source = silver_source_titles.select(*KEYS, "title", "year", "runtime_minutes")
     of_imdb = silver_imdb_titles.select(
         "tconst",

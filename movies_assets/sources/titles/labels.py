@@ -27,6 +27,8 @@ def read(path: Path) -> Sequence[Label]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
+            if not {*COLUMNS} <= {*(reader.fieldnames or ())}:
+                raise _refused(path, 1)
             for row in reader:
                 source, source_id, tconst = (row.get(name) or "" for name in COLUMNS)
                 if not source or not source_id or (source, source_id) in found:

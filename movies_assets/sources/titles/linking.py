@@ -89,8 +89,8 @@ def people_of(credited: ir.Table, people: ir.Table) -> ir.Table:
 def with_people(pairs: ir.Table, people: ir.Table) -> ir.Table:
     """Add to pairs how many people both titles name; NULL where one side names none."""
     rows = pairs.left_join(people, "tconst").drop("tconst_right")
-    cast = rows.cast_keys.intersect(rows.imdb_cast).length()
-    directors = rows.director_keys.intersect(rows.imdb_directors).length()
+    cast = _shared(rows.cast_keys, rows.imdb_cast)
+    directors = _shared(rows.director_keys, rows.imdb_directors)
     either = ibis.coalesce(cast, directors)
     return rows.mutate(
         shared_cast=cast,
@@ -99,6 +99,12 @@ def with_people(pairs: ir.Table, people: ir.Table) -> ir.Table:
             either.notnull(), cast.fill_null(0) + directors.fill_null(0), either
         ),
     ).drop("imdb_cast", "imdb_directors")
+
+
+def _shared(names: ir.ArrayValue, others: ir.ArrayValue) -> ir.IntegerValue:
+    """Return how many names are in both lists; engines differ in lists that are NULL."""
+    are_known = names.notnull() & others.notnull()
+    return ibis.ifelse(are_known, names.intersect(others).length(), ibis.null("int64"))
 
 
 def with_evidence(pairs: ir.Table, newest_year: ir.IntegerValue) -> ir.Table:

@@ -72,12 +72,14 @@ class SilverSourceTitles(Contract):
         "The source's id of the title.", key=True, str_length={"max_value": LONGEST_ID}
     )
     kind: str = column(
-        "movie or series; NULL where the source does not say.",
+        "Movie or series; NULL where the source does not say.",
         nullable=True,
         isin=KINDS,
         compression="dictionary",
     )
-    title: str = column("Title.", nullable=True, compression="fsst")
+    title: str = column(
+        "Title.", nullable=True, compression="fsst", str_length={"max_value": LONGEST_TITLE}
+    )
     name_keys: StringList = column("Its names as in `silver.title_names`.")
     year: int = column(
         "Year of release; of a series on Netflix that of its newest season.", nullable=True
@@ -106,12 +108,16 @@ def source_titles(
     silver_ott_titles: ir.Table,
 ) -> ir.Table:
     """Collect the titles of all sources; OMDb's games and episodes are left out."""
-    return ibis.union(
+    rows = ibis.union(
         _of_yts(silver_yts_movies),
         _of_omdb(silver_omdb_releases),
         _of_netflix(silver_netflix_titles, silver_netflix_cast, silver_netflix_directors),
         _of_ott(silver_ott_titles),
     )
+    # In steps, as each use of a key in one expression would compute it again.
+    keys = rows.mutate(_key=name_key(rows.title), _other_key=name_key(rows.other_title)).view()
+    names = ibis.array([keys["_key"], keys["_other_key"]]).filter(lambda key: key.notnull())
+    return keys.mutate(name_keys=names.unique().sort()).select(*SilverSourceTitles.types())
 
 
 def _of_yts(movies: ir.Table) -> ir.Table:
@@ -150,7 +156,7 @@ def _of_netflix(titles: ir.Table, cast: ir.Table, directors: ir.Table) -> ir.Tab
     for people, name in ((cast, "cast_keys"), (directors, "director_keys")):
         newest = people.filter(people.is_newest)
         keys = newest.group_by("show_id").aggregate(
-            **{name: person_key(newest.value).collect(distinct=True)}
+            **{name: person_key(newest.value).collect(distinct=True).sort()}
         )
         titles = titles.left_join(keys, "show_id").drop("show_id_right")
     return _shaped(
@@ -185,15 +191,13 @@ def _of_ott(titles: ir.Table) -> ir.Table:
 
 
 def _shaped(rows: ir.Table, source: str, **given: ir.Value) -> ir.Table:
-    """Return rows in the shape of the contract; what a source does not give is unknown."""
-    other_title = given.pop("other_title", ibis.null("string"))
-    keys = ibis.array([name_key(given["title"]), name_key(other_title)])
-    types = SilverSourceTitles.types()
-    values = {
-        "source": ibis.literal(source),
-        "name_keys": keys.filter(lambda key: key.notnull()).unique(),
-        **given,
-    }
+    """Return rows in the shape of the contract; what a source does not give is unknown.
+
+    Their keys are still to be computed, from `title` and `other_title`.
+    """
+    types = {**SilverSourceTitles.types(), "other_title": dt.string}
+    del types["name_keys"]
+    values = {"source": ibis.literal(source), **given}
     return rows.select(
         **{
             name: (values[name] if name in values else ibis.null(kind)).cast(kind)

@@ -10,18 +10,22 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from movies_assets.sources.shared.names import identity, spelt
 from movies_assets.sources.ott.silver import meant
+from movies_assets.sources.shared.names import NUMERALS, identity, name_key, person_key, spelt
 from movies_assets.warehouse.sql import compile_sql
 
 GIVEN = ibis.table({"title": "string", "title_name": "string"}, name="given")
 KNOWN = ibis.table({"title_name": "string"}, name="known")
 IDENTITY = compile_sql(GIVEN.select("title", name=identity(GIVEN.title)))
+KEY = compile_sql(GIVEN.select("title", key=name_key(GIVEN.title)))
+PERSON = compile_sql(GIVEN.select("title", key=person_key(GIVEN.title)))
 SPELT = compile_sql(spelt(GIVEN.select("title_name")))
 MEANT = compile_sql(meant(GIVEN, KNOWN))
 
 
-def fill(connection: duckdb.DuckDBPyConnection, table: str, column: str, *texts: str) -> None:
+def fill(
+    connection: duckdb.DuckDBPyConnection, table: str, column: str, *texts: str | None
+) -> None:
     connection.execute(f"DELETE FROM {table}")
     for text in texts:
         connection.execute(f"INSERT INTO {table} ({column}) VALUES (?)", [text])
@@ -41,6 +45,12 @@ def identity_of(connection: duckdb.DuckDBPyConnection, title: str) -> str:
 def spellings_of(connection: duckdb.DuckDBPyConnection, title: str) -> set[str]:
     fill(connection, "given", "title_name", identity_of(connection, title))
     return {spelling for _, spelling in connection.execute(SPELT).fetchall()}
+
+
+def keys_of(connection: duckdb.DuckDBPyConnection, *titles: str) -> list[str | None]:
+    fill(connection, "given", "title", *titles)
+    found = dict(connection.execute(KEY).fetchall())
+    return [found[title] for title in titles]
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +198,170 @@ class TestEveryName:
         for name in names:
             assert [meaning for asked, meaning in found if asked == name] == [name]
         assert {meaning for _, meaning in found} <= names
+
+
+ALIKE = [
+    # Articles, and words for a part
+    ("The Godfather", "Godfather"),
+    ("A Star Is Born", "Star Is Born, A"),
+    ("An American in Paris", "american in paris"),
+    ("Kill Bill: Vol. 2", "Kill Bill 2"),
+    ("It Chapter Two", "It: Chapter 2"),
+    ("The The", "the  THE"),
+    # Numerals
+    ("Rocky II", "Rocky 2"),
+    ("Rocky Two", "Rocky: Part 2"),
+    ("Part II", "Part Two"),
+    ("The Godfather: Part III", "Godfather 3"),
+    ("II II", "2 2"),
+    # Signs
+    ("M*A*S*H", "MASH"),
+    ("M.A.S.H.", "M*A*S*H"),
+    ("WALL\u00b7E", "WALL-E"),
+    ("Mr. & Mrs. Smith", "Mr and Mrs Smith"),
+    ("Mr. & Mrs. Am\u00e9lie", "MR AND MRS AMELIE"),
+    ("Ocean's Eleven", "Ocean\u2019s Eleven"),
+    ("Oceans Eleven", "Ocean's Eleven"),
+    ("Spider-Man", "Spiderman"),
+    ("Love \U0001f497 Story", "Love Story"),
+    ("\u200bAlien\ufeff", "Alien"),
+    ("??? ", " ???"),
+    # Accents and letters of Latin, Greek and Cyrillic
+    ("Am\u00e9lie", "Amelie"),
+    ("Ame\u0301lie", "Am\u00e9lie"),
+    ("The \u00c9lite", "Elite"),
+    ("Stra\u00dfe", "STRASSE"),
+    ("\u00c6on Flux", "AEON FLUX"),
+    ("\u0130stanbul", "istanbul"),
+    ("I\u015f\u0131klar", "ISIKLAR"),
+    ("\u0141\u00f3d\u017a", "Lodz"),
+    ("Οδυσσέας", "ΟΔΥΣΣΕΑΣ"),
+    ("Ёлки", "ЕЛКИ"),
+]
+
+
+OTHERS = [
+    ("Rocky II", "Rocky III"),
+    ("Rocky", "Rocky II"),
+    ("Seven", "Eight"),
+    ("Alien", "Aliens"),
+    ("???", "!!!"),
+    ("The", "A"),
+    ("Мой", "Мои"),
+    ("कुमार", "कमार"),
+    ("\u0639\u0650\u0644\u0645", "\u0639\u0644\u0645"),
+    ("สี่", "สี"),
+    ("が", "か"),
+    ("\U0001f497", "\U0001f480"),
+]
+KEYS = {
+    "The Film, Part II": "film2",
+    "Mr. & Mrs. Smith": "mrmrssmith",
+    "The": "the",
+    "The A!": "thea",
+    "Part II": "2",
+    "???": "???",
+    "\U0001f497\ufe0f\u200b": "\U0001f497",
+    "千と千尋!": "千と千尋",
+    "": None,
+    "  ": None,
+    "\u200b\ufeff": None,
+    None: None,
+}
+PEOPLE = {
+    "Robert Downey Jr.": "robertdowneyjr",
+    "Zo\u00eb Kravitz": "zoekravitz",
+    "L\u00e9a  SEYDOUX": "leaseydoux",
+    "Conan O'Brien": "conanobrien",
+    "Tom & Zo\u00eb": "tomzoe",
+    "Tom and II": "tomandii",
+    "??": "??",
+    "": None,
+    None: None,
+}
+
+
+@pytest.fixture(scope="module")
+def keys(connection) -> dict[str | None, str | None]:
+    """The keys of all names above, from one query."""
+    pairs = {name for pair in (*ALIKE, *OTHERS) for name in pair}
+    fill(connection, "given", "title", *pairs, *KEYS)
+    return dict(connection.execute(KEY).fetchall())
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE)
+def test_names_of_one_title_have_one_key(keys, one, other):
+    assert keys[one] == keys[other] != ""
+
+
+@pytest.mark.parametrize(("one", "other"), OTHERS)
+def test_names_of_other_titles_have_other_keys(keys, one, other):
+    assert keys[one] != keys[other]
+
+
+@pytest.mark.parametrize(("title", "key"), KEYS.items())
+def test_the_key_of_a_name(keys, title, key):
+    assert keys[title] == key
+
+
+def test_the_key_of_a_person_has_no_case_accents_and_signs(connection):
+    fill(connection, "given", "title", *PEOPLE)
+    assert dict(connection.execute(PERSON).fetchall()) == PEOPLE
+
+
+LETTERS = st.sampled_from("abcdefgimnostuvwzé\u00f6\u0142\u00f1\u00e7\u0107\u0159")
+WORDS = st.lists(st.text(LETTERS, min_size=1, max_size=6), min_size=1, max_size=4)
+SIGN = st.sampled_from(["!", ":", ",", " - ", "?", "\u2026", "\u201c", "\u200b", "*", "."])
+
+
+class TestEveryKey:
+    """What holds for the key of any name."""
+
+    @settings(max_examples=15)
+    @given(WORDS, SIGN, SIGN)
+    @example(["the"], "!", ":")
+    @example(["ii", "the"], ".", "*")
+    def test_is_that_without_case_accents_signs_blanks_and_a_leading_article(
+        self, connection, words, before, after
+    ):
+        title = " ".join(words)
+        bare = "".join(
+            part
+            for part in unicodedata.normalize("NFD", title.replace("\u0142", "l"))
+            if not unicodedata.combining(part)
+        )
+        spelt = [
+            title,
+            title.upper(),
+            bare,
+            unicodedata.normalize("NFD", title),
+            "  ".join(words),
+            f" {before}{title}{after} ",
+        ]
+        if not all(word in {"the", "a", "an", "and"} for word in bare.split()):
+            spelt += [f"The {title}", f"{title}, A"]
+        assert len(set(keys_of(connection, *spelt))) == 1
+
+    @pytest.mark.slow
+    @MODEST
+    @given(NAMED)
+    @example("The A")
+    def test_is_its_own_key_unless_it_reads_as_a_numeral(self, connection, title):
+        (key,) = keys_of(connection, title)
+        if key is not None and key not in NUMERALS:
+            assert keys_of(connection, key) == [key]
+
+    @settings(max_examples=8)
+    @given(st.lists(st.text(st.sampled_from("abIiVTtwohe &'.*!-2"), max_size=16), min_size=1))
+    @example(["The Two & II", "&"])
+    def test_is_the_same_for_ascii_names_on_the_way_of_all_others(self, connection, titles):
+        # A zero-width space is dropped, and not ASCII.
+        others = keys_of(connection, *(f"{title}\u200b" for title in titles))
+        assert keys_of(connection, *titles) == others
+
+    @pytest.mark.slow
+    @MODEST
+    @given(NAMED)
+    def test_is_known_if_the_name_is(self, connection, title):
+        (key,) = keys_of(connection, title)
+        assert (key is None) == (identity_of(connection, title) is None)

@@ -68,7 +68,7 @@ def test_running_again_changes_nothing(stored):
 
 
 @pytest.mark.slow
-def test_a_decision_on_an_unknown_id_stops_the_run_and_the_links_stay(stored):
+def test_a_decision_on_an_unknown_id_stops_the_run_and_others_survive_a_rebuild(stored):
     file = overrides.path_of(stored.settings)
     before = stored.sql(LINKS)
     sound = file.read_text()
@@ -82,7 +82,13 @@ def test_a_decision_on_an_unknown_id_stops_the_run_and_the_links_stay(stored):
     file.write_text(sound)
     overrides.add(file, [Override("yts", "1", A_MOVIE, FORBID, "Ada", "Seen")])
     assert link(stored).success
-    assert ("yts", "1", "tt0000009", "stated id") in stored.sql(LINKS)
+    decided = stored.sql(LINKS)
+    assert ("yts", "1", "tt0000009", "stated id") in decided
+    with stored.warehouse.session() as session:
+        for name in OF_TITLES:
+            session.execute(f"DROP TABLE {name}")
+    assert link(stored).success
+    assert stored.sql(LINKS) == decided
 
 
 @pytest.mark.slow

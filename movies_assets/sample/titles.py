@@ -24,11 +24,13 @@ NOUN_FORMS = [  # singular, with article, plural
     (noun, ("an " if noun[0] in "AEIOU" or noun == "Hourglass" else "a ") + noun, _plural(noun))
     for noun in words.NOUNS
 ]
+COMMON_FORMS = [form for form in NOUN_FORMS if form[0] in words.COMMON_NOUNS]
+"""Nouns that many titles have, so that a search for them finds several pages."""
 
 
 def imdb_code(number: int) -> str:
-    """Map numbers one to one to scattered codes far above those in use."""
-    return f"tt{60_000_000 + number * 7_368_787 % 40_000_000}"
+    """Map numbers one to one to scattered codes far above those in use, below those of works."""
+    return f"tt{60_000_000 + number * 7_368_787 % 39_900_000}"
 
 
 def draw_english_title(draws: Draws, forms: Sequence[tuple[str, str, str]] | None = None) -> str:
@@ -55,6 +57,11 @@ def draw_native_title(draws: Draws, language: str) -> str | None:
     """Draw a title in the movie's own language for half of the movies that can have one."""
     if language not in words.NATIVE_TITLES or draws.below(2):
         return None
+    return draw_title_in(draws, language)
+
+
+def draw_title_in(draws: Draws, language: str) -> str:
+    """Draw a title of two nouns in one of the languages of `words.NATIVE_TITLES`."""
     conjunction, nouns = words.NATIVE_TITLES[language]
     first, second = draws.pick_two(nouns)
     return f"{first}{conjunction}{second[0].lower()}{second[1:]}"

@@ -79,6 +79,7 @@ NOUNS = tuple(
     "Tunnel Typewriter Umbrella Understudy Valley Verdict Village Violin Vineyard Volcano Waltz "
     "Watchman Waterfall Weaver Whaler Whistle Widow Window Witness Workshop Zeppelin".split()
 )
+COMMON_NOUNS = "Summer Island River Shadow Stranger Garden Mountain Storm".split()
 IRREGULAR_PLURALS = {
     "Echo": "Echoes",
     "Midwife": "Midwives",

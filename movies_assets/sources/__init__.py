@@ -1,6 +1,6 @@
 """The sources. Adding one takes a package of its own, and a line here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     import click
 
     from movies_assets.core.measure import Measure
-    from movies_assets.core.settings import SourceSettings
+    from movies_assets.core.settings import CommonSettings, SourceSettings
     from movies_assets.core.source import Source
+    from movies_assets.sample.truth import TitleTruth
 
 SOURCES: tuple[str, ...] = (
     "movies_assets.sources.yts",
@@ -40,6 +41,14 @@ def sections() -> "Mapping[str, type[SourceSettings]]":
 def sample_commands() -> "Mapping[str, Sequence[click.Command]]":
     """Return the commands of samples: `COMMANDS` in the module `sample_commands` of a source."""
     return _all("sample_commands", "COMMANDS")
+
+
+def sample_truths() -> "Mapping[str, Callable[[CommonSettings], Iterable[TitleTruth]]]":
+    """Return what yields the truth about titles: `TRUTH` in the module `sample_truth` of a source.
+
+    Only the command of the sample and tests need it.
+    """
+    return _all("sample_truth", "TRUTH")
 
 
 def measures() -> "Mapping[str, Sequence[Measure]]":

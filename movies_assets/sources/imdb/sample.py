@@ -3,6 +3,7 @@
 A title is a pure function of the seed and its place on a timeline that grows by the day, and so is
 every row about it: each file is written by one SELECT, and the dump of a day is independent of
 earlier days. All randomness is integer arithmetic, so a dump is the same on every machine.
+Rows about works that other sources have too are appended: they belong in `sample_works`.
 
 Texts belong in `sample.words`, HTTP in `sample_server`.
 """
@@ -26,6 +27,7 @@ import duckdb
 from movies_assets.sample import words
 from movies_assets.sample.files import whole_file
 from movies_assets.sample.titles import NOUN_FORMS
+from movies_assets.sources.imdb.sample_works import rows_of
 from movies_assets.sources.imdb.settings import FILES
 
 BASE_DAY = date(2025, 10, 1)
@@ -106,8 +108,16 @@ def generate_each(
                 connection.execute(tables)
                 made.add(tables)
             path = folder / f"{file}.tsv.gz"
-            rows = _write(connection, select, path, run_date)
+            works = rows_of(file, day=_days(run_date), seed=seed)
+            connection.register("works", works)
+            both = f"({select}) UNION ALL (FROM works)"
+            rows = _write(connection, both, path, run_date)
             yield WrittenDump(file, rows, path.stat().st_size, perf_counter() - begin)
+
+
+def _days(run_date: date) -> int:
+    """Return the number of days in which the dumps have grown and changed."""
+    return max((run_date - BASE_DAY).days, 0)
 
 
 def _write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, run_date: date) -> int:
@@ -152,7 +162,7 @@ def _world(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database that holds the vocabulary and the constants of a day's dumps."""
     titles, names = round(FULL_TITLES * scale), max(round(FULL_NAMES * scale), 1)
-    days = max((run_date - BASE_DAY).days, 0)
+    days = _days(run_date)
     constants = {
         "seed": int.from_bytes(shake_128(b"imdb/%d" % seed).digest(4), "big"),
         "days": days,
@@ -264,9 +274,12 @@ CREATE MACRO word(list, x) AS nth(getvariable(list), x);
 -- Ids are spread over the range of the real ones; the last of each stride is never given away.
 CREATE MACRO stride() AS greatest(36000000 // base_titles(), 3);
 CREATE MACRO title_number(i) AS 1 + i * stride() + i * 7919 % (stride() - 1);
-CREATE MACRO tconst(number) AS printf('tt%07d', number);
+-- Numbers from 9990000 to 9999999 are left out, so that as texts all ids are below those of works.
+CREATE MACRO id_of(number) AS
+    printf('%07d', number + CASE WHEN number < 9990000 THEN 0 ELSE 10000 END);
+CREATE MACRO tconst(number) AS 'tt' || id_of(number);
 CREATE MACRO name_stride() AS greatest(17000000 // base_names(), 1);
-CREATE MACRO nconst(p) AS printf('nm%07d', 1 + p * name_stride() + p * 7919 % name_stride());
+CREATE MACRO nconst(p) AS 'nm' || id_of(1 + p * name_stride() + p * 7919 % name_stride());
 
 -- The day of a title's first dump; the base day is 0. Few people are in many titles.
 CREATE MACRO born(i) AS greatest(

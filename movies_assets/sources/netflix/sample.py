@@ -4,7 +4,8 @@ A title is a pure function of the seed and its number, and so is every row about
 titles are the first delivery; the others follow, a few per day. All oddities of the real files
 occur, in small numbers.
 
-Texts belong in `sample.words`, HTTP in `sample_server`.
+Texts belong in `sample.words`, titles that other sources have too in `sample_works`, HTTP in
+`sample_server`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from movies_assets.sample.deliveries import DAYS, CsvFormat, CsvRow, check_size,
 from movies_assets.sample.draws import Draws, weighted_table
 from movies_assets.sample.files import whole_file
 from movies_assets.sample.titles import RUNTIMES, draw_english_title, draw_native_title, draw_story
+from movies_assets.sources.netflix.sample_works import ShownTitle, title_of
 
 COLUMNS = (
     "duration_minutes",
@@ -69,7 +71,7 @@ _EVERY = 200
 _FIRST_ID, _IDS = 90_000_000, 9_000_000  # far above those in use
 _ORPHANS = 5
 # Differs from the numbers of YTS's movies.
-_TITLE_DRAWS, _LOOKUP_DRAWS = 1_000_000_000, 2_000_000_000
+_TITLE_DRAWS, _LOOKUP_DRAWS, _ADDED_DRAWS = 1_000_000_000, 2_000_000_000, 5_900_000_000
 
 _LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)
 _RATINGS = weighted_table(words.STREAMING_RATING_WEIGHTS)
@@ -187,17 +189,56 @@ def _rows_of(
 ) -> list[CsvRow]:
     """Return the rows about the titles that arrive on a day."""
     rows = []
+    own = next((number for number in numbers if not work_of(number, seed)), None)
     for number in numbers:
         row = _odd(_title(number, day, seed, initial=initial), number, seed)
-        if day_number == _CP1252_DAY and number == numbers[0]:
+        if day_number == _CP1252_DAY and number == own:
             row = _with_cp1252(row)
         broken = _BROKEN.get(number % _EVERY) if number < initial else None
         rows += broken(row) if broken else [row]
     return rows
 
 
+def work_of(number: int, seed: int) -> ShownTitle | None:
+    """Return the work that a title is; None if only Netflix has the title."""
+    slot = number % _EVERY
+    if slot in _OWN or not (shown := title_of(number, seed)):
+        return None
+    difficulties = shown.difficulties
+    if slot in _SPACED and " " in shown.name:
+        difficulties |= {"spelling"}
+    if slot == _UNTIMED and not shown.work.is_series:
+        difficulties = difficulties - {"runtime", "other cut"} | {"no runtime"}
+    return shown._replace(difficulties=difficulties)
+
+
 def _title(number: int, day: date, seed: int, *, initial: int) -> CsvRow:
     """Return the row about a title without oddities."""
+    shown = work_of(number, seed)
+    row = _own_title(number, day, seed, initial=initial)
+    return row | _of_work(shown, number, day, seed, initial=initial) if shown else row
+
+
+def _of_work(shown: ShownTitle, number: int, day: date, seed: int, *, initial: int) -> CsvRow:
+    """Return the columns about a title that are those of a work."""
+    draws = Draws(seed, _ADDED_DRAWS + number)
+    first = max(shown.work.premiere, date(shown.release_year, 1, 1))
+    most = 3_650 if number < initial else 4
+    added = day - timedelta(draws.below(min(max((day - first).days + 1, 1), most)))
+    is_series = shown.work.is_series
+    return {
+        "duration_minutes": "" if is_series else str(shown.runtime),
+        "duration_seasons": str(shown.work.seasons) if is_series else "",
+        "type": "TV Show" if is_series else "Movie",
+        "title": shown.name,
+        "date_added": _written(added, is_initial=number < initial),
+        "release_year": str(shown.release_year),
+        NEW_COLUMN: shown.work.language,
+    }
+
+
+def _own_title(number: int, day: date, seed: int, *, initial: int) -> CsvRow:
+    """Return the row about a title that only Netflix has."""
     draws = Draws(seed, _TITLE_DRAWS + number)
     language = draws.pick(_LANGUAGES)
     english = draw_english_title(draws)
@@ -211,16 +252,18 @@ def _title(number: int, day: date, seed: int, *, initial: int) -> CsvRow:
         "duration_seasons": "" if is_movie else str(draws.pick(_SEASONS)),
         "type": "Movie" if is_movie else "TV Show",
         "title": title,
-        # Days above 12, as a small file with lower ones would not show which number is the month.
-        "date_added": (
-            f"{added.month}/{added.day}/{added.year}" if number < initial else _in_words(added)
-        ),
+        "date_added": _written(added, is_initial=number < initial),
         "release_year": str(added.year - int(60 * (draws.below(4096) / 4096) ** 4)),
         "rating": draws.pick(_RATINGS),
         "description": draw_story(draws),
         "show_id": show_id(number),
         NEW_COLUMN: language,
     }
+
+
+def _written(day: date, *, is_initial: bool) -> str:
+    # A small file of days below 13 would not show which number is the month.
+    return f"{day.month}/{day.day}/{day.year}" if is_initial else _in_words(day)
 
 
 def _in_words(day: date) -> str:
@@ -256,6 +299,10 @@ _TWIN = 24
 _DURATION_AS_RATING = 51
 _TORN_TITLE, _TORN_DESCRIPTION = 63, 163
 _OF_MOVIES = {_DURATION_AS_RATING, _TORN_TITLE, _TORN_DESCRIPTION}
+_SPACED, _UNTIMED = {6, 9, 12}, 30
+"""The titles with odd spaces in their names, and the one without a duration."""
+_OWN = {_TWIN - 1, _TWIN, 33, 36, 42, 45, *_OF_MOVIES}
+"""These titles are no works of the world, as their oddity changes the name or breaks the row."""
 
 
 def _odd(row: CsvRow, number: int, seed: int) -> CsvRow:
@@ -308,19 +355,26 @@ def _values(name: str, number: int, seed: int) -> list[str]:
     """Return the values of a title in a look-up."""
     draws = Draws(seed, _LOOKUP_DRAWS + number * len(LOOKUPS) + list(LOOKUPS).index(name))
     slot = number % _EVERY
-    values = list(dict.fromkeys(_VALUES[name](draws, slot)))
+    found = _VALUES[name](draws, slot)
+    if (shown := work_of(number, seed)) and name in _NICKNAMED:
+        found = [*(shown.cast if name == "cast" else shown.directors)]
+    if slot == _NICKNAMED.get(name):
+        found.append(_nicknamed(draws))
+    values = list(dict.fromkeys(found))
     # Some rows are duplicated.
     return [*values, *values[:1]] if slot in {60, 160} else values
 
 
-def _cast(draws: Draws, slot: int) -> list[str]:
-    people = [_person(draws) for _ in range(draws.pick((0, 2, 3, 4, 4, 5, 6, 8)))]
-    return [*people, _nicknamed(draws)] if slot == 66 else people  # noqa: PLR2004 - the oddity's
+_NICKNAMED = {"cast": 66, "directors": 69}
+"""The title, by its number modulo 200, with a person who has a nickname."""
 
 
-def _directors(draws: Draws, slot: int) -> list[str]:
-    people = [_person(draws) for _ in range(draws.pick((0, 0, 1, 1, 1, 2)))]
-    return [*people, _nicknamed(draws)] if slot == 69 else people  # noqa: PLR2004
+def _cast(draws: Draws, _: int) -> list[str]:
+    return [_person(draws) for _ in range(draws.pick((0, 2, 3, 4, 4, 5, 6, 8)))]
+
+
+def _directors(draws: Draws, _: int) -> list[str]:
+    return [_person(draws) for _ in range(draws.pick((0, 0, 1, 1, 1, 2)))]
 
 
 def _countries(draws: Draws, slot: int) -> list[str]:

@@ -1,20 +1,27 @@
 """Generate fictional titles in the wire format of OMDb's searches, on request of a year.
 
 A title is a pure function of the seed, its first year, and its number in that year. Texts belong in
-`sample.words`, HTTP in `sample_server`.
+`sample.words`, titles that other sources have too in `sample_works`, HTTP in `sample_server`.
 """
 
 from collections.abc import Sequence
 from functools import cache
 from typing import TypedDict
 
+from movies_assets.sample import words
 from movies_assets.sample.draws import Draws
-from movies_assets.sample.titles import NOUN_FORMS, SITE, draw_english_title, imdb_code
+from movies_assets.sample.titles import (
+    COMMON_FORMS,
+    NOUN_FORMS,
+    SITE,
+    draw_english_title,
+    imdb_code,
+)
+from movies_assets.sources.omdb.sample_works import LONGEST_RUN, ShownTitle, titles_by_year
 
-COMMON = ("summer", "island", "river", "shadow", "stranger", "garden", "mountain", "storm")
+COMMON = tuple(noun.lower() for noun in words.COMMON_NOUNS)
 """Nouns of every second title, so that a search for them has several pages."""
 FIRST_YEAR = 1900
-_COMMON_FORMS = [form for form in NOUN_FORMS if form[0].lower() in COMMON]
 _FEWEST, _MORE_EACH_YEAR = 12, 1.2
 _NUMBERS_A_YEAR = 10_000
 _LONGEST_RUN = 6
@@ -33,7 +40,7 @@ class OmdbTitle(TypedDict):
 
 
 class Titles:
-    """All titles up to a last year, about 12 of 1900 and 160 of 2025.
+    """All titles up to a last year, about 12 of 1900 and 250 of 2025.
 
     Args:
         last_year: The newest year.
@@ -45,7 +52,7 @@ class Titles:
 
     def of(self, year: int) -> list[OmdbTitle]:
         """Return the titles of a year: new ones, then series that are still running."""
-        before = range(max(year - _LONGEST_RUN, FIRST_YEAR), year)
+        before = range(max(year - LONGEST_RUN, FIRST_YEAR), year)
         older = [title for first in reversed(before) for title in self._begun(first)]
         return [*self._begun(year), *(title for title in older if _runs_in(title, year))]
 
@@ -57,13 +64,13 @@ class Titles:
             year: The year; None for all years, the newest first.
             kind: The type; '' for any.
         """
-        words = {word.casefold() for word in term.split()}
+        wanted = {word.casefold() for word in term.split()}
         years = range(self.last_year, FIRST_YEAR - 1, -1) if year is None else [year]
         found = {
             title["imdbID"]: title
             for each in years
             for title in self.of(each)
-            if words <= _words_of(title["Title"]) and kind in {"", title["Type"]}
+            if wanted <= _words_of(title["Title"]) and kind in {"", title["Type"]}
         }
         return list(found.values())
 
@@ -74,15 +81,29 @@ class Titles:
 
 @cache
 def _begun(year: int, last_year: int, seed: int) -> Sequence[OmdbTitle]:
-    """Return the titles that begin in a year."""
+    """Return the titles that begin in a year: those that only OMDb has, then works of the world."""
     count = _FEWEST + int(_MORE_EACH_YEAR * (year - FIRST_YEAR))
-    return [_title(year, number, last_year, seed) for number in range(count)]
+    works = titles_by_year(seed).get(year, ())
+    return [
+        *(_title(year, number, last_year, seed) for number in range(count)),
+        *(_work(shown, last_year) for shown in works),
+    ]
+
+
+def _work(shown: ShownTitle, last_year: int) -> OmdbTitle:
+    return OmdbTitle(
+        Title=shown.name,
+        Year=shown.years(last_year),
+        imdbID=shown.imdb_id,
+        Type="series" if shown.work.is_series else "movie",
+        Poster=f"{SITE}/posters/{shown.work.tconst}.jpg" if shown.has_poster else "N/A",
+    )
 
 
 def _title(year: int, number: int, last_year: int, seed: int) -> OmdbTitle:
     identity = year * _NUMBERS_A_YEAR + number
     draws = Draws(seed, identity)
-    name = draw_english_title(draws, NOUN_FORMS if draws.below(2) else _COMMON_FORMS)
+    name = draw_english_title(draws, NOUN_FORMS if draws.below(2) else COMMON_FORMS)
     if draws.below(25) == 0:
         name = draws.pick(_PADDED).format(name)
     kind = draws.pick(_TYPES)

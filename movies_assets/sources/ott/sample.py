@@ -9,7 +9,6 @@ Users belong in `sample_users`, titles in `sample_titles`, views in `sample_view
 """
 
 import csv
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
@@ -24,6 +23,7 @@ from movies_assets.sample import words
 from movies_assets.sample.deliveries import DAYS, CsvFormat, CsvRow
 from movies_assets.sample.draws import Integers, below, draw
 from movies_assets.sample.files import whole_file
+from movies_assets.sample.spellings import other_spelling
 from movies_assets.sample.titles import RUNTIMES
 from movies_assets.sources.ott import sample_titles as ott_titles
 from movies_assets.sources.ott import sample_users as ott_users
@@ -259,11 +259,11 @@ _ODDITIES: Mapping[int, Callable[[OttTitle], CsvRow]] = {
     3: lambda title: {"Premiere": str(title.premiere)},
     33: lambda title: {"Premiere": str(title.premiere)},
     5: lambda _: {"IMDb Score": "N/A"},
-    6: lambda _: {"Runtime": ""},
+    ott_titles.NO_RUNTIME: lambda _: {"Runtime": ""},
     7: lambda _: {"Language": ""},
     9: lambda _: {"IMDb Score": ""},
     10: lambda title: {"Added Date": _in_words(title.added)},
-    18: lambda title: {"Title": f" {title.name}\N{NO-BREAK SPACE}"},
+    ott_titles.SPACED: lambda title: {"Title": f" {title.name}\N{NO-BREAK SPACE}"},
 }
 """The oddity of the row about a title, by its number modulo 400."""
 _REFUSED: Mapping[int, CsvRow] = {
@@ -378,8 +378,9 @@ class _Script:
         self._titles, self._users, self._seed = len(titles), users, seed
         self._may_break = audience.views >= _ENOUGH
         self._coming = np.array([title.number for title in titles if ott_titles.is_coming(title)])
+        self._runtimes = np.array([title.runtime for title in titles])
         names = [title.name for title in titles]
-        spelt = [*names, *(_other_spelling(name, n) for n, name in enumerate(names))]
+        spelt = [*names, *(other_spelling(name, n) for n, name in enumerate(names))]
         written = [line.decode()[:-1] for line in _lines([name] for name in spelt)]
         torn = [_torn(name) for name in names]
         nowhere = ott_titles.unlisted(titles, seed)
@@ -429,7 +430,9 @@ class _Script:
         unlisted = 3 * self._titles + some("unlisted", self._unlisted)
         title = np.where(slots == _UNLISTED_TITLE, unlisted, title)
         coming = self._coming[some("coming", len(self._coming))]
-        title = np.where(slots == _BEFORE_PREMIERE, coming, title)
+        is_early = slots == _BEFORE_PREMIERE
+        title = np.where(is_early, coming, title)
+        minutes = np.where(is_early, np.minimum(minutes, self._runtimes[coming]), minutes)
         unknown = self._users + some("unknown", _UNKNOWN_USERS)
         user = np.where(slots == _UNKNOWN_USER, unknown, user)
         if self._may_break:
@@ -446,31 +449,6 @@ def _with_doubles(events: Events, slots: Integers) -> Events:
     in_file = events.where(slots == _TWICE_IN_FILE)
     joined = zip(events, in_file, on_next, strict=True)
     return Events(*(np.concatenate(arrays) for arrays in joined))
-
-
-def _other_spelling(name: str, number: int) -> str:
-    """Return another spelling of a name, with different case, accents, signs or spaces."""
-    if any(ord(letter) > _LAST_LATIN for letter in name if letter.isalpha()):
-        return f"{name.replace(' ', '  ')}!"
-    first = number % len(_SPELLINGS)
-    spellings = (spell(name) for spell in (*_SPELLINGS[first:], *_SPELLINGS))
-    return next(spelling for spelling in spellings if spelling != name)
-
-
-def _without_accents(name: str) -> str:
-    letters = unicodedata.normalize("NFKD", name)
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
-
-
-_LAST_LATIN = 0x24F
-_SPELLINGS: Sequence[Callable[[str], str]] = (
-    lambda name: name if "ß" in name else name.upper(),
-    _without_accents,
-    lambda name: name.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"),
-    lambda name: name.replace(":", " -"),
-    str.lower,
-    lambda name: f"{name.replace(' ', '  ')}.",
-)
 
 
 def _torn(name: str) -> str:

@@ -1,11 +1,9 @@
 """Generate the fictional catalogue of a streaming service: its titles and their scores.
 
 A title is a pure function of the seed, its number and the number of titles. The rows of the files,
-with their oddities, belong in `sample`.
+with their oddities, belong in `sample`, titles that other sources have too in `sample_works`.
 """
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -17,8 +15,10 @@ import numpy as np
 from movies_assets.sample import words
 from movies_assets.sample.deliveries import DAYS, check_size, numbers_by_day
 from movies_assets.sample.draws import Draws, draw, weighted_table
+from movies_assets.sample.spellings import normalised
 from movies_assets.sample.titles import RUNTIMES, draw_english_title, draw_native_title
 from movies_assets.sources.ott.sample_users import GENRES
+from movies_assets.sources.ott.sample_works import ShownTitle, names, title_of
 from movies_assets.sources.shared.languages import LANGUAGES
 
 TITLES = 240
@@ -32,18 +32,21 @@ SLOTS = 400
 ZERO_RUNTIME, LONG_RUNTIME, HIGH_SCORE, NO_TITLE, NO_PREMIERE = 24, 48, 72, 96, 119
 REFUSED = {ZERO_RUNTIME, LONG_RUNTIME, HIGH_SCORE, NO_TITLE, NO_PREMIERE}
 """The rows about these titles of the first day have impossible values; they are rarely watched."""
-NO_GENRE = 8
+NO_RUNTIME, NO_SCORE, NO_GENRE, SPACED = 6, {5, 9}, 8, 18
 REMAKE = 15
 """This title has the name of the previous one, and a later premiere."""
 COMING = {16, 66}
 """These are announced on the first day, and their premiere is after the last."""
 
+_OWN = {REMAKE - 1, REMAKE, *REFUSED, *COMING}
+"""These titles are no works of the world, as their oddity changes the name, premiere or score."""
+
 _TITLE_DRAWS, _UNLISTED_DRAWS = 3_000_000_000, 4_000_000_000  # differs from the numbers elsewhere
 _UNLISTED = 5
-_NO_WORD = re.compile(r"[\W_]+")
 _LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)
 _GENRES = weighted_table({genre: words.GENRE_WEIGHTS[genre] for genre in GENRES})
-_NORMAL = NormalDist()
+_NORMAL, _SCORES = NormalDist(), NormalDist(62.5, 12)
+_ALL_DRAWN, _NOISE = 1 << 32, 8
 _MEAN_SCORE, _LOWEST_SCORE, _HIGHEST_SCORE = 63, 15, 98
 _OLDEST_DAYS, _ADDED_WITHIN = 12_000, 1_800
 _REMADE_AFTER, _REMADE_BEFORE = timedelta(9_000), timedelta(30)
@@ -90,17 +93,20 @@ def catalogue(*, last_day: date, titles: int = TITLES, seed: int = 1) -> list[Ot
     """
     check_size("titles", titles, FEWEST_TITLES, MOST_TITLES)
     first_day = last_day - timedelta(DAYS - 1)
-    ranks, luck = _ranks(titles, seed), draw(seed, "luck", np.arange(titles)).tolist()
+    by_day = numbers_by_day(titles, QUIET_DAYS).items()
+    works = [work_of(number, day, seed) for day, numbers in by_day for number in numbers]
+    ranks, luck = _ranks(works, seed), draw(seed, "luck", np.arange(titles)).tolist()
     found: list[OttTitle] = []
-    taken: Counter[str] = Counter()
-    for day, numbers in numbers_by_day(titles, QUIET_DAYS).items():
+    taken = Counter(names(seed))
+    for day, numbers in by_day:
         for number in numbers:
-            title = _title(number, day, first_day, seed)
-            title = title._replace(
-                rank=ranks[number],
-                score=_score(ranks[number], luck[number], titles),
-                name=_unique(title.name, taken),
-            )
+            title, work = _title(number, day, first_day, seed), works[number]
+            if work:
+                title = _of_work(work, title)
+            else:
+                score = _score(ranks[number], luck[number], titles)
+                title = title._replace(score=score, name=_unique(title.name, taken))
+            title = title._replace(rank=ranks[number])
             if number % SLOTS == REMAKE - 1:
                 title = title._replace(premiere=title.premiere - _REMADE_AFTER)
             elif number % SLOTS == REMAKE:
@@ -111,20 +117,45 @@ def catalogue(*, last_day: date, titles: int = TITLES, seed: int = 1) -> list[Ot
     return found
 
 
+def work_of(number: int, day: int, seed: int) -> ShownTitle | None:
+    """Return the work that a title is; None if only the service has the title.
+
+    Args:
+        number: The number of the title.
+        day: The number of the day on which it arrives.
+        seed: The seed of the catalogue.
+    """
+    slot = number % SLOTS
+    if slot in _OWN or day == CP1252_DAY or not (shown := title_of(number, seed)):
+        return None
+    difficulties = shown.difficulties
+    if slot == SPACED:
+        difficulties |= {"spelling"}
+    if slot == NO_RUNTIME:
+        difficulties = difficulties - {"runtime", "other cut"} | {"no runtime"}
+    if slot in NO_SCORE:
+        difficulties -= {"other score"}
+    return shown._replace(difficulties=difficulties)
+
+
+def _of_work(work: ShownTitle, title: OttTitle) -> OttTitle:
+    """Return a title with the attributes of a work."""
+    return title._replace(
+        name=work.name,
+        genres=work.genres if title.genres else (),
+        premiere=work.premiere,
+        added=max(title.added, work.premiere),
+        runtime=work.runtime,
+        score=work.score,
+        language=work.language,
+    )
+
+
 def unlisted(titles: Sequence[OttTitle], seed: int = 1) -> list[str]:
     """Return names of watched titles that no catalogue lists."""
-    taken = Counter(normalised(title.name) for title in titles)
+    taken = Counter({*(normalised(title.name) for title in titles), *names(seed)})
     drawn = (Draws(seed, _UNLISTED_DRAWS + number) for number in range(_UNLISTED))
     return [_unique(draw_english_title(draws), taken) for draws in drawn]
-
-
-def normalised(name: str) -> str:
-    """Return a name without case, accents, signs and spaces, in which spellings differ."""
-    folded = name.casefold()
-    if not folded.isascii():
-        letters = unicodedata.normalize("NFKD", folded)
-        folded = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return _NO_WORD.sub(" ", folded).strip()
 
 
 def is_refused(title: OttTitle) -> bool:
@@ -137,12 +168,22 @@ def is_coming(title: OttTitle) -> bool:
     return title.arrives == 0 and title.number % SLOTS in COMING
 
 
-def _ranks(titles: int, seed: int) -> list[int]:
-    """Return the rank of each title by views; titles with refused rows come last."""
-    numbers = np.arange(titles)
+def _ranks(works: Sequence[ShownTitle | None], seed: int) -> list[int]:
+    """Return the rank of each title by views; titles with refused rows come last.
+
+    Args:
+        works: The work of each title; those with a high score are watched more.
+        seed: The seed of the catalogue.
+    """
+    numbers = np.arange(len(works))
+    popularity = draw(seed, "popularity", numbers)
+    for number, work in enumerate(works):
+        if work:
+            better = _SCORES.cdf(work.score) * _ALL_DRAWN
+            popularity[number] = _ALL_DRAWN - int(better) + popularity[number] // _NOISE
     unpopular = np.isin(numbers % SLOTS, [*REFUSED])
-    order = np.lexsort([draw(seed, "popularity", numbers), unpopular])
-    ranks = np.empty(titles, np.int64)
+    order = np.lexsort([popularity, unpopular])
+    ranks = np.empty(len(works), np.int64)
     ranks[order] = numbers
     places: list[int] = ranks.tolist()
     return places

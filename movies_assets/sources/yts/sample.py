@@ -5,17 +5,19 @@ the end of that timeline up to its last day. So a bigger catalogue is a smaller 
 movies, a later last day is an earlier one and newer movies, and only a few arrays of numbers are
 held in memory.
 
-Upload instants belong in `sample_timeline`, titles in `sample.titles`, HTTP in `sample_server`.
+Upload instants belong in `sample_timeline`, movies that other sources have too in `sample_works`,
+titles in `sample.titles`, HTTP in `sample_server`.
 """
 
 import re
 import unicodedata
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from json import dumps, loads
 from json.encoder import encode_basestring as _quoted
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, NamedTuple, Protocol, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -31,6 +33,7 @@ from movies_assets.sample.titles import (
     imdb_code,
 )
 from movies_assets.sources.yts import sample_timeline as timeline
+from movies_assets.sources.yts.sample_works import ShownMovie, movie_of
 
 Movie = dict[str, Any]
 """A movie as a JSON object with the 26 keys of the wire format."""
@@ -131,14 +134,18 @@ class Catalogue:
         """Return the movie at a position from 0 (newest) to len - 1."""
         return cast("Movie", loads(self.json(position)))
 
+    def work(self, position: int) -> ShownMovie | None:
+        """Return the work that the movie at a position is; None if only YTS has the movie."""
+        return movie_of(int(self._numbers[position]), self._seed)
+
     def json(self, position: int) -> str:
         """Return the movie at a position as JSON text."""
-        number = int(self._numbers[position])
+        number, first_unix = int(self._numbers[position]), int(self._first_unix[position])
+        draws, shown = Draws(self._seed, number), self.work(position)
         return _compose(
-            Draws(self._seed, number),
+            draws,
+            _facts_of(shown) if shown else _draw_facts(draws, imdb_code(number), first_unix),
             movie_id=int(self.ids[position]),
-            code=imdb_code(number),
-            first_unix=int(self._first_unix[position]),
             uploaded_unix=int(self.uploaded_unix[position]),
             english="English" if number < self._old_style_before and number % 2 else "en",
         )
@@ -203,9 +210,13 @@ class Shifting:
 
 
 def _rating(drawn: float) -> float:
-    """Round to tenths, with whole numbers as int; few movies come near 9.5, none above."""
+    """Round to tenths; few movies come near 9.5, none above."""
     squeezed = min(drawn, 8.5 + (drawn - 8.5) / 2)
-    rating = round(min(max(squeezed, 1.0), 9.5), 1)
+    return _number(round(min(max(squeezed, 1.0), 9.5), 1))
+
+
+def _number(rating: float) -> float:
+    """Return whole numbers as int, as the API does."""
     return int(rating) if rating == int(rating) else rating
 
 
@@ -220,12 +231,54 @@ _SOURCES = ("bluray", "web", "web")
 _BYTES_PER_MINUTE = {"720p": 9_200_000, "1080p": 17_000_000, "2160p": 41_000_000}
 
 
+class _Facts(NamedTuple):
+    """What a movie has in common with the same work in other sources."""
+
+    code: str
+    title: str
+    english_title: str
+    year: int
+    language: str
+    runtime: int
+    rating: float
+    genres: str
+
+
+def _draw_facts(draws: Draws, code: str, first_unix: int) -> _Facts:
+    """Draw a movie that only YTS has."""
+    year = _year(draws, first_unix)
+    language = draws.pick(_LANGUAGES)
+    english_title = draw_english_title(draws)
+    return _Facts(
+        code,
+        draw_native_title(draws, language) or english_title,
+        english_title,
+        year,
+        language,
+        runtime=0 if draws.below(20) == 0 else draws.pick(RUNTIMES),
+        rating=0 if draws.below(20) == 0 else draws.pick(_RATINGS),
+        genres=_genres(draws),
+    )
+
+
+def _facts_of(shown: ShownMovie) -> _Facts:
+    return _Facts(
+        shown.imdb_code,
+        shown.title,
+        shown.title_english,
+        shown.year,
+        shown.work.language,
+        shown.runtime,
+        _number(shown.rating / 10),
+        _listed(shown.work.genres),
+    )
+
+
 def _compose(
     draws: Draws,
+    facts: _Facts,
     *,
     movie_id: int,
-    code: str,
-    first_unix: int,
     uploaded_unix: int,
     english: Literal["en", "English"],
 ) -> str:
@@ -234,14 +287,8 @@ def _compose(
     Formatting the text directly takes half the time of encoding a dict, and this is
     most of the cost of serving a page.
     """
-    year = _year(draws, first_unix)
-    language = draws.pick(_LANGUAGES)
-    english_title = draw_english_title(draws)
-    title = draw_native_title(draws, language) or english_title
-    slug = f"{_slug(english_title)}-{year}"
-    runtime = 0 if draws.below(20) == 0 else draws.pick(RUNTIMES)
-    rating = 0 if draws.below(20) == 0 else draws.pick(_RATINGS)
-    genres = _genres(draws)
+    title, year, language, runtime = facts.title, facts.year, facts.language, facts.runtime
+    slug = f"{_slug(facts.english_title)}-{year}"
     story = _quoted(draw_story(draws))
     trailer = "" if draws.below(5) < 2 else _trailer_code(draws)  # noqa: PLR2004
     mpa_rating = draws.pick(_MPA)
@@ -249,10 +296,10 @@ def _compose(
     dates = _UNDATED if draws.below(80) == 0 else _dates(uploaded_unix)
     images = f"{SITE}/images/{slug.replace('-', '_')}"
     return (
-        f'{{"id":{movie_id},"url":"{SITE}/movies/{slug}","imdb_code":"{code}",'
-        f'"title":{_quoted(title)},"title_english":{_quoted(english_title)},'
+        f'{{"id":{movie_id},"url":"{SITE}/movies/{slug}","imdb_code":"{facts.code}",'
+        f'"title":{_quoted(title)},"title_english":{_quoted(facts.english_title)},'
         f'"title_long":{_quoted(f"{title} ({year})")},"slug":"{slug}","year":{year},'
-        f'"rating":{rating},"runtime":{runtime},"genres":{genres},'
+        f'"rating":{facts.rating},"runtime":{runtime},"genres":{facts.genres},'
         f'"summary":{story},"description_full":{story},"synopsis":{story},'
         f'"yt_trailer_code":"{trailer}","language":"{english if language == "en" else language}",'
         f'"mpa_rating":"{mpa_rating}","background_image":"{images}/background.jpg",'
@@ -298,7 +345,10 @@ def _slug(title: str) -> str:
 def _genres(draws: Draws) -> str:
     if draws.below(64) == 0:
         return "null"
-    genres = sorted({draws.pick(_GENRES) for _ in range(draws.pick(_GENRE_COUNTS))})
+    return _listed(sorted({draws.pick(_GENRES) for _ in range(draws.pick(_GENRE_COUNTS))}))
+
+
+def _listed(genres: Sequence[str]) -> str:
     return '["' + '","'.join(genres) + '"]'
 
 

@@ -35,9 +35,24 @@ def catalogue():
     return Catalogue(2000, LAST_DAY)
 
 
-@pytest.fixture(scope="module")
-def movies(catalogue):
+def all_of(catalogue):
     return [catalogue[position] for position in range(len(catalogue))]
+
+
+@pytest.fixture(scope="module")
+def of_last_day(catalogue):
+    return all_of(catalogue)
+
+
+@pytest.fixture(scope="module")
+def with_works():
+    """The movies of a day up to which many are works of the sample's world."""
+    return all_of(Catalogue(2000, date(2025, 10, 31)))
+
+
+@pytest.fixture(scope="module", params=["of_last_day", "with_works"])
+def movies(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -320,11 +335,11 @@ def test_upload_dates_are_the_servers_local_time_of_the_instant(movies):
             assert row["date_uploaded"] == f"{local:%Y-%m-%d %H:%M:%S}"
 
 
-def test_some_dates_are_null_and_then_the_first_torrents_date_holds(movies, catalogue):
-    undated = [movie for movie in movies if movie["date_uploaded_unix"] is None]
+def test_some_dates_are_null_and_then_the_first_torrents_date_holds(of_last_day, catalogue):
+    undated = [movie for movie in of_last_day if movie["date_uploaded_unix"] is None]
     assert 5 < len(undated) < 60
     assert all(movie["date_uploaded"] is None for movie in undated)
-    assert [uploaded(movie) for movie in movies] == catalogue.uploaded_unix.tolist()
+    assert [uploaded(movie) for movie in of_last_day] == catalogue.uploaded_unix.tolist()
 
 
 def test_codes_and_torrent_hashes_are_unique(movies):
@@ -430,19 +445,23 @@ def test_a_patch_replaces_keys_or_the_whole_movie_and_adds_others(movies):
     ]
 
 
-def test_a_shifting_catalogue_publishes_what_it_held_back(catalogue, movies):
+def test_a_shifting_catalogue_publishes_what_it_held_back(catalogue, of_last_day):
     shifting = Shifting(catalogue, hold_back=2)
-    assert (len(shifting), shifting.movie_count, shifting[0]) == (1998, 2001, movies[2])
+    assert (len(shifting), shifting.movie_count, shifting[0]) == (1998, 2001, of_last_day[2])
     shifting.publish()
-    assert (len(shifting), shifting[0], shifting[1]) == (1999, movies[1], movies[2])
+    assert (len(shifting), shifting[0], shifting[1]) == (1999, of_last_day[1], of_last_day[2])
     shifting.publish()
     shifting.publish()
-    assert (len(shifting), shifting[0]) == (2000, movies[0])
+    assert (len(shifting), shifting[0]) == (2000, of_last_day[0])
 
 
-def test_a_shifting_catalogue_moves_a_reupload_to_the_front(catalogue, movies):
+def test_a_shifting_catalogue_moves_a_reupload_to_the_front(catalogue, of_last_day):
     shifting = Shifting(catalogue)
     shifting.reupload(100)
     moved = json.loads(shifting.json(0))
-    assert (len(shifting), moved["id"], shifting[101]) == (2000, movies[100]["id"], movies[101])
-    assert uploaded(moved) == uploaded(movies[0]) + 60
+    assert (len(shifting), moved["id"], shifting[101]) == (
+        2000,
+        of_last_day[100]["id"],
+        of_last_day[101],
+    )
+    assert uploaded(moved) == uploaded(of_last_day[0]) + 60

@@ -12,7 +12,7 @@ NONE: frozenset[str] = frozenset()
 Difficulties = frozenset[str]
 
 _NUMERALS_CHANGED = 50
-_LONG = 150
+_LONG = 120
 
 
 def name_of(

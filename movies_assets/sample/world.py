@@ -84,7 +84,8 @@ _CHANGE_DAYS = (1, 4, 8, 12, 16, 19, 22, 25, 29, 30)
 
 _LANGUAGES = weighted_table(words.LANGUAGE_WEIGHTS)
 _GENRES = weighted_table(words.GENRE_WEIGHTS)
-_RUNTIMES = [runtime for runtime in RUNTIMES if runtime >= 60]  # noqa: PLR2004 - minutes
+_RUNTIMES = [runtime for runtime in RUNTIMES if 60 <= runtime <= 150]  # noqa: PLR2004 - minutes
+_LONG = 110
 _EPISODE_RUNTIMES = (22, 24, 30, 42, 45, 50, 60)
 _MOVIE_TYPES = ("movie",) * 16 + ("tvMovie",) * 2 + ("video", "tvSpecial")
 _LENGTHS = (0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 8, 11)
@@ -431,7 +432,9 @@ def _runtime(draws: Draws, slot: int, first: Work | None, same: Work | None) -> 
     if first:
         return first.runtime + draws.below(3)
     if same and slot in _NAMESAKES - _SERIES:
-        return same.runtime + (draws.below(2) if slot in _SAME_RUNTIME else 15 + draws.below(30))
+        if slot in _SAME_RUNTIME:
+            return same.runtime + draws.below(2)
+        return same.runtime + (15 + draws.below(30)) * (-1 if same.runtime > _LONG else 1)
     return drawn
 
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from movies_assets.sample import world
-from movies_assets.sample.titles import imdb_code
+from movies_assets.sample.titles import RUNTIMES, imdb_code
 
 WORKS = world.works()
 
@@ -24,7 +24,7 @@ def test_the_world_stays_the_same_over_versions_of_its_libraries():
     assert (first.english, first.tconst, first.runtime) == (
         "Chidi's Fragile Mountain",
         "tt99900000",
-        101,
+        129,
     )
 
 
@@ -35,6 +35,12 @@ def test_movies_and_series_of_many_years_are_mostly_recent():
     assert max(years) == world.LAST_YEAR
     assert min(years) < 1940
     assert 0.4 < sum(year >= 2015 for year in years) / len(years) < 0.8
+
+
+def test_running_times_are_those_of_other_titles_with_room_for_differences():
+    for seed in range(4):
+        assert max(work.runtime for work in world.works(seed)) + 3 <= max(RUNTIMES)
+    assert min(work.runtime for work in world.movies()) >= 60
 
 
 def test_ids_are_above_all_others_of_the_samples_and_given_once():

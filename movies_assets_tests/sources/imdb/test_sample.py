@@ -29,7 +29,7 @@ SCALED = "{}[3:] < '999'"
 DIGESTS = {
     "name.basics": "4d4f4459e27f53ec",
     "title.akas": "9e5104eac07c0225",
-    "title.basics": "f641804d4b028f52",
+    "title.basics": "50d3c3f9f702dd58",
     "title.crew": "608814c78b46e5f5",
     "title.episode": "e7b4ab949c539a55",
     "title.principals": "d92e5ad712fbb3d0",

@@ -22,7 +22,7 @@ TWO_FILES, CP1252 = date(2025, 10, 9), date(2025, 10, 16)
 NEW_COLUMN, LACKING_COLUMN = date(2025, 10, 22), date(2025, 10, 24)
 # Of all content of the default catalogue: on any machine.
 DIGESTS = {
-    "titles": "8e885ed404ff1d81",
+    "titles": "74b60b54ab33d215",
     "cast": "9389cce1e54867bb",
     "category": "e02c9a381a8c59c2",
     "countries": "d0d49a8513d130af",

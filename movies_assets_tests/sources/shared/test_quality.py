@@ -218,7 +218,7 @@ def test_years_are_profiled_from_their_first_to_their_last_day(keys, properties,
 PARTITIONS = f"SELECT DISTINCT table_name, partition, profiled_at FROM {SNAPSHOT.name} ORDER BY ALL"
 IS_IMDB = "split_part(table_name, '.', 2) LIKE 'imdb%'"
 # What a run of YTS does not write.
-OF_OTHERS = "regexp_matches(table_name, 'imdb|netflix|omdb|ott')"
+OF_OTHERS = "regexp_matches(table_name, 'imdb|netflix|omdb|ott|title')"
 ALONE = ["gold/data_quality_snapshot"]
 
 

@@ -25,8 +25,8 @@ from movies_assets.sources.imdb import sample as imdb
 from movies_assets.sources.netflix import sample as netflix
 from movies_assets.sources.omdb.sample import Titles
 from movies_assets.sources.ott import sample as ott
-from movies_assets.sources.ott.names import identity
 from movies_assets.sources.ott.silver import UNDATED
+from movies_assets.sources.shared.names import identity
 from movies_assets.sources.yts.sample import Catalogue
 
 SETTINGS = load()

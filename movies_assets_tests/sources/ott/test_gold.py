@@ -18,7 +18,7 @@ from movies_assets.sources.ott.gold import RECOMMENDED
 from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.sql import compile_sql
 from movies_assets_tests.conftest import STORED_DAY
-from movies_assets_tests.sources.ott.test_names import identity_of, ready
+from movies_assets_tests.sources.shared.test_names import identity_of, ready
 
 Row = dict[str, Any]
 TABLES_BELOW = [

@@ -50,7 +50,7 @@ class TitleIdAlias(Contract):
     old_tconst: str = column(
         "The id that IMDb no longer lists.", key=True, str_length={"max_value": LONGEST_ID}
     )
-    tconst: str = column("The id of the same title now.", references="silver.imdb_titles")
+    tconst: str = column("The id of the same title now.")
     since: dt.Date = column("Day on which a source first listed the title under the old id.")
     evidence: str = column("The titles of sources that prove it, and by which rule.")
 

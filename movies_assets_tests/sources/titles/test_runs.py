@@ -183,18 +183,18 @@ Y1, Y2 = (f"yts {day}" for day in YTS_DAYS)
 I1, I2 = (f"imdb {day}" for day in IMDB_DAYS)
 
 
+ORDERS = {
+    "IMDb renewed last": ["titles", I1, "titles", Y1, Y2, "netflix", "titles", I2, "titles"],
+    "older days last": ["netflix", Y2, "titles", I2, "titles", I1, Y1, "titles", Y2, "titles"],
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "order",
-    [
-        ["titles", I1, "titles", Y1, Y2, "netflix", "titles", I2, "titles"],
-        ["netflix", Y2, "titles", I2, "titles", I1, Y1, "titles", Y2, "titles"],
-    ],
-    ids=["IMDb renewed last", "older days last"],
-)
-def test_any_order_leads_to_the_rows_of_one_run_at_the_end(tmp_path, order):
+def test_any_order_leads_to_the_rows_of_one_run_at_the_end(tmp_path, subtests):
     at_once = after(tmp_path / "at once", [Y1, Y2, I1, I2, "netflix", "titles"])
-    assert after(tmp_path / "in order", order) == at_once
+    for name, order in ORDERS.items():
+        with subtests.test(order=name):
+            assert after(tmp_path / name, order) == at_once
     keys = {(source, source_id): key for source, source_id, key, *_ in at_once["gold.title_links"]}
     assert keys["netflix", "2"] == "tt0000006"
     assert keys["netflix", "1"] == "netflix:1"

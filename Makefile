@@ -112,7 +112,7 @@ lock: $(INSTALLED) ## write the two lock files from setup.cfg, with newer versio
 		--python-version 3.11 --generate-hashes - --output-file requirements-docs.lock --no-header
 
 clean: ## remove the warehouse, Dagster's history and all caches; the virtual environment stays
-	@find data -mindepth 1 -maxdepth 1 ! -name landing -exec rm -rf {} +
+	@find data -mindepth 1 -maxdepth 1 ! -name landing ! -name overrides -exec rm -rf {} +
 	@rm -rf history schedules storage logs .logs_queue .nux .telemetry .instance.lock
 	@rm -rf build dist site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find movies_assets movies_assets_tests -name __pycache__ -exec rm -rf {} +

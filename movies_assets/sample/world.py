@@ -318,7 +318,7 @@ class _Maker:
         )
 
     def _cast(self, draws: Draws, first: Work | None, same: Work | None) -> Sequence[Person]:
-        """Draw a cast: a sequel has most of the first part's, a namesake nobody of the other's."""
+        """Draw a cast: a sequel shares most of the first part's, a namesake none."""
         others = len(self._people) - _DIRECTORS
         count = draws.pick((3, 3, 4, 5, 6, 8))
         drawn = [self._people[_DIRECTORS + draws.below(others)] for _ in range(count)]

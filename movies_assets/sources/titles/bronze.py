@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import ibis
 import ibis.expr.datatypes as dt
 import pandas as pd
 
@@ -14,6 +13,7 @@ from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.contract import BronzeContract, column
 from movies_assets.core.table import Key, table
 from movies_assets.core.write_mode import OVERWRITE
+from movies_assets.sources.titles.checks import TITLE, columns_of
 from movies_assets.sources.titles.linking import linkable
 from movies_assets.sources.titles.overrides import DECISIONS, FORBID, FORCE
 from movies_assets.sources.titles.resources import TitleLabels, TitleOverrides
@@ -40,12 +40,8 @@ class BronzeTitleOverrides(BronzeContract):
 
 def _evaluate_ids(context: CheckContext) -> Finding:
     stored = context.stored
-    titles = ibis.table(
-        {"source": "string", "source_id": "string", "stated_tconst": "string"},
-        SOURCE_TITLES,
-        database="silver",
-    )
-    imdb = ibis.table({"tconst": "string", "title_type": "string"}, IMDB_TITLES, database="silver")
+    titles = columns_of("silver", SOURCE_TITLES, **TITLE, stated_tconst="string")
+    imdb = columns_of("silver", IMDB_TITLES, tconst="string", title_type="string")
     forced = stored.filter(stored.decision == FORCE)
     # IMDb may not list an id that a source states, and that is no title's.
     forbidden = stored.filter(stored.decision == FORBID).anti_join(imdb, "tconst")

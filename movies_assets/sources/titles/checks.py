@@ -11,17 +11,17 @@ TITLE = {"source": "string", "source_id": "string"}
 SHOWN = (*KEYS, "title_key", "method", "confidence")
 
 
-def stored(layer: str, name: str, **columns: str) -> ir.Table:
+def columns_of(layer: str, name: str, **columns: str) -> ir.Table:
     """Return columns of a stored table."""
     return ibis.table(columns, name, database=layer)
 
 
 def _evaluate_links(context: CheckContext) -> Finding:
     links = context.stored
-    titles = stored("silver", "source_titles", **TITLE)
-    imdb = stored("silver", "imdb_titles", tconst="string", title_type="string")
-    alias = stored("gold", "title_id_alias", old_tconst="string")
-    decisions = stored("bronze", "title_overrides", **TITLE, tconst="string", decision="string")
+    titles = columns_of("silver", "source_titles", **TITLE)
+    imdb = columns_of("silver", "imdb_titles", tconst="string", title_type="string")
+    alias = columns_of("gold", "title_id_alias", old_tconst="string")
+    decisions = columns_of("bronze", "title_overrides", **TITLE, tconst="string", decision="string")
     forbidden = decisions.filter(decisions.decision == FORBID)
     wrong = {
         "titles of sources without a link": titles.anti_join(links, KEYS),

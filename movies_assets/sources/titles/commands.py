@@ -78,7 +78,9 @@ def _doubtful(folder: Path, source: str | None) -> list[list[Row]]:
 
 def _undecided(titles: list[list[Row]], decided: "Sequence[Override]") -> list[list[Row]]:
     """Leave out what was decided since the newest publication."""
-    forced = {(made.source, made.source_id) for made in decided if made.decision == "force"}
+    from movies_assets.sources.titles.overrides import FORCE  # noqa: PLC0415 (only this command)
+
+    forced = {(made.source, made.source_id) for made in decided if made.decision == FORCE}
     pairs = {(made.source, made.source_id, made.tconst) for made in decided}
     left = [
         [

@@ -124,7 +124,7 @@ class TitleLinks(Contract):
     year_difference: int = column("Years between both.", nullable=True, ge=0)
     runtime_difference: int = column("Minutes between both.", nullable=True, ge=0)
     rating_difference: float = column("Points between the ratings.", nullable=True, ge=0)
-    shared_people: int = column("People whom both name.", nullable=True, ge=0)
+    shared_people: int = column("People named by both.", nullable=True, ge=0)
     rivals: int = column("Candidates within a year, the chosen one too.", nullable=True, ge=0)
     linked_date: dt.Date = column("Day on which the source listed the title.")
 

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from movies_assets import sources
 from movies_assets.definitions import TABLES, build_defs
 from movies_assets.orchestration.assets import asset_key, asset_of
 from movies_assets.orchestration.code_references import METADATA
@@ -128,3 +129,26 @@ def test_assets_without_partitions_wait_for_all_partitions_of_their_inputs(tmp_p
         if not isinstance(graph.get_partition_mapping(*pair), dg.AllPartitionMapping)
     ]
     assert others == []
+
+
+def below(names: set[str]) -> set[str]:
+    """Return tables and all that are made from them."""
+    found = set(names)
+    while more := {name for name, table in TABLES.items() if table.upstream() & found} - found:
+        found |= more
+    return found
+
+
+OF_JOBS = [source for source in sources.load() if source.jobs]
+
+
+@pytest.mark.parametrize("source", OF_JOBS, ids=lambda source: source.name)
+def test_a_source_and_all_below_it_can_be_the_first_that_is_ever_run(source):
+    selected = below({table.name for table in source.tables})
+    lacking = {
+        name: missing
+        for name in selected
+        for table in [TABLES[name]]
+        if (missing := {*table.reads().values()} - selected - {*table.optional})
+    }
+    assert lacking == {}

@@ -80,6 +80,7 @@ KNOWN_IDS = Check(
     write_mode=OVERWRITE,
     # What the check looks at.
     deps=(Key("silver", SOURCE_TITLES), Key("silver", IMDB_TITLES)),
+    optional=(f"silver.{IMDB_TITLES}",),
     checks=(KNOWN_IDS,),
 )
 def title_overrides(

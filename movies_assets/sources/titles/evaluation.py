@@ -14,9 +14,10 @@ from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import MERGE
+from movies_assets.sources.titles.bronze import title_labels
 from movies_assets.sources.titles.gold import STATED
 from movies_assets.sources.titles.linking import KEYS
-from movies_assets.sources.titles.silver import LONGEST_ID
+from movies_assets.sources.titles.silver import LONGEST_ID, source_titles
 
 # Of a normal distribution, 95 % lie within this many deviations.
 Z = 1.96
@@ -153,6 +154,7 @@ PRECISION = Check(
     group="titles",
     contract=TitleLinkEvaluation,
     write_mode=MERGE,
+    optional=(title_labels.name, source_titles.name),
     checks=(PRECISION,),
 )
 def title_link_evaluation(

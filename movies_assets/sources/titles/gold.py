@@ -26,7 +26,7 @@ from movies_assets.sources.titles.linking import (
     SERIES,
 )
 from movies_assets.sources.titles.overrides import FORBID, FORCE
-from movies_assets.sources.titles.silver import LONGEST_ID, SOURCES
+from movies_assets.sources.titles.silver import LONGEST_ID, SOURCES, source_titles
 
 # Sure enough that an id which IMDb no longer lists is taken for the one it lists now.
 SURE = 0.9
@@ -36,7 +36,13 @@ FORCED, REDIRECTED, STATED, NONE = "override", "redirected id", "stated id", "no
 METHODS = [FORCED, *linking.RULES, REDIRECTED, STATED, NONE]
 LONGEST_KEY = LONGEST_ID + 10
 
-gold_table = partial(table, layer="gold", group="titles", write_mode=OVERWRITE)
+gold_table = partial(
+    table,
+    layer="gold",
+    group="titles",
+    write_mode=OVERWRITE,
+    optional=("silver.imdb_titles", source_titles.name),
+)
 
 
 def key_of(source: ir.StringValue, source_id: ir.StringValue) -> ir.StringValue:

@@ -29,6 +29,7 @@ OTHERS = (
     "silver.ott_titles",
 )
 
+# A run of one source and all below it may be the first: what others bring is not there yet.
 silver_table = partial(table, layer="silver", group="titles", write_mode=OVERWRITE)
 
 
@@ -234,7 +235,9 @@ class SilverTitleCandidates(Contract):
     rivals: int = column("Candidates of this title within a year, this one too.", ge=0)
 
 
-@silver_table(contract=SilverTitleCandidates, optional=IMDB)
+@silver_table(
+    contract=SilverTitleCandidates, optional=(*IMDB, title_names.name, source_titles.name)
+)
 def title_candidates(
     silver_source_titles: ir.Table,
     silver_title_names: ir.Table,

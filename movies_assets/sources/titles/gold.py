@@ -122,7 +122,11 @@ class TitleLinks(Contract):
     )
     name: str = column("The name that both share.", nullable=True, compression="fsst")
     year_difference: int = column("Years between both.", nullable=True, ge=0)
-    runtime_difference: int = column("Minutes between both.", nullable=True, ge=0)
+    runtime_difference: int = column(
+        "Minutes between both; of series that began within a year, unknown beyond 3.",
+        nullable=True,
+        ge=0,
+    )
     rating_difference: float = column("Points between the ratings.", nullable=True, ge=0)
     shared_people: int = column("People named by both.", nullable=True, ge=0)
     rivals: int = column("Candidates within a year, the chosen one too.", nullable=True, ge=0)

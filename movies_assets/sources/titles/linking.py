@@ -111,7 +111,10 @@ def with_evidence(pairs: ir.Table, newest_year: ir.IntegerValue) -> ir.Table:
     """Add to pairs in what the two titles differ, and how many compete.
 
     `year_difference` is that to the nearest year in which a series ran: a service may state the
-    year of its newest season. `rivals` counts the candidates of a title within a year, itself too.
+    year of its newest season. `runtime_difference` of series that began within a year is unknown
+    beyond 3 minutes: one side may state the length of an episode, the other its slot on television,
+    with advertising. A later year may be that of a revival, often of another length. `rivals`
+    counts the candidates of a title within a year, itself too.
 
     Args:
         pairs: as `pairs` returns them.
@@ -122,10 +125,12 @@ def with_evidence(pairs: ir.Table, newest_year: ir.IntegerValue) -> ir.Table:
     outside = ibis.greatest(first - 1 - pairs.year, pairs.year - last, 0)
     # The greatest of several values leaves out unknown ones.
     outside = ibis.ifelse(first.isnull() | pairs.year.isnull(), ibis.null("int64"), outside)
-    is_series = pairs.imdb_kind == SERIES
+    minutes = (pairs.runtime_minutes - pairs.imdb_runtime_minutes).abs()
+    is_same_start = (pairs.kind == SERIES) & ((pairs.year - first).abs() <= 1)
+    is_slot = (is_same_start & (minutes > NEAR_MINUTES)).fill_null(False)  # noqa: FBT003
     rows = pairs.mutate(
-        year_difference=ibis.ifelse(is_series, outside, (pairs.year - first).abs()),
-        runtime_difference=(pairs.runtime_minutes - pairs.imdb_runtime_minutes).abs(),
+        year_difference=ibis.ifelse(pairs.imdb_kind == SERIES, outside, (pairs.year - first).abs()),
+        runtime_difference=ibis.ifelse(is_slot, ibis.null("int64"), minutes),
         rating_difference=(pairs.rating - pairs.imdb_rating).abs().round(1),
         is_stated=pairs.stated_tconst.identical_to(pairs.tconst),
     )

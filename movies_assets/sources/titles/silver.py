@@ -226,7 +226,11 @@ class SilverTitleCandidates(Contract):
     year_difference: int = column(
         "Years between both; 0 within the years in which a series ran.", nullable=True, ge=0
     )
-    runtime_difference: int = column("Minutes between both.", nullable=True, ge=0)
+    runtime_difference: int = column(
+        "Minutes between both; of series that began within a year, unknown beyond 3.",
+        nullable=True,
+        ge=0,
+    )
     rating_difference: float = column("Points between the ratings.", nullable=True, ge=0)
     shared_people: int = column(
         "Members of the cast, and directors, of both; NULL where one has none.", nullable=True, ge=0

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import ibis
 import ibis.expr.types as ir
 
-VERSION = 1
+VERSION = 2
 # Of titles of streaming services, this share is in IMDb under a name that both have.
 SHARE_KNOWN = 0.6
 UNKNOWN = "unknown"

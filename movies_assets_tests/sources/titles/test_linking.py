@@ -114,6 +114,25 @@ CASES = {
     "a show without end, a year after the dump": Case(BY_YEAR, {**SHOW, "year": 2026}, SHOW),
     "a show of an unknown first year": Case(REVIEW, SHOW, {**SHOW, "year": None, "end_year": 2005}),
     "a miniseries": Case(BY_YEAR, SHOW, {**SHOW, "title_type": "tvMiniSeries"}),
+    # Series: their minutes
+    "a show of 22 minutes in a slot of 30": Case(
+        BY_YEAR, {**SHOW, "minutes": 22}, {**SHOW, "minutes": 30}
+    ),
+    "a show of a slot, a year before": Case(
+        BY_YEAR, {**SHOW, "minutes": 22, "year": 1999}, {**SHOW, "minutes": 30}
+    ),
+    "a show of a slot, with a rival": Case(
+        BY_YEAR, {**SHOW, "minutes": 22}, {**SHOW, "minutes": 30, "end_year": 2000}, rivals=(2000,)
+    ),
+    "a show 2 years after its first, of a slot": Case(
+        REVIEW, {**SHOW, "minutes": 22, "year": 2002}, {**SHOW, "minutes": 30, "end_year": 2005}
+    ),
+    "a show 2 years after its first, of equal minutes": Case(
+        BY_RUNTIME, {**SHOW, "minutes": 30, "year": 2002}, {**SHOW, "minutes": 30, "end_year": 2005}
+    ),
+    "a title of unknown kind, and a show of a slot": Case(
+        REVIEW, {"minutes": 22}, {**SHOW, "minutes": 30}, "ott"
+    ),
     # Kinds
     "a movie and a show": Case(None, {}, SHOW),
     "a show and a movie": Case(None, SHOW, {}),
@@ -205,6 +224,17 @@ def test_a_pair_is_one_candidate_however_many_names_it_shares(lab):
         ("lefilm", "aka"),
         ("unfilm", "original"),
     ]
+
+
+def test_minutes_of_a_slot_are_unknown_evidence(lab):
+    for name, minutes in (("a", 30), ("b", None), ("c", 24)):
+        lab.netflix(name, name, minutes=22, type="TV Show")
+        lab.imdb(f"tt000000{name}", name, minutes=minutes, title_type="tvSeries")
+    lab.make(*SILVER)
+    found = lab.rows(CANDIDATES, "source_id", "runtime_difference", "confidence")
+    (_, slot, of_slot), (_, unknown, of_unknown), (_, near, of_near) = found
+    assert (slot, unknown, near) == (None, None, 2)
+    assert of_slot == of_unknown < of_near
 
 
 def confidences(lab: Lab) -> list[tuple[str, float]]:

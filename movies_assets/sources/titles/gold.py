@@ -120,7 +120,7 @@ class TitleLinks(Contract):
     runner_up_confidence: float = column(
         "How likely it was that one, 0 to 1.", nullable=True, ge=0, le=1
     )
-    name: str = column("The name that both share.", nullable=True, compression="fsst")
+    name: str = column("The name that both share; NULL if none.", nullable=True, compression="fsst")
     year_difference: int = column("Years between both.", nullable=True, ge=0)
     runtime_difference: int = column(
         "Minutes between both; of series that began within a year, unknown beyond 3.",

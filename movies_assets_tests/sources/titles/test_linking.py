@@ -54,6 +54,7 @@ class Case(NamedTuple):
 
 
 TWO, FOUR = ("Ada", "Bob"), ("Ada", "Bob", "Cleo", "Dan")
+TEAM, OTHER = {"cast": FOUR[:3], "directors": ("Zoe",)}, {"title": "Other {}"}
 CASES = {
     # Name, year and runtime
     "the same": Case(BY_RUNTIME),
@@ -90,6 +91,34 @@ CASES = {
     "people, year unknown": Case(REVIEW, {"year": None, "cast": TWO}, cast=TWO),
     "people, rivals of that year": Case(
         BY_PEOPLE, {"minutes": 150, "cast": TWO}, cast=TWO, rivals=(2000, 2000)
+    ),
+    # People, under another name
+    "a team": Case(BY_PEOPLE, TEAM, OTHER, cast=FOUR, directors=("Zoe",)),
+    "a team, a year after": Case(
+        BY_PEOPLE, {**TEAM, "year": 2001}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, 2 years after": Case(
+        None, {**TEAM, "year": 2002}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, 2 minutes more": Case(
+        BY_PEOPLE, {**TEAM, "minutes": 102}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, 3 minutes more": Case(
+        None, {**TEAM, "minutes": 103}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, minutes unknown": Case(
+        None, {**TEAM, "minutes": None}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team without the director": Case(None, TEAM, OTHER, cast=FOUR, directors=("Eve",)),
+    "a team of 2 of the cast": Case(None, TEAM, OTHER, cast=FOUR[:2], directors=("Zoe",)),
+    "a team of another kind": Case(
+        None, {**TEAM, "type": "TV Show"}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, of another part": Case(
+        None, TEAM, {"title": "Other {} Part 2"}, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, by a title of that name 9 years before": Case(
+        None, TEAM, OTHER, cast=FOUR, directors=("Zoe",), rivals=(1991,)
     ),
     # Rating
     "rating 0.3 apart": Case(BY_RATING, {"minutes": 150, "rating": 6.7}, {"rating": 7.0}, "ott"),
@@ -210,6 +239,27 @@ def test_people_are_unknown_where_one_side_names_none(lab):
         ("none", None),
         ("only directors", None),
     ]
+
+
+def test_a_team_of_two_titles_is_no_link(lab):
+    lab.netflix("1", "Film", cast=FOUR, directors=["Zoe"])
+    for tconst in ("tt0000001", "tt0000002"):
+        lab.imdb(tconst, "Other")
+        lab.credit(tconst, "actor", *FOUR)
+        lab.credit(tconst, "director", "Zoe")
+    lab.make(*SILVER)
+    assert lab.rows(CANDIDATES, "rule", "rivals") == [(REVIEW, 2)] * 2
+
+
+def test_a_link_by_a_team_is_sure(lab):
+    lab.netflix("1", "Film", cast=FOUR, directors=["Zoe"])
+    lab.imdb("tt0000001", "Other")
+    for number in range(2, 100):
+        lab.imdb(f"tt{number:07}", f"Title {number}")
+    lab.credit("tt0000001", "actor", *FOUR)
+    lab.credit("tt0000001", "director", "Zoe")
+    ((_, confidence),) = confidences(lab.make(*SILVER))
+    assert 0.95 < confidence < 1
 
 
 def test_a_pair_is_one_candidate_however_many_names_it_shares(lab):

@@ -14,7 +14,7 @@ from movies_assets.core.contract import Contract, StringList, column
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.titles import linking, weights
-from movies_assets.sources.titles.checks import LINK_CHECKS
+from movies_assets.sources.titles.checks import LINK_CHECKS, REVIEW_CHECKS
 from movies_assets.sources.titles.linking import (
     BY_ID,
     BY_PEOPLE,
@@ -368,7 +368,7 @@ class TitleLinkReview(Contract):
 DOUBTFUL_FROM, SURE_FROM = 0.05, 0.5
 
 
-@gold_table(contract=TitleLinkReview)
+@gold_table(contract=TitleLinkReview, checks=REVIEW_CHECKS)
 def title_link_review(
     gold_title_links: ir.Table,
     silver_title_candidates: ir.Table,

@@ -8,7 +8,7 @@ regular expressions without names of scripts, which differ among engines.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from typing import Any
 
@@ -49,6 +49,13 @@ SIGNS = rf"[^\p{{L}}\p{{M}}\p{{N}} ]|{APOSTROPHES}"
 VARIANTS = r"[\x{fe00}-\x{fe0f}]"
 SIGNS_AND_BLANKS = r"[^\p{L}\p{M}\p{N}]+"
 DROPPED = rf"{APOSTROPHES}|[.*]"
+# Digits and letters that also have a usual form: superscripts, fractions, Roman numerals, and those
+# of full width.
+OTHER_FORMS = (
+    r"[\x{b2}\x{b3}\x{b9}\x{bc}-\x{be}\x{2070}-\x{2089}\x{2150}-\x{217f}\x{2189}\x{ff01}-\x{ff5e}]"
+)
+NUMBERS = [0xBC, 0xBD, 0xBE, *range(0x2150, 0x2180), 0x2189]
+DIGITS_AND_LETTERS = [0xB2, 0xB3, 0xB9, *range(0x2070, 0x208A), *range(0xFF01, 0xFF5F)]
 # Words of keys, with a blank on each side.
 LEFT_OUT = " (the|a|an|and|part|vol|volume|chapter) "
 NUMERALS = {
@@ -60,6 +67,9 @@ NUMERALS = {
     )
     for word in words.split()
 }  # fmt: skip
+ONE = "(?:one|i)"
+# Elsewhere they are words of another meaning.
+FIRST = f"( (?:part|vol|volume|chapter|episode|season) ) {ONE} | {ONE} $"
 
 
 @ibis.udf.scalar.builtin(name="nfc_normalize", signature=((dt.string,), dt.string))
@@ -90,6 +100,12 @@ def _unaccented() -> Iterator[tuple[str, str]]:
     yield from STROKES.items()
 
 
+def _plain_forms(codes: Iterable[int], before: str = "") -> dict[str, str]:
+    """Return characters with what Unicode's normal form KC makes of them, and a text before it."""
+    forms = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in codes}
+    return {letter: before + form for letter, form in forms.items() if form != letter}
+
+
 FOLDED, UNACCENTED = dict(_folded()), dict(_unaccented())
 PLAIN = {
     letter: bare.lower()
@@ -97,6 +113,7 @@ PLAIN = {
     if letter == letter.lower()
 }
 """Lower-case letters, and what they are without their accent."""
+DIGITS, FULL_NUMBERS = _plain_forms(DIGITS_AND_LETTERS), _plain_forms(NUMBERS, " ")
 EUROPEAN = {letter: bare for letter, bare in PLAIN.items() if letter < "\u0180"}
 BEYOND_EUROPEAN = rf"[\x{{180}}-\x{{52f}}\x{{1c80}}-\x{{1fff}}{ACCENTS}]"
 """Letters that are not among those of `EUROPEAN`, or accents apart from their letter."""
@@ -152,8 +169,9 @@ def name_key(title: ir.StringColumn) -> ir.StringColumn:
     """Return what the names of one title have in common in any catalogue.
 
     Case, accents, signs, blanks, articles and the words for a part are left out, and numerals are
-    digits: 'The Film, Part II' and 'Film 2' have one key. A name of nothing else, such as '???' or
-    'The', is its own key; an empty one has none.
+    digits: 'The Film, Part II' and 'Film 2' have one key. 'One' and 'I' are numerals at the end and
+    after a word such as part. A name of nothing else, such as '???' or 'The', is its own key; an
+    empty one has none.
     """
     lowered = title.lower()
     # Most names are ASCII; what the others need would take ten times as long.
@@ -161,8 +179,11 @@ def name_key(title: ir.StringColumn) -> ir.StringColumn:
     # Each word has blanks of its own, so that neighbours are replaced alike.
     words = " " + name.re_replace(DROPPED, "").re_replace(SIGNS_AND_BLANKS, "  ") + " "
     digits = ibis.ifelse(
-        words.re_search(f" ({'|'.join(NUMERALS)}) "),
-        _several(words, {f" {word} ": f" {digit} " for word, digit in NUMERALS.items()}),
+        words.re_search(f" ({'|'.join(NUMERALS)}) |{FIRST}"),
+        _several(
+            words.re_replace(FIRST, r"\1 1 "),
+            {f" {word} ": f" {digit} " for word, digit in NUMERALS.items()},
+        ),
         words,
     )
     found = [digits.re_replace(LEFT_OUT, ""), digits]
@@ -183,7 +204,10 @@ def person_key(name: ir.StringColumn) -> ir.StringColumn:
 def _plain(title: ir.StringColumn) -> ir.StringColumn:
     """Return a name in lower case without accents."""
     seen = title.re_replace(f"{UNSEEN}|{VARIANTS}", "").re_replace(SPACES, " ")
-    lowered = _several(composed(seen), SEVERAL_BY_CASE).lower()
+    usual = ibis.ifelse(
+        seen.re_search(OTHER_FORMS), _translated(_several(seen, FULL_NUMBERS), DIGITS), seen
+    )
+    lowered = _several(composed(usual), SEVERAL_BY_CASE).lower()
     name = _several(lowered, LIGATURES)
     # Engines parse a table of letters for each text, so most texts get a short one.
     plain = ibis.ifelse(

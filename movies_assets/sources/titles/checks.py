@@ -1,13 +1,19 @@
 """What must hold of links between titles, and what a person should look at."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import ibis
 import ibis.expr.types as ir
 
 from movies_assets.core.check import Check, CheckContext, Finding, judge
+from movies_assets.sources.shared.quality import PROFILES, DataQualitySnapshot
 from movies_assets.sources.titles.linking import BY_ID, KEYS, NEVER_LINKED
 from movies_assets.sources.titles.overrides import FORBID
 
 TITLE = {"source": "string", "source_id": "string"}
+# Points by which the share of linked titles may fall from one run to the next.
+ALLOWED_FALL = 2
 SHOWN = (*KEYS, "title_key", "method", "confidence")
 
 
@@ -65,6 +71,57 @@ def _evaluate_doubts(context: CheckContext) -> Finding:
     )
 
 
+def _profiled(context: CheckContext, column: str) -> Mapping[str, Any] | None:
+    """Return the newest profile of a column of the table; None if there is none.
+
+    It is of the former run, as a run profiles its tables after their checks.
+    """
+    if not context.engine.has(PROFILES):
+        return None
+    profiles = DataQualitySnapshot.table(PROFILES)
+    found = profiles.filter(
+        profiles.table_name == context.table.name, profiles.column_name == column
+    )
+    return next(iter(context.fetch(found.order_by(found.profiled_at.desc()).limit(1))), None)
+
+
+def _evaluate_share(context: CheckContext) -> Finding:
+    # A link to a title of IMDb has a confidence; an id that only its source knows has none.
+    (now,) = context.fetch(
+        context.stored.aggregate(
+            row_count=context.stored.count(), null_count=context.stored.confidence.isnull().sum()
+        )
+    )
+    before = _profiled(context, "confidence")
+    shares = {
+        when: 100 * (1 - counts["null_count"] / counts["row_count"])
+        for when, counts in (("before", before), ("now", now))
+        if counts and counts["row_count"]
+    }
+    fall = round(shares.get("before", 0) - shares.get("now", 100), 6)
+    return judge(
+        {"points lost in the share of linked titles": round(fall) if fall >= ALLOWED_FALL else 0},
+        metadata={f"percent linked {when}": share for when, share in shares.items()},
+        is_warning=True,
+        advice="Check whether a source or IMDb's dumps changed, and compare the links by method; "
+        "if the titles are new and not in IMDb, nothing needs to be done.",
+    )
+
+
+def _evaluate_queue(context: CheckContext) -> Finding:
+    before, now = _profiled(context, "candidate"), context.count(context.stored)
+    more = max(now - before["row_count"], 0) if before else 0
+    return judge(
+        {"candidates more to decide on than after the former run": more},
+        metadata={"candidates": now},
+        samples=lambda: {
+            "likeliest": context.sample(context.stored.order_by(ibis.desc("probability")))
+        },
+        is_warning=True,
+        advice="Decide on them with `python -m movies_assets review --decide`.",
+    )
+
+
 LINK_CHECKS = (
     Check(
         name="links",
@@ -78,5 +135,18 @@ LINK_CHECKS = (
         description="No source lists a title twice, and no stated id is that of another title "
         "(warns).",
         evaluate=_evaluate_doubts,
+    ),
+    Check(
+        name="share_linked",
+        description="The share of titles that are linked to a title of IMDb is at most "
+        f"{ALLOWED_FALL} points lower than after the former run (warns).",
+        evaluate=_evaluate_share,
+    ),
+)
+REVIEW_CHECKS = (
+    Check(
+        name="queue",
+        description="There are no more candidates to decide on than after the former run (warns).",
+        evaluate=_evaluate_queue,
     ),
 )

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 
 from movies_assets.core.check import Check, CheckContext, Finding, judge
 from movies_assets.core.contract import Contract, column
-from movies_assets.core.table import table
+from movies_assets.core.table import LatestVersion, table
 from movies_assets.core.write_mode import MERGE
 from movies_assets.sources.titles.bronze import title_labels
 from movies_assets.sources.titles.gold import STATED
@@ -155,10 +155,12 @@ PRECISION = Check(
     contract=TitleLinkEvaluation,
     write_mode=MERGE,
     optional=(title_labels.name, source_titles.name),
+    # A new evaluation replaces all rows of its day, also those of members that are gone.
+    latest_version=LatestVersion(entity=("labelled_date",), order=("labelled_date",)),
     checks=(PRECISION,),
 )
 def title_link_evaluation(
     gold_title_links: ir.Table, bronze_title_labels: ir.Table, silver_source_titles: ir.Table
 ) -> ir.Table:
-    """Measure the links of today against the labels; earlier measurements stay."""
+    """Measure the links of today against the labels; measurements of earlier days stay."""
     return evaluated(gold_title_links, bronze_title_labels, silver_source_titles)

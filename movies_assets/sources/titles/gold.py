@@ -14,7 +14,7 @@ from movies_assets.core.contract import Contract, StringList, column
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.titles import linking, weights
-from movies_assets.sources.titles.checks import LINK_CHECKS
+from movies_assets.sources.titles.checks import LINK_CHECKS, REVIEW_CHECKS
 from movies_assets.sources.titles.linking import (
     BY_ID,
     BY_PEOPLE,
@@ -126,9 +126,13 @@ class TitleLinks(Contract):
     runner_up_confidence: float = column(
         "How likely it was that one, 0 to 1.", nullable=True, ge=0, le=1
     )
-    name: str = column("The name that both share.", nullable=True, compression="fsst")
+    name: str = column("The name that both share; NULL if none.", nullable=True, compression="fsst")
     year_difference: int = column("Years between both.", nullable=True, ge=0)
-    runtime_difference: int = column("Minutes between both.", nullable=True, ge=0)
+    runtime_difference: int = column(
+        "Minutes between both; of series that began within a year, unknown beyond 3.",
+        nullable=True,
+        ge=0,
+    )
     rating_difference: float = column("Points between the ratings.", nullable=True, ge=0)
     shared_people: int = column("People named by both.", nullable=True, ge=0)
     rivals: int = column("Candidates within a year, the chosen one too.", nullable=True, ge=0)
@@ -370,7 +374,7 @@ class TitleLinkReview(Contract):
 DOUBTFUL_FROM, SURE_FROM = 0.05, 0.5
 
 
-@gold_table(contract=TitleLinkReview)
+@gold_table(contract=TitleLinkReview, checks=REVIEW_CHECKS)
 def title_link_review(
     gold_title_links: ir.Table,
     silver_title_candidates: ir.Table,

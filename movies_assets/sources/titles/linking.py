@@ -1,7 +1,8 @@
 """Decide which title of IMDb a title of another source is: pure rules, for any engine.
 
-First exact ids, then ordered rules that need an equal name, and more. A score beside them tells how
-sure a link is, and orders what a person has to look at: it decides nothing by itself.
+First exact ids, then ordered rules that need an equal name, and more; only a director with a cast
+may replace the name. A score beside them tells how sure a link is, and orders what a person has to
+look at: it decides nothing by itself.
 """
 
 import ibis
@@ -15,8 +16,8 @@ SERIES_TYPES = ("tvSeries", "tvMiniSeries")
 NEVER_LINKED = ("tvEpisode", "videoGame", "tvPilot")
 KEYS = ["source", "source_id"]
 CAST, DIRECTOR = ("actor", "actress", "self"), "director"
-SHARED_CAST = 2
-NEAR_YEARS, NEAR_MINUTES, SAME_RATING = 2, 3, 0.3
+SHARED_CAST, TEAM_CAST = 2, 3
+NEAR_YEARS, NEAR_MINUTES, SAME_MINUTES, SAME_RATING = 2, 3, 2, 0.3
 ALIKE_MINUTES, ALIKE_SHARE, FAR_SHARE = 5, 0.1, 0.3
 BY_ID, BY_RUNTIME, BY_YEAR, BY_PEOPLE, BY_RATING = RULES = (
     "id",
@@ -35,17 +36,23 @@ def linkable(imdb: ir.Table) -> ir.Table:
     return titles.mutate(kind=ibis.ifelse(titles.title_type.isin(SERIES_TYPES), SERIES, MOVIE))
 
 
-def pairs(titles: ir.Table, names: ir.Table, known: ir.Table) -> ir.Table:
+def pairs(
+    titles: ir.Table, names: ir.Table, known: ir.Table, credited: ir.Table, people: ir.Table
+) -> ir.Table:
     """Return the pairs of titles that share a name and may be of one kind, or an id.
+
+    A title that shares neither is paired with those of its director, see `_by_director`.
 
     Args:
         titles: the titles of sources, `silver.source_titles`.
         names: the names of IMDb's titles, `silver.title_names`.
         known: IMDb's titles, as `linkable` returns them.
+        credited: who took part in IMDb's titles, `silver.imdb_credits`.
+        people: their names, `silver.imdb_people`.
 
     Returns:
         One row a pair: the columns of `titles`, those of `known` prefixed with `imdb_`, `name` that
-        they share (NULL of those that share an id alone), `is_own_name`, and `titles_of_name`.
+        they share (NULL of those that share none), `is_own_name`, and `titles_of_name`.
     """
     spread = titles.select(*KEYS, "kind", name_key=titles.name_keys.unnest())
     named = spread.inner_join(names, "name_key")
@@ -59,8 +66,10 @@ def pairs(titles: ir.Table, names: ir.Table, known: ir.Table) -> ir.Table:
     )
     by_id = titles.select(*KEYS, tconst=titles.stated_tconst)
     by_id = by_id.semi_join(known, "tconst").anti_join(by_name, [*KEYS, "tconst"])
+    others = titles.anti_join(by_name, KEYS).anti_join(by_id, KEYS)
+    by_director = _by_director(others, names, known, credited, people)
     shared = by_name.union(
-        by_id.mutate(
+        by_id.union(by_director).mutate(
             name=ibis.null("string"),
             is_own_name=ibis.literal(value=False),
             titles_of_name=ibis.literal(1, "int64"),
@@ -76,6 +85,40 @@ def pairs(titles: ir.Table, names: ir.Table, known: ir.Table) -> ir.Table:
     return found.filter(is_kind | (found.stated_tconst == found.tconst))
 
 
+def _by_director(
+    titles: ir.Table, names: ir.Table, known: ir.Table, credited: ir.Table, people: ir.Table
+) -> ir.Table:
+    """Return the pairs of titles with a director in common, alike in year and running time.
+
+    The numbers in their names are equal, as sequels share people. Titles with a smaller cast than
+    the rule needs are left out.
+    """
+    cast = titles.filter(titles.cast_keys.length() >= TEAM_CAST)
+    theirs = cast.select(
+        *KEYS, "name_keys", "year", "runtime_minutes", person=cast.director_keys.unnest()
+    )
+    directed = credited.filter(credited.category == DIRECTOR).select("tconst", "nconst")
+    directed = directed.inner_join(
+        known.select("tconst", "start_year", minutes="runtime_minutes"), "tconst"
+    ).inner_join(people.select("nconst", "primary_name"), "nconst")
+    found = theirs.inner_join(directed.mutate(person=person_key(directed.primary_name)), "person")
+    found = found.filter(
+        (found.year - found.start_year).abs() <= 1,
+        (found.runtime_minutes - found.minutes).abs() <= SAME_MINUTES,
+    )
+    found = found.select(*KEYS, "tconst", own=found.name_keys.unnest())
+    found = found.inner_join(names.select("tconst", "name_key"), "tconst")
+    return (
+        found.filter(_digits(found.own) == _digits(found.name_key))
+        .select(*KEYS, "tconst")
+        .distinct()
+    )
+
+
+def _digits(key: ir.StringValue) -> ir.StringValue:
+    return key.re_replace(r"\D", "")
+
+
 def people_of(credited: ir.Table, people: ir.Table) -> ir.Table:
     """Return the cast and the directors of IMDb's titles, as lists of keys of their names."""
     named = credited.inner_join(people.select("nconst", "primary_name"), "nconst")
@@ -87,18 +130,24 @@ def people_of(credited: ir.Table, people: ir.Table) -> ir.Table:
 
 
 def with_people(pairs: ir.Table, people: ir.Table) -> ir.Table:
-    """Add to pairs how many people both titles name; NULL where one side names none."""
+    """Add to pairs how many people both titles name; NULL where one side names none.
+
+    Pairs that share neither a name nor an id are left out unless they share a director and a cast.
+    """
     rows = pairs.left_join(people, "tconst").drop("tconst_right")
     cast = _shared(rows.cast_keys, rows.imdb_cast)
     directors = _shared(rows.director_keys, rows.imdb_directors)
     either = ibis.coalesce(cast, directors)
-    return rows.mutate(
+    rows = rows.mutate(
         shared_cast=cast,
         shared_directors=directors,
         shared_people=ibis.ifelse(
             either.notnull(), cast.fill_null(0) + directors.fill_null(0), either
         ),
     ).drop("imdb_cast", "imdb_directors")
+    return rows.filter(
+        rows.name.notnull() | (rows.stated_tconst == rows.tconst) | shares_team(rows)
+    )
 
 
 def _shared(names: ir.ArrayValue, others: ir.ArrayValue) -> ir.IntegerValue:
@@ -111,7 +160,10 @@ def with_evidence(pairs: ir.Table, newest_year: ir.IntegerValue) -> ir.Table:
     """Add to pairs in what the two titles differ, and how many compete.
 
     `year_difference` is that to the nearest year in which a series ran: a service may state the
-    year of its newest season. `rivals` counts the candidates of a title within a year, itself too.
+    year of its newest season. `runtime_difference` of series that began within a year is unknown
+    beyond 3 minutes: one side may state the length of an episode, the other its slot on television,
+    with advertising. A later year may be that of a revival, often of another length. `rivals`
+    counts the candidates of a title within a year, itself too.
 
     Args:
         pairs: as `pairs` returns them.
@@ -122,10 +174,12 @@ def with_evidence(pairs: ir.Table, newest_year: ir.IntegerValue) -> ir.Table:
     outside = ibis.greatest(first - 1 - pairs.year, pairs.year - last, 0)
     # The greatest of several values leaves out unknown ones.
     outside = ibis.ifelse(first.isnull() | pairs.year.isnull(), ibis.null("int64"), outside)
-    is_series = pairs.imdb_kind == SERIES
+    minutes = (pairs.runtime_minutes - pairs.imdb_runtime_minutes).abs()
+    is_same_start = (pairs.kind == SERIES) & ((pairs.year - first).abs() <= 1)
+    is_slot = (is_same_start & (minutes > NEAR_MINUTES)).fill_null(False)  # noqa: FBT003
     rows = pairs.mutate(
-        year_difference=ibis.ifelse(is_series, outside, (pairs.year - first).abs()),
-        runtime_difference=(pairs.runtime_minutes - pairs.imdb_runtime_minutes).abs(),
+        year_difference=ibis.ifelse(pairs.imdb_kind == SERIES, outside, (pairs.year - first).abs()),
+        runtime_difference=ibis.ifelse(is_slot, ibis.null("int64"), minutes),
         rating_difference=(pairs.rating - pairs.imdb_rating).abs().round(1),
         is_stated=pairs.stated_tconst.identical_to(pairs.tconst),
     )
@@ -139,9 +193,11 @@ def with_rule(pairs: ir.Table) -> ir.Table:
     is_alike = minutes.isnull() | (minutes <= alike_minutes(pairs))
     is_alone = (pairs.year_difference == 0) & (pairs.rivals <= 1)
     is_near = pairs.year_difference <= 1
+    is_team = shares_team(pairs) & is_near & (minutes <= SAME_MINUTES) & (pairs.rivals <= 1)
     return pairs.mutate(
         rule=ibis.cases(
             (pairs.is_stated, BY_ID),
+            (pairs.name.isnull() & is_team, BY_PEOPLE),
             (pairs.name.isnull(), REVIEW),
             (is_near & (minutes <= NEAR_MINUTES), BY_RUNTIME),
             (is_alone & is_alike, BY_YEAR),
@@ -160,6 +216,11 @@ def alike_minutes(pairs: ir.Table) -> ir.NumericValue:
 def shares_people(pairs: ir.Table) -> ir.BooleanValue:
     """Return whether both titles name enough people in common; NULL where one names none."""
     return (pairs.shared_cast >= SHARED_CAST) | (pairs.shared_directors >= 1)
+
+
+def shares_team(pairs: ir.Table) -> ir.BooleanValue:
+    """Return whether both titles name a director and much of a cast in common; NULL if unknown."""
+    return (pairs.shared_cast >= TEAM_CAST) & (pairs.shared_directors >= 1)
 
 
 def with_confidence(pairs: ir.Table, titles_of_imdb: ir.IntegerValue) -> ir.Table:
@@ -183,6 +244,7 @@ def with_confidence(pairs: ir.Table, titles_of_imdb: ir.IntegerValue) -> ir.Tabl
         "votes": level(pairs.imdb_votes, {"<10": 9, "<100": 99, "<1k": 999, "<10k": 9_999}, "10k+"),
         "people": ibis.cases(
             (pairs.shared_people.isnull(), UNKNOWN),
+            (shares_team(pairs), "team"),
             (shares_people(pairs), "shared"),
             else_="others",
         ),

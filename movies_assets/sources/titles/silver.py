@@ -223,11 +223,15 @@ class SilverTitleCandidates(Contract):
     )
     score: float = column("Sum of the weights of the evidence, in bits.")
     is_stated: bool = column("Whether the source states this id.")
-    name: str = column("The name that both share.", nullable=True, compression="fsst")
+    name: str = column("The name that both share; NULL if none.", nullable=True, compression="fsst")
     year_difference: int = column(
         "Years between both; 0 within the years in which a series ran.", nullable=True, ge=0
     )
-    runtime_difference: int = column("Minutes between both.", nullable=True, ge=0)
+    runtime_difference: int = column(
+        "Minutes between both; of series that began within a year, unknown beyond 3.",
+        nullable=True,
+        ge=0,
+    )
     rating_difference: float = column("Points between the ratings.", nullable=True, ge=0)
     shared_people: int = column(
         "Members of the cast, and directors, of both; NULL where one has none.", nullable=True, ge=0
@@ -245,9 +249,11 @@ def title_candidates(
     silver_imdb_credits: ir.Table,
     silver_imdb_people: ir.Table,
 ) -> ir.Table:
-    """Pair titles by an equal name or a stated id, and weigh what they have in common."""
+    """Pair titles by an equal name, a stated id or a director, and weigh what they share."""
     known = linking.linkable(silver_imdb_titles)
-    pairs = linking.pairs(silver_source_titles, silver_title_names, known)
+    pairs = linking.pairs(
+        silver_source_titles, silver_title_names, known, silver_imdb_credits, silver_imdb_people
+    )
     people = linking.people_of(
         silver_imdb_credits.semi_join(
             pairs.filter(pairs.director_keys.notnull() | pairs.cast_keys.notnull()), "tconst"

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import ibis
 import ibis.expr.types as ir
 
-VERSION = 1
+VERSION = 2
 # Of titles of streaming services, this share is in IMDb under a name that both have.
 SHARE_KNOWN = 0.6
 UNKNOWN = "unknown"
@@ -29,7 +29,7 @@ WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType({
     },
     "votes": {"<10": -3.24, "<100": -1.995, "<1k": -0.057, "<10k": 1.79, "10k+": 2.388,
               UNKNOWN: -3.526},
-    "people": {"shared": 7.5, "others": -4.2, UNKNOWN: 0.0},
+    "people": {"team": 18.0, "shared": 7.5, "others": -4.2, UNKNOWN: 0.0},
     "rating": {"within 0.3": 2.26, "more": -4.3, UNKNOWN: 0.0},
     "id": {"same": 20.0, "other": -6.6, UNKNOWN: 0.0},
     "name": {"own": 0.0, "alternate": -1.0, "none": -20.0},

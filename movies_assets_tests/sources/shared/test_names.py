@@ -214,6 +214,17 @@ ALIKE = [
     ("Part II", "Part Two"),
     ("The Godfather: Part III", "Godfather 3"),
     ("II II", "2 2"),
+    ("Film: Part One", "Film Part 1"),
+    ("Film, Part I", "Film 1"),
+    ("Film One", "Film 1"),
+    ("Film: Episode I - The Start", "Film: Episode 1 - The Start"),
+    ("Film: Season One", "Film Season 1"),
+    ("Volume One Volume I", "1 1"),
+    ("Naked Gun 33\u2153", "Naked Gun 33 1/3"),
+    ("8\u00bd", "8 1/2"),
+    ("Alien\u00b3", "Alien 3"),
+    ("Rocky\u2161", "Rocky II"),
+    ("\uff34\uff45\uff53\uff54\uff12", "Test 2"),
     # Signs
     ("M*A*S*H", "MASH"),
     ("M.A.S.H.", "M*A*S*H"),
@@ -243,6 +254,12 @@ ALIKE = [
 OTHERS = [
     ("Rocky II", "Rocky III"),
     ("Rocky", "Rocky II"),
+    ("Rocky I", "Rocky"),
+    ("Film: Part One", "Film: Part Two"),
+    ("I, Robot", "1, Robot"),
+    ("One Day", "1 Day"),
+    ("One", "Alone"),
+    ("8", "8\u00bd"),
     ("Seven", "Eight"),
     ("Alien", "Aliens"),
     ("???", "!!!"),
@@ -314,6 +331,12 @@ WORDS = st.lists(st.text(LETTERS, min_size=1, max_size=6), min_size=1, max_size=
 SIGN = st.sampled_from(["!", ":", ",", " - ", "?", "\u2026", "\u201c", "\u200b", "*", "."])
 
 
+NUMBERED = [{str(n), *words.split()} for n, words in enumerate(
+    ("one i", "two ii", "three iii", "four iv", "five v", "six vi", "seven vii", "eight viii",
+     "nine ix", "ten x"), 1)]  # fmt: skip
+PARTS = st.sampled_from(["part", "vol.", "volume", "chapter", "episode", "season"])
+
+
 class TestEveryKey:
     """What holds for the key of any name."""
 
@@ -348,8 +371,20 @@ class TestEveryKey:
     @example("The A")
     def test_is_its_own_key_unless_it_reads_as_a_numeral(self, connection, title):
         (key,) = keys_of(connection, title)
-        if key is not None and key not in NUMERALS:
+        if key is not None and key not in {*NUMERALS, "one", "i"}:
             assert keys_of(connection, key) == [key]
+
+    @settings(max_examples=15)
+    @given(WORDS, PARTS, st.sampled_from(NUMBERED), WORDS)
+    def test_is_the_same_for_any_numeral_after_a_part_and_at_the_end(
+        self, connection, words, part, numerals, more
+    ):
+        name, rest = " ".join(words), " ".join(more)
+        for title in ("{name} {part} {number}: {rest}", "{name} {number}"):
+            spelt = [
+                title.format(name=name, part=part, number=number, rest=rest) for number in numerals
+            ]
+            assert len({*keys_of(connection, *spelt, *map(str.upper, spelt))}) == 1
 
     @settings(max_examples=8)
     @given(st.lists(st.text(st.sampled_from("abIiVTtwohe &'.*!-2"), max_size=16), min_size=1))

@@ -2,10 +2,13 @@
 
 import pytest
 
+from movies_assets.definitions import TABLES
 from movies_assets.sources.titles.linking import BY_ID
+from movies_assets.warehouse.schema import ensure_table
 from movies_assets_tests.sources.titles.lab import GOLD, Lab
 
-LINKS = "gold.title_links"
+LINKS, REVIEW = "gold.title_links", "gold.title_link_review"
+PROFILES = "gold.data_quality_snapshot"
 FORBIDDEN = (
     "INSERT INTO bronze.title_overrides (source, source_id, tconst, decision) "
     "VALUES ('yts', '1', 'tt0000001', 'forbid')"
@@ -85,3 +88,62 @@ def test_a_stated_id_of_another_name_and_year_warns(linked, title, year, is_doub
     assert linked.link("yts", "1", "method") == BY_ID
     doubts = ["stated ids whose title and year are others"]
     assert red(linked, "doubts") == (doubts if is_doubted else [])
+
+
+def profile(lab: Lab, table: str, column: str, rows: int, nulls: int, at: str) -> None:
+    ensure_table(lab.connection, PROFILES, TABLES[PROFILES].contract)
+    lab.put(
+        PROFILES, table_name=table, column_name=column, partition=at, row_count=rows,
+        null_count=nulls, profiled_at=f"{at} 12:00:00+00",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def a_hundred(linked):
+    """Links of 100 titles, of which 90 are titles of IMDb, and nothing to decide on."""
+    linked.connection.execute(
+        f"DELETE FROM {LINKS};"
+        f"INSERT INTO {LINKS} (source, source_id, tconst, confidence) "
+        "SELECT 'yts', n, 'tt1', CASE WHEN n < 90 THEN 0.9 END FROM range(100) numbers (n)"
+    )
+    assert linked.rows(REVIEW) == []
+    return linked
+
+
+@pytest.mark.parametrize(
+    ("linked_before", "points"), [(80, 0), (90, 0), (91, 0), (92, 2), (100, 10)]
+)
+def test_a_share_of_linked_titles_that_falls_by_2_points_warns(a_hundred, linked_before, points):
+    profile(a_hundred, LINKS, "confidence", 100, 0, "2025-10-28")
+    profile(a_hundred, LINKS, "confidence", 100, 100 - linked_before, "2025-10-29")
+    profile(a_hundred, LINKS, "tconst", 100, 0, "2025-10-30")
+    finding = a_hundred.check(LINKS, "share_linked")
+    assert finding.broken == {"points lost in the share of linked titles": points}
+    assert finding.is_warning
+    assert finding.metadata == {
+        "percent linked before": pytest.approx(linked_before),
+        "percent linked now": pytest.approx(90),
+    }
+
+
+@pytest.mark.parametrize("rows", [None, 0])
+def test_without_a_former_run_no_share_has_fallen(a_hundred, rows):
+    if rows is not None:
+        profile(a_hundred, LINKS, "confidence", rows, rows, "2025-10-29")
+    assert a_hundred.check(LINKS, "share_linked").passed
+    assert a_hundred.check(REVIEW, "queue").passed
+
+
+@pytest.mark.parametrize(("before", "more"), [(0, 2), (1, 1), (2, 0), (3, 0)])
+def test_a_queue_that_grows_warns(linked, before, more):
+    linked.connection.execute(
+        f"INSERT INTO {REVIEW} (source, source_id, candidate, probability) "
+        "VALUES ('yts', '1', 'tt1', 0.2), ('yts', '1', 'tt2', 0.4)"
+    )
+    profile(linked, REVIEW, "candidate", 9, 0, "2025-10-28")
+    profile(linked, REVIEW, "candidate", before, 0, "2025-10-29")
+    finding = linked.check(REVIEW, "queue")
+    assert finding.broken == {"candidates more to decide on than after the former run": more}
+    assert finding.is_warning
+    shown = [row["candidate"] for row in finding.samples.get("likeliest", [])]
+    assert shown == (["tt2", "tt1"] if more else [])

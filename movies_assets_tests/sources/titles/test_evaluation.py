@@ -31,7 +31,8 @@ def links(lab: Lab, right: int, wrong: int = 0, missing: int = 0, **more: Any) -
         f"SELECT source, source_id, 'tt1' AS tconst, DATE '{DAY}' AS labelled_date FROM labelled"
     )
     lab.connection.execute(
-        "INSERT INTO gold.title_links BY NAME SELECT *, 'id' AS method, 1 AS rule_version, "
+        "INSERT INTO gold.title_links BY NAME SELECT *, 'id' AS method, "
+        f"{weights.VERSION} AS rule_version, "
         "$confidence AS confidence FROM labelled",
         known,
     )
@@ -148,7 +149,7 @@ def test_a_title_that_imdb_does_not_have_is_no_label_but_its_link_is_wrong(lab):
 def test_a_precision_that_may_be_below_98_percent_is_red(lab, right, wrong, passes):
     finding = links(lab, right, wrong).check(EVALUATION, "precision")
     assert finding.passed == passes
-    assert finding.metadata["precision, version 1"] == right / (right + wrong)
+    assert finding.metadata[f"precision, version {weights.VERSION}"] == right / (right + wrong)
     if not passes:
         assert "precision that may be below 98%" in finding.description
         (shown,) = finding.samples["evaluations"]

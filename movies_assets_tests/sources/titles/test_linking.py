@@ -54,6 +54,7 @@ class Case(NamedTuple):
 
 
 TWO, FOUR = ("Ada", "Bob"), ("Ada", "Bob", "Cleo", "Dan")
+TEAM, OTHER = {"cast": FOUR[:3], "directors": ("Zoe",)}, {"title": "Other {}"}
 CASES = {
     # Name, year and runtime
     "the same": Case(BY_RUNTIME),
@@ -91,6 +92,34 @@ CASES = {
     "people, rivals of that year": Case(
         BY_PEOPLE, {"minutes": 150, "cast": TWO}, cast=TWO, rivals=(2000, 2000)
     ),
+    # People, under another name
+    "a team": Case(BY_PEOPLE, TEAM, OTHER, cast=FOUR, directors=("Zoe",)),
+    "a team, a year after": Case(
+        BY_PEOPLE, {**TEAM, "year": 2001}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, 2 years after": Case(
+        None, {**TEAM, "year": 2002}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, 2 minutes more": Case(
+        BY_PEOPLE, {**TEAM, "minutes": 102}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, 3 minutes more": Case(
+        None, {**TEAM, "minutes": 103}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, minutes unknown": Case(
+        None, {**TEAM, "minutes": None}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team without the director": Case(None, TEAM, OTHER, cast=FOUR, directors=("Eve",)),
+    "a team of 2 of the cast": Case(None, TEAM, OTHER, cast=FOUR[:2], directors=("Zoe",)),
+    "a team of another kind": Case(
+        None, {**TEAM, "type": "TV Show"}, OTHER, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, of another part": Case(
+        None, TEAM, {"title": "Other {} Part 2"}, cast=FOUR, directors=("Zoe",)
+    ),
+    "a team, by a title of that name 9 years before": Case(
+        None, TEAM, OTHER, cast=FOUR, directors=("Zoe",), rivals=(1991,)
+    ),
     # Rating
     "rating 0.3 apart": Case(BY_RATING, {"minutes": 150, "rating": 6.7}, {"rating": 7.0}, "ott"),
     "rating 0.4 apart": Case(REVIEW, {"minutes": 150, "rating": 6.6}, {"rating": 7.0}, "ott"),
@@ -114,6 +143,25 @@ CASES = {
     "a show without end, a year after the dump": Case(BY_YEAR, {**SHOW, "year": 2026}, SHOW),
     "a show of an unknown first year": Case(REVIEW, SHOW, {**SHOW, "year": None, "end_year": 2005}),
     "a miniseries": Case(BY_YEAR, SHOW, {**SHOW, "title_type": "tvMiniSeries"}),
+    # Series: their minutes
+    "a show of 22 minutes in a slot of 30": Case(
+        BY_YEAR, {**SHOW, "minutes": 22}, {**SHOW, "minutes": 30}
+    ),
+    "a show of a slot, a year before": Case(
+        BY_YEAR, {**SHOW, "minutes": 22, "year": 1999}, {**SHOW, "minutes": 30}
+    ),
+    "a show of a slot, with a rival": Case(
+        BY_YEAR, {**SHOW, "minutes": 22}, {**SHOW, "minutes": 30, "end_year": 2000}, rivals=(2000,)
+    ),
+    "a show 2 years after its first, of a slot": Case(
+        REVIEW, {**SHOW, "minutes": 22, "year": 2002}, {**SHOW, "minutes": 30, "end_year": 2005}
+    ),
+    "a show 2 years after its first, of equal minutes": Case(
+        BY_RUNTIME, {**SHOW, "minutes": 30, "year": 2002}, {**SHOW, "minutes": 30, "end_year": 2005}
+    ),
+    "a title of unknown kind, and a show of a slot": Case(
+        REVIEW, {"minutes": 22}, {**SHOW, "minutes": 30}, "ott"
+    ),
     # Kinds
     "a movie and a show": Case(None, {}, SHOW),
     "a show and a movie": Case(None, SHOW, {}),
@@ -193,6 +241,27 @@ def test_people_are_unknown_where_one_side_names_none(lab):
     ]
 
 
+def test_a_team_of_two_titles_is_no_link(lab):
+    lab.netflix("1", "Film", cast=FOUR, directors=["Zoe"])
+    for tconst in ("tt0000001", "tt0000002"):
+        lab.imdb(tconst, "Other")
+        lab.credit(tconst, "actor", *FOUR)
+        lab.credit(tconst, "director", "Zoe")
+    lab.make(*SILVER)
+    assert lab.rows(CANDIDATES, "rule", "rivals") == [(REVIEW, 2)] * 2
+
+
+def test_a_link_by_a_team_is_sure(lab):
+    lab.netflix("1", "Film", cast=FOUR, directors=["Zoe"])
+    lab.imdb("tt0000001", "Other")
+    for number in range(2, 100):
+        lab.imdb(f"tt{number:07}", f"Title {number}")
+    lab.credit("tt0000001", "actor", *FOUR)
+    lab.credit("tt0000001", "director", "Zoe")
+    ((_, confidence),) = confidences(lab.make(*SILVER))
+    assert 0.95 < confidence < 1
+
+
 def test_a_pair_is_one_candidate_however_many_names_it_shares(lab):
     lab.yts(1, "A Film", title_english="Un film", stated="tt0000001")
     lab.imdb("tt0000001", "Film", original_title="Un Film")
@@ -205,6 +274,17 @@ def test_a_pair_is_one_candidate_however_many_names_it_shares(lab):
         ("lefilm", "aka"),
         ("unfilm", "original"),
     ]
+
+
+def test_minutes_of_a_slot_are_unknown_evidence(lab):
+    for name, minutes in (("a", 30), ("b", None), ("c", 24)):
+        lab.netflix(name, name, minutes=22, type="TV Show")
+        lab.imdb(f"tt000000{name}", name, minutes=minutes, title_type="tvSeries")
+    lab.make(*SILVER)
+    found = lab.rows(CANDIDATES, "source_id", "runtime_difference", "confidence")
+    (_, slot, of_slot), (_, unknown, of_unknown), (_, near, of_near) = found
+    assert (slot, unknown, near) == (None, None, 2)
+    assert of_slot == of_unknown < of_near
 
 
 def confidences(lab: Lab) -> list[tuple[str, float]]:

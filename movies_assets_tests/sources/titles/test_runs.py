@@ -100,6 +100,12 @@ def test_evaluations_of_earlier_days_are_kept(stored):
     for _ in range(2):
         assert link(stored, "evaluate_titles").success
         assert stored.sql(count) == [(2 * before, days + 1)]
+        with stored.warehouse.session() as session, stored.warehouse.transaction(session):
+            # A member that the next evaluation of the day no longer has.
+            session.execute(
+                "UPDATE gold.title_link_evaluation SET member = 'gone' "
+                "WHERE labelled_date > '2025-10-30' AND slice = 'method'"
+            )
 
 
 @pytest.mark.slow

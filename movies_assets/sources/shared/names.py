@@ -2,13 +2,13 @@
 
 Identity and matching differ. A catalogue identifies titles by `identity`: as written, except for
 case and blanks. An event that names a title may spell it in another way; then `spelt` is compared.
-Two catalogues name a title with other articles and numerals; then `name_key` is compared.
+Two catalogues write articles and numerals differently; `with_name_keys` is for names of both.
 All work for any script, and use only features of every engine: tables of letters, replacing, and
 regular expressions without names of scripts, which differ among engines.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from typing import Any
 
@@ -16,7 +16,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from movies_assets.sources.shared.parsing import SPACES, UNSEEN, tidy
+from movies_assets.sources.shared.parsing import UNSEEN, tidy
 
 NAMES = dt.Array(dt.string)
 # The ranges of accented letters in three scripts, and of the combining marks.
@@ -45,6 +45,9 @@ SEVERAL_BY_ACCENT = {**LIGATURES, "&": " and "}
 # Some of them are letters in Unicode.
 APOSTROPHES = r"['`\x{b4}\x{2b9}\x{2bb}-\x{2bd}\x{2018}\x{2019}\x{201b}\x{2032}\x{ff07}]"
 SIGNS = rf"[^\p{{L}}\p{{M}}\p{{N}} ]|{APOSTROPHES}"
+NOT_ASCII = "[^ -~]"
+# Letters and marks that are not Latin ones.
+BEYOND_LATIN = r"[\x{250}-\x{2ff}\x{370}-\x{1dff}\x{1f00}-\x{1fff}\x{2c00}-\x{10ffff}]"
 # They choose how a sign looks, and are marks in Unicode.
 VARIANTS = r"[\x{fe00}-\x{fe0f}]"
 SIGNS_AND_BLANKS = r"[^\p{L}\p{M}\p{N}]+"
@@ -75,6 +78,11 @@ FIRST = f"( (?:part|vol|volume|chapter|episode|season) ) {ONE} | {ONE} $"
 @ibis.udf.scalar.builtin(name="nfc_normalize", signature=((dt.string,), dt.string))
 def composed(text: Any) -> Any:
     """Return a text in Unicode's normal form C, in which a letter and its accent are one."""
+
+
+@ibis.udf.scalar.builtin(name="strip_accents", signature=((dt.string,), dt.string))
+def without_marks(text: Any) -> Any:
+    """Return a text without the marks of its letters, in any script."""
 
 
 @ibis.udf.scalar.builtin(name="list_distinct", signature=((NAMES,), NAMES))
@@ -114,9 +122,12 @@ PLAIN = {
 }
 """Lower-case letters, and what they are without their accent."""
 DIGITS, FULL_NUMBERS = _plain_forms(DIGITS_AND_LETTERS), _plain_forms(NUMBERS, " ")
-EUROPEAN = {letter: bare for letter, bare in PLAIN.items() if letter < "\u0180"}
-BEYOND_EUROPEAN = rf"[\x{{180}}-\x{{52f}}\x{{1c80}}-\x{{1fff}}{ACCENTS}]"
-"""Letters that are not among those of `EUROPEAN`, or accents apart from their letter."""
+UNDECOMPOSED = {
+    letter: bare
+    for letter, bare in PLAIN.items()
+    if letter < "\u0250" and unicodedata.normalize("NFD", letter) == letter
+}
+"""Those of them in Latin that Unicode does not decompose, such as o with a stroke."""
 
 
 def identity(title: ir.StringColumn) -> ir.StringColumn:
@@ -165,60 +176,98 @@ def unaccented(name: ir.StringColumn) -> ir.StringColumn:
     return bare.re_replace(f"([{LETTERS}])[{ACCENTS}]+", r"\1")
 
 
-def name_key(title: ir.StringColumn) -> ir.StringColumn:
-    """Return what the names of one title have in common in any catalogue.
+def with_name_keys(rows: ir.Table, **titles: str) -> ir.Table:
+    """Add what the names of one title have in common in any catalogue.
 
     Case, accents, signs, blanks, articles and the words for a part are left out, and numerals are
     digits: 'The Film, Part II' and 'Film 2' have one key. 'One' and 'I' are numerals at the end and
     after a word such as part. A name of nothing else, such as '???' or 'The', is its own key; an
     empty one has none.
+
+    Args:
+        rows: rows with names.
+        titles: the columns to add, and the column of names that each is made of.
     """
-    lowered = title.lower()
-    # Most names are ASCII; what the others need would take ten times as long.
-    name = ibis.ifelse(title.re_search("[^ -~]"), _plain(title), lowered)
-    # Each word has blanks of its own, so that neighbours are replaced alike.
-    words = " " + name.re_replace(DROPPED, "").re_replace(SIGNS_AND_BLANKS, "  ") + " "
-    digits = ibis.ifelse(
+    keys = rows.mutate(**{key: rows[title] for key, title in titles.items()})
+    # In steps, as an engine computes a value again in each branch that uses it.
+    for step in (_simplified, _words, _with_digits, _without_articles):
+        keys = keys.mutate(**{key: step(keys[key]) for key in titles}).view()
+    names = {key: _simplified(keys[title]).strip() for key, title in titles.items()}
+    return keys.mutate(
+        **{key: ibis.coalesce(keys[key], name).nullif("") for key, name in names.items()}
+    )
+
+
+def _words(name: ir.StringValue) -> ir.StringValue:
+    """Return the words of a name, each with a blank on both sides, so that neighbours match."""
+    return " " + name.re_replace(DROPPED, "").re_replace(SIGNS_AND_BLANKS, "  ") + " "
+
+
+def _with_digits(words: ir.StringValue) -> ir.StringValue:
+    digits = {f" {word} ": f" {digit} " for word, digit in NUMERALS.items()}
+    return ibis.ifelse(
         words.re_search(f" ({'|'.join(NUMERALS)}) |{FIRST}"),
-        _several(
-            words.re_replace(FIRST, r"\1 1 "),
-            {f" {word} ": f" {digit} " for word, digit in NUMERALS.items()},
-        ),
+        _several(words.re_replace(FIRST, r"\1 1 "), digits),
         words,
     )
-    found = [digits.re_replace(LEFT_OUT, ""), digits]
-    keys = [key.replace(" ", "").nullif("") for key in found]
-    # Not by `tidy`, whose patterns would take half as long again for all names.
-    return ibis.coalesce(*keys, name.strip().nullif(""))
+
+
+def _without_articles(words: ir.StringValue) -> ir.StringValue:
+    """Return words in one, without those left out; NULL where there are none at all."""
+    found = [words.re_replace(LEFT_OUT, ""), words]
+    return ibis.coalesce(*(key.replace(" ", "").nullif("") for key in found))
 
 
 def person_key(name: ir.StringColumn) -> ir.StringColumn:
     """Return what the spellings of a person's name have in common: no case, accents or signs."""
-    lowered = name.lower()
-    plain = ibis.ifelse(name.re_search("[^ -~]"), _plain(name), lowered)
-    return ibis.coalesce(
-        plain.re_replace(SIGNS_AND_BLANKS, "").nullif(""), plain.strip().nullif("")
-    )
+    name = _simplified(name)
+    key = _then(name, lambda plain: plain.re_replace(SIGNS_AND_BLANKS, "").nullif(""))
+    return ibis.coalesce(key, name.strip().nullif(""))
 
 
-def _plain(title: ir.StringColumn) -> ir.StringColumn:
+def _then(value: ir.StringValue, function: Callable[[ir.Value], ir.Value]) -> ir.StringValue:
+    """Return a function of a value that is computed once, however often the function uses it."""
+    return ibis.array([value]).map(function)[0]
+
+
+def _simplified(name: ir.StringValue) -> ir.StringValue:
     """Return a name in lower case without accents."""
-    seen = title.re_replace(f"{UNSEEN}|{VARIANTS}", "").re_replace(SPACES, " ")
-    usual = ibis.ifelse(
-        seen.re_search(OTHER_FORMS), _translated(_several(seen, FULL_NUMBERS), DIGITS), seen
-    )
-    lowered = _several(composed(usual), SEVERAL_BY_CASE).lower()
-    name = _several(lowered, LIGATURES)
-    # Engines parse a table of letters for each text, so most texts get a short one.
-    plain = ibis.ifelse(
-        title.re_search(BEYOND_EUROPEAN), _translated(name, PLAIN), _translated(name, EUROPEAN)
+    # Most names are ASCII; what the others need would take several times as long.
+    return ibis.ifelse(name.re_search(NOT_ASCII), _plain(name), name.lower())
+
+
+def _plain(title: ir.StringValue) -> ir.StringValue:
+    seen = _then(title.re_replace(f"{UNSEEN}|{VARIANTS}", ""), _usual)
+    return _then(_then(composed(seen), _lowered), _bare)
+
+
+def _usual(text: ir.StringValue) -> ir.StringValue:
+    """Return a text with its digits and letters in their usual form."""
+    usual = _translated(_several(text, FULL_NUMBERS), DIGITS)
+    return ibis.ifelse(text.re_search(OTHER_FORMS), usual, text)
+
+
+def _lowered(text: ir.StringValue) -> ir.StringValue:
+    """Return a text in lower case, without letters that stand for several."""
+    letters = "".join({**SEVERAL_BY_CASE, **LIGATURES})
+    several = _several(_several(text, SEVERAL_BY_CASE).lower(), LIGATURES)
+    return ibis.ifelse(text.re_search(f"[{letters}]"), several, text.lower())
+
+
+def _bare(name: ir.StringValue) -> ir.StringValue:
+    """Return a name in lower case without accents."""
+    # Engines parse a table of letters for each text, which takes longer than all else.
+    plain = ibis.cases(
+        (~name.re_search(BEYOND_LATIN), _translated(without_marks(name), UNDECOMPOSED)),
+        (name.re_search(f"[{''.join(PLAIN)}]"), _translated(name, PLAIN)),
+        else_=name,
     )
     return plain.re_replace(f"([{LETTERS}])[{ACCENTS}]+", r"\1")
 
 
 def _letters(text: ir.StringColumn, table: dict[str, str]) -> ir.StringColumn:
     """Replace letters; skip ASCII texts, as engines parse the table for each text."""
-    return ibis.ifelse(text.re_search("[^ -~]"), _translated(text, table), text)
+    return ibis.ifelse(text.re_search(NOT_ASCII), _translated(text, table), text)
 
 
 def _translated(text: ir.StringColumn, table: dict[str, str]) -> ir.StringColumn:

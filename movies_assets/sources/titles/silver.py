@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 from movies_assets.core.contract import Contract, StringList, column
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import OVERWRITE
-from movies_assets.sources.shared.names import name_key, person_key
+from movies_assets.sources.shared.names import person_key, with_name_keys
 from movies_assets.sources.titles import linking
 from movies_assets.sources.titles.linking import KINDS, MOVIE, SERIES
 
@@ -59,7 +59,8 @@ def title_names(silver_imdb_titles: ir.Table, silver_imdb_akas: ir.Table) -> ir.
         titles.select("tconst", name=titles.primary_title, origin=ibis.literal(0, "int8")),
         titles.select("tconst", name=titles.original_title, origin=ibis.literal(1, "int8")),
         akas.select("tconst", name=akas.title, origin=ibis.literal(2, "int8")),
-    ).select("tconst", "origin", name_key=name_key(ibis._.name))
+    )
+    names = with_name_keys(names, name_key="name")
     names = names.filter(names.name_key.notnull())
     first = names.group_by("tconst", "name_key").aggregate(origin=names.origin.min())
     return first.mutate(origin=ibis.array(ORIGINS)[first.origin])
@@ -115,8 +116,7 @@ def source_titles(
         _of_netflix(silver_netflix_titles, silver_netflix_cast, silver_netflix_directors),
         _of_ott(silver_ott_titles),
     )
-    # In steps, as each use of a key in one expression would compute it again.
-    keys = rows.mutate(_key=name_key(rows.title), _other_key=name_key(rows.other_title)).view()
+    keys = with_name_keys(rows, _key="title", _other_key="other_title").view()
     names = ibis.array([keys["_key"], keys["_other_key"]]).filter(lambda key: key.notnull())
     return keys.mutate(name_keys=names.unique().sort()).select(*SilverSourceTitles.types())
 

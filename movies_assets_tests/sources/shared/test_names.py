@@ -11,13 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from movies_assets.sources.ott.silver import meant
-from movies_assets.sources.shared.names import NUMERALS, identity, name_key, person_key, spelt
+from movies_assets.sources.shared.names import NUMERALS, identity, person_key, spelt, with_name_keys
 from movies_assets.warehouse.sql import compile_sql
 
 GIVEN = ibis.table({"title": "string", "title_name": "string"}, name="given")
 KNOWN = ibis.table({"title_name": "string"}, name="known")
 IDENTITY = compile_sql(GIVEN.select("title", name=identity(GIVEN.title)))
-KEY = compile_sql(GIVEN.select("title", key=name_key(GIVEN.title)))
+KEY = compile_sql(with_name_keys(GIVEN, key="title").select("title", "key"))
 PERSON = compile_sql(GIVEN.select("title", key=person_key(GIVEN.title)))
 SPELT = compile_sql(spelt(GIVEN.select("title_name")))
 MEANT = compile_sql(meant(GIVEN, KNOWN))

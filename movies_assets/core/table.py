@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract
+from movies_assets.core.incremental import Incremental
 from movies_assets.core.partitions import Partitions
 from movies_assets.core.settings import CommonSettings
 from movies_assets.core.write_mode import PARTITION, WriteMode
@@ -93,6 +94,8 @@ class Table:
             makes the rows of its stored keys again.
         optional: inputs that may never have been written, because their source was never run; they
             are made, empty, before this table is.
+        incremental: what a write need not compute again; None: all rows are computed. The function
+            has no parameters but tables then.
         typed: reads the rows of the bronze table one by one, before versions of an entity are
             compared; a delivery is judged by that.
         keep_partitions: how many of the newest partitions are kept; None: all of them.
@@ -116,6 +119,7 @@ class Table:
     inputs: Mapping[str, str] = field(default_factory=dict)
     is_conformed: bool = False
     optional: tuple[str, ...] = ()
+    incremental: Incremental | None = None
     typed: Callable[[Any], Any] | None = None
     keep_partitions: Callable[[CommonSettings], int] | None = None
     deps: tuple[Key, ...] = ()
@@ -128,8 +132,14 @@ class Table:
         """Refuse partitions that would not show in Dagster which rows a write has changed.
 
         Raises:
-            ValueError: a write replaces the rows of all partitions.
+            ValueError: a write replaces the rows of all partitions, or a table is incremental whose
+                rows a write does not replace as they are computed.
         """
+        if self.incremental and not (self.write_mode.is_whole and not self.lineage):
+            raise ValueError(
+                f"{self.name} cannot be incremental: it has a lineage, or a write mode other than "
+                "OVERWRITE. Remove `incremental`."
+            )
         if self.partitions and self.write_mode.is_whole:
             raise ValueError(
                 f"{self.name} is overwritten by every run, so a partition would be shown as done "

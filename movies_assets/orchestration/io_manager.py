@@ -22,7 +22,7 @@ from movies_assets.orchestration.assets import WHOLE, asset_key
 from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.retries import mapped
 from movies_assets.settings import Settings
-from movies_assets.warehouse import audit_log, files, writer
+from movies_assets.warehouse import audit_log, files, incremental, writer
 from movies_assets.warehouse.database import Warehouse, WarehouseError
 from movies_assets.warehouse.members import add_members
 from movies_assets.warehouse.rows import Rows, rows_of
@@ -98,7 +98,10 @@ class WarehouseIOManager(dg.IOManager):
             # Where no day can be written, the reasons are still stored.
             if not refused or len(refused) < window.partitions:
                 window = replace(window, without=tuple(refused))
-                loaded = self._write(connection, table, rows, window, run_id)
+                loaded = self._update(connection, table, sql, run_id)
+                loaded = loaded or self._write(connection, table, rows, window, run_id)
+                if table.incremental and sql:
+                    incremental.record(connection, table, sql)
         if loaded is None:
             raise WarehouseError(
                 f"{table.name}: {', '.join(refused)} was not loaded and is as it was before: "
@@ -106,6 +109,21 @@ class WarehouseIOManager(dg.IOManager):
                 "day again."
             )
         return loaded, sql
+
+    def _update(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: Table,
+        sql: str | None,
+        run_id: str,
+    ) -> writer.Loaded | None:
+        """Write what has changed; return None where all rows have to be written."""
+        if not table.incremental or not sql:
+            return None
+        loaded = incremental.update(connection, table, sql, self._tables)
+        if loaded and loaded.written:
+            audit_log.record_write(connection, table.name, Window(), run_id)
+        return loaded
 
     def _write(
         self,
@@ -197,6 +215,8 @@ class WarehouseIOManager(dg.IOManager):
             "seconds": round(seconds, 3),
             "sample": dg.MetadataValue.md(_markdown(_public(table, loaded))),
         }
+        if loaded.written is not None:
+            explanation["rows_changed"] = loaded.written
         if loaded.arrived_columns:
             columns = column_schema(table.contract, loaded.arrived_columns)
             explanation["dagster/column_schema"] = columns

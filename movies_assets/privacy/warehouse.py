@@ -16,6 +16,7 @@ from movies_assets.core.table import Table
 from movies_assets.privacy.identifiers import EMAIL, NAME, USER_ID, USER_KEY, PersonIdentifiers
 from movies_assets.privacy.user_ids import NO_USER_ID
 from movies_assets.sources.shared.parsing import ORIGIN
+from movies_assets.warehouse.changes import record_change
 from movies_assets.warehouse.database import WarehouseError
 from movies_assets.warehouse.delimited import landed
 from movies_assets.warehouse.quoting import identifier
@@ -154,6 +155,7 @@ def erase(
             f"DELETE FROM {place.name} WHERE {conditions}", _used(patterns, conditions)
         ).fetchone() or (0,)
         if rows:
+            record_change(connection, place.name)
             erased[place.name] = int(rows)
     return erased
 

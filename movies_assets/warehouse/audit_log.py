@@ -15,6 +15,7 @@ import duckdb
 
 from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.core.window import Window
+from movies_assets.warehouse.changes import record_change
 from movies_assets.warehouse.schema import create_table, ensure_table, stored_types
 
 UNAUDITED, PASSED, ACCEPTED = "audit.unaudited", "audit.passed", "audit.accepted"
@@ -99,6 +100,7 @@ def record_write(
         rewritten: the partitions of which no older row is left; None: those of `window`.
     """
     ensure_tables(connection)
+    record_change(connection, table)
     connection.execute(
         f"DELETE FROM {PASSED} WHERE write_id IN (SELECT write_id FROM {UNAUDITED} "
         "WHERE table_name = ? AND first_partition <= ? AND last_partition >= ?)",

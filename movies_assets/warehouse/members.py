@@ -11,6 +11,7 @@ import ibis
 
 from movies_assets.core.table import Table
 from movies_assets.core.window import Window
+from movies_assets.warehouse.changes import record_change
 from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.sql import compile_sql, number
 from movies_assets.warehouse.writer import covered_rows
@@ -70,4 +71,7 @@ def _add(connection: duckdb.DuckDBPyConnection, dimension: Table, pointing: str)
         *(rule.holds(missing) for rule in contract.rules()),
         missing.count().over(ibis.window(group_by=key)) == 1,
     )
-    return number(connection, f"INSERT INTO {name} BY NAME {compile_sql(sound)}")
+    added = number(connection, f"INSERT INTO {name} BY NAME {compile_sql(sound)}")
+    if added:
+        record_change(connection, name)
+    return added

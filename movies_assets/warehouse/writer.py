@@ -56,6 +56,7 @@ class Loaded:
         sample: a few of the rows stored.
         arrived_columns: columns of the table that its contract does not know.
         members: conformed dimensions that the table points at, and how many rows each has gained.
+        written: how many rows were added or removed; None: all were replaced.
     """
 
     rows: int
@@ -64,6 +65,7 @@ class Loaded:
     sample: pd.DataFrame
     arrived_columns: Sequence[str] = ()
     members: Mapping[str, int] = field(default_factory=dict)
+    written: int | None = None
 
 
 def write(

@@ -11,6 +11,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, StringList, column
+from movies_assets.core.incremental import Incremental, Inputs
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.titles import linking, weights
@@ -36,12 +37,15 @@ FORCED, REDIRECTED, STATED, NONE = "override", "redirected id", "stated id", "no
 METHODS = [FORCED, *linking.RULES, REDIRECTED, STATED, NONE]
 LONGEST_KEY = LONGEST_ID + 10
 
+IMDB_TITLES = "silver.imdb_titles"
+
 gold_table = partial(
     table,
     layer="gold",
     group="titles",
     write_mode=OVERWRITE,
-    optional=("silver.imdb_titles", source_titles.name),
+    incremental=Incremental(),
+    optional=(IMDB_TITLES, source_titles.name),
 )
 
 
@@ -262,7 +266,23 @@ class DimTitle(Contract):
 ATTRIBUTES = ("title", "kind", "year", "runtime_minutes", "genres")
 
 
-@gold_table(contract=DimTitle)
+OF_TITLE = {"gold_title_links": ["title_key"], "silver_imdb_titles": ["tconst"]}
+"""The inputs of which the rows of a title are sufficient for its row."""
+
+
+def _titles_of_sources(titles: ir.Table, inputs: Inputs) -> ir.Table:
+    """Return the keys of the titles that a source other than IMDb lists, or listed."""
+    listed = (titles.sources_count > 1) | ~titles.kind_source.identical_to("imdb")
+    keys = [inputs["gold_title_links"].title_key, titles.filter(listed).title_key]
+    return ibis.union(*(key.as_table() for key in keys), distinct=True)
+
+
+@gold_table(
+    contract=DimTitle,
+    incremental=Incremental(
+        by=("title_key",), changed=_titles_of_sources, of_group=OF_TITLE, whole=(IMDB_TITLES,)
+    ),
+)
 def dim_title(
     gold_title_links: ir.Table, silver_source_titles: ir.Table, silver_imdb_titles: ir.Table
 ) -> ir.Table:
@@ -466,7 +486,19 @@ class TitleRatings(Contract):
     ott_date: dt.Date = column("Day on which its file arrived.", nullable=True)
 
 
-@gold_table(contract=TitleRatings)
+def _rated_by_sources(titles: ir.Table, inputs: Inputs) -> ir.Table:
+    """Return the keys of the titles that a source other than IMDb may rate, or rated."""
+    rated = titles.filter(titles.yts_rating.notnull() | titles.ott_rating.notnull())
+    keys = [inputs["gold_title_links"].title_key, rated.title_key]
+    return ibis.union(*(key.as_table() for key in keys), distinct=True)
+
+
+@gold_table(
+    contract=TitleRatings,
+    incremental=Incremental(
+        by=("title_key",), changed=_rated_by_sources, of_group=OF_TITLE, whole=(IMDB_TITLES,)
+    ),
+)
 def title_ratings(
     gold_title_links: ir.Table, silver_source_titles: ir.Table, silver_imdb_titles: ir.Table
 ) -> ir.Table:

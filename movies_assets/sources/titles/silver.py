@@ -10,11 +10,12 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from movies_assets.core.contract import Contract, StringList, column
+from movies_assets.core.incremental import Incremental, Inputs
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import OVERWRITE
 from movies_assets.sources.shared.names import person_key, with_name_keys
 from movies_assets.sources.titles import linking
-from movies_assets.sources.titles.linking import KINDS, MOVIE, SERIES
+from movies_assets.sources.titles.linking import KEYS, KINDS, MOVIE, SERIES
 
 SOURCES = ["yts", "omdb", "netflix", "ott"]
 ORIGINS = ["primary", "original", "aka"]
@@ -30,7 +31,9 @@ OTHERS = (
 )
 
 # A run of one source and all below it may be the first: what others bring is not there yet.
-silver_table = partial(table, layer="silver", group="titles", write_mode=OVERWRITE)
+silver_table = partial(
+    table, layer="silver", group="titles", write_mode=OVERWRITE, incremental=Incremental()
+)
 
 
 class SilverTitleNames(Contract):
@@ -98,6 +101,7 @@ class SilverSourceTitles(Contract):
     since_date: dt.Date = column(
         "Day from which the source says that it offers the title; OMDb offers none.", nullable=True
     )
+    digest: int = column("Digest of what the source says of the title.")
 
 
 @silver_table(contract=SilverSourceTitles, optional=OTHERS)
@@ -118,7 +122,10 @@ def source_titles(
     )
     keys = with_name_keys(rows, _key="title", _other_key="other_title").view()
     names = ibis.array([keys["_key"], keys["_other_key"]]).filter(lambda key: key.notnull())
-    return keys.mutate(name_keys=names.unique().sort()).select(*SilverSourceTitles.types())
+    titles = keys.mutate(name_keys=names.unique().sort())
+    said = [name for name in SilverSourceTitles.types() if name != "digest"]
+    texts = [titles[name].cast("string").fill_null("") for name in said]
+    return titles.select(*said, digest=ibis.array(texts).hash())
 
 
 def _of_yts(movies: ir.Table) -> ir.Table:
@@ -197,7 +204,7 @@ def _shaped(rows: ir.Table, source: str, **given: ir.Value) -> ir.Table:
     Their keys are still to be computed, from `title` and `other_title`.
     """
     types = {**SilverSourceTitles.types(), "other_title": dt.string}
-    del types["name_keys"]
+    del types["name_keys"], types["digest"]
     values = {"source": ibis.literal(source), **given}
     return rows.select(
         **{
@@ -237,10 +244,28 @@ class SilverTitleCandidates(Contract):
         "Members of the cast, and directors, of both; NULL where one has none.", nullable=True, ge=0
     )
     rivals: int = column("Candidates of this title within a year, this one too.", ge=0)
+    digest: int = column("The digest of the source's title from which this was computed.")
+
+
+def _changed_titles(candidates: ir.Table, inputs: Inputs) -> ir.Table:
+    """Return the titles that are new, changed, gone, or have no candidate."""
+    titles, version = inputs["silver_source_titles"], [*KEYS, "digest"]
+    return ibis.union(
+        titles.anti_join(candidates, version).select(*KEYS),
+        candidates.anti_join(titles, KEYS).select(*KEYS),
+        distinct=True,
+    )
 
 
 @silver_table(
-    contract=SilverTitleCandidates, optional=(*IMDB, title_names.name, source_titles.name)
+    contract=SilverTitleCandidates,
+    optional=(*IMDB, title_names.name, source_titles.name),
+    incremental=Incremental(
+        by=tuple(KEYS),
+        changed=_changed_titles,
+        of_group={"silver_source_titles": KEYS},
+        whole=(*IMDB, title_names.name),
+    ),
 )
 def title_candidates(
     silver_source_titles: ir.Table,

@@ -6,7 +6,7 @@ Nothing of the pipeline reads it.
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from movies_assets.sample.world import Work
 
@@ -31,13 +31,23 @@ class TitleTruth(NamedTuple):
     difficulties: frozenset[str]
 
 
-def truth_of(
-    source: str, source_id: str, work: Work | None, difficulties: frozenset[str]
-) -> TitleTruth:
+class Shown(Protocol):
+    """A title of a source that shows a work."""
+
+    @property
+    def work(self) -> Work:
+        """Return the work."""
+
+    @property
+    def difficulties(self) -> frozenset[str]:
+        """Return what makes it hard to recognize."""
+
+
+def truth_of(source: str, source_id: str, shown: Shown | None) -> TitleTruth:
     """Return the truth about a title; without a work, only its source has it."""
-    if work is None:
+    if shown is None:
         return TitleTruth(source, source_id, "", ONLY_HERE)
-    return TitleTruth(source, source_id, work.tconst, difficulties)
+    return TitleTruth(source, source_id, shown.work.tconst, shown.difficulties)
 
 
 def write(folder: Path, titles: Iterable[TitleTruth]) -> Path:

@@ -4,6 +4,7 @@ It has the figures of the dashboard's pages as text and short tables, small enou
 scripts, images or requests. It has no data about single users. The layout is in `report.html.j2`.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from movies_assets.core.durable import fsync
 from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.serving import formatting, theme
-from movies_assets.serving.queries import audience, catalogue, movies, quality, releases, series
+from movies_assets.serving.queries import (
+    audience,
+    catalogue,
+    movies,
+    quality,
+    releases,
+    series,
+    titles,
+)
 from movies_assets.serving.reader import PARAMETER, Row
 from movies_assets.warehouse.published import UNFINISHED, Published
 
@@ -40,12 +49,34 @@ class KeyFigure:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """A share and its bounds, drawn as a bar from `low` to `high` on an axis from `least` to 1."""
+
+    share: float
+    low: float
+    high: float
+    least: float
+
+    def __str__(self) -> str:
+        """Return it as text: `99.7% (99.1% to 99.9%)`."""
+        share, low, high = (formatting.percent(x, 1) for x in (self.share, self.low, self.high))
+        return f"{share} ({low} to {high})"
+
+    def width(self, start: float, end: float) -> str:
+        """Return how much of the axis lies between two shares, as a length of CSS."""
+        return f"{100 * (end - start) / (1 - self.least):.2f}%"
+
+
+@dataclass(frozen=True)
 class ReportTable:
-    """A short table; headings that end in `#` are of numbers, a wide table takes the full width."""
+    """A short table; headings that end in `#` are of numbers, a wide table takes the full width.
+
+    An `Interval` is drawn, and written below.
+    """
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[str | Interval]]
     is_wide: bool = False
 
 
@@ -284,6 +315,67 @@ def audience_section(ask: Ask) -> ReportSection:
 COUNTED = ("viewers", "views", "minutes")
 
 
+def titles_section(ask: Ask) -> ReportSection:
+    """Return the section of titles across sources: how many are linked, and how well."""
+    (row,) = ask(titles.FIGURES)
+    evaluated = ask(titles.EVALUATED)
+    of_all = [each for each in evaluated if each["slice"] == "all"]
+    best = of_all[0] if of_all else {}
+    figures = [
+        KeyFigure("Titles", formatting.count(row["titles"])),
+        KeyFigure(
+            "Linked to IMDb",
+            formatting.percent(row["linked"] / row["listed"] if row["listed"] else None),
+            f"of {formatting.plural(row['listed'], 'title')} of other sources",
+        ),
+        KeyFigure("To decide on", formatting.count(row["doubtful"])),
+        *(
+            KeyFigure(name.capitalize(), formatting.percent(best.get(name), 1), hint)
+            for name, hint in (("precision", "links that are right"), ("recall", "links found"))
+        ),
+    ]
+    lows = [
+        low for each in evaluated for name in MEASURES if (low := each[f"{name}_low"]) is not None
+    ]
+    # A whole tenth, so that the ends of the axis have short names.
+    least = math.floor(min(lows, default=0) * 10) / 10
+    axis = f"{formatting.percent(least)} to 100%"
+    columns = [*(f"{name.capitalize()}, {axis}" for name in MEASURES), "Labels#"]
+    by_source = [(cut(each["member"]), each) for each in evaluated if each["slice"] == "source"]
+    by_threshold = [(formatting.percent(each["threshold"]), each) for each in of_all]
+    tables = [
+        ReportTable(
+            f"How good the links are, {by}",
+            [heading, *columns],
+            [
+                (
+                    label,
+                    *(_interval(each, name, least) for name in MEASURES),
+                    formatting.count(each["labels"]),
+                )
+                for label, each in rows
+            ],
+            is_wide=True,
+        )
+        for by, heading, rows in (
+            ("by source", "Source", by_source),
+            ("by the least likelihood that counts", "At least", by_threshold),
+        )
+    ]
+    return ReportSection(
+        "Titles", figures, tables, "" if row["titles"] else "No titles linked yet."
+    )
+
+
+MEASURES = ("precision", "recall")
+
+
+def _interval(row: Row, name: str, least: float) -> str | Interval:
+    """Return a measure with its bounds; a dash if there was nothing to measure."""
+    share, low, high = (row[name + suffix] for suffix in ("", "_low", "_high"))
+    return formatting.NONE if share is None else Interval(share, low, high, least)
+
+
 def quality_section(ask: Ask) -> ReportSection:
     """Return the section of data quality: findings of checks, and refused rows."""
     (row,) = ask(quality.FIGURES)
@@ -344,6 +436,7 @@ SECTIONS: Iterable[Callable[[Ask], ReportSection]] = (
     releases_section,
     catalogue_section,
     audience_section,
+    titles_section,
     quality_section,
 )
 

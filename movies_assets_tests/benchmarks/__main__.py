@@ -35,7 +35,7 @@ from movies_assets_tests.benchmarks.imdb import imdb
 from movies_assets_tests.benchmarks.netflix import netflix
 from movies_assets_tests.benchmarks.ott import ott
 from movies_assets_tests.benchmarks.postgres import postgres
-from movies_assets_tests.benchmarks.titles import titles
+from movies_assets_tests.benchmarks.titles import titles, titles_weights
 
 ROOT = Path(__file__).parents[2]
 OURS, EMPTY = "movies_assets.definitions", "movies_assets_tests.benchmarks.empty_job"
@@ -62,6 +62,7 @@ main.add_command(netflix)
 main.add_command(ott)
 main.add_command(postgres)
 main.add_command(titles)
+main.add_command(titles_weights)
 
 
 @main.command("import")

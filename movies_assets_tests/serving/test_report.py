@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,89 @@ class TestFigures:
         assert {"Check", "Finding", "Table", "Broken rules"} <= {*Page(page).headings}
 
 
+def evaluation(member: str, threshold: float = 0, **figures: float) -> dict[str, Any]:
+    """Return a row of an evaluation; the first member of its slice is that of all titles."""
+    return {
+        "labelled_date": date(2025, 10, 31),
+        "rule_version": 1,
+        "slice": "all" if member == "all" else "source",
+        "member": member,
+        "threshold": threshold,
+        "labels": 1_000,
+        **figures,
+    }
+
+
+PRECISION = {"precision": 0.96, "precision_low": 0.9, "precision_high": 0.98}
+RECALL = {"recall": 0.85, "recall_low": 0.825, "recall_high": 0.875}
+
+
+def linked(*evaluations: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return four titles of sources, two of them linked, and how good their links are."""
+    return {
+        "gold.dim_title": [{"title_key": str(key)} for key in range(5)],
+        "gold.title_links": [
+            {"source": "yts", "source_id": str(key), "confidence": 0.9 if key < 2 else None}
+            for key in range(4)
+        ],
+        "gold.title_link_review": [
+            {"source": "yts", "source_id": "3", "candidate": candidate} for candidate in "ab"
+        ],
+        "gold.title_link_evaluation": list(evaluations),
+    }
+
+
+class TestTitles:
+    """How many titles are linked, and how good their links are."""
+
+    def test_figures(self, tmp_path):
+        before = {"labelled_date": date(2025, 10, 30), "precision": 0.91}
+        rows = linked(
+            evaluation("all", **PRECISION, **RECALL),
+            evaluation("all", 0.9, **RECALL),
+            evaluation("all", **PRECISION, **RECALL) | before,
+        )
+        publish(tmp_path, "a", rows)
+        figures = Page(rendered(tmp_path)).figures
+        assert {
+            label: value for (section, label), value in figures.items() if section == "Titles"
+        } == {
+            "Titles": "5",
+            "Linked to IMDb": "50%",
+            "To decide on": "1",
+            "Precision": "96.0%",
+            "Recall": "85.0%",
+        }
+
+    def test_bars_are_at_their_places_on_an_axis_that_begins_below_all_bounds(self, tmp_path):
+        publish(tmp_path, "a", linked(evaluation("yts", **PRECISION, **RECALL)))
+        page = rendered(tmp_path)
+        assert "Precision, 80% to 100%" in page
+        assert "96.0% (90.0% to 98.0%)" in page
+        # Of the 20 points of the axis.
+        assert 'class="bounds" style="margin-left: 50.00%; width: 40.00%"' in page
+        assert 'class="share" style="margin-left: 80.00%"' in page
+        assert 'class="bounds" style="margin-left: 12.50%; width: 25.00%"' in page
+        assert 'class="share" style="margin-left: 25.00%"' in page
+
+    def test_a_bound_of_0_is_on_the_axis(self, tmp_path):
+        publish(tmp_path, "a", linked(evaluation("yts", **RECALL | {"recall_low": 0.0})))
+        page = rendered(tmp_path)
+        assert "Recall, 0% to 100%" in page
+        assert 'class="bounds" style="margin-left: 0.00%; width: 87.50%"' in page
+
+    def test_what_could_not_be_measured_is_a_dash(self, tmp_path):
+        publish(tmp_path, "a", linked(evaluation("all", 0.99, **RECALL)))
+        cells = Page(rendered(tmp_path)).cells
+        assert cells[cells.index("99%") + 1 :][:2] == [formatting.NONE, "1,000"]
+
+    def test_without_labels_there_are_titles_and_no_bars(self, tmp_path):
+        publish(tmp_path, "a", linked())
+        page = rendered(tmp_path)
+        assert Page(page).figures["Titles", "Precision"] == formatting.NONE
+        assert "How good" not in page
+
+
 def test_hostile_titles_are_text(page):
     read = Page(page)
     assert HOSTILE in read.cells
@@ -198,6 +282,7 @@ def test_an_empty_warehouse_is_stated_in_the_report(tmp_path):
     read = Page(rendered(tmp_path))
     assert any("The warehouse is empty" in text for text in read.prose)
     assert {"No movies yet.", "No series yet.", "No titles yet.", "No views yet."} <= {*read.prose}
+    assert "No titles linked yet." in read.prose
     assert read.figures == {}
     assert read.cells == []
 

@@ -42,7 +42,7 @@ class ImdbSettings(SourceSettings):
         ),
         min_length=1,
         description="JSON list of the dumps to load; the default leaves out `title.akas`, which "
-        "shows Oscar winners",
+        "shows Oscar winners and has alternate names, by which more titles are linked",
     )
     keep_run_dates: int = Field(
         2, ge=1, description="newest run dates kept in landing and bronze; older ones are removed"

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from movies_assets.core.settings import CommonSettings
-from movies_assets.sample.showing import NONE
 from movies_assets.sample.truth import TitleTruth, truth_of
 from movies_assets.sources.netflix.sample import show_id, work_of
 from movies_assets.sources.netflix.settings import NetflixSettings
@@ -13,8 +12,7 @@ def truth(settings: CommonSettings) -> Iterator[TitleTruth]:
     """Yield the truth about each title of all files, by its `show_id`."""
     for number in range(settings.section(NetflixSettings).sample_titles):
         shown = work_of(number, settings.sample.seed)
-        work, difficulties = (shown.work, shown.difficulties) if shown else (None, NONE)
-        yield truth_of("netflix", show_id(number), work, difficulties)
+        yield truth_of("netflix", show_id(number), shown)
 
 
 TRUTH = truth

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from movies_assets.core.settings import CommonSettings
-from movies_assets.sample.showing import NONE
 from movies_assets.sample.truth import TitleTruth, truth_of
 from movies_assets.sources.omdb.sample import FIRST_YEAR, Titles
 from movies_assets.sources.omdb.sample_works import titles_by_year
@@ -20,8 +19,7 @@ def truth(settings: CommonSettings) -> Iterator[TitleTruth]:
     years = range(FIRST_YEAR, titles.last_year + 1)
     for imdb_id in dict.fromkeys(title["imdbID"] for year in years for title in titles.of(year)):
         shown = works.get(imdb_id)
-        work, difficulties = (shown.work, shown.difficulties) if shown else (None, NONE)
-        yield truth_of("omdb", imdb_id, work, difficulties)
+        yield truth_of("omdb", imdb_id, shown)
 
 
 TRUTH = truth

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from movies_assets.core.settings import CommonSettings
-from movies_assets.sample.showing import NONE
 from movies_assets.sample.truth import TitleTruth, truth_of
 from movies_assets.sources.ott.sample_titles import (
     NO_PREMIERE,
@@ -27,8 +26,7 @@ def truth(settings: CommonSettings) -> Iterator[TitleTruth]:
     for title in catalogue(last_day=sample.last_day, titles=size, seed=sample.seed):
         if not (is_refused(title) and title.number % SLOTS == NO_TITLE):
             shown = work_of(title.number, title.arrives, sample.seed)
-            work, difficulties = (shown.work, shown.difficulties) if shown else (None, NONE)
-            yield truth_of("ott", _key(title), work, difficulties)
+            yield truth_of("ott", _key(title), shown)
 
 
 def _key(title: OttTitle) -> str:

@@ -9,11 +9,11 @@ import dagster as dg
 import ibis.expr.datatypes as dt
 import pandas as pd
 
-from movies_assets.core.check import Check, CheckContext, Finding, judge
+from movies_assets.core.check import Check, CheckContext, Finding
 from movies_assets.core.contract import BronzeContract, column
 from movies_assets.core.table import Key, table
 from movies_assets.core.write_mode import OVERWRITE
-from movies_assets.sources.titles.checks import TITLE, columns_of
+from movies_assets.sources.titles.checks import TITLE, columns_of, judge_rows
 from movies_assets.sources.titles.linking import linkable
 from movies_assets.sources.titles.overrides import DECISIONS, FORBID, FORCE
 from movies_assets.sources.titles.resources import TitleLabels, TitleOverrides
@@ -39,7 +39,7 @@ class BronzeTitleOverrides(BronzeContract):
 
 
 def _evaluate_ids(context: CheckContext) -> Finding:
-    stored = context.stored
+    stored = context.stored.select("line_number", *TITLE, "tconst", "decision")
     titles = columns_of("silver", SOURCE_TITLES, **TITLE, stated_tconst="string")
     imdb = columns_of("silver", IMDB_TITLES, tconst="string", title_type="string")
     forced = stored.filter(stored.decision == FORCE)
@@ -54,12 +54,9 @@ def _evaluate_ids(context: CheckContext) -> Finding:
             titles, forbidden.tconst == titles.stated_tconst
         ),
     }
-    return judge(
-        {problem: context.count(rows) for problem, rows in lines.items()},
-        samples=lambda: {
-            problem: context.sample(rows.select("line_number", "source", "source_id", "tconst"))
-            for problem, rows in lines.items()
-        },
+    return judge_rows(
+        context,
+        lines,
         advice="Correct these lines of the file of decisions, or remove them, and run `titles` "
         "again.",
     )

@@ -14,7 +14,7 @@ from movies_assets.sources.titles.overrides import FORBID
 TITLE = {"source": "string", "source_id": "string"}
 # Points by which the share of linked titles may fall from one run to the next.
 ALLOWED_FALL = 2
-SHOWN = (*KEYS, "title_key", "method", "confidence")
+SHOWN = (*KEYS, "title_key", "tconst", "method", "confidence")
 
 
 def columns_of(layer: str, name: str, **columns: str) -> ir.Table:
@@ -22,8 +22,20 @@ def columns_of(layer: str, name: str, **columns: str) -> ir.Table:
     return ibis.table(columns, name, database=layer)
 
 
+def judge_rows(
+    context: CheckContext, wrong: Mapping[str, ir.Table], *, advice: str, is_warning: bool = False
+) -> Finding:
+    """Count the rows that show each problem, and show some of them."""
+    return judge(
+        {problem: context.count(rows) for problem, rows in wrong.items()},
+        samples=lambda: {problem: context.sample(rows) for problem, rows in wrong.items()},
+        advice=advice,
+        is_warning=is_warning,
+    )
+
+
 def _evaluate_links(context: CheckContext) -> Finding:
-    links = context.stored
+    links = context.stored.select(*SHOWN)
     titles = columns_of("silver", "source_titles", **TITLE)
     imdb = columns_of("silver", "imdb_titles", tconst="string", title_type="string")
     alias = columns_of("gold", "title_id_alias", old_tconst="string")
@@ -40,12 +52,9 @@ def _evaluate_links(context: CheckContext) -> Finding:
         ),
         "links that a person has forbidden": links.semi_join(forbidden, [*KEYS, "tconst"]),
     }
-    return judge(
-        {problem: context.count(rows) for problem, rows in wrong.items()},
-        samples=lambda: {
-            problem: context.sample(rows.select(*(n for n in SHOWN if n in rows.columns)))
-            for problem, rows in wrong.items()
-        },
+    return judge_rows(
+        context,
+        wrong,
         advice="The links are not what the rules promise: run `titles` again. If that does not "
         "help, the rules have a fault.",
     )
@@ -62,9 +71,9 @@ def _evaluate_doubts(context: CheckContext) -> Finding:
         "titles that one source lists several times": repeated,
         "stated ids whose title and year are others": contradicted.select(*SHOWN),
     }
-    return judge(
-        {problem: context.count(rows) for problem, rows in doubts.items()},
-        samples=lambda: {problem: context.sample(rows) for problem, rows in doubts.items()},
+    return judge_rows(
+        context,
+        doubts,
         is_warning=True,
         advice="Look at them with `python -m movies_assets review`; a link that is wrong is "
         "forbidden there.",

@@ -288,7 +288,7 @@ def dim_title(
 ) -> ir.Table:
     """Join what the sources say of each title; of each attribute, the first source that has it."""
     imdb = linking.linkable(silver_imdb_titles)
-    listed = gold_title_links.select(*KEYS, "title_key", "tconst").inner_join(
+    listed = gold_title_links.select(*KEYS, "title_key", "tconst", has=ibis.literal(1)).inner_join(
         silver_source_titles.select(*KEYS, *ATTRIBUTES), KEYS
     )
     keys = ibis.union(
@@ -309,8 +309,8 @@ def dim_title(
     )
     rows = _joined(keys, of_imdb)
     for source in SOURCES:
-        rows = _joined(rows, _first_of(listed, source))
-    runtimes = [rows[f"{source}_runtime_minutes"].nullif(0) for source in RUNTIME_ORDER]
+        rows = _joined(rows, _first_of(listed, source, (*ATTRIBUTES, "has"), ["source_id"]))
+    runtimes = [rows[f"{source}_runtime_minutes"] for source in RUNTIME_ORDER]
     longest, shortest = ibis.greatest(*runtimes), ibis.least(*runtimes)
     is_show = rows.netflix_kind == SERIES
     years = {"netflix": ibis.ifelse(is_show, ibis.null("int64"), rows.netflix_year)}
@@ -334,13 +334,14 @@ def _joined(rows: ir.Table, more: ir.Table, on: Sequence[str] = ("title_key",)) 
     return rows.left_join(more, [*on]).drop(*(f"{name}_right" for name in on))
 
 
-def _first_of(listed: ir.Table, source: str) -> ir.Table:
-    """Return the attributes of a source's titles, of one row a title: that of the least id."""
+def _first_of(
+    listed: ir.Table, source: str, columns: Sequence[str], order: Sequence[str | ir.Value]
+) -> ir.Table:
+    """Return columns of a source's titles, prefixed with it: of the first row of each title."""
     rows = listed.filter(listed.source == source)
-    place = ibis.row_number().over(group_by="title_key", order_by="source_id")
+    place = ibis.row_number().over(group_by="title_key", order_by=order)
     first = rows.mutate(place=place).filter(ibis._.place == 0)
-    values = {f"{source}_{name}": first[name] for name in ATTRIBUTES}
-    return first.select("title_key", **values, **{f"{source}_has": ibis.literal(1)})
+    return first.select("title_key", **{f"{source}_{name}": first[name] for name in columns})
 
 
 def _survivor(
@@ -351,13 +352,6 @@ def _survivor(
 ) -> dict[str, ir.Value]:
     """Return an attribute and its source: that of the first source in the order that knows it."""
     values = {source: rows[f"{source}_{name}"] for source in order} | (instead or {})
-    if name == "runtime_minutes":
-        values = {source: value.nullif(0) for source, value in values.items()}
-    if name == "genres":
-        none = ibis.null(dt.Array(dt.string))
-        values = {
-            source: ibis.ifelse(value.length() > 0, value, none) for source, value in values.items()
-        }
     known = [(value.notnull(), ibis.literal(source)) for source, value in values.items()]
     return {
         name: ibis.coalesce(*values.values()),
@@ -520,12 +514,8 @@ def title_ratings(
         ),
     )
     for source in ("yts", "ott"):
-        own = listed.filter(listed.source == source)
-        newest_first = [own.date.desc(), own.source_id]
-        place = ibis.row_number().over(group_by="title_key", order_by=newest_first)
-        newest = own.mutate(place=place).filter(ibis._.place == 0)
-        values = {f"{source}_{name}": newest[name] for name in ("rating", "date")}
-        rows = _joined(rows, newest.select("title_key", **values))
+        newest_first = [ibis.desc("date"), "source_id"]
+        rows = _joined(rows, _first_of(listed, source, ("rating", "date"), newest_first))
     return rows
 
 

@@ -89,7 +89,7 @@ class SilverSourceTitles(Contract):
     year: int = column(
         "Year of release; of a series on Netflix that of its newest season.", nullable=True
     )
-    runtime_minutes: int = column("Running time in minutes.", nullable=True)
+    runtime_minutes: int = column("Running time in minutes.", nullable=True, ge=1)
     genres: StringList = column("Genres, as the source writes them.", nullable=True)
     rating: float = column("Rating at IMDb, as the source states it.", nullable=True)
     stated_tconst: str = column("Id at IMDb, as the source states it.", nullable=True)
@@ -119,6 +119,10 @@ def source_titles(
         _of_omdb(silver_omdb_releases),
         _of_netflix(silver_netflix_titles, silver_netflix_cast, silver_netflix_directors),
         _of_ott(silver_ott_titles),
+    )
+    rows = rows.mutate(
+        runtime_minutes=rows.runtime_minutes.nullif(0),
+        genres=ibis.ifelse(rows.genres.length() > 0, rows.genres, ibis.null(rows.genres.type())),
     )
     keys = with_name_keys(rows, _key="title", _other_key="other_title").view()
     names = ibis.array([keys["_key"], keys["_other_key"]]).filter(lambda key: key.notnull())

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from movies_assets.core.settings import CommonSettings
-from movies_assets.sample.showing import NONE
 from movies_assets.sample.truth import TitleTruth, truth_of
 from movies_assets.sources.yts.sample import Catalogue
 from movies_assets.sources.yts.settings import YtsSettings
@@ -15,8 +14,7 @@ def truth(settings: CommonSettings) -> Iterator[TitleTruth]:
     catalogue = Catalogue(movies, sample.last_day, sample.seed)
     for position, movie_id in enumerate(catalogue.ids.tolist()):
         shown = catalogue.work(position)
-        work, difficulties = (shown.work, shown.difficulties) if shown else (None, NONE)
-        yield truth_of("yts", str(movie_id), work, difficulties)
+        yield truth_of("yts", str(movie_id), shown)
 
 
 TRUTH = truth

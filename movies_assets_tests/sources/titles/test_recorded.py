@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from movies_assets_tests.places import RECORDED
-from movies_assets_tests.sources.titles.lab import MADE, Lab
+from movies_assets_tests.sources.titles.lab import Lab
 from movies_assets_tests.sources.titles.lab import lab as opened
+from movies_assets_tests.sources.titles.recorded import ABSENT, KNOWN, link
 
 FOLDER = RECORDED / "titles"
 EVALUATION = "gold.title_link_evaluation"
@@ -15,8 +16,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not FOLDER.is_dir(), reason="recorded: ../shared/recorded is not there"),
 ]
-# Whose title IMDb has, and of which a link can only be wrong. The others state no id.
-KNOWN, ABSENT = "('as stated', 'redirected id', 'disputed id')", "('not in reference')"
 ACCEPTED, STATED = "accepted", "stated"
 
 
@@ -24,17 +23,7 @@ ACCEPTED, STATED = "accepted", "stated"
 def linked() -> Iterator[Lab]:
     """The links of the recorded titles; the id that the source states is not given."""
     with opened() as lab:
-        lab.connection.execute(
-            "INSERT INTO silver.imdb_titles BY NAME SELECT tconst, tt AS title_type, "
-            "primary_title, original_title, yr AS start_year, rt AS runtime_minutes, votes, "
-            f"rating, DATE '2025-10-29' AS run_date FROM '{FOLDER}/imdb_reference.csv.gz';"
-            f"CREATE TABLE truth AS FROM read_csv('{FOLDER}/truth.csv', all_varchar = true);"
-            "INSERT INTO silver.netflix_titles BY NAME SELECT source_id AS show_id, title, "
-            "CASE kind WHEN 'movie' THEN 'Movie' ELSE 'TV Show' END AS type, "
-            "release_year::BIGINT AS release_year, runtime_minutes::BIGINT AS duration_minutes, "
-            "DATE '2025-10-30' AS arrived_date FROM truth"
-        )
-        yield lab.make(*MADE[: MADE.index("gold.title_links") + 1])
+        yield link(lab, FOLDER)
 
 
 Measured = Mapping[tuple[str, str], tuple[float, float, int]]

@@ -45,7 +45,7 @@ class Incremental:
                     rows[column] == groups[key]
                     for column, key in zip(self.of_group[name], self.by, strict=True)
                 ],
-            )
+            ).view()  # functions join it with others, which a join cannot take as it is
             if name in self.of_group
             else rows
             for name, rows in inputs.items()

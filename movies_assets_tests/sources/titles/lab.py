@@ -10,6 +10,8 @@ import duckdb
 from movies_assets.core.check import CheckContext, Finding
 from movies_assets.core.outcome import broken_rules
 from movies_assets.definitions import TABLES
+from movies_assets.warehouse import incremental
+from movies_assets.warehouse.changes import record_change
 from movies_assets.warehouse.queries import Queries
 from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.sql import compile_sql
@@ -41,6 +43,7 @@ GOLD = (
     "gold.title_link_evaluation",
 )
 MADE = (*SILVER, *GOLD)
+REFRESHED = tuple(name for name in MADE if TABLES[name].incremental)
 DAY, DUMP = "2025-10-30", "2025-10-29"
 
 
@@ -149,6 +152,25 @@ class Lab:
             ensure_table(self.connection, name, TABLES[name].contract)
             self.connection.execute(f"INSERT INTO {name} BY NAME {sql_of(name)}")
         return self
+
+    def refresh(self) -> dict[str, int | None]:
+        """Bring the tables up to date as a run does; return how many rows each has changed.
+
+        None: all of them were computed.
+        """
+        written = {}
+        for name in REFRESHED:
+            table, query = TABLES[name], sql_of(name)
+            ensure_table(self.connection, name, table.contract)
+            loaded = incremental.update(self.connection, table, query, TABLES)
+            written[name] = loaded.written if loaded else None
+            if not loaded:
+                self.connection.execute(f"DELETE FROM {name}")
+                self.connection.execute(f"INSERT INTO {name} BY NAME {query}")
+            if written[name] != 0:
+                record_change(self.connection, name)
+            incremental.record(self.connection, table, query)
+        return written
 
     def rows(self, name: str, *columns: str, where: str = "true") -> list[Any]:
         query = f"SELECT {', '.join(columns) or '*'} FROM {name} WHERE {where} ORDER BY ALL"

@@ -97,11 +97,15 @@ def _by_director(
     theirs = cast.select(
         *KEYS, "name_keys", "year", "runtime_minutes", person=cast.director_keys.unnest()
     )
+    timed = known.filter(known.runtime_minutes.notnull())
     directed = credited.filter(credited.category == DIRECTOR).select("tconst", "nconst")
     directed = directed.inner_join(
-        known.select("tconst", "start_year", minutes="runtime_minutes"), "tconst"
-    ).inner_join(people.select("nconst", "primary_name"), "nconst")
-    found = theirs.inner_join(directed.mutate(person=person_key(directed.primary_name)), "person")
+        timed.select("tconst", "start_year", minutes="runtime_minutes"), "tconst"
+    )
+    # A key a director, not a credit: keys of all credits would take several times as long.
+    directors = people.semi_join(directed, "nconst").select("nconst", "primary_name")
+    directors = directors.mutate(person=person_key(directors.primary_name))
+    found = theirs.inner_join(directors, "person").inner_join(directed, "nconst")
     found = found.filter(
         (found.year - found.start_year).abs() <= 1,
         (found.runtime_minutes - found.minutes).abs() <= SAME_MINUTES,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from movies_assets.sources.titles.overrides import FORBID, FORCE
@@ -79,7 +79,8 @@ def contents(lab: Lab) -> dict[str, list[Any]]:
     return {name: lab.rows(name) for name in REFRESHED}
 
 
-@settings(max_examples=8)
+# Each step computes a dozen tables; shrinking takes minutes.
+@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
 @given(st.lists(STEPS, min_size=1, max_size=6))
 def test_after_any_steps_the_tables_are_those_of_a_full_rebuild(steps):
     with opened() as lab:

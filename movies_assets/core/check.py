@@ -60,11 +60,14 @@ class CheckContext:
         table: the table that is checked.
         keys: first and last partition of the run, both included; None where it has none.
         engine: executes the queries.
+        is_passed: whether the run left the table as it was, and its rows have passed all blocking
+            checks before.
     """
 
     table: "Table"
     keys: tuple[str, str] | None
     engine: Engine
+    is_passed: bool = False
 
     @property
     def window(self) -> Window:

@@ -12,8 +12,9 @@ Inputs = Mapping[str, ir.Table]
 class Incremental:
     """How a table that each run replaces is brought up to date.
 
-    If no input was written since it was computed, it is left as it is. Otherwise it is computed
-    whole, or, if `by` is given, for the groups of rows that may have changed.
+    If no input was written since it was computed, it is left as it is. Otherwise its rows are
+    computed, only those of groups that may have changed if `changed` is given, and those that
+    differ are written: where none do, tables that read this one are left as they are as well.
 
     Attributes:
         by: the columns that a group of rows has in common. The rows of a group follow from the rows
@@ -22,8 +23,8 @@ class Incremental:
             `by` for each group that may not be as it is stored.
         of_group: parameters, and the columns of that input that name the group, in the order of
             `by`: only rows of changed groups are read. Other inputs are read whole.
-        whole: the inputs, `schema.table`, that `changed` does not compare: if one was written
-            since, all rows are computed.
+        whole: the inputs, `schema.table`, that change much at a time: if one was written since, all
+            rows are computed and replaced, without a comparison.
     """
 
     by: tuple[str, ...] = ()

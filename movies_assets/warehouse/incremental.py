@@ -44,14 +44,17 @@ def update(
         return None
     if not differing:
         return replace(_stored(connection, table), written=0)
-    if not given.changed:
-        return None
-    inputs = {name: tables[read].contract.table(read) for name, read in table.reads().items()}
-    changed = given.changed(table.contract.table(table.name), inputs)
     with explaining(connection, table):
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {GROUPS} AS {compile_sql(changed)}")
-        groups = ibis.table({name: changed[name].type() for name in given.by}, name=GROUPS)
-        written = _write_groups(connection, table, groups, given.within(inputs, groups))
+        rows = table.contract.table(table.name)
+        stored = rows.mutate(**{ROW: rows.rowid()})
+        if given.changed:
+            inputs = {
+                name: tables[read].contract.table(read) for name, read in table.reads().items()
+            }
+            groups = _collected(connection, given.changed(rows, inputs))
+            query = compile_sql(table(**given.within(inputs, groups)))
+            stored = stored.semi_join(groups, groups.columns)
+        written = _write_differences(connection, table, query, stored)
     return replace(_stored(connection, table), written=written)
 
 
@@ -64,25 +67,26 @@ def _state(connection: duckdb.DuckDBPyConnection, table: Table, query: str) -> d
     return changes.state(connection, {table.name, *table.reads().values()}, query)
 
 
-def _write_groups(
-    connection: duckdb.DuckDBPyConnection,
-    table: Table,
-    groups: ir.Table,
-    inputs: Mapping[str, ir.Table],
+def _collected(connection: duckdb.DuckDBPyConnection, groups: ir.Table) -> ir.Table:
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {GROUPS} AS {compile_sql(groups)}")
+    return ibis.table(groups.schema(), name=GROUPS)
+
+
+def _write_differences(
+    connection: duckdb.DuckDBPyConnection, table: Table, query: str, stored: ir.Table
 ) -> int:
-    """Compute groups of rows, and store what differs; return how many rows that is.
+    """Store what differs of computed rows; return how many rows that is.
 
     Args:
         connection: an open transaction.
         table: the table.
-        groups: the columns that name the groups.
-        inputs: the inputs by parameter, restricted to what the groups are computed from.
+        query: the SQL that computes rows.
+        stored: the stored rows that they replace, with the column ROW.
     """
     types = table.contract.types()
-    part: ir.Table = table(**inputs).select(*types).cast(types)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {PART} AS {compile_sql(part)}")
-    stored = table.contract.table(table.name)
-    stored = stored.mutate(**{ROW: stored.rowid()}).semi_join(groups, groups.columns)
+    empty = compile_sql(table.contract.table(table.name).limit(0))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {PART} AS {empty}")
+    connection.execute(f"INSERT INTO {PART} BY NAME {query}")
     new, old = differences(ibis.table(types, name=PART), stored, [*types])
     is_old = f"rowid IN ({compile_sql(old.select(ROW))})"
     removed = number(connection, f"DELETE FROM {table.name} WHERE {is_old}")

@@ -53,7 +53,7 @@ class SilverTitleNames(Contract):
     )
 
 
-@silver_table(contract=SilverTitleNames, optional=IMDB)
+@silver_table(contract=SilverTitleNames, optional=IMDB, incremental=Incremental(whole=IMDB))
 def title_names(silver_imdb_titles: ir.Table, silver_imdb_akas: ir.Table) -> ir.Table:
     """Collect the names of each title, each once, by its first origin."""
     titles = linking.linkable(silver_imdb_titles)

@@ -17,10 +17,10 @@ FORKSERVER.set_forkserver_preload(
 )
 
 
-def in_child(function: Callable[..., Any], *args: Any) -> Any:
+def in_child(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """Call a function in a process of its own; what it raises is raised here."""
     with ProcessPoolExecutor(1, mp_context=FORKSERVER) as pool:
-        return pool.submit(function, *args).result()
+        return pool.submit(function, *args, **options).result()
 
 
 def dies_at(access: int, folder: Path, work: Callable[[], object]) -> bool:

@@ -473,6 +473,12 @@ class Platform:
 FIRST_DAY = "2025-01-01"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what needs `stored_day` last: one worker makes it, while the others run the rest."""
+    last = {item.path for item in items if "stored_day" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path in last)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:
     with made_once():

@@ -223,12 +223,14 @@ def test_killed_around_any_commit_postgres_has_old_or_new_tables_and_the_next_lo
     published(1)
     load(database.published, LOADED, target)
     old = published(2)
-    around = in_child(messages_around_commits, folder, target)
+    if most is None:
+        around = in_child(messages_around_commits, folder, target)
+        # A load that waits for readers sends more messages: the last ones are those until one ends.
+        kills = chain(around, count(around[-1] + 1))
+    else:
+        kills = points(in_child(load_until_killed, folder, target, 0), most)
     assert database.ask(state) == old
     seen = set()
-    # A load that waits for readers sends more messages: the last ones are those until one ends.
-    few = (around[at - 1] for at in points(len(around), most))
-    kills = few if most else chain(around, count(around[-1] + 1))
     for version, point in enumerate(kills, 3):
         new = published(version)
         is_killed = in_child(load_until_killed, folder, target, point) == point

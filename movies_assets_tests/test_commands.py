@@ -125,6 +125,7 @@ def run(home: Path, script: str, package: Path = PROJECT_ROOT) -> str:
         "PYTHONWARNINGS": "ignore",
         "DAGSTER_HOME": str(home),
         "MOVIES_DATA_DIR": str(home / "data"),
+        "MOVIES_WAREHOUSE__THREADS": "1",  # as in all tests
     }
     ours = {name: value for name, value in os.environ.items() if not name.startswith("MOVIES_")}
     done = subprocess.run(  # noqa: S603 (the commands of our own pages)

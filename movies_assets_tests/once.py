@@ -33,6 +33,8 @@ def folder_of_all_workers(
 ) -> Path:
     """Return a folder that one process of a test run fills for all of them.
 
+    Test runs that have the same TESTS_FOLDER share the folders in it.
+
     Args:
         factory: where the test run has its folders.
         name: of the folder.
@@ -40,7 +42,8 @@ def folder_of_all_workers(
     """
     own = factory.getbasetemp()
     # The folders of parallel workers lie in one of the run; that of a lone process lies among runs.
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    of_run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = Path(os.environ.get("TESTS_FOLDER", of_run)) / name
     is_filled = folder / "filled"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

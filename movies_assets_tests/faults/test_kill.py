@@ -1,10 +1,15 @@
-"""Killed at any moment, a run leaves each table wholly old or wholly new; the next completes it."""
+"""Killed at any moment, a run leaves each table wholly old or wholly new; the next completes it.
+
+A killed process leaves its files as they are. So one run is stopped at many moments, and its files
+are copied each time: the copies are what as many killed runs would leave.
+"""
 
 import os
 import random
 import shutil
-import time
-from concurrent.futures import ThreadPoolExecutor
+import signal
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,81 +19,78 @@ import pytest
 from movies_assets.definitions import open_warehouse
 from movies_assets.settings import Settings, load
 from movies_assets_tests.conftest import Platform, contents_of
-from movies_assets_tests.faults.processes import FORKSERVER
+from movies_assets_tests.faults.processes import FORKSERVER, digest, in_child
+from movies_assets_tests.once import made_once
 
 DAYS = ("2025-10-29", "2025-10-31")
 OLD_SEED, NEW_SEED = 1, 2
-SIGKILL = -9
-# Of a run of about ten seconds; each is killed once and completed once, which takes 12 s of a core.
-MOMENTS = 60
-
-Contents = dict[str, list[tuple[Any, ...]]]
+# On average, between two moments of a run of about ten seconds.
+SECONDS = 0.1
 
 
 def settings_for(data_dir: Path, seed: int) -> Settings:
     return load(data_dir=data_dir, yts={"sample_movies": 500}, sample={"seed": seed})
 
 
-def run_yts_daily(data_dir: Path, seed: int) -> None:
-    """Run the job, as a child process does; another seed is another catalogue."""
-    with Path(os.devnull).open("w") as nowhere, dg.DagsterInstance.ephemeral() as instance:
+def run_yts_daily(*data_dirs: Path, seed: int = NEW_SEED) -> None:
+    """Run the job in each folder, as a child process does; another seed is another catalogue."""
+    with Path(os.devnull).open("w") as nowhere, made_once():
         os.dup2(nowhere.fileno(), 2)
-        Platform(settings_for(data_dir, seed), instance).run(*DAYS)
+        for data_dir in data_dirs:
+            with dg.DagsterInstance.ephemeral() as instance:
+                Platform(settings_for(data_dir, seed), instance).run(*DAYS)
 
 
-def contents(data_dir: Path) -> Contents:
+def contents(data_dir: Path) -> dict[str, list[tuple[Any, ...]]]:
     return contents_of(open_warehouse(settings_for(data_dir, NEW_SEED)))
 
 
-class Attempts:
-    """Runs that are killed, each on its own copy of a warehouse with old contents."""
+def has_stopped(process: int) -> bool:
+    try:
+        states = [each.read_text() for each in Path(f"/proc/{process}/task").glob("*/stat")]
+    except OSError:  # a thread has ended
+        return False
+    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.old = self.complete(folder / "old", OLD_SEED)
-        shutil.copytree(folder / "old", folder / "new")
-        started = time.monotonic()
-        self.new = self.complete(folder / "new")
-        self.duration = time.monotonic() - started
 
-    def start(self, data_dir: Path, seed: int = NEW_SEED) -> Any:
-        process = FORKSERVER.Process(target=run_yts_daily, args=(data_dir, seed))
-        process.start()
-        return process
-
-    def complete(self, data_dir: Path, seed: int = NEW_SEED) -> Contents:
-        process = self.start(data_dir, seed)
-        process.join()
-        assert process.exitcode == 0
-        return contents(data_dir)
-
-    def kill_after(self, seconds: float) -> tuple[int, Path]:
-        """Kill a run, and return how many tables are new then."""
-        data_dir = self.folder / f"killed after {seconds}"
-        shutil.copytree(self.folder / "old", data_dir)
-        process = self.start(data_dir)
-        process.join(seconds)
+def left_by_kills(data_dir: Path, copies: Path) -> Iterator[Path]:
+    """Run the job in a folder; yield copies at random moments, of each state of its files one."""
+    states: set[bytes] = set()
+    process = FORKSERVER.Process(target=run_yts_daily, args=(data_dir,))
+    process.start()
+    try:
+        for number in count():
+            process.join(random.uniform(0, 2 * SECONDS))  # noqa: S311
+            if process.exitcode is not None:
+                break
+            os.kill(process.pid, signal.SIGSTOP)
+            while process.exitcode is None and not has_stopped(process.pid):
+                pass
+            if (state := digest(data_dir)) not in states:
+                states.add(state)
+                yield Path(shutil.copytree(data_dir, copies / str(number)))
+            os.kill(process.pid, signal.SIGCONT)
+    finally:
         process.kill()
         process.join()
-        assert process.exitcode in (SIGKILL, 0)
-        found = contents(data_dir)
-        assert found.keys() == self.old.keys() == self.new.keys()
-        torn = [t for t, rows in found.items() if rows not in (self.old[t], self.new[t])]
-        assert not torn, f"after {seconds} s"
-        return sum(found[table] == self.new[table] != self.old[table] for table in found), data_dir
+    assert process.exitcode == 0
 
 
 @pytest.mark.slow
 def test_a_killed_run_leaves_each_table_old_or_new_and_the_next_completes_it(tmp_path):
-    attempts = Attempts(tmp_path)
-    # One moment at random in each of as many parts of a run.
-    seconds = [
-        (number + random.random()) * attempts.duration / MOMENTS  # noqa: S311
-        for number in range(MOMENTS)
-    ]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        new_tables, data_dirs = zip(*pool.map(attempts.kill_after, seconds), strict=True)
-        finished = pool.map(attempts.complete, data_dirs)
-        assert all(found == attempts.new for found in finished)
-    changed = sum(attempts.new[table] != attempts.old[table] for table in attempts.new)
-    assert any(0 < count < changed for count in new_tables), "no run was killed between two tables"
+    folder = tmp_path / "data"
+    in_child(run_yts_daily, folder, seed=OLD_SEED)
+    old = contents(folder)
+    moments = [*left_by_kills(folder, tmp_path / "killed")]
+    new = contents(folder)
+    changed = {table for table in new if new[table] != old[table]}
+    numbers = set()
+    for copy in moments:
+        found = contents(copy)
+        assert found.keys() == old.keys() == new.keys()
+        torn = [table for table, rows in found.items() if rows not in (old[table], new[table])]
+        assert not torn, copy.name
+        numbers.add(sum(found[table] == new[table] for table in changed))
+    assert any(0 < number < len(changed) for number in numbers), "no moment between two tables"
+    in_child(run_yts_daily, *moments)
+    assert all(contents(copy) == new for copy in moments)

@@ -1,10 +1,14 @@
-"""Killed at any moment, forgetting leaves a warehouse that opens; the next run goes to the end."""
+"""Killed at any moment, forgetting leaves a warehouse that opens; the next run goes to the end.
+
+A killed process leaves its files as they are. So it is killed where it replaces files, and before
+all other steps its files are copied: the copies are what a kill would leave.
+"""
 
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,7 +27,7 @@ from movies_assets.warehouse.database import Warehouse
 from movies_assets.warehouse.published import Published
 from movies_assets.warehouse.schema import ensure_table
 from movies_assets.warehouse.snapshot import write_snapshot
-from movies_assets_tests.faults.processes import FORKSERVER, in_child
+from movies_assets_tests.faults.processes import FORKSERVER, digest, in_child
 
 pytestmark = pytest.mark.slow
 
@@ -94,15 +98,17 @@ def publish_keys(settings: Settings) -> None:
         published.put(path)
 
 
-def forget_ada(data: Path) -> None:
-    settings = load(data_dir=data)
-    folders = [
-        (Landing(settings.landing / "ott" / folder, f"ott/{folder}"), table)
-        for folder, table in folders_of_persons(TABLES.values()).items()
-    ]
-    warehouse = open_warehouse(settings)
-    published = Published(settings.published_folder)
-    forget(warehouse, TABLES.values(), folders, published, ids=frozenset([ADA]), run_id="00000000")
+def forget_ada(*folders_of_data: Path) -> None:
+    for data in folders_of_data:
+        settings = load(data_dir=data)
+        folders = [
+            (Landing(settings.landing / "ott" / folder, f"ott/{folder}"), table)
+            for folder, table in folders_of_persons(TABLES.values()).items()
+        ]
+        warehouse = open_warehouse(settings)
+        published = Published(settings.published_folder)
+        ada = frozenset([ADA])
+        forget(warehouse, TABLES.values(), folders, published, ids=ada, run_id="00000000")
 
 
 def at_each_step(do: Callable[[str, int], None]) -> None:
@@ -120,9 +126,18 @@ def at_each_step(do: Callable[[str, int], None]) -> None:
     sys.setprofile(notice)
 
 
-def steps_of_forgetting(data: Path) -> list[str]:
+def copy_before_each_step(data: Path, copies: Path) -> list[str]:
+    """Copy a folder before each step of forgetting, if its files have changed; return the steps."""
     steps: list[str] = []
-    at_each_step(lambda name, _: steps.append(name))
+    states: set[bytes] = set()
+
+    def copy(name: str, number: int) -> None:
+        steps.append(name)
+        if (state := digest(data)) not in states:
+            states.add(state)
+            shutil.copytree(data, copies / f"{number} ({name})")
+
+    at_each_step(copy)
     forget_ada(data)
     sys.setprofile(None)
     return steps
@@ -177,32 +192,33 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def check_killed_at(data: Path, copy: Path, at: int) -> None:
-    shutil.copytree(data, copy)
-    process = FORKSERVER.Process(target=forget_and_die, args=(copy, at))
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL, f"step {at}"
-    assert bobs(copy) == [("8",)], f"killed before step {at}, the warehouse has lost rows"
-    assert set(keys_published(copy)) in ({1}, {2}, {1, 2}), "no reader is left without a snapshot"
-    in_child(forget_ada, copy)
-    assert names_her(copy) == [], f"killed before step {at}, the next run has not erased all"
-    assert bobs(copy) == [("8",)]
-    assert set(keys_published(copy)) == {1}
-    assert files_of(copy) == files_of(data), "nothing is left behind"
-    shutil.rmtree(copy)
-
-
-def test_killed_around_the_replacing_of_files_it_can_be_run_again(data, tmp_path):
-    steps = in_child(steps_of_forgetting, Path(shutil.copytree(data, tmp_path / "whole")))
-    replaced = [number for number, name in enumerate(steps, 1) if name == "replace"]
-    assert len(replaced) == 5, "a damaged file, a sound one, a snapshot, its name, the database"
-    assert {"execute", "fsync", "flock", "unlink"} <= set(steps)
-    for at in (*replaced, replaced[-1] + 1):
-        check_killed_at(data, tmp_path / str(at), at)
+def check_and_run_again(data: Path, killed: Sequence[Path]) -> None:
+    """Check what killed processes have left of a folder, and that the next run goes to the end."""
+    for copy in killed:
+        assert bobs(copy) == [("8",)], f"killed before step {copy.name}, rows are lost"
+        assert set(keys_published(copy)) in ({1}, {2}, {1, 2}), "no reader is without a snapshot"
+    in_child(forget_ada, *killed)
+    for copy in killed:
+        assert names_her(copy) == [], f"killed before step {copy.name}, not all is erased"
+        assert bobs(copy) == [("8",)]
+        assert set(keys_published(copy)) == {1}
+        assert files_of(copy) == files_of(data), "nothing is left behind"
 
 
 def test_killed_before_any_step_it_can_be_run_again(data, tmp_path):
-    steps = in_child(steps_of_forgetting, Path(shutil.copytree(data, tmp_path / "whole")))
-    for at in range(1, len(steps) + 1):
-        check_killed_at(data, tmp_path / str(at), at)
+    whole = Path(shutil.copytree(data, tmp_path / "whole"))
+    steps = in_child(copy_before_each_step, whole, tmp_path / "copies")
+    assert {"execute", "fsync", "flock", "unlink"} <= set(steps)
+    replaced = [number for number, name in enumerate(steps, 1) if name == "replace"]
+    assert len(replaced) == 5, "a damaged file, a sound one, a snapshot, its name, the database"
+    copies = [*(tmp_path / "copies").iterdir()]
+    assert len(copies) > len(replaced)
+    check_and_run_again(data, copies)
+    killed = [tmp_path / str(at) for at in (*replaced, replaced[-1] + 1)]
+    for folder in killed:
+        shutil.copytree(data, folder)
+        process = FORKSERVER.Process(target=forget_and_die, args=(folder, int(folder.name)))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, f"step {folder.name}"
+    check_and_run_again(data, killed)

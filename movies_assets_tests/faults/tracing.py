@@ -70,7 +70,12 @@ WORKING_FOLDER = -100
 LONGEST_PATH, PAGE = 4096, 4096
 
 
-def changes_until_killed(work: Callable[[], object], place: str, kill_before: int = 0) -> int:
+def changes_until_killed(
+    work: Callable[[], object],
+    place: str,
+    kill_before: int = 0,
+    look: Callable[[], object] = int,
+) -> int:
     """Do some work in a fork that is killed before its n-th change of a place.
 
     To be called in a process without threads, such as by `in_child`.
@@ -79,6 +84,7 @@ def changes_until_killed(work: Callable[[], object], place: str, kill_before: in
         work: what to do.
         place: a folder's real path: what is in it counts; or `socket:`, all that is sent.
         kill_before: n, counted from 1; 0: the work is done to its end.
+        look: what to do before each change, while the fork is stopped.
 
     Returns:
         How many changes it began; equal to `kill_before` if it was killed.
@@ -102,8 +108,10 @@ def changes_until_killed(work: Callable[[], object], place: str, kill_before: in
             continue
         # A thread that stopped is gone when another one has ended the process meanwhile.
         with suppress(ProcessLookupError, FileNotFoundError):
-            if os.WSTOPSIG(status) == AT_SYSCALL:
-                changes += any(target.startswith(place) for target in _changed(process))
+            stopped_at = _changed(process) if os.WSTOPSIG(status) == AT_SYSCALL else ()
+            if any(target.startswith(place) for target in stopped_at):
+                changes += 1
+                look()
             if 0 < kill_before == changes:
                 os.kill(child, signal.SIGKILL)
             else:

@@ -16,7 +16,7 @@ from movies_assets.settings import load
 from movies_assets_tests.faults.dagster_dev import REPOSITORY, Dev, dagster_dev
 from movies_assets_tests.faults.test_interruption import PATIENCE_SECONDS, Home
 
-DAYS = ["2025-10-30", "2025-10-31"]
+OF_JOB, OF_ASSETS = ["2025-10-28", "2025-10-29"], ["2025-10-30", "2025-10-31"]
 LAUNCH = """
 mutation ($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {
@@ -38,9 +38,9 @@ def ask(dev: Dev, query: str, **variables: Any) -> Any:
     return httpx.post(dev.url, json=body, timeout=120).json()["data"]
 
 
-def backfill(dev: Dev, paths: Sequence[Sequence[str]], **more: Any) -> str:
+def backfill(dev: Dev, paths: Sequence[Sequence[str]], days: Sequence[str], **more: Any) -> str:
     """Backfill assets as the UI does, to its end; return its status."""
-    params = {"assetSelection": [{"path": path} for path in paths], "partitionNames": DAYS, **more}
+    params = {"assetSelection": [{"path": path} for path in paths], "partitionNames": days, **more}
     backfill_id = ask(dev, LAUNCH, params=params)["launchPartitionBackfill"]["backfillId"]
     status = ""
 
@@ -65,8 +65,7 @@ def partitions_written(home: Home) -> dict[str, list[str | None]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chosen", ["a job", "assets of the graph"])
-def test_a_backfill_over_both_kinds_of_tables_is_complete(tmp_path, chosen):
+def test_backfills_of_a_job_and_of_assets_are_complete_over_both_kinds_of_tables(tmp_path):
     home = Home(tmp_path)
     with dagster_dev(home) as dev:
         job = {**REPOSITORY, "pipelineName": "imdb_daily"}
@@ -78,15 +77,16 @@ def test_a_backfill_over_both_kinds_of_tables_is_complete(tmp_path, chosen):
                 "repositoryLocationName": REPOSITORY["repositoryLocationName"],
             },
         }
-        more = {"selector": selector} if chosen == "a job" else {}
-        assert backfill(dev, paths, **more) == "COMPLETED_SUCCESS"
+        assert backfill(dev, paths, OF_JOB, selector=selector) == "COMPLETED_SUCCESS"
+        assert backfill(dev, paths, OF_ASSETS) == "COMPLETED_SUCCESS"
     settings = load(data_dir=home.folder / "data")
     (calendar,) = (found for found in calendars(settings, TABLES) if found.job == "imdb_daily")
     written = partitions_written(home)
     assert {name: written[name] for name in calendar.tables} == {
-        name: DAYS if table.partitions else [None] for name, table in calendar.tables.items()
+        name: [*OF_JOB, *OF_ASSETS] if table.partitions else [None, None]
+        for name, table in calendar.tables.items()
     }
-    assert written["serving.published_warehouse"] == [None]
+    assert written["serving.published_warehouse"] == [None, None]
     with dg.DagsterInstance.from_config(str(home.folder / "home")) as instance:
         now = datetime(2025, 11, 1, 3, 30, tzinfo=UTC)
         progress = look(calendar, instance, open_warehouse(settings), now)

@@ -56,8 +56,8 @@ def test_a_history_that_cannot_be_read_is_named_with_the_fix(home):
 @pytest.mark.slow
 def test_three_commands_that_start_at_once_in_an_empty_home_all_run(tmp_path):
     home = Home(tmp_path)
-    tags = json.dumps({"dagster/partition": "2025-10-31"})
-    command = [*EXECUTE, "-j", "netflix_daily", "--tags", tags]
+    tags = json.dumps({"dagster/partition": "2025"})
+    command = [*EXECUTE, "-j", "omdb_yearly", "--tags", tags]
     with home.log.open("w") as log:
         processes = [
             subprocess.Popen(command, stdout=log, stderr=log, env=home.environment)  # noqa: S603

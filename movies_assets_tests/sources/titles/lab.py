@@ -68,7 +68,7 @@ class Lab:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
-        connection.execute("SET TimeZone = 'UTC'; SET threads = 1")
+        connection.execute("SET TimeZone = 'UTC'")
         for name in INPUTS:
             ensure_table(connection, name, TABLES[name].contract)
         self.people = 0
@@ -153,13 +153,14 @@ class Lab:
             self.connection.execute(f"INSERT INTO {name} BY NAME {sql_of(name)}")
         return self
 
-    def refresh(self) -> dict[str, int | None]:
-        """Bring the tables up to date as a run does; return how many rows each has changed.
+    def refresh(self, *names: str) -> dict[str, int | None]:
+        """Bring the tables that are named, or all, up to date as a run does.
 
-        None: all of them were computed.
+        Returns:
+            How many rows of each were changed; None where all were computed and replaced.
         """
         written = {}
-        for name in REFRESHED:
+        for name in names or REFRESHED:
             table, query = TABLES[name], sql_of(name)
             ensure_table(self.connection, name, table.contract)
             loaded = incremental.update(self.connection, table, query, TABLES)

@@ -1,6 +1,12 @@
-"""Linking titles at the size of the real IMDb, at once and after changes, on bare DuckDB."""
+"""Linking titles at the size of the real IMDb, at once and after changes, on bare DuckDB.
 
+And weights that Splink learns without labels.
+"""
+
+import json
+import os
 import resource
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -105,4 +111,71 @@ def _load(connection: duckdb.DuckDBPyConnection, dumps: Path) -> None:
         "AS title, start_year + (number % 20 = 1)::INT AS release_year, runtime_minutes + "
         "number % 4 AS duration_minutes, CASE WHEN is_series THEN 'TV Show' ELSE 'Movie' END AS "
         "type, DATE '2025-10-30' AS arrived_date FROM chosen WHERE number % 3 = 0"
+    )
+
+
+# What Splink compares: the name in one spelling each, as it takes no lists.
+SERVICE = """
+    SELECT source_id AS unique_id, NULL AS tconst, name_keys[1] AS name_key, kind, year,
+        runtime_minutes, NULL::BIGINT AS votes FROM silver.source_titles"""
+IMDB = """
+    SELECT tconst || ' ' || name_key AS unique_id, tconst, name_key,
+        CASE WHEN title_type IN ('tvSeries', 'tvMiniSeries') THEN 'series' ELSE 'movie' END AS kind,
+        start_year AS year, runtime_minutes, votes
+    FROM silver.title_names JOIN silver.imdb_titles USING (tconst)"""
+LEARNED = """
+    SELECT source_id, tconst FROM learned WHERE likelihood >= {least}
+    QUALIFY row_number() OVER (PARTITION BY source_id ORDER BY likelihood DESC, tconst) = 1"""
+
+
+@click.command("titles-weights")
+@click.option("--truth", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--splink-python", required=True, help="A Python that has Splink.")
+def titles_weights(truth: Path, splink_python: str) -> None:
+    """Learn weights by Splink from titles alone, and compare its links and ours with the truth.
+
+    The folder holds `truth.csv` and `imdb_reference.csv.gz`, see docs/reference/benchmarks.md.
+    """
+    from movies_assets.sources.titles.weights import WEIGHTS  # noqa: PLC0415 (heavy)
+    from movies_assets_tests.sources.titles.lab import lab  # noqa: PLC0415
+    from movies_assets_tests.sources.titles.recorded import link  # noqa: PLC0415
+
+    with lab() as laboratory, tempfile.TemporaryDirectory() as folder:
+        connection = link(laboratory, truth).connection
+        for query, name in ((SERVICE, "service"), (IMDB, "imdb")):
+            connection.execute(f"COPY ({query}) TO '{folder}/{name}.parquet'")
+        command = [splink_python, "-m", "movies_assets_tests.benchmarks.titles_splink", folder]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        subprocess.run(command, check=True, env=environment)  # noqa: S603
+        found = json.loads((Path(folder) / "learned.json").read_text(encoding="utf-8"))
+        for feature, learned in found["weights"].items():
+            for level, bits in learned.items():
+                ours = WEIGHTS[feature].get(level)
+                pinned = "-" if ours is None else f"{ours:.2f}"
+                click.echo(f"{feature}, {level}: learned {bits:.2f}, pinned {pinned}")
+        connection.execute(
+            "CREATE TABLE learned (source_id VARCHAR, tconst VARCHAR, likelihood DOUBLE)"
+        )
+        connection.executemany("INSERT INTO learned VALUES (?, ?, ?)", found["pairs"])
+        ours = "SELECT source_id, tconst FROM gold.title_links WHERE tconst IS NOT NULL"
+        _measured(connection, "the rules", ours)
+        for least in (0.5, 0.9, 0.99):
+            _measured(connection, f"Splink, from {least:.0%}", LEARNED.format(least=least))
+
+
+def _measured(connection: duckdb.DuckDBPyConnection, name: str, links: str) -> None:
+    """Print precision and recall of links."""
+    from movies_assets_tests.sources.titles.recorded import ABSENT, KNOWN  # noqa: PLC0415 (heavy)
+
+    linked, right, known = connection.execute(
+        f"""
+        SELECT count(tconst), count(*) FILTER (
+            verdict IN {KNOWN} AND list_contains(string_split(accepted_imdb_id, '|'), tconst)),
+            count(*) FILTER (verdict IN {KNOWN})
+        FROM truth LEFT JOIN ({links}) USING (source_id)
+        WHERE verdict IN {KNOWN} OR verdict IN {ABSENT}"""
+    ).fetchone() or (0, 0, 0)
+    click.echo(
+        f"{name}: {linked} links, {right} right, precision {right / linked:.3f}, "
+        f"recall {right / known:.3f}"
     )

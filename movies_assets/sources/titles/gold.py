@@ -38,6 +38,7 @@ METHODS = [FORCED, *linking.RULES, REDIRECTED, STATED, NONE]
 LONGEST_KEY = LONGEST_ID + 10
 
 IMDB_TITLES = "silver.imdb_titles"
+DIGEST = "Digest of what the sources other than IMDb say of it; NULL if none lists it."
 
 gold_table = partial(
     table,
@@ -261,28 +262,39 @@ class DimTitle(Contract):
     rating: float = column("Rating at IMDb, 1 to 10, of its newest dump.", nullable=True)
     votes: int = column("Votes at IMDb, of its newest dump.", nullable=True)
     sources_count: int = column("How many sources know it.", ge=1)
+    digest: int = column(DIGEST, nullable=True)
 
 
 ATTRIBUTES = ("title", "kind", "year", "runtime_minutes", "genres")
 
 
-OF_TITLE = {"gold_title_links": ["title_key"], "silver_imdb_titles": ["tconst"]}
-"""The inputs of which the rows of a title are sufficient for its row."""
+def _digests(links: ir.Table, titles: ir.Table) -> ir.Table:
+    """Return what sources say of each title that they list, as a digest."""
+    rows = links.select(*KEYS, "title_key").inner_join(titles.select(*KEYS, "digest"), KEYS)
+    digests = rows.digest.cast("string").collect().sort().join(" ")
+    return rows.group_by("title_key").aggregate(digest=digests.hash())
 
 
-def _titles_of_sources(titles: ir.Table, inputs: Inputs) -> ir.Table:
-    """Return the keys of the titles that a source other than IMDb lists, or listed."""
-    listed = (titles.sources_count > 1) | ~titles.kind_source.identical_to("imdb")
-    keys = [inputs["gold_title_links"].title_key, titles.filter(listed).title_key]
-    return ibis.union(*(key.as_table() for key in keys), distinct=True)
+def _changed_titles(stored: ir.Table, inputs: Inputs) -> ir.Table:
+    """Return the keys of the titles of which sources say something else than before."""
+    now = _digests(inputs["gold_title_links"], inputs["silver_source_titles"])
+    before = stored.filter(stored.digest.notnull())
+    return ibis.union(
+        now.anti_join(before, ["title_key", "digest"]).select("title_key"),
+        before.anti_join(now, "title_key").select("title_key"),
+        distinct=True,
+    )
 
 
-@gold_table(
-    contract=DimTitle,
-    incremental=Incremental(
-        by=("title_key",), changed=_titles_of_sources, of_group=OF_TITLE, whole=(IMDB_TITLES,)
-    ),
+BY_TITLE = Incremental(
+    by=("title_key",),
+    changed=_changed_titles,
+    of_group={"gold_title_links": ["title_key"], "silver_imdb_titles": ["tconst"]},
+    whole=(IMDB_TITLES,),
 )
+
+
+@gold_table(contract=DimTitle, incremental=BY_TITLE)
 def dim_title(
     gold_title_links: ir.Table, silver_source_titles: ir.Table, silver_imdb_titles: ir.Table
 ) -> ir.Table:
@@ -310,6 +322,7 @@ def dim_title(
     rows = _joined(keys, of_imdb)
     for source in SOURCES:
         rows = _joined(rows, _first_of(listed, source, (*ATTRIBUTES, "has"), ["source_id"]))
+    rows = _joined(rows, _digests(gold_title_links, silver_source_titles))
     runtimes = [rows[f"{source}_runtime_minutes"] for source in RUNTIME_ORDER]
     longest, shortest = ibis.greatest(*runtimes), ibis.least(*runtimes)
     is_show = rows.netflix_kind == SERIES
@@ -320,6 +333,7 @@ def dim_title(
         "tconst",
         "rating",
         "votes",
+        "digest",
         **_survivor(rows, "title", TITLE_ORDER),
         **_survivor(rows, "kind", TITLE_ORDER),
         **_survivor(rows, "year", TITLE_ORDER, years),
@@ -478,21 +492,10 @@ class TitleRatings(Contract):
     yts_date: dt.Date = column("Day on which YTS listed the movie.", nullable=True)
     ott_rating: float = column("Rating at IMDb as the streaming service states it.", nullable=True)
     ott_date: dt.Date = column("Day on which its file arrived.", nullable=True)
+    digest: int = column(DIGEST, nullable=True)
 
 
-def _rated_by_sources(titles: ir.Table, inputs: Inputs) -> ir.Table:
-    """Return the keys of the titles that a source other than IMDb may rate, or rated."""
-    rated = titles.filter(titles.yts_rating.notnull() | titles.ott_rating.notnull())
-    keys = [inputs["gold_title_links"].title_key, rated.title_key]
-    return ibis.union(*(key.as_table() for key in keys), distinct=True)
-
-
-@gold_table(
-    contract=TitleRatings,
-    incremental=Incremental(
-        by=("title_key",), changed=_rated_by_sources, of_group=OF_TITLE, whole=(IMDB_TITLES,)
-    ),
-)
+@gold_table(contract=TitleRatings, incremental=BY_TITLE)
 def title_ratings(
     gold_title_links: ir.Table, silver_source_titles: ir.Table, silver_imdb_titles: ir.Table
 ) -> ir.Table:
@@ -516,7 +519,7 @@ def title_ratings(
     for source in ("yts", "ott"):
         newest_first = [ibis.desc("date"), "source_id"]
         rows = _joined(rows, _first_of(listed, source, ("rating", "date"), newest_first))
-    return rows
+    return _joined(rows, _digests(gold_title_links, silver_source_titles))
 
 
 class TitleAvailability(Contract):

@@ -121,7 +121,7 @@ def test_a_changed_title_is_all_that_is_written_in_large_tables(fresh):
     assert written["silver.title_names"] == 0
     # The row before, and the row after.
     assert written["silver.title_candidates"] == 2
-    assert written["gold.dim_title"] == 0
+    assert written["gold.dim_title"] == 2
 
 
 def test_a_title_that_is_gone_leaves_the_title_of_imdb(fresh):

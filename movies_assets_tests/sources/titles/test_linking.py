@@ -364,7 +364,7 @@ def confidence_of(*evidence: Mapping[str, Any]) -> list[float]:
 @given(st.lists(EVIDENCE, min_size=1, max_size=5))
 def test_confidences_of_one_title_are_shares_of_one(evidence):
     found = confidence_of(*evidence)
-    assert all(0 < each <= 1 for each in found)
+    assert all(0 <= each <= 1 for each in found)
     assert sum(found) <= 1 + 1e-9
 
 

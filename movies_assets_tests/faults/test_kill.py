@@ -9,6 +9,7 @@ import random
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,12 @@ def has_stopped(process: int) -> bool:
         states = [each.read_text() for each in Path(f"/proc/{process}/task").glob("*/stat")]
     except OSError:  # a thread has ended
         return False
-    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
+    return bool(states) and all(state.rpartition(")")[2].split()[0] == "T" for state in states)
+
+
+def send(process: Any, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it has ended
+        os.kill(process.pid, number)
 
 
 def left_by_kills(data_dir: Path, copies: Path) -> Iterator[Path]:
@@ -63,13 +69,13 @@ def left_by_kills(data_dir: Path, copies: Path) -> Iterator[Path]:
             process.join(random.uniform(0, 2 * SECONDS))  # noqa: S311
             if process.exitcode is not None:
                 break
-            os.kill(process.pid, signal.SIGSTOP)
+            send(process, signal.SIGSTOP)
             while process.exitcode is None and not has_stopped(process.pid):
                 pass
             if (state := digest(data_dir)) not in states:
                 states.add(state)
                 yield Path(shutil.copytree(data_dir, copies / str(number)))
-            os.kill(process.pid, signal.SIGCONT)
+            send(process, signal.SIGCONT)
     finally:
         process.kill()
         process.join()

@@ -88,7 +88,7 @@ def _step(table: Table, checks: Sequence[Check], settings: Settings) -> dg.Asset
         selected = [check for check in checks if check.name in names]
         found: dict[str, Finding] = {}
         with warehouse.reading() as connection:
-            is_passed = _is_passed(connection, table, context.run)
+            is_passed = _is_passed(connection, table, context)
             rows = CheckContext(table, keys_of(context.run.tags), Queries(connection), is_passed)
             for check in selected:
                 found[check.name] = _evaluate(check, rows, warehouse)
@@ -102,16 +102,16 @@ def _step(table: Table, checks: Sequence[Check], settings: Settings) -> dg.Asset
     return run_checks
 
 
-def _is_passed(connection: duckdb.DuckDBPyConnection, table: Table, run: dg.DagsterRun) -> bool:
+def _is_passed(
+    connection: duckdb.DuckDBPyConnection, table: Table, context: dg.AssetCheckExecutionContext
+) -> bool:
     """Return whether the run left a table as it was, which has passed its blocking checks.
 
     Checks that are executed without their table look at the rows in any case.
     """
-    chosen = run.asset_selection
-    is_alone = chosen is not None and asset_key(table.key) not in chosen
     return bool(
         table.incremental
-        and not is_alone
+        and asset_key(table.key) in context.job_def.asset_layer.selected_asset_keys
         and not audit_log.writes_within(connection, table.name, None)
     )
 

@@ -40,7 +40,10 @@ SEVERAL_BY_CASE = {
     "İ": "i\u0307", "ß": "ss", "ẞ": "ss",
     "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st",
 }  # fmt: skip
-LIGATURES = {"æ": "ae", "œ": "oe", "Æ": "AE", "Œ": "OE", "ß": "ss"}
+LIGATURES = {
+    "æ": "ae", "ǣ": "ae", "ǽ": "ae", "œ": "oe", "ß": "ss",
+    "Æ": "AE", "Ǣ": "AE", "Ǽ": "AE", "Œ": "OE",
+}  # fmt: skip
 SEVERAL_BY_ACCENT = {**LIGATURES, "&": " and "}
 # Some of them are letters in Unicode.
 APOSTROPHES = r"['`\x{b4}\x{2b9}\x{2bb}-\x{2bd}\x{2018}\x{2019}\x{201b}\x{2032}\x{ff07}]"
@@ -262,7 +265,7 @@ def _bare(name: ir.StringValue) -> ir.StringValue:
         (name.re_search(f"[{''.join(PLAIN)}]"), _translated(name, PLAIN)),
         else_=name,
     )
-    return plain.re_replace(f"([{LETTERS}])[{ACCENTS}]+", r"\1")
+    return plain.re_replace(rf"(^|[\x00-\xbf{LETTERS}])[{ACCENTS}]+", r"\1")
 
 
 def _letters(text: ir.StringColumn, table: dict[str, str]) -> ir.StringColumn:

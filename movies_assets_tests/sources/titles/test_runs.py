@@ -61,10 +61,31 @@ def stored(stored_day: Path, tmp_path: Path, instance: dg.DagsterInstance) -> Pl
 @pytest.mark.slow
 def test_running_again_changes_nothing(stored):
     before = {name: rows for name, rows in contents(stored).items() if name[:6] != "bronze"}
-    assert link(stored).success
+    result = link(stored)
+    assert result.success
     after = contents(stored)
     assert {name: after[name] for name in before} == before
     assert all(before.values())
+    described = [each.materialization for each in result.get_asset_materialization_events()]
+    changed = {
+        ".".join(each.asset_key.path): each.metadata["rows_changed"].value
+        for each in described
+        if "rows_changed" in each.metadata
+    }
+    assert changed == {name: 0 for name, table in TABLES.items() if table.incremental}
+
+
+@pytest.mark.slow
+def test_a_check_that_is_executed_alone_looks_at_rows_that_runs_leave_as_they_are(stored):
+    with stored.warehouse.session() as session, stored.warehouse.transaction(session):
+        session.execute("UPDATE gold.dim_title SET sources_count = 0")
+    assert link(stored).success
+    check = dg.AssetCheckKey(dg.AssetKey(["gold", "dim_title"]), "contract")
+    alone = stored.defs.resolve_job_def("titles").get_subset(
+        asset_selection=set(), asset_check_selection={check}
+    )
+    result = alone.execute_in_process(instance=stored.instance, raise_on_error=False)
+    assert [each.passed for each in result.get_asset_check_evaluations()] == [False]
 
 
 @pytest.mark.slow

@@ -265,7 +265,8 @@ def _bare(name: ir.StringValue) -> ir.StringValue:
         (name.re_search(f"[{''.join(PLAIN)}]"), _translated(name, PLAIN)),
         else_=name,
     )
-    return plain.re_replace(rf"(^|[\x00-\xbf{LETTERS}])[{ACCENTS}]+", r"\1")
+    # An accent of a sign would be left alone when the sign is removed.
+    return plain.re_replace(rf"(^|[{LETTERS}]|[^\p{{L}}\p{{M}}])[{ACCENTS}]+", r"\1")
 
 
 def _letters(text: ir.StringColumn, table: dict[str, str]) -> ir.StringColumn:

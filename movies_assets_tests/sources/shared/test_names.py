@@ -369,8 +369,9 @@ class TestEveryKey:
     @MODEST
     @given(NAMED)
     @example("The A")
-    # A digit with an accent beside a sign of another script, and a ligature with an accent.
+    # Accents of a digit beside a sign of another script, of such a sign, and of a ligature.
     @example("1\u0308\u3002")
+    @example("\ud7fc\u0300")
     @example("\u01e3")
     def test_is_its_own_key_unless_it_reads_as_a_numeral(self, connection, title):
         (key,) = keys_of(connection, title)

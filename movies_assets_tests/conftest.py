@@ -204,7 +204,8 @@ def contents_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
             "SELECT schema_name || '.' || table_name, list(column_name) FROM duckdb_columns() "
             "WHERE database_name = 'warehouse' AND column_name NOT IN "
             "('_ingested_at', '_run_id', 'run_id', 'quarantined_at', 'read_at', 'page') "
-            "AND schema_name <> 'audit' AND table_name <> 'data_quality_snapshot' "
+            "AND table_name NOT IN ('data_quality_snapshot', 'unaudited', 'begun', 'passed', "
+            "'changed', 'computed_from') "
             "GROUP BY ALL"
         ).fetchall()
         return {

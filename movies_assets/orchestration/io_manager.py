@@ -19,6 +19,7 @@ from movies_assets.core.contract import WITHHELD, DumpContract
 from movies_assets.core.table import Table
 from movies_assets.core.window import Window
 from movies_assets.orchestration.assets import WHOLE, asset_key
+from movies_assets.orchestration.code_version import kept_version
 from movies_assets.orchestration.metadata import column_schema
 from movies_assets.orchestration.retries import mapped
 from movies_assets.settings import Settings
@@ -92,16 +93,19 @@ class WarehouseIOManager(dg.IOManager):
                 upgrade(connection, name, self._tables[name].contract)
             for name in table.optional:
                 ensure_input(connection, name, self._tables[name].contract)
+            code = kept_version(table) if table.incremental else ""
+            if table.incremental and (kept := incremental.unchanged(connection, table, code)):
+                return kept
             if rows.reads_warehouse:
                 sql = rows.stage(connection, table)
             refused = rows.refused(connection, table)
             # Where no day can be written, the reasons are still stored.
             if not refused or len(refused) < window.partitions:
                 window = replace(window, without=tuple(refused))
-                loaded = self._update(connection, table, sql, run_id)
+                loaded = self._update(connection, table, code, sql, run_id)
                 loaded = loaded or self._write(connection, table, rows, window, run_id)
                 if table.incremental and sql:
-                    incremental.record(connection, table, sql)
+                    incremental.record(connection, table, code, sql)
         if loaded is None:
             raise WarehouseError(
                 f"{table.name}: {', '.join(refused)} was not loaded and is as it was before: "
@@ -114,13 +118,14 @@ class WarehouseIOManager(dg.IOManager):
         self,
         connection: duckdb.DuckDBPyConnection,
         table: Table,
+        code: str,
         sql: str | None,
         run_id: str,
     ) -> writer.Loaded | None:
         """Write what has changed; return None where all rows have to be written."""
         if not table.incremental or not sql:
             return None
-        loaded = incremental.update(connection, table, sql, self._tables)
+        loaded = incremental.update(connection, table, code, sql, self._tables)
         if loaded and loaded.written:
             audit_log.record_write(connection, table.name, Window(), run_id)
         return loaded

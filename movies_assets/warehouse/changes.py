@@ -4,19 +4,19 @@ Both are stored in the transaction that writes the table. So they hold after any
 in any order of runs.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from uuid import uuid4
 
 import duckdb
+import ibis
 
 from movies_assets.core.contract import Contract, Instant, column
 from movies_assets.warehouse.quoting import literal
 from movies_assets.warehouse.schema import create_table, stored_types
 
 CHANGED, COMPUTED_FROM = "audit.changed", "audit.computed_from"
-QUERY = "query"
-"""What stands for a table's query among its inputs."""
+CODE, QUERY = "code", "query"
+"""What stands among a table's inputs for the version of its code, and for the query it makes."""
 
 
 class Changed(Contract):
@@ -31,8 +31,10 @@ class ComputedFrom(Contract):
     """One row per table and input, itself included: the change after which it was computed."""
 
     table_name: str = column("The table, as schema.table.", key=True)
-    input_name: str = column("The input, as schema.table; query: the query itself.", key=True)
-    state: str = column("The newest change of the input and its number of rows; a query's digest.")
+    input_name: str = column("The input, as schema.table; code, or query.", key=True)
+    state: str = column(
+        "The newest change of the input and its number of rows; versions of code; SQL of a query."
+    )
 
 
 def record_change(connection: duckdb.DuckDBPyConnection, table: str) -> None:
@@ -43,16 +45,16 @@ def record_change(connection: duckdb.DuckDBPyConnection, table: str) -> None:
 
 
 def state(
-    connection: duckdb.DuckDBPyConnection, tables: Iterable[str], query: str
+    connection: duckdb.DuckDBPyConnection, tables: Iterable[str], code: str
 ) -> dict[str, str]:
-    """Return the newest change of each table, with its number of rows, and a digest of a query.
+    """Return the newest change of each table, with its number of rows, and versions of code.
 
     The rows are counted because a table may have been dropped or changed by hand.
 
     Args:
         connection: the warehouse is attached to it.
         tables: the tables, which exist.
-        query: the SQL that computes rows from them.
+        code: the version of the code that computes rows from them.
     """
     _ensure(connection, CHANGED, Changed)
     counts = " UNION ALL ".join(
@@ -62,13 +64,12 @@ def state(
         f"SELECT table_name, concat_ws(' ', change_id, rows) FROM ({counts}) "
         f"LEFT JOIN {CHANGED} USING (table_name)"
     ).fetchall()
-    # Another version of the engine may compute something else from the same query.
-    text = f"{duckdb.__version__}\n{query}"
-    return {**dict(rows), QUERY: hashlib.sha256(text.encode()).hexdigest()}
+    # Another version of a library may compute something else by the same code.
+    return {**dict(rows), CODE: f"{code}, ibis {ibis.__version__}, duckdb {duckdb.__version__}"}
 
 
 def computed_from(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
-    """Return the state from which a table was computed; nothing where that is not known."""
+    """Return the state from which a table was computed, and its query; empty if not known."""
     if not stored_types(connection, COMPUTED_FROM):
         return {}
     query = f"SELECT input_name, state FROM {COMPUTED_FROM} WHERE table_name = ?"

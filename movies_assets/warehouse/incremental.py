@@ -20,30 +20,48 @@ from movies_assets.warehouse.writer import ROW, SAMPLE_ROWS, Loaded
 GROUPS, PART = "changed_groups", "part"
 
 
-def update(
-    connection: duckdb.DuckDBPyConnection, table: Table, query: str, tables: Mapping[str, Table]
-) -> Loaded | None:
-    """Bring a table up to date without computing all of its rows, if that is possible.
+def unchanged(
+    connection: duckdb.DuckDBPyConnection, table: Table, code: str
+) -> tuple[Loaded, str] | None:
+    """Return what is stored of a table, and its query, if nothing that it reads was changed.
 
     Args:
         connection: an open transaction.
         table: the table.
-        query: the SQL that computes all of its rows.
+        code: the version of the code that computes its rows.
+    """
+    before = changes.computed_from(connection, table.name)
+    if _differing(connection, table, code, before):
+        return None
+    return replace(_stored(connection, table), written=0), before[changes.QUERY]
+
+
+def update(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    code: str,
+    query: str,
+    tables: Mapping[str, Table],
+) -> Loaded | None:
+    """Bring a table up to date whose inputs were changed, and write only what differs.
+
+    Args:
+        connection: an open transaction.
+        table: the table.
+        code: the version of the code that computes its rows.
+        query: the SQL that computes all of them.
         tables: all tables, by name.
 
     Returns:
-        What was stored; None where all rows have to be computed, and nothing was changed.
+        What is stored; None where all rows have to be replaced, and nothing was changed.
 
     Raises:
         WarehouseError: a value cannot be computed.
     """
     given, before = table.incremental, changes.computed_from(connection, table.name)
-    now = _state(connection, table, query)
-    differing = {name for name in now if before.get(name) != now[name]}
-    if not given or differing & {table.name, changes.QUERY, *given.whole}:
+    differing = _differing(connection, table, code, before)
+    if not given or differing & {table.name, changes.CODE, *given.whole}:
         return None
-    if not differing:
-        return replace(_stored(connection, table), written=0)
     with explaining(connection, table):
         rows = table.contract.table(table.name)
         stored = rows.mutate(**{ROW: rows.rowid()})
@@ -58,13 +76,21 @@ def update(
     return replace(_stored(connection, table), written=written)
 
 
-def record(connection: duckdb.DuckDBPyConnection, table: Table, query: str) -> None:
+def record(connection: duckdb.DuckDBPyConnection, table: Table, code: str, query: str) -> None:
     """Record that a table is up to date; the parameters are those of `update`."""
-    changes.record_computed_from(connection, table.name, _state(connection, table, query))
+    state = {**_state(connection, table, code), changes.QUERY: query}
+    changes.record_computed_from(connection, table.name, state)
 
 
-def _state(connection: duckdb.DuckDBPyConnection, table: Table, query: str) -> dict[str, str]:
-    return changes.state(connection, {table.name, *table.reads().values()}, query)
+def _differing(
+    connection: duckdb.DuckDBPyConnection, table: Table, code: str, before: Mapping[str, str]
+) -> set[str]:
+    now = _state(connection, table, code)
+    return {name for name in now if before.get(name) != now[name]}
+
+
+def _state(connection: duckdb.DuckDBPyConnection, table: Table, code: str) -> dict[str, str]:
+    return changes.state(connection, {table.name, *table.reads().values()}, code)
 
 
 def _collected(connection: duckdb.DuckDBPyConnection, groups: ir.Table) -> ir.Table:

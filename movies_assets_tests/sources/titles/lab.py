@@ -153,7 +153,7 @@ class Lab:
             self.connection.execute(f"INSERT INTO {name} BY NAME {sql_of(name)}")
         return self
 
-    def refresh(self, *names: str) -> dict[str, int | None]:
+    def refresh(self, *names: str, code: str = "1") -> dict[str, int | None]:
         """Bring the tables that are named, or all, up to date as a run does.
 
         Returns:
@@ -163,14 +163,17 @@ class Lab:
         for name in names or REFRESHED:
             table, query = TABLES[name], sql_of(name)
             ensure_table(self.connection, name, table.contract)
-            loaded = incremental.update(self.connection, table, query, TABLES)
+            if incremental.unchanged(self.connection, table, code):
+                written[name] = 0
+                continue
+            loaded = incremental.update(self.connection, table, code, query, TABLES)
             written[name] = loaded.written if loaded else None
             if not loaded:
                 self.connection.execute(f"DELETE FROM {name}")
                 self.connection.execute(f"INSERT INTO {name} BY NAME {query}")
             if written[name] != 0:
                 record_change(self.connection, name)
-            incremental.record(self.connection, table, query)
+            incremental.record(self.connection, table, code, query)
         return written
 
     def rows(self, name: str, *columns: str, where: str = "true") -> list[Any]:

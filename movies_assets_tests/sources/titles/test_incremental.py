@@ -139,6 +139,11 @@ def test_rows_that_were_removed_by_hand_are_computed_again(fresh, table):
     assert contents(fresh) == before
 
 
+def test_other_code_computes_all(fresh):
+    assert set(fresh.refresh(code="2").values()) == {None}
+    assert set(fresh.refresh(code="2").values()) == {0}
+
+
 def test_a_new_state_of_imdb_is_compared_with_all_titles(fresh):
     list_at_imdb(fresh, IDS[2], "Film")
     assert fresh.refresh()["silver.title_candidates"] is None

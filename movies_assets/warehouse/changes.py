@@ -16,7 +16,7 @@ from movies_assets.warehouse.schema import create_table, stored_types
 
 CHANGED, COMPUTED_FROM = "audit.changed", "audit.computed_from"
 CODE, QUERY = "code", "query"
-"""What stands among a table's inputs for the version of its code, and for the query it makes."""
+"""The names, among the inputs of a table, of the version of its code and of its query."""
 
 
 class Changed(Contract):

@@ -38,7 +38,7 @@ METHODS = [FORCED, *linking.RULES, REDIRECTED, STATED, NONE]
 LONGEST_KEY = LONGEST_ID + 10
 
 IMDB_TITLES = "silver.imdb_titles"
-DIGEST = "Digest of what the sources other than IMDb say of it; NULL if none lists it."
+DIGEST = "Digest of its rows in `silver.source_titles`; NULL if it has none."
 
 gold_table = partial(
     table,
@@ -269,14 +269,14 @@ ATTRIBUTES = ("title", "kind", "year", "runtime_minutes", "genres")
 
 
 def _digests(links: ir.Table, titles: ir.Table) -> ir.Table:
-    """Return what sources say of each title that they list, as a digest."""
+    """Return a digest of the rows that sources have of each title."""
     rows = links.select(*KEYS, "title_key").inner_join(titles.select(*KEYS, "digest"), KEYS)
     digests = rows.digest.cast("string").collect().sort().join(" ")
     return rows.group_by("title_key").aggregate(digest=digests.hash())
 
 
 def _changed_titles(stored: ir.Table, inputs: Inputs) -> ir.Table:
-    """Return the keys of the titles of which sources say something else than before."""
+    """Return the keys of the titles whose rows at sources differ from those before."""
     now = _digests(inputs["gold_title_links"], inputs["silver_source_titles"])
     before = stored.filter(stored.digest.notnull())
     return ibis.union(

@@ -101,7 +101,7 @@ class SilverSourceTitles(Contract):
     since_date: dt.Date = column(
         "Day from which the source says that it offers the title; OMDb offers none.", nullable=True
     )
-    digest: int = column("Digest of what the source says of the title.")
+    digest: int = column("Digest of the other columns.")
 
 
 @silver_table(contract=SilverSourceTitles, optional=OTHERS)
@@ -127,9 +127,9 @@ def source_titles(
     keys = with_name_keys(rows, _key="title", _other_key="other_title").view()
     names = ibis.array([keys["_key"], keys["_other_key"]]).filter(lambda key: key.notnull())
     titles = keys.mutate(name_keys=names.unique().sort())
-    said = [name for name in SilverSourceTitles.types() if name != "digest"]
-    texts = [titles[name].cast("string").fill_null("") for name in said]
-    return titles.select(*said, digest=ibis.array(texts).hash())
+    columns = [name for name in SilverSourceTitles.types() if name != "digest"]
+    texts = [titles[name].cast("string").fill_null("") for name in columns]
+    return titles.select(*columns, digest=ibis.array(texts).hash())
 
 
 def _of_yts(movies: ir.Table) -> ir.Table:
@@ -248,7 +248,7 @@ class SilverTitleCandidates(Contract):
         "Members of the cast, and directors, of both; NULL where one has none.", nullable=True, ge=0
     )
     rivals: int = column("Candidates of this title within a year, this one too.", ge=0)
-    digest: int = column("The digest of the source's title from which this was computed.")
+    digest: int = column("Digest of the row of `silver.source_titles` that it was computed from.")
 
 
 def _changed_titles(candidates: ir.Table, inputs: Inputs) -> ir.Table:

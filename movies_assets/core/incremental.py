@@ -51,14 +51,3 @@ class Incremental:
             else rows
             for name, rows in inputs.items()
         }
-
-
-def differences(
-    computed: ir.Table, stored: ir.Table, columns: Sequence[str]
-) -> tuple[ir.Table, ir.Table]:
-    """Return the computed rows that are not stored, and the stored rows that were not computed."""
-    return _without(computed, stored, columns), _without(stored, computed.view(), columns)
-
-
-def _without(rows: ir.Table, others: ir.Table, columns: Sequence[str]) -> ir.Table:
-    return rows.anti_join(others, [rows[name].identical_to(others[name]) for name in columns])

@@ -117,6 +117,17 @@ def changes(table: Table, kept: ir.Table, stored: ir.Table, window: Window) -> C
     return Changes(inserted, replaced, left, _partitions(table, inserted, replaced))
 
 
+def differences(
+    computed: ir.Table, stored: ir.Table, columns: Sequence[str]
+) -> tuple[ir.Table, ir.Table]:
+    """Return the computed rows that are not stored, and the stored rows that were not computed."""
+    again = computed.view()
+    return (
+        computed.anti_join(stored, _are_equal(computed, stored, columns)),
+        stored.anti_join(again, _are_equal(stored, again, columns)),
+    )
+
+
 def outside(table: Table, staged: ir.Table, window: Window) -> ir.Table:
     """Return the staged rows whose partition is unknown or not in the window."""
     return staged.filter(_is_not(_inside(table, staged, window)))

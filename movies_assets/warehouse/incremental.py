@@ -10,7 +10,7 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 
-from movies_assets.core.incremental import differences
+from movies_assets.core.outcome import differences
 from movies_assets.core.table import Table
 from movies_assets.warehouse import changes
 from movies_assets.warehouse.sql import compile_sql, number

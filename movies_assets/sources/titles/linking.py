@@ -18,7 +18,7 @@ KEYS = ["source", "source_id"]
 CAST, DIRECTOR = ("actor", "actress", "self"), "director"
 SHARED_CAST, TEAM_CAST = 2, 3
 NEAR_YEARS, NEAR_MINUTES, SAME_MINUTES, SAME_RATING = 2, 3, 2, 0.3
-DIGITS = 12
+DECIMALS = 12
 ALIKE_MINUTES, ALIKE_SHARE, FAR_SHARE = 5, 0.1, 0.3
 BY_ID, BY_RUNTIME, BY_YEAR, BY_PEOPLE, BY_RATING = RULES = (
     "id",
@@ -264,11 +264,11 @@ def with_confidence(pairs: ir.Table, titles_of_imdb: ir.IntegerValue) -> ir.Tabl
     rarity = (titles_of_imdb / pairs.titles_of_name).log2()
     weights = [weight(feature, found) for feature, found in levels.items()]
     # Sums depend on their order in the last digits, which must not decide between two candidates.
-    rows = pairs.mutate(score=sum(weights, rarity).round(DIGITS))
+    rows = pairs.mutate(score=sum(weights, rarity).round(DECIMALS))
     odds = ibis.literal(2.0).pow(rows.score) * SHARE_KNOWN / titles_of_imdb
     rows = rows.mutate(odds=odds)
     confidence = rows.odds / (1 + rows.odds.sum().over(group_by=KEYS))
-    return rows.mutate(confidence=confidence.round(DIGITS))
+    return rows.mutate(confidence=confidence.round(DECIMALS))
 
 
 def best(pairs: ir.Table, first: ir.BooleanValue) -> ir.Table:

@@ -27,7 +27,7 @@ from movies_assets.sources.titles.linking import (
     SERIES,
 )
 from movies_assets.sources.titles.overrides import FORBID, FORCE
-from movies_assets.sources.titles.silver import LONGEST_ID, SOURCES, source_titles
+from movies_assets.sources.titles.silver import LINKABLE, LONGEST_ID, SOURCES, source_titles
 
 # Sure enough that an id which IMDb no longer lists is taken for the one it lists now.
 SURE = 0.9
@@ -46,7 +46,7 @@ gold_table = partial(
     group="titles",
     write_mode=OVERWRITE,
     incremental=Incremental(),
-    optional=(IMDB_TITLES, source_titles.name),
+    optional=(IMDB_TITLES, LINKABLE, source_titles.name),
 )
 
 
@@ -289,17 +289,17 @@ def _changed_titles(stored: ir.Table, inputs: Inputs) -> ir.Table:
 BY_TITLE = Incremental(
     by=("title_key",),
     changed=_changed_titles,
-    of_group={"gold_title_links": ["title_key"], "silver_imdb_titles": ["tconst"]},
-    whole=(IMDB_TITLES,),
+    of_group={"gold_title_links": ["title_key"], "silver_linkable_titles": ["tconst"]},
+    whole=(LINKABLE,),
 )
 
 
 @gold_table(contract=DimTitle, incremental=BY_TITLE)
 def dim_title(
-    gold_title_links: ir.Table, silver_source_titles: ir.Table, silver_imdb_titles: ir.Table
+    gold_title_links: ir.Table, silver_source_titles: ir.Table, silver_linkable_titles: ir.Table
 ) -> ir.Table:
     """Join what the sources say of each title; of each attribute, the first source that has it."""
-    imdb = linking.linkable(silver_imdb_titles)
+    imdb = silver_linkable_titles
     listed = gold_title_links.select(*KEYS, "title_key", "tconst", has=ibis.literal(1)).inner_join(
         silver_source_titles.select(*KEYS, *ATTRIBUTES), KEYS
     )
@@ -408,7 +408,7 @@ def title_link_review(
     silver_title_candidates: ir.Table,
     bronze_title_overrides: ir.Table,
     silver_source_titles: ir.Table,
-    silver_imdb_titles: ir.Table,
+    silver_linkable_titles: ir.Table,
 ) -> ir.Table:
     """List the likely candidates of titles without a link, and those of links in doubt."""
     links = gold_title_links
@@ -420,7 +420,7 @@ def title_link_review(
     rows = rows.anti_join(bronze_title_overrides, [*KEYS, "tconst"])
     rows = rows.filter((rows.confidence >= DOUBTFUL_FROM) | (rows.tconst == rows.linked))
     of_source = silver_source_titles.select(*KEYS, "title", "year", "runtime_minutes")
-    of_imdb = silver_imdb_titles.select(
+    of_imdb = silver_linkable_titles.select(
         "tconst",
         candidate_title="primary_title",
         candidate_year="start_year",
@@ -497,15 +497,14 @@ class TitleRatings(Contract):
 
 @gold_table(contract=TitleRatings, incremental=BY_TITLE)
 def title_ratings(
-    gold_title_links: ir.Table, silver_source_titles: ir.Table, silver_imdb_titles: ir.Table
+    gold_title_links: ir.Table, silver_source_titles: ir.Table, silver_linkable_titles: ir.Table
 ) -> ir.Table:
     """Join the ratings of each title; of a source with several rows of it, the newest."""
     rated = silver_source_titles.filter(silver_source_titles.rating.notnull())
     listed = rated.select(*KEYS, "rating", date="listed_date").inner_join(
         gold_title_links.select(*KEYS, "title_key"), KEYS
     )
-    imdb = linking.linkable(silver_imdb_titles)
-    imdb = imdb.filter(imdb.rating.notnull())
+    imdb = silver_linkable_titles.filter(silver_linkable_titles.rating.notnull())
     rows = ibis.union(imdb.select(title_key=imdb.tconst), listed.select("title_key"), distinct=True)
     rows = _joined(
         rows,

@@ -20,7 +20,7 @@ from movies_assets.sources.titles.linking import KEYS, KINDS, MOVIE, SERIES
 SOURCES = ["yts", "omdb", "netflix", "ott"]
 ORIGINS = ["primary", "original", "aka"]
 LONGEST_ID, LONGEST_TITLE = 100, 1_000
-IMDB = ("silver.imdb_titles", "silver.imdb_akas", "silver.imdb_credits", "silver.imdb_people")
+AKAS, PEOPLE = "silver.imdb_akas", ("silver.imdb_credits", "silver.imdb_people")
 OTHERS = (
     "silver.yts_movies",
     "silver.omdb_releases",
@@ -34,6 +34,31 @@ OTHERS = (
 silver_table = partial(
     table, layer="silver", group="titles", write_mode=OVERWRITE, incremental=Incremental()
 )
+
+
+class SilverLinkableTitles(Contract):
+    """One row per title of IMDb that a service may offer: no episode, no game, no pilot."""
+
+    tconst: str = column("IMDb's id of the title.", key=True)
+    kind: str = column("Movie or series.", isin=KINDS, compression="dictionary")
+    primary_title: str = column("Title in use.", compression="fsst")
+    original_title: str = column("Title in its language.", nullable=True, compression="fsst")
+    start_year: int = column("Year of release, of a series its first.", nullable=True)
+    end_year: int = column("Year in which a series ended.", nullable=True)
+    runtime_minutes: int = column("Running time in minutes.", nullable=True)
+    genres: StringList = column("Genres.", nullable=True)
+    rating: float = column("Mean rating, 1 to 10.", nullable=True)
+    votes: int = column("Number of votes.", nullable=True)
+    run_date: dt.Date = column("Day of the dump.")
+
+
+@silver_table(contract=SilverLinkableTitles, optional=("silver.imdb_titles",))
+def linkable_titles(silver_imdb_titles: ir.Table) -> ir.Table:
+    """Keep the titles that links may lead to, a fourth of IMDb: all tables of links read them."""
+    return linking.linkable(silver_imdb_titles).select(*SilverLinkableTitles.types())
+
+
+LINKABLE = linkable_titles.name
 
 
 class SilverTitleNames(Contract):
@@ -53,10 +78,14 @@ class SilverTitleNames(Contract):
     )
 
 
-@silver_table(contract=SilverTitleNames, optional=IMDB, incremental=Incremental(whole=IMDB))
-def title_names(silver_imdb_titles: ir.Table, silver_imdb_akas: ir.Table) -> ir.Table:
+@silver_table(
+    contract=SilverTitleNames,
+    optional=(LINKABLE, AKAS),
+    incremental=Incremental(whole=(LINKABLE, AKAS)),
+)
+def title_names(silver_linkable_titles: ir.Table, silver_imdb_akas: ir.Table) -> ir.Table:
     """Collect the names of each title, each once, by its first origin."""
-    titles = linking.linkable(silver_imdb_titles)
+    titles = silver_linkable_titles
     akas = silver_imdb_akas.semi_join(titles, "tconst")
     names = ibis.union(
         titles.select("tconst", name=titles.primary_title, origin=ibis.literal(0, "int8")),
@@ -263,23 +292,23 @@ def _changed_titles(candidates: ir.Table, inputs: Inputs) -> ir.Table:
 
 @silver_table(
     contract=SilverTitleCandidates,
-    optional=(*IMDB, title_names.name, source_titles.name),
+    optional=(*PEOPLE, LINKABLE, title_names.name, source_titles.name),
     incremental=Incremental(
         by=tuple(KEYS),
         changed=_changed_titles,
         of_group={"silver_source_titles": KEYS},
-        whole=(*IMDB, title_names.name),
+        whole=(*PEOPLE, LINKABLE, title_names.name),
     ),
 )
 def title_candidates(
     silver_source_titles: ir.Table,
     silver_title_names: ir.Table,
-    silver_imdb_titles: ir.Table,
+    silver_linkable_titles: ir.Table,
     silver_imdb_credits: ir.Table,
     silver_imdb_people: ir.Table,
 ) -> ir.Table:
     """Pair titles by an equal name, a stated id or a director, and weigh what they share."""
-    known = linking.linkable(silver_imdb_titles)
+    known = silver_linkable_titles
     pairs = linking.pairs(
         silver_source_titles, silver_title_names, known, silver_imdb_credits, silver_imdb_people
     )
@@ -290,7 +319,7 @@ def title_candidates(
         silver_imdb_people,
     )
     pairs = linking.with_people(pairs, people)
-    newest_year = silver_imdb_titles.run_date.max().as_scalar().year()
+    newest_year = known.run_date.max().as_scalar().year()
     pairs = linking.with_rule(linking.with_evidence(pairs, newest_year))
     weighed = linking.with_confidence(pairs, known.count().as_scalar())
     return weighed.select(*SilverTitleCandidates.types())

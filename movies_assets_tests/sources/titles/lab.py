@@ -30,7 +30,12 @@ INPUTS = (
     "bronze.title_overrides",
     "bronze.title_labels",
 )
-SILVER = ("silver.title_names", "silver.source_titles", "silver.title_candidates")
+SILVER = (
+    "silver.linkable_titles",
+    "silver.title_names",
+    "silver.source_titles",
+    "silver.title_candidates",
+)
 GOLD = (
     "gold.title_id_alias",
     "gold.title_links",

@@ -8,7 +8,7 @@ import pytest
 
 from movies_assets.sources.titles import weights
 from movies_assets.sources.titles.evaluation import SLICES, THRESHOLDS
-from movies_assets_tests.sources.titles.lab import DAY, Lab
+from movies_assets_tests.sources.titles.lab import DAY, SILVER, Lab
 
 EVALUATION = "gold.title_link_evaluation"
 MEASURES = ("labels", "links", "correct", "precision", "recall", "f1")
@@ -41,7 +41,7 @@ def links(lab: Lab, right: int, wrong: int = 0, missing: int = 0, **more: Any) -
 
 @pytest.fixture(autouse=True)
 def _empty(lab):
-    lab.make("silver.title_names", "silver.source_titles", "silver.title_candidates")
+    lab.make(*SILVER)
     lab.make("gold.title_id_alias")
 
 

@@ -228,6 +228,16 @@ def write_reference() -> None:
         click.echo(f"wrote {_short(page)}")
 
 
+@main.command("column-lineage")
+def write_column_lineage() -> None:
+    """Derive the lineage of columns from the queries of all tables, in a minute or two."""
+    from movies_assets.tables import TABLES  # noqa: PLC0415 (heavy)
+    from movies_assets.warehouse import column_lineage  # noqa: PLC0415
+
+    column_lineage.KEPT.write_text(column_lineage.text(TABLES), encoding="utf-8")
+    click.echo(f"wrote {_short(column_lineage.KEPT)}")
+
+
 @main.command("powerbi")
 def write_powerbi() -> None:
     """Write the Power BI project in the folder powerbi from the contracts."""

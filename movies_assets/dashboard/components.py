@@ -22,9 +22,11 @@ LOADING = "Loading …"
 Pick = Callable[[Mapping[str, Any]], None]
 Tone = Literal["", "good", "fair", "bad"]
 
-# The first cell of a row that can be chosen is a button, for the keyboard.
+# The cell of a row that opens something is a link or a button, for the keyboard.
 PICKED_CELL = (
-    '<q-td :props="props"><button v-if="props.row.pick" type="button" class="pick" '
+    '<q-td :props="props"><a v-if="props.row.href" class="pick" :href="props.row.href">'
+    '<bdi dir="auto">{{ props.value }}</bdi></a>'
+    '<button v-else-if="props.row.pick" type="button" class="pick" '
     "@click=\"() => $parent.$emit('pick', props.row.pick)\">{{ props.value }}</button>"
     '<bdi v-else dir="auto">{{ props.value }}</bdi></q-td>'
 )
@@ -180,25 +182,29 @@ class ChartCard:
             self._pick(pick)
 
 
-TableRow = tuple[Sequence[str], Mapping[str, str] | None]
+# The cells of a row, and what it opens: choices of the page, an address, or nothing.
+TableRow = tuple[Sequence[str], Mapping[str, str] | str | None]
 
 
 class DataTable:
     """A table of texts with right-aligned numbers."""
 
-    def __init__(self, label: str, columns: Sequence[str], *, pick: Pick | None) -> None:
+    def __init__(
+        self, label: str, columns: Sequence[str], *, pick: Pick | None, opens: int = 0
+    ) -> None:
         """Create a table without rows.
 
         Args:
             label: its name, for screen readers.
             columns: its headings; one that ends in `#` is of numbers.
-            pick: called with the choices of a click on a row's first cell.
+            pick: called with the choices of a click on a row.
+            opens: the column whose cells are clicked.
         """
         self._table = ui.table(rows=[], columns=[], row_key="id", pagination=0)
         self._table.props("flat dense hide-pagination wrap-cells").props(f'aria-label="{label}"')
         self._table.classes("data")
         self._table.add_slot("body-cell", CELL)
-        self._table.add_slot("body-cell-0", PICKED_CELL)
+        self._table.add_slot(f"body-cell-{opens}", PICKED_CELL)
         if pick:
             self._table.on("pick", lambda event: _picked(event, pick))
         self._columns: Sequence[str] | None = None
@@ -220,11 +226,15 @@ class DataTable:
         ]
 
     def show(self, rows: Sequence[TableRow]) -> None:
-        """Show rows: their cells, and the choices of a click."""
+        """Show rows: their cells, and what a click opens."""
         self._table.rows = [
-            {"id": number, "pick": dict(pick) if pick else None}
+            {
+                "id": number,
+                "pick": dict(opened) if isinstance(opened, Mapping) else None,
+                "href": opened if isinstance(opened, str) else None,
+            }
             | {str(column): cell for column, cell in enumerate(cells)}
-            for number, (cells, pick) in enumerate(rows)
+            for number, (cells, opened) in enumerate(rows)
         ]
 
     def set_visibility(self, visible: bool) -> None:  # noqa: FBT001 (as NiceGUI has it)
@@ -243,13 +253,18 @@ class TableCard:
         columns: Sequence[str],
         span: int = 12,
         pick: Pick | None = None,
+        opens: int = 0,
     ) -> None:
         """Create the card; see `ChartCard` and `DataTable`."""
         self._shown: Any = None
         with card(title, note, span=span):
             self._empty = text("p", LOADING, "empty")
-            self._table = DataTable(title, columns, pick=pick)
+            self._table = DataTable(title, columns, pick=pick, opens=opens)
             self._table.set_visibility(False)
+
+    def head(self, columns: Sequence[str]) -> None:
+        """Set the headings, for a table whose columns depend on the data."""
+        self._table.head(columns)
 
     def show(self, what: Sequence[TableRow] | str) -> None:
         """Show rows, or the reason why there are none."""
@@ -321,6 +336,15 @@ class Picker:
         self._input.on("keydown.up.prevent", lambda: self._move(-1))
         self._input.on("keydown.enter.prevent", self._enter)
         self._input.on("keydown.esc", self._close)
+
+    def focus_on(self, key: str) -> None:
+        """Go to the field when Ctrl, or Command, and a key are pressed."""
+        ui.run_javascript(
+            "window.addEventListener('keydown', (event) => {"
+            f"if ((event.ctrlKey || event.metaKey) && event.key === '{key}') "
+            f"{{ event.preventDefault(); getHtmlElement({self._input.id})"
+            ".querySelector('input').focus(); } })"
+        )
 
     def show(self, label: str) -> None:
         """Show the choice."""

@@ -8,8 +8,9 @@ filter to a query belongs in the pages.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.datastructures import QueryParams
 
@@ -18,6 +19,7 @@ Years = tuple[int | None, int | None]
 
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 LONGEST = 100
+EMPTY: Mapping[str, str] = MappingProxyType({})
 RANGE = re.compile(r"(\d{4})?-(\d{4})?|(\d{4})", re.ASCII)
 WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)
 
@@ -32,7 +34,8 @@ class Field:
         parse: parses the text of a value; raises ValueError if it is invalid.
         write: formats a value for the address.
         show: formats a value for people.
-        known: query that returns a row if the snapshot has `$value`; None: every value is valid.
+        known: query that returns a row if the snapshot has `$value`, which may name other fields of
+            the page; None: every value is valid.
         has_chip: whether the page shows a button that removes the choice.
     """
 
@@ -71,24 +74,32 @@ class State:
         names = {one.name for one in fields}
         return State({name: value for name, value in self.values.items() if name in names})
 
-    def address(self, path: str, fields: Iterable[Field]) -> str:
-        """Return the address of a page in this state."""
-        chosen = [
-            (one.name, one.write(self[one.name])) for one in fields if one.name in self.values
-        ]
-        return f"{path}?{urlencode(chosen)}" if chosen else path
+    def address(self, path: str, fields: Iterable[Field], entity: Field | None = None) -> str:
+        """Return the address of a page in this state; the entity is a part of its path."""
+        chosen = {one: one.write(self[one.name]) for one in fields if one.name in self.values}
+        if entity in chosen:
+            path = f"{path}/{quote(chosen.pop(entity), safe=':')}"
+        named = [(one.name, text) for one, text in chosen.items()]
+        return f"{path}?{urlencode(named)}" if named else path
 
 
-def read(query: QueryParams, fields: Iterable[Field]) -> tuple[State, list[str]]:
-    """Parse the query of an address.
+def read(
+    query: QueryParams, fields: Iterable[Field], path: Mapping[str, str] = EMPTY
+) -> tuple[State, list[str]]:
+    """Parse an address.
+
+    Args:
+        query: its query.
+        fields: the fields that it may have.
+        path: the texts of fields in its path, by name.
 
     Returns:
-        The state, and notices about the invalid rest of the query, without its text.
+        The state, and notices about the invalid rest of the address, without its text.
     """
     known = {one.name: one for one in fields}
     values: dict[str, Value] = {}
     notices: list[str] = []
-    for name, text in query.multi_items():
+    for name, text in [*query.multi_items(), *path.items()]:
         if name not in known:
             notices.append("The address has a part that this page does not know; it is ignored.")
         elif not text:

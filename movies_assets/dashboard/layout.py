@@ -11,14 +11,16 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import duckdb
 from nicegui import background_tasks, ui
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
 
-from movies_assets.dashboard.components import box, text
+from movies_assets.dashboard.components import Option, Picker, box, text
 from movies_assets.dashboard.connections import POLL_SECONDS
 from movies_assets.dashboard.filters import (
     FIRST_YEAR,
@@ -32,6 +34,7 @@ from movies_assets.dashboard.filters import (
     parsed,
     read,
 )
+from movies_assets.dashboard.search import search
 from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries.quality import FOUND, SNAPSHOT
 from movies_assets.serving.reader import OpenSnapshot, SnapshotReader
@@ -44,6 +47,7 @@ FAILED = (
     "something new is published, or when it is opened again."
 )
 
+SEARCH_LABEL = "Search titles, series and tables (Ctrl K)"
 GENRES = "SELECT genre FROM prepared.genres ORDER BY genre"
 
 
@@ -52,7 +56,7 @@ class Page:
     """A page of the dashboard.
 
     Attributes:
-        path: its address.
+        path: its address; that of an entity's page goes on with the entity: `/series/944947`.
         title: its name in the navigation.
         summary: a sentence about its content.
         fields: its choices, beyond the slicers.
@@ -60,6 +64,9 @@ class Page:
         load: loads the page's data of a state from a snapshot.
         build: creates the page's components within the current context, and returns the function
             that shows loaded data in them.
+        entity: the choice of what the page is about, one of `fields`.
+        resolve: returns the state with an entity, where the address names none, or a former one.
+        is_listed: whether the navigation has it.
     """
 
     path: str
@@ -69,6 +76,19 @@ class Page:
     slicers: tuple[Field, ...]
     load: Callable[[OpenSnapshot, State], Awaitable[Any]]
     build: Callable[["Visit"], Callable[[Any], None]]
+    entity: Field | None = None
+    resolve: Callable[[OpenSnapshot, State], Awaitable[State]] | None = None
+    is_listed: bool = True
+
+    def address(self, state: State) -> str:
+        """Return the address of the page in a state."""
+        return state.address(self.path, self.all_fields, self.entity)
+
+    def read(self, path: str, query: QueryParams) -> tuple[State, list[str]]:
+        """Parse an address of the page, see `filters.read`."""
+        named = unquote(path.removeprefix(self.path).removeprefix("/"))
+        texts = {self.entity.name: named} if self.entity and named else {}
+        return read(query, self.all_fields, texts)
 
     @property
     def all_fields(self) -> tuple[Field, ...]:
@@ -80,7 +100,7 @@ class Visit:
     """One browser tab on a page."""
 
     def __init__(
-        self, page: Page, pages: Sequence[Page], reader: SnapshotReader, query: QueryParams
+        self, page: Page, pages: Sequence[Page], reader: SnapshotReader, request: Request
     ) -> None:
         """Build the page's frame; the data is loaded once the browser has it.
 
@@ -88,10 +108,12 @@ class Visit:
             page: the page.
             pages: all pages, for the navigation.
             reader: the reader of snapshots.
-            query: the query of the address.
+            request: asks for the page's address.
         """
         self.page, self._reader = page, reader
-        self.state, self._notices = read(query, page.all_fields)
+        # As it was sent: decoded, a key may have the signs that divide an address.
+        path = request.scope["raw_path"].decode("latin-1")
+        self.state, self._notices = page.read(path, request.query_params)
         self._turn = 0
         self._shown: str | None = None
         self._links: list[tuple[Page, ui.link]] = []
@@ -113,7 +135,8 @@ class Visit:
         ui.on_exception(self._failed)
         ui.on("moved", self._moved)
         ui.run_javascript(
-            "window.addEventListener('popstate', () => emitEvent('moved', location.search))"
+            "window.addEventListener('popstate', () => emitEvent('moved', "
+            "[location.pathname, location.search]))"
         )
         ui.timer(POLL_SECONDS, self._look)
         self._reload()
@@ -122,12 +145,19 @@ class Visit:
         with box("header", "top").props("role=banner"):
             ui.link("movies_assets", "/").classes("brand").props('aria-label="Start page"')
             with box("nav").props("aria-label=Pages"):
-                for other in pages:
+                for other in filter(lambda page: page.is_listed, pages):
                     link = ui.link(other.title, other.path)
                     if other is self.page:
                         link.props("aria-current=page")
                     self._links.append((other, link))
+            Picker(SEARCH_LABEL, self._search, ui.navigate.to).focus_on("k")
             return text("p", "Loading …", "status").props("role=status")
+
+    async def _search(self, sought: str) -> list[Option]:
+        try:
+            return await search(await self._reader.snapshot(), sought)
+        except NothingPublishedError:
+            return []
 
     async def snapshot(self) -> OpenSnapshot:
         """Return the newest snapshot, for queries in addition to the page's own data."""
@@ -156,14 +186,17 @@ class Visit:
             return
         self.state, self._notices = state, []
         with self._client:
-            ui.navigate.history.push(state.address(self.page.path, self.page.all_fields))
+            ui.navigate.history.push(self.page.address(state))
         self._follow()
         self._reload()
 
     def _moved(self, event: GenericEventArguments) -> None:
         """Follow the browser's back and forward buttons."""
-        query = QueryParams(str(event.args).removeprefix("?"))
-        self.state, self._notices = read(query, self.page.all_fields)
+        # Messages of the browser are untrusted.
+        path, search = (
+            [*map(str, event.args), "", ""][:2] if isinstance(event.args, list) else ("", "")
+        )
+        self.state, self._notices = self.page.read(path, QueryParams(search.removeprefix("?")))
         self._follow()
         self._reload()
 
@@ -198,7 +231,8 @@ class Visit:
             self._failed()
         else:
             if turn == self._turn and not self._client.is_deleted:
-                self.state, self._shown = state, snapshot.name
+                self._name(state)
+                self._shown = snapshot.name
                 self._slicers.offer([row["genre"] for row in genres])
                 self._follow()
                 self._status.set_text(status_text(status))
@@ -223,14 +257,33 @@ class Visit:
         self._body.set_visibility(False)
         self._status.set_text("nothing to show")
 
+    def _name(self, state: State) -> None:
+        """Take over a state, and let the address name what the page shows."""
+        entity = self.page.entity
+        if entity and state[entity.name] != self.state[entity.name]:
+            with self._client:
+                ui.navigate.history.replace(self.page.address(state))
+        self.state = state
+
     async def _known(self, snapshot: OpenSnapshot) -> tuple[State, list[str]]:
-        """Return the state without values that the snapshot does not have, and the notices."""
+        """Return the state without values that the snapshot does not have, and the notices.
+
+        Its entity comes first: other values may be valid for one entity only.
+        """
         state, notices = self.state, []
-        for one in self.page.all_fields:
+        if self.page.resolve:
+            state = await self.page.resolve(snapshot, state)
+        fields = sorted(self.page.all_fields, key=lambda one: one is not self.page.entity)
+        for one in fields:
             value = state[one.name]
-            if value is not None and one.known and not await snapshot.ask(one.known, value=value):
+            if value is None or not one.known:
+                continue
+            chosen = {other.name: state[other.name] for other in fields}
+            if not await snapshot.ask(one.known, **chosen, value=value):
                 state = state.change(**{one.name: None})
                 notices.append(notice_of(one))
+                if one is self.page.entity and self.page.resolve:
+                    state = await self.page.resolve(snapshot, state)
         return state, notices
 
 

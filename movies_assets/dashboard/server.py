@@ -39,6 +39,8 @@ from movies_assets.dashboard.pages import (
     quality,
     releases,
     series,
+    table,
+    title,
 )
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.dashboard.security import (
@@ -59,6 +61,8 @@ LOG = logging.getLogger(__name__)
 PAGES: tuple[Page, ...] = (
     movies.PAGE,
     series.PAGE,
+    title.PAGE,
+    table.PAGE,
     releases.PAGE,
     catalogue.PAGE,
     audience.PAGE,
@@ -177,13 +181,15 @@ def _is_local(host: str) -> bool:
 
 
 def _serve(page: Page, pages: Sequence[Page], reader: SnapshotReader, held: HeldPages) -> None:
-    @ui.page(page.path, title=f"{page.title} · Movies")
-    def _(request: Request) -> Response | None:
+    def build(request: Request) -> Response | None:
         if not held.has_room():
             ui.context.client.delete()
             return busy("The maximum number of pages is open.")
-        Visit(page, pages, reader, request.query_params)
+        Visit(page, pages, reader, request)
         return None
+
+    for path in (page.path, f"{page.path}/{{entity:path}}") if page.entity else (page.path,):
+        ui.page(path, title=f"{page.title} · Movies")(build)
 
 
 def _serve_downloads(settings: Settings) -> None:

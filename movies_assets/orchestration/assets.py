@@ -11,7 +11,7 @@ import dagster as dg
 from movies_assets.core.table import Key, Table
 from movies_assets.orchestration.code_references import reference_to
 from movies_assets.orchestration.code_version import kept_version
-from movies_assets.orchestration.metadata import column_schema
+from movies_assets.orchestration.metadata import column_lineage, column_schema
 from movies_assets.orchestration.partitions import BACKFILL, partitions_def
 from movies_assets.orchestration.retries import retrying
 from movies_assets.settings import Settings
@@ -47,6 +47,7 @@ def asset_of(table: Table, settings: Settings) -> dg.AssetsDefinition:
     above = {dg.AssetKey(name.split(".")) for name in table.upstream()}
     metadata: dict[str, Any] = {
         "dagster/column_schema": column_schema(table.contract),
+        **column_lineage(table),
         "dagster/table_name": table.name,
         **reference_to(table.function),
     }

@@ -71,6 +71,15 @@ class UpstreamAssets(Contract):
     upstream: str = column("The asset above it, as schema.table or landing.name.", key=True)
 
 
+class ColumnOrigins(Contract):
+    """One row per column and column of another table that its values are computed from."""
+
+    table_name: str = column("The table, as schema.table.", key=True)
+    column_name: str = column("The column.", key=True)
+    upstream: str = column("The table that it is computed from, as schema.table.", key=True)
+    upstream_column: str = column("The column of that table.", key=True)
+
+
 class Checks(Contract):
     """One row per check, as it was evaluated last."""
 
@@ -117,6 +126,7 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "tables": Tables,
     "columns": Columns,
     "lineage": UpstreamAssets,
+    "column_lineage": ColumnOrigins,
     "checks": Checks,
     "runs": Runs,
     "quarantine": Refused,

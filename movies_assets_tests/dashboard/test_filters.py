@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import text
 from starlette.datastructures import QueryParams
 
 from movies_assets.dashboard.filters import (
@@ -10,13 +12,14 @@ from movies_assets.dashboard.filters import (
     GLOBAL,
     YEARS,
     State,
+    notice_of,
     read,
     show_years,
     whole,
     write_years,
     years,
 )
-from movies_assets.dashboard.pages import audience, movies, releases, series
+from movies_assets.dashboard.pages import audience, movies, releases, series, title
 
 PAGES = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE)
 HOSTILE = [
@@ -102,6 +105,23 @@ def test_choosing_again_takes_it_back():
 def test_links_between_pages_carry_the_slicers_only():
     state = State({"genre": "Drama", "years": (1990, 1999), "decade": 1990})
     assert state.only(GLOBAL).address("/series", GLOBAL) == "/series?years=1990-1999&genre=Drama"
+
+
+def test_an_address_of_an_entity_has_it_in_its_path():
+    state = State({"series": 10, "season": -1})
+    assert series.PAGE.address(state) == "/series/10?season=-1"
+    assert series.PAGE.read("/series/10", QueryParams("season=-1")) == (state, [])
+    assert series.PAGE.read("/series", QueryParams("series=10")) == (State({"series": 10}), [])
+    for path in ("/series/x", "/series/-1", "/series/1/2", "/series/%00"):
+        assert series.PAGE.read(path, QueryParams()) == (State(), [notice_of(series.SERIES)])
+
+
+@given(text(min_size=1, max_size=50).filter(str.isprintable))
+def test_any_key_of_a_title_survives_the_address(key):
+    address = title.PAGE.address(State({"title": key}))
+    path, _, query = address.partition("?")
+    expected = (State({"title": key}), []) if key.strip() else (State(), [notice_of(title.TITLE)])
+    assert title.PAGE.read(path, QueryParams(query)) == expected
 
 
 def test_a_state_without_choices_is_the_bare_address():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
-from movies_assets.dashboard import charts
+from movies_assets.dashboard import addresses, charts
 from movies_assets.dashboard.charts import Figure, Node
 from movies_assets.dashboard.components import (
     ChartCard,
@@ -139,6 +139,7 @@ class AboutTable:
                 self._links = {
                     kind: ui.link("", "").classes("file").props("download") for kind in FORMATS
                 }
+                self._more = ui.link("Sample, profile and lineage of columns", "").classes("file")
             self._why = text("p", "", "note")
             with box("div", "fits"):
                 self._columns = DataTable("Columns", ["Column", "Type", "Meaning"], pick=None)
@@ -148,12 +149,15 @@ class AboutTable:
         table = data.table
         for part in (self._name, self._columns):
             part.set_visibility(table is not None)
-        self._files.set_visibility(data.sizes is not None)
+        self._files.set_visibility(table is not None)
+        for link in self._links.values():
+            link.set_visibility(data.sizes is not None)
         if table is None:
             self._description.set_text("Choose a table to see its columns and to download it.")
             self._why.set_text("")
             return
         self._name.set_text(table["table_name"])
+        self._more.props["href"] = addresses.table(table["table_name"])
         self._description.set_text(f"{table['description']} {rows_text(table)}")
         self._why.set_text(download_note(data))
         self._columns.show(column_rows(data.columns))

@@ -24,6 +24,7 @@ from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries.series import ABOUT, EPISODES, EXTREMES, SEASONS
 from movies_assets.serving.reader import OpenSnapshot, Row
 
+SPECIALS = -1
 SERIES = Field(
     "series",
     "Series",
@@ -31,10 +32,16 @@ SERIES = Field(
     known="SELECT 1 FROM gold.imdb_dim_series WHERE series_key = $value",
     has_chip=False,
 )
-SEASON = Field("season", "Season", whole(-1, 9_999))
+SEASON = Field(
+    "season",
+    "Season",
+    whole(SPECIALS, 9_999),
+    show=lambda number: "Specials" if number == SPECIALS else str(number),
+    known="SELECT 1 FROM gold.imdb_series_season_summary "
+    "WHERE series_key = $series AND season_number = $value",
+)
 
 HITS = 50
-SPECIALS = -1
 # The most episodes of a season for which cells have room for their rating.
 MOST_LABELLED = 24
 ROW_HEIGHT, HEAT_MARGIN, HEAT_BOUNDS = 30, 130, (230, 900)
@@ -71,14 +78,19 @@ def _slicers(state: State) -> dict[str, object]:
     return {"first": first, "last": last, "genre": state["genre"]}
 
 
+async def resolve(snapshot: OpenSnapshot, state: State) -> State:
+    """Choose the most voted series within the slicers, unless one is chosen."""
+    if state["series"] is None:
+        found = await snapshot.ask(FIRST, **_slicers(state))
+        return state.change(series=found[0]["series_key"] if found else None)
+    return state
+
+
 async def load(snapshot: OpenSnapshot, state: State) -> SeriesData:
-    """Load the chosen series, or the most voted one within the slicers."""
+    """Load the chosen series."""
     key = state["series"]
     if key is None:
-        found = await snapshot.ask(FIRST, **_slicers(state))
-        if not found:
-            return SeriesData(state, None, [], [], [])
-        key = found[0]["series_key"]
+        return SeriesData(state, None, [], [], [])
     (about,), episodes, extremes, seasons = await asyncio.gather(
         snapshot.ask(ABOUT, series=key),
         snapshot.ask(EPISODES, series=key),
@@ -354,4 +366,6 @@ PAGE = Page(
     slicers=(YEARS, GENRE),
     load=load,
     build=build,
+    entity=SERIES,
+    resolve=resolve,
 )

@@ -20,8 +20,10 @@ from movies_assets.ingest.run_days import keys_of
 from movies_assets.orchestration.assets import asset_key
 from movies_assets.orchestration.checks.results import evaluated
 from movies_assets.orchestration.dagster_internals import AssetCheckExecutionRecord
+from movies_assets.warehouse.column_lineage import kept
 from movies_assets.warehouse.meta import (
     Checks,
+    ColumnOrigins,
     Columns,
     Refused,
     Runs,
@@ -186,6 +188,24 @@ def lineage_frame(tables: Mapping[str, Table]) -> pd.DataFrame:
             {"table_name": name, "upstream": upstream}
             for name, table in tables.items()
             for upstream in sorted(table.upstream())
+        ],
+    )
+
+
+def column_lineage_frame(tables: Mapping[str, Table]) -> pd.DataFrame:
+    """Return a row a column and column above it."""
+    return _frame(
+        ColumnOrigins,
+        [
+            {
+                "table_name": name,
+                "column_name": column,
+                "upstream": origin.table,
+                "upstream_column": origin.column,
+            }
+            for name in tables
+            for column, origins in kept().get(name, {}).items()
+            for origin in origins
         ],
     )
 

@@ -44,3 +44,26 @@ LINEAGE = """
 # One row: the table `$table`, if it is downloadable.
 SHARED = f"""
     SELECT table_name, rows FROM meta.tables AS tables WHERE table_name = $table AND {IS_SHARED}"""
+
+SAMPLE_ROWS = 10
+# The first rows of a table that may be shown; it has no parameters, as a name cannot be one.
+SAMPLE = f"FROM {{table}} LIMIT {SAMPLE_ROWS}"
+# One row per column of a table, of the newest partition that was profiled.
+PROFILE = """
+    SELECT column_name, row_count, null_count, approximate_distinct, minimum, maximum
+    FROM gold.data_quality_snapshot JOIN meta.columns USING (table_name, column_name)
+    WHERE table_name = $table
+    QUALIFY rank() OVER (ORDER BY last_day DESC, profiled_at DESC, partition) = 1
+    ORDER BY position"""
+# One row per column of a table and column that it is computed from.
+ORIGINS = """
+    SELECT column_name, upstream, upstream_column FROM meta.column_lineage
+    WHERE table_name = $table ORDER BY ALL"""
+# One row per step of the way to the column `$column` of a table.
+ABOVE = """
+    WITH RECURSIVE above AS (
+        SELECT * FROM meta.column_lineage WHERE table_name = $table AND column_name = $column
+        UNION
+        SELECT more.* FROM meta.column_lineage AS more JOIN above
+        ON more.table_name = above.upstream AND more.column_name = above.upstream_column)
+    SELECT * FROM above ORDER BY ALL"""

@@ -1,5 +1,10 @@
 """Query the titles across sources, and how good their links are."""
 
+from movies_assets.serving.queries.movies import HAS_ENOUGH_VOTES
+
+# How a text is compared with `gold.dim_title.search_text`.
+NORMAL = "lower(strip_accents({}))"
+
 # One row: the key figures.
 FIGURES = """
     SELECT (SELECT count(*) FROM gold.dim_title) AS titles,
@@ -14,3 +19,70 @@ EVALUATED = """
     WHERE labelled_date = (SELECT max(labelled_date) FROM gold.title_link_evaluation)
         AND (slice = 'all' OR (slice = 'source' AND threshold = 0))
     ORDER BY slice, member, threshold"""
+
+HITS = 20
+
+# One row: the key of the most voted title.
+FIRST = "SELECT title_key FROM gold.dim_title ORDER BY votes DESC NULLS LAST, title_key LIMIT 1"
+# One row: the key that took over from `$title`.
+CURRENT = "SELECT new_key FROM gold.title_key_history WHERE old_key = $title"
+# One row: the title `$title`.
+ABOUT = "SELECT * FROM gold.dim_title WHERE title_key = $title"
+# One row per title of a source that is `$title`, with the proof of the link.
+LINKS = """
+    SELECT links.* EXCLUDE (title_key, rule_version),
+        coalesce(netflix.title, yts.title, ott.title) AS source_title, rival.title AS rival_title,
+        rival.year AS rival_year
+    FROM gold.title_links AS links
+    LEFT JOIN gold.netflix_dim_title AS netflix ON source = 'netflix' AND show_key = source_id
+    LEFT JOIN gold.dim_movie AS yts ON source = 'yts' AND yts.movie_key::VARCHAR = source_id
+    LEFT JOIN gold.ott_dim_title AS ott ON source = 'ott' AND ott.title_key = source_id
+    LEFT JOIN gold.dim_title AS rival ON rival.title_key = runner_up
+    WHERE links.title_key = $title ORDER BY source, source_id"""
+# One row: the ratings of `$title`, as each source states them.
+RATINGS = "SELECT * FROM gold.title_ratings WHERE title_key = $title"
+# One row per source that lists `$title`.
+AVAILABLE = """
+    SELECT source, since_date, listings FROM gold.title_availability
+    WHERE title_key = $title ORDER BY source"""
+# One row per text that a source has of `$title`, the longest of each source.
+TEXTS = """
+    SELECT source, coalesce(netflix.description, nullif(yts.synopsis, ''),
+        nullif(yts.description_full, ''), nullif(yts.summary, '')) AS description
+    FROM gold.title_links AS links
+    LEFT JOIN gold.netflix_dim_title AS netflix ON source = 'netflix' AND show_key = source_id
+    LEFT JOIN gold.dim_movie AS yts ON source = 'yts' AND yts.movie_key::VARCHAR = source_id
+    WHERE links.title_key = $title AND description <> ''
+    QUALIFY row_number() OVER (PARTITION BY source ORDER BY length(description) DESC, source_id) = 1
+    ORDER BY source"""
+# One row per name of a person that a source gives of `$title`, `$movie` being its number at IMDb.
+PEOPLE = """
+    SELECT 'director' AS role, unnest(string_split(directors, ', ')) AS person, 'imdb' AS source
+    FROM (SELECT DISTINCT directors FROM gold.imdb_movie_facts WHERE movie_key = $movie)
+    UNION
+    SELECT 'actor', unnest(string_split(top_actors, ', ')), 'imdb'
+    FROM (SELECT DISTINCT top_actors FROM gold.imdb_movie_facts WHERE movie_key = $movie)
+    UNION
+    SELECT role, person_name, 'netflix' FROM (
+        SELECT show_key, person_key, 'actor' AS role FROM gold.netflix_title_cast
+        UNION SELECT show_key, person_key, 'director' FROM gold.netflix_title_director) AS named
+    JOIN gold.netflix_dim_person USING (person_key)
+    JOIN gold.title_links ON source = 'netflix' AND source_id = show_key
+    WHERE title_key = $title AND person_key <> 'unknown'
+    ORDER BY role DESC, source, person"""
+# One row: the place of `$rating` among rated movies with votes enough of `$genre` and `$decade`.
+PEERS = f"""
+    SELECT count(*) AS movies, count(*) FILTER (rating < $rating) AS lower
+    FROM prepared.movies
+    WHERE genre = $genre AND decade = $decade AND rating IS NOT NULL AND {HAS_ENOUGH_VOTES}"""
+# One row per title, series and table whose name contains `$text`, the best first.
+SEARCH = f"""
+    SELECT * FROM (
+        (SELECT 'title' AS what, title_key AS key, title AS label, kind, year, votes,
+            starts_with(search_text, {NORMAL.format("$text")}) AS is_start
+        FROM gold.dim_title WHERE contains(search_text, {NORMAL.format("$text")})
+        ORDER BY is_start DESC, votes DESC NULLS LAST, title_key LIMIT {HITS})
+        UNION ALL
+        (SELECT 'table', table_name, table_name, 'table', NULL, NULL, false FROM meta.tables
+        WHERE contains(table_name, lower($text)) ORDER BY table_name LIMIT 5)
+    ) ORDER BY what DESC, is_start DESC, votes DESC NULLS LAST, key"""

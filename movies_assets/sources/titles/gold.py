@@ -14,6 +14,7 @@ from movies_assets.core.contract import Contract, StringList, column
 from movies_assets.core.incremental import Incremental, Inputs
 from movies_assets.core.table import table
 from movies_assets.core.write_mode import OVERWRITE
+from movies_assets.sources.shared.names import without_marks
 from movies_assets.sources.titles import linking, weights
 from movies_assets.sources.titles.checks import LINK_CHECKS, REVIEW_CHECKS
 from movies_assets.sources.titles.linking import (
@@ -262,6 +263,9 @@ class DimTitle(Contract):
     rating: float = column("Rating at IMDb, 1 to 10, of its newest dump.", nullable=True)
     votes: int = column("Votes at IMDb, of its newest dump.", nullable=True)
     sources_count: int = column("How many sources know it.", ge=1)
+    search_text: str = column(
+        "Title in lower case, without accents, for searches.", nullable=True, compression="fsst"
+    )
     digest: int = column(DIGEST, nullable=True)
 
 
@@ -328,13 +332,15 @@ def dim_title(
     is_show = rows.netflix_kind == SERIES
     years = {"netflix": ibis.ifelse(is_show, ibis.null("int64"), rows.netflix_year)}
     counts = [rows[f"{source}_has"].fill_null(0) for source in TITLE_ORDER]
+    title = _survivor(rows, "title", TITLE_ORDER)
     return rows.select(
         "title_key",
         "tconst",
         "rating",
         "votes",
         "digest",
-        **_survivor(rows, "title", TITLE_ORDER),
+        **title,
+        search_text=without_marks(title["title"]).lower(),
         **_survivor(rows, "kind", TITLE_ORDER),
         **_survivor(rows, "year", TITLE_ORDER, years),
         **_survivor(rows, "runtime_minutes", RUNTIME_ORDER),

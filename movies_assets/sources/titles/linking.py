@@ -283,9 +283,13 @@ def best(pairs: ir.Table, first: ir.BooleanValue) -> ir.Table:
     )
     order = [place, pairs.confidence.desc(), pairs.tconst]
     by_title = ibis.window(group_by=KEYS, order_by=order)
-    ranked = pairs.mutate(
+    # Only keys are sorted: the evidence of millions of candidates would be sorted with them.
+    ranked = pairs.select(
+        *KEYS,
+        "tconst",
         place=ibis.row_number().over(by_title),
         runner_up=pairs.tconst.lead().over(by_title),
         runner_up_confidence=pairs.confidence.lead().over(by_title),
     )
-    return ranked.filter(ranked.place == 0).drop("place")
+    first_of_title = ranked.filter(ranked.place == 0).drop("place")
+    return pairs.inner_join(first_of_title, [*KEYS, "tconst"])

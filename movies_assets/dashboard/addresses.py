@@ -1,0 +1,23 @@
+"""The addresses of the pages of single things."""
+
+from urllib.parse import quote
+
+
+def title(key: str) -> str:
+    """Return the address of a title's page."""
+    return f"/title/{quote(key, safe=':')}"
+
+
+def movie(number: int) -> str:
+    """Return the address of the page of a movie of IMDb, known by the digits of its id."""
+    return title(f"tt{number:07}")
+
+
+def series(number: int) -> str:
+    """Return the address of a series' page, known by the digits of its id at IMDb."""
+    return f"/series/{number}"
+
+
+def table(name: str) -> str:
+    """Return the address of a table's page."""
+    return f"/table/{quote(name)}"

@@ -18,6 +18,7 @@ def cover(title: str, below: str) -> str:
         title: any text; it is cut after six lines.
         below: a line below, such as the year.
     """
+    title = "".join(sign if sign.isprintable() else " " for sign in title)
     color = theme.SEQUENCE[1 + sum(map(ord, title)) % (len(theme.SEQUENCE) - 1)]
     svg = ET.Element("svg", {"xmlns": SVG, "viewBox": f"0 0 {WIDTH} {HEIGHT}"})
     ET.SubElement(svg, "rect", _place(0, 0, WIDTH, HEIGHT, theme.SURFACE))

@@ -35,6 +35,7 @@ from movies_assets.dashboard.pages import (
     audience,
     catalogue,
     data,
+    home,
     movies,
     quality,
     releases,
@@ -59,6 +60,7 @@ from movies_assets.warehouse.published import NothingPublishedError, Published
 LOG = logging.getLogger(__name__)
 
 PAGES: tuple[Page, ...] = (
+    home.PAGE,
     movies.PAGE,
     series.PAGE,
     title.PAGE,

@@ -31,6 +31,10 @@ class Tables(Contract):
         "rows. NULL where it was never written.",
         nullable=True,
     )
+    rows_before: int = column(
+        "Its number of rows in the snapshot before; NULL where that had none of its rows.",
+        nullable=True,
+    )
     newest_partition: str = column(
         "Its newest day or year with rows; NULL where it has none.", nullable=True
     )

@@ -16,7 +16,7 @@ from movies_assets_tests.dashboard.conftest import Served, serving
 from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, few, movie
 
 TOKEN = "correct horse battery"  # noqa: S105
-PAGES = {"/": "Movies", "/series": "Series", "/releases": "Releases", "/audience": "Audience"}
+PAGES = {"/movies": "Movies", "/series": "Series", "/releases": "Releases", "/audience": "Audience"}
 
 
 def loaded(page: Any) -> None:
@@ -91,7 +91,7 @@ def test_every_page_shows_its_data_at_every_width(dashboard, visit, path, width)
 
 @pytest.mark.slow
 def test_the_slicers_filter_and_the_address_says_so(dashboard, visit):
-    page = visit(dashboard.url)
+    page = visit(dashboard.url + "/movies")
     expect(kpi(page, "Movies")).to_have_text("6")
     page.get_by_label("From year").fill("1990")
     expect(kpi(page, "Movies")).to_have_text("4")
@@ -118,11 +118,11 @@ def test_a_shared_address_shows_the_same_view_and_links_carry_the_slicers(dashbo
 
 @pytest.mark.slow
 def test_a_click_filters_everything_and_another_one_takes_it_back(dashboard, visit):
-    page = visit(dashboard.url)
+    page = visit(dashboard.url + "/movies")
     loaded(page)
     point_of(page, "Movies by genre", 0, 0)
     expect(kpi(page, "Movies")).to_have_text("3")
-    expect(page).to_have_url(f"{dashboard.url}/?genre=Drama")
+    expect(page).to_have_url(f"{dashboard.url}/movies?genre=Drama")
     expect(card(page, "Top movies").get_by_role("cell", name="Alpha")).to_be_visible()
     expect(card(page, "Top movies").get_by_role("cell", name=ARABIC)).to_have_count(0)
     point_of(page, "Movies by genre", 0, 0)
@@ -132,10 +132,10 @@ def test_a_click_filters_everything_and_another_one_takes_it_back(dashboard, vis
 
 @pytest.mark.slow
 def test_a_layer_and_a_cell_are_clicked_like_bars(dashboard, visit):
-    page = visit(dashboard.url)
+    page = visit(dashboard.url + "/movies")
     loaded(page)
     point_of(page, "Genres by decade", 0, 1)
-    expect(page).to_have_url(f"{dashboard.url}/?genre=Drama&decade=1990")
+    expect(page).to_have_url(f"{dashboard.url}/movies?genre=Drama&decade=1990")
     expect(kpi(page, "Movies")).to_have_text("2")
     point_of(page, "Genres by decade", 0, 1)
     expect(page).to_have_url(f"{dashboard.url}/")
@@ -146,7 +146,7 @@ def test_a_layer_and_a_cell_are_clicked_like_bars(dashboard, visit):
 
 @pytest.mark.slow
 def test_what_a_click_does_the_keyboard_can_do_in_the_table(dashboard, visit):
-    page = visit(dashboard.url)
+    page = visit(dashboard.url + "/movies")
     loaded(page)
     bars = card(page, "Movies by genre")
     bars.get_by_text("Show as a table").focus()
@@ -154,13 +154,13 @@ def test_what_a_click_does_the_keyboard_can_do_in_the_table(dashboard, visit):
     cell = bars.get_by_role("button", name="Comedy")
     cell.focus()
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{dashboard.url}/?genre=Comedy")
+    expect(page).to_have_url(f"{dashboard.url}/movies?genre=Comedy")
     expect(kpi(page, "Movies")).to_have_text("1")
 
 
 @pytest.mark.slow
 def test_the_back_button_goes_back_a_filter(dashboard, visit):
-    page = visit(dashboard.url)
+    page = visit(dashboard.url + "/movies")
     loaded(page)
     point_of(page, "Movies by genre", 0, 0)
     expect(kpi(page, "Movies")).to_have_text("3")
@@ -173,7 +173,7 @@ def test_the_back_button_goes_back_a_filter(dashboard, visit):
 
 @pytest.mark.slow
 def test_the_first_tab_stop_leads_to_the_content(dashboard, visit):
-    page = visit(dashboard.url)
+    page = visit(dashboard.url + "/movies")
     loaded(page)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -239,7 +239,7 @@ def test_recommendations_of_a_chosen_user_are_shown_with_the_reason(dashboard, v
 @pytest.mark.slow
 def test_hostile_titles_are_text(dashboard, visit):
     """In tables, in the field of the series, in tooltips: no element, no script."""
-    page = visit(dashboard.url)
+    page = visit(dashboard.url + "/movies")
     expect(card(page, "Top movies").get_by_role("cell", name=HOSTILE)).to_be_visible()
     assert card(page, "Top movies").get_by_role("cell", name=ARABIC).locator("bdi").count() == 1
     page.goto(f"{dashboard.url}/series?series=12")
@@ -306,13 +306,15 @@ def test_what_is_published_is_shown_at_once_from_the_first_snapshot_on(lonely, v
     expect(page).to_have_url(f"{lonely.url}/")
     expect(page.locator(".missing")).to_contain_text("make run")
     lonely.publish("a", {})
+    expect(kpi(page, "Titles")).to_have_text("0")
+    page.goto(f"{lonely.url}/movies")
     expect(kpi(page, "Movies")).to_have_text("0")
     expect(card(page, "Genres by decade").locator(".empty")).to_have_text("No movies")
     for path in PAGES:
         page.goto(lonely.url + path)
         loaded(page)
         expect(page.locator(".missing")).not_to_be_visible()
-    page.goto(lonely.url)
+    page.goto(f"{lonely.url}/movies")
     loaded(page)
     lonely.publish("b", few())
     expect(kpi(page, "Movies")).to_have_text("6")
@@ -321,7 +323,7 @@ def test_what_is_published_is_shown_at_once_from_the_first_snapshot_on(lonely, v
     more = [*few()["gold.imdb_movie_facts"], *movie(7, "Newest", 2025, "Drama")]
     lonely.publish("c", few() | {"gold.imdb_movie_facts": more})
     expect(kpi(page, "Movies")).to_have_text("4")
-    expect(page).to_have_url(f"{lonely.url}/?genre=Drama")
+    expect(page).to_have_url(f"{lonely.url}/movies?genre=Drama")
     (lonely.folder / "movies_d.duckdb").write_text("this is no database")
     (lonely.folder / "CURRENT").write_text("movies_d.duckdb")
     page.reload()

@@ -61,7 +61,8 @@ WORLD: dict[str, list[dict[str, Any]]] = {
     "gold.imdb_movie_facts": [
         *movie(1, "The Lamp", 1994, "Drama", rating=9.0, votes=2_000, directors="Bo Li",
                top_actors="Ada KING, Cy Oz"),
-        *movie(2, "Lamplight", 1994, "Drama", rating=8.0, votes=1_000),
+        *(row for number in range(2, 11)
+          for row in movie(number, "Lamplight", 1994, "Drama", rating=8.0, votes=1_000)),
     ],
     "meta.tables": [{"table_name": "gold.lamps", "layer": "gold", "source": "imdb", "rows": 2,
                      "description": "One row per lamp.", "is_published": False}],
@@ -128,8 +129,10 @@ def test_a_link_is_proved_in_words(world):
 def test_a_rating_is_compared_with_known_movies_of_its_genre_and_decade(world):
     place = title.figures(show(title, world, title="tt0000001"))[2]
     assert (place.value, place.hint) == (
-        "50%", "of 2 known movies of the 1990s in Drama have a lower rating"
+        "90%", "of 10 known movies of the 1990s in Drama have a lower rating"
     )  # fmt: skip
+    few_peers = title.figures(show(title, world, title="ott:a/b?c#d"))[2]
+    assert few_peers.value == formatting.NONE
 
 
 def test_what_no_source_knows_is_a_dash(world):

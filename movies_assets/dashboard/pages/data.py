@@ -130,8 +130,8 @@ class SearchBox:
 class AboutTable:
     """The description, downloads and columns of a table."""
 
-    def __init__(self) -> None:
-        """Create the card without a table."""
+    def __init__(self, *, leads_on: bool = True) -> None:
+        """Create the card without a table; `leads_on`: with a link to the table's page."""
         with card("Dictionary", span=7):
             self._name = text("h3", "")
             self._description = text("p", "", "description")
@@ -139,7 +139,8 @@ class AboutTable:
                 self._links = {
                     kind: ui.link("", "").classes("file").props("download") for kind in FORMATS
                 }
-                self._more = ui.link("Sample, profile and lineage of columns", "").classes("file")
+                self._more = ui.link("Rows, profile and lineage of columns", "").classes("file")
+                self._more.set_visibility(leads_on)
             self._why = text("p", "", "note")
             with box("div", "fits"):
                 self._columns = DataTable("Columns", ["Column", "Type", "Meaning"], pick=None)

@@ -375,7 +375,7 @@ def trending_rows(rows: list[Row]) -> list[TableRow]:
 
 
 PAGE = Page(
-    path="/",
+    path="/movies",
     title="Movies",
     summary="Movies of IMDb: genres by decade, ratings and votes, the best and the trending.",
     fields=FIELDS,

@@ -80,7 +80,7 @@ async def load(snapshot: OpenSnapshot, state: State) -> TableData:
 
 def build(visit: Visit) -> Callable[[TableData], None]:
     """Create the page's components."""
-    about = AboutTable()
+    about = AboutTable(leads_on=False)
     origins = TableCard(
         "Computed from", "The columns whose values go into each column. Click one to draw its way.",
         span=5, columns=["Column", "Computed from"], pick=visit.toggle,

@@ -27,6 +27,8 @@ FACTS = (
     ("Genres", "genres", "genres_source", ", ".join),
 )
 MOVIE = "movie"
+# Among fewer movies, a place says nothing.
+FEWEST_PEERS = 10
 
 
 def a_key(given: str) -> str:
@@ -188,8 +190,8 @@ def figures(data: TitleData) -> list[Kpi]:
 
 
 def _place(about: Row, peers: Row | None) -> Kpi:
-    if about["rating"] is None or not peers or not peers["movies"]:
-        return Kpi(formatting.NONE, "no rated movies of its genre and decade")
+    if about["rating"] is None or not peers or peers["movies"] < FEWEST_PEERS:
+        return Kpi(formatting.NONE, "too few known movies of its genre and decade")
     decade = f"{about['year'] // 10 * 10}s"
     return Kpi(
         formatting.percent(peers["lower"] / peers["movies"]),

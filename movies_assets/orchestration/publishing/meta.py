@@ -103,7 +103,9 @@ def tables_frame(
 def carry_forward(
     rows: pd.DataFrame, held: Mapping[str, Obstacle], before: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """Return the rows of `tables_frame`, those of held tables as in the snapshot before.
+    """Return the rows of `tables_frame`, with how many rows the snapshot before had of each table.
+
+    Those of held tables are as in that snapshot.
 
     Args:
         rows: a row a table.
@@ -118,7 +120,14 @@ def carry_forward(
         for name in rows["table_name"]
     ]
     current = [dict(zip(rows.columns, row, strict=True)) for row in rows.to_numpy()]
-    return _frame(Tables, [{**row, **state} for row, state in zip(current, carried, strict=True)])
+    counts = [{"rows_before": before.get(name, {}).get("rows")} for name in rows["table_name"]]
+    return _frame(
+        Tables,
+        [
+            {**row, **count, **state}
+            for row, count, state in zip(current, counts, carried, strict=True)
+        ],
+    )
 
 
 def tables_before(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:

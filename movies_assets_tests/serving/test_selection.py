@@ -359,6 +359,14 @@ class TestUnchangedTables:
             (stored.published.current().stem,)
         ]
 
+    def test_and_changed_ones_say_how_many_rows_the_snapshot_before_had(self, stored):
+        counts = "SELECT table_name, rows - rows_before FROM meta.tables WHERE is_published"
+        stored.change("DELETE FROM gold.imdb_season_trends WHERE season_number > 1")
+        stored.publish()
+        changed = {name: more for name, more in stored.ask(counts) if more}
+        assert changed.keys() == {"gold.imdb_season_trends"}
+        assert changed["gold.imdb_season_trends"] < 0
+
     def test_are_not_copied_where_they_are_held_back(self, stored, copied):
         (before,) = stored.ask(TITLE)
         stored.change(*NEW_ROWS, red=RED)

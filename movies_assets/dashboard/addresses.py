@@ -18,6 +18,11 @@ def series(number: int) -> str:
     return f"/series/{number}"
 
 
+def person(name: str) -> str:
+    """Return the address of a person's page; names are compared without case."""
+    return f"/person/{quote(name.lower(), safe='')}"
+
+
 def table(name: str) -> str:
     """Return the address of a table's page."""
     return f"/table/{quote(name)}"

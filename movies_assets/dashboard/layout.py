@@ -47,7 +47,7 @@ FAILED = (
     "something new is published, or when it is opened again."
 )
 
-SEARCH_LABEL = "Search titles, series and tables (Ctrl K)"
+SEARCH_LABEL = "Search titles, people, tables (Ctrl K)"
 GENRES = "SELECT genre FROM prepared.genres ORDER BY genre"
 
 

@@ -7,7 +7,7 @@ from movies_assets.serving.queries.titles import SEARCH
 from movies_assets.serving.reader import OpenSnapshot, Row
 
 SHORTEST = 2
-TABLE = "table"
+OTHERS = {"person": addresses.person, "table": addresses.table}
 
 
 async def search(snapshot: OpenSnapshot, sought: str) -> list[Option]:
@@ -22,8 +22,8 @@ async def search(snapshot: OpenSnapshot, sought: str) -> list[Option]:
 
 
 def _option(row: Row) -> Option:
-    if row["what"] == TABLE:
-        return Option(addresses.table(row["key"]), row["label"], TABLE)
+    if row["what"] in OTHERS:
+        return Option(OTHERS[row["what"]](row["key"]), row["label"], row["what"])
     parts = [
         (row["kind"] or "kind unknown").capitalize(),
         str(row["year"] or "year unknown"),

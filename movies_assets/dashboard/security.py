@@ -18,7 +18,7 @@ from html import escape
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.requests import HTTPConnection
@@ -289,7 +289,8 @@ class OneToken:
 
     def _welcome(self, asked: HTTPConnection) -> RedirectResponse:
         rest = [(name, value) for name, value in asked.query_params.multi_items() if name != TOKEN]
-        path = "/" + asked.scope["path"].lstrip("/")  # `//host` would lead to another site
+        # As it was asked for, encoded; `//host` would lead to another site.
+        path = "/" + quote(asked.scope["path"], safe="/:").lstrip("/")
         answer = RedirectResponse(f"{path}?{urlencode(rest)}" if rest else path, status_code=303)
         answer.set_cookie(
             COOKIE,

@@ -10,7 +10,7 @@ import pytest
 
 from movies_assets.dashboard.covers import cover
 from movies_assets.dashboard.filters import State
-from movies_assets.dashboard.pages import table, title
+from movies_assets.dashboard.pages import person, table, title
 from movies_assets.dashboard.search import search
 from movies_assets.serving import formatting
 from movies_assets.serving.reader import OpenSnapshot
@@ -153,11 +153,10 @@ def test_ratings_name_whose_they_are_and_their_day(world):
 
 
 def test_a_person_whom_two_sources_name_is_one_row_of_both(world):
-    rows = [cells for cells, _ in title.people_rows(show(title, world, title="tt0000001").people)]
-    assert rows == [
-        ("Bo Li", "director", "IMDb"),
-        ("Ada KING", "actor", "IMDb, Netflix"),
-        ("Cy Oz", "actor", "IMDb"),
+    assert title.people_rows(show(title, world, title="tt0000001").people) == [
+        (("Bo Li", "director", "IMDb"), "/person/bo%20li"),
+        (("Ada KING", "actor", "IMDb, Netflix"), "/person/ada%20king"),
+        (("Cy Oz", "actor", "IMDb"), "/person/cy%20oz"),
     ]
 
 
@@ -183,6 +182,29 @@ def test_a_cover_is_an_image_of_any_title(name):
     assert [each.tag.rpartition("}")[2] for each in svg][:2] == ["rect", "rect"]
 
 
+# --- A person
+
+
+def test_a_person_has_the_titles_of_all_sources_each_counted_once(world):
+    data = show(person, world, person=person.a_name("Ada King"))
+    assert person.title_rows(data.credits) == [
+        (("The Lamp", "Movie", "1994", "actor", "9.0", "2,000", "IMDb, Netflix"),
+         "/title/tt0000001"),
+    ]  # fmt: skip
+    assert [kpi.value for kpi in person.figures(data.credits)] == ["1", "0", "1", "9.0", "9.0"]
+    assert person.spelling(data) == "Ada KING"
+
+
+def test_a_part_of_a_name_is_no_person(world):
+    data = show(person, world, person="ada")
+    assert (data.credits, person.spelling(data)) == ([], "ada")
+    assert [kpi.value for kpi in person.figures([])][3:] == [formatting.NONE] * 2
+
+
+def test_the_person_with_most_titles_is_shown_first(world):
+    assert show(person, world).name == "ada king"
+
+
 # --- The search
 
 
@@ -191,6 +213,7 @@ def test_a_cover_is_an_image_of_any_title(name):
     [
         ("LAMP", ["/title/tt0000002", "/title/tt0000001", "/title/tt0000010", "/table/gold.lamps"]),
         ("unic", ["/title/ott:a%2Fb%3Fc%23d"]),
+        ("ADA", ["/person/ada%20king"]),
         ("the lamp", ["/title/tt0000001", "/title/tt0000010"]),
         ("l", []),
         ("%", []),

@@ -130,7 +130,7 @@ def build(_: Visit) -> Callable[[TitleData], None]:
         opens=5,
     )  # fmt: skip
     people = TableCard(
-        "People", "As the sources name them. Two people of one name are not told apart.", span=6,
+        "People", "As the sources name them.", span=6,
         columns=["Name", "Role", "Sources"],
     )  # fmt: skip
     offers = TableCard(
@@ -307,7 +307,7 @@ def people_rows(people: list[Row]) -> list[TableRow]:
         named = found.setdefault((row["role"], row["person"].lower()), (row["person"], []))
         named[1].append(SOURCES[row["source"]])
     return [
-        ((name, role, ", ".join(dict.fromkeys(sources))), None)
+        ((name, role, ", ".join(dict.fromkeys(sources))), addresses.person(name))
         for (role, _), (name, sources) in found.items()
     ]
 

@@ -1,6 +1,6 @@
 """Query the titles across sources, and how good their links are."""
 
-from movies_assets.serving.queries.movies import HAS_ENOUGH_VOTES
+from movies_assets.serving.queries.movies import HAS_ENOUGH_VOTES, IS_FIRST_GENRE
 
 # How a text is compared with `gold.dim_title.search_text`.
 NORMAL = "lower(strip_accents({}))"
@@ -55,27 +55,41 @@ TEXTS = """
     WHERE links.title_key = $title AND description <> ''
     QUALIFY row_number() OVER (PARTITION BY source ORDER BY length(description) DESC, source_id) = 1
     ORDER BY source"""
-# One row per name of a person that a source gives of `$title`, `$movie` being its number at IMDb.
-PEOPLE = """
-    SELECT 'director' AS role, unnest(string_split(directors, ', ')) AS person, 'imdb' AS source
-    FROM (SELECT DISTINCT directors FROM gold.imdb_movie_facts WHERE movie_key = $movie)
-    UNION
-    SELECT 'actor', unnest(string_split(top_actors, ', ')), 'imdb'
-    FROM (SELECT DISTINCT top_actors FROM gold.imdb_movie_facts WHERE movie_key = $movie)
-    UNION
-    SELECT role, person_name, 'netflix' FROM (
+_OF_NETFLIX = """
+    SELECT title_key, role, person_name AS person, 'netflix' AS source FROM (
         SELECT show_key, person_key, 'actor' AS role FROM gold.netflix_title_cast
         UNION SELECT show_key, person_key, 'director' FROM gold.netflix_title_director) AS named
     JOIN gold.netflix_dim_person USING (person_key)
     JOIN gold.title_links ON source = 'netflix' AND source_id = show_key
-    WHERE title_key = $title AND person_key <> 'unknown'
+    WHERE person_key <> 'unknown'"""
+_OF_IMDB = f"""
+    SELECT format('tt{{:07d}}', movie_key) AS title_key, role,
+        unnest(string_split(names, ', ')) AS person, 'imdb' AS source
+    FROM gold.imdb_movie_facts UNPIVOT (
+        names FOR role IN (directors AS 'director', top_actors AS 'actor'))
+    WHERE {IS_FIRST_GENRE}"""
+# One row per name of a person that a source gives of `$title`, `$movie` being its number at IMDb.
+PEOPLE = f"""
+    SELECT role, person, source FROM ({_OF_IMDB} AND movie_key = $movie)
+    UNION ALL SELECT role, person, source FROM ({_OF_NETFLIX} AND title_key = $title)
     ORDER BY role DESC, source, person"""
+# One row per title, role and source that names `$person`, in lower case; the best rated first.
+CREDITS = f"""
+    SELECT title_key, title, kind, year, rating, votes, role, person, source FROM (
+        FROM ({_OF_IMDB} AND contains(lower(names), $person)) WHERE lower(person) = $person
+        UNION ALL FROM ({_OF_NETFLIX} AND person_key = $person))
+    JOIN gold.dim_title USING (title_key)
+    ORDER BY rating DESC NULLS LAST, votes DESC, title_key, role DESC, source"""
+# One row: the person in most titles at Netflix.
+MOST_CREDITED = """
+    SELECT person_key FROM gold.netflix_title_cast WHERE person_key <> 'unknown'
+    GROUP BY person_key ORDER BY count(*) DESC, person_key LIMIT 1"""
 # One row: the place of `$rating` among rated movies with votes enough of `$genre` and `$decade`.
 PEERS = f"""
     SELECT count(*) AS movies, count(*) FILTER (rating < $rating) AS lower
     FROM prepared.movies
     WHERE genre = $genre AND decade = $decade AND rating IS NOT NULL AND {HAS_ENOUGH_VOTES}"""
-# One row per title, series and table whose name contains `$text`, the best first.
+# One row per title, person and table whose name contains `$text`: titles first, the best before.
 SEARCH = f"""
     SELECT * FROM (
         (SELECT 'title' AS what, title_key AS key, title AS label, kind, year, votes,
@@ -83,6 +97,12 @@ SEARCH = f"""
         FROM gold.dim_title WHERE contains(search_text, {NORMAL.format("$text")})
         ORDER BY is_start DESC, votes DESC NULLS LAST, title_key LIMIT {HITS})
         UNION ALL
+        (SELECT 'person', person_key, person_name, 'person', NULL, NULL, false
+        FROM gold.netflix_dim_person
+        WHERE contains(strip_accents(person_key), {NORMAL.format("$text")})
+            AND person_key <> 'unknown' ORDER BY person_key LIMIT 5)
+        UNION ALL
         (SELECT 'table', table_name, table_name, 'table', NULL, NULL, false FROM meta.tables
         WHERE contains(table_name, lower($text)) ORDER BY table_name LIMIT 5)
-    ) ORDER BY what DESC, is_start DESC, votes DESC NULLS LAST, key"""
+    ) ORDER BY list_position(['title', 'person', 'table'], what), is_start DESC,
+        votes DESC NULLS LAST, key"""

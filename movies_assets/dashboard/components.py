@@ -342,8 +342,7 @@ class Picker:
         ui.run_javascript(
             "window.addEventListener('keydown', (event) => {"
             f"if ((event.ctrlKey || event.metaKey) && event.key === '{key}') "
-            f"{{ event.preventDefault(); getHtmlElement({self._input.id})"
-            ".querySelector('input').focus(); } })"
+            f"{{ event.preventDefault(); getHtmlElement({self._input.id}).focus(); }} }})"
         )
 
     def show(self, label: str) -> None:

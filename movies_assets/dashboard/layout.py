@@ -114,6 +114,7 @@ class Visit:
         # As it was sent: decoded, a key may have the signs that divide an address.
         path = request.scope["raw_path"].decode("latin-1")
         self.state, self._notices = page.read(path, request.query_params)
+        self._address = f"{path}?{request.url.query}".removesuffix("?")
         self._turn = 0
         self._shown: str | None = None
         self._links: list[tuple[Page, ui.link]] = []
@@ -185,8 +186,9 @@ class Visit:
         if state == self.state:
             return
         self.state, self._notices = state, []
+        self._address = self.page.address(state)
         with self._client:
-            ui.navigate.history.push(self.page.address(state))
+            ui.navigate.history.push(self._address)
         self._follow()
         self._reload()
 
@@ -197,6 +199,7 @@ class Visit:
             [*map(str, event.args), "", ""][:2] if isinstance(event.args, list) else ("", "")
         )
         self.state, self._notices = self.page.read(path, QueryParams(search.removeprefix("?")))
+        self._address = path + search
         self._follow()
         self._reload()
 
@@ -258,12 +261,12 @@ class Visit:
         self._status.set_text("nothing to show")
 
     def _name(self, state: State) -> None:
-        """Take over a state, and let the address name what the page shows."""
-        entity = self.page.entity
-        if entity and state[entity.name] != self.state[entity.name]:
+        """Take over a state, and let the address of an entity's page name what it shows."""
+        self.state, address = state, self.page.address(state)
+        if self.page.entity and address != self._address:
+            self._address = address
             with self._client:
-                ui.navigate.history.replace(self.page.address(state))
-        self.state = state
+                ui.navigate.history.replace(address)
 
     async def _known(self, snapshot: OpenSnapshot) -> tuple[State, list[str]]:
         """Return the state without values that the snapshot does not have, and the notices.

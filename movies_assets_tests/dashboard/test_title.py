@@ -113,16 +113,12 @@ def test_a_link_is_proved_in_words(world):
     )
     netflix, yts = title.link_rows(show(title, world, title="tt0000001").links)
     assert netflix == (
-        ("Netflix", "Lamp", "name and year",
-         proof, "97.0%", "Lamplight (1994), 2.0%"),
+        ["Netflix", "Lamp", "name and year", proof, "97.0%", "Lamplight (1994), 2.0%"],
         "/title/tt0000002",
     )  # fmt: skip
-    assert yts[0][2:] == (
-        "the id at IMDb that it states",
-        formatting.NONE,
-        "99.0%",
-        formatting.NONE,
-    )
+    assert yts[0][2:] == [
+        "the id at IMDb that it states", formatting.NONE, "99.0%", formatting.NONE
+    ]  # fmt: skip
     assert yts[1] is None
 
 

@@ -245,12 +245,12 @@ def freshness_rows(rows: Sequence[Row]) -> list[TableRow]:
     """Return the newest day of each source."""
     return [
         (
-            (
-                SOURCES.get(row["source"], row["source"]),
+            [
+                str(SOURCES.get(row["source"], row["source"])),
                 row["newest_partition"] or formatting.NONE,
                 formatting.instant(row["materialized_at"]),
                 formatting.count(row["rows"]),
-            ),
+            ],
             f"/data?source={row['source']}",
         )
         for row in rows

@@ -240,20 +240,22 @@ def rating_rows(data: TitleData) -> list[TableRow]:
 
 def link_rows(links: list[Row]) -> list[TableRow]:
     """Return the links of a title, with their evidence in words."""
+    return [(_link(row), _rival_address(row)) for row in links]
+
+
+def _link(row: Row) -> list[str]:
     return [
-        (
-            (
-                SOURCES[row["source"]],
-                row["source_title"] or row["source_id"],
-                METHODS.get(row["method"], row["method"]),
-                evidence(row),
-                formatting.percent(row["confidence"], 1),
-                rival(row),
-            ),
-            addresses.title(row["runner_up"]) if row["rival_title"] else None,
-        )
-        for row in links
+        SOURCES[row["source"]],
+        row["source_title"] or row["source_id"],
+        METHODS.get(row["method"], row["method"]),
+        evidence(row),
+        formatting.percent(row["confidence"], 1),
+        rival(row),
     ]
+
+
+def _rival_address(row: Row) -> str | None:
+    return addresses.title(row["runner_up"]) if row["rival_title"] else None
 
 
 METHODS = {

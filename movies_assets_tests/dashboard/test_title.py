@@ -60,7 +60,7 @@ WORLD: dict[str, list[dict[str, Any]]] = {
     "gold.netflix_title_cast": [{"show_key": "81", "person_key": "ada king"}],
     "gold.imdb_movie_facts": [
         *movie(1, "The Lamp", 1994, "Drama", rating=9.0, votes=2_000, directors="Bo Li",
-               top_actors="Ada KING, Cy Oz"),
+               top_actors="Ada KING, Cy Oz", writers="Di Ko", is_oscar_winner=True),
         *(row for number in range(2, 11)
           for row in movie(number, "Lamplight", 1994, "Drama", rating=8.0, votes=1_000)),
     ],
@@ -134,10 +134,20 @@ def test_a_rating_is_compared_with_known_movies_of_its_genre_and_decade(world):
 def test_what_no_source_knows_is_a_dash(world):
     data = show(title, world, title="netflix:80")
     assert [kpi.value for kpi in title.figures(data)] == [formatting.NONE] * 3 + ["2", "0"]
-    facts = {cells[0]: cells[1:] for cells, _ in title.fact_rows(data.about)}
+    facts = {cells[0]: cells[1:] for cells, _ in title.fact_rows(data.about, data.movie)}
     assert facts["Year"] == facts["Kind"] == (formatting.NONE, formatting.NONE)
     assert facts["Title"] == (HOSTILE, "IMDb")
     assert "kind unknown" in title.describe(data.about).lower()
+
+
+def test_a_movie_has_what_imdb_knows_of_movies(world):
+    data = show(title, world, title="tt0000001")
+    rows = [cells for cells, _ in title.fact_rows(data.about, data.movie)]
+    assert rows[-2:] == [
+        ("Writers", "Di Ko", "IMDb"), ("Oscar", "an alternate title names one", "IMDb")
+    ]  # fmt: skip
+    unknown = data.movie | {"is_oscar_winner": None}
+    assert "Oscar" not in {cells[0] for cells, _ in title.fact_rows(data.about, unknown)}
 
 
 def test_ratings_name_whose_they_are_and_their_day(world):

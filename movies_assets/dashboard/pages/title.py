@@ -26,6 +26,7 @@ FACTS = (
     ("Running time", "runtime_minutes", "runtime_source", formatting.minutes),
     ("Genres", "genres", "genres_source", ", ".join),
 )
+OF_MOVIES = (("Original title", "original_title"), ("Writers", "writers"))
 MOVIE = "movie"
 # Among fewer movies, a place says nothing.
 FEWEST_PEERS = 10
@@ -57,6 +58,7 @@ class TitleData:
     available: list[Row]
     texts: list[Row]
     people: list[Row]
+    movie: Row | None
     peers: Row | None
 
 
@@ -75,18 +77,21 @@ async def load(snapshot: OpenSnapshot, state: State) -> TitleData:
     key = state["title"]
     found = await snapshot.ask(queries.ABOUT, title=key)
     if not found:
-        return TitleData(None, [], None, [], [], [], None)
+        return TitleData(None, [], None, [], [], [], None, None)
     (about,) = found
-    links, ratings, available, texts, people, peers = await asyncio.gather(
+    number = number_of(about["tconst"])
+    links, ratings, available, texts, people, movie, peers = await asyncio.gather(
         snapshot.ask(queries.LINKS, title=key),
         snapshot.ask(queries.RATINGS, title=key),
         snapshot.ask(queries.AVAILABLE, title=key),
         snapshot.ask(queries.TEXTS, title=key),
-        snapshot.ask(queries.PEOPLE, title=key, movie=number_of(about["tconst"])),
+        snapshot.ask(queries.PEOPLE, title=key, movie=number),
+        snapshot.ask(queries.MOVIE, movie=number),
         snapshot.ask(queries.PEERS, **_peers_of(about)),
     )
+    first = {"ratings": next(iter(ratings), None), "movie": next(iter(movie), None)}
     return TitleData(
-        about, links, ratings[0] if ratings else None, available, texts, people, peers[0]
+        about, links, available=available, texts=texts, people=people, peers=peers[0], **first
     )
 
 
@@ -155,7 +160,7 @@ def build(_: Visit) -> Callable[[TitleData], None]:
         more.set_visibility(series is not None)
         more.props["href"] = addresses.series(series or 0)
         kpis.show(figures(data))
-        facts.show(fact_rows(about) if about else "No title")
+        facts.show(fact_rows(about, data.movie) if about else "No title")
         ratings.show(rating_rows(data) or "No source rates it")
         links.show(link_rows(data.links) or "IMDb alone knows it: there is nothing to link")
         people.show(people_rows(data.people) or "No source names people")
@@ -200,24 +205,29 @@ def _place(about: Row, peers: Row | None) -> Kpi:
     )
 
 
-def fact_rows(about: Row) -> list[TableRow]:
-    """Return the attributes of a title, each with its source."""
-    rows: list[TableRow] = [
+def fact_rows(about: Row, movie: Row | None) -> list[TableRow]:
+    """Return the attributes of a title, each with its source; those of movies where they are known.
+
+    Args:
+        about: the title.
+        movie: what IMDb knows of it as a movie.
+    """
+    rows = [
         (
-            (
-                label,
-                formatting.NONE if about[name] is None else write(about[name]),
-                SOURCES.get(about[source], formatting.NONE),
-            ),
-            None,
+            label,
+            formatting.NONE if about[name] is None else write(about[name]),
+            SOURCES.get(about[source], formatting.NONE),
         )
         for label, name, source, write in FACTS
     ]
     if about["is_runtime_disputed"]:
-        rows.append(
-            (("Running time", "two sources differ by more than 10 %", formatting.NONE), None)
-        )
-    return rows
+        rows.append(("Running time", "two sources differ by more than 10 %", formatting.NONE))
+    rows += [
+        (label, movie[name], SOURCES["imdb"]) for label, name in OF_MOVIES if movie and movie[name]
+    ]
+    if movie and movie["is_oscar_winner"]:
+        rows.append(("Oscar", "an alternate title names one", SOURCES["imdb"]))
+    return [(row, None) for row in rows]
 
 
 def rating_rows(data: TitleData) -> list[TableRow]:

@@ -28,6 +28,10 @@ FIRST = "SELECT title_key FROM gold.dim_title ORDER BY votes DESC NULLS LAST, ti
 CURRENT = "SELECT new_key FROM gold.title_key_history WHERE old_key = $title"
 # One row: the title `$title`.
 ABOUT = "SELECT * FROM gold.dim_title WHERE title_key = $title"
+# One row: what IMDb knows of the movie `$movie` beyond that.
+MOVIE = """
+    SELECT DISTINCT original_title, writers, is_oscar_winner FROM gold.imdb_movie_facts
+    WHERE movie_key = $movie"""
 # One row per title of a source that is `$title`, with the proof of the link.
 LINKS = """
     SELECT links.* EXCLUDE (title_key, rule_version),

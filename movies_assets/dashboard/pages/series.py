@@ -398,7 +398,7 @@ def _episode_lines(
 
 def _as_table(data: SeriesData) -> tuple[list[str], list[tuple[str, ...]], list[dict[str, str]]]:
     """Return the headings, the rows and the choices of the episodes as a table."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             code(row),
             row["episode_title"] or "",

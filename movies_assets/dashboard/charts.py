@@ -4,8 +4,10 @@ Titles are data and tooltips are HTML: `TIP` builds tooltips of text nodes only;
 drawn, not parsed. Choosing the rows of a chart belongs in the pages.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from movies_assets.serving import theme
@@ -20,16 +22,27 @@ TIP = (
 )
 SHARE = "value => Math.round(100 * value) + '%'"
 DECIMAL = "value => value == null ? '–' : Number(value).toFixed(1)"  # noqa: RUF001
+# Of counts, whose axes have whole numbers only.
 COMPACT = (
     "value => new Intl.NumberFormat('en-US', {notation: 'compact', maximumFractionDigits: 1})"
     ".format(value)"
 )
+WHOLE = "value => Number.isInteger(value) ? String(value) : ''"
 FADED = 0.28
-# Points of a line are marked up to this number.
-MOST_SYMBOLS = 60
-# The remainder of a stack is drawn in a muted colour.
+NO_COLORS: Mapping[str, str] = MappingProxyType({})
+# Every point of a line is marked; in lines of more points than this, those with a neighbour are
+# marked smaller.
+MANY_SYMBOLS = 60
+SYMBOL, SMALL_SYMBOL = 7, 4
+SYMBOLS = ("circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect")
+# The remainder of a stack.
 OTHER = "Other"
-REST: Options = {"color": "#5d5d67"}
+# A cell without a value, which no scale colours.
+HOLLOW: Options = {"color": "transparent", "borderColor": theme.REST, "borderWidth": 1}
+# The least space of a cell with a label, in pixels.
+CELL_WIDTH, CELL_HEIGHT = 28, 26
+# Above this luminance, dark text has more contrast than light text.
+BRIGHT = 0.18
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,7 @@ class Figure:
         columns: headings of the table.
         rows: its cells, as text.
         picks: the choices of a click on each row; empty if nothing can be chosen.
+        left_out: what the chart does not show, as a sentence.
         height: in pixels, if it depends on the data.
         width: the minimum in pixels; in less space, the chart is scrolled.
     """
@@ -51,6 +65,7 @@ class Figure:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     picks: Sequence[Mapping[str, Any]] = ()
+    left_out: str = ""
     height: int | None = None
     width: int | None = None
 
@@ -64,6 +79,7 @@ class Point:
         tip: the tooltip's text, line by line.
         pick: the choices of a click, as texts of the address by field.
         faded: whether something else is chosen.
+        color: instead of that of its series.
     """
 
     value: Any
@@ -109,14 +125,6 @@ def bars(
     }
 
 
-def whole_steps(options: Options) -> Options:
-    """Restrict a chart's axis to whole numbers."""
-    for axis in ("xAxis", "yAxis"):
-        if options[axis]["type"] == "value":
-            options[axis]["minInterval"] = 1
-    return options
-
-
 def stacked(
     names: Sequence[str],
     series: Mapping[str, Sequence[Point]],
@@ -124,17 +132,20 @@ def stacked(
     formatter: str = COMPACT,
     unit: str = "",
     highest: float | None = None,
+    colors: Mapping[str, str] = NO_COLORS,
 ) -> Options:
-    """Return a stacked bar per name, with a layer per series."""
+    """Return a stacked bar per name, with a layer per series; some have a colour of their own."""
     value = _value_axis(formatter, unit) | ({"max": highest} if highest is not None else {})
     return _base() | {
-        "aria": {"enabled": True, "decal": {"show": True, "decals": DECALS}},
         "legend": _legend(),
         "grid": _grid(top=64),
         "xAxis": _category_axis(names),
         "yAxis": value,
         "series": [
-            _bar(name, points) | {"stack": "all"} | (REST if name == OTHER else {})
+            _bar(name, points)
+            | {"stack": "all"}
+            | ({"color": theme.REST} if name == OTHER else {})
+            | ({"color": colors[name]} if name in colors else {})
             for name, points in series.items()
         ],
     }
@@ -149,29 +160,92 @@ def lines(
     bounds: tuple[float, float] | None = None,
 ) -> Options:
     """Return a line per series over the names; missing values are gaps."""
-    value = _value_axis(formatter, unit)
-    if bounds:
-        value |= {"min": bounds[0], "max": bounds[1]}
-    symbols = ("circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect")
+    axis = _category_axis(names) | {"boundaryGap": len(names) == 1}
+    numbered = {name: dict(enumerate(points)) for name, points in series.items()}
+    return _lines(axis, numbered, _bounded(_value_axis(formatter, unit), bounds))
+
+
+def numbered_lines(
+    series: Mapping[str, Mapping[int, Point]],
+    *,
+    name: str,
+    formatter: str = COMPACT,
+    unit: str = "",
+    bounds: tuple[float, float] | None = None,
+    colors: Mapping[str, str] = NO_COLORS,
+) -> Options:
+    """Return a line per series, whose points are at their numbers; missing numbers are gaps.
+
+    Args:
+        series: points by number.
+        name: what the numbers are.
+        formatter: formats the values.
+        unit: of the values.
+        bounds: of the values' axis.
+        colors: of some of the series.
+    """
+    numbers = [number for points in series.values() for number in points]
+    ends = (min(numbers), max(numbers))
+    axis = _bounded(_value_axis(WHOLE, name, at_end=True), ends) | {
+        "minInterval": 1,
+        "splitLine": {"show": False},
+        "axisLine": {"show": True, "onZero": False, "lineStyle": {"color": theme.LINE}},
+    }
+    return _lines(axis, series, _bounded(_value_axis(formatter, unit), bounds), colors)
+
+
+def _bounded(axis: Options, bounds: tuple[float, float] | None) -> Options:
+    return axis | ({"min": bounds[0], "max": bounds[1]} if bounds else {})
+
+
+def _lines(
+    axis: Options,
+    series: Mapping[str, Mapping[int, Point]],
+    value: Options,
+    colors: Mapping[str, str] = NO_COLORS,
+) -> Options:
+    most = max((len(points) for points in series.values()), default=0)
+    size = SYMBOL if most <= MANY_SYMBOLS else SMALL_SYMBOL
     return _base() | {
         "legend": _legend(),
-        "grid": _grid(top=64),
-        "xAxis": _category_axis(names) | {"boundaryGap": len(names) == 1},
+        "grid": _grid(top=64, bottom=32 if axis.get("name") else 8),
+        "xAxis": axis,
         "yAxis": value,
         "series": [
             {
                 "type": "line",
                 "name": name,
-                "symbol": symbols[number % len(symbols)],
-                "symbolSize": 7,
-                "showSymbol": len(names) <= MOST_SYMBOLS,
-                "lineStyle": {"width": 2},
+                "symbol": SYMBOLS[number % len(SYMBOLS)],
+                "symbolSize": size,
+                "showSymbol": True,
+                # Otherwise points whose name has no room at the axis have no mark.
+                "showAllSymbol": True,
+                "lineStyle": {
+                    "width": 2,
+                    "opacity": FADED if all(point.faded for point in points.values()) else 1,
+                },
                 "connectNulls": False,
-                "data": [point.item() for point in points],
+                "data": _joined(points, size),
             }
+            | ({"color": colors[name]} if name in colors else {})
             for number, (name, points) in enumerate(series.items())
         ],
     }
+
+
+def _joined(points: Mapping[int, Point], size: int) -> list[Options]:
+    """Return the items of a line: joined where numbers follow each other, with gaps between."""
+    drawn = {number for number, point in points.items() if point.value is not None}
+    items: list[Options] = []
+    for number in sorted(drawn):
+        is_first, is_last = number - 1 not in drawn, number + 1 not in drawn
+        if is_first and items:
+            items.append({"value": [number - 1, None], "tip": ""})
+        item = points[number].item() | {"value": [number, points[number].value]}
+        if is_first and is_last and size < SYMBOL:
+            item["symbolSize"] = SYMBOL
+        items.append(item)
+    return items
 
 
 def heat(  # noqa: PLR0913 (two axes, a scale and its labels)
@@ -180,21 +254,51 @@ def heat(  # noqa: PLR0913 (two axes, a scale and its labels)
     points: Sequence[Point],
     *,
     scale: tuple[float, float],
+    label: Callable[[float], str],
     colors: Sequence[str] = theme.HEAT,
     column_name: str = "",
     row_name: str = "",
-    ends: tuple[str, str],
-    labels: bool = False,
+    is_log: bool = False,
 ) -> Options:
-    """Return a heat map; a point's value is `[column, row, value]`, `ends` label the scale."""
+    """Return a heat map.
+
+    Args:
+        columns: names of the columns.
+        rows: names of the rows, from the bottom.
+        points: values are `[column, row, value]`; a cell whose third value is None is hollow.
+        scale: the lowest and the highest value.
+        label: formats a value, for its cell and for the ends of the scale.
+        colors: from low to high.
+        column_name: what the columns are.
+        row_name: what the rows are.
+        is_log: whether colours rise with the logarithm of the values, which begin at 1.
+    """
+    low, high = (_scaled(value, is_log=is_log) for value in scale)
+    high = max(high, low + 0.1)
+    ends = [label(value) for value in scale]
+
+    def cell(point: Point) -> Options:
+        column, row, value = point.value
+        item = point.item()
+        style = item.get("itemStyle", {})
+        if value is None:
+            hollow = {"value": [column, row, low], "visualMap": False, "label": {"show": False}}
+            return item | hollow | {"itemStyle": HOLLOW | style}
+        at = _scaled(value, is_log=is_log)
+        ink = _ink((at - low) / (high - low), colors)
+        return item | {
+            "value": [column, row, at],
+            "label": {"formatter": label(value), "color": ink},
+        }
+
     return _base() | {
         "grid": _grid(top=30 if row_name else 8, bottom=64 if column_name else 40),
         "xAxis": _category_axis(columns) | {"name": column_name, "nameLocation": "middle",
                                             "nameGap": 30, "splitArea": {"show": False}},
         "yAxis": _category_axis(rows) | {"name": row_name, "inverse": False},
         "visualMap": {
-            "min": scale[0],
-            "max": max(scale[1], scale[0] + 0.1),
+            "min": low,
+            "max": high,
             "calculable": False,
             "orient": "horizontal",
             "right": 8,
@@ -203,15 +307,14 @@ def heat(  # noqa: PLR0913 (two axes, a scale and its labels)
             "itemHeight": 120,
             "inRange": {"color": list(colors)},
             "textStyle": {"color": theme.MUTED},
-            "text": list(ends)[::-1],
+            "text": [ends[1] + (" (log scale)" if is_log else ""), ends[0]],
         },
         "series": [
             {
                 "type": "heatmap",
                 "name": "",
-                "data": [point.item() for point in points],
-                "label": {"show": labels, "color": "#0b0b0d", "fontSize": 11,
-                          ":formatter": "params => Number(params.value[2]).toFixed(1)"},
+                "data": [cell(point) for point in points],
+                "label": {"show": True, "fontSize": 11},
                 "labelLayout": {"hideOverlap": True},
                 "itemStyle": {"borderColor": theme.SURFACE, "borderWidth": 2, "borderRadius": 3},
                 "emphasis": {"itemStyle": {"borderColor": theme.TEXT}},
@@ -219,6 +322,34 @@ def heat(  # noqa: PLR0913 (two axes, a scale and its labels)
             }
         ],
     }  # fmt: skip
+
+
+def _scaled(value: float, *, is_log: bool) -> float:
+    return round(math.log10(value), 4) if is_log else value
+
+
+def shades(colors: Sequence[str], number: int) -> list[str]:
+    """Return a number of colours, evenly spaced from the first to the last of some colours."""
+    return [_mixed(colors, place / max(number - 1, 1)) for place in range(number)]
+
+
+def _mixed(colors: Sequence[str], share: float) -> str:
+    """Return the colour at a share of the way through some colours."""
+    place = min(max(share, 0), 1) * (len(colors) - 1)
+    left = min(int(place), len(colors) - 2)
+    pairs = zip(_channels(colors[left]), _channels(colors[left + 1]), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * (place - left)):02x}" for a, b in pairs)
+
+
+def _channels(color: str) -> list[int]:
+    return [int(color[at : at + 2], 16) for at in (1, 3, 5)]
+
+
+def _ink(share: float, colors: Sequence[str]) -> str:
+    """Return the colour of text that is readable on a colour of a scale."""
+    red, green, blue = ((channel / 255) ** 2.2 for channel in _channels(_mixed(colors, share)))
+    is_bright = 0.2126 * red + 0.7152 * green + 0.0722 * blue > BRIGHT
+    return "#000000" if is_bright else "#ffffff"
 
 
 @dataclass(frozen=True)
@@ -299,26 +430,6 @@ def flow(
 BOX_WIDTH = 144
 
 
-# Patterns in addition to colours, faint enough to read values through them.
-DECALS = [
-    {"symbol": "none"},
-    *(
-        {"color": "rgba(0,0,0,0.2)", "symbol": symbol, "symbolSize": size, "rotation": rotation,
-         "dashArrayX": dash_x, "dashArrayY": dash_y}
-        for symbol, size, rotation, dash_x, dash_y in (
-            ("rect", 1, 0.785, [1, 0], [2, 6]),
-            ("circle", 0.7, 0, [[5, 5], [0, 5, 5, 0]], [4, 3]),
-            ("rect", 1, -0.785, [1, 0], [2, 6]),
-            ("rect", 1, 0, [1, 0], [2, 6]),
-            ("rect", 1, 1.571, [1, 0], [2, 6]),
-            ("triangle", 0.7, 0, [[7, 7], [0, 7, 7, 0]], [6, 3]),
-            ("rect", 0.8, 0, [[6, 6], [0, 6, 6, 0]], [5, 3]),
-            ("none", 1, 0, 5, 5),
-        )
-    ),
-]  # fmt: skip
-
-
 def _base() -> Options:
     return {
         "backgroundColor": "transparent",
@@ -377,7 +488,7 @@ def _value_axis(formatter: str, unit: str, *, at_end: bool = False) -> Options:
         "nameTextStyle": {"color": theme.MUTED, "align": "center" if at_end else "left"},
         "axisLabel": {"color": theme.MUTED, "hideOverlap": True, ":formatter": formatter},
         "splitLine": {"lineStyle": {"color": theme.LINE}},
-    }
+    } | ({"minInterval": 1} if formatter == COMPACT else {})
 
 
 def _bar(name: str, points: Sequence[Point]) -> Options:
@@ -385,6 +496,7 @@ def _bar(name: str, points: Sequence[Point]) -> Options:
         "type": "bar",
         "name": name,
         "barMaxWidth": 44,
+        "itemStyle": {"borderColor": theme.SURFACE, "borderWidth": 0.5},
         "data": [point.item() for point in points],
         "cursor": "pointer" if any(point.pick for point in points) else "default",
         "emphasis": {"itemStyle": {"borderColor": theme.TEXT, "borderWidth": 1}},

@@ -20,7 +20,7 @@ from movies_assets.dashboard.charts import Figure
 LOADING = "Loading …"
 # Receives the texts of the address that a click chooses, by field.
 Pick = Callable[[Mapping[str, Any]], None]
-Tone = Literal["", "good", "fair", "bad"]
+Tone = Literal["", "good", "fair", "bad", "unsure"]
 
 # The cell of a row that opens something is a link or a button, for the keyboard.
 PICKED_CELL = (
@@ -68,16 +68,25 @@ class Kpi:
     Attributes:
         value: the figure, with its unit.
         hint: a line below.
-        tone: whether that is good or bad; also shown by a sign, for colour-blind users.
+        tone: whether that is good or bad; also shown by a sign, for colour-blind users. A figure
+            of too little data is `unsure`; the hint has the size of the sample.
+        label: its name, if that depends on the data.
     """
 
     value: str
     hint: str = ""
     tone: Tone = ""
+    label: str = ""
 
 
-SIGNS: Mapping[Tone, str] = {"": "", "good": "▲ ", "fair": "● ", "bad": "▼ "}
-SPOKEN: Mapping[Tone, str] = {"": "", "good": "good", "fair": "middling", "bad": "poor"}
+SIGNS: Mapping[Tone, str] = {"": "", "good": "▲ ", "fair": "● ", "bad": "▼ ", "unsure": ""}
+SPOKEN: Mapping[Tone, str] = {
+    "": "",
+    "good": "good",
+    "fair": "middling",
+    "bad": "poor",
+    "unsure": "of little data",
+}
 
 
 class KpiCards:
@@ -85,18 +94,21 @@ class KpiCards:
 
     def __init__(self, labels: Sequence[str]) -> None:
         """Create the cards, without figures yet."""
-        self._parts: list[tuple[Element, TextElement, TextElement]] = []
+        self._labels = labels
+        self._parts: list[tuple[Element, TextElement, TextElement, TextElement]] = []
         with box("dl", "kpis"):
             for label in labels:
                 with box("div", "kpi") as frame:
-                    text("dt", label)
+                    name = text("dt", label)
                     value = text("dd", "…", "value")
                     hint = text("dd", "", "hint")
-                self._parts.append((frame, value, hint))
+                self._parts.append((frame, name, value, hint))
 
     def show(self, figures: Sequence[Kpi]) -> None:
         """Show the figures, one per label."""
-        for (frame, value, hint), figure in zip(self._parts, figures, strict=True):
+        for label, parts, figure in zip(self._labels, self._parts, figures, strict=True):
+            frame, name, value, hint = parts
+            name.set_text(figure.label or label)
             value.set_text(SIGNS[figure.tone] + figure.value)
             hint.set_text(figure.hint)
             frame.classes(replace=f"kpi {figure.tone}")
@@ -129,6 +141,7 @@ class ChartCard:
                 self._chart = ui.echart({}, renderer="svg", on_point_click=self._clicked)
             self._chart.classes("chart").style(f"height: {height}px").props("role=img")
             self._chart.set_visibility(False)
+            self._left_out = text("p", "", "note left-out")
             self._more = box("details", "as-table")
             with self._more:
                 text("summary", "Show as a table")
@@ -146,12 +159,12 @@ class ChartCard:
         self._empty.set_visibility(not drawn)
         self._chart.set_visibility(drawn)
         self._more.set_visibility(drawn)
+        self._left_out.set_text(what.left_out if isinstance(what, Figure) else "")
         if isinstance(what, Figure):
             options = what.options
             if what.height:
                 self._chart.style(f"height: {what.height}px")
-            if what.width:
-                self._chart.style(f"min-width: {what.width}px")
+            self._chart.style(f"min-width: {what.width or 0}px")
             label = {"label": {"description": what.description}}
             whole = options | {"aria": {**options.get("aria", {"enabled": True}), **label}}
             # Bypasses NiceGUI, which would wrap each value to observe changes: that took longer

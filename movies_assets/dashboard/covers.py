@@ -19,7 +19,7 @@ def cover(title: str, below: str) -> str:
         below: a line below, such as the year.
     """
     title = "".join(sign if sign.isprintable() else " " for sign in title)
-    color = theme.SEQUENCE[1 + sum(map(ord, title)) % (len(theme.SEQUENCE) - 1)]
+    color = theme.SEQUENCE[sum(map(ord, title)) % len(theme.SEQUENCE)]
     svg = ET.Element("svg", {"xmlns": SVG, "viewBox": f"0 0 {WIDTH} {HEIGHT}"})
     ET.SubElement(svg, "rect", _place(0, 0, WIDTH, HEIGHT, theme.SURFACE))
     ET.SubElement(svg, "rect", _place(0, 0, 8, HEIGHT, color))

@@ -6,17 +6,19 @@ Only data that filters and searches scan belongs here; other queries use the sna
 
 from movies_assets.serving.queries.movies import HAS_ENOUGH_VOTES, IS_FIRST_GENRE
 
+# A step is half a point of rating, or half a power of ten of votes: 1, 3, 10, 30, ...
+_STEPS = """floor(rating * 2)::TINYINT AS rating_step,
+        CASE WHEN votes >= 1 THEN (2 * floor(log10(votes))
+            + (votes >= 3 * pow(10, floor(log10(votes))))::INTEGER)::TINYINT END AS votes_step"""
+
 # One row per movie and genre, with the columns of filters only. `is_first` marks one row of each
-# movie, to count it once. A step is half a point of rating, or half a power of ten of votes: 1, 3,
-# 10, 30, ... Sorted, so that a filter by genre or year skips most rows.
+# movie, to count it once. Sorted, so that a filter by genre or year skips most rows.
 _MOVIES = f"""
     CREATE TABLE prepared.movies AS
     SELECT movie_key, genre::genre AS genre,
         {IS_FIRST_GENRE} AS is_first,
         start_year::SMALLINT AS start_year, decade::SMALLINT AS decade,
-        rating_band::rating_band AS rating_band, floor(rating * 2)::TINYINT AS rating_step,
-        CASE WHEN votes >= 1 THEN (2 * floor(log10(votes))
-            + (votes >= 3 * pow(10, floor(log10(votes))))::INTEGER)::TINYINT END AS votes_step,
+        rating_band::rating_band AS rating_band, {_STEPS},
         runtime_minutes::INTEGER AS runtime_minutes, rating, votes
     FROM gold.imdb_movie_facts ORDER BY genre, start_year
 """
@@ -32,23 +34,34 @@ _CELLS = """
     FROM prepared.movies GROUP BY ALL ORDER BY genre, start_year
 """
 
-# Candidates for the best movies, with titles.
+# Candidates for the best movies, with titles and people.
 _KNOWN = f"""
     CREATE TABLE prepared.known AS
-    SELECT m.* EXCLUDE (runtime_minutes), f.primary_title
+    SELECT m.* EXCLUDE (runtime_minutes), f.* EXCLUDE (movie_key)
     FROM prepared.movies AS m JOIN (
-        SELECT DISTINCT movie_key, primary_title FROM gold.imdb_movie_facts
-        WHERE {HAS_ENOUGH_VOTES}) AS f USING (movie_key)
+        SELECT DISTINCT movie_key, primary_title, directors, top_actors, is_oscar_winner
+        FROM gold.imdb_movie_facts WHERE {HAS_ENOUGH_VOTES}) AS f USING (movie_key)
     ORDER BY m.genre, m.start_year
 """
 
-# Trending movies: one row per movie and genre, with the columns of filters.
-_TRENDING = """
+# Trending titles of all types: one row per title and genre, with the columns of filters. The genre
+# of an episode is unknown.
+_TRENDING = f"""
     CREATE TABLE prepared.trending AS
-    SELECT m.* EXCLUDE (rating, votes), t.rank, t.primary_title, t.votes_gained, t.rating,
-        t.rating_change
-    FROM gold.imdb_trending_titles AS t JOIN prepared.movies AS m ON m.movie_key = t.title_key
-    WHERE t.title_type = 'movie'
+    WITH named AS (
+        SELECT DISTINCT movie_key AS title_key, genres FROM gold.imdb_movie_facts
+        WHERE movie_key IN (SELECT title_key FROM gold.imdb_trending_titles)
+        UNION ALL SELECT series_key, genres FROM gold.imdb_dim_series),
+    titles AS (
+        SELECT t.title_key, t.title_type, t.primary_title, t.votes, t.votes_gained, t.rating,
+            t.rating_change, t.start_year::SMALLINT AS start_year,
+            (t.start_year // 10 * 10)::SMALLINT AS decade, n.genres,
+            unnest(coalesce(string_split(n.genres, ', '), ['Unknown'])) AS genre
+        FROM gold.imdb_trending_titles AS t LEFT JOIN named AS n USING (title_key))
+    SELECT * EXCLUDE (genres), {IS_FIRST_GENRE} AS is_first, {_STEPS},
+        (CASE WHEN rating >= 8 THEN 'Excellent' WHEN rating >= 7 THEN 'Great'
+            WHEN rating >= 6 THEN 'Good' ELSE 'OK' END)::rating_band AS rating_band
+    FROM titles
 """
 
 # One row per series, the most voted first; `sought` is its label without case and accents.

@@ -1,5 +1,6 @@
 """Format numbers and instants: thousands separators, units, one form everywhere."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -92,3 +93,9 @@ def size(octets: float | None) -> str:
 def unbroken(text: str) -> str:
     """Replace blanks by no-break spaces, for dates in narrow columns."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def title_type(name: str) -> str:
+    """Format IMDb's type of a title: `tvMiniSeries` is a `TV mini series`."""
+    words = re.sub(r"(?=[A-Z])", " ", name).lower()
+    return words.replace("tv ", "TV ") if words.startswith("tv ") else words.capitalize()

@@ -187,10 +187,11 @@ def movies_section(ask: Ask) -> ReportSection:
     )
     trending = ReportTable(
         "Trending: votes gained since the run date before",
-        ["Title", "Year#", "Gained#", "Rating#"],
+        ["Title", "Type", "Year#", "Gained#", "Rating#"],
         [
             (
                 cut(each["primary_title"]),
+                formatting.title_type(each["title_type"]),
                 formatting.year(each["start_year"]),
                 formatting.signed(each["votes_gained"], 0),
                 formatting.decimal(each["rating"]),
@@ -214,18 +215,21 @@ def series_section(ask: Ask) -> ReportSection:
     ]
     top = ReportTable(
         "Most voted series",
-        ["Series", "Average#", "Binge#", "Pilot#", "Finale#", "Finale delta#"],
+        ["Series", "Average#", "Binge#", "Pilot#", "Pilot is", "Finale#", "Finale is", "Delta#"],
         [
             (
                 cut(each["series_label"]),
-                *(
-                    formatting.decimal(each[name])
-                    for name in ("avg_rating", "binge_score", "pilot_rating", "finale_rating")
-                ),
+                formatting.decimal(each["avg_rating"]),
+                formatting.decimal(each["binge_score"]),
+                formatting.decimal(each["pilot_rating"]),
+                each["pilot_basis"],
+                formatting.decimal(each["finale_rating"]),
+                each["finale_basis"],
                 formatting.signed(each["finale_delta"]),
             )
             for each in ask(series.MOST_VOTED)[:TOP]
         ],
+        is_wide=True,
     )
     return ReportSection("Series", figures, [top], "" if row["series"] else "No series yet.")
 

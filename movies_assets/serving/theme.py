@@ -16,9 +16,8 @@ TEXT = "#f3f3f5"
 MUTED = "#a9a9b4"
 ACCENT = "#e5383b"
 
-# Okabe and Ito's colours, distinct in all kinds of colour vision, led by the accent.
+# Okabe and Ito's colours, distinct in all kinds of colour vision. Red is the brand's alone.
 SEQUENCE = (
-    "#e5383b",
     "#56b4e9",
     "#e69f00",
     "#00a37a",
@@ -29,9 +28,50 @@ SEQUENCE = (
     "#8a8a94",
 )
 # From low to high: lightness rises throughout, so that it also reads without colour.
-HEAT = ("#221a1d", "#4a1a20", "#7d1f28", "#b62a33", "#e5483f", "#f58a6b", "#fcd5b5")
+HEAT = ("#1d3a52", "#27557a", "#3178a8", "#56a0cf", "#86c3e6", "#bfe0f3", "#f0f8fd")
 # From bad to good: vermilion to bluish green, distinct in red-green blindness.
 BAD, FAIR, GOOD = "#e8603c", "#d9b23c", "#2bb58a"
 GRADES = ("#a8321d", "#e8603c", "#e0a13c", "#cfc64e", "#58b98d", "#1f9a74")
+# From a series' first season to its last: from blue to yellow, distinct in all colour vision.
+SEASONS = ("#3f74d1", "#56b4e9", "#9fd8cb", "#f0e442")
+# What is combined, without a name, or no season of a series.
+REST = "#6b6b76"
+# A genre has one colour on all pages, in the order of how many movies IMDb lists.
+GENRES = {
+    "Drama": "#56b4e9",
+    "Documentary": "#00a37a",
+    "Comedy": "#f0e442",
+    "Action": "#e69f00",
+    "Romance": "#cc79a7",
+    "Thriller": "#2a63b8",
+    "Horror": "#9d6fd0",
+    "Crime": "#a9764b",
+    "Adventure": "#86cf7e",
+    "Family": "#f7c6a3",
+    "Biography": "#93d9d0",
+    "Fantasy": "#c9a9ff",
+    "Mystery": "#6d72c4",
+    "Sci-Fi": "#27c6d1",
+    "History": "#c2b05a",
+    "Music": "#ff9ecb",
+    "Animation": "#b5e04a",
+    "Musical": "#d884cf",
+    "War": "#7f8c5c",
+    "Western": "#cf8a55",
+    "Sport": "#4fae5b",
+    "Film-Noir": "#a3a7b0",
+    "Adult": "#a7788f",
+    "News": "#8fb3d9",
+    "Reality-TV": "#d2c7f0",
+    "Talk-Show": "#5f9ea0",
+    "Game-Show": "#e6d690",
+    "Short": "#d9d9de",
+    "Unknown": "#8a8a94",
+}
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
+
+
+def genre_color(name: str) -> str:
+    """Return the colour of a genre; genres that IMDb does not have are muted."""
+    return GENRES.get(name, REST)

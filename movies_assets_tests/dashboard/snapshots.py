@@ -160,10 +160,15 @@ def few() -> dict[str, list[dict[str, Any]]]:
         "gold.imdb_series_kpis": [
             {"series_key": 10, "avg_rating": 7.5, "pilot_rating": 8.5, "finale_rating": 6.0,
              "best_season_rating": 8.2, "finale_delta": -1.5, "popularity": 900,
-             "binge_score": 4.5},
+             "binge_score": 4.5, "rated_episodes": 4, "pilot_basis": "pilot S1E1",
+             "finale_basis": "latest rated S2E2"},
+            {"series_key": 12, "avg_rating": 2.0, "pilot_rating": 2.0, "finale_rating": 2.0,
+             "best_season_rating": 2.0, "finale_delta": 0, "popularity": 5, "binge_score": 0,
+             "rated_episodes": 1, "pilot_basis": "pilot S1E1", "finale_basis": "finale S1E1"},
             *({"series_key": key, "avg_rating": 0, "pilot_rating": 0, "finale_rating": 0,
-               "best_season_rating": 0, "finale_delta": 0, "popularity": votes, "binge_score": 0}
-              for key, votes in ((11, 0), (12, 5), (13, 50))),
+               "best_season_rating": 0, "finale_delta": 0, "popularity": votes, "binge_score": 0,
+               "rated_episodes": 0, "pilot_basis": "none", "finale_basis": "none"}
+              for key, votes in ((11, 0), (13, 50))),
         ],
         "gold.imdb_episode_facts": [
             episode(101, 1, 1, 8.5, 300), episode(102, 1, 2, 7.9, 200),

@@ -12,10 +12,19 @@ from movies_assets.dashboard.filters import State
 from movies_assets.dashboard.layout import GENRES, status_text
 from movies_assets.dashboard.pages import audience, movies, releases, series
 from movies_assets.dashboard.prepared import PREPARED
-from movies_assets.serving import formatting
+from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries.quality import SNAPSHOT
+from movies_assets.serving.queries.series import MOST_EPISODES
 from movies_assets.serving.reader import OpenSnapshot
-from movies_assets_tests.dashboard.snapshots import ARABIC, HOSTILE, NOW, few, movie, publish
+from movies_assets_tests.dashboard.snapshots import (
+    ARABIC,
+    HOSTILE,
+    NOW,
+    episode,
+    few,
+    movie,
+    publish,
+)
 
 PAGES = (movies.PAGE, series.PAGE, releases.PAGE, audience.PAGE)
 CONFIG = {"memory_limit": "200MB", "threads": 1}
@@ -108,10 +117,181 @@ def test_the_best_movies_are_those_of_the_gold_table(tmp_path):
     assert [row["movie_key"] for row in best] == [2, 1, 4]
 
 
-def test_trending_movies_are_movies_within_the_filters(world):
-    titles = [row["primary_title"] for row in load(movies, world).trending]
-    assert titles == ["Beta", HOSTILE]
-    assert [r["primary_title"] for r in load(movies, world, genre="Comedy").trending] == [HOSTILE]
+def test_trending_titles_are_of_all_types_within_the_filters(world):
+    def titles(**values: Any) -> list[str]:
+        return [row["primary_title"] for row in load(movies, world, **values).trending]
+
+    assert titles() == ["Beta", "Not a movie", HOSTILE]
+    assert titles(genre="Comedy") == [HOSTILE]
+    assert titles(genre="Unknown") == ["Not a movie"], "a series that IMDb's dump does not list"
+    assert titles(band="OK") == ["Not a movie"]
+    assert titles(decade=1990) == titles(years=(1999, 1999)) == ["Beta", HOSTILE]
+    rows = movies.trending_rows(load(movies, world).trending)
+    assert [(cells[0], cells[2], address) for cells, address in rows] == [
+        ("1", "Movie", "/title/tt0000002"),
+        ("2", "TV series", "/series/99"),
+        ("3", "Movie", "/title/tt0000003"),
+    ]
+
+
+def test_a_trending_series_has_its_genres_and_an_episode_has_no_page(tmp_path):
+    trending = {"rank": 1, "votes": 9, "votes_gained": 9, "rating": 8.0, "rating_change": 0.0}
+    titles = [
+        trending | {"title_key": 10, "title_type": "tvMiniSeries", "primary_title": "The Lamp"},
+        trending | {"title_key": 101, "title_type": "tvEpisode", "primary_title": "Episode 101"},
+    ]
+    snapshot = opened(publish(tmp_path, "a", few() | {"gold.imdb_trending_titles": titles}))
+    data = load(movies, snapshot, genre="Talk-Show")
+    assert [row["primary_title"] for row in data.trending] == ["The Lamp"]
+    rows = movies.trending_rows(load(movies, snapshot).trending)
+    assert [(cells[2], address) for cells, address in rows] == [
+        ("TV mini series", "/series/10"),
+        ("TV episode", None),
+    ]
+
+
+def test_bands_of_trending_titles_begin_where_those_of_movies_begin(tmp_path):
+    ratings = [8.0, 7.9, 7.0, 6.9, 6.0, 5.9]
+    rows = [
+        row
+        for key, rating in enumerate(ratings, 1)
+        for row in movie(key, f"Movie {key}", 1995, "Drama", rating=rating, votes=2_000)
+    ]
+    trending = [
+        {"title_key": key, "title_type": "movie", "primary_title": f"Movie {key}", "rank": key,
+         "votes": 2_000, "votes_gained": 1, "rating": rating, "rating_change": 0.0}
+        for key, rating in enumerate(ratings, 1)
+    ]  # fmt: skip
+    tables = {"gold.imdb_movie_facts": rows, "gold.imdb_trending_titles": trending}
+    snapshot = opened(publish(tmp_path, "a", tables))
+    pairs = ask(
+        snapshot,
+        "SELECT m.rating_band = t.rating_band AND m.rating_step = t.rating_step "
+        "AND m.votes_step = t.votes_step AS same FROM prepared.movies AS m "
+        "JOIN prepared.trending AS t ON t.title_key = m.movie_key",
+    )
+    assert [pair["same"] for pair in pairs] == [True] * 6
+
+
+def test_the_top_list_names_people_and_the_oscar_and_opens_titles(tmp_path):
+    named = {"directors": "Ana Pol", "top_actors": "Bo Li, Cy Ro", "is_oscar_winner": True}
+    rows = [
+        *movie(1, "Alpha", 1994, "Drama", rating=9.0, votes=2_000, **named),
+        *movie(2, "Beta", 1994, "Drama", rating=8.0, votes=2_000, is_oscar_winner=False),
+        *movie(3, "Gamma", 1994, "Drama", rating=7.0, votes=2_000),
+    ]
+    snapshot = opened(publish(tmp_path, "a", {"gold.imdb_movie_facts": rows}))
+    shown = movies.best_rows(load(movies, snapshot).best)
+    assert [(cells[1], *cells[5:], address) for cells, address in shown] == [
+        ("Alpha", "Ana Pol", "Bo Li, Cy Ro", "Oscar", "/title/tt0000001"),
+        ("Beta", formatting.NONE, formatting.NONE, "", "/title/tt0000002"),
+        ("Gamma", formatting.NONE, formatting.NONE, formatting.NONE, "/title/tt0000003"),
+    ]
+
+
+def test_movies_below_the_threshold_are_counted_where_none_is_ranked(world):
+    data = load(movies, world, genre="Unknown")
+    assert (data.kpis["movies"], data.best) == (1, [])
+    assert movies.unranked(data) == (
+        "A ranked movie has 1,000 votes or more; 1 movie has fewer, or an unknown number."
+    )
+    assert movies.unranked(load(movies, world, genre="Horror")) == "No movies in Horror"
+
+
+def test_the_best_of_each_genre_and_of_each_decade_of_a_chosen_one(tmp_path):
+    listed = [
+        {"genre": genre, "decade_label": f"{decade}s", "decade": decade, "rank": rank,
+         "movie_key": key, "primary_title": f"Movie {key}", "start_year": decade + 1,
+         "rating": rating, "votes": 2_000}
+        for genre, decade, rank, key, rating in (
+            ("Drama", 1990, 1, 1, 9.0), ("Drama", 1990, 2, 2, 8.5), ("Drama", 2000, 1, 3, 8.9),
+            ("Comedy", 2000, 1, 4, 7.0),
+        )
+    ]  # fmt: skip
+    snapshot = opened(publish(tmp_path, "a", {"gold.imdb_top_movies_by_genre": listed}))
+
+    def shown(**values: Any) -> list[int]:
+        return [row["movie_key"] for row in load(movies, snapshot, **values).best_of_each]
+
+    assert shown() == [4, 1]
+    assert shown(genre="Drama") == [1, 3]
+    assert shown(decade=2000) == shown(years=(2000, 2005)) == [4, 3]
+    ((cells, address), *_) = movies.rows_of_each(load(movies, snapshot).best_of_each)
+    assert (cells[:3], address) == (("Comedy", "2000s", "Movie 4"), "/title/tt0000004")
+
+
+def test_the_newest_uploads_are_those_of_yts_within_years_and_genre(tmp_path):
+    def upload(key: int, year: int, days: int) -> dict[str, Any]:
+        return {"movie_key": key, "year_key": year, "rating": None,
+                "uploaded_at": NOW - timedelta(days=days)}  # fmt: skip
+
+    tables = {
+        "gold.fact_movies": [upload(1, 1999, 3), upload(2, 2005, 2), upload(3, -1, 1)],
+        "gold.dim_movie": [{"movie_key": key, "title": f"Movie {key}"} for key in (1, 2, 3)],
+        "gold.dim_genre": [{"genre_key": "drama", "genre_name": "drama"}],
+        "gold.genre_junction": [{"movie_key": 1, "genre_key": "drama"}],
+        "gold.title_links": [{"source": "yts", "source_id": "2", "title_key": "tt0000007"}],
+        "gold.imdb_movie_facts": movie(9, "Any", 1999, "Drama"),
+    }
+    snapshot = opened(publish(tmp_path, "a", tables))
+
+    def shown(**values: Any) -> list[str]:
+        return [row["title"] for row in load(movies, snapshot, **values).newest]
+
+    assert shown() == ["Movie 3", "Movie 2", "Movie 1"]
+    assert shown(genre="Drama") == shown(decade=1990) == ["Movie 1"]
+    assert shown(years=(None, 2010)) == ["Movie 2", "Movie 1"], "an unknown year is of no range"
+    assert movies.newest_rows(load(movies, snapshot).newest)[:2] == [
+        (("20 Nov 2026", "Movie 3", formatting.NONE, formatting.NONE), None),
+        (("19 Nov 2026", "Movie 2", "2005", formatting.NONE), "/title/tt0000007"),
+    ]
+
+
+def test_a_genre_has_its_colour_in_every_chart(world):
+    for values in ({}, {"genre": "Comedy"}, {"years": (1990, 1999)}):
+        data = load(movies, world, **values)
+        shares, bars = movies.genre_shares(data), movies.genre_bars(data)
+        layers = {one["name"]: one["color"] for one in shares.options["series"]}
+        (bar,) = bars.options["series"]
+        names = bars.options["yAxis"]["data"]
+        colors = {
+            name: item["itemStyle"]["color"]
+            for name, item in zip(names, bar["data"], strict=True)
+        }  # fmt: skip
+        assert layers == {name: theme.genre_color(name) for name in layers}
+        assert colors == {name: theme.genre_color(name) for name in colors}
+        assert "decal" not in json.dumps(shares.options)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "layers"),
+    [
+        ([90, 6, 4], ["a", "b"]),
+        ([1] * 26, [*"abcdefghijklmnop"]),
+        ([5], ["a"]),
+        ([], []),
+    ],
+)
+def test_other_genres_are_a_small_part_or_as_small_as_layers_allow(sizes, layers):
+    names = "abcdefghijklmnopqrstuvwxyz"
+    assert movies.layers_of(dict(zip(names, sizes, strict=False))) == layers
+
+
+def test_a_decade_without_movies_is_a_gap(tmp_path):
+    rows = movie(1, "A", 1955, "Drama") + movie(2, "B", 1975, "Drama")
+    figure = movies.genre_shares(
+        load(movies, opened(publish(tmp_path, "a", {"gold.imdb_movie_facts": rows})))
+    )
+    assert figure.options["xAxis"]["data"] == ["1950s", "1960s", "1970s"]
+    (layer,) = figure.options["series"]
+    assert [point["value"] for point in layer["data"]] == [1, None, 1]
+
+
+def test_the_heat_map_counts_movies_in_its_cells_on_a_log_scale(world):
+    figure = movies.rating_heat(load(movies, world))
+    (series_,) = figure.options["series"]
+    assert {item["label"]["formatter"] for item in series_["data"]} == {"1"}
+    assert figure.options["visualMap"]["text"] == ["1 (log scale)", "1"]
 
 
 def test_votes_fall_into_two_steps_a_power_of_ten(world):
@@ -128,11 +308,12 @@ def test_the_share_of_genres_adds_up_and_says_what_a_click_chooses(world):
     figure = movies.genre_shares(load(movies, world, genre="Drama", decade=1990))
     assert figure is not None
     by_name = {one["name"]: one["data"] for one in figure.options["series"]}
-    shares = [data[1] for data in by_name.values()]
+    nineties = figure.options["xAxis"]["data"].index("1990s")
+    shares = [data[nineties] for data in by_name.values()]
     assert sum(point["value"] for point in shares) == pytest.approx(1, abs=0.001)
-    assert by_name["Drama"][1]["pick"] == {"decade": "1990", "genre": "Drama"}
-    assert "itemStyle" not in by_name["Drama"][1]
-    assert by_name["Comedy"][1]["itemStyle"]["opacity"] < 1
+    assert by_name["Drama"][nineties]["pick"] == {"decade": "1990", "genre": "Drama"}
+    assert "itemStyle" not in by_name["Drama"][nineties]
+    assert by_name["Comedy"][nineties]["itemStyle"]["opacity"] < 1
     assert len(figure.rows) == len(figure.picks)
 
 
@@ -159,25 +340,58 @@ def test_the_series_with_most_votes_is_chosen_at_first(world):
     assert load(series, world, years=(2015, None)).about["series_label"] == "Lamplight (2020)"
 
 
-def test_the_figures_of_a_series_are_those_of_gold_and_0_where_there_is_nothing(world):
+def test_the_figures_of_a_series_are_those_of_gold_and_dashes_where_it_falls_back_to_0(world):
     lamp = [kpi.value for kpi in series.figures(load(series, world, series=10).about)]
     assert lamp == ["7.5", "4.5", "8.5", "6.0", "−1.50"]  # noqa: RUF001
-    elan = series.figures(load(series, world, series=11).about)
-    assert [(kpi.value, kpi.tone) for kpi in elan] == [("0.0", "")] * 4 + [("0.00", "")]
-    assert [kpi.value for kpi in series.figures(None)] == ["0.0"] * 4 + ["0.00"]
+    for kpis in (series.figures(load(series, world, series=11).about), series.figures(None)):
+        assert [(kpi.value, kpi.tone) for kpi in kpis] == [(formatting.NONE, "")] * 5
+    assert series.figures(load(series, world, series=11).about)[0].hint == "no rated episodes"
+    no_extremes = series.best_and_worst(load(series, world, series=11).extremes)
+    assert [kpi.value for kpi in no_extremes] == [formatting.NONE] * 2
 
 
-def test_a_series_without_a_rated_episode_has_dashes_and_others_their_basis(world):
-    about = dict(load(series, world, series=10).about)
-    known = series.figures(about | {"pilot_basis": "pilot S1E1", "finale_basis": "finale S2E3"})
-    assert [known[2].hint, known[3].hint] == ["pilot S1E1", "finale S2E3"]
-    none = series.figures(about | {"pilot_basis": "none", "finale_basis": "none"})
-    assert [(kpi.value, kpi.tone) for kpi in none] == [(formatting.NONE, "")] * 5
+@pytest.mark.parametrize(
+    ("basis", "words"),
+    [
+        ("pilot S1E1", "Pilot (S1E1)"),
+        ("premiere S1E2", "Pilot (premiere: S1E2)"),
+        ("earliest rated S1E25", "Pilot (first rated: S1E25)"),
+        ("earliest rated special", "Pilot (first rated: special)"),
+        ("finale S8E6", "Pilot (S8E6)"),
+        ("finale of the last season S3E8", "Pilot (S3E8, of the last season)"),
+        ("latest rated S8E6", "Pilot (S8E6, last rated)"),
+        ("none", "Pilot"),
+    ],
+)
+def test_a_caption_names_the_episode_of_a_figure(basis, words):
+    assert series.caption("Pilot", basis) == words
 
 
-def test_figures_are_graded_by_sign_and_colour(world):
-    tones = [kpi.tone for kpi in series.figures(load(series, world, series=10).about)]
-    assert tones == ["fair", "bad", "good", "bad", "bad"]
+def test_pilot_and_finale_say_which_episodes_they_are_and_how_many_votes_they_have(world):
+    _, _, pilot, finale, _ = series.figures(load(series, world, series=10).about)
+    assert (pilot.label, finale.label) == ("Pilot (S1E1)", "Finale (S2E2, last rated)")
+    assert pilot.hint == "4 of 4 episodes rated, 300 votes"
+    assert finale.hint == "4 of 4 episodes rated, 150 votes"
+
+
+@pytest.mark.parametrize(
+    ("changes", "tones"),
+    [
+        ({}, ["fair", "bad", "good", "bad", "bad"]),
+        ({"episodes": 13}, ["fair", "bad", "good", "bad", "bad"]),
+        ({"episodes": 14}, ["unsure"] * 5),
+        ({"popularity": 50}, ["fair", "bad", "good", "bad", "bad"]),
+        ({"popularity": 49}, ["unsure", "unsure", "good", "bad", "bad"]),
+        ({"pilot_votes": 49}, ["fair", "bad", "unsure", "bad", "bad"]),
+        ({"finale_votes": 49}, ["fair", "bad", "good", "unsure", "unsure"]),
+        ({"finale_votes": None}, ["fair", "bad", "good", "bad", "bad"]),
+    ],
+)
+def test_figures_of_few_ratings_have_no_grade_and_say_how_many(world, changes, tones):
+    about = {**load(series, world, series=10).about, **changes}
+    figures = series.figures(about)
+    assert [kpi.tone for kpi in figures] == tones
+    assert all("episodes rated" in kpi.hint for kpi in figures if kpi.tone == "unsure")
 
 
 @pytest.mark.parametrize(
@@ -205,15 +419,154 @@ def test_the_slicers_narrow_the_search(world):
     assert [option.label for option in found] == ["Lamplight (2020)"]
 
 
-def test_episodes_are_lines_and_cells_by_season(world):
+def test_episodes_are_lines_by_season_and_number(world):
     data = load(series, world, series=10)
-    assert [series.code(row) for row in data.episodes] == ["S1E1", "S1E2", "S2E1", "S2E2"]
-    lines, heat = series.episode_lines(data), series.episode_heat(data)
-    assert [one["name"] for one in lines.options["series"]] == ["Season 1", "Season 2"]
-    assert heat.options["yAxis"]["data"] == ["S2", "S1"], "the first season is on top"
-    (cells,) = [one["data"] for one in heat.options["series"]]
-    assert [cell["value"] for cell in cells] == [[0, 1, 8.5], [1, 1, 7.9], [0, 0, 7.6], [1, 0, 6.0]]
-    assert cells[0]["tip"].startswith("S1E1 Episode 101")
+    assert [series.code(row) for row in data.episodes] == [
+        "S1E1", "S1E2", "S2E1", "S2E2", "S2E3", "Special",
+    ]  # fmt: skip
+    drawn = series.episode_lines(data).options["series"]
+    assert {one["name"]: [item["value"] for item in one["data"]] for one in drawn} == {
+        "Season 1": [[1, 8.5], [2, 7.9]],
+        "Season 2": [[1, 7.6], [2, 6.0]],
+        "Specials": [[1, 9.9]],
+    }
+    assert drawn[0]["data"][0]["tip"].startswith("S1E1 Episode 101")
+
+
+def test_the_grid_is_complete_with_means_and_hollow_cells(world):
+    figure = series.episode_heat(load(series, world, series=10))
+    assert figure.options["yAxis"]["data"] == ["Specials", "S2", "S1"], "the first is on top"
+    assert figure.options["xAxis"]["data"] == ["Mean", "", "1", "2", "3"]
+    (cells,) = [one["data"] for one in figure.options["series"]]
+    hollow = [cell["value"][:2] for cell in cells if cell.get("visualMap") is False]
+    values = {tuple(cell["value"][:2]): cell["value"][2] for cell in cells}
+    assert hollow == [[4, 1]], "S2E3 has no rating"
+    del values[4, 1]
+    assert values == {
+        (2, 2): 8.5, (3, 2): 7.9, (2, 1): 7.6, (3, 1): 6.0, (2, 0): 9.9,
+        (0, 2): 8.2, (0, 1): 6.8, (0, 0): 9.9,
+    }  # fmt: skip
+    assert cells[0]["pick"] == {"season": "1"}
+
+
+def test_the_timeline_has_all_episodes_in_the_order_in_which_they_were_aired(world):
+    drawn = series.episode_timeline(load(series, world, series=10)).options["series"]
+    assert {one["name"]: [item["value"] for item in one["data"]] for one in drawn} == {
+        "Season 1": [[1, 8.5], [2, 7.9]],
+        "Season 2": [[3, 7.6], [4, 6.0]],
+        "Specials": [[6, 9.9]],
+    }
+
+
+def an_episode(key: int, season: int, number: int | None, **more: Any) -> dict[str, Any]:
+    return episode(key, season, number, 7.0, 10) | more
+
+
+def of_series(tmp_path: Path, *episodes: dict[str, Any]) -> OpenSnapshot:
+    summary = [
+        {"series_key": 10, "season_number": season, "season_label": f"Season {season}",
+         "episodes_in_season": 1, "avg_season_rating": None}
+        for season in sorted({row["season_number"] for row in episodes})
+    ]  # fmt: skip
+    tables = {"gold.imdb_episode_facts": episodes, "gold.imdb_series_season_summary": summary}
+    return opened(publish(tmp_path, "a", few() | tables))
+
+
+def test_specials_follow_the_newest_season_of_their_year(tmp_path):
+    snapshot = of_series(
+        tmp_path,
+        an_episode(1, 1, 1, episode_year=2001), an_episode(2, 2, 1, episode_year=2002),
+        an_episode(3, 3, 1, episode_year=2005), an_episode(4, -1, None, episode_year=2003),
+        an_episode(5, -1, None), an_episode(6, 2, None, episode_year=2002),
+    )  # fmt: skip
+    aired = sorted(load(series, snapshot, series=10).episodes, key=lambda row: row["place"])
+    assert [row["episode_title"] for row in aired] == [
+        f"Episode {key}" for key in (1, 2, 6, 4, 3, 5)
+    ]
+
+
+def test_unrated_episodes_are_gaps_on_a_true_axis(tmp_path):
+    numbers = {1: 8.0, 2: None, 3: 7.0, 4: 7.5, 9: 6.0}
+    snapshot = of_series(
+        tmp_path,
+        *(an_episode(number, 1, number, rating=rating) for number, rating in numbers.items()),
+    )
+    data = load(series, snapshot, series=10)
+    (line,) = series.episode_lines(data).options["series"]
+    assert [item["value"] for item in line["data"]] == [
+        [1, 8.0], [2, None], [3, 7.0], [4, 7.5], [8, None], [9, 6.0],
+    ]  # fmt: skip
+    assert len(series.episode_heat(data).options["xAxis"]["data"]) == 2 + 9
+
+
+def test_of_episodes_of_one_number_the_rated_and_most_voted_one_is_drawn(tmp_path):
+    snapshot = of_series(
+        tmp_path,
+        an_episode(1, 1, 1, rating=None, votes=None), an_episode(2, 1, 1, votes=5),
+        an_episode(3, 1, 1, votes=7),
+    )  # fmt: skip
+    assert [row["votes"] for row in load(series, snapshot, series=10).episodes] == [7]
+
+
+def test_a_series_without_ratings_has_a_grid_of_hollow_cells_only(tmp_path):
+    snapshot = of_series(
+        tmp_path, an_episode(1, 1, 1, rating=None), an_episode(2, 1, 0, rating=None)
+    )
+    data = load(series, snapshot, series=10)
+    assert series.episode_lines(data) is series.episode_timeline(data) is None
+    (cells,) = [one["data"] for one in series.episode_heat(data).options["series"]]
+    assert [cell["visualMap"] for cell in cells] == [False] * 3, "two episodes and the mean"
+
+
+def test_a_long_season_goes_on_in_further_rows(tmp_path):
+    snapshot = of_series(tmp_path, *(an_episode(number, 1, number) for number in range(1, 121)))
+    figure = series.episode_heat(load(series, snapshot, series=10))
+    assert figure.options["yAxis"]["data"] == ["S1 from 101", "S1 from 51", "S1"]
+    assert len(figure.options["xAxis"]["data"]) == 2 + series.MOST_COLUMNS
+    (cells,) = [one["data"] for one in figure.options["series"]]
+    assert len(cells) == 120 + 1
+    assert figure.left_out == ""
+
+
+def test_a_soap_is_cut_and_says_so_and_a_chosen_season_is_there(tmp_path):
+    snapshot = of_series(
+        tmp_path,
+        *(an_episode(1_000 * season + number, season, number)
+          for season in range(1, 9) for number in range(1, 201)),
+    )  # fmt: skip
+    data = load(series, snapshot, series=10)
+    assert len(data.episodes) == MOST_EPISODES
+    for figure in (series.episode_lines(data), series.episode_timeline(data)):
+        assert figure.left_out == "Left out: 600 episodes. Choose a season to see all of it."
+        assert sum(len(one["data"]) for one in figure.options["series"]) <= MOST_EPISODES
+    chosen = load(series, snapshot, series=10, season=8)
+    names = [one["name"] for one in series.episode_lines(chosen).options["series"]]
+    assert names == ["Season 1", "Season 2", "Season 3", "Season 4", "Season 8"]
+
+
+def test_rows_of_a_grid_are_bounded_and_a_chosen_season_is_among_them(tmp_path):
+    snapshot = of_series(tmp_path, *(an_episode(season, season, 1) for season in range(1, 71)))
+    figure = series.episode_heat(load(series, snapshot, series=10, season=70))
+    assert figure.left_out == "Left out: 10 rows. Choose a season to see all of it."
+    names = figure.options["yAxis"]["data"]
+    assert len(names) == series.MOST_GRID_ROWS
+    assert (names[0], names[-1]) == ("S70", "S1")
+
+
+def test_seasons_have_shades_in_order_and_specials_a_muted_one():
+    colors = series.season_colors([2, 1, 3, -1, 3])
+    assert colors[1] == theme.SEASONS[0]
+    assert colors[3] == theme.SEASONS[-1]
+    assert colors[-1] == theme.REST
+
+
+def test_a_season_that_the_series_does_not_have_is_unknown(world):
+    known = series.SEASON.known
+    assert ask(world, known, series=10, value=99) == []
+    assert ask(world, known, series=10, value=2) != []
+    assert ask(world, known, series=10, value=-1) != []
+    assert ask(world, known, series=12, value=2) == []
+    assert series.SEASON.show(-1) == "Specials"
 
 
 def test_the_best_and_the_worst_episode_are_those_of_the_chosen_season(world):
@@ -230,6 +583,22 @@ def test_the_best_and_the_worst_episode_are_those_of_the_chosen_season(world):
 def test_an_only_episode_is_the_best_and_the_worst(world):
     kpis = series.best_and_worst(load(series, world, series=12).extremes)
     assert [kpi.value for kpi in kpis] == ["2.0 · S1E1"] * 2
+    assert [kpi.tone for kpi in kpis] == ["unsure"] * 2, "it has five votes"
+    assert all(kpi.hint.endswith(", 5 votes, rank 1 of 1") for kpi in kpis)
+
+
+def test_the_best_and_the_worst_episodes_have_their_rank(tmp_path):
+    ratings = [9.0, 8.5, 8.5, *(8 - number / 10 for number in range(9))]
+    snapshot = of_series(
+        tmp_path,
+        *(an_episode(key, 1, key, rating=rating) for key, rating in enumerate(ratings, 1)),
+    )
+    rows = series.rank_rows(load(series, snapshot, series=10).extremes)
+    assert [cells[:2] for cells, _ in rows] == [
+        ("1 of 12", "S1E1"), ("2 of 12", "S1E2"), ("2 of 12", "S1E3"), ("4 of 12", "S1E4"),
+        ("5 of 12", "S1E5"), ("8 of 12", "S1E8"), ("9 of 12", "S1E9"), ("10 of 12", "S1E10"),
+        ("11 of 12", "S1E11"), ("12 of 12", "S1E12"),
+    ]  # fmt: skip
 
 
 def test_specials_come_after_the_seasons(world):

@@ -264,9 +264,7 @@ def month_bars(data: CatalogueData) -> Figure | None:
         for flag in flags
     }
     return Figure(
-        charts.whole_steps(
-            charts.stacked([show_month(month) for month in months], series, unit="Titles")
-        ),
+        charts.stacked([show_month(month) for month in months], series, unit="Titles"),
         f"Stacked bars: titles added each month from {show_month(months[0])} to "
         f"{show_month(months[-1])}, {formatting.plural(sum(titles.values()), 'title')} in all.",
         ["Month", "Type", "Titles#"],
@@ -331,9 +329,7 @@ def _bars(
         for row, name, pick in zip(rows, names, picks, strict=True)
     ]
     most = max(range(len(rows)), key=lambda at: rows[at]["titles"])
-    options = charts.whole_steps(
-        charts.bars(names if horizontal else short(names), points, horizontal=horizontal)
-    )
+    options = charts.bars(names if horizontal else short(names), points, horizontal=horizontal)
     if horizontal:
         options["yAxis"]["axisLabel"]["width"] = NAME_PIXELS
     return Figure(

@@ -28,7 +28,7 @@ from movies_assets.serving.reader import OpenSnapshot, Row
 
 # From left to right; a gold table is left of its downstream gold tables.
 LAYERS = {
-    "landing": theme.SEQUENCE[8],
+    "landing": theme.SEQUENCE[-1],
     "bronze": "#c98552",
     "silver": "#c3c7d1",
     "gold": "#e6b93f",

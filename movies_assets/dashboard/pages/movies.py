@@ -2,23 +2,33 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from movies_assets.core.thresholds import VOTES_NEEDED
-from movies_assets.dashboard import charts
+from movies_assets.dashboard import addresses, charts
 from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.serving import formatting
-from movies_assets.serving.queries.movies import BY_RATING, TOP
+from movies_assets.serving import formatting, theme
+from movies_assets.serving.queries.movies import BY_RATING, MOST_GAINED, TOP
 from movies_assets.serving.reader import OpenSnapshot, Row
 
-BANDS = ("Excellent", "Great", "Good", "OK", "Unknown")
-# Genres with a separate layer; a stack of more is unreadable.
-LAYERS = 7
+BANDS = {
+    "Excellent": theme.GRADES[5],
+    "Great": theme.GRADES[4],
+    "Good": theme.GRADES[3],
+    "OK": theme.GRADES[1],
+    "Unknown": theme.REST,
+}
+# The largest genres have a layer each, until the others are a small part; a stack of more layers is
+# unreadable.
+SMALL_REST, MOST_LAYERS = 0.05, 16
+MOST_BARS = 12
+# IMDb's types of titles that have other pages than movies, or none.
+SERIES_TYPES, EPISODE = ("tvSeries", "tvMiniSeries"), "tvEpisode"
 STEPS = tuple(range(2, 21))
 VOTE_STEPS = tuple(range(14))
 
@@ -73,12 +83,35 @@ BY_RATING_AND_VOTES = f"""
     SELECT rating_step, votes_step, sum(movies)::BIGINT AS movies FROM prepared.cells
     WHERE {ONCE} AND rating_step IS NOT NULL AND votes_step IS NOT NULL GROUP BY ALL"""
 BEST = f"""
-    SELECT movie_key, primary_title, start_year, rating, votes
+    SELECT movie_key, primary_title, start_year, rating, votes, directors, top_actors,
+        is_oscar_winner
     FROM prepared.known WHERE {ONCE}
     ORDER BY {BY_RATING} LIMIT {TOP}"""
 TRENDING = f"""
-    SELECT rank, primary_title, start_year, votes_gained, rating, rating_change
-    FROM prepared.trending WHERE {ONCE} ORDER BY rank LIMIT {TOP}"""
+    SELECT title_key, title_type, primary_title, start_year, votes_gained, rating, rating_change
+    FROM prepared.trending WHERE {ONCE} ORDER BY {MOST_GAINED} LIMIT {TOP}"""
+# The best of each genre; of a chosen genre, the best of each decade.
+BEST_OF_EACH = f"""
+    SELECT genre, decade_label, movie_key, primary_title, start_year, rating, votes,
+        CASE WHEN $genre IS NULL THEN genre ELSE decade_label END AS each
+    FROM gold.imdb_top_movies_by_genre
+    WHERE ($genre IS NULL OR genre = $genre) AND ($decade IS NULL OR decade = $decade)
+        AND ($first IS NULL OR start_year >= $first) AND ($last IS NULL OR start_year <= $last)
+    QUALIFY row_number() OVER (PARTITION BY each ORDER BY {BY_RATING}) = 1 ORDER BY each"""
+# The genres of YTS have the spelling of IMDb's, but for case.
+NEWEST = f"""
+    WITH uploads AS (
+        SELECT *, nullif(year_key, -1) AS year FROM gold.fact_movies JOIN gold.dim_movie
+            USING (movie_key))
+    SELECT uploads.title, year, rating, uploaded_at, title_key
+    FROM uploads LEFT JOIN gold.title_links AS links
+        ON links.source = 'yts' AND links.source_id = uploads.movie_key::VARCHAR
+    WHERE ($first IS NULL OR year >= $first) AND ($last IS NULL OR year <= $last)
+        AND ($decade IS NULL OR year // 10 * 10 = $decade)
+        AND ($genre IS NULL OR uploads.movie_key IN (
+            SELECT movie_key FROM gold.genre_junction JOIN gold.dim_genre USING (genre_key)
+            WHERE lower(genre_name) = lower($genre)))
+    ORDER BY uploaded_at DESC, uploads.movie_key LIMIT {TOP}"""
 
 
 @dataclass(frozen=True)
@@ -93,6 +126,8 @@ class MoviesData:
     cells: list[Row]
     best: list[Row]
     trending: list[Row]
+    best_of_each: list[Row]
+    newest: list[Row]
 
 
 async def load(snapshot: OpenSnapshot, state: State) -> MoviesData:
@@ -112,6 +147,8 @@ async def load(snapshot: OpenSnapshot, state: State) -> MoviesData:
         snapshot.ask(BY_RATING_AND_VOTES, **chosen | {"rating": None, "votes": None}),
         snapshot.ask(BEST, **chosen),
         snapshot.ask(TRENDING, **chosen),
+        snapshot.ask(BEST_OF_EACH, **chosen),
+        snapshot.ask(NEWEST, **chosen),
     )
     (kpis,), (runtime,), *others = answers
     return MoviesData(state, kpis | runtime, *others)
@@ -137,13 +174,23 @@ def build(visit: Visit) -> Callable[[MoviesData], None]:
         pick=visit.toggle,
     )  # fmt: skip
     best = TableCard(
-        "Top movies", f"The best rated with {formatting.count(VOTES_NEEDED)} votes or more.",
-        span=6,
-        columns=["#", "Title", "Year#", "Rating#", "Votes#"],
+        "Top movies", f"The best rated with {formatting.count(VOTES_NEEDED)} votes or more. Oscar: "
+        "whether an alternate title names the award.",
+        columns=["#", "Title", "Year#", "Rating#", "Votes#", "Directors", "Cast", "Oscar"], opens=1,
+    )  # fmt: skip
+    each = TableCard(
+        "The best of each genre", "Of a chosen genre, the best of each decade. All have "
+        f"{formatting.count(VOTES_NEEDED)} votes or more. Ignores rating band, rating and votes.",
+        span=6, columns=["Genre", "Decade", "Title", "Rating#", "Votes#"], opens=2,
     )  # fmt: skip
     trending = TableCard(
-        "Trending", "Votes gained since the previous run date.", span=6,
-        columns=["#", "Title", "Year#", "Votes gained#", "Rating#"],
+        "Trending", "Titles of all types, by votes gained since the previous run date. The genre "
+        "of episodes is unknown.",
+        span=6, columns=["#", "Title", "Type", "Year#", "Gained#", "Rating#"], opens=1,
+    )  # fmt: skip
+    newest = TableCard(
+        "Newest uploads", "Movies of YTS, the latest upload first. Ignores rating band, rating and "
+        "votes.", span=6, columns=["Uploaded", "Title", "Year#", "Rating#"], opens=1,
     )  # fmt: skip
 
     def show(data: MoviesData) -> None:
@@ -153,10 +200,10 @@ def build(visit: Visit) -> Callable[[MoviesData], None]:
         genres.show(genre_bars(data) or none)
         heat.show(rating_heat(data) or none)
         bands.show(band_bars(data) or none)
-        best.show(
-            best_rows(data.best) or f"{none} with {formatting.count(VOTES_NEEDED)} votes or more"
-        )
+        best.show(best_rows(data.best) or unranked(data))
+        each.show(rows_of_each(data.best_of_each) or f"{none} in the list of the best of each")
         trending.show(trending_rows(data.trending) or f"{none} among the trending titles")
+        newest.show(newest_rows(data.newest) or f"{none} of YTS")
 
     return show
 
@@ -182,6 +229,17 @@ def nothing(state: State) -> str:
     return " ".join(words)
 
 
+def unranked(data: MoviesData) -> str:
+    """Return why no movie is ranked, and how many have too few votes."""
+    movies = data.kpis["movies"]
+    if not movies:
+        return nothing(data.state)
+    return (
+        f"A ranked movie has {formatting.count(VOTES_NEEDED)} votes or more; "
+        f"{formatting.plural(movies, 'movie has', 'movies have')} fewer, or an unknown number."
+    )
+
+
 def figures(kpis: Row) -> list[Kpi]:
     """Return the cards of key figures."""
     return [
@@ -202,7 +260,7 @@ def genre_shares(data: MoviesData) -> Figure | None:
     by_size: dict[str, int] = {}
     for row in rows:
         by_size[row["genre"]] = by_size.get(row["genre"], 0) + row["movies"]
-    largest = sorted(by_size, key=lambda name: (-by_size[name], name))[:LAYERS]
+    largest = layers_of(by_size)
     if data.state["genre"] in by_size and data.state["genre"] not in largest:
         largest[-1] = data.state["genre"]
     names = largest + ([charts.OTHER] if len(by_size) > len(largest) else [])
@@ -211,18 +269,24 @@ def genre_shares(data: MoviesData) -> Figure | None:
         name = row["genre"] if row["genre"] in largest else charts.OTHER
         cells[name, row["decade"]] = cells.get((name, row["decade"]), 0) + row["movies"]
         sums[row["decade"]] = sums.get(row["decade"], 0) + row["movies"]
-    decades = sorted(sums)
+    decades = range(min(sums), max(sums) + 10, 10)
     chosen = (data.state["genre"], data.state["decade"])
     series = {
         name: [
             _share(name, decade, cells.get((name, decade), 0), sums[decade], chosen)
+            if decade in sums
+            else Point(None, "")
             for decade in decades
         ]
         for name in names
     }
     return Figure(
         charts.stacked(
-            [show_decade(decade) for decade in decades], series, formatter=charts.SHARE, highest=1
+            [show_decade(decade) for decade in decades],
+            series,
+            formatter=charts.SHARE,
+            highest=1,
+            colors={name: theme.genre_color(name) for name in largest},
         ),
         f"Stacked bars: share of genres in each decade from {show_decade(decades[0])} to "
         f"{show_decade(decades[-1])}. The most frequent genre is {largest[0]}.",
@@ -242,6 +306,19 @@ def genre_shares(data: MoviesData) -> Figure | None:
     )
 
 
+def layers_of(by_size: dict[str, int]) -> list[str]:
+    """Return the largest genres, so many that the others are a small part of all entries."""
+    ordered = sorted(by_size, key=lambda name: (-by_size[name], name))
+    rest, layers = sum(by_size.values()), []
+    least = SMALL_REST * rest
+    for name in ordered[:MOST_LAYERS]:
+        if rest <= least:
+            break
+        layers.append(name)
+        rest -= by_size[name]
+    return layers
+
+
 def _share(name: str, decade: int, number: int, total: int, chosen: tuple[Any, Any]) -> Point:
     genre, chosen_decade = chosen
     return Point(
@@ -255,11 +332,19 @@ def _share(name: str, decade: int, number: int, total: int, chosen: tuple[Any, A
 
 def genre_bars(data: MoviesData) -> Figure | None:
     """Draw the number of movies of each genre."""
-    rows = data.by_genre[:12]
+    rows = data.by_genre[:MOST_BARS]
     chosen = data.state["genre"]
     if chosen and chosen not in {row["genre"] for row in rows}:
         rows = rows[:-1] + [row for row in data.by_genre if row["genre"] == chosen]
-    return _bars(rows, "genre", chosen, horizontal=True) if rows else None
+    if not rows:
+        return None
+    hidden = len(data.by_genre) - len(rows)
+    return replace(
+        _bars(rows, "genre", chosen, horizontal=True),
+        left_out=f"{formatting.plural(hidden, 'smaller genre is', 'smaller genres are')} left out."
+        if hidden
+        else "",
+    )
 
 
 def band_bars(data: MoviesData) -> Figure | None:
@@ -279,6 +364,7 @@ def _bars(rows: list[Row], column: str, chosen: str | None, *, horizontal: bool)
             f"{row[column]}\n{formatting.plural(row['movies'], 'movie')}",
             pick,
             faded=chosen not in {None, row[column]},
+            color=theme.genre_color(row[column]) if name == "genre" else BANDS[row[column]],
         )
         for row, pick in zip(rows, picks, strict=True)
     ]
@@ -319,10 +405,11 @@ def rating_heat(data: MoviesData) -> Figure | None:
             [show_votes(step) for step in vote_steps],
             [f"{step / 2:.1f}" for step in STEPS],
             points,
-            scale=(0, most["movies"]),
+            scale=(1, most["movies"]),
+            label=formatting.short,
             column_name="Votes",
             row_name="Rating",
-            ends=("none", formatting.count(most["movies"])),
+            is_log=True,
         ),
         f"Heat map: movies by rating and votes; the most, {formatting.count(most['movies'])}, "
         f"have a rating of {show_rating(most['rating_step'])} and "
@@ -350,34 +437,83 @@ def best_rows(rows: list[Row]) -> list[TableRow]:
                 formatting.year(row["start_year"]),
                 formatting.decimal(row["rating"]),
                 formatting.count(row["votes"]),
+                row["directors"] or formatting.NONE,
+                row["top_actors"] or formatting.NONE,
+                OSCAR[row["is_oscar_winner"]],
             ),
-            None,
+            addresses.movie(row["movie_key"]),
         )
         for rank, row in enumerate(rows, 1)
     ]
 
 
-def trending_rows(rows: list[Row]) -> list[TableRow]:
-    """Return the trending movies as a table."""
+OSCAR = {True: "Oscar", False: "", None: formatting.NONE}
+
+
+def rows_of_each(rows: list[Row]) -> list[TableRow]:
+    """Return the best movie of each genre, or of each decade of a genre, as a table."""
     return [
         (
             (
-                str(row["rank"]),
+                row["genre"],
+                row["decade_label"],
                 row["primary_title"],
-                formatting.year(row["start_year"]),
-                formatting.signed(row["votes_gained"], 0),
-                f"{formatting.decimal(row['rating'])} ({formatting.signed(row['rating_change'])})",
+                formatting.decimal(row["rating"]),
+                formatting.count(row["votes"]),
             ),
-            None,
+            addresses.movie(row["movie_key"]),
         )
         for row in rows
     ]
 
 
+def newest_rows(rows: list[Row]) -> list[TableRow]:
+    """Return the newest uploads of YTS as a table."""
+    return [
+        (
+            (
+                f"{row['uploaded_at']:%-d %b %Y}",
+                row["title"],
+                formatting.year(row["year"]),
+                formatting.decimal(row["rating"]),
+            ),
+            addresses.title(row["title_key"]) if row["title_key"] else None,
+        )
+        for row in rows
+    ]
+
+
+def trending_rows(rows: list[Row]) -> list[TableRow]:
+    """Return the trending titles as a table."""
+    return [
+        (
+            (
+                str(place),
+                row["primary_title"],
+                formatting.title_type(row["title_type"]),
+                formatting.year(row["start_year"]),
+                formatting.signed(row["votes_gained"], 0),
+                f"{formatting.decimal(row['rating'])} ({formatting.signed(row['rating_change'])})",
+            ),
+            _page_of(row),
+        )
+        for place, row in enumerate(rows, 1)
+    ]
+
+
+def _page_of(title: Row) -> str | None:
+    """Return the address of a trending title's page; episodes have none."""
+    if title["title_type"] == EPISODE:
+        return None
+    is_series = title["title_type"] in SERIES_TYPES
+    return (addresses.series if is_series else addresses.movie)(title["title_key"])
+
+
 PAGE = Page(
     path="/movies",
     title="Movies",
-    summary="Movies of IMDb: genres by decade, ratings and votes, the best and the trending.",
+    summary="Movies of IMDb: genres by decade, ratings and votes, the best and the trending; and "
+    "the newest uploads to YTS.",
     fields=FIELDS,
     slicers=(YEARS, GENRE),
     load=load,

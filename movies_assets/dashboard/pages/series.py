@@ -1,9 +1,11 @@
 """Show one series: its key figures and the ratings of its episodes."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from movies_assets.core.thresholds import LEAST_SHARE_RATED, LEAST_VOTES
 from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.components import (
@@ -42,10 +44,21 @@ SEASON = Field(
 )
 
 HITS = 50
-# The most episodes of a season for which cells have room for their rating.
-MOST_LABELLED = 24
-ROW_HEIGHT, HEAT_MARGIN, HEAT_BOUNDS = 30, 130, (230, 900)
+# A season of more episodes takes several rows of the grid; further rows are left out.
+MOST_COLUMNS, MOST_GRID_ROWS = 50, 60
+# The mean of a season and a gap come before the episodes.
+MEAN_COLUMNS = ["Mean", ""]
+HEAT_MARGIN, LABEL_WIDTH, LEAST_HEIGHT = 110, 90, 230
 LOWEST, HIGHEST = 1.0, 10.0
+# What the basis of a figure says of the episode: 'earliest rated S1E25'.
+BASES = {
+    "pilot": "{}",
+    "premiere": "premiere: {}",
+    "earliest rated": "first rated: {}",
+    "finale": "{}",
+    "finale of the last season": "{}, of the last season",
+    "latest rated": "{}, last rated",
+}
 
 CHOSEN = """
     ($first IS NULL OR start_year >= $first) AND ($last IS NULL OR start_year <= $last)
@@ -64,7 +77,10 @@ SEARCH = f"""
 
 @dataclass(frozen=True)
 class SeriesData:
-    """The page's data; `about` is None if there is no series."""
+    """The page's data; `about` is None if there is no series.
+
+    `episodes` are in the order in which they were aired, those of a chosen season first.
+    """
 
     state: State
     about: Row | None
@@ -93,7 +109,7 @@ async def load(snapshot: OpenSnapshot, state: State) -> SeriesData:
         return SeriesData(state, None, [], [], [])
     (about,), episodes, extremes, seasons = await asyncio.gather(
         snapshot.ask(ABOUT, series=key),
-        snapshot.ask(EPISODES, series=key),
+        snapshot.ask(EPISODES, series=key, season=state["season"]),
         snapshot.ask(EXTREMES, series=key, season=state["season"]),
         snapshot.ask(SEASONS, series=key),
     )
@@ -128,17 +144,29 @@ def build(visit: Visit) -> Callable[[SeriesData], None]:
             name = text("h2", "Loading …", "name").props("dir=auto")
             note = text("p", "", "note")
     kpis = KpiCards(["Average", "Binge score", "Pilot", "Finale", "Finale delta"])
-    lines = ChartCard(
-        "Episodes", "Episode ratings, one line per season. Click a point to choose its season.",
+    heat = ChartCard(
+        "Seasons and episodes", "Ratings from 1 to 10; a hollow cell is an episode without one. "
+        "Click a cell to choose its season.",
+        span=12, height=LEAST_HEIGHT, pick=visit.toggle,
+    )  # fmt: skip
+    timeline = ChartCard(
+        "Timeline", "All episodes in the order in which they were aired; an episode without a "
+        "season follows the newest season of its year.",
         span=12, height=340, pick=visit.toggle,
     )  # fmt: skip
-    heat = ChartCard(
-        "Seasons and episodes", "Ratings from 1 to 10. Click a cell to choose its season.",
-        span=12, height=HEAT_BOUNDS[0], pick=visit.toggle,
+    lines = ChartCard(
+        "Episodes", "Ratings by number of the episode, one line per season. Unrated episodes are "
+        "gaps. Click a point to choose its season.",
+        span=12, height=340, pick=visit.toggle,
     )  # fmt: skip
     extremes = KpiCards(["Best episode", "Worst episode"])
+    ranks = TableCard(
+        "Best and worst episodes", "By rating, with the rank among all that are rated. A chosen "
+        "season counts alone.", span=6,
+        columns=["Rank#", "Episode", "Title", "Rating#", "Votes#"],
+    )  # fmt: skip
     seasons = TableCard(
-        "Seasons", "Click one to choose it.", pick=visit.toggle,
+        "Seasons", "Click one to choose it.", pick=visit.toggle, span=6,
         columns=["Season", "First year#", "Episodes#", "Average#", "Change#", "Votes#"],
     )  # fmt: skip
 
@@ -149,9 +177,11 @@ def build(visit: Visit) -> Callable[[SeriesData], None]:
         note.set_text(describe(about) if about else "Change the years or the genre.")
         picker.show(about["series_label"] if about else "")
         kpis.show(figures(about))
+        heat.show(episode_heat(data) or ("No episodes" if about else nothing))
+        timeline.show(episode_timeline(data) or nothing)
         lines.show(episode_lines(data) or nothing)
-        heat.show(episode_heat(data) or nothing)
         extremes.show(best_and_worst(data.extremes))
+        ranks.show(rank_rows(data.extremes) or nothing)
         seasons.show(season_rows(data.seasons) or "No seasons")
 
     return show
@@ -174,41 +204,65 @@ def describe(about: Row) -> str:
 
 
 def figures(about: Row | None) -> list[Kpi]:
-    """Return the series' key figures: a dash without rated episodes, 0 without a series."""
-    names = ("avg_rating", "binge_score", "pilot_rating", "finale_rating", "finale_delta")
-    kpis: Row = {"pilot_basis": "no series", "finale_basis": "no series"} | (
-        about or dict.fromkeys(names, 0)
-    )
-    if kpis["pilot_basis"] == "none":
-        kpis |= dict.fromkeys(names)
-    delta = kpis["finale_delta"]
+    """Return the series' key figures; without rated episodes they are unknown.
+
+    A figure of few ratings has no grade, and says how many there are.
+    """
+    if about is None:
+        return [Kpi(formatting.NONE, "no series")] * 5
+
+    def figure(value: str, hint: str, tone: Tone, votes: int | None, label: str = "") -> Kpi:
+        if not about["rated_episodes"]:
+            return Kpi(formatting.NONE, "no rated episodes")
+        sample = _sample(about, votes)
+        if about["rated_episodes"] < LEAST_SHARE_RATED * about["episodes"] or (
+            votes is not None and votes < LEAST_VOTES
+        ):
+            return Kpi(value, "; ".join(filter(None, [hint, sample])), "unsure", label)
+        return Kpi(value, hint or sample, tone, label)
+
+    votes = about["popularity"]
+    average, delta = about["avg_rating"], about["finale_delta"]
     return [
-        Kpi(
-            formatting.decimal(kpis["avg_rating"]),
-            "mean of rated episodes",
-            _graded(kpis["avg_rating"], 8, 6.5),
-        ),
-        Kpi(
-            formatting.decimal(kpis["binge_score"]),
+        figure(formatting.decimal(average), "", _graded(average, 8, 6.5), votes),
+        figure(
+            formatting.decimal(about["binge_score"]),
             "average × log₁₀ of episodes",  # noqa: RUF001
-            _graded(kpis["binge_score"], 12, 7),
+            _graded(about["binge_score"], 12, 7),
+            votes,
         ),
-        Kpi(
-            formatting.decimal(kpis["pilot_rating"]),
-            kpis["pilot_basis"],
-            _graded(kpis["pilot_rating"], 8, 6.5),
+        *(
+            figure(
+                formatting.decimal(about[f"{end}_rating"]),
+                "",
+                _graded(about[f"{end}_rating"], 8, 6.5),
+                about[f"{end}_votes"],
+                caption(end.capitalize(), about[f"{end}_basis"]),
+            )
+            for end in ("pilot", "finale")
         ),
-        Kpi(
-            formatting.decimal(kpis["finale_rating"]),
-            kpis["finale_basis"],
-            _graded(kpis["finale_rating"], 8, 6.5),
-        ),
-        Kpi(
+        figure(
             formatting.signed(delta),
             "finale against average",
-            _graded(delta + 1, 1.1, 0.9) if kpis["finale_rating"] else "",
+            "" if delta is None else _graded(delta + 1, 1.1, 0.9),
+            about["finale_votes"],
         ),
     ]
+
+
+def caption(name: str, basis: str) -> str:
+    """Return the name of a figure with its episode: `Pilot (first rated: S1E25)`."""
+    kind, _, place = basis.rpartition(" ")
+    return f"{name} ({BASES[kind].format(place)})" if kind in BASES else name
+
+
+def _sample(about: Row, votes: int | None) -> str:
+    """Return what a figure is computed from: `27 of 765 episodes rated, 12 votes`."""
+    rated = formatting.count(about["rated_episodes"])
+    counted = [f"{rated} of {formatting.plural(about['episodes'], 'episode')} rated"]
+    if votes is not None:
+        counted.append(formatting.plural(votes, "vote"))
+    return ", ".join(counted)
 
 
 def _graded(value: float | None, good: float, fair: float) -> Tone:
@@ -227,116 +281,235 @@ def code(episode: Row) -> str:
 
 
 def _tip(episode: Row) -> str:
-    return (
-        f"{code(episode)} {episode['episode_title'] or ''}\n"
-        f"{formatting.decimal(episode['rating'])} of 10, "
+    rating = (
+        "not rated"
+        if episode["rating"] is None
+        else f"{formatting.decimal(episode['rating'])} of 10, "
         f"{formatting.plural(episode['votes'] or 0, 'vote')}"
     )
+    return f"{code(episode)} {episode['episode_title'] or ''}\n{rating}"
+
+
+def _point(episode: Row, value: Any, chosen: int | None) -> Point:
+    season = episode["season_number"]
+    return Point(value, _tip(episode), {"season": str(season)}, faded=chosen not in {None, season})
+
+
+# A season, and whether its episodes have numbers.
+Line = tuple[int, bool]
+
+
+def by_line(episodes: Iterable[Row]) -> dict[Line, dict[int, Row]]:
+    """Return the episodes of each season by number, the specials last.
+
+    Those without a number are counted from 1, apart from the others of their season.
+    """
+    found: dict[Line, dict[int, Row]] = {}
+    for row in episodes:
+        number = row["episode_number"]
+        line = found.setdefault((row["season_number"], number is not None), {})
+        line[len(line) + 1 if number is None else number] = row
+    return dict(
+        sorted(found.items(), key=lambda each: (each[0][0] == SPECIALS, each[0][0], not each[0][1]))
+    )
+
+
+def name_of(line: Line, season: str = "Season ") -> str:
+    """Name a line: `Season 1`, `Specials`, `Season 1, no number`."""
+    number, is_numbered = line
+    if number == SPECIALS:
+        return "Specials, by number" if is_numbered else "Specials"
+    return f"{season}{number}" + ("" if is_numbered else ", no number")
+
+
+def season_colors(seasons: Iterable[int]) -> dict[int, str]:
+    """Return the colour of each season: shades in their order, and a muted one for the specials."""
+    numbered = sorted(set(seasons) - {SPECIALS})
+    shades = charts.shades(theme.SEASONS, len(numbered))
+    return dict(zip(numbered, shades, strict=True)) | {SPECIALS: theme.REST}
+
+
+def left_out(data: SeriesData, rows: int = 0) -> str:
+    """Say how many episodes, and rows of a grid, are not drawn."""
+    hidden = data.episodes[0]["listed"] - len(data.episodes)
+    parts = [formatting.plural(hidden, "episode")] if hidden else []
+    parts += [formatting.plural(rows, "row")] if rows else []
+    named = " and ".join(parts)
+    return f"Left out: {named}. Choose a season to see all of it." if parts else ""
+
+
+def _rated(data: SeriesData) -> str:
+    rated = sum(row["rating"] is not None for row in data.episodes)
+    return f"{formatting.count(rated)} of {formatting.plural(len(data.episodes), 'episode')}"
 
 
 def episode_lines(data: SeriesData) -> Figure | None:
-    """Draw the ratings of the episodes, one line per season."""
-    if not data.episodes:
-        return None
-    numbers = sorted({row["episode_number"] for row in data.episodes})
-    by_season: dict[int, dict[int, Row]] = {}
+    """Draw the ratings of the episodes at their numbers, one line per season."""
+    lines = by_line(data.episodes)
+    return _episode_lines(
+        data,
+        {name_of(line): (line[0], numbered) for line, numbered in lines.items()},
+        "Episode",
+        f"Lines: ratings of {_rated(data)} in {formatting.plural(len(lines), 'line')}, by season "
+        "and number.",
+    )
+
+
+def episode_timeline(data: SeriesData) -> Figure | None:
+    """Draw the ratings of all episodes in the order in which they were aired."""
+    seasons: dict[int, dict[int, Row]] = {}
     for row in data.episodes:
-        by_season.setdefault(row["season_number"], {})[row["episode_number"]] = row
-    chosen = data.state["season"]
-    series: dict[str, Sequence[Point]] = {
-        f"Season {season}": [
-            Point(None, "")
-            if number not in rows
-            else Point(
-                rows[number]["rating"],
-                _tip(rows[number]),
-                {"season": str(season)},
-                faded=chosen not in {None, season},
-            )
-            for number in numbers
-        ]
-        for season, rows in by_season.items()
-    }
-    lowest = min(row["rating"] for row in data.episodes)
-    options = charts.lines(
-        [str(number) for number in numbers],
-        series,
-        formatter=charts.DECIMAL,
-        bounds=(max(1, int(lowest) - 1), 10),
-    )
-    for season, one in zip(by_season, options["series"], strict=True):
-        one["lineStyle"]["opacity"] = 1 if chosen in {None, season} else charts.FADED
-    return Figure(
-        options,
-        f"Lines: ratings of {formatting.plural(len(data.episodes), 'episode')} in "
-        f"{formatting.plural(len(by_season), 'season')}.",
-        ["Episode", "Title", "Rating#", "Votes#"],
-        [
-            (
-                code(row),
-                row["episode_title"] or "",
-                formatting.decimal(row["rating"]),
-                formatting.count(row["votes"]),
-            )
-            for row in data.episodes
-        ],
+        seasons.setdefault(row["season_number"], {})[row["place"]] = row
+    return _episode_lines(
+        data,
+        {name_of((season, season != SPECIALS)): (season, seasons[season]) for season in seasons},
+        "Episode, in the order in which they were aired",
+        f"Lines: ratings of {_rated(data)} in the order in which they were aired.",
     )
 
 
-def episode_heat(data: SeriesData) -> Figure | None:
-    """Draw the ratings of the episodes, one row per season."""
-    if not data.episodes:
+def _episode_lines(
+    data: SeriesData, lines: dict[str, tuple[int, dict[int, Row]]], axis: str, description: str
+) -> Figure | None:
+    """Draw lines of episodes by number, each of a season; unrated ones are gaps."""
+    ratings = [row["rating"] for row in data.episodes if row["rating"] is not None]
+    if not ratings:
         return None
-    numbers = sorted({row["episode_number"] for row in data.episodes})
-    seasons = sorted({row["season_number"] for row in data.episodes}, reverse=True)
-    column = {number: place for place, number in enumerate(numbers)}
-    line = {season: place for place, season in enumerate(seasons)}
     chosen = data.state["season"]
-    points = [
-        Point(
-            [column[row["episode_number"]], line[row["season_number"]], row["rating"]],
-            _tip(row),
-            {"season": str(row["season_number"])},
-            faded=chosen not in {None, row["season_number"]},
+    colors = season_colors(row["season_number"] for row in [*data.seasons, *data.episodes])
+    series = {
+        name: {number: _point(row, row["rating"], chosen) for number, row in line.items()}
+        for name, (_, line) in lines.items()
+        if any(row["rating"] is not None for row in line.values())
+    }
+    return Figure(
+        charts.numbered_lines(
+            series,
+            name=axis,
+            formatter=charts.DECIMAL,
+            bounds=(max(1, int(min(ratings)) - 1), 10),
+            colors={name: colors[season] for name, (season, _) in lines.items()},
+        ),
+        description,
+        *_as_table(data),
+        left_out=left_out(data),
+    )
+
+
+def _as_table(data: SeriesData) -> tuple[list[str], list[tuple[str, ...]], list[dict[str, str]]]:
+    """Return the headings, the rows and the choices of the episodes as a table."""
+    rows: list[tuple[str, ...]] = [
+        (
+            code(row),
+            row["episode_title"] or "",
+            formatting.decimal(row["rating"]),
+            formatting.count(row["votes"]),
         )
         for row in data.episodes
     ]
-    lowest, highest = HEAT_BOUNDS
+    picks = [{"season": str(row["season_number"])} for row in data.episodes]
+    return ["Episode", "Title", "Rating#", "Votes#"], rows, picks
+
+
+def episode_heat(data: SeriesData) -> Figure | None:
+    """Draw the ratings of the episodes: a row per season, its mean, and its episodes by number.
+
+    A season of many episodes goes on in further rows.
+    """
+    lines = by_line(data.episodes)
+    numbers = {number for line in lines.values() for number in line}
+    if not numbers:
+        return None
+    chosen = data.state["season"]
+    first = min(1, *numbers)
+    width = min(max(numbers) - first + 1, MOST_COLUMNS)
+
+    def start(number: int) -> int:
+        return number - (number - first) % width
+
+    blocks = [(line, at) for line, row in lines.items() for at in sorted({*map(start, row)})]
+    # Rows of the chosen season are the last to be left out.
+    chosen_first = sorted(blocks, key=lambda block: chosen is not None and block[0][0] != chosen)
+    shown = set(chosen_first[:MOST_GRID_ROWS])
+    kept = [block for block in reversed(blocks) if block in shown]
+    place = {block: number for number, block in enumerate(kept)}
+    points = [
+        _point(
+            row,
+            [len(MEAN_COLUMNS) + number - start(number), place[line, start(number)], row["rating"]],
+            chosen,
+        )
+        for line, row_of in lines.items()
+        for number, row in row_of.items()
+        if (line, start(number)) in place
+    ]
+    for row in data.seasons:
+        season = row["season_number"]
+        rows = [place[block] for block in kept if block[0][0] == season]
+        if rows:
+            mean = row["avg_season_rating"]
+            tip = f"{row['season_label']}\nmean {formatting.decimal(mean)}"
+            pick = {"season": str(season)}
+            faded = chosen not in {None, season}
+            points.append(Point([0, max(rows), mean], tip, pick, faded=faded))
+    columns = MEAN_COLUMNS + [str(first + column) for column in range(width)]
     return Figure(
         charts.heat(
-            [f"E{number}" for number in numbers],
-            [f"S{season}" for season in seasons],
+            columns,
+            [name_of(line, "S") + (f" from {at}" if at > first else "") for line, at in kept],
             points,
             scale=(LOWEST, HIGHEST),
+            label=formatting.decimal,
             colors=theme.GRADES,
-            ends=("1", "10"),
-            labels=len(numbers) <= MOST_LABELLED,
+            column_name="Episode",
         ),
-        f"Heat map: ratings of {formatting.plural(len(points), 'episode')} by season and episode.",
-        ["Episode", "Title", "Rating#"],
-        [
-            (code(row), row["episode_title"] or "", formatting.decimal(row["rating"]))
-            for row in data.episodes
-        ],
-        [{"season": str(row["season_number"])} for row in data.episodes],
-        height=min(max(HEAT_MARGIN + ROW_HEIGHT * len(seasons), lowest), highest),
+        f"Heat map: ratings of {_rated(data)} by season and number, with the mean of each season.",
+        *_as_table(data),
+        left_out=left_out(data, len(blocks) - len(kept)),
+        height=max(HEAT_MARGIN + charts.CELL_HEIGHT * len(kept), LEAST_HEIGHT),
+        width=LABEL_WIDTH + charts.CELL_WIDTH * len(columns),
     )
 
 
 def best_and_worst(extremes: list[Row]) -> list[Kpi]:
     """Return the best and the worst episode; a single one is both."""
     if not extremes:
-        return [Kpi("0", "no rated episodes"), Kpi("0", "no rated episodes")]
-    return [_extreme(extremes[0], "good"), _extreme(extremes[-1], "bad")]
+        return [Kpi(formatting.NONE, "no rated episodes")] * 2
+    best = next(row for row in extremes if row["from_best"] == 1)
+    worst = next(row for row in extremes if row["from_worst"] == 1)
+    return [_extreme(best, "good"), _extreme(worst, "bad")]
 
 
 def _extreme(episode: Row, tone: Tone) -> Kpi:
     title = episode["episode_title"] or "without a title"
+    votes = episode["votes"] or 0
     return Kpi(
         f"{formatting.decimal(episode['rating'])} · {code(episode)}",
-        f"{title}, {formatting.plural(episode['votes'] or 0, 'vote')}",
-        tone,
+        f"{title}, {formatting.plural(votes, 'vote')}, rank {rank_of(episode)}",
+        "unsure" if votes < LEAST_VOTES else tone,
     )
+
+
+def rank_of(episode: Row) -> str:
+    """Return the rank of an episode: `3 of 24`."""
+    return f"{formatting.count(episode['rank'])} of {formatting.count(episode['rated'])}"
+
+
+def rank_rows(extremes: list[Row]) -> list[TableRow]:
+    """Return the best and the worst episodes as a table."""
+    return [
+        (
+            (
+                rank_of(row),
+                code(row),
+                row["episode_title"] or formatting.NONE,
+                formatting.decimal(row["rating"]),
+                formatting.count(row["votes"]),
+            ),
+            None,
+        )
+        for row in extremes
+    ]
 
 
 def season_rows(seasons: list[Row]) -> list[TableRow]:

@@ -18,7 +18,8 @@ FIGURES = f"""
 BEST = f"""
     SELECT primary_title, start_year, rating, votes FROM gold.imdb_movie_facts
     WHERE {IS_FIRST_GENRE} AND {HAS_ENOUGH_VOTES} ORDER BY {BY_RATING} LIMIT {TOP}"""
-# One row per movie, the most trending first.
+MOST_GAINED = "votes_gained DESC, abs(rating_change) DESC, title_key"
+# One row per title of any type, the most trending first.
 TRENDING = f"""
-    SELECT primary_title, start_year, votes_gained, rating FROM gold.imdb_trending_titles
-    WHERE title_type = 'movie' ORDER BY rank, title_key LIMIT {TOP}"""
+    SELECT primary_title, title_type, start_year, votes_gained, rating
+    FROM gold.imdb_trending_titles ORDER BY {MOST_GAINED} LIMIT {TOP}"""

@@ -1,55 +1,79 @@
-"""Query IMDb's series. Unknown KPIs are 0, as in the original's measures."""
+"""Query IMDb's series. Where gold falls back to 0, the figures here are unknown."""
 
 TOP = 10
-# Daily soaps have more rated episodes than fit into a heat map: the first seasons are drawn.
-MOST_EPISODES = 3_000
+# Daily soaps have more episodes than a page can draw: the first are drawn, or the chosen season's.
+MOST_EPISODES = 1_000
+# Episodes at either end of the list of the best and the worst.
+EXTREMES_EACH = 5
 
 RATED_SERIES = "gold.imdb_dim_series LEFT JOIN gold.imdb_series_kpis USING (series_key)"
 KPIS = ", ".join(
-    f"coalesce({name}, 0) AS {name}"
+    f"CASE WHEN rated_episodes > 0 THEN {name} END AS {name}"
     for name in (
         "avg_rating",
         "binge_score",
         "pilot_rating",
         "finale_rating",
         "finale_delta",
-        "popularity",
     )
+)
+BASES = """coalesce(pilot_basis, 'none') AS pilot_basis,
+        coalesce(finale_basis, 'none') AS finale_basis"""
+
+# Votes of the episodes that a basis names.
+VOTES_OF_ENDS = ", ".join(
+    f"""(SELECT max(e.votes) FROM gold.imdb_episode_facts AS e
+            WHERE e.series_key = $series AND e.rating IS NOT NULL AND ends_with(
+                {end}_basis, format(' S{{}}E{{}}', e.season_number, e.episode_number)))
+            AS {end}_votes"""
+    for end in ("pilot", "finale")
 )
 
 # One row: the key figures.
 FIGURES = f"""
     SELECT count(*) AS series, coalesce(sum(episodes), 0)::BIGINT AS episodes,
         coalesce(sum(popularity), 0)::BIGINT AS votes,
-        avg(avg_rating) FILTER (avg_rating > 0) AS mean
+        avg(avg_rating) FILTER (rated_episodes > 0) AS mean
     FROM {RATED_SERIES}"""
 # One row per series, the most voted first.
 MOST_VOTED = f"""
-    SELECT series_label, {KPIS} FROM {RATED_SERIES}
-    ORDER BY popularity DESC, series_key LIMIT {TOP}"""
-# One row: the series `$series`.
+    SELECT series_label, {KPIS}, {BASES} FROM {RATED_SERIES}
+    ORDER BY coalesce(popularity, 0) DESC, series_key LIMIT {TOP}"""
+# One row: the series `$series`, with the votes of the episodes that count as its pilot and finale.
 ABOUT = f"""
-    SELECT series_label, series_start_year, genres, episodes, seasons, {KPIS},
-        coalesce(pilot_basis, 'none') AS pilot_basis, coalesce(finale_basis, 'none') AS finale_basis
+    SELECT series_label, series_start_year, genres, episodes, seasons, {KPIS}, {BASES},
+        coalesce(rated_episodes, 0) AS rated_episodes, coalesce(popularity, 0) AS popularity,
+        {VOTES_OF_ENDS}
     FROM {RATED_SERIES} WHERE series_key = $series"""
-# One row per rated episode of `$series` with a number; of equal numbers, the most voted one.
+# One row per episode of `$series`, in the order in which they were aired, with its place in it; of
+# equal numbers the rated and most voted one. Those of `$season` come first. An episode without a
+# season follows the newest season that had begun in its year.
 EPISODES = f"""
-    SELECT season_number, episode_number, episode_title, rating, votes
-    FROM gold.imdb_episode_facts
-    WHERE series_key = $series AND rating IS NOT NULL AND season_number >= 0
-        AND episode_number IS NOT NULL
-    QUALIFY row_number() OVER (
-        PARTITION BY season_number, episode_number ORDER BY votes DESC, episode_key) = 1
-    ORDER BY season_number, episode_number LIMIT {MOST_EPISODES}"""
-# The best and the worst rated episode of `$series`, in `$season` or (None) in all seasons.
-EXTREMES = """
-    SELECT season_number, episode_number, episode_title, rating, votes
+    WITH single AS (
+        SELECT *, CASE WHEN season_number >= 0 THEN season_number
+            ELSE max(season_number) OVER (ORDER BY episode_year NULLS LAST) END AS aired_season
+        FROM gold.imdb_episode_facts WHERE series_key = $series
+        QUALIFY row_number() OVER (
+            PARTITION BY season_number, coalesce(episode_number, -episode_key)
+            ORDER BY rating IS NULL, votes DESC NULLS LAST, episode_key) = 1)
+    SELECT season_number, episode_number, episode_title, rating, votes,
+        row_number() OVER (ORDER BY aired_season, season_number < 0, episode_number NULLS LAST,
+            episode_year NULLS LAST, episode_key) AS place,
+        count(*) OVER () AS listed
+    FROM single
+    ORDER BY season_number IS DISTINCT FROM $season, place LIMIT {MOST_EPISODES}"""
+# The best and the worst rated episodes of `$series`, in `$season` or (None) in all seasons, with
+# their rank among all that are rated.
+EXTREMES = f"""
+    SELECT season_number, episode_number, episode_title, rating, votes,
+        rank() OVER (ORDER BY rating DESC) AS rank, count(*) OVER () AS rated,
+        row_number() OVER (ORDER BY rating DESC, votes DESC, episode_key) AS from_best,
+        row_number() OVER (ORDER BY rating, votes DESC, episode_key) AS from_worst
     FROM gold.imdb_episode_facts
     WHERE series_key = $series AND rating IS NOT NULL
         AND ($season IS NULL OR season_number = $season)
-    QUALIFY row_number() OVER (ORDER BY rating DESC, votes DESC, episode_key) = 1
-        OR row_number() OVER (ORDER BY rating, votes DESC, episode_key) = 1
-    ORDER BY rating DESC, votes DESC, episode_key"""
+    QUALIFY from_best <= {EXTREMES_EACH} OR from_worst <= {EXTREMES_EACH}
+    ORDER BY rating DESC, from_best"""
 # One row per season of `$series`, the specials last.
 SEASONS = """
     SELECT s.season_number, s.season_label, s.episodes_in_season, s.avg_season_rating,

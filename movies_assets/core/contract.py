@@ -108,6 +108,11 @@ def sentence(rule: str) -> str:
     return f"{name} is {wrong}" if wrong.startswith(("not ", "none of ")) else f"{name} {wrong}"
 
 
+def sentences(broken: str) -> str:
+    """Turn broken rules, as quarantine stores them, into words: `show_id is missing; type is x`."""
+    return "; ".join(map(sentence, broken.split("; ")))
+
+
 def column(  # noqa: PLR0913 (one property of a column each)
     description: str,
     *,

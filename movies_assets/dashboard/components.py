@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import Any, Literal
 
 from nicegui import background_tasks, ui
@@ -16,22 +17,48 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import EChartPointClickEventArguments, GenericEventArguments
 
 from movies_assets.dashboard.charts import Figure
+from movies_assets.dashboard.filters import Field
+from movies_assets.dashboard.sorting import order
+from movies_assets.serving import formatting
 
 LOADING = "Loading …"
+# The heading of a column called `#`.
+RANK = "Rank"
+# About what a column of texts and one of numbers take, and what a phone has, in pixels: in a wider
+# table, a phone shows each row as a list.
+TEXT_PIXELS, NUMBER_PIXELS, PHONE_PIXELS = 130, 50, 340
 # Receives the texts of the address that a click chooses, by field.
 Pick = Callable[[Mapping[str, Any]], None]
 Tone = Literal["", "good", "fair", "bad", "unsure"]
 
 # The cell of a row that opens something is a link or a button, for the keyboard.
 PICKED_CELL = (
-    '<q-td :props="props"><a v-if="props.row.href" class="pick" :href="props.row.href">'
+    '<q-td :props="props" :data-label="props.col.label">'
+    '<a v-if="props.row.href" class="pick" :href="props.row.href">'
     '<bdi dir="auto">{{ props.value }}</bdi></a>'
     '<button v-else-if="props.row.pick" type="button" class="pick" '
     "@click=\"() => $parent.$emit('pick', props.row.pick)\">{{ props.value }}</button>"
     '<bdi v-else dir="auto">{{ props.value }}</bdi></q-td>'
 )
 # Titles may be of any script: each keeps its own direction without affecting its surroundings.
-CELL = '<q-td :props="props"><bdi dir="auto">{{ props.value }}</bdi></q-td>'
+CELL = (
+    '<q-td :props="props" :data-label="props.col.label">'
+    '<bdi dir="auto">{{ props.value }}</bdi></q-td>'
+)
+
+
+# A heading is a button within: Quasar sorts on the click of the cell around it.
+HEADING = (
+    "<q-th :props=\"props\" :aria-sort=\"!props.col.__thClass.includes('sorted') ? 'none' : "
+    "props.col.__thClass.includes('sort-desc') ? 'descending' : 'ascending'\">"
+    '<button type="button" class="heading">{{ props.col.label }}</button></q-th>'
+)
+# Rows have the place of each cell in its column, or null if it is unknown, which comes last.
+SORT = (
+    "(rows, column, descending) => rows.slice().sort((one, other) => {"
+    "const [a, b] = [one.order[column], other.order[column]];"
+    "return a === b ? 0 : a === null ? 1 : b === null ? -1 : descending ? b - a : a - b; })"
+)
 
 
 def text(tag: str, words: str = "", classes: str = "") -> TextElement:
@@ -44,20 +71,48 @@ def box(tag: str = "div", classes: str = "") -> Element:
     return ui.element(tag).classes(classes)
 
 
+@dataclass(frozen=True)
+class Scope:
+    """The filters of the page that a card does not obey; it obeys all others.
+
+    Attributes:
+        ignores: they change nothing on the card.
+        marks: the card shows all values, and marks the chosen one.
+    """
+
+    ignores: Sequence[Field] = ()
+    marks: Sequence[Field] = ()
+
+    def __str__(self) -> str:
+        """Return it for people: `Ignores the day. Marks the chosen genre.`."""
+        parts = (("Ignores the", self.ignores), ("Marks the chosen", self.marks))
+        return " ".join(
+            f"{words} {' and '.join(one.label.lower() for one in fields)}."
+            for words, fields in parts
+            if fields
+        )
+
+
+EVERYTHING = Scope()
+
+
 @contextmanager
-def card(title: str, note: str = "", *, span: int = 12) -> Iterator[Element]:
+def card(
+    title: str, note: str = "", *, span: int = 12, scope: Scope = EVERYTHING
+) -> Iterator[Element]:
     """Create a titled card, to be filled within the context.
 
     Args:
         title: the heading.
         note: a line below that explains how to read it.
         span: its width in twelfths of the page; on a phone it takes the full width.
+        scope: the filters that it does not obey, which the card states.
     """
     with box("section", f"card span-{span}") as section:
         heading = text("h2", title)
         section.props(f"aria-labelledby={heading.html_id}")
-        if note:
-            text("p", note, "note")
+        if words := " ".join(filter(None, [note, str(scope)])):
+            text("p", words, "note")
         yield section
 
 
@@ -79,6 +134,7 @@ class Kpi:
     label: str = ""
 
 
+ALL_OBEY: Mapping[str, Scope] = MappingProxyType({})
 SIGNS: Mapping[Tone, str] = {"": "", "good": "▲ ", "fair": "● ", "bad": "▼ ", "unsure": ""}
 SPOKEN: Mapping[Tone, str] = {
     "": "",
@@ -92,9 +148,9 @@ SPOKEN: Mapping[Tone, str] = {
 class KpiCards:
     """A row of figures."""
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        """Create the cards, without figures yet."""
-        self._labels = labels
+    def __init__(self, labels: Sequence[str], scopes: Mapping[str, Scope] = ALL_OBEY) -> None:
+        """Create the cards, without figures yet; `scopes` has those that ignore a filter."""
+        self.labels, self.scopes = labels, scopes
         self._parts: list[tuple[Element, TextElement, TextElement, TextElement]] = []
         with box("dl", "kpis"):
             for label in labels:
@@ -102,11 +158,13 @@ class KpiCards:
                     name = text("dt", label)
                     value = text("dd", "…", "value")
                     hint = text("dd", "", "hint")
+                    if label in scopes:
+                        text("dd", str(scopes[label]), "hint")
                 self._parts.append((frame, name, value, hint))
 
     def show(self, figures: Sequence[Kpi]) -> None:
         """Show the figures, one per label."""
-        for label, parts, figure in zip(self._labels, self._parts, figures, strict=True):
+        for label, parts, figure in zip(self.labels, self._parts, figures, strict=True):
             frame, name, value, hint = parts
             name.set_text(figure.label or label)
             value.set_text(SIGNS[figure.tone] + figure.value)
@@ -122,7 +180,14 @@ class ChartCard:
     """A chart, its data as a table, and a sentence if there is nothing to draw."""
 
     def __init__(
-        self, title: str, note: str = "", *, span: int = 12, height: int = 320, pick: Pick | None
+        self,
+        title: str,
+        note: str = "",
+        *,
+        span: int = 12,
+        height: int = 320,
+        pick: Pick | None,
+        scope: Scope = EVERYTHING,
     ) -> None:
         """Create the card; it shows that it is loading until it is given something to show.
 
@@ -132,12 +197,13 @@ class ChartCard:
             span: width in twelfths of the page.
             height: of the chart, in pixels.
             pick: called with the choices of a click on a point; None: nothing can be chosen.
+            scope: the filters that it does not obey.
         """
-        self._title, self._pick = title, pick
+        self.title, self.scope, self._pick = title, scope, pick
         self._shown: Figure | str | None = None
-        with card(title, note, span=span):
+        with card(title, note, span=span, scope=scope):
             self._empty = text("p", LOADING, "empty").style(f"min-height: {height}px")
-            with box("div", "chart-frame"):
+            with box("div", "chart-frame") as self._frame:
                 self._chart = ui.echart({}, renderer="svg", on_point_click=self._clicked)
             self._chart.classes("chart").style(f"height: {height}px").props("role=img")
             self._chart.set_visibility(False)
@@ -165,6 +231,9 @@ class ChartCard:
             if what.height:
                 self._chart.style(f"height: {what.height}px")
             self._chart.style(f"min-width: {what.width or 0}px")
+            if what.width:
+                # In less space it is scrolled, also by keyboard.
+                self._frame.props(f'tabindex=0 role=group aria-label="{self.title}"')
             label = {"label": {"description": what.description}}
             whole = options | {"aria": {**options.get("aria", {"enabled": True}), **label}}
             # Bypasses NiceGUI, which would wrap each value to observe changes: that took longer
@@ -200,7 +269,7 @@ TableRow = tuple[Sequence[str], Mapping[str, str] | str | None]
 
 
 class DataTable:
-    """A table of texts with right-aligned numbers."""
+    """A table of texts with right-aligned numbers, sorted by a click on a heading."""
 
     def __init__(
         self, label: str, columns: Sequence[str], *, pick: Pick | None, opens: int = 0
@@ -209,17 +278,19 @@ class DataTable:
 
         Args:
             label: its name, for screen readers.
-            columns: its headings; one that ends in `#` is of numbers.
+            columns: its headings; one that ends in `#` is of numbers, and `#` alone of ranks.
             pick: called with the choices of a click on a row.
             opens: the column whose cells are clicked.
         """
         self._table = ui.table(rows=[], columns=[], row_key="id", pagination=0)
         self._table.props("flat dense hide-pagination wrap-cells").props(f'aria-label="{label}"')
-        self._table.classes("data")
+        self._table.props[":sort-method"] = SORT
+        self._table.add_slot("header-cell", HEADING)
         self._table.add_slot("body-cell", CELL)
         self._table.add_slot(f"body-cell-{opens}", PICKED_CELL)
         if pick:
             self._table.on("pick", lambda event: _picked(event, pick))
+        self._count = text("p", "", "count")
         self._columns: Sequence[str] | None = None
         self.head(columns)
 
@@ -228,37 +299,57 @@ class DataTable:
         if columns == self._columns:
             return
         self._columns = columns
+        pixels = sum(NUMBER_PIXELS if label.endswith("#") else TEXT_PIXELS for label in columns)
+        self._table.classes(replace="data stacked" if pixels > PHONE_PIXELS else "data")
         self._table.columns = [
             {
                 "name": str(number),
-                "label": label.removesuffix("#"),
+                "label": label.removesuffix("#") or RANK,
                 "field": str(number),
                 "align": "right" if label.endswith("#") else "left",
+                "sortable": True,
             }
             for number, label in enumerate(columns)
         ]
 
-    def show(self, rows: Sequence[TableRow]) -> None:
-        """Show rows: their cells, and what a click opens."""
+    def show(self, rows: Sequence[TableRow], of: int | None = None) -> None:
+        """Show rows: their cells, and what a click opens.
+
+        Args:
+            rows: the rows.
+            of: how many there are, if these are only some of them.
+        """
+        columns = zip(*(cells for cells, _ in rows), strict=True)
+        orders = zip(*(order(column) for column in columns), strict=True)
         self._table.rows = [
             {
                 "id": number,
+                "order": places,
                 "pick": dict(opened) if isinstance(opened, Mapping) else None,
                 "href": opened if isinstance(opened, str) else None,
             }
             | {str(column): cell for column, cell in enumerate(cells)}
-            for number, (cells, opened) in enumerate(rows)
+            for number, ((cells, opened), places) in enumerate(zip(rows, orders, strict=True))
         ]
+        self._count.set_text(count_text(len(rows), of))
 
     def set_visibility(self, visible: bool) -> None:  # noqa: FBT001 (as NiceGUI has it)
         """Show or hide the table."""
         self._table.set_visibility(visible)
+        self._count.set_visibility(visible)
+
+
+def count_text(shown: int, of: int | None) -> str:
+    """Return how many rows a table shows, of how many: `25 of 3,104 rows`."""
+    if of is None or of <= shown:
+        return formatting.plural(shown, "row")
+    return f"{formatting.count(shown)} of {formatting.plural(of, 'row')}"
 
 
 class TableCard:
     """A table, and a sentence if it has no rows."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what a card has)
         self,
         title: str,
         note: str = "",
@@ -267,10 +358,12 @@ class TableCard:
         span: int = 12,
         pick: Pick | None = None,
         opens: int = 0,
+        scope: Scope = EVERYTHING,
     ) -> None:
         """Create the card; see `ChartCard` and `DataTable`."""
+        self.title, self.scope = title, scope
         self._shown: Any = None
-        with card(title, note, span=span):
+        with card(title, note, span=span, scope=scope):
             self._empty = text("p", LOADING, "empty")
             self._table = DataTable(title, columns, pick=pick, opens=opens)
             self._table.set_visibility(False)
@@ -279,18 +372,18 @@ class TableCard:
         """Set the headings, for a table whose columns depend on the data."""
         self._table.head(columns)
 
-    def show(self, what: Sequence[TableRow] | str) -> None:
-        """Show rows, or the reason why there are none."""
-        if what == self._shown:
+    def show(self, what: Sequence[TableRow] | str, of: int | None = None) -> None:
+        """Show rows, or the reason why there are none; see `DataTable`."""
+        if (what, of) == self._shown:
             return
-        self._shown = what
+        self._shown = (what, of)
         has_rows = not isinstance(what, str)
         self._table.set_visibility(has_rows)
         self._empty.set_visibility(not has_rows)
         if isinstance(what, str):
             self._empty.set_text(what)
         else:
-            self._table.show(what)
+            self._table.show(what, of)
 
 
 @dataclass(frozen=True)
@@ -342,6 +435,8 @@ class Picker:
             self._list = box("ul", "hits").props(f'role=listbox aria-label="{label}"')
         self._list.set_visibility(False)
         self._input.props(f"aria-controls={self._list.html_id}")
+        # NiceGUI names a list of suggestions that it does not make: a combobox must have none.
+        ui.run_javascript(f"getHtmlElement({self._input.id}).removeAttribute('list')")
         self._input.on_value_change(self._typed)
         self._input.on("click", js_handler="(event) => event.target.select()")
         self._input.on("blur", self._close)

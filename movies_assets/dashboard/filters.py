@@ -36,7 +36,7 @@ class Field:
         show: formats a value for people.
         known: query that returns a row if the snapshot has `$value`, which may name other fields of
             the page; None: every value is valid.
-        has_chip: whether the page shows a button that removes the choice.
+        has_chip: whether it is a filter, with a button that removes it unless a filter bar has it.
     """
 
     name: str

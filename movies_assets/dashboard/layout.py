@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import duckdb
 from nicegui import background_tasks, ui
+from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 from starlette.datastructures import QueryParams
@@ -60,7 +61,8 @@ class Page:
         title: its name in the navigation.
         summary: a sentence about its content.
         fields: its choices, beyond the slicers.
-        slicers: the global fields that apply to it.
+        slicers: the global fields that apply to it, which the filter bar shows.
+        bar: its own fields that it shows in a filter bar; the others get chips.
         load: loads the page's data of a state from a snapshot.
         build: creates the page's components within the current context, and returns the function
             that shows loaded data in them.
@@ -79,6 +81,7 @@ class Page:
     entity: Field | None = None
     resolve: Callable[[OpenSnapshot, State], Awaitable[State]] | None = None
     is_listed: bool = True
+    bar: tuple[Field, ...] = ()
 
     def address(self, state: State) -> str:
         """Return the address of the page in a state."""
@@ -94,6 +97,11 @@ class Page:
     def all_fields(self) -> tuple[Field, ...]:
         """Return all fields of its address."""
         return GLOBAL + self.fields
+
+    @property
+    def filters(self) -> tuple[Field, ...]:
+        """Return the fields that filter it."""
+        return (*self.slicers, *(one for one in self.fields if one.has_chip))
 
 
 class Visit:
@@ -131,7 +139,7 @@ class Visit:
                 self._show = page.build(self)
         self._missing.set_visibility(False)
         ui.skip_link("Skip to the content", target=content)
-        _footer()
+        _footer().move(self._client.layout)
         self._follow()
         ui.on_exception(self._failed)
         ui.on("moved", self._moved)
@@ -143,8 +151,9 @@ class Visit:
         self._reload()
 
     def _header(self, pages: Sequence[Page]) -> TextElement:
-        with box("header", "top").props("role=banner"):
-            ui.link("movies_assets", "/").classes("brand").props('aria-label="Start page"')
+        # Outside of NiceGUI's <main>, like the footer: both are landmarks of their own.
+        with box("header", "top") as header:
+            ui.link("movies_assets", "/").classes("brand")
             with box("nav").props("aria-label=Pages"):
                 for other in filter(lambda page: page.is_listed, pages):
                     link = ui.link(other.title, other.path)
@@ -152,7 +161,12 @@ class Visit:
                         link.props("aria-current=page")
                     self._links.append((other, link))
             Picker(SEARCH_LABEL, self._search, ui.navigate.to).focus_on("k")
-            return text("p", "Loading …", "status").props("role=status")
+            text("button", "Theme", "theme").props("type=button title='Light or dark'").on(
+                "click", js_handler="() => switchTheme()"
+            )
+            status = text("p", "Loading …", "status").props("role=status")
+        header.move(self._client.layout, target_index=0)
+        return status
 
     async def _search(self, sought: str) -> list[Option]:
         try:
@@ -242,6 +256,8 @@ class Visit:
                 self._notice.set_text(" ".join(self._notices + notices))
                 self._missing.set_visibility(False)
                 self._body.set_visibility(True)
+                # Until then its cards are invisible: they would move when they get their data.
+                self._body.classes("ready")
                 with self._client:
                     self._show(data)
         if turn == self._turn:
@@ -308,7 +324,14 @@ class Slicers:
                     .props("dense outlined options-dense popup-content-class=options")
                     .classes("genre")
                 )
-            self._chips = box("div", "chips")
+            self._names = [one.name for one in visit.page.filters]
+            with box("div", "chips"):
+                self._chips: dict[Field, TextElement] = {}
+                for one in visit.page.filters:
+                    if one not in visit.page.slicers + visit.page.bar:
+                        self._chips[one] = self._chip(one)
+                self._clear = text("button", "Clear all", "clear").props("type=button")
+                self._clear.on("click", lambda: visit.change(**dict.fromkeys(self._names)))
 
     def _year(self, label: str) -> ui.number:
         made = ui.number(label, min=FIRST_YEAR, max=LAST_YEAR, step=1, precision=0, format="%d")
@@ -333,19 +356,18 @@ class Slicers:
         if self._genre is not None and state["genre"] in {None, *self._genre.options}:
             with self._quietly():
                 self._genre.set_value(state["genre"])
-        self._chips.clear()
-        with self._chips:
-            for one in self._visit.page.all_fields:
-                applies = one in self._visit.page.slicers or one not in GLOBAL
-                if state[one.name] is not None and one.has_chip and applies:
-                    self._chip(one, state)
+        for one, chip in self._chips.items():
+            chip.set_visibility(state[one.name] is not None)
+            if state[one.name] is not None:
+                words = f"{one.label}: {one.show(state[one.name])}"
+                chip.set_text(words)
+                chip.props["aria-label"] = f"Remove the filter {words}"
+        self._clear.set_visibility(any(state[name] is not None for name in self._names))
 
-    def _chip(self, one: Field, state: State) -> None:
-        words_ = f"{one.label}: {one.show(state[one.name])}"
-        chip = text("button", f"{words_} ×", "chip")  # noqa: RUF001
-        chip.props["type"] = "button"
-        chip.props["aria-label"] = f"Remove the filter {words_}"
+    def _chip(self, one: Field) -> TextElement:
+        chip = text("button", "", "chip").props("type=button")
         chip.on("click", lambda: self._visit.change(**{one.name: None}))
+        return chip
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
@@ -391,7 +413,8 @@ def status_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return f"published {formatting.instant(row['published_at'])} · {', '.join(parts)}{age}"
 
 
-def _footer() -> None:
-    with box("footer", "bottom").props("role=contentinfo"):
+def _footer() -> Element:
+    with box("footer", "bottom") as footer:
         text("p", "All data comes from the published snapshot, which passed its blocking "
              "checks. The address contains the filters: copy it to share a view.")  # fmt: skip
+    return footer

@@ -104,7 +104,10 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
     nicegui_app.add_static_files("/static", theme.STATIC)
     nicegui_app.on_page_exception(_show_failure)
     nicegui_app.add_exception_handler(HTTPStatus.NOT_FOUND, _no_such_page)
-    ui.add_head_html(f'<link rel="stylesheet" href="{theme.STYLESHEET}">', shared=True)
+    ui.add_head_html(
+        f'<link rel="stylesheet" href="{theme.STYLESHEET}"><script src="{theme.SCRIPT}"></script>',
+        shared=True,
+    )
 
     @contextlib.asynccontextmanager
     async def watching(_: FastAPI) -> AsyncIterator[None]:

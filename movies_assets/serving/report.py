@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from movies_assets.core.contract import sentences
 from movies_assets.core.durable import fsync
 from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.serving import formatting, theme
@@ -418,7 +419,7 @@ def quality_section(ask: Ask) -> ReportSection:
         [
             (
                 each["table_name"],
-                cut(each["broken_rules"], LONGEST_FINDING),
+                cut(sentences(each["broken_rules"]), LONGEST_FINDING),
                 formatting.count(each["rows"]),
             )
             for each in refused[:MOST_REFUSED]

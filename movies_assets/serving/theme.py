@@ -8,6 +8,7 @@ from pathlib import Path
 
 STATIC = Path(__file__).parents[1] / "dashboard" / "static"
 STYLESHEET = "/static/dashboard.css"
+SCRIPT = "/static/dashboard.js"
 
 PAGE = "#0b0b0d"
 SURFACE = "#151518"

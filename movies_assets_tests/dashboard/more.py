@@ -161,7 +161,7 @@ META: dict[str, list[dict[str, Any]]] = {
         check("silver.netflix_titles", "freshness", "passed", "holds"),
     ],
     "meta.runs": [
-        run("publish", "started", 0, ended_at=None),
+        run("publish", "started", 0, started_at=NOW - timedelta(seconds=42), ended_at=None),
         run("netflix_daily", "success", 5, partitions="2025-10-02 to 2025-10-31"),
         run("ott_daily", "failure", 10, partitions="2025-10-31"),
     ],

@@ -48,7 +48,7 @@ BARS = [
     ("Categories", 0, "category=Dramas", "2"),
     ("Running time", 0, "minutes=90", "2"),
     ("Seasons", 0, "seasons=3", "1"),
-    ("Ratings", 0, "rating=TV", "3"),
+    ("Ages", 0, "ages=From+13+or+14", "2"),
 ]
 
 

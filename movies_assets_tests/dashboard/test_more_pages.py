@@ -1,6 +1,7 @@
 """What the pages of catalogue, quality and data load and draw, with known answers."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from movies_assets.dashboard.graphs import arrange, related
 from movies_assets.dashboard.pages import catalogue, data, quality
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.serving import formatting
+from movies_assets.serving.queries.quality import MOST_DAYS
 from movies_assets.serving.reader import OpenSnapshot
 from movies_assets_tests.dashboard.more import more, profile, title
 from movies_assets_tests.dashboard.snapshots import HOSTILE, publish
@@ -95,7 +97,29 @@ def test_a_title_of_two_categories_is_among_both(world):
     loaded = load(catalogue, world)
     assert counted(loaded.by_category) == {"Dramas": 2, "Comedies": 1, "TV Dramas": 1}
     assert counted(loaded.by_country) == {"India": 2, "Chile": 1, "Unknown": 1}
-    assert counted(loaded.by_rating) == {"TV": 3, "PG": 1, "Unknown": 1}
+
+
+def test_ratings_are_sorted_by_the_ages_that_they_are_for(world):
+    assert [(row["name"], row["titles"]) for row in load(catalogue, world).by_ages] == [
+        ("From 13 or 14", 2), ("From 17 or 18", 2), ("Unknown", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rating", "ages"),
+    [
+        ("TV-Y", "All ages"), ("TV-G", "All ages"), ("G", "All ages"), ("TV-Y7-FV", "From 7"),
+        ("TV-PG", "Parental guidance"), ("PG", "Parental guidance"), ("PG-13", "From 13 or 14"),
+        ("TV-14", "From 13 or 14"), ("TV-MA", "From 17 or 18"), ("NC-17", "From 17 or 18"),
+        ("UR", "Not rated"), (None, "Unknown"), ("FSK 16", "Other ratings"),
+    ],
+)  # fmt: skip
+def test_every_rating_has_its_ages(tmp_path, rating, ages):
+    dim, fact = title(1, "t", 1, None, 2020, rating, 90)
+    rows = {"gold.netflix_dim_title": [dim], "gold.netflix_fact_titles": [fact]}
+    loaded = load(catalogue, opened(publish(tmp_path, "a", rows)), ages=ages)
+    assert counted(loaded.by_ages) == {ages: 1}
+    assert loaded.figures["titles"] == 1
 
 
 def test_a_category_filters_all_but_its_own_chart(world):
@@ -113,8 +137,8 @@ def test_a_category_filters_all_but_its_own_chart(world):
         ({"type": 2}, 2),
         ({"month": "2025-09"}, 2),
         ({"country": "Chile"}, 1),
-        ({"rating": "Unknown"}, 1),
-        ({"rating": "TV"}, 3),
+        ({"ages": "Unknown"}, 1),
+        ({"ages": "From 17 or 18"}, 2),
         ({"minutes": 90}, 2),
         ({"seasons": 3}, 1),
         ({"seasons": 10}, 1),
@@ -147,17 +171,13 @@ def test_very_long_ones_share_a_bar(world):
     assert catalogue.show_minutes(240) == "240+ min"
 
 
-def test_what_is_chosen_is_drawn_however_rare_it_is(tmp_path):
-    rows = {"gold.netflix_dim_title": [], "gold.netflix_fact_titles": []}
-    for key in range(40):
-        rating = f"R{min(key, 20)}"
-        for name, row in zip(rows, title(key, "t", 1, None, 2020, rating, 90), strict=True):
-            rows[name].append(row)
-    loaded = load(catalogue, opened(publish(tmp_path, "a", rows)), rating="R9")
-    drawn = catalogue.named_bars(loaded, loaded.by_rating, catalogue.RATING, "groups")
+def test_what_is_chosen_is_drawn_however_rare_it_is(world):
+    rows = [{"name": f"C{number}", "titles": 40 - number} for number in range(20)]
+    loaded = replace(load(catalogue, world), state=State({"country": "C19"}), by_country=rows)
+    drawn = catalogue.named_bars(loaded, rows, catalogue.COUNTRY, "countries")
     assert len(drawn.rows) == catalogue.BARS
-    assert drawn.rows[-1] == ("R9", "1")
-    assert drawn.rows[0] == ("R20", "20")
+    assert drawn.rows[-1] == ("C19", "21")
+    assert drawn.rows[0] == ("C0", "40")
 
 
 def test_what_was_added_last_comes_first_and_says_how_long_it_is(world):
@@ -233,21 +253,20 @@ def test_figures_say_what_is_wrong(world):
 
 def test_rows_in_quarantine_count_once_however_many_rules_they_broke(world):
     assert [row for row, _ in quality.quarantine_rows(load(quality, world).quarantine)] == [
-        ("silver.netflix_titles", "show_id: required", "5", "2"),
-        ("silver.netflix_titles", "show_id: required; type: required", "1", "1"),
+        ("silver.netflix_titles", "show_id is missing", "5", "2"),
+        ("silver.netflix_titles", "show_id is missing; type is missing", "1", "1"),
     ]
 
 
-def test_the_run_that_publishes_is_not_taken_for_one_that_hangs(world):
+def test_the_run_that_published_is_shown_as_finished(world):
     rows = quality.run_rows(load(quality, world).runs)
     assert cells(rows, 0) == ["publish", "netflix_daily", "ott_daily"]
     assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(rows, 2)] == [
-        "publishing", "▲ succeeded", "▼ failed",
+        "▲ succeeded", "▲ succeeded", "▼ failed",
     ]  # fmt: skip
-    assert cells(rows, 4) == [
-        formatting.NONE,
-        *["1 min 30 s".replace(" ", "\N{NO-BREAK SPACE}")] * 2,
-    ]
+    assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(rows, 4)] == [
+        "42 s", "1 min 30 s", "1 min 30 s",
+    ]  # fmt: skip
 
 
 def test_tables_that_were_not_written_for_longest_come_first(world):
@@ -269,13 +288,30 @@ def drawn(loaded: Any) -> list[float]:
 def test_rows_of_a_range_are_drawn_as_rows_a_day(world):
     loaded = load(quality, world)
     assert loaded.profiled == "silver.netflix_titles", "it has most partitions"
-    assert drawn(loaded) == [5, 4, 7]
+    assert drawn(loaded) == [*[5] * 10, *[None] * 19, 4, 7], "days without a profile are gaps"
+    days = quality.row_bars(loaded).options["xAxis"]["data"]
+    assert (days[0], days[10], days[-1]) == ("1 Oct 2025", "11 Oct 2025", "31 Oct 2025")
+    assert [row[:2] for row in quality.row_bars(loaded).rows] == [
+        ("2025-10-01 to 2025-10-10", "50"), ("2025-10-30", "4"), ("2025-10-31", "7"),
+    ]  # fmt: skip
     tip = quality.row_bars(loaded).options["series"][0]["data"][0]["tip"]
     assert tip == "2025-10-01 to 2025-10-10\n50 rows in 10 days\n5.0 per day"
 
 
 def test_rows_of_a_whole_table_are_not_divided(world):
     assert drawn(load(quality, world, table="gold.netflix_dim_title")) == [3, 5]
+
+
+def test_the_smallest_profiled_partition_of_a_day_is_drawn_of_the_newest_days(tmp_path):
+    rows = [
+        *profile("gold.a", "2020-01-01...2025-10-31", 10_000, whole=False),
+        *profile("gold.a", "2025-10-30", 4, whole=False),
+    ]
+    snapshot = opened(publish(tmp_path, "a", {"gold.data_quality_snapshot": rows}))
+    shown = drawn(load(quality, snapshot, table="gold.a"))
+    assert len(shown) == MOST_DAYS
+    assert shown[-2] == 4
+    assert shown[0] == shown[-1] == round(10_000 / 2_131, 2)
 
 
 def test_whole_tables_and_days_are_never_drawn_side_by_side(tmp_path):

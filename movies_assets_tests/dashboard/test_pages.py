@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -644,7 +644,24 @@ def test_views_are_those_of_all_days_or_of_the_chosen_one(world):
     assert load(audience, world, day="2025-10-31").watched["views"] == 4
     assert load(audience, world, genre="Drama").watched["views"] == 5
     assert [row["views"] for row in load(audience, world).by_day] == [3, 4]
-    assert [row["views"] for row in load(audience, world, genre="Comedy").by_day] == [2]
+    assert [row["views"] for row in load(audience, world, genre="Comedy").by_day] == [0, 2]
+
+
+def test_days_without_views_are_gaps_and_days_without_any_of_a_genre_are_0(tmp_path):
+    few_days = [
+        {"period": f"{day}", "title_key": key, "views": 2, "viewers": 1, "rank": 1,
+         "watched_date": day}
+        for key, day in (("one", date(2025, 10, 28)), ("two", date(2025, 10, 31)))
+    ]  # fmt: skip
+    gappy = opened(publish(tmp_path, "a", few() | {"gold.ott_popular_movies": few_days}))
+    figure = audience.day_bars(load(audience, gappy, genre="Comedy"))
+    assert figure.options["xAxis"]["data"] == ["28 Oct", "29 Oct", "30 Oct", "31 Oct"]
+    assert figure.options["yAxis"]["minInterval"] == 1
+    (bars,) = figure.options["series"]
+    assert [point["value"] for point in bars["data"]] == [0, None, None, 2]
+    assert figure.rows[1] == ("29 Oct 2025", formatting.NONE)
+    assert figure.picks == [{}, {}, {}, {"day": "2025-10-31"}]
+    assert audience.day_bars(load(audience, gappy, genre="Crime")) is None
 
 
 def test_genres_of_the_service_have_the_spelling_of_all(world):

@@ -17,6 +17,7 @@ from movies_assets.dashboard.components import (
     KpiCards,
     Option,
     Picker,
+    Scope,
     TableCard,
     TableRow,
     box,
@@ -28,6 +29,8 @@ from movies_assets.serving import formatting
 from movies_assets.serving.queries import audience as queries
 from movies_assets.serving.reader import OpenSnapshot, Row
 
+# Key figures of the service's users, whatever was watched.
+USERS = ("Registered users", "Users with recommendations")
 DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -114,24 +117,28 @@ def build(visit: Visit) -> Callable[[AudienceData], None]:
     async def hits(sought: str) -> list[Option]:
         return await search(await visit.snapshot(), sought)
 
+    about_users = Scope(ignores=(DAY, GENRE))
     kpis = KpiCards(
-        ["Views", "Titles watched", "Views per title", "Users", "Users with recommendations"]
+        ["Views", "Titles watched", "Views per title", *USERS], dict.fromkeys(USERS, about_users)
     )
     days = ChartCard(
-        "Views per day", "Watch events by day (UTC). Click a bar to choose that day.",
-        span=7, height=320, pick=visit.toggle,
+        "Views per day", "Watch events by day (UTC); a gap is a day without any. Click a bar to "
+        "choose its day.",
+        span=7, height=320, pick=visit.toggle, scope=Scope(marks=(DAY,)),
     )  # fmt: skip
     genres = ChartCard(
         "Hours watched by genre", "A title of two genres counts in both. Click a bar to filter.",
-        span=5, height=320, pick=visit.toggle,
+        span=5, height=320, pick=visit.toggle, scope=Scope(ignores=(DAY,), marks=(GENRE,)),
     )  # fmt: skip
     engagement = TableCard(
-        "Engagement by genre", "Users who prefer a genre, and those who watched it, over all days.",
-        span=6, pick=visit.toggle,
-        columns=["Genre", "Prefer it#", "Viewers#", "Views#", "Hours#", "Mean score#"],
+        "Engagement by genre", "Registered users who prefer a genre, and viewers of its titles. "
+        "Viewers may have left the service since, so there can be more of them than registered "
+        "users.",
+        span=6, pick=visit.toggle, scope=Scope(ignores=(DAY,)),
+        columns=["Genre", "Users who prefer it#", "Viewers#", "Views#", "Hours#", "Mean score#"],
     )  # fmt: skip
     popular = TableCard(
-        "Popular movies", "By viewers, then views; of the chosen day, or over all days.", span=6,
+        "Popular movies", "By viewers, then views; over all days unless one is chosen.", span=6,
         columns=["#", "Title", "Premiere#", "Viewers#", "Views#", "Score#"],
     )  # fmt: skip
     with box("section", "card span-12 about"):
@@ -143,6 +150,7 @@ def build(visit: Visit) -> Callable[[AudienceData], None]:
             note = text("p", "", "note")
     recommended = TableCard(
         "Recommendations", "For the user above: unwatched titles, with the reason.",
+        scope=Scope(ignores=(DAY,)),
         columns=["#", "Title", "Premiere#", "Genre", "Score#", "Reason"],
     )  # fmt: skip
 
@@ -152,11 +160,11 @@ def build(visit: Visit) -> Callable[[AudienceData], None]:
         days.show(day_bars(data) or none)
         genres.show(genre_bars(data) or none)
         engagement.show(engagement_rows(data) or none)
-        popular.show(popular_rows(data.popular) or none)
+        popular.show(popular_rows(data.popular) or none, data.watched["titles"])
         picker.show(data.user["user_key"] if data.user else "")
         name.set_text(f"User {data.user['user_key']}" if data.user else "No users")
         note.set_text(describe(data.user) if data.user else "There is no data about users.")
-        recommended.show(recommended_rows(data.recommended) or "No recommendations")
+        recommended.show(recommended_rows(data.recommended) or no_recommendations(data.state))
 
     return show
 
@@ -165,6 +173,11 @@ def nothing(state: State) -> str:
     """Return the text for an empty result."""
     of = f" of {show_day(state['day'])}" if state["day"] else ""
     return f"No views{of}" + (f" in {state['genre']}" if state["genre"] else "")
+
+
+def no_recommendations(state: State) -> str:
+    """Return the text for a user without recommendations."""
+    return "No recommendations" + (f" in {state['genre']}" if state["genre"] else "")
 
 
 def describe(user: Row) -> str:
@@ -185,20 +198,22 @@ def figures(watched: Row) -> list[Kpi]:
     return [
         Kpi(formatting.count(views), "watch events"),
         Kpi(formatting.count(titles), "with a view or more"),
-        Kpi(formatting.decimal(views / titles if titles else 0), "on average"),
-        Kpi(formatting.count(watched["users"]), "registered"),
+        Kpi(formatting.decimal(views / titles if titles else None), "on average"),
+        Kpi(formatting.count(watched["users"]), "on the service's newest list"),
         Kpi(formatting.count(watched["served"]), "with unwatched titles to recommend"),
     ]
 
 
 def day_bars(data: AudienceData) -> Figure | None:
-    """Draw the views of each day."""
-    if not data.by_day:
+    """Draw the views of each day; a day without any is a gap."""
+    if not any(row["views"] for row in data.by_day):
         return None
     chosen = data.state["day"]
-    picks = [{"day": row["day"]} for row in data.by_day]
+    picks = [{"day": row["day"]} if row["views"] else {} for row in data.by_day]
     points = [
-        Point(
+        Point(None, "")
+        if row["views"] is None
+        else Point(
             row["views"],
             f"{show_day(row['day'])}\n{formatting.plural(row['views'], 'view')}",
             pick,
@@ -208,7 +223,9 @@ def day_bars(data: AudienceData) -> Figure | None:
     ]
     days = [show_day(row["day"]) for row in data.by_day]
     return Figure(
-        charts.bars([day.rpartition(" ")[0] for day in days], points, unit="Views"),
+        charts.whole_steps(
+            charts.bars([day.rpartition(" ")[0] for day in days], points, unit="Views")
+        ),
         f"Bars: views per day from {days[0]} to {days[-1]}.",
         ["Day", "Views#"],
         [(day, formatting.count(row["views"])) for day, row in zip(days, data.by_day, strict=True)],

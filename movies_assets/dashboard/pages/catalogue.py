@@ -8,12 +8,21 @@ from nicegui import ui
 
 from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
-from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow, box
-from movies_assets.dashboard.filters import YEARS, Field, State, matching, whole
+from movies_assets.dashboard.components import (
+    ChartCard,
+    Kpi,
+    KpiCards,
+    Scope,
+    TableCard,
+    TableRow,
+    box,
+)
+from movies_assets.dashboard.filters import YEARS, Field, State, matching, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting
 from movies_assets.serving.queries import catalogue as queries
 from movies_assets.serving.queries.catalogue import (
+    ALL_AGES,
     BARS,
     LONGEST_MINUTES,
     MINUTES_A_BAR,
@@ -65,7 +74,7 @@ def show_seasons(step: int) -> str:
     return f"{step}+ seasons" if step >= MOST_SEASONS else formatting.plural(step, "season")
 
 
-MONTH = Field("month", "Added in", matching(r"\d{4}-(0[1-9]|1[0-2])"), show=show_month)
+MONTH = Field("month", "Month added", matching(r"\d{4}-(0[1-9]|1[0-2])"), show=show_month)
 TYPE = Field("type", "Type", parse_type, write_type, lambda flag: TYPES[flag])
 CATEGORY = Field(
     "category",
@@ -79,16 +88,10 @@ COUNTRY = Field(
     str,
     known="SELECT 1 FROM gold.netflix_dim_country WHERE country_name = $value",
 )
-RATING = Field(
-    "rating",
-    "Rating",
-    str,
-    known="SELECT 1 FROM gold.netflix_dim_title "
-    "WHERE coalesce(rating_group, 'Unknown') = $value LIMIT 1",
-)
+AGES = Field("ages", "Ages", one_of(*ALL_AGES))
 MINUTES = Field("minutes", "Running time", whole(0, LONGEST_MINUTES), show=show_minutes)
 SEASONS = Field("seasons", "Seasons", whole(1, MOST_SEASONS), show=show_seasons)
-FIELDS = (TYPE, CATEGORY, MONTH, COUNTRY, RATING, MINUTES, SEASONS)
+FIELDS = (TYPE, CATEGORY, MONTH, COUNTRY, AGES, MINUTES, SEASONS)
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class CatalogueData:
     by_month: list[Row]
     by_country: list[Row]
     by_category: list[Row]
-    by_rating: list[Row]
+    by_ages: list[Row]
     by_minutes: list[Row]
     by_seasons: list[Row]
     newest: list[Row]
@@ -119,7 +122,7 @@ async def load(snapshot: OpenSnapshot, state: State) -> CatalogueData:
         snapshot.ask(queries.BY_MONTH, **chosen | {"month": None}),
         snapshot.ask(queries.BY_COUNTRY, **chosen | {"country": None}),
         snapshot.ask(queries.BY_CATEGORY, **chosen | {"category": None}),
-        snapshot.ask(queries.BY_RATING, **chosen | {"rating": None}),
+        snapshot.ask(queries.BY_AGES, **chosen | {"ages": None}),
         snapshot.ask(queries.BY_MINUTES, **chosen | {"minutes": None}),
         snapshot.ask(queries.BY_SEASONS, **chosen | {"seasons": None}),
         snapshot.ask(queries.ADDED_LAST, **chosen),
@@ -136,26 +139,29 @@ def build(visit: Visit) -> Callable[[CatalogueData], None]:
     )
     months = ChartCard(
         "Titles added", "By the month in which they were added. Click a bar to filter.",
-        height=320, pick=visit.toggle,
+        height=320, pick=visit.toggle, scope=Scope(marks=(MONTH,)),
     )  # fmt: skip
     countries = ChartCard(
         "Countries", f"The {BARS} most frequent; a title of several counts for each.",
-        span=6, height=400, pick=visit.toggle,
+        span=6, height=400, pick=visit.toggle, scope=Scope(marks=(COUNTRY,)),
     )  # fmt: skip
     categories = ChartCard(
         "Categories", f"The {BARS} most frequent; a title of several counts for each.",
-        span=6, height=400, pick=visit.toggle,
+        span=6, height=400, pick=visit.toggle, scope=Scope(marks=(CATEGORY,)),
     )  # fmt: skip
     minutes = ChartCard(
         "Running time", "Movies by ten minutes. Click a bar to filter.",
-        span=6, height=280, pick=visit.toggle,
+        span=4, height=280, pick=visit.toggle, scope=Scope(marks=(MINUTES,)),
     )  # fmt: skip
     seasons = ChartCard(
-        "Seasons", "TV shows by number of seasons.", span=3, height=280, pick=visit.toggle
-    )
-    ratings = ChartCard(
-        "Ratings", "By the part before the hyphen.", span=3, height=280, pick=visit.toggle
-    )
+        "Seasons", "TV shows by number of seasons. Click a bar to filter.",
+        span=4, height=280, pick=visit.toggle, scope=Scope(marks=(SEASONS,)),
+    )  # fmt: skip
+    ages = ChartCard(
+        "Ages", "Ratings by the ages that they are for: TV-Y, TV-G and G for all; TV-Y7; TV-PG "
+        "and PG; TV-14 and PG-13; TV-MA, R and NC-17. Click a bar to filter.",
+        span=4, height=280, pick=visit.toggle, scope=Scope(marks=(AGES,)),
+    )  # fmt: skip
     newest = TableCard(
         "Added last", f"The newest {queries.NEWEST} titles.",
         columns=["Title", "Type", "Released#", "Added#", "Rating", "Length#"],
@@ -170,8 +176,8 @@ def build(visit: Visit) -> Callable[[CatalogueData], None]:
         categories.show(named_bars(data, data.by_category, CATEGORY, "categories") or none)
         minutes.show(minute_bars(data) or f"{none}: no movie with a running time")
         seasons.show(season_bars(data) or f"{none}: no TV show with a number of seasons")
-        ratings.show(named_bars(data, data.by_rating, RATING, "groups of ratings") or none)
-        newest.show(newest_rows(data.newest) or none)
+        ages.show(named_bars(data, data.by_ages, AGES, "bands of ages") or none)
+        newest.show(newest_rows(data.newest) or none, data.figures["titles"])
 
     return show
 
@@ -285,10 +291,8 @@ def months_between(first: str, last: str) -> list[str]:
 def named_bars(data: CatalogueData, rows: list[Row], field: Field, what: str) -> Figure | None:
     """Draw titles by the most frequent names and the chosen one."""
     chosen = data.state[field.name]
-    shown = rows[:BARS]
-    if chosen and chosen not in {row["name"] for row in shown}:
-        shown = shown[:-1] + [row for row in rows if row["name"] == chosen]
-    return _bars(shown, "name", field, chosen, what, horizontal=True)
+    rare = [row for row in rows[BARS:] if row["name"] == chosen]
+    return _bars(rows[: BARS - len(rare)] + rare, "name", field, chosen, what, horizontal=True)
 
 
 def minute_bars(data: CatalogueData) -> Figure | None:
@@ -383,6 +387,7 @@ PAGE = Page(
     summary="Netflix's catalogue: titles by month added, country, category and length.",
     fields=FIELDS,
     slicers=(YEARS,),
+    bar=(TYPE, CATEGORY),
     load=load,
     build=build,
 )

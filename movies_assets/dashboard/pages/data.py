@@ -82,11 +82,10 @@ async def load(snapshot: OpenSnapshot, state: State) -> TablesData:
 def build(visit: Visit) -> Callable[[TablesData], None]:
     """Create the page's components."""
     search = SearchBox(visit)
-    with box("div", "fits"):
-        tables = TableCard(
-            "Tables", "Click one to see its columns and lineage, and to download it.",
-            span=5, columns=["Table", "Row", "Rows#"], pick=visit.toggle,
-        )  # fmt: skip
+    tables = TableCard(
+        "Tables", "Click one to see its columns and lineage, and to download it.",
+        span=5, columns=["Table", "Row", "Rows#"], pick=visit.toggle,
+    )  # fmt: skip
     about = AboutTable()
     lineage = LineageCard(visit)
 
@@ -142,8 +141,7 @@ class AboutTable:
                 self._more = ui.link("Rows, profile and lineage of columns", "").classes("file")
                 self._more.set_visibility(leads_on)
             self._why = text("p", "", "note")
-            with box("div", "fits"):
-                self._columns = DataTable("Columns", ["Column", "Type", "Meaning"], pick=None)
+            self._columns = DataTable("Columns", ["Column", "Type", "Meaning"], pick=None)
 
     def show(self, data: TablesData) -> None:
         """Show the chosen table, or prompt for one."""

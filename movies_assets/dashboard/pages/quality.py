@@ -4,10 +4,18 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from movies_assets.core.contract import sentences
 from movies_assets.core.verdicts import NOT_RUN
 from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
-from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow, box
+from movies_assets.dashboard.components import (
+    ChartCard,
+    Kpi,
+    KpiCards,
+    Scope,
+    TableCard,
+    TableRow,
+)
 from movies_assets.dashboard.filters import Field, State, matching, one_of
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting, theme
@@ -26,6 +34,8 @@ TABLE = Field(
     matching(r"(bronze|silver|gold)\.\w{1,80}"),
     known="SELECT 1 FROM meta.tables WHERE table_name = $value",
 )
+
+OF_RUNS = Scope(ignores=(TABLE, VERDICT))
 
 
 @dataclass(frozen=True)
@@ -65,39 +75,44 @@ async def load(snapshot: OpenSnapshot, state: State) -> QualityData:
 
 def build(visit: Visit) -> Callable[[QualityData], None]:
     """Create the page's components."""
+    of_tables = Scope(ignores=(VERDICT,))
     kpis = KpiCards(
-        ["Checks passed", "Warned or failed", "Rows in quarantine", "Tables", "Failed runs"]
+        ["Checks passed", "Warned or failed", "Rows in quarantine", "Tables", "Failed runs"],
+        dict.fromkeys(
+            ["Checks passed", "Warned or failed", "Rows in quarantine", "Tables"], of_tables
+        )
+        | {"Failed runs": OF_RUNS},
     )
     verdicts = ChartCard(
         "Verdicts", "Checks by their last outcome. Click a bar to filter.", span=4, height=260,
-        pick=visit.toggle,
+        pick=visit.toggle, scope=Scope(marks=(VERDICT,)),
     )  # fmt: skip
     history = ChartCard(
         "Rows over time",
-        "Rows of one table: in total, or per day of each profiled partition. Choose another table "
-        "below.",
-        span=8, height=260, pick=None,
+        "Rows of one table: in total, or per day of the profiled partition. A gap is a day without "
+        f"a profile. Of the newest {queries.MOST_DAYS} days; choose another table below.",
+        span=8, height=260, pick=None, scope=of_tables,
     )  # fmt: skip
-    with box("div", "wide-table"):
-        checks = TableCard(
-            "Checks", "Failed and warned ones come first. Click a table to filter.",
-            columns=["Table", "Check", "Verdict", "Finding or description", "Evaluated"],
-            pick=visit.toggle,
-        )  # fmt: skip
-    with box("div", "mid-table"):
-        quarantine = TableCard(
-            "Quarantine", "Rows that broke a rule, kept separately with the broken rules.",
-            span=6, columns=["Table", "Broken rules", "Rows#", "Partitions#"], pick=visit.toggle,
-        )  # fmt: skip
-        runs = TableCard(
-            "Runs", f"The last {queries.RUNS}, regardless of the chosen table.", span=6,
-            columns=["Job", "Partitions", "Status", "Started", "Took#"],
-        )  # fmt: skip
-        freshness = TableCard(
-            "Freshness", "When tables were last written, the oldest first.",
-            columns=["Table", "Written", "Before publishing#", "Newest partition", "Rows#"],
-            pick=visit.toggle,
-        )  # fmt: skip
+    checks = TableCard(
+        "Checks", "Failed and warned ones come first. Click a table to filter.",
+        columns=["Table", "Check", "Verdict", "Finding or description", "Evaluated"],
+        pick=visit.toggle,
+    )  # fmt: skip
+    quarantine = TableCard(
+        "Quarantine", "Rows that broke a rule, kept separately with the broken rules.",
+        span=6, columns=["Table", "Broken rules", "Rows#", "Partitions#"], pick=visit.toggle,
+        scope=of_tables,
+    )  # fmt: skip
+    runs = TableCard(
+        "Runs", f"The last {queries.RUNS}. The one that published this ends with publishing.",
+        span=6, scope=OF_RUNS,
+        columns=["Job", "Partitions", "Status", "Started", "Took#"],
+    )  # fmt: skip
+    freshness = TableCard(
+        "Freshness", "When tables were last written, the oldest first.",
+        columns=["Table", "Written", "Before publishing#", "Newest partition", "Rows#"],
+        pick=visit.toggle, scope=of_tables,
+    )  # fmt: skip
 
     def show(data: QualityData) -> None:
         table = data.state["table"]
@@ -107,7 +122,7 @@ def build(visit: Visit) -> Callable[[QualityData], None]:
         history.show(row_bars(data) or f"No profiles{of_table} yet: runs write them")
         checks.show(check_rows(data.checks) or no_checks(data.state))
         quarantine.show(quarantine_rows(data.quarantine) or f"No rows{of_table} are in quarantine")
-        runs.show(run_rows(data.runs) or "No run has been recorded")
+        runs.show(run_rows(data.runs) or "No run has been recorded", data.figures["runs"])
         freshness.show(freshness_rows(data.freshness) or "There are no tables")
 
     return show
@@ -188,22 +203,32 @@ def signed(verdict: str) -> str:
 
 
 def row_bars(data: QualityData) -> Figure | None:
-    """Draw the rows of each partition that was profiled, the oldest first.
+    """Draw the rows of each day that was profiled, the oldest first; other days are gaps.
 
     A profile is of a day, of a range of days, or of the whole table: rows of the first two are
-    drawn as rows per day, and never together with those of a whole table.
+    drawn as rows per day, a range on each of its days.
     """
     if not data.history:
         return None
-    is_whole = data.history[0]["is_whole_table"]
-    rows = [row for row in reversed(data.history) if row["is_whole_table"] == is_whole]
+    is_whole = data.history[-1]["is_whole_table"]
     points = [
-        Point(row["rows"] if is_whole else round(row["rows"] / row["days"], 2), partition_tip(row))
-        for row in rows
+        Point(None, "")
+        if row["partition"] is None
+        else Point(
+            row["rows"] if is_whole else round(row["rows"] / row["days"], 2), partition_tip(row)
+        )
+        for row in data.history
     ]
+    # A range has a bar on each of its days, and one row in the table.
+    rows = [*{row["partition"]: row for row in data.history if row["partition"]}.values()]
     unit = "rows" if is_whole else "rows per day"
+    bars = charts.bars(
+        [f"{row['day']:%-d %b %Y}" for row in data.history],
+        points,
+        unit=f"{data.profiled}: {unit}",
+    )
     return Figure(
-        charts.bars([partition_text(row) for row in rows], points, unit=f"{data.profiled}: {unit}"),
+        charts.whole_steps(bars),
         f"Bars: {unit} of {data.profiled} in "
         f"{formatting.plural(len(rows), 'partition')}; the newest, "
         f"{rows[-1]['partition']}, has {formatting.short(points[-1].value)}.",
@@ -261,7 +286,7 @@ def quarantine_rows(rows: list[Row]) -> list[TableRow]:
         (
             (
                 row["table_name"],
-                row["broken_rules"],
+                sentences(row["broken_rules"]),
                 formatting.count(row["rows"]),
                 formatting.count(row["partitions"]),
             ),

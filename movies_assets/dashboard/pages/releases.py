@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
-from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow
+from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, Scope, TableCard, TableRow
 from movies_assets.dashboard.filters import YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting
@@ -42,14 +42,14 @@ def build(visit: Visit) -> Callable[[ReleasesData], None]:
     kpis = KpiCards(["Titles", *TYPES.values()])
     bars = ChartCard(
         "Releases by year", "Titles by year of release and type. Click a layer to filter.",
-        span=12, height=380, pick=visit.toggle,
+        span=12, height=380, pick=visit.toggle, scope=Scope(marks=(YEAR, MEDIA)),
     )  # fmt: skip
     lines = ChartCard(
         "Each type over the years", "Years without a title are gaps. Click a point to filter.",
-        span=7, height=340, pick=visit.toggle,
+        span=7, height=340, pick=visit.toggle, scope=Scope(marks=(YEAR, MEDIA)),
     )  # fmt: skip
     table = TableCard(
-        "Years", "The newest first.", span=5, pick=visit.toggle,
+        "Years", "The newest first, each with all its types.", span=5, pick=visit.toggle,
         columns=["Year", *(f"{name}#" for name in TYPES.values()), "First found#"],
     )  # fmt: skip
 
@@ -58,7 +58,8 @@ def build(visit: Visit) -> Callable[[ReleasesData], None]:
         kpis.show(figures(data.totals))
         bars.show(year_bars(data) or none)
         lines.show(type_lines(data) or none)
-        table.show(year_rows(data) or none)
+        rows = year_rows(data)
+        table.show(rows[:MOST_YEARS_AS_TABLE] or none, len(rows))
 
     return show
 
@@ -128,7 +129,9 @@ def year_bars(data: ReleasesData) -> Figure | None:
     if not years:
         return None
     return Figure(
-        charts.stacked([str(year) for year in years], _series(data, years), unit="Titles"),
+        charts.whole_steps(
+            charts.stacked([str(year) for year in years], _series(data, years), unit="Titles")
+        ),
         f"Stacked bars: titles by year of release and type, {years[0]} to {years[-1]}.",
         ["Year", "Type", "Titles#"],
         [
@@ -150,7 +153,7 @@ def type_lines(data: ReleasesData) -> Figure | None:
         return None
     series = _series(data, years)
     return Figure(
-        charts.lines([str(year) for year in years], series, unit="Titles"),
+        charts.whole_steps(charts.lines([str(year) for year in years], series, unit="Titles")),
         f"Lines: titles per year of {', '.join(name.lower() for name in series)}.",
         ["Type", "Titles#"],
         [
@@ -161,23 +164,25 @@ def type_lines(data: ReleasesData) -> Figure | None:
 
 
 def year_rows(data: ReleasesData) -> list[TableRow]:
-    """Return one row per year, the newest first."""
+    """Return a row for each year within the filters, the newest first."""
+    year, media = data.state["year"], data.state["media"]
     by_year: dict[int, dict[str, Row]] = {}
     for row in data.by_year:
         by_year.setdefault(row["release_year"], {})[row["media_type"]] = row
     return [
         (
             (
-                str(year),
+                str(one),
                 *(
                     formatting.count(rows[media]["total_releases"] if media in rows else 0)
                     for media in TYPES
                 ),
                 f"{min(row['first_ingestion_date'] for row in rows.values()):%-d %b %Y}",
             ),
-            {"year": str(year)},
+            {"year": str(one)},
         )
-        for year, rows in sorted(by_year.items(), reverse=True)[:MOST_YEARS_AS_TABLE]
+        for one, rows in sorted(by_year.items(), reverse=True)
+        if year in {None, one} and (media is None or media in rows)
     ]
 
 

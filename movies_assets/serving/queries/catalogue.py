@@ -16,7 +16,25 @@ MOVIE, SHOW = 1, 2
 TYPES = {MOVIE: "Movies", SHOW: "TV shows", 0: "Others"}
 
 PARAMETERS: Mapping[str, Any] = dict.fromkeys(
-    ("first", "last", "month", "type", "category", "country", "rating", "minutes", "seasons")
+    ("first", "last", "month", "type", "category", "country", "ages", "minutes", "seasons")
+)
+
+# The ages that ratings are for, from young to old: the ratings of the TV Parental Guidelines and of
+# the Motion Picture Association, without their descriptors (TV-Y7-FV is TV-Y7).
+AGES: Mapping[str, tuple[str, ...]] = {
+    "All ages": ("TV-Y", "TV-G", "G"),
+    "From 7": ("TV-Y7", "TV-Y7-FV"),
+    "Parental guidance": ("TV-PG", "PG"),
+    "From 13 or 14": ("PG-13", "TV-14"),
+    "From 17 or 18": ("TV-MA", "R", "NC-17"),
+    "Not rated": ("NR", "UR"),
+}
+OTHER_AGES, UNKNOWN_AGES = "Other ratings", "Unknown"
+ALL_AGES = (*AGES, OTHER_AGES, UNKNOWN_AGES)
+AGES_STEP = (
+    "CASE "
+    + " ".join(f"WHEN dim.rating IN {ratings} THEN '{ages}'" for ages, ratings in AGES.items())
+    + f" WHEN dim.rating IS NULL THEN '{UNKNOWN_AGES}' ELSE '{OTHER_AGES}' END"
 )
 
 MONTH_STEP = "strftime(date_added, '%Y-%m')"
@@ -29,12 +47,12 @@ SEASONS_STEP = f"""CASE WHEN dim.type_flag = {SHOW} AND duration_seasons IS NOT 
 # One row per chosen title.
 CHOSEN = f"""
     SELECT show_key, dim.type_flag, title, dim.rating, release_year, date_added,
-        coalesce(rating_group, 'Unknown') AS rating_group, duration_minutes, duration_seasons,
+        {AGES_STEP} AS ages, duration_minutes, duration_seasons,
         {MONTH_STEP} AS month, {MINUTES_STEP} AS minutes_step, {SEASONS_STEP} AS seasons_step
     FROM gold.netflix_dim_title AS dim JOIN gold.netflix_fact_titles AS fact USING (show_key)
     WHERE ($first IS NULL OR release_year >= $first) AND ($last IS NULL OR release_year <= $last)
         AND ($month IS NULL OR month = $month) AND ($type IS NULL OR dim.type_flag = $type)
-        AND ($rating IS NULL OR coalesce(rating_group, 'Unknown') = $rating)
+        AND ($ages IS NULL OR ages = $ages)
         AND ($minutes IS NULL OR minutes_step = $minutes)
         AND ($seasons IS NULL OR seasons_step = $seasons)
         AND ($category IS NULL OR show_key IN (
@@ -81,11 +99,11 @@ BY_CATEGORY = f"""
     JOIN gold.netflix_dim_category USING (category_key)
     GROUP BY ALL ORDER BY titles DESC, name"""
 
-# One row per group of ratings, the most frequent first.
-BY_RATING = f"""
+# One row per band of ages, from young to old.
+BY_AGES = f"""
     WITH chosen AS ({CHOSEN})
-    SELECT rating_group AS name, count(*) AS titles FROM chosen
-    GROUP BY ALL ORDER BY titles DESC, name"""
+    SELECT ages AS name, count(*) AS titles FROM chosen
+    GROUP BY ages ORDER BY list_position({[*ALL_AGES]}, ages)"""
 
 # One row per step of ten minutes with movies.
 BY_MINUTES = f"""

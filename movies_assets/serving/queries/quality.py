@@ -7,6 +7,7 @@ from movies_assets.core.verdicts import NOT_RUN, VERDICTS
 from movies_assets.warehouse.published import HELD_BACK
 
 RUNS = 25
+MOST_DAYS = 400
 # The verdicts of checks that found something, and all of them from bad to good.
 FOUND = ("failed", "warned")
 WORST_FIRST = (*FOUND, NOT_RUN, "passed")
@@ -44,11 +45,14 @@ FIGURES = f"""
         (SELECT count(*) FROM meta.tables WHERE {OF_TABLE} AND rows IS NULL) AS unwritten,
         (SELECT published_at FROM meta.snapshot) AS published_at"""
 
-# One row per run, the newest first. The publishing run had not ended when it wrote this.
+# One row per run, the newest first. The run that published was still recorded as started when it
+# wrote this, with all its work done: it is shown as finished, at the time of publishing.
 LAST_RUNS = f"""
     SELECT runs.job, runs.partitions, runs.started_at,
-        CASE WHEN runs.run_id = snapshot.run_id THEN 'publishing' ELSE runs.status END AS status,
-        epoch(runs.ended_at - runs.started_at) AS seconds
+        CASE WHEN runs.run_id = snapshot.run_id THEN 'success' ELSE runs.status END AS status,
+        epoch(CASE WHEN runs.run_id = snapshot.run_id
+            THEN coalesce(runs.ended_at, snapshot.published_at)
+            ELSE runs.ended_at END - runs.started_at) AS seconds
     FROM meta.runs AS runs LEFT JOIN meta.snapshot AS snapshot ON true
     ORDER BY runs.started_at DESC NULLS FIRST, runs.run_id LIMIT {RUNS}"""
 
@@ -82,11 +86,26 @@ MOST_PROFILED = """
     GROUP BY table_name ORDER BY count(DISTINCT partition) DESC, max(row_count) DESC, table_name
     LIMIT 1"""
 
-# One row per partition. A profile has one row per column, with equal row counts. The counts of a
-# range of days are totals, so that only rows per day are comparable.
-HISTORY = """
-    SELECT partition, last_day, is_whole_table, any_value(row_count) AS rows,
-        any_value(last_day - first_day + 1)::BIGINT AS days
-    FROM gold.data_quality_snapshot WHERE table_name = $table
-    GROUP BY partition, last_day, is_whole_table
-    ORDER BY last_day DESC, days DESC LIMIT 400"""
+# One row per day between the first and the last that were profiled, of the newest MOST_DAYS, with
+# the smallest profiled partition of the day; all but the day are NULL where there is none. A
+# profile has one row per column, with equal row counts. The counts of a range of days are totals,
+# so that only rows per day are comparable; whole tables are never compared with days.
+HISTORY = f"""
+    WITH profiles AS (
+        SELECT partition, first_day, last_day, is_whole_table, any_value(row_count) AS rows,
+            (last_day - first_day + 1)::BIGINT AS days
+        FROM gold.data_quality_snapshot WHERE table_name = $table
+        GROUP BY ALL),
+    newest AS (
+        SELECT max(last_day) AS day, arg_max(is_whole_table, (last_day, -days)) AS is_whole_table
+        FROM profiles),
+    of_days AS (
+        SELECT unnest(range(greatest(first_day, newest.day - {MOST_DAYS - 1}), last_day + 1,
+            INTERVAL 1 DAY))::DATE AS day, profiles.*
+        FROM profiles JOIN newest USING (is_whole_table)),
+    every_day AS (
+        SELECT unnest(range(min(day), max(day) + 1, INTERVAL 1 DAY))::DATE AS day FROM of_days)
+    SELECT every_day.day, partition, rows, days, is_whole_table
+    FROM every_day LEFT JOIN of_days ON of_days.day = every_day.day
+    QUALIFY row_number() OVER (PARTITION BY every_day.day ORDER BY days, partition) = 1
+    ORDER BY every_day.day"""

@@ -165,15 +165,7 @@ async def _gone(request: Request) -> None:
 def _response(answer: Answer, kind: Kind) -> Response:
     """Return the response with an answer; beyond JSON, what is known about it is in headers."""
     if kind == "json":
-        about = {
-            "columns": answer.columns,
-            "row_count": answer.rows,
-            "truncated": answer.cut,
-            "seconds": answer.seconds,
-        }
-        head = json.dumps(about, ensure_ascii=False)[:-1]
-        content = f'{head}, "rows": '.encode() + answer.content + b"}\n"
-        return Response(content, media_type=JSON, headers=FIXED)
+        return Response(answer.as_json(), media_type=JSON, headers=FIXED)
     headers = {"x-row-count": str(answer.rows), "x-seconds": str(answer.seconds)}
     if answer.cut:
         headers["x-truncated"] = answer.cut

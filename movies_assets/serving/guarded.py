@@ -66,6 +66,17 @@ class Answer:
     cut: Literal["rows", "bytes"] | None
     seconds: float
 
+    def as_json(self) -> bytes:
+        """Return an answer whose content is JSON as one JSON object, with what is known of it."""
+        about = {
+            "columns": self.columns,
+            "row_count": self.rows,
+            "truncated": self.cut,
+            "seconds": self.seconds,
+        }
+        head = json.dumps(about, ensure_ascii=False)[:-1]
+        return f'{head}, "rows": '.encode() + self.content + b"}\n"
+
 
 class GuardedReader:
     """A reader for queries from outside.
@@ -78,13 +89,14 @@ class GuardedReader:
         self._published, self.limits = published, limits
         self._running = 0
 
-    async def query(self, sql: str, kind: Kind = "json") -> Answer:
+    async def query(self, sql: str, kind: Kind = "json", rows: int | None = None) -> Answer:
         """Run a query on the newest snapshot.
 
         Args:
             sql: one SELECT of tables that `tables` lists.
             kind: the format of the content: a JSON list of lists, CSV with a line of names, or a
                 stream of Arrow's IPC.
+            rows: the most rows, if fewer than the limit of the settings.
 
         Raises:
             RefusedError: it is not a query that may run.
@@ -92,7 +104,8 @@ class GuardedReader:
             QueryError: it failed, or exceeded a limit.
             NothingPublishedError: there is no snapshot.
         """
-        head, content = await self._ask({"sql": sql, "kind": kind})
+        most = min(rows or self.limits.sql_rows, self.limits.sql_rows)
+        head, content = await self._ask({"sql": sql, "kind": kind, "rows": most})
         return Answer(content, **head)
 
     async def tables(self) -> list[dict[str, Any]]:

@@ -271,6 +271,25 @@ def serve_dashboard(host: str | None, port: int | None) -> None:
     server.serve(settings.model_copy(update={"dashboard": chosen}))
 
 
+@main.command("mcp")
+def serve_assistants() -> None:
+    """Let an assistant ask what was published last, over standard input and output (MCP)."""
+    settings = _load()
+    try:
+        from movies_assets.serving import assistants  # noqa: PLC0415 (an extra, and heavy)
+    except ImportError as error:
+        raise click.ClickException(
+            f"assistants need libraries that are missing ({error.name}): "
+            "pip install 'movies_assets[mcp]'"
+        ) from error
+    from movies_assets.serving.guarded import GuardedReader  # noqa: PLC0415 (heavy)
+    from movies_assets.warehouse.published import Published  # noqa: PLC0415
+
+    garbage.collect_as_usual()
+    reader = GuardedReader(Published(settings.published_folder), settings.dashboard)
+    assistants.build_server(reader).run("stdio")
+
+
 def newest_days(settings: Settings, job: str, number: int) -> tuple[str, str]:
     """Return first and last of a job's newest days or years; the sample's end with its last day."""
     from movies_assets.core.partitions import NoPartitionError  # noqa: PLC0415

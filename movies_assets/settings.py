@@ -57,14 +57,24 @@ SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*([KMGT])i?B", re.IGNORECASE)
 LEAST_MEMORY_MB = 32
 
 
-def _size(size: str, *, least: float = 0) -> str:
-    """Refuse a text that is no size for DuckDB, or a size of fewer megabytes than the least."""
+def bytes_of(size: str) -> int:
+    """Return a size in bytes.
+
+    Raises:
+        ValueError: it is no size.
+    """
     found = SIZE.fullmatch(size.strip())
     if not found:
         raise ValueError(
             "is no size: a number and one of KB, MB, GB, TB, KiB, MiB, GiB, TiB, such as 512MB"
         )
-    if float(found[1]) * 1_000 ** ("KMGT".index(found[2].upper()) - 1) < least:
+    base = 1_024 if "i" in size.lower() else 1_000
+    return int(float(found[1]) * base ** ("KMGT".index(found[2].upper()) + 1))
+
+
+def _size(size: str, *, least: float = 0) -> str:
+    """Refuse a text that is no size for DuckDB, or a size of fewer megabytes than the least."""
+    if bytes_of(size) < least * 1_000_000:
         raise ValueError(f"is too little memory for DuckDB: at least {least:g}MB")
     return size
 
@@ -254,6 +264,20 @@ class DashboardSettings(Section):
         default=True,
         description="put an apostrophe before texts of CSV downloads that a spreadsheet would run "
         "as formulas",
+    )
+    sql_seconds: Positive = Field(
+        20, description="longest time of a query on the page SQL, of the API or of an assistant"
+    )
+    sql_rows: int = Field(10_000, ge=1, description="most rows of its answer; more are cut off")
+    sql_bytes: int = Field(
+        10_000_000, ge=1_000, description="most bytes of its answer; more rows are cut off"
+    )
+    sql_memory: Memory = Field(
+        "256MB",
+        description="DuckDB's memory limit for it; its process may take 256 MiB more",
+    )
+    sql_queries: int = Field(
+        2, ge=1, description="such queries that run concurrently; one more is refused as busy"
     )
 
 

@@ -7,7 +7,6 @@ so that nothing is left behind however a download ends.
 
 import asyncio
 import logging
-import re
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from movies_assets.dashboard.connections import busy
+from movies_assets.serving import formulas
 from movies_assets.serving.queries import data as queries
 from movies_assets.warehouse.published import NothingPublishedError, Published
 from movies_assets.warehouse.quoting import literal
@@ -44,20 +44,6 @@ DOWNLOAD_PATH = "/download/"
 PREFIX = "movies_download_"
 # The number of rows from which the size of a file is estimated.
 SAMPLE_ROWS = 20_000
-# A spreadsheet runs a cell that begins with one of SIGNS as a formula. As OWASP advises (CSV
-# Injection), such a text gets an apostrophe before it in CSV; Parquet has it unchanged. A
-# spreadsheet may split a cell again, at a separator that is not the file's, and drop blanks and
-# quotes before a sign.
-SIGNS = r"=+\-@＝＋－＠"  # noqa: RUF001 (spreadsheets of some languages take these too)
-SEPARATORS = r",;|\t\r\n\v\f\x{85}\x{2028}\x{2029}"
-IGNORED = r'[ "\x{a0}\x{feff}]*'
-FIRST = rf"^({IGNORED}[{SIGNS}\t\r\n])"
-WITHIN = rf"([{SEPARATORS}])({IGNORED}[{SIGNS}])"
-# Types whose values cannot hold a formula, also in lists; numbers have to stay numbers.
-PLAIN = re.compile(
-    r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|BOOLEAN|DATE|UUID"
-    r"|TIME(STAMP(_S|_MS|_NS)?)?( WITH TIME ZONE)?)(\[\d*\])*"
-)
 
 
 @dataclass(frozen=True)
@@ -131,7 +117,9 @@ def write(
     if kind == "csv" and defuses:
         types = connection.execute(f"DESCRIBE FROM {source}").fetchall()
         columns = ", ".join(
-            f'"{name}"' if PLAIN.fullmatch(type_) else f'{defused(name)} AS "{name}"'
+            f'"{name}"'
+            if formulas.PLAIN.fullmatch(type_)
+            else f'{formulas.defused(name)} AS "{name}"'
             for name, type_, *_ in types
         )
     path = folder / f"{table}.{kind}"
@@ -140,12 +128,6 @@ def write(
         f"COPY (SELECT {columns} FROM {source}{rows}) TO {literal(str(path))} ({FORMATS[kind][0]})"
     )
     return path
-
-
-def defused(name: str) -> str:
-    """Return SQL for a column's texts, escaped so that no spreadsheet runs them as formulas."""
-    within = f"""regexp_replace("{name}"::VARCHAR, {literal(WITHIN)}, '\\1''\\2', 'g')"""
-    return rf"""regexp_replace({within}, {literal(FIRST)}, '''\1')"""
 
 
 @dataclass(frozen=True)

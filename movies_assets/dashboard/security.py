@@ -250,8 +250,9 @@ def cookie_key(folder: Path) -> bytes:
 class OneToken:
     """Middleware that requires the token for everything, static files and the websocket included.
 
-    `?token=...` on any address (sent by the form on the refusal) is exchanged for a cookie that
-    scripts cannot read, with a redirect to the address without it. The cookie's value is derived
+    A program sends it with each request: `Authorization: Bearer ...`. For a browser, `?token=...`
+    on any address (sent by the form on the refusal) is exchanged for a cookie that scripts cannot
+    read, with a redirect to the address without it. The cookie's value is derived
     from the token and a random key, so that only the token can be guessed, and guesses of it are
     rate-limited. Tokens and cookies are compared in constant time.
     """
@@ -267,23 +268,27 @@ class OneToken:
             return
         asked = HTTPConnection(scope)
         given = asked.query_params.get(TOKEN)
+        scheme, _, sent = asked.headers.get("authorization", "").partition(" ")
         if scope["type"] == "http" and given is not None:
-            await self._ask(asked, given)(scope, receive, send)
+            answer = self._refuse(asked, given) or self._welcome(asked)
+            await answer(scope, receive, send)
+        elif scope["type"] == "http" and scheme.lower() == "bearer":
+            await (self._refuse(asked, sent.strip()) or self.app)(scope, receive, send)
         elif _equal(asked.cookies.get(COOKIE, ""), self.pass_):
             await self.app(scope, receive, send)
         else:
             refused = refusal(scope, 401, "This dashboard asks for a token.", form=True)
             await refused(scope, receive, send)
 
-    def _ask(self, asked: HTTPConnection, given: str) -> Response:
-        """Return the response to a token."""
+    def _refuse(self, asked: HTTPConnection, given: str) -> Response | None:
+        """Return the refusal of a token; None if it is right."""
         address = address_of(asked.scope)
         if wait := math.ceil(self.guesses.wait(address)):
             words = f"Too many wrong tokens were given. Try again in {wait} seconds."
             return refusal(asked.scope, 429, words, form=True, headers={"retry-after": str(wait)})
         if _equal(given, self.token):
             self.guesses.right(address)
-            return self._welcome(asked)
+            return None
         self.guesses.wrong(address)
         return refusal(asked.scope, 401, "That is not the token.", form=True)
 

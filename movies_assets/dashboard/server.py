@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from movies_assets.dashboard.api import API_PATH, build_api
 from movies_assets.dashboard.components import box, text
 from movies_assets.dashboard.connections import (
     POLL_SECONDS,
@@ -54,6 +55,7 @@ from movies_assets.dashboard.security import (
 )
 from movies_assets.dashboard.socket_messages import WellFormedSocket
 from movies_assets.serving import theme
+from movies_assets.serving.guarded import GuardedReader
 from movies_assets.serving.reader import SnapshotReader
 from movies_assets.settings import DashboardSettings, Settings, SettingsError
 from movies_assets.warehouse.published import NothingPublishedError, Published
@@ -98,6 +100,7 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
     """
     chosen = settings.dashboard
     reader, connections, held = reader_of(settings), Connections(chosen), HeldPages(chosen)
+    guarded = GuardedReader(Published(settings.published_folder), chosen)
     for page in pages:
         _serve(page, pages, reader, held)
     _serve_downloads(settings)
@@ -119,6 +122,7 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
 
     app = FastAPI(lifespan=watching, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.connections = connections
+    app.mount(API_PATH, build_api(guarded))
     ui.run_with(
         app,
         title="Movies",

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from movies_assets.dashboard.api import API_PATH
 from movies_assets.dashboard.security import refusal
 
 LOG = logging.getLogger(__name__)
@@ -74,7 +75,8 @@ class WellFormedSocket:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a websocket and its well-formed messages."""
-        if scope["type"] == "http" and scope["method"] == "POST":
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        if is_post and not scope["path"].startswith(f"{API_PATH}/"):
             await self._polling(scope, receive, send)
             return
         if scope["type"] != "websocket":
@@ -95,7 +97,10 @@ class WellFormedSocket:
         await self.app(scope, receive_checked, send)
 
     async def _polling(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on messages that a browser without websockets posts; refuse all other POSTs."""
+        """Pass on messages that a browser without websockets posts; refuse all others.
+
+        POSTs of the API are its own.
+        """
         length = Headers(scope=scope).get("content-length", "")
         if not length.isdecimal() or int(length) > MOST_BYTES:
             await refusal(scope, 400, "The length of the request is missing or too large.")(

@@ -1,4 +1,4 @@
-"""The frame of all pages in a real browser: space, accessibility, theme, print, focus and tables."""
+"""The frame of all pages in a browser: space, accessibility, theme, print, focus and tables."""
 
 import re
 from collections.abc import Iterator

@@ -223,9 +223,7 @@ def day_bars(data: AudienceData) -> Figure | None:
     ]
     days = [show_day(row["day"]) for row in data.by_day]
     return Figure(
-        charts.whole_steps(
-            charts.bars([day.rpartition(" ")[0] for day in days], points, unit="Views")
-        ),
+        charts.bars([day.rpartition(" ")[0] for day in days], points, unit="Views"),
         f"Bars: views per day from {days[0]} to {days[-1]}.",
         ["Day", "Views#"],
         [(day, formatting.count(row["views"])) for day, row in zip(days, data.by_day, strict=True)],

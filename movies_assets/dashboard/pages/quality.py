@@ -228,7 +228,7 @@ def row_bars(data: QualityData) -> Figure | None:
         unit=f"{data.profiled}: {unit}",
     )
     return Figure(
-        charts.whole_steps(bars),
+        bars,
         f"Bars: {unit} of {data.profiled} in "
         f"{formatting.plural(len(rows), 'partition')}; the newest, "
         f"{rows[-1]['partition']}, has {formatting.short(points[-1].value)}.",

@@ -129,9 +129,7 @@ def year_bars(data: ReleasesData) -> Figure | None:
     if not years:
         return None
     return Figure(
-        charts.whole_steps(
-            charts.stacked([str(year) for year in years], _series(data, years), unit="Titles")
-        ),
+        charts.stacked([str(year) for year in years], _series(data, years), unit="Titles"),
         f"Stacked bars: titles by year of release and type, {years[0]} to {years[-1]}.",
         ["Year", "Type", "Titles#"],
         [
@@ -153,7 +151,7 @@ def type_lines(data: ReleasesData) -> Figure | None:
         return None
     series = _series(data, years)
     return Figure(
-        charts.whole_steps(charts.lines([str(year) for year in years], series, unit="Titles")),
+        charts.lines([str(year) for year in years], series, unit="Titles"),
         f"Lines: titles per year of {', '.join(name.lower() for name in series)}.",
         ["Type", "Titles#"],
         [

@@ -53,6 +53,7 @@ def shown(world, monkeypatch):
     monkeypatch.setattr(ChartCard, "show", of_card)
     monkeypatch.setattr(TableCard, "show", of_card)
     monkeypatch.setattr(KpiCards, "show", of_kpis)
+    monkeypatch.setattr(ui, "run_javascript", lambda _: None)  # there is no browser
 
     def show(page: Page, **values: Any) -> tuple[dict[str, Any], dict[str, Scope]]:
         async def build() -> None:

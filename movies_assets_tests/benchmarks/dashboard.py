@@ -67,6 +67,30 @@ def dashboard(published: Path, pages: bool) -> None:  # noqa: FBT001 (an option 
             _until_idle(memory.process)
             memory.say("after the next snapshot was published")
     _reference(snapshot, picks)
+    _searches(snapshot)
+
+
+def _searches(snapshot: Path) -> None:
+    """Search for beginnings and middles of titles, as the field in the header does."""
+    from movies_assets.dashboard.prepared import PREPARED  # noqa: PLC0415 (heavy)
+    from movies_assets.serving.queries.titles import SEARCH  # noqa: PLC0415
+    from movies_assets.serving.reader import OpenSnapshot  # noqa: PLC0415
+
+    config = {"memory_limit": "1GB", "threads": 2}
+    opened = OpenSnapshot(snapshot, PREPARED, config, 1)
+    ((titles,),) = opened._connection.execute("SELECT count(*) FROM gold.dim_title").fetchall()
+    texts = opened.rows(
+        "SELECT DISTINCT title[1 + start : 4 + start + hash(title) % 5] AS text FROM ("
+        "SELECT title, hash(title_key) % 2 * 4 AS start FROM gold.dim_title "
+        f"ORDER BY hash(title_key) LIMIT {CLICKS})",
+        {},
+    )
+    times = []
+    for row in texts:
+        started = time.perf_counter()
+        opened.rows(SEARCH, {"text": row["text"].strip()})
+        times.append((time.perf_counter() - started) * 1000)
+    click.echo(f"a search over {titles:,} titles: {_percentiles(times)}")
 
 
 def _page(chromium: Any, data: Path, path: str) -> None:

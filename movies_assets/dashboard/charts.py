@@ -41,6 +41,8 @@ OTHER = "Other"
 HOLLOW: Options = {"color": "transparent", "borderColor": theme.REST, "borderWidth": 1}
 # The least space of a cell with a label, in pixels.
 CELL_WIDTH, CELL_HEIGHT = 28, 26
+# Up to this number, all names of an axis are shown if they have room.
+FEW_NAMES = 8
 # Above this luminance, dark text has more contrast than light text.
 BRIGHT = 0.18
 
@@ -165,10 +167,11 @@ def lines(
     return _lines(axis, numbered, _bounded(_value_axis(formatter, unit), bounds))
 
 
-def numbered_lines(
+def numbered_lines(  # noqa: PLR0913 (two axes, and colours)
     series: Mapping[str, Mapping[int, Point]],
     *,
     name: str,
+    ends: tuple[int, int],
     formatter: str = COMPACT,
     unit: str = "",
     bounds: tuple[float, float] | None = None,
@@ -179,13 +182,12 @@ def numbered_lines(
     Args:
         series: points by number.
         name: what the numbers are.
+        ends: the lowest and the highest number of the axis.
         formatter: formats the values.
         unit: of the values.
         bounds: of the values' axis.
         colors: of some of the series.
     """
-    numbers = [number for points in series.values() for number in points]
-    ends = (min(numbers), max(numbers))
     axis = _bounded(_value_axis(WHOLE, name, at_end=True), ends) | {
         "minInterval": 1,
         "splitLine": {"show": False},
@@ -204,11 +206,11 @@ def _lines(
     value: Options,
     colors: Mapping[str, str] = NO_COLORS,
 ) -> Options:
-    most = max((len(points) for points in series.values()), default=0)
-    size = SYMBOL if most <= MANY_SYMBOLS else SMALL_SYMBOL
+    longest = max((len(_drawn(points)) for points in series.values()), default=0)
+    size = SYMBOL if longest <= MANY_SYMBOLS else SMALL_SYMBOL
     return _base() | {
         "legend": _legend(),
-        "grid": _grid(top=64, bottom=32 if axis.get("name") else 8),
+        "grid": _grid(top=64 if value["name"] else 40, bottom=32 if axis.get("name") else 8),
         "xAxis": axis,
         "yAxis": value,
         "series": [
@@ -233,9 +235,13 @@ def _lines(
     }
 
 
+def _drawn(points: Mapping[int, Point]) -> set[int]:
+    return {number for number, point in points.items() if point.value is not None}
+
+
 def _joined(points: Mapping[int, Point], size: int) -> list[Options]:
     """Return the items of a line: joined where numbers follow each other, with gaps between."""
-    drawn = {number for number, point in points.items() if point.value is not None}
+    drawn = _drawn(points)
     items: list[Options] = []
     for number in sorted(drawn):
         is_first, is_last = number - 1 not in drawn, number + 1 not in drawn
@@ -449,7 +455,7 @@ def _base() -> Options:
 
 
 def _grid(top: int, bottom: int = 8) -> Options:
-    return {"left": 8, "right": 16, "top": top, "bottom": bottom, "containLabel": True}
+    return {"left": 16, "right": 16, "top": top, "bottom": bottom, "containLabel": True}
 
 
 def _legend() -> Options:
@@ -474,7 +480,8 @@ def _category_axis(names: Sequence[str]) -> Options:
         "data": list(names),
         "axisTick": {"show": False},
         "axisLine": {"lineStyle": {"color": theme.LINE}},
-        "axisLabel": {"color": theme.MUTED, "hideOverlap": True},
+        "axisLabel": {"color": theme.MUTED, "hideOverlap": True}
+        | ({"interval": 0} if len(names) <= FEW_NAMES else {}),
         "nameTextStyle": {"color": theme.MUTED},
     }
 

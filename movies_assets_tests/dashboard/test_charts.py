@@ -44,16 +44,19 @@ class TestLines:
 
     def test_points_are_at_their_numbers_on_an_axis_of_whole_numbers(self):
         options = charts.numbered_lines(
-            {"A": {3: Point(1.0, ""), 4: Point(2.0, ""), 9: Point(3.0, "")}}, name="Episode"
+            {"A": {3: Point(1.0, ""), 4: Point(2.0, ""), 9: Point(3.0, "")}},
+            name="Episode",
+            ends=(1, 20),
         )
         axis = options["xAxis"]
-        assert (axis["type"], axis["min"], axis["max"], axis["minInterval"]) == ("value", 3, 9, 1)
+        assert (axis["type"], axis["min"], axis["max"], axis["minInterval"]) == ("value", 1, 20, 1)
         (line,) = options["series"]
         assert [item["value"] for item in line["data"]] == [[3, 1.0], [4, 2.0], [8, None], [9, 3.0]]
 
     def test_a_line_is_faded_where_all_its_points_are(self):
         faded = {1: Point(1.0, "", faded=True), 2: Point(None, "", faded=True)}
-        series = charts.numbered_lines({"A": faded, "B": {1: Point(1.0, "")}}, name="x")["series"]
+        lines = {"A": faded, "B": {1: Point(1.0, "")}}
+        series = charts.numbered_lines(lines, name="x", ends=(1, 2))["series"]
         assert [one["lineStyle"]["opacity"] for one in series] == [charts.FADED, 1]
 
 

@@ -9,7 +9,14 @@ from typing import Any
 from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.dashboard import addresses, charts
 from movies_assets.dashboard.charts import Figure, Point
-from movies_assets.dashboard.components import ChartCard, Kpi, KpiCards, TableCard, TableRow
+from movies_assets.dashboard.components import (
+    ChartCard,
+    Kpi,
+    KpiCards,
+    TableCard,
+    TableRow,
+    box,
+)
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting, theme
@@ -25,7 +32,7 @@ BANDS = {
 }
 # The largest genres have a layer each, until the others are a small part; a stack of more layers is
 # unreadable.
-SMALL_REST, MOST_LAYERS = 0.05, 16
+SMALL_REST, MOST_LAYERS = 0.05, 24
 MOST_BARS = 12
 # IMDb's types of titles that have other pages than movies, or none.
 SERIES_TYPES, EPISODE = ("tvSeries", "tvMiniSeries"), "tvEpisode"
@@ -100,17 +107,19 @@ BEST_OF_EACH = f"""
     QUALIFY row_number() OVER (PARTITION BY each ORDER BY {BY_RATING}) = 1 ORDER BY each"""
 # The genres of YTS have the spelling of IMDb's, but for case.
 NEWEST = f"""
-    WITH uploads AS (
+    WITH genres AS (FROM gold.genre_junction JOIN gold.dim_genre USING (genre_key)),
+    uploads AS (
         SELECT *, nullif(year_key, -1) AS year FROM gold.fact_movies JOIN gold.dim_movie
             USING (movie_key))
-    SELECT uploads.title, year, rating, uploaded_at, title_key
+    SELECT uploads.title, year, rating, runtime_minutes, uploaded_at, title_key,
+        (SELECT string_agg(genre_name, ', ' ORDER BY genre_name) FROM genres
+            WHERE genres.movie_key = uploads.movie_key) AS genres
     FROM uploads LEFT JOIN gold.title_links AS links
         ON links.source = 'yts' AND links.source_id = uploads.movie_key::VARCHAR
     WHERE ($first IS NULL OR year >= $first) AND ($last IS NULL OR year <= $last)
         AND ($decade IS NULL OR year // 10 * 10 = $decade)
         AND ($genre IS NULL OR uploads.movie_key IN (
-            SELECT movie_key FROM gold.genre_junction JOIN gold.dim_genre USING (genre_key)
-            WHERE lower(genre_name) = lower($genre)))
+            SELECT movie_key FROM genres WHERE lower(genre_name) = lower($genre)))
     ORDER BY uploaded_at DESC, uploads.movie_key LIMIT {TOP}"""
 
 
@@ -173,11 +182,12 @@ def build(visit: Visit) -> Callable[[MoviesData], None]:
         "Rating bands", "Excellent from 8, Great from 7, Good from 6.", span=4, height=380,
         pick=visit.toggle,
     )  # fmt: skip
-    best = TableCard(
-        "Top movies", f"The best rated with {formatting.count(VOTES_NEEDED)} votes or more. Oscar: "
-        "whether an alternate title names the award.",
-        columns=["#", "Title", "Year#", "Rating#", "Votes#", "Directors", "Cast", "Oscar"], opens=1,
-    )  # fmt: skip
+    with box("div", "wide-table"):
+        best = TableCard(
+            "Top movies", f"The best rated with {formatting.count(VOTES_NEEDED)} votes or more. "
+            "Oscar: whether an alternate title names the award.", opens=1,
+            columns=["#", "Title", "Year#", "Rating#", "Votes#", "Directors", "Cast", "Oscar"],
+        )  # fmt: skip
     each = TableCard(
         "The best of each genre", "Of a chosen genre, the best of each decade. All have "
         f"{formatting.count(VOTES_NEEDED)} votes or more. Ignores rating band, rating and votes.",
@@ -190,7 +200,8 @@ def build(visit: Visit) -> Callable[[MoviesData], None]:
     )  # fmt: skip
     newest = TableCard(
         "Newest uploads", "Movies of YTS, the latest upload first. Ignores rating band, rating and "
-        "votes.", span=6, columns=["Uploaded", "Title", "Year#", "Rating#"], opens=1,
+        "votes.",
+        columns=["Uploaded", "Title", "Year#", "Rating#", "Running time#", "Genres"], opens=1,
     )  # fmt: skip
 
     def show(data: MoviesData) -> None:
@@ -476,6 +487,8 @@ def newest_rows(rows: list[Row]) -> list[TableRow]:
                 row["title"],
                 formatting.year(row["year"]),
                 formatting.decimal(row["rating"]),
+                formatting.minutes(row["runtime_minutes"]),
+                row["genres"] or formatting.NONE,
             ),
             addresses.title(row["title_key"]) if row["title_key"] else None,
         )

@@ -45,7 +45,7 @@ SEASON = Field(
 
 HITS = 50
 # A season of more episodes takes several rows of the grid; further rows are left out.
-MOST_COLUMNS, MOST_GRID_ROWS = 50, 60
+MOST_COLUMNS, MOST_GRID_ROWS = 40, 60
 # The mean of a season and a gap come before the episodes.
 MEAN_COLUMNS = ["Mean", ""]
 HEAT_MARGIN, LABEL_WIDTH, LEAST_HEIGHT = 110, 90, 230
@@ -376,6 +376,7 @@ def _episode_lines(
     if not ratings:
         return None
     chosen = data.state["season"]
+    numbers = [number for _, line in lines.values() for number in line]
     colors = season_colors(row["season_number"] for row in [*data.seasons, *data.episodes])
     series = {
         name: {number: _point(row, row["rating"], chosen) for number, row in line.items()}
@@ -386,6 +387,7 @@ def _episode_lines(
         charts.numbered_lines(
             series,
             name=axis,
+            ends=(min(numbers), max(numbers)),
             formatter=charts.DECIMAL,
             bounds=(max(1, int(min(ratings)) - 1), 10),
             colors={name: colors[season] for name, (season, _) in lines.items()},

@@ -435,8 +435,6 @@ class Picker:
             self._list = box("ul", "hits").props(f'role=listbox aria-label="{label}"')
         self._list.set_visibility(False)
         self._input.props(f"aria-controls={self._list.html_id}")
-        # NiceGUI names a list of suggestions that it does not make: a combobox must have none.
-        ui.run_javascript(f"getHtmlElement({self._input.id}).removeAttribute('list')")
         self._input.on_value_change(self._typed)
         self._input.on("click", js_handler="(event) => event.target.select()")
         self._input.on("blur", self._close)

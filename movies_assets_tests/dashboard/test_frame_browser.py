@@ -1,4 +1,4 @@
-"""The frame of all pages in a browser: space, accessibility, theme, print, focus and tables."""
+"""The frame of all pages in a real browser: space, accessibility, theme, print, focus, tables."""
 
 import re
 from collections.abc import Iterator
@@ -144,7 +144,7 @@ def test_the_focus_stays_on_a_table_that_was_chosen_by_keyboard(dashboard, visit
 def test_the_focus_stays_in_a_select(dashboard, visit):
     page = visit(f"{dashboard.url}/audience")
     loaded(page)
-    genre = page.get_by_role("combobox", name="Genre")
+    genre = page.get_by_role("combobox", name="Genre", exact=True)
     genre.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("option").first).to_be_visible()
@@ -158,7 +158,7 @@ def test_the_focus_stays_in_a_select(dashboard, visit):
 def test_the_theme_follows_the_system_until_it_is_chosen(dashboard, browser):
     context = browser.new_context(color_scheme="light")
     page = context.new_page()
-    page.goto(dashboard.url)
+    page.goto(f"{dashboard.url}/catalogue")
     loaded(page)
     background = "getComputedStyle(document.body).backgroundColor"
     axis = page.locator(".chart:visible svg text[fill='#a9a9b4']").first

@@ -11,7 +11,7 @@ from nicegui import Client, ui
 from movies_assets.dashboard.components import ChartCard, KpiCards, Scope, TableCard
 from movies_assets.dashboard.filters import State
 from movies_assets.dashboard.layout import Page
-from movies_assets.dashboard.pages import audience, catalogue, quality, releases
+from movies_assets.dashboard.pages import audience, catalogue, data, quality, releases
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.serving.reader import OpenSnapshot
 from movies_assets_tests.dashboard.more import more
@@ -23,10 +23,10 @@ CHOICES = {
     "day": ["2025-10-31", "1999-01-01"], "year": [2023, 1900], "media": ["game", "episode"],
     "type": [1, 2], "category": ["Dramas", "Horror"], "month": ["2025-09", "1999-01"],
     "country": ["Chile", "Peru"], "minutes": [90, 10], "ages": ["From 17 or 18", "From 7"],
-    "seasons": [3, 7], "table": ["gold.netflix_dim_title", "gold.none"],
+    "seasons": [3, 7], "table": ["gold.netflix_dim_title", "gold.ott_dim_user", "gold.none"],
     "verdict": ["passed", "failed"],
 }  # fmt: skip
-PAGES = [audience.PAGE, releases.PAGE, catalogue.PAGE, quality.PAGE]
+PAGES = [audience.PAGE, releases.PAGE, catalogue.PAGE, quality.PAGE, data.PAGE]
 CASES = [(page, one) for page in PAGES for one in page.filters]
 
 

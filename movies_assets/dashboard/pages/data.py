@@ -11,6 +11,7 @@ from movies_assets.dashboard.charts import Figure, Node
 from movies_assets.dashboard.components import (
     ChartCard,
     DataTable,
+    Scope,
     TableCard,
     TableRow,
     box,
@@ -84,7 +85,7 @@ def build(visit: Visit) -> Callable[[TablesData], None]:
     search = SearchBox(visit)
     tables = TableCard(
         "Tables", "Click one to see its columns and lineage, and to download it.",
-        span=5, columns=["Table", "Row", "Rows#"], pick=visit.toggle,
+        span=5, columns=["Table", "Row", "Rows#"], pick=visit.toggle, scope=Scope(ignores=(TABLE,)),
     )  # fmt: skip
     about = AboutTable()
     lineage = LineageCard(visit)

@@ -44,7 +44,13 @@ document.addEventListener("focusout", ({ target, relatedTarget }) => {
     if (focused && focused.target === target && target.isConnected && target.checkVisibility()) focused = null;
   });
 });
+
+// NiceGUI gives every input a list of suggestions, even if there is none: a combobox may not have it.
+function removeLists() {
+  document.querySelectorAll("[role=combobox][list]").forEach((one) => one.removeAttribute("list"));
+}
+
 addEventListener("DOMContentLoaded", () => {
   const changes = { childList: true, subtree: true, attributeFilter: ["class"] };
-  new MutationObserver(keepFocus).observe(document.body, changes);
+  new MutationObserver(() => { keepFocus(); removeLists(); }).observe(document.body, changes);
 });

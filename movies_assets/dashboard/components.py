@@ -18,6 +18,7 @@ from nicegui.events import EChartPointClickEventArguments, GenericEventArguments
 
 from movies_assets.dashboard.charts import Figure
 from movies_assets.dashboard.filters import Field
+from movies_assets.dashboard.menus import Rows, add_menu, slug
 from movies_assets.dashboard.sorting import order
 from movies_assets.serving import formatting
 
@@ -109,6 +110,7 @@ def card(
         scope: the filters that it does not obey, which the card states.
     """
     with box("section", f"card span-{span}") as section:
+        section.props["id"] = slug(title)
         heading = text("h2", title)
         section.props(f"aria-labelledby={heading.html_id}")
         if words := " ".join(filter(None, [note, str(scope)])):
@@ -214,7 +216,11 @@ class ChartCard:
                 self._table = DataTable(title, [], pick=pick)
             self._more.on("toggle", self._toggled, args=["newState"])
             self._more.set_visibility(False)
+            add_menu(title, self._rows, self._chart)
         self._is_open = False
+
+    def _rows(self) -> Rows:
+        return (self._shown.columns, self._shown.rows) if isinstance(self._shown, Figure) else None
 
     def show(self, what: Figure | str) -> None:
         """Show a chart, or the reason why there is none; do not send what is already shown."""
@@ -333,6 +339,14 @@ class DataTable:
         ]
         self._count.set_text(count_text(len(rows), of))
 
+    @property
+    def content(self) -> Rows:
+        """Return the headings and the cells that the table shows; None if it has no rows."""
+        rows = [
+            [row[str(at)] for at in range(len(self._columns or ()))] for row in self._table.rows
+        ]
+        return (self._columns or (), rows) if rows else None
+
     def set_visibility(self, visible: bool) -> None:  # noqa: FBT001 (as NiceGUI has it)
         """Show or hide the table."""
         self._table.set_visibility(visible)
@@ -367,6 +381,7 @@ class TableCard:
             self._empty = text("p", LOADING, "empty")
             self._table = DataTable(title, columns, pick=pick, opens=opens)
             self._table.set_visibility(False)
+            add_menu(title, lambda: self._table.content)
 
     def head(self, columns: Sequence[str]) -> None:
         """Set the headings, for a table whose columns depend on the data."""

@@ -8,6 +8,11 @@ def title(key: str) -> str:
     return f"/title/{quote(key, safe=':')}"
 
 
+def found(key: str | None) -> str | None:
+    """Return the address of a title's page; None for a title that is not linked yet."""
+    return title(key) if key else None
+
+
 def movie(number: int) -> str:
     """Return the address of the page of a movie of IMDb, known by the digits of its id."""
     return title(f"tt{number:07}")

@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 from movies_assets.dashboard.charts import Figure
 from movies_assets.dashboard.filters import State, read
 from movies_assets.dashboard.graphs import arrange, related
-from movies_assets.dashboard.pages import catalogue, data, quality
+from movies_assets.dashboard.pages import audience, catalogue, data, quality
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.serving import formatting
 from movies_assets.serving.queries.quality import MOST_DAYS
@@ -453,3 +453,17 @@ def test_an_empty_snapshot_has_no_tables(empty):
     loaded = load(data, empty)
     assert loaded.tables == []
     assert data.lineage_flow(loaded) is None
+
+
+def test_recommendations_are_compared_with_other_strategies():
+    row = {"strategy": "popularity", "users": 1_200, "precision_at_10": 0.123, "recall_at_10": None,
+           "ndcg_at_10": 0.25, "catalogue_coverage": 0.5}  # fmt: skip
+    assert audience.evaluated_rows([row]) == [
+        (("The most viewed", "1,200", "12.3%", "–", "0.250", "50.0%"), None)  # noqa: RUF001
+    ]
+
+
+def test_titles_of_services_lead_to_their_page_if_they_are_linked():
+    row = {"rank": 1, "title": "A", "premiered": 2001, "viewers": 1, "views": 2, "imdb_score": 7.0}
+    linked = audience.popular_rows([row | {"page": "tt0000001"}, row | {"page": None}])
+    assert [address for _, address in linked] == ["/title/tt0000001", None]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from movies_assets.dashboard import charts
+from movies_assets.dashboard import addresses, charts
 from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.components import (
     ChartCard,
@@ -59,6 +59,12 @@ USER = Field(
     known="SELECT 1 FROM gold.ott_dim_user WHERE user_key = $value",
 )  # fmt: skip
 
+STRATEGIES = {
+    "preferred_genres": "By preferred genres, as above",
+    "popularity": "The most viewed",
+    "random": "By chance",
+}
+
 # The genres of the slicer, which the service writes in lower case.
 ENGAGEMENT = """
     SELECT g.genre AS name, e.users_preferring, e.viewers, e.views, e.minutes, e.average_score
@@ -77,6 +83,7 @@ class AudienceData:
     popular: list[Row]
     user: Row | None
     recommended: list[Row]
+    evaluated: list[Row]
 
 
 async def load(snapshot: OpenSnapshot, state: State) -> AudienceData:
@@ -85,16 +92,18 @@ async def load(snapshot: OpenSnapshot, state: State) -> AudienceData:
     if user is None:
         user = (await snapshot.ask(queries.FIRST_USER))[0]["user_key"]
     chosen = {"genre": state["genre"], "day": state["day"], "user": user}
-    (watched,), engagement, by_day, popular, about, recommended = await asyncio.gather(
+    (watched,), engagement, by_day, popular, about, recommended, evaluated = await asyncio.gather(
         snapshot.ask(queries.FIGURES, **chosen),
         snapshot.ask(ENGAGEMENT),
         snapshot.ask(queries.BY_DAY, **chosen),
         snapshot.ask(queries.POPULAR, **chosen),
         snapshot.ask(queries.ABOUT_USER, **chosen),
         snapshot.ask(queries.RECOMMENDED, **chosen),
+        snapshot.ask(queries.EVALUATED),
     )
+    user_row = about[0] if about else None
     return AudienceData(
-        state, watched, engagement, by_day[::-1], popular, about[0] if about else None, recommended
+        state, watched, engagement, by_day[::-1], popular, user_row, recommended, evaluated
     )
 
 
@@ -139,7 +148,7 @@ def build(visit: Visit) -> Callable[[AudienceData], None]:
     )  # fmt: skip
     popular = TableCard(
         "Popular movies", "By viewers, then views; over all days unless one is chosen.", span=6,
-        columns=["#", "Title", "Premiere#", "Viewers#", "Views#", "Score#"],
+        columns=["#", "Title", "Premiere#", "Viewers#", "Views#", "Score#"], opens=1,
     )  # fmt: skip
     with box("section", "card span-12 about"):
         picker = Picker(
@@ -151,7 +160,13 @@ def build(visit: Visit) -> Callable[[AudienceData], None]:
     recommended = TableCard(
         "Recommendations", "For the user above: unwatched titles, with the reason.",
         scope=Scope(ignores=(DAY,)),
-        columns=["#", "Title", "Premiere#", "Genre", "Score#", "Reason"],
+        columns=["#", "Title", "Premiere#", "Genre", "Score#", "Reason"], opens=1,
+    )  # fmt: skip
+    evaluated = TableCard(
+        "How good recommendations are", "Of ten recommended titles, those that users went on to "
+        "watch, in the last fifth of the events; by chance and by popularity for comparison.",
+        scope=Scope(ignores=(DAY, GENRE)),
+        columns=["Strategy", "Users#", "Precision#", "Recall#", "NDCG#", "Catalogue covered#"],
     )  # fmt: skip
 
     def show(data: AudienceData) -> None:
@@ -165,6 +180,10 @@ def build(visit: Visit) -> Callable[[AudienceData], None]:
         name.set_text(f"User {data.user['user_key']}" if data.user else "No users")
         note.set_text(describe(data.user) if data.user else "There is no data about users.")
         recommended.show(recommended_rows(data.recommended) or no_recommendations(data.state))
+        evaluated.show(
+            evaluated_rows(data.evaluated)
+            or "Not evaluated yet: the job `evaluate_recommendations` does it"
+        )
 
     return show
 
@@ -290,7 +309,7 @@ def popular_rows(rows: list[Row]) -> list[TableRow]:
                 formatting.count(row["views"]),
                 formatting.decimal(row["imdb_score"]),
             ),
-            None,
+            addresses.found(row["page"]),
         )
         for row in rows
     ]
@@ -307,6 +326,24 @@ def recommended_rows(rows: list[Row]) -> list[TableRow]:
                 row["genre"],
                 formatting.decimal(row["score"]),
                 row["reason"],
+            ),
+            addresses.found(row["page"]),
+        )
+        for row in rows
+    ]
+
+
+def evaluated_rows(rows: list[Row]) -> list[TableRow]:
+    """Return how good each strategy is, on views that it did not know."""
+    return [
+        (
+            (
+                str(STRATEGIES.get(row["strategy"], row["strategy"])),
+                formatting.count(row["users"]),
+                formatting.percent(row["precision_at_10"], 1),
+                formatting.percent(row["recall_at_10"], 1),
+                formatting.decimal(row["ndcg_at_10"], 3),
+                formatting.percent(row["catalogue_coverage"], 1),
             ),
             None,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
-from movies_assets.dashboard import charts
+from movies_assets.dashboard import addresses, charts
 from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.components import (
     ChartCard,
@@ -367,7 +367,7 @@ def newest_rows(rows: Sequence[Row]) -> list[TableRow]:
                 row["rating"] or formatting.NONE,
                 formatting.unbroken(length(row)),
             ),
-            None,
+            addresses.found(row["page"]),
         )
         for row in rows
     ]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from movies_assets.serving.queries.titles import PAGE_OF
+
 TOP = 25
 HITS = 50
 MOST_DAYS = 1_000
@@ -10,6 +12,7 @@ PARAMETERS: Mapping[str, Any] = dict.fromkeys(("day", "genre"))
 
 # The service writes genres in lower case.
 IN_GENRE = "($genre IS NULL OR list_contains(genres, lower($genre)))"
+PAGE = f"{PAGE_OF.format(source='ott', id='t.title_key')} AS page"
 PREMIERED = "coalesce(year(t.premiere), t.release_year) AS premiered"
 
 # One row: the key figures. Views are those of listed titles, by any user; `users` are those of the
@@ -22,7 +25,7 @@ FIGURES = f"""
     WHERE period = coalesce($day, 'overall') AND {IN_GENRE}"""
 # One row per title, the most popular first.
 POPULAR = f"""
-    SELECT p.rank, t.title, {PREMIERED}, p.viewers, p.views, p.imdb_score
+    SELECT p.rank, t.title, {PREMIERED}, p.viewers, p.views, p.imdb_score, {PAGE}
     FROM gold.ott_popular_movies AS p JOIN gold.ott_dim_title AS t USING (title_key)
     WHERE p.period = coalesce($day, 'overall') AND {IN_GENRE}
     ORDER BY p.rank, t.title, title_key LIMIT {TOP}"""
@@ -50,7 +53,7 @@ ABOUT_USER = """
     FROM gold.ott_dim_user WHERE user_key = $user"""
 # One row per title recommended to `$user`, the best first; ranks count those of all genres.
 RECOMMENDED = f"""
-    SELECT r.rank, t.title, {PREMIERED}, r.genre, r.score, r.reason
+    SELECT r.rank, t.title, {PREMIERED}, r.genre, r.score, r.reason, {PAGE}
     FROM gold.ott_recommendations AS r JOIN gold.ott_dim_title AS t USING (title_key)
     WHERE r.user_key = $user AND {IN_GENRE} ORDER BY r.rank"""
 # One row per user whose key begins with `$text`, or whose country or preferred genre it is.
@@ -59,3 +62,7 @@ SEARCH = f"""
     WHERE starts_with(user_key, lower($text)) OR lower(country) = lower($text)
         OR list_contains(preferred_genres, lower($text))
     ORDER BY starts_with(user_key, lower($text)) DESC, user_key LIMIT {HITS}"""
+# One row per strategy of recommending, the best first.
+EVALUATED = """
+    SELECT strategy, users, precision_at_10, recall_at_10, ndcg_at_10, catalogue_coverage, split_at
+    FROM gold.ott_recommendation_quality ORDER BY precision_at_10 DESC NULLS LAST, strategy"""

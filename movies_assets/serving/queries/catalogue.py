@@ -6,6 +6,8 @@ All of them take the parameters of `PARAMETERS`; None leaves everything in.
 from collections.abc import Mapping
 from typing import Any
 
+from movies_assets.serving.queries.titles import PAGE_OF
+
 NEWEST = 25
 BARS = 15
 MINUTES_A_BAR = 10
@@ -120,7 +122,8 @@ BY_SEASONS = f"""
 # One row per title, the most recently added first.
 ADDED_LAST = f"""
     WITH chosen AS ({CHOSEN})
-    SELECT title, type_flag, release_year, date_added, rating, duration_minutes, duration_seasons
+    SELECT title, type_flag, release_year, date_added, rating, duration_minutes, duration_seasons,
+        {PAGE_OF.format(source="netflix", id="show_key")} AS page
     FROM chosen ORDER BY date_added DESC NULLS LAST, show_key LIMIT {NEWEST}"""
 
 CATEGORIES = "SELECT DISTINCT category_name AS name FROM gold.netflix_dim_category ORDER BY name"

@@ -21,6 +21,10 @@ EVALUATED = """
     ORDER BY slice, member, threshold"""
 
 HITS = 20
+# A scalar query: the key of the title that a source knows by an id; NULL if none is linked yet.
+PAGE_OF = """(
+    SELECT links.title_key FROM gold.title_links AS links
+    WHERE links.source = '{source}' AND links.source_id = {id})"""
 
 # One row: the key of the most voted title.
 FIRST = "SELECT title_key FROM gold.dim_title ORDER BY votes DESC NULLS LAST, title_key LIMIT 1"

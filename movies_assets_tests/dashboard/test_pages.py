@@ -277,6 +277,31 @@ def test_other_genres_are_a_small_part_or_as_small_as_layers_allow(sizes, layers
     assert movies.layers_of(dict(zip(names, sizes, strict=False))) == layers
 
 
+def test_a_chosen_genre_beyond_the_bars_takes_the_place_of_the_last(tmp_path):
+    genres = [f"G{number:02}" for number in range(14)]
+    rows = [
+        row
+        for place, genre in enumerate(genres)
+        for key in range(14 - place)
+        for row in movie(100 * place + key, "M", 1999, genre)
+    ]
+    snapshot = opened(publish(tmp_path, "a", {"gold.imdb_movie_facts": rows}))
+
+    def shown(genre: str | None) -> list[str]:
+        figure = movies.genre_bars(load(movies, snapshot, genre=genre))
+        assert figure.left_out == "2 genres are left out."
+        return figure.options["yAxis"]["data"]
+
+    assert shown(None) == shown("no such") == shown("G05") == genres[:12]
+    assert shown("G13") == [*genres[:11], "G13"]
+
+
+def test_a_list_says_how_many_rows_it_is_of(world):
+    data = load(movies, world)
+    assert {row["found"] for row in data.best} == {4}
+    assert {row["found"] for row in data.trending} == {3}
+
+
 def test_a_decade_without_movies_is_a_gap(tmp_path):
     rows = movie(1, "A", 1955, "Drama") + movie(2, "B", 1975, "Drama")
     figure = movies.genre_shares(

@@ -14,6 +14,7 @@ from movies_assets.dashboard.components import (
     KpiCards,
     Option,
     Picker,
+    Scope,
     TableCard,
     TableRow,
     Tone,
@@ -43,6 +44,8 @@ SEASON = Field(
     "WHERE series_key = $series AND season_number = $value",
 )
 
+# What is about all seasons, and what fades the others.
+WHOLE_SERIES, MARKED = Scope(ignores=(SEASON,)), Scope(marks=(SEASON,))
 HITS = 50
 # A season of more episodes takes several rows of the grid; further rows are left out.
 MOST_COLUMNS, MOST_GRID_ROWS = 40, 60
@@ -79,7 +82,8 @@ SEARCH = f"""
 class SeriesData:
     """The page's data; `about` is None if there is no series.
 
-    `episodes` are in the order in which they were aired, those of a chosen season first.
+    `episodes` are in the order in which they were aired; of many, those of a chosen season are
+    kept first.
     """
 
     state: State
@@ -113,7 +117,8 @@ async def load(snapshot: OpenSnapshot, state: State) -> SeriesData:
         snapshot.ask(EXTREMES, series=key, season=state["season"]),
         snapshot.ask(SEASONS, series=key),
     )
-    return SeriesData(state, about, episodes, extremes, seasons)
+    aired = sorted(episodes, key=lambda row: row["place"])
+    return SeriesData(state, about, aired, extremes, seasons)
 
 
 async def search(snapshot: OpenSnapshot, state: State, sought: str) -> list[Option]:
@@ -143,30 +148,30 @@ def build(visit: Visit) -> Callable[[SeriesData], None]:
         with box("div"):
             name = text("h2", "Loading …", "name").props("dir=auto")
             note = text("p", "", "note")
-    kpis = KpiCards(["Average", "Binge score", "Pilot", "Finale", "Finale delta"])
+    names = ["Average", "Binge score", "Pilot", "Finale", "Finale delta"]
+    kpis = KpiCards(names, dict.fromkeys(names, WHOLE_SERIES))
     heat = ChartCard(
         "Seasons and episodes", "Ratings from 1 to 10; a hollow cell is an episode without one. "
         "Click a cell to choose its season.",
-        span=12, height=LEAST_HEIGHT, pick=visit.toggle,
+        span=12, height=LEAST_HEIGHT, pick=visit.toggle, scope=MARKED,
     )  # fmt: skip
     timeline = ChartCard(
         "Timeline", "All episodes in the order in which they were aired; an episode without a "
         "season follows the newest season of its year.",
-        span=12, height=340, pick=visit.toggle,
+        span=12, height=340, pick=visit.toggle, scope=MARKED,
     )  # fmt: skip
     lines = ChartCard(
         "Episodes", "Ratings by number of the episode, one line per season. Unrated episodes are "
         "gaps. Click a point to choose its season.",
-        span=12, height=340, pick=visit.toggle,
+        span=12, height=340, pick=visit.toggle, scope=MARKED,
     )  # fmt: skip
     extremes = KpiCards(["Best episode", "Worst episode"])
     ranks = TableCard(
-        "Best and worst episodes", "By rating, with the rank among all that are rated. A chosen "
-        "season counts alone.", span=6,
+        "Best and worst episodes", "By rating, with the rank among all that are rated.", span=6,
         columns=["Rank#", "Episode", "Title", "Rating#", "Votes#"],
     )  # fmt: skip
     seasons = TableCard(
-        "Seasons", "Click one to choose it.", pick=visit.toggle, span=6,
+        "Seasons", "Click one to choose it.", pick=visit.toggle, span=6, scope=WHOLE_SERIES,
         columns=["Season", "First year#", "Episodes#", "Average#", "Change#", "Votes#"],
     )  # fmt: skip
 

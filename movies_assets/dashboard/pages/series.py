@@ -1,7 +1,8 @@
 """Show one series: its key figures and the ratings of its episodes."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +20,21 @@ from movies_assets.dashboard.components import (
     TableRow,
     Tone,
     box,
+    card,
     text,
 )
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting, theme
-from movies_assets.serving.queries.series import ABOUT, EPISODES, EXTREMES, SEASONS
+from movies_assets.serving.queries.series import (
+    ABOUT,
+    EPISODES,
+    EXTREMES,
+    NAMES,
+    PARTS,
+    PARTS_OF_RUNS,
+    SEASONS,
+)
 from movies_assets.serving.reader import OpenSnapshot, Row
 
 SPECIALS = -1
@@ -44,6 +54,28 @@ SEASON = Field(
     "WHERE series_key = $series AND season_number = $value",
 )
 
+# A series is compared with so many others.
+MOST_OTHERS = 3
+KEYS = re.compile(r"\d{1,9}(,\d{1,9})*", re.ASCII)
+
+
+def keys(given: str) -> tuple[int, ...]:
+    """Read keys of series, separated by commas."""
+    read = tuple(dict.fromkeys(map(int, given.split(",")))) if KEYS.fullmatch(given) else ()
+    if not 0 < len(read) <= MOST_OTHERS:
+        raise ValueError(f"not 1 to {MOST_OTHERS} keys of series")
+    return read
+
+
+OTHERS = Field(
+    "with",
+    "Compared with",
+    keys,
+    write=lambda value: ",".join(map(str, value)),
+    known="SELECT 1 FROM gold.imdb_dim_series WHERE list_contains($value, series_key) "
+    "HAVING count(*) = len($value)",
+    has_chip=False,
+)
 # What is about all seasons, and what fades the others.
 WHOLE_SERIES, MARKED = Scope(ignores=(SEASON,)), Scope(marks=(SEASON,))
 HITS = 50
@@ -91,6 +123,8 @@ class SeriesData:
     episodes: list[Row]
     extremes: list[Row]
     seasons: list[Row]
+    others: list[Row]
+    parts: list[Row]
 
 
 def _slicers(state: State) -> dict[str, object]:
@@ -110,15 +144,18 @@ async def load(snapshot: OpenSnapshot, state: State) -> SeriesData:
     """Load the chosen series."""
     key = state["series"]
     if key is None:
-        return SeriesData(state, None, [], [], [])
-    (about,), episodes, extremes, seasons = await asyncio.gather(
+        return SeriesData(state, None, [], [], [], [], [])
+    others = tuple(each for each in state["with"] or () if each != key)
+    (about,), episodes, extremes, seasons, names, parts = await asyncio.gather(
         snapshot.ask(ABOUT, series=key),
         snapshot.ask(EPISODES, series=key, season=state["season"]),
         snapshot.ask(EXTREMES, series=key, season=state["season"]),
         snapshot.ask(SEASONS, series=key),
+        snapshot.ask(NAMES, keys=others),
+        snapshot.ask(PARTS_OF_RUNS, keys=(key, *others) if others else ()),
     )
     aired = sorted(episodes, key=lambda row: row["place"])
-    return SeriesData(state, about, aired, extremes, seasons)
+    return SeriesData(state, about, aired, extremes, seasons, names, parts)
 
 
 async def search(snapshot: OpenSnapshot, state: State, sought: str) -> list[Option]:
@@ -174,6 +211,7 @@ def build(visit: Visit) -> Callable[[SeriesData], None]:
         "Seasons", "Click one to choose it.", pick=visit.toggle, span=6, scope=WHOLE_SERIES,
         columns=["Season", "First year#", "Episodes#", "Average#", "Change#", "Votes#"],
     )  # fmt: skip
+    compared = Comparison(visit, hits)
 
     def show(data: SeriesData) -> None:
         about = data.about
@@ -188,8 +226,49 @@ def build(visit: Visit) -> Callable[[SeriesData], None]:
         extremes.show(best_and_worst(data.extremes))
         ranks.show(rank_rows(data.extremes) or nothing)
         seasons.show(season_rows(data.seasons) or "No seasons")
+        compared.show(data)
 
     return show
+
+
+class Comparison:
+    """A chart of up to four series by share of their run, and the choice of the others."""
+
+    def __init__(self, visit: Visit, hits: Callable[[str], Awaitable[list[Option]]]) -> None:
+        """Create the cards; `hits` searches series."""
+        self._visit = visit
+        with card(
+            "Compare", f"Choose up to {MOST_OTHERS} other series. Years and genre narrow the "
+            "search.", scope=WHOLE_SERIES,
+        ):  # fmt: skip
+            self._picker = Picker("Search a series to compare with", hits, self._add)
+            self._chips = box("div", "chips")
+        self._chart = ChartCard(
+            "By share of the run", f"Mean rating of the episodes in each of {PARTS} equal parts of "
+            "the run of a series.", height=340, pick=None, scope=WHOLE_SERIES,
+        )  # fmt: skip
+
+    def show(self, data: SeriesData) -> None:
+        """Show the compared series."""
+        self._picker.show("")
+        self._chips.clear()
+        with self._chips:
+            for row in data.others:
+                chip = text("button", f"{row['series_label']} ×", "chip").props("type=button")  # noqa: RUF001
+                chip.props["aria-label"] = f"Do not compare with {row['series_label']}"
+                chip.on("click", lambda key=row["series_key"]: self._remove(key))
+        name = data.about["series_label"] if data.about else ""
+        nothing = f"No series is chosen to compare {name} with" if name else "No series"
+        self._chart.show(run_lines(data) or nothing)
+
+    def _add(self, key: str) -> None:
+        others = dict.fromkeys([*(self._visit.state["with"] or ()), int(key)])
+        others.pop(self._visit.state["series"], None)
+        self._visit.change(**{"with": tuple(others)[-MOST_OTHERS:] or None})
+
+    def _remove(self, key: int) -> None:
+        others = tuple(other for other in self._visit.state["with"] or () if other != key)
+        self._visit.change(**{"with": others or None})
 
 
 def _within(state: State) -> str:
@@ -478,6 +557,46 @@ def episode_heat(data: SeriesData) -> Figure | None:
     )
 
 
+def run_lines(data: SeriesData) -> Figure | None:
+    """Draw the mean ratings of each part of the run, one line per series."""
+    if not data.others or not data.about:
+        return None
+    names = [data.about["series_label"], *(row["series_label"] for row in data.others)]
+    found = {(row["series_label"], row["part"]): row for row in data.parts}
+    ends = [f"{100 * part // PARTS} to {100 * (part + 1) // PARTS}%" for part in range(PARTS)]
+    series = {
+        name: [
+            Point(
+                round(row["rating"], 2),
+                f"{name}\n{formatting.decimal(row['rating'])} of 10 at {end} of its run\n"
+                f"{formatting.plural(row['rated'], 'rated episode')}",
+            )
+            if (row := found.get((name, part)))
+            else Point(None, "")
+            for part, end in enumerate(ends)
+        ]
+        for name in names
+    }
+    unrated = [name for name in names if not any(point.value for point in series[name])]
+    return Figure(
+        charts.lines(ends, series, formatter=charts.DECIMAL, bounds=(LOWEST, HIGHEST)),
+        f"Lines: mean ratings by share of the run of {', '.join(names)}.",
+        ["Series", "Part of the run", "Rating#", "Rated episodes#"],
+        [
+            (
+                name,
+                end,
+                formatting.decimal(row["rating"]),
+                formatting.count(row["rated"]),
+            )
+            for name in names
+            for part, end in enumerate(ends)
+            if (row := found.get((name, part)))
+        ],
+        left_out=f"Without rated episodes: {', '.join(unrated)}." if unrated else "",
+    )
+
+
 def best_and_worst(extremes: list[Row]) -> list[Kpi]:
     """Return the best and the worst episode; a single one is both."""
     if not extremes:
@@ -542,7 +661,7 @@ PAGE = Page(
     title="Series",
     summary="One series at a time: its ratings, season by season and episode by episode. Years and "
     "genre narrow the search.",
-    fields=(SERIES, SEASON),
+    fields=(SERIES, SEASON, OTHERS),
     slicers=(YEARS, GENRE),
     load=load,
     build=build,

@@ -237,15 +237,19 @@ class Comparison:
     def __init__(self, visit: Visit, hits: Callable[[str], Awaitable[list[Option]]]) -> None:
         """Create the cards; `hits` searches series."""
         self._visit = visit
-        with card(
-            "Compare", f"Choose up to {MOST_OTHERS} other series. Years and genre narrow the "
-            "search.", scope=WHOLE_SERIES,
-        ):  # fmt: skip
-            self._picker = Picker("Search a series to compare with", hits, self._add)
+        with (
+            card(
+                "Compare",
+                f"Choose up to {MOST_OTHERS} other series. Years and genre narrow the search.",
+                scope=WHOLE_SERIES,
+            ),
+            box("div", "tools"),
+        ):
+            self._picker = Picker("Add a series by title", hits, self._add)
             self._chips = box("div", "chips")
         self._chart = ChartCard(
             "By share of the run", f"Mean rating of the episodes in each of {PARTS} equal parts of "
-            "the run of a series.", height=340, pick=None, scope=WHOLE_SERIES,
+            "the run of a series, named by its end.", height=340, pick=None, scope=WHOLE_SERIES,
         )  # fmt: skip
 
     def show(self, data: SeriesData) -> None:
@@ -254,7 +258,7 @@ class Comparison:
         self._chips.clear()
         with self._chips:
             for row in data.others:
-                chip = text("button", f"{row['series_label']} ×", "chip").props("type=button")  # noqa: RUF001
+                chip = text("button", row["series_label"], "chip").props("type=button")
                 chip.props["aria-label"] = f"Do not compare with {row['series_label']}"
                 chip.on("click", lambda key=row["series_key"]: self._remove(key))
         name = data.about["series_label"] if data.about else ""
@@ -563,12 +567,12 @@ def run_lines(data: SeriesData) -> Figure | None:
         return None
     names = [data.about["series_label"], *(row["series_label"] for row in data.others)]
     found = {(row["series_label"], row["part"]): row for row in data.parts}
-    ends = [f"{100 * part // PARTS} to {100 * (part + 1) // PARTS}%" for part in range(PARTS)]
+    ends = [formatting.percent((part + 1) / PARTS) for part in range(PARTS)]
     series = {
         name: [
             Point(
                 round(row["rating"], 2),
-                f"{name}\n{formatting.decimal(row['rating'])} of 10 at {end} of its run\n"
+                f"{name}, until {end} of its run\n{formatting.decimal(row['rating'])} of 10\n"
                 f"{formatting.plural(row['rated'], 'rated episode')}",
             )
             if (row := found.get((name, part)))
@@ -581,7 +585,7 @@ def run_lines(data: SeriesData) -> Figure | None:
     return Figure(
         charts.lines(ends, series, formatter=charts.DECIMAL, bounds=(LOWEST, HIGHEST)),
         f"Lines: mean ratings by share of the run of {', '.join(names)}.",
-        ["Series", "Part of the run", "Rating#", "Rated episodes#"],
+        ["Series", "Until", "Rating#", "Rated episodes#"],
         [
             (
                 name,

@@ -28,13 +28,14 @@ SEQUENCE = (
     "#d9d9de",
     "#8a8a94",
 )
-# From low to high: lightness rises throughout, so that it also reads without colour.
-HEAT = ("#1d3a52", "#27557a", "#3178a8", "#56a0cf", "#86c3e6", "#bfe0f3", "#f0f8fd")
+# From low to high: lightness rises throughout, so that it also reads without colour, and both ends
+# differ from the cards of both themes.
+HEAT = ("#1f4a70", "#28608f", "#3277ad", "#4a90c4", "#6aa9d6", "#86bee3", "#9fd0ec")
 # From bad to good: vermilion to bluish green, distinct in red-green blindness.
 BAD, FAIR, GOOD = "#e8603c", "#d9b23c", "#2bb58a"
 GRADES = ("#a8321d", "#e8603c", "#e0a13c", "#cfc64e", "#58b98d", "#1f9a74")
-# From a series' first season to its last: from blue to yellow, distinct in all colour vision.
-SEASONS = ("#3f74d1", "#56b4e9", "#9fd8cb", "#f0e442")
+# From a series' first season to its last: from blue to ochre, distinct in all colour vision.
+SEASONS = ("#4a7de0", "#2a9aa8", "#7d9a3c", "#d08a1e")
 # What is combined, without a name, or no season of a series.
 REST = "#6b6b76"
 # A genre has one colour on all pages, in the order of how many movies IMDb lists.

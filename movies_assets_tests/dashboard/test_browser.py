@@ -101,7 +101,7 @@ def test_the_slicers_filter_and_the_address_says_so(dashboard, visit):
     page.get_by_role("combobox", name="Genre").click()
     page.get_by_role("option", name="Drama", exact=True).click()
     expect(kpi(page, "Movies")).to_have_text("2")
-    expect(page).to_have_url(f"{dashboard.url}/?years=1990-1999&genre=Drama")
+    expect(page).to_have_url(f"{dashboard.url}/movies?years=1990-1999&genre=Drama")
     expect(page.locator(".chip:visible")).to_have_count(0)  # the bar shows these two
     page.get_by_role("button", name="Clear all").click()
     expect(kpi(page, "Movies")).to_have_text("6")
@@ -111,7 +111,7 @@ def test_the_slicers_filter_and_the_address_says_so(dashboard, visit):
 
 @pytest.mark.slow
 def test_a_shared_address_shows_the_same_view_and_links_carry_the_slicers(dashboard, visit):
-    page = visit(f"{dashboard.url}/?years=1990-1999&genre=Drama")
+    page = visit(f"{dashboard.url}/movies?years=1990-1999&genre=Drama")
     expect(kpi(page, "Movies")).to_have_text("2")
     expect(page.get_by_label("From year")).to_have_value("1990")
     page.get_by_role("link", name="Series").click()
@@ -130,7 +130,7 @@ def test_a_click_filters_everything_and_another_one_takes_it_back(dashboard, vis
     expect(card(page, "Top movies").get_by_role("cell", name=ARABIC)).to_have_count(0)
     point_of(page, "Movies by genre", 0, 0)
     expect(kpi(page, "Movies")).to_have_text("6")
-    expect(page).to_have_url(f"{dashboard.url}/")
+    expect(page).to_have_url(f"{dashboard.url}/movies")
 
 
 @pytest.mark.slow
@@ -142,9 +142,9 @@ def test_a_layer_and_a_cell_are_clicked_like_bars(dashboard, visit):
     expect(page).to_have_url(f"{dashboard.url}/movies?genre=Drama&decade=1990")
     expect(kpi(page, "Movies")).to_have_text("2")
     point_of(page, "Genres by decade", 0, nineties)
-    expect(page).to_have_url(f"{dashboard.url}/")
+    expect(page).to_have_url(f"{dashboard.url}/movies")
     point_of(page, "Ratings and votes", 0, 0)
-    expect(page).to_have_url(f"{dashboard.url}/?rating=6&votes=2")
+    expect(page).to_have_url(f"{dashboard.url}/movies?rating=6&votes=2")
     expect(kpi(page, "Movies")).to_have_text("1")
 
 
@@ -169,7 +169,7 @@ def test_the_back_button_goes_back_a_filter(dashboard, visit):
     point_of(page, "Movies by genre", 0, 0)
     expect(kpi(page, "Movies")).to_have_text("3")
     page.go_back()
-    expect(page).to_have_url(f"{dashboard.url}/")
+    expect(page).to_have_url(f"{dashboard.url}/movies")
     expect(kpi(page, "Movies")).to_have_text("6")
     page.go_forward()
     expect(kpi(page, "Movies")).to_have_text("3")
@@ -200,7 +200,7 @@ def test_series_are_found_while_typing_and_chosen_by_keyboard(dashboard, visit):
     page.keyboard.press("ArrowDown")
     expect(hits.nth(1)).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{dashboard.url}/series?series=10")
+    expect(page).to_have_url(f"{dashboard.url}/series/10")
     field.fill("elan")
     page.get_by_role("option", name="Élan").click()
     expect(page.locator(".about .name")).to_have_text("Élan (2010)")
@@ -210,10 +210,10 @@ def test_series_are_found_while_typing_and_chosen_by_keyboard(dashboard, visit):
 
 @pytest.mark.slow
 def test_a_cell_of_a_season_chooses_the_season(dashboard, visit):
-    page = visit(f"{dashboard.url}/series?series=10")
+    page = visit(f"{dashboard.url}/series/10")
     loaded(page)
     point_of(page, "Seasons and episodes", 0, 0)
-    expect(page).to_have_url(f"{dashboard.url}/series?series=10&season=1")
+    expect(page).to_have_url(f"{dashboard.url}/series/10?season=1")
     expect(kpi(page, "Worst episode")).to_have_text("▼ 7.9 · S1E2")
 
 
@@ -246,7 +246,7 @@ def test_hostile_titles_are_text(dashboard, visit):
     page = visit(dashboard.url + "/movies")
     expect(card(page, "Top movies").get_by_role("cell", name=HOSTILE)).to_be_visible()
     assert card(page, "Top movies").get_by_role("cell", name=ARABIC).locator("bdi").count() == 1
-    page.goto(f"{dashboard.url}/series?series=12")
+    page.goto(f"{dashboard.url}/series/12")
     expect(page.locator(".about .name")).to_have_text(f"{HOSTILE} (1999)")
     chart = card(page, "Seasons and episodes").locator(".chart")
     chart.scroll_into_view_if_needed()
@@ -274,7 +274,7 @@ def test_hostile_titles_are_text(dashboard, visit):
     ],
 )
 def test_a_hostile_address_is_left_out_with_a_notice(dashboard, visit, query):
-    page = visit(f"{dashboard.url}/?{query}")
+    page = visit(f"{dashboard.url}/movies?{query}")
     expect(page.locator(".notice")).to_contain_text("ignored")
     expect(kpi(page, "Movies")).to_have_text("6")
     assert page.evaluate("window.hacked") is None

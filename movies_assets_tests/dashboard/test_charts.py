@@ -116,9 +116,10 @@ class TestHeat:
         ):
             assert contrast(cell["label"]["color"], background) >= 4.5
 
-    @pytest.mark.parametrize("color", theme.HEAT)
-    def test_no_colour_of_the_scale_is_lost_on_the_card(self, color):
-        assert contrast(color, theme.SURFACE) > 1.5
+    @pytest.mark.parametrize("color", [*theme.HEAT, *theme.SEASONS])
+    def test_no_colour_of_a_scale_is_lost_on_the_cards_of_a_theme(self, color):
+        assert contrast(color, theme.SURFACE) > 1.6
+        assert contrast(color, "#ffffff") > 1.6
 
 
 def luminance(color: str) -> float:

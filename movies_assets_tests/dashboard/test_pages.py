@@ -277,6 +277,31 @@ def test_other_genres_are_a_small_part_or_as_small_as_layers_allow(sizes, layers
     assert movies.layers_of(dict(zip(names, sizes, strict=False))) == layers
 
 
+def test_a_chosen_genre_beyond_the_bars_takes_the_place_of_the_last(tmp_path):
+    genres = [f"G{number:02}" for number in range(14)]
+    rows = [
+        row
+        for place, genre in enumerate(genres)
+        for key in range(14 - place)
+        for row in movie(100 * place + key, "M", 1999, genre)
+    ]
+    snapshot = opened(publish(tmp_path, "a", {"gold.imdb_movie_facts": rows}))
+
+    def shown(genre: str | None) -> list[str]:
+        figure = movies.genre_bars(load(movies, snapshot, genre=genre))
+        assert figure.left_out == "2 genres are left out."
+        return figure.options["yAxis"]["data"]
+
+    assert shown(None) == shown("no such") == shown("G05") == genres[:12]
+    assert shown("G13") == [*genres[:11], "G13"]
+
+
+def test_a_list_says_how_many_rows_it_is_of(world):
+    data = load(movies, world)
+    assert {row["found"] for row in data.best} == {4}
+    assert {row["found"] for row in data.trending} == {3}
+
+
 def test_a_decade_without_movies_is_a_gap(tmp_path):
     rows = movie(1, "A", 1955, "Drama") + movie(2, "B", 1975, "Drama")
     figure = movies.genre_shares(
@@ -606,6 +631,41 @@ def test_specials_come_after_the_seasons(world):
     assert [cells[0] for cells, _ in rows] == ["Season 1", "Season 2", "Specials"]
 
 
+@pytest.mark.parametrize("given", ["", "x", "1,", "1,,2", "1;2", "1,2,3,4", "-1", "1234567890"])
+def test_a_list_of_series_is_one_to_three_keys(given):
+    with pytest.raises(ValueError, match="keys of series"):
+        series.OTHERS.parse(given)
+
+
+def test_a_list_of_series_is_written_as_it_is_read(world):
+    read = series.OTHERS.parse("12,13,12")
+    assert read == (12, 13)
+    assert series.OTHERS.write(read) == "12,13"
+    assert ask(world, series.OTHERS.known, value=read) != []
+    assert ask(world, series.OTHERS.known, value=(12, 99)) == []
+
+
+def test_series_are_compared_by_share_of_their_run(tmp_path):
+    """One of 20 episodes has two in each part, one of 5 has each in two parts."""
+    long = [an_episode(number, 1, number, rating=number / 2) for number in range(1, 21)]
+    short = [
+        an_episode(100 + number, 1, number, rating=float(number)) | {"series_key": 12}
+        for number in range(1, 6)
+    ]
+    snapshot = of_series(tmp_path, *long, *short)
+    assert series.run_lines(load(series, snapshot, series=10)) is None
+    figure = series.run_lines(load(series, snapshot, series=10, **{"with": (10, 12, 13)}))
+    drawn = {
+        one["name"]: [item["value"][1] for item in one["data"]] for one in figure.options["series"]
+    }
+    assert drawn == {
+        "The Lamp (2001)": [number + 0.75 for number in range(10)],
+        f"{HOSTILE} (1999)": [1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 5.0, 5.0],
+        "Lamplight (2020)": [],
+    }
+    assert figure.left_out == "Without rated episodes: Lamplight (2020)."
+
+
 # --- Releases
 
 
@@ -713,8 +773,8 @@ def test_a_hostile_genre_is_a_value_and_nothing_else(world, page):
 def test_every_choice_that_the_snapshot_has_to_know_is_asked_for(world, page):
     for one in page.all_fields:
         if one.known:
-            value = -1 if one.name in {"series", "season"} else "no such"
-            assert ask(world, one.known, value=value, series=11) == []
+            unknown = {"series": -1, "season": -2, "with": (-1,)}.get(one.name, "no such")
+            assert ask(world, one.known, value=unknown, series=11) == []
 
 
 def test_a_status_says_when_and_how_the_checks_went(world, empty):

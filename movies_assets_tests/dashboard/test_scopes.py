@@ -11,7 +11,15 @@ from nicegui import Client, ui
 from movies_assets.dashboard.components import ChartCard, KpiCards, Scope, TableCard
 from movies_assets.dashboard.filters import State
 from movies_assets.dashboard.layout import Page
-from movies_assets.dashboard.pages import audience, catalogue, data, quality, releases
+from movies_assets.dashboard.pages import (
+    audience,
+    catalogue,
+    data,
+    movies,
+    quality,
+    releases,
+    series,
+)
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.serving.reader import OpenSnapshot
 from movies_assets_tests.dashboard.more import more
@@ -24,15 +32,38 @@ CHOICES = {
     "type": [1, 2], "category": ["Dramas", "Horror"], "month": ["2025-09", "1999-01"],
     "country": ["Chile", "Peru"], "minutes": [90, 10], "ages": ["From 17 or 18", "From 7"],
     "seasons": [3, 7], "table": ["gold.netflix_dim_title", "gold.ott_dim_user", "gold.none"],
-    "verdict": ["passed", "failed"],
+    "verdict": ["passed", "failed"], "decade": [1990, 1900], "band": ["Excellent", "Unknown"],
+    "rating": [13, 2], "votes": [7, 0], "season": [1, -1],
 }  # fmt: skip
-PAGES = [audience.PAGE, releases.PAGE, catalogue.PAGE, quality.PAGE, data.PAGE]
+# Lists of movies that the small world does not have.
+LISTS: dict[str, list[dict[str, Any]]] = {
+    "gold.imdb_top_movies_by_genre": [
+        {"genre": genre, "decade_label": "1990s", "decade": 1990, "rank": 1, "movie_key": key,
+         "primary_title": f"Movie {key}", "start_year": 1999, "rating": 8.0, "votes": 2_000}
+        for key, genre in enumerate(("Comedy", "Drama"), 1)
+    ],
+    "gold.fact_movies": [
+        {"movie_key": key, "year_key": 1990 + 20 * key} for key in (0, 1)
+    ],
+    "gold.dim_movie": [{"movie_key": key, "title": f"Movie {key}"} for key in (0, 1)],
+    "gold.dim_genre": [{"genre_key": "comedy", "genre_name": "Comedy"}],
+    "gold.genre_junction": [{"movie_key": 0, "genre_key": "comedy"}],
+}  # fmt: skip
+PAGES = [
+    movies.PAGE,
+    series.PAGE,
+    audience.PAGE,
+    releases.PAGE,
+    catalogue.PAGE,
+    quality.PAGE,
+    data.PAGE,
+]
 CASES = [(page, one) for page in PAGES for one in page.filters]
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> OpenSnapshot:
-    path: Path = publish(tmp_path_factory.mktemp("world"), "a", more())
+    path: Path = publish(tmp_path_factory.mktemp("world"), "a", more() | LISTS)
     return OpenSnapshot(path, PREPARED, {"memory_limit": "200MB", "threads": 1}, 100)
 
 
@@ -58,6 +89,8 @@ def shown(world, monkeypatch):
     def show(page: Page, **values: Any) -> tuple[dict[str, Any], dict[str, Scope]]:
         async def build() -> None:
             state = State(values)
+            if page.resolve:
+                state = await page.resolve(world, state)
             visit: Any = SimpleNamespace(state=state, page=page, toggle=None, change=None)
             with Client(ui.page("")):
                 page.build(visit)(await page.load(world, state))

@@ -112,3 +112,27 @@ def test_layers_have_colours_without_hatching(dashboard, visit):
     loaded(page)
     expect(card(page, "Genres by decade").locator("svg path").first).to_be_attached()
     assert page.locator("svg pattern").count() == 0
+
+
+@pytest.mark.slow
+def test_series_are_compared_and_no_longer(soap, visit):
+    page = visit(f"{soap.url}/series/10?with=99")
+    expect(page.locator(".notice")).to_contain_text("Compared with")
+    page.goto(f"{soap.url}/series/10?with=10")
+    chart = card(page, "By share of the run")
+    expect(chart.locator(".empty")).to_have_text(
+        "No series is chosen to compare The Soap (2001) with"
+    )
+
+
+@pytest.mark.slow
+def test_a_series_is_chosen_to_compare_with_and_left_out_again(dashboard, visit):
+    page = visit(f"{dashboard.url}/series/10")
+    loaded(page)
+    page.get_by_role("combobox", name="Add a series by title").fill("lampl")
+    page.get_by_role("option", name="Lamplight").click()
+    expect(page).to_have_url(f"{dashboard.url}/series/10?with=13")
+    chart = card(page, "By share of the run")
+    expect(chart.locator(".left-out")).to_have_text("Without rated episodes: Lamplight (2020).")
+    page.get_by_role("button", name="Do not compare with Lamplight (2020)").click()
+    expect(page).to_have_url(f"{dashboard.url}/series/10")

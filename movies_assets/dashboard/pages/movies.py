@@ -13,9 +13,9 @@ from movies_assets.dashboard.components import (
     ChartCard,
     Kpi,
     KpiCards,
+    Scope,
     TableCard,
     TableRow,
-    box,
 )
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
@@ -61,6 +61,8 @@ BAND = Field("band", "Rating band", one_of(*BANDS))
 RATING = Field("rating", "Rating", whole(STEPS[0], STEPS[-1]), show=show_rating)
 VOTES = Field("votes", "Votes", whole(VOTE_STEPS[0], VOTE_STEPS[-1]), show=show_votes)
 FIELDS = (DECADE, BAND, RATING, VOTES)
+# Filters that some lists do not know.
+UNLISTED = (BAND, RATING, VOTES)
 
 # A movie has a row per genre: the row of the chosen genre counts, or that of its first genre.
 CHOSEN = """
@@ -91,11 +93,12 @@ BY_RATING_AND_VOTES = f"""
     WHERE {ONCE} AND rating_step IS NOT NULL AND votes_step IS NOT NULL GROUP BY ALL"""
 BEST = f"""
     SELECT movie_key, primary_title, start_year, rating, votes, directors, top_actors,
-        is_oscar_winner
+        is_oscar_winner, count(*) OVER () AS found
     FROM prepared.known WHERE {ONCE}
     ORDER BY {BY_RATING} LIMIT {TOP}"""
 TRENDING = f"""
-    SELECT title_key, title_type, primary_title, start_year, votes_gained, rating, rating_change
+    SELECT title_key, title_type, primary_title, start_year, votes_gained, rating, rating_change,
+        count(*) OVER () AS found
     FROM prepared.trending WHERE {ONCE} ORDER BY {MOST_GAINED} LIMIT {TOP}"""
 # The best of each genre; of a chosen genre, the best of each decade.
 BEST_OF_EACH = f"""
@@ -112,6 +115,7 @@ NEWEST = f"""
         SELECT *, nullif(year_key, -1) AS year FROM gold.fact_movies JOIN gold.dim_movie
             USING (movie_key))
     SELECT uploads.title, year, rating, runtime_minutes, uploaded_at, title_key,
+        count(*) OVER () AS found,
         (SELECT string_agg(genre_name, ', ' ORDER BY genre_name) FROM genres
             WHERE genres.movie_key = uploads.movie_key) AS genres
     FROM uploads LEFT JOIN gold.title_links AS links
@@ -169,29 +173,29 @@ def build(visit: Visit) -> Callable[[MoviesData], None]:
     share = ChartCard(
         "Genres by decade",
         "Share of a decade's genre entries; a movie has up to three. Click a layer to filter.",
-        span=8, height=360, pick=visit.toggle,
+        span=8, height=360, pick=visit.toggle, scope=Scope(marks=(GENRE, DECADE)),
     )  # fmt: skip
     genres = ChartCard(
-        "Movies by genre", "Click a bar to filter.", span=4, height=360, pick=visit.toggle
-    )
+        "Movies by genre", "Click a bar to filter.",
+        span=4, height=360, pick=visit.toggle, scope=Scope(marks=(GENRE,)),
+    )  # fmt: skip
     heat = ChartCard(
         "Ratings and votes", "Movies by rating and number of votes. Click a cell to filter.",
-        span=8, height=380, pick=visit.toggle,
+        span=8, height=380, pick=visit.toggle, scope=Scope(marks=(RATING, VOTES)),
     )  # fmt: skip
     bands = ChartCard(
         "Rating bands", "Excellent from 8, Great from 7, Good from 6.", span=4, height=380,
-        pick=visit.toggle,
+        pick=visit.toggle, scope=Scope(marks=(BAND,)),
     )  # fmt: skip
-    with box("div", "wide-table"):
-        best = TableCard(
-            "Top movies", f"The best rated with {formatting.count(VOTES_NEEDED)} votes or more. "
-            "Oscar: whether an alternate title names the award.", opens=1,
-            columns=["#", "Title", "Year#", "Rating#", "Votes#", "Directors", "Cast", "Oscar"],
-        )  # fmt: skip
+    best = TableCard(
+        "Top movies", f"The best rated with {formatting.count(VOTES_NEEDED)} votes or more. Oscar: "
+        "whether an alternate title names the award.",
+        columns=["#", "Title", "Year#", "Rating#", "Votes#", "Directors", "Cast", "Oscar"], opens=1,
+    )  # fmt: skip
     each = TableCard(
         "The best of each genre", "Of a chosen genre, the best of each decade. All have "
-        f"{formatting.count(VOTES_NEEDED)} votes or more. Ignores rating band, rating and votes.",
-        span=6, columns=["Genre", "Decade", "Title", "Rating#", "Votes#"], opens=2,
+        f"{formatting.count(VOTES_NEEDED)} votes or more.", span=6, scope=Scope(ignores=UNLISTED),
+        columns=["Genre", "Decade", "Title", "Rating#", "Votes#"], opens=2,
     )  # fmt: skip
     trending = TableCard(
         "Trending", "Titles of all types, by votes gained since the previous run date. The genre "
@@ -199,8 +203,7 @@ def build(visit: Visit) -> Callable[[MoviesData], None]:
         span=6, columns=["#", "Title", "Type", "Year#", "Gained#", "Rating#"], opens=1,
     )  # fmt: skip
     newest = TableCard(
-        "Newest uploads", "Movies of YTS, the latest upload first. Ignores rating band, rating and "
-        "votes.",
+        "Newest uploads", "Movies of YTS, the latest upload first.", scope=Scope(ignores=UNLISTED),
         columns=["Uploaded", "Title", "Year#", "Rating#", "Running time#", "Genres"], opens=1,
     )  # fmt: skip
 
@@ -211,12 +214,21 @@ def build(visit: Visit) -> Callable[[MoviesData], None]:
         genres.show(genre_bars(data) or none)
         heat.show(rating_heat(data) or none)
         bands.show(band_bars(data) or none)
-        best.show(best_rows(data.best) or unranked(data))
-        each.show(rows_of_each(data.best_of_each) or f"{none} in the list of the best of each")
-        trending.show(trending_rows(data.trending) or f"{none} among the trending titles")
-        newest.show(newest_rows(data.newest) or f"{none} of YTS")
+        best.show(best_rows(data.best) or unranked(data), _found(data.best))
+        listed = nothing(data.state.change(**{one.name: None for one in UNLISTED}))
+        each.show(rows_of_each(data.best_of_each) or f"{listed} among the best of each")
+        trending.show(
+            trending_rows(data.trending) or f"{none} among the trending titles",
+            _found(data.trending),
+        )
+        newest.show(newest_rows(data.newest) or f"{listed} of YTS", _found(data.newest))
 
     return show
+
+
+def _found(rows: list[Row]) -> int | None:
+    """Return how many rows there are, of which a list has the first."""
+    return rows[0]["found"] if rows else None
 
 
 def nothing(state: State) -> str:
@@ -345,15 +357,15 @@ def genre_bars(data: MoviesData) -> Figure | None:
     """Draw the number of movies of each genre."""
     rows = data.by_genre[:MOST_BARS]
     chosen = data.state["genre"]
-    if chosen and chosen not in {row["genre"] for row in rows}:
-        rows = rows[:-1] + [row for row in data.by_genre if row["genre"] == chosen]
+    if hidden := [row for row in data.by_genre[MOST_BARS:] if row["genre"] == chosen]:
+        rows = rows[:-1] + hidden
     if not rows:
         return None
-    hidden = len(data.by_genre) - len(rows)
+    left_out = len(data.by_genre) - len(rows)
     return replace(
         _bars(rows, "genre", chosen, horizontal=True),
-        left_out=f"{formatting.plural(hidden, 'smaller genre is', 'smaller genres are')} left out."
-        if hidden
+        left_out=f"{formatting.plural(left_out, 'genre is', 'genres are')} left out."
+        if left_out
         else "",
     )
 

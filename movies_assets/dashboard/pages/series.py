@@ -1,7 +1,8 @@
 """Show one series: its key figures and the ratings of its episodes."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +15,26 @@ from movies_assets.dashboard.components import (
     KpiCards,
     Option,
     Picker,
+    Scope,
     TableCard,
     TableRow,
     Tone,
     box,
+    card,
     text,
 )
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, whole
 from movies_assets.dashboard.layout import Page, Visit
 from movies_assets.serving import formatting, theme
-from movies_assets.serving.queries.series import ABOUT, EPISODES, EXTREMES, SEASONS
+from movies_assets.serving.queries.series import (
+    ABOUT,
+    EPISODES,
+    EXTREMES,
+    NAMES,
+    PARTS,
+    PARTS_OF_RUNS,
+    SEASONS,
+)
 from movies_assets.serving.reader import OpenSnapshot, Row
 
 SPECIALS = -1
@@ -43,6 +54,30 @@ SEASON = Field(
     "WHERE series_key = $series AND season_number = $value",
 )
 
+# A series is compared with so many others.
+MOST_OTHERS = 3
+KEYS = re.compile(r"\d{1,9}(,\d{1,9})*", re.ASCII)
+
+
+def keys(given: str) -> tuple[int, ...]:
+    """Read keys of series, separated by commas."""
+    read = tuple(dict.fromkeys(map(int, given.split(",")))) if KEYS.fullmatch(given) else ()
+    if not 0 < len(read) <= MOST_OTHERS:
+        raise ValueError(f"not 1 to {MOST_OTHERS} keys of series")
+    return read
+
+
+OTHERS = Field(
+    "with",
+    "Compared with",
+    keys,
+    write=lambda value: ",".join(map(str, value)),
+    known="SELECT 1 FROM gold.imdb_dim_series WHERE list_contains($value, series_key) "
+    "HAVING count(*) = len($value)",
+    has_chip=False,
+)
+# What is about all seasons, and what fades the others.
+WHOLE_SERIES, MARKED = Scope(ignores=(SEASON,)), Scope(marks=(SEASON,))
 HITS = 50
 # A season of more episodes takes several rows of the grid; further rows are left out.
 MOST_COLUMNS, MOST_GRID_ROWS = 40, 60
@@ -79,7 +114,8 @@ SEARCH = f"""
 class SeriesData:
     """The page's data; `about` is None if there is no series.
 
-    `episodes` are in the order in which they were aired, those of a chosen season first.
+    `episodes` are in the order in which they were aired; of many, those of a chosen season are
+    kept first.
     """
 
     state: State
@@ -87,6 +123,8 @@ class SeriesData:
     episodes: list[Row]
     extremes: list[Row]
     seasons: list[Row]
+    others: list[Row]
+    parts: list[Row]
 
 
 def _slicers(state: State) -> dict[str, object]:
@@ -106,14 +144,18 @@ async def load(snapshot: OpenSnapshot, state: State) -> SeriesData:
     """Load the chosen series."""
     key = state["series"]
     if key is None:
-        return SeriesData(state, None, [], [], [])
-    (about,), episodes, extremes, seasons = await asyncio.gather(
+        return SeriesData(state, None, [], [], [], [], [])
+    others = tuple(each for each in state["with"] or () if each != key)
+    (about,), episodes, extremes, seasons, names, parts = await asyncio.gather(
         snapshot.ask(ABOUT, series=key),
         snapshot.ask(EPISODES, series=key, season=state["season"]),
         snapshot.ask(EXTREMES, series=key, season=state["season"]),
         snapshot.ask(SEASONS, series=key),
+        snapshot.ask(NAMES, keys=others),
+        snapshot.ask(PARTS_OF_RUNS, keys=(key, *others) if others else ()),
     )
-    return SeriesData(state, about, episodes, extremes, seasons)
+    aired = sorted(episodes, key=lambda row: row["place"])
+    return SeriesData(state, about, aired, extremes, seasons, names, parts)
 
 
 async def search(snapshot: OpenSnapshot, state: State, sought: str) -> list[Option]:
@@ -143,32 +185,33 @@ def build(visit: Visit) -> Callable[[SeriesData], None]:
         with box("div"):
             name = text("h2", "Loading …", "name").props("dir=auto")
             note = text("p", "", "note")
-    kpis = KpiCards(["Average", "Binge score", "Pilot", "Finale", "Finale delta"])
+    names = ["Average", "Binge score", "Pilot", "Finale", "Finale delta"]
+    kpis = KpiCards(names, dict.fromkeys(names, WHOLE_SERIES))
     heat = ChartCard(
         "Seasons and episodes", "Ratings from 1 to 10; a hollow cell is an episode without one. "
         "Click a cell to choose its season.",
-        span=12, height=LEAST_HEIGHT, pick=visit.toggle,
+        span=12, height=LEAST_HEIGHT, pick=visit.toggle, scope=MARKED,
     )  # fmt: skip
     timeline = ChartCard(
         "Timeline", "All episodes in the order in which they were aired; an episode without a "
         "season follows the newest season of its year.",
-        span=12, height=340, pick=visit.toggle,
+        span=12, height=340, pick=visit.toggle, scope=MARKED,
     )  # fmt: skip
     lines = ChartCard(
         "Episodes", "Ratings by number of the episode, one line per season. Unrated episodes are "
         "gaps. Click a point to choose its season.",
-        span=12, height=340, pick=visit.toggle,
+        span=12, height=340, pick=visit.toggle, scope=MARKED,
     )  # fmt: skip
     extremes = KpiCards(["Best episode", "Worst episode"])
     ranks = TableCard(
-        "Best and worst episodes", "By rating, with the rank among all that are rated. A chosen "
-        "season counts alone.", span=6,
+        "Best and worst episodes", "By rating, with the rank among all that are rated.", span=6,
         columns=["Rank#", "Episode", "Title", "Rating#", "Votes#"],
     )  # fmt: skip
     seasons = TableCard(
-        "Seasons", "Click one to choose it.", pick=visit.toggle, span=6,
+        "Seasons", "Click one to choose it.", pick=visit.toggle, span=6, scope=WHOLE_SERIES,
         columns=["Season", "First year#", "Episodes#", "Average#", "Change#", "Votes#"],
     )  # fmt: skip
+    compared = Comparison(visit, hits)
 
     def show(data: SeriesData) -> None:
         about = data.about
@@ -183,8 +226,53 @@ def build(visit: Visit) -> Callable[[SeriesData], None]:
         extremes.show(best_and_worst(data.extremes))
         ranks.show(rank_rows(data.extremes) or nothing)
         seasons.show(season_rows(data.seasons) or "No seasons")
+        compared.show(data)
 
     return show
+
+
+class Comparison:
+    """A chart of up to four series by share of their run, and the choice of the others."""
+
+    def __init__(self, visit: Visit, hits: Callable[[str], Awaitable[list[Option]]]) -> None:
+        """Create the cards; `hits` searches series."""
+        self._visit = visit
+        with (
+            card(
+                "Compare",
+                f"Choose up to {MOST_OTHERS} other series. Years and genre narrow the search.",
+                scope=WHOLE_SERIES,
+            ),
+            box("div", "tools"),
+        ):
+            self._picker = Picker("Add a series by title", hits, self._add)
+            self._chips = box("div", "chips")
+        self._chart = ChartCard(
+            "By share of the run", f"Mean rating of the episodes in each of {PARTS} equal parts of "
+            "the run of a series, named by its end.", height=340, pick=None, scope=WHOLE_SERIES,
+        )  # fmt: skip
+
+    def show(self, data: SeriesData) -> None:
+        """Show the compared series."""
+        self._picker.show("")
+        self._chips.clear()
+        with self._chips:
+            for row in data.others:
+                chip = text("button", row["series_label"], "chip").props("type=button")
+                chip.props["aria-label"] = f"Do not compare with {row['series_label']}"
+                chip.on("click", lambda key=row["series_key"]: self._remove(key))
+        name = data.about["series_label"] if data.about else ""
+        nothing = f"No series is chosen to compare {name} with" if name else "No series"
+        self._chart.show(run_lines(data) or nothing)
+
+    def _add(self, key: str) -> None:
+        others = dict.fromkeys([*(self._visit.state["with"] or ()), int(key)])
+        others.pop(self._visit.state["series"], None)
+        self._visit.change(**{"with": tuple(others)[-MOST_OTHERS:] or None})
+
+    def _remove(self, key: int) -> None:
+        others = tuple(other for other in self._visit.state["with"] or () if other != key)
+        self._visit.change(**{"with": others or None})
 
 
 def _within(state: State) -> str:
@@ -473,6 +561,46 @@ def episode_heat(data: SeriesData) -> Figure | None:
     )
 
 
+def run_lines(data: SeriesData) -> Figure | None:
+    """Draw the mean ratings of each part of the run, one line per series."""
+    if not data.others or not data.about:
+        return None
+    names = [data.about["series_label"], *(row["series_label"] for row in data.others)]
+    found = {(row["series_label"], row["part"]): row for row in data.parts}
+    ends = [formatting.percent((part + 1) / PARTS) for part in range(PARTS)]
+    series = {
+        name: [
+            Point(
+                round(row["rating"], 2),
+                f"{name}, until {end} of its run\n{formatting.decimal(row['rating'])} of 10\n"
+                f"{formatting.plural(row['rated'], 'rated episode')}",
+            )
+            if (row := found.get((name, part)))
+            else Point(None, "")
+            for part, end in enumerate(ends)
+        ]
+        for name in names
+    }
+    unrated = [name for name in names if not any(point.value for point in series[name])]
+    return Figure(
+        charts.lines(ends, series, formatter=charts.DECIMAL, bounds=(LOWEST, HIGHEST)),
+        f"Lines: mean ratings by share of the run of {', '.join(names)}.",
+        ["Series", "Until", "Rating#", "Rated episodes#"],
+        [
+            (
+                name,
+                end,
+                formatting.decimal(row["rating"]),
+                formatting.count(row["rated"]),
+            )
+            for name in names
+            for part, end in enumerate(ends)
+            if (row := found.get((name, part)))
+        ],
+        left_out=f"Without rated episodes: {', '.join(unrated)}." if unrated else "",
+    )
+
+
 def best_and_worst(extremes: list[Row]) -> list[Kpi]:
     """Return the best and the worst episode; a single one is both."""
     if not extremes:
@@ -537,7 +665,7 @@ PAGE = Page(
     title="Series",
     summary="One series at a time: its ratings, season by season and episode by episode. Years and "
     "genre narrow the search.",
-    fields=(SERIES, SEASON),
+    fields=(SERIES, SEASON, OTHERS),
     slicers=(YEARS, GENRE),
     load=load,
     build=build,

@@ -3,6 +3,8 @@
 TOP = 10
 # Daily soaps have more episodes than a page can draw: the first are drawn, or the chosen season's.
 MOST_EPISODES = 1_000
+# Parts of the run of a series, by which series are compared.
+PARTS = 10
 # Episodes at either end of the list of the best and the worst.
 EXTREMES_EACH = 5
 
@@ -45,23 +47,41 @@ ABOUT = f"""
         coalesce(rated_episodes, 0) AS rated_episodes, coalesce(popularity, 0) AS popularity,
         {VOTES_OF_ENDS}
     FROM {RATED_SERIES} WHERE series_key = $series"""
-# One row per episode of `$series`, in the order in which they were aired, with its place in it; of
-# equal numbers the rated and most voted one. Those of `$season` come first. An episode without a
-# season follows the newest season that had begun in its year.
-EPISODES = f"""
+# Episodes of the series that a condition chooses, with the place of each in the order in which they
+# were aired; of equal numbers the rated and most voted one. An episode without a season follows the
+# newest season that had begun in its year.
+AIRED = """
     WITH single AS (
-        SELECT *, CASE WHEN season_number >= 0 THEN season_number
-            ELSE max(season_number) OVER (ORDER BY episode_year NULLS LAST) END AS aired_season
-        FROM gold.imdb_episode_facts WHERE series_key = $series
+        SELECT *, CASE WHEN season_number >= 0 THEN season_number ELSE max(season_number) OVER (
+            PARTITION BY series_key ORDER BY episode_year NULLS LAST) END AS aired_season
+        FROM gold.imdb_episode_facts WHERE {condition}
         QUALIFY row_number() OVER (
-            PARTITION BY season_number, coalesce(episode_number, -episode_key)
-            ORDER BY rating IS NULL, votes DESC NULLS LAST, episode_key) = 1)
-    SELECT season_number, episode_number, episode_title, rating, votes,
-        row_number() OVER (ORDER BY aired_season, season_number < 0, episode_number NULLS LAST,
-            episode_year NULLS LAST, episode_key) AS place,
-        count(*) OVER () AS listed
-    FROM single
+            PARTITION BY series_key, season_number, coalesce(episode_number, -episode_key)
+            ORDER BY rating IS NULL, votes DESC NULLS LAST, episode_key) = 1),
+    aired AS (
+        SELECT *, row_number() OVER (
+                PARTITION BY series_key ORDER BY aired_season, season_number < 0,
+                episode_number NULLS LAST, episode_year NULLS LAST, episode_key) AS place,
+            count(*) OVER (PARTITION BY series_key) AS listed
+        FROM single)"""
+# One row per episode of `$series`. Those of `$season` come first.
+EPISODES = f"""
+    {AIRED.format(condition="series_key = $series")}
+    SELECT season_number, episode_number, episode_title, rating, votes, place, listed FROM aired
     ORDER BY season_number IS DISTINCT FROM $season, place LIMIT {MOST_EPISODES}"""
+# One row per series of `$keys` and part of its run that has rated episodes; an episode counts in
+# each part that it overlaps.
+PARTS_OF_RUNS = f"""
+    {AIRED.format(condition="list_contains($keys, series_key)")}
+    SELECT series_key, series_label, part, avg(rating) AS rating, count(rating) AS rated
+    FROM aired JOIN range({PARTS}) AS parts(part)
+        ON place - 1 < listed * (part + 1) / {PARTS} AND place > listed * part / {PARTS}
+    JOIN gold.imdb_dim_series USING (series_key)
+    WHERE rating IS NOT NULL GROUP BY ALL ORDER BY ALL"""
+# One row per series of `$keys`.
+NAMES = """
+    SELECT series_key, series_label FROM gold.imdb_dim_series
+    WHERE list_contains($keys, series_key) ORDER BY list_position($keys, series_key)"""
 # The best and the worst rated episodes of `$series`, in `$season` or (None) in all seasons, with
 # their rank among all that are rated.
 EXTREMES = f"""

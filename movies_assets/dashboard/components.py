@@ -353,6 +353,11 @@ class DataTable:
         self._count.set_visibility(visible)
 
 
+def found(rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return how many rows a query has found, if it returns the first of them with that column."""
+    return rows[0]["found"] if rows else None
+
+
 def count_text(shown: int, of: int | None) -> str:
     """Return how many rows a table shows, of how many: `25 of 3,104 rows`."""
     if of is None or of <= shown:

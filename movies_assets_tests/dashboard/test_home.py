@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from movies_assets.dashboard.components import found
 from movies_assets.dashboard.filters import State
 from movies_assets.dashboard.pages import home
+from movies_assets.serving.queries.home import TOP
 from movies_assets.serving.reader import OpenSnapshot
 from movies_assets_tests.dashboard.snapshots import NOW, publish
 from movies_assets_tests.dashboard.test_pages import opened
@@ -137,3 +139,12 @@ def test_an_empty_snapshot_has_no_finding(tmp_path):
     data = load(opened(publish(tmp_path, "a", {})))
     assert home.sentences(data) == []
     assert home.figures(data.figures)[0] == home.Kpi("0", "no snapshot before")
+
+
+def test_a_list_says_how_many_there_are(tmp_path):
+    movers = [mover(key, "movie", 100 + key) for key in range(3 * TOP)]
+    world = opened(publish(tmp_path, "a", {"gold.imdb_trending_titles": movers}))
+    loaded = asyncio.run(home.load(world, State()))
+    assert len(loaded.movers) == 2 * TOP
+    assert found(loaded.movers) == 3 * TOP
+    assert found(loaded.drops) is None

@@ -1,8 +1,10 @@
 """The order of the texts of a column, and how many rows a table says that it has."""
 
 import pytest
+from nicegui import Client, ui
 
-from movies_assets.dashboard.components import count_text
+from movies_assets.dashboard.components import TableCard, count_text
+from movies_assets.dashboard.pages.table import SampleCard
 from movies_assets.dashboard.sorting import order
 from movies_assets.serving import formatting
 
@@ -48,3 +50,11 @@ def test_a_formatted_number_is_sorted_as_the_number(value):
 )
 def test_a_table_says_how_many_rows_there_are(shown, of, text):
     assert count_text(shown, of) == text
+
+
+def test_a_sample_says_of_how_many_rows_it_is(monkeypatch):
+    shown = []
+    monkeypatch.setattr(TableCard, "show", lambda _, rows, of: shown.append((len(rows), of)))
+    with Client(ui.page("")):
+        SampleCard().show([{"a": 1}, {"a": 2}], {"rows": 3_104})
+    assert shown == [(2, 3_104)]

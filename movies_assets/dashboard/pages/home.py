@@ -8,7 +8,16 @@ from typing import NamedTuple
 from nicegui import ui
 
 from movies_assets.dashboard import addresses
-from movies_assets.dashboard.components import Kpi, KpiCards, TableCard, TableRow, box, card, text
+from movies_assets.dashboard.components import (
+    Kpi,
+    KpiCards,
+    TableCard,
+    TableRow,
+    box,
+    card,
+    found,
+    text,
+)
 from movies_assets.dashboard.covers import cover
 from movies_assets.dashboard.filters import State
 from movies_assets.dashboard.layout import Page, Visit
@@ -99,9 +108,17 @@ def build(_: Visit) -> Callable[[HomeData], None]:
                 for row in data.uploads
             ],
         )
-        movers.show(mover_rows(data.movers) or "No title gained votes: there is one run date only")
-        drops.show(drop_rows(data.drops) or "No series has enough rated episodes")
-        changed.show(changed_rows(data.changed) or "No table has more rows or fewer than before")
+        movers.show(
+            mover_rows(data.movers) or "No title gained votes: there is one run date only",
+            found(data.movers),
+        )
+        drops.show(
+            drop_rows(data.drops) or "No series has enough rated episodes", found(data.drops)
+        )
+        changed.show(
+            changed_rows(data.changed) or "No table has more rows or fewer than before",
+            found(data.changed),
+        )
         freshness.show(freshness_rows(data.freshness) or "No source has data")
 
     return show

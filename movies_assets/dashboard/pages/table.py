@@ -100,7 +100,7 @@ def build(visit: Visit) -> Callable[[TableData], None]:
         origins.show(origin_rows(data) or "It is received, or given by the run: no other table")
         above.show(lineage_flow(data) or "Choose a column above")
         profile.show(profile_rows(data.profile) or "It was not profiled yet: runs do that")
-        with_sample.show(data.sample)
+        with_sample.show(data.sample, data.described.table)
 
     return show
 
@@ -114,15 +114,16 @@ class SampleCard:
             "Some rows", f"The first {queries.SAMPLE_ROWS} as stored.", columns=[]
         )
 
-    def show(self, rows: Sequence[Row] | None) -> None:
-        """Show rows, or why there are none."""
+    def show(self, rows: Sequence[Row] | None, table: Row | None) -> None:
+        """Show rows of a table, or why there are none."""
         if rows is None:
             self._card.show("Its rows are not published, or are those of single users.")
             return
         if rows:
             self._card.head([*rows[0]])
         self._card.show(
-            [([cell(value) for value in row.values()], None) for row in rows] or "No rows"
+            [([cell(value) for value in row.values()], None) for row in rows] or "No rows",
+            table["rows"] if table else None,
         )
 
 

@@ -22,7 +22,7 @@ FIGURES = f"""
         (SELECT count(*) FROM meta.checks WHERE verdict IN ('failed', 'warned')) AS found"""
 # One row per published table whose number of rows is another one than in the snapshot before.
 CHANGED = """
-    SELECT table_name, rows, rows_before FROM meta.tables
+    SELECT table_name, rows, rows_before, count(*) OVER () AS found FROM meta.tables
     WHERE is_published AND rows IS DISTINCT FROM rows_before
         AND (SELECT count(rows_before) FROM meta.tables) > 0
     ORDER BY abs(coalesce(rows, 0) - coalesce(rows_before, 0)) DESC, table_name LIMIT 20"""
@@ -36,7 +36,7 @@ BEST_OFFERED = f"""
     ORDER BY source"""
 _FINALES = f"""
     SELECT series_key, series_label, finale_delta, finale_rating, avg_rating, finale_basis,
-        rated_episodes, popularity
+        rated_episodes, popularity, count(*) OVER () AS found
     FROM gold.imdb_series_kpis JOIN gold.imdb_dim_series USING (series_key)
     WHERE rated_episodes >= {RATED_EPISODES} AND popularity >= {FINALE_VOTES}"""
 # One row per series: the largest drops at the finale, and the best series.
@@ -46,7 +46,8 @@ BEST_SERIES = f"{_FINALES} ORDER BY avg_rating DESC, popularity DESC, series_key
 # title's key if it has a page, which an episode has not.
 MOVERS = f"""
     SELECT trending.title_key, primary_title, title_type, votes_gained, trending.rating,
-        rating_change, previous_run_date, run_date, dim.title_key AS page
+        rating_change, previous_run_date, run_date, dim.title_key AS page,
+        count(*) OVER () AS found
     FROM gold.imdb_trending_titles AS trending
     LEFT JOIN gold.dim_title AS dim ON dim.tconst = format('tt{{:07d}}', trending.title_key)
     WHERE votes_gained > 0 ORDER BY votes_gained DESC, trending.title_key LIMIT {2 * TOP}"""

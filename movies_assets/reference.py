@@ -20,24 +20,25 @@ from pydantic import BaseModel
 import movies_assets
 from movies_assets.core.table import Table
 from movies_assets.definitions import build_defs
-from movies_assets.serving import dictionary
+from movies_assets.serving import cookbook, dictionary
 from movies_assets.settings import PREFIX, PROJECT_ROOT, Settings
 from movies_assets.tables import TABLES
 
 DOCS = PROJECT_ROOT / "docs"
 DECISIONS = DOCS / "decisions"
+COOKBOOK = DOCS / "reference" / "cookbook.md"
 BLOCK = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 CRON_EVERY_DAY = re.compile(r"(\d+) (\d+) \* \* \*")
 
 
 def pages() -> dict[Path, str]:
-    """Return the pages that hold generated text, as they should be."""
+    """Return the pages and files that hold generated text, as they should be."""
     found = {page: page.read_text(encoding="utf-8") for page in sorted(DOCS.rglob("*.md"))}
     return {
         page: BLOCK.sub(lambda block: f"{block[1]}{BLOCKS[block[2]]()}\n{block[3]}", text)
         for page, text in found.items()
         if BLOCK.search(text)
-    } | {dictionary.PATH: dictionary.text()}
+    } | {dictionary.PATH: dictionary.text(), cookbook.PATH: cookbook.text_of(found[COOKBOOK])}
 
 
 def settings_table() -> str:

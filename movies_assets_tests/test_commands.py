@@ -40,11 +40,12 @@ RUN_BEFORE = "2025-10-20"
 SHOWN = 100
 EXECUTE = "dagster job execute -m movies_assets.definitions"
 OF_MAKE = re.compile(r'make run JOBS="(.*)"')
-# Lines that are not run here: .ci/run runs what make has, others serve until they are ended, write
-# into the project, or are parts of commands.
+# Lines that are not run here: .ci/run runs what make has, dashboard/test_api.py what curl asks;
+# others serve until they are ended, write into the project, or are parts of commands.
 NOT_RUN = re.compile(
-    r"^(make .*|git clone .*|.* netflix-server .*|.*'ALTER TABLE \.\.\.'.*|cd movies_assets\b.*"
-    r"|python -m movies_assets (powerbi|accept|reference)"
+    r"^(make .*|git clone .*|curl .*|.* netflix-server .*|.*'ALTER TABLE \.\.\.'.*"
+    r"|cd movies_assets\b.*"
+    r"|python -m movies_assets (powerbi|accept|reference|mcp)"
     r"|dagster (dev|job execute|asset materialize))$",
     re.MULTILINE,
 )

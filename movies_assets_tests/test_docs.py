@@ -31,6 +31,7 @@ FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 # Examples that other tests run, that change code, or that ask other programs.
 NOT_HERE = {
     "add-a-source.md",
+    "ask-with-sql.md",
     "bring-your-own-file.md",
     "connect.md",
     "cookbook.md",

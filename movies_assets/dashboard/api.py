@@ -211,18 +211,20 @@ async def _docs(request: Request) -> Response:
 def openapi(reader: GuardedReader) -> dict[str, Any]:
     """Return the description of the API, as OpenAPI 3.1."""
     limits = reader.limits
-    error = {"description": "The reason, as a sentence.", "content": _content("Error")}
-    busy = {**error, "description": "Too many queries are running, or nothing is published yet."}
+    busy = {
+        "description": "Too many queries are running, or nothing is published yet.",
+        "content": _content("Error"),
+    }
     answer = {
         "description": f"The rows, at most {limits.sql_rows:,} and {limits.sql_bytes:,} bytes; "
-        "`truncated` (beyond JSON, the header x-truncated) is the limit at which they end.",
+        "truncated (beyond JSON, the header x-truncated) is the limit at which they end.",
         "content": {
             **_content("Answer"),
             CSV: {"schema": {"type": "string"}},
             ARROW: {"schema": {"type": "string", "format": "binary"}},
         },
     }
-    responses = {"200": answer, "400": error, "406": error, "503": busy}
+    responses = {"200": answer, **_errors(400, 406), "503": busy}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -250,7 +252,7 @@ def openapi(reader: GuardedReader) -> dict[str, Any]:
                     "parameters": [_in("path", "name", "The table, such as gold.dim_title.")],
                     "responses": {
                         "200": {"description": "The table.", "content": _content("Table")},
-                        "404": error,
+                        **_errors(404),
                         "503": busy,
                     },
                 }
@@ -260,7 +262,7 @@ def openapi(reader: GuardedReader) -> dict[str, Any]:
                     "summary": "Run a query.",
                     "operationId": "query",
                     "requestBody": {"required": True, "content": _content("Query")},
-                    "responses": {**responses, "413": error, "415": error},
+                    "responses": {**responses, **_errors(413, 415)},
                 },
                 "get": {
                     "summary": "Run a query that is in the address.",
@@ -273,7 +275,7 @@ def openapi(reader: GuardedReader) -> dict[str, Any]:
                             "schema": {"enum": [*MEDIA_TYPES.values()]},
                         },
                     ],
-                    "responses": {**responses, "403": error},
+                    "responses": {**responses, **_errors(403)},
                 },
             },
         },
@@ -287,6 +289,16 @@ def openapi(reader: GuardedReader) -> dict[str, Any]:
 
 def _content(schema: str) -> dict[str, Any]:
     return {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _errors(*statuses: int) -> dict[str, Any]:
+    return {
+        str(status): {
+            "description": f"{HTTPStatus(status).phrase}; the reason is in error.",
+            "content": _content("Error"),
+        }
+        for status in statuses
+    }
 
 
 def _in(place: str, name: str, description: str) -> dict[str, Any]:
@@ -359,7 +371,7 @@ STYLE = (
     "body{background:#0b0b0d;color:#f3f3f5;font:1rem/1.5 system-ui,sans-serif;margin:0}"
     "main{max-width:52rem;margin:0 auto;padding:2rem 1.5rem}a{color:inherit}"
     "h2{font-size:1.1rem;margin-top:2rem}dt{font-weight:600}dd{margin:0 0 .25rem 0}"
-    "pre{background:#17171a;padding:1rem;overflow:auto}"
+    "pre{background:#17171a;padding:1rem;white-space:pre-wrap}"
 )
 EXAMPLES = """\
 curl http://127.0.0.1:8080/api/tables

@@ -37,6 +37,8 @@ class Field:
         known: query that returns a row if the snapshot has `$value`, which may name other fields of
             the page; None: every value is valid.
         has_chip: whether it is a filter, with a button that removes it unless a filter bar has it.
+        longest: the most characters of its text.
+        has_lines: whether its text may have several lines, and tabs.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Field:
     show: Callable[[Value], str] = str
     known: str | None = None
     has_chip: bool = True
+    longest: int = LONGEST
+    has_lines: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,8 @@ def parsed(one: Field, text: str) -> Value:
     Raises:
         ValueError: it is not a value of the field.
     """
-    if len(text) > LONGEST or not text.isprintable():
+    shown = "".join(text.split()) if one.has_lines else text
+    if len(text) > one.longest or not shown.isprintable():
         raise ValueError(f"not a value of {one.label}")
     return one.parse(text)
 

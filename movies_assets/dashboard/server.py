@@ -42,6 +42,7 @@ from movies_assets.dashboard.pages import (
     quality,
     releases,
     series,
+    sql,
     table,
     title,
 )
@@ -96,11 +97,12 @@ def build_app(settings: Settings, pages: Sequence[Page] = PAGES) -> FastAPI:
 
     Args:
         settings: the folder of snapshots, and the rules of access.
-        pages: the pages, the first one at `/`.
+        pages: the pages, the first one at `/`; the page SQL is added.
     """
     chosen = settings.dashboard
     reader, connections, held = reader_of(settings), Connections(chosen), HeldPages(chosen)
     guarded = GuardedReader(Published(settings.published_folder), chosen)
+    pages = (*pages, sql.page(guarded))
     for page in pages:
         _serve(page, pages, reader, held)
     _serve_downloads(settings)

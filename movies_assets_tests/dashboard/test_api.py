@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
 import re
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -17,15 +20,25 @@ import pyarrow as pa
 import pytest
 import uvicorn
 from fastapi.openapi.models import OpenAPI
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from movies_assets.dashboard.api import ARROW, CSV, MOST_BODY_BYTES, SCHEMAS, build_api, openapi
+from movies_assets.dashboard.api import (
+    ARROW,
+    CSV,
+    EXAMPLES,
+    MOST_BODY_BYTES,
+    SCHEMAS,
+    build_api,
+    openapi,
+)
 from movies_assets.dashboard.security import OneToken
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.publishing.published import shared_tables
 from movies_assets.serving.guarded import GuardedReader
 from movies_assets.serving.guarded_process import META
-from movies_assets.settings import DashboardSettings
+from movies_assets.settings import PROJECT_ROOT, DashboardSettings
 from movies_assets.warehouse.published import Published
 from movies_assets_tests.dashboard.conftest import serving
 from movies_assets_tests.serving.attacks import FORBIDDEN, GREEDY, OF_USERS, SECRET, publish_world
@@ -284,6 +297,25 @@ def test_the_page_of_the_api_loads_nothing(url):
     page = httpx.get(f"{url}/docs").text
     assert "POST /api/sql" in page
     assert not re.search(r"<script|<link|<img|src=|@import|url\(", page)
+
+
+def commands_of_curl() -> list[str]:
+    guide = (PROJECT_ROOT / "docs" / "how-to" / "ask-with-sql.md").read_text(encoding="utf-8")
+    return [line for line in f"{guide}\n{EXAMPLES}".splitlines() if line.startswith("curl ")]
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.parametrize("command", commands_of_curl())
+def test_a_command_of_the_guide_is_answered(folder, tmp_path, command):
+    app = Starlette(routes=[Mount("/api", build_api(reader(folder)))])
+    with served(app) as url:
+        asked = command.replace("http://127.0.0.1:8080", url).replace("curl ", "curl -f ", 1)
+        ended = subprocess.run(  # noqa: S602 (our own text)
+            asked, shell=True, cwd=tmp_path, env={**os.environ, "TOKEN": TOKEN},
+            capture_output=True, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout or list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -14,6 +14,8 @@ import duckdb
 import psutil
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.publishing.published import shared_tables
@@ -59,6 +61,52 @@ def test_a_text_that_means_harm_is_refused_before_it_runs(session, path, name):
         session.check(FORBIDDEN[name].replace("{path}", str(path)))
     assert len(str(refused.value)) < 400
     assert "snapshot_" not in str(refused.value).replace("snapshot_0", "")
+
+
+# Ways to put a query into another one.
+WITHIN = [
+    "SELECT ({})",
+    "SELECT 1 WHERE EXISTS ({})",
+    "SELECT 1 WHERE 1 IN ({})",
+    "SELECT count(*) FROM ({}) AS t",
+    "FROM range(3) AS r, LATERAL ({}) AS t",
+    "FROM range(3) AS r LEFT JOIN ({}) AS t ON true",
+    "WITH a AS ({}) SELECT count(*) FROM a",
+    "WITH a AS MATERIALIZED ({}), b AS (FROM a) SELECT count(*) FROM b",
+    "WITH RECURSIVE a(n) AS (SELECT 1 UNION ALL SELECT ({}) FROM a) SELECT n FROM a",
+    "SELECT 1 UNION ALL ({})",
+    "SELECT 1 EXCEPT ({})",
+    "SELECT [x FOR x IN [1] IF x IN ({})]",
+    "SELECT list_transform([1], lambda x: ({}))",
+    "SELECT CASE WHEN ({}) IS NULL THEN 1 ELSE 2 END",
+    "SELECT sum(1) FILTER (1 = ({}))",
+    "SELECT sum(({})) OVER ()",
+    "SELECT 1 ORDER BY ({}) LIMIT ({})",
+    "SELECT 1 AS x GROUP BY x HAVING ({}) > 0",
+    "SELECT {{'a': ARRAY ({})}}",
+    "SELECT CAST(({}) AS VARCHAR)",
+    "SELECT coalesce(NULL, ({}))",
+    "VALUES (({}))",
+    "FROM (SUMMARIZE {})",
+    "FROM (DESCRIBE {})",
+    "FROM (SELECT 1 AS a, ({}) AS b) PIVOT (sum(b) FOR a IN (1))",
+    "UNPIVOT (SELECT 1 AS a, ({}) AS b) ON a, b",
+]
+ONE = "SELECT count(*) FROM {}"
+
+
+@given(ways=st.lists(st.sampled_from(WITHIN), max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_table_of_users_is_found_at_any_depth(session, ways):
+    for table, is_allowed in (("gold.imdb_dim_series", True), ("gold.ott_dim_user", False)):
+        sql = ONE.format(table)
+        for way in ways:
+            sql = way.replace("{{", "{").replace("}}", "}").replace("{}", sql)
+        if is_allowed:
+            session.check(sql)
+        else:
+            with pytest.raises(RefusedError, match=r"no table “gold\.ott_dim_user”"):
+                session.check(sql)
 
 
 # What the session itself holds back, where the rules would have a hole.

@@ -87,7 +87,7 @@ def test_a_state_survives_the_address(page):
     values = {
         "years": (1990, None), "genre": "Sci-Fi & more", "decade": 1990, "band": "Great",
         "rating": 15, "votes": 4, "series": 12, "season": -1, "year": 2020, "media": "movie",
-        "day": "2025-10-31", "user": "aa11",
+        "day": "2025-10-31", "user": "aa11", "with": (13, 14),
     }  # fmt: skip
     state = State({one.name: values[one.name] for one in page.all_fields})
     path, _, query = state.address(page.path, page.all_fields).partition("?")

@@ -7,7 +7,7 @@ WHOLE, ONE_DIGIT, TWO_DIGITS = "#,0", "0.0", "0.00"
 
 @dataclass(frozen=True)
 class Measure:
-    """A DAX measure; 0 for an empty selection.
+    """A DAX measure. Of an empty selection counts and sums are 0, and means blank.
 
     Attributes:
         table: the table that contains it.
@@ -32,8 +32,41 @@ def count(table: str) -> str:
 
 
 def mean(table: str, column: str) -> str:
-    """Return the formula of a column's mean."""
-    return f"COALESCE(AVERAGE('{table}'[{column}]), 0)"
+    """Return the formula of a column's mean; blank where no row has a value."""
+    return f"AVERAGE('{table}'[{column}])"
+
+
+def mean_where(table: str, column: str, condition: str, one: str) -> str:
+    """Return the formula of a column's mean over the rows that meet a condition.
+
+    Where one row is selected that does not, it is 0: the original's measures have no blanks then.
+
+    Args:
+        table: the table.
+        column: the column.
+        condition: DAX on the columns of a row.
+        one: the column that identifies a row.
+    """
+    rows = f"FILTER('{table}', {condition})"
+    return (
+        f"VAR known = AVERAGEX({rows}, '{table}'[{column}]) "
+        f"RETURN IF(ISBLANK(known) && HASONEVALUE('{table}'[{one}]), 0, known)"
+    )
+
+
+def through(formula: str, bridge: str, column: str, target: str, key: str) -> str:
+    """Return a formula that filters of what a bridge points at reach as well.
+
+    The model cannot have such a filter for two bridges between the same tables.
+
+    Args:
+        formula: the formula.
+        bridge: the table between both.
+        column: its column that points at the target.
+        target: the table that is to be filtered.
+        key: the key of the target.
+    """
+    return f"CALCULATE({formula}, CROSSFILTER('{bridge}'[{column}], '{target}'[{key}], BOTH))"
 
 
 def total(table: str, column: str) -> str:

@@ -21,6 +21,7 @@ from movies_assets.warehouse.types import duckdb_types
 FOLDER = PROJECT_ROOT / "powerbi"
 SCHEMAS = "https://developer.microsoft.com/json-schemas/fabric"
 MODEL, REPORT, THEME = "movies.SemanticModel", "movies.Report", "movies.json"
+BASE_THEME = "CY24SU10"
 PARAMETERS = {
     "Server": ("localhost", "Host of the Postgres server, and its port where it is not 5432."),
     "Database": ("movies", "The database."),
@@ -35,6 +36,8 @@ TYPES = {
     "TIMESTAMPTZ": "dateTime",
     "VARCHAR": "string",
 }
+# Names whose alphabetical order means nothing, and the column that orders them.
+SORTED_BY = {"month_name": "month"}
 FORMATS = {"BIGINT": "0", "DATE": "yyyy-mm-dd", "TIMESTAMPTZ": "yyyy-mm-dd hh:nn:ss"}
 BLACK, PANEL, LINE, WHITE, GREY, RED = (
     "#0B0B0F", "#16161D", "#2A2A33", "#F2F2F2", "#9A9AA5", "#E50914",
@@ -51,6 +54,25 @@ class Visual(NamedTuple):
     kind: str
     fields: Mapping[str, Sequence[str]]
     place: tuple[int, int, int, int]
+
+    @property
+    def words(self) -> str:
+        """Return the text for people who cannot see it."""
+        shown = ", ".join(
+            field.rpartition(".")[2].replace("_", " ")
+            for names in self.fields.values()
+            for field in names
+        )
+        return f"{KINDS[self.kind]}: {shown}"
+
+
+KINDS = {
+    "barChart": "Bars",
+    "card": "Figure",
+    "columnChart": "Columns",
+    "slicer": "Choice",
+    "tableEx": "Table",
+}
 
 
 def _cards(names: Sequence[str]) -> list[Visual]:
@@ -188,6 +210,15 @@ def _parameters() -> Iterator[str]:
         yield ""
 
 
+# Filters of a genre, category or country reach the titles, and so the facts. Bridges of people do
+# not: cast and direction lead from the same people to the same titles, see `core.measure.through`.
+BOTH_WAYS = {
+    "genre_junction.movie_key",
+    "netflix_title_category.show_key",
+    "netflix_title_country.show_key",
+}
+
+
 def _relationships(contracts: Mapping[str, type[Contract]]) -> Iterator[str]:
     for name, contract in contracts.items():
         for column, target in contract.references().items():
@@ -196,6 +227,8 @@ def _relationships(contracts: Mapping[str, type[Contract]]) -> Iterator[str]:
                 yield f"relationship {table_of(name)}_{column}"
                 yield f"\tfromColumn: {table_of(name)}.{column}"
                 yield f"\ttoColumn: {table_of(target)}.{key}"
+                if f"{table_of(name)}.{column}" in BOTH_WAYS:
+                    yield "\tcrossFilteringBehavior: bothDirections"
                 yield ""
 
 
@@ -216,6 +249,11 @@ def _table(name: str, contract: type[Contract]) -> Iterator[str]:
         yield f"\t\tdataType: {TYPES[type_]}"
         if contract.key() == (column,):
             yield "\t\tisKey"
+        if column in contract.references():
+            # Readers choose from the table that it points at.
+            yield "\t\tisHidden"
+        if column in SORTED_BY and SORTED_BY[column] in columns:
+            yield f"\t\tsortByColumn: {SORTED_BY[column]}"
         if type_ in FORMATS:
             yield f"\t\tformatString: {FORMATS[type_]}"
         yield "\t\tsummarizeBy: none"
@@ -228,9 +266,15 @@ def _table(name: str, contract: type[Contract]) -> Iterator[str]:
     yield "\t\t\t\tlet"
     yield "\t\t\t\t    Source = PostgreSQL.Database(Server, Database),"
     yield f'\t\t\t\t    Rows = Source{{[Schema = Schema, Item = "{name}"]}}[Data],'
-    yield f"\t\t\t\t    Known = Table.SelectColumns(Rows, {{{listed}}})"
+    yield f"\t\t\t\t    Known = Table.SelectColumns(Rows, {{{listed}}}),"
+    instants = ", ".join(
+        f'{{"{column}", each DateTimeZone.RemoveZone(DateTimeZone.ToUtc(_)), type datetime}}'
+        for column, type_ in columns.items()
+        if type_ == "TIMESTAMPTZ"
+    )
+    yield f"\t\t\t\t    Utc = Table.TransformColumns(Known, {{{instants}}})"
     yield "\t\t\t\tin"
-    yield "\t\t\t\t    Known"
+    yield "\t\t\t\t    Utc"
 
 
 def _report() -> dict[str, str]:
@@ -241,6 +285,8 @@ def _report() -> dict[str, str]:
         "reportVersionAtImport": versions,
         "type": "RegisteredResources",
     }
+    # Power BI's own; it has what the custom one does not say.
+    base = {"name": BASE_THEME, "reportVersionAtImport": versions, "type": "SharedResources"}
     registered = {"name": THEME, "path": THEME, "type": "CustomTheme"}
     package = {"name": "RegisteredResources", "type": "RegisteredResources", "items": [registered]}
     named = {page: page.lower() for page in PAGES}
@@ -255,7 +301,7 @@ def _report() -> dict[str, str]:
         ),
         f"{definition}/report.json": _json(
             "item/report/definition/report/3.0.0",
-            themeCollection={"customTheme": custom},
+            themeCollection={"baseTheme": base, "customTheme": custom},
             resourcePackages=[package],
         ),
         f"{definition}/pages/pages.json": _json(
@@ -296,6 +342,9 @@ def _visual(name: str, visual: Visual, order: int) -> str:
             "visualType": visual.kind,
             "query": {"queryState": roles},
             "drillFilterOtherVisuals": True,
+            "visualContainerObjects": {
+                "general": [{"properties": {"altText": _text(visual.words)}}]
+            },
         },
     )
 
@@ -308,6 +357,10 @@ def _projection(field: str) -> dict[str, Any]:
     return {"field": {kind: reference}, "queryRef": f"{table}.{name}", "nativeQueryRef": name}
 
 
+def _text(words: str) -> dict[str, Any]:
+    return {"expr": {"Literal": {"Value": f"'{words}'"}}}
+
+
 def _solid(color: str) -> dict[str, Any]:
     return {"solid": {"color": color}}
 
@@ -316,12 +369,12 @@ THEMED: Mapping[str, Any] = {
     "name": "Movies",
     "dataColors": [
         RED,
-        "#B20710",
         "#F5777D",
         "#9A9AA5",
-        "#5C5C66",
         "#F2B8BB",
-        "#7A0A10",
+        "#D0454C",
+        "#7E7E8A",
+        "#C98552",
         "#D9D9DE",
     ],
     "foreground": WHITE,

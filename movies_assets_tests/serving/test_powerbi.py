@@ -136,29 +136,81 @@ def test_every_relationship_points_from_a_column_to_the_key_of_a_table():
 def test_filters_have_one_way_only_from_a_table_to_another():
     # Power BI refuses relationships by which a filter could take two ways.
     ways = {}
-    for _, many, one in relationships():
-        ways.setdefault(one.split(".")[0], []).append(many.split(".")[0])
+    for text, many, one in relationships():
+        ways.setdefault(one.split(".")[0], []).append((text, many.split(".")[0]))
+        if many in powerbi.BOTH_WAYS:
+            ways.setdefault(many.split(".")[0], []).append((text, one.split(".")[0]))
 
-    def reached(table):
-        return [far for near in ways.get(table, []) for far in [near, *reached(near)]]
+    def reached(table, used):
+        for text, near in ways.get(table, []):
+            if text not in used:
+                yield near
+                yield from reached(near, {*used, text})
 
     for table in ways:
-        assert len(reached(table)) == len({*reached(table)}), table
+        found = [*reached(table, set())]
+        assert len(found) == len({*found}), table
 
 
-def test_measures_refer_to_columns_that_are_there_and_fall_back_to_zero():
+def test_filters_go_both_ways_only_where_it_is_declared():
+    path = f"{MODEL}/definition/relationships.tmdl"
+    found = {said["fromColumn"] for _, _, said in objects(path) if "crossFilteringBehavior" in said}
+    assert found == powerbi.BOTH_WAYS
+
+
+def test_measures_refer_to_columns_that_are_there():
     columns, measures = declared("column"), declared("measure")
     assert len({measure.name for measure in MEASURES}) == len(MEASURES)
     for measure in MEASURES:
         assert measure.name in measures[measure.table]
         assert measure.name not in columns[measure.table]
-        assert re.fullmatch(r"COALESCE\(.+, 0\)", measure.dax)
         assert measure.dax.count("(") == measure.dax.count(")")
         for table, column in COLUMN.findall(measure.dax):
             assert column in columns[table]
         assert set(re.findall(r"'(\w+)'", measure.dax)) <= {*columns}
     named = {"Avg", "Pilot", "Finale", "Finale delta", "Best season", "Binge score"}
     assert named <= {measure.name for measure in MEASURES}
+
+
+def test_every_table_of_facts_has_a_measure_as_its_columns_are_not_summed_up():
+    with_measures = {measure.table for measure in MEASURES}
+    assert with_measures >= {
+        "fact_movies", "imdb_movie_facts", "imdb_episode_facts", "imdb_series_kpis",
+        "imdb_trending_titles", "netflix_fact_titles", "omdb_releases", "ott_popular_movies",
+    }  # fmt: skip
+
+
+def test_columns_that_point_at_a_table_are_hidden_and_months_are_in_their_order():
+    columns = declared("column")
+    for name, contract in SHARED.items():
+        hidden = {c for c, said in columns[name.split(".")[1]].items() if "isHidden" in said}
+        assert hidden == {*contract.references()} & {*columns[name.split(".")[1]]}
+    assert columns["dim_date"]["month_name"]["sortByColumn"] == "month"
+
+
+def test_instants_are_read_in_utc():
+    text = TMDL[f"{MODEL}/definition/tables/fact_movies.tmdl"]
+    assert '{"uploaded_at", each DateTimeZone.RemoveZone(DateTimeZone.ToUtc(_))' in text
+
+
+def test_every_visual_has_words_for_those_who_cannot_see_it():
+    shown = [content["visual"] for path, content in JSON.items() if path.endswith("visual.json")]
+    for visual in shown:
+        (general,) = visual["visualContainerObjects"]["general"]
+        assert re.fullmatch(
+            r"'\w+: [^']+'", general["properties"]["altText"]["expr"]["Literal"]["Value"]
+        )
+
+
+def test_colors_of_data_stand_out_from_what_is_behind_them():
+    def light(color: str) -> float:
+        parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    behind = light(powerbi.PANEL)
+    for color in powerbi.THEMED["dataColors"]:
+        assert (light(color) + 0.05) / (behind + 0.05) >= 3, color
 
 
 def test_pages_show_columns_and_measures_that_are_there():

@@ -1,20 +1,24 @@
 """The measures of IMDb for Power BI."""
 
-from movies_assets.core.measure import TWO_DIGITS, WHOLE, Measure, count, mean, total
+from movies_assets.core.measure import TWO_DIGITS, WHOLE, Measure, count, mean, mean_where, total
 
 
-def _kpi(name: str, column: str, description: str) -> Measure:
+def _kpi(name: str, column: str, basis: str, description: str) -> Measure:
+    """Return a figure of a series, which it has unless the basis of the figure is `none`."""
     table = "imdb_series_kpis"
-    return Measure(table, name, mean(table, column), TWO_DIGITS, description)
+    condition = f"'{table}'[{basis}] <> \"none\""
+    formula = mean_where(table, column, condition, "series_key")
+    return Measure(table, name, formula, TWO_DIGITS, f"{description} {OF_SEVERAL}")
 
 
 def _of_movies(function: str, column: str) -> str:
     """Return the formula of a figure that counts each movie once, not once per genre."""
     table = "imdb_movie_facts"
     movies = f"SUMMARIZE('{table}', '{table}'[movie_key], '{table}'[{column}])"
-    return f"COALESCE({function}({movies}, '{table}'[{column}]), 0)"
+    return f"{function}({movies}, '{table}'[{column}])"
 
 
+OF_SEVERAL = "Of several series, the mean of those that have one; 0 for one series without."
 MEASURES = (
     Measure(
         "imdb_movie_facts",
@@ -35,7 +39,7 @@ MEASURES = (
     Measure(
         "imdb_movie_facts",
         "IMDb votes",
-        _of_movies("SUMX", "votes"),
+        f"COALESCE({_of_movies('SUMX', 'votes')}, 0)",
         WHOLE,
         "Votes for movies, each movie counted once.",
         is_of_catalogues=True,
@@ -61,17 +65,36 @@ MEASURES = (
         WHOLE,
         "Votes for episodes.",
     ),
-    _kpi("Avg", "avg_rating", "Mean rating of a series' episodes; of several series, their mean."),
-    _kpi("Pilot", "pilot_rating", "Rating of the pilot."),
-    _kpi("Finale", "finale_rating", "Rating of the finale."),
-    _kpi("Finale delta", "finale_delta", "Rating of the finale less the mean of all episodes."),
-    _kpi("Best season", "best_season_rating", "Mean rating of the best season."),
-    _kpi("Binge score", "binge_score", "Mean rating times the decimal logarithm of the episodes."),
+    _kpi("Avg", "avg_rating", "binge_basis", "Mean rating of a series' episodes."),
+    _kpi("Pilot", "pilot_rating", "pilot_basis", "Rating of the pilot."),
+    _kpi("Finale", "finale_rating", "finale_basis", "Rating of the finale."),
+    _kpi(
+        "Finale delta",
+        "finale_delta",
+        "finale_delta_basis",
+        "Rating of the finale less the mean of all episodes.",
+    ),
+    _kpi(
+        "Best season", "best_season_rating", "best_season_basis", "Mean rating of the best season."
+    ),
+    _kpi(
+        "Binge score",
+        "binge_score",
+        "binge_basis",
+        "Mean rating times the decimal logarithm of the episodes.",
+    ),
     Measure(
         "imdb_series_kpis",
         "Series votes",
         total("imdb_series_kpis", "popularity"),
         WHOLE,
         "Votes for a series' episodes.",
+    ),
+    Measure(
+        "imdb_trending_titles",
+        "Votes gained",
+        total("imdb_trending_titles", "votes_gained"),
+        WHOLE,
+        "Votes that trending titles gained since the previous run date.",
     ),
 )

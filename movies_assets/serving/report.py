@@ -69,6 +69,14 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """A text with a note below."""
+
+    text: str
+    note: str
+
+
+@dataclass(frozen=True)
 class ReportTable:
     """A short table; headings that end in `#` are of numbers, a wide table takes the full width.
 
@@ -77,7 +85,7 @@ class ReportTable:
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[str | Interval]]
+    rows: Sequence[Sequence[str | Interval | Noted]]
     is_wide: bool = False
 
 
@@ -216,23 +224,27 @@ def series_section(ask: Ask) -> ReportSection:
     ]
     top = ReportTable(
         "Most voted series",
-        ["Series", "Average#", "Binge#", "Pilot#", "Pilot is", "Finale#", "Finale is", "Delta#"],
+        ["Series", "Average#", "Binge#", "Pilot#", "Finale#", "Finale delta#"],
         [
             (
-                cut(each["series_label"]),
-                formatting.decimal(each["avg_rating"]),
-                formatting.decimal(each["binge_score"]),
-                formatting.decimal(each["pilot_rating"]),
-                each["pilot_basis"],
-                formatting.decimal(each["finale_rating"]),
-                each["finale_basis"],
+                Noted(cut(each["series_label"]), _bases(each)),
+                *(
+                    formatting.decimal(each[name])
+                    for name in ("avg_rating", "binge_score", "pilot_rating", "finale_rating")
+                ),
                 formatting.signed(each["finale_delta"]),
             )
             for each in ask(series.MOST_VOTED)[:TOP]
         ],
-        is_wide=True,
     )
     return ReportSection("Series", figures, [top], "" if row["series"] else "No series yet.")
+
+
+def _bases(row: Row) -> str:
+    """Return the episodes that count as a series' pilot and finale."""
+    if row["pilot_basis"] == "none":
+        return "no rated episodes"
+    return f"{row['pilot_basis']}, {row['finale_basis']}"
 
 
 def releases_section(ask: Ask) -> ReportSection:

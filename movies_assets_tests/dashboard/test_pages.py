@@ -263,6 +263,16 @@ def test_a_genre_has_its_colour_in_every_chart(world):
         assert "decal" not in json.dumps(shares.options)
 
 
+def test_a_genre_of_the_service_has_the_colour_that_it_has_among_movies(world):
+    figure = audience.genre_bars(load(audience, world))
+    (bars,) = figure.options["series"]
+    assert [item["itemStyle"]["color"] for item in bars["data"]] == [
+        theme.GENRES["Drama"],
+        theme.GENRES["Comedy"],
+        theme.REST,  # IMDb has no puppetry
+    ]
+
+
 @pytest.mark.parametrize(
     ("sizes", "layers"),
     [

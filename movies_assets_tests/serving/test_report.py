@@ -131,22 +131,17 @@ class TestFigures:
         about = asyncio.run(series.load(snapshot, State({"series": 10}))).about
         cells = Page(page).cells
         at = cells.index(about["series_label"])
-        assert cells[at + 1 : at + 8] == [
-            formatting.decimal(about["avg_rating"]),
-            formatting.decimal(about["binge_score"]),
-            formatting.decimal(about["pilot_rating"]),
-            about["pilot_basis"],
-            formatting.decimal(about["finale_rating"]),
-            about["finale_basis"],
-            formatting.signed(about["finale_delta"]),
-        ]
+        names = ("avg_rating", "binge_score", "pilot_rating", "finale_rating")
+        assert cells[at + 1 : at + 5] == [formatting.decimal(about[name]) for name in names]
+        assert cells[at + 5] == formatting.signed(about["finale_delta"])
         assert Page(page).figures["Series", "Episodes"] == "6"
+        assert '<div class="hint">pilot S1E1, latest rated S2E2</div>' in page
 
-    def test_of_series_without_rated_episodes_are_dashes_and_name_the_fallback(self, page):
+    def test_of_series_without_rated_episodes_are_unknown(self, page):
         cells = Page(page).cells
         at = cells.index("Lamplight (2020)")
-        dash = formatting.NONE
-        assert cells[at + 1 : at + 8] == [dash, dash, dash, "none", dash, "none", dash]
+        assert cells[at + 1 : at + 6] == [formatting.NONE] * 5
+        assert page.count('<div class="hint">no rated episodes</div>') == 2
 
     def test_of_releases(self, page, snapshot):
         totals = loaded(releases, snapshot).totals

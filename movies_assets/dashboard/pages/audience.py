@@ -25,7 +25,7 @@ from movies_assets.dashboard.components import (
 )
 from movies_assets.dashboard.filters import GENRE, Field, State, matching
 from movies_assets.dashboard.layout import Page, Visit
-from movies_assets.serving import formatting
+from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries import audience as queries
 from movies_assets.serving.reader import OpenSnapshot, Row
 
@@ -264,6 +264,7 @@ def genre_bars(data: AudienceData) -> Figure | None:
             f"{formatting.plural(row['viewers'], 'viewer')}",
             pick,
             faded=chosen not in {None, row["name"]},
+            color=theme.genre_color(row["name"]),
         )
         for row, pick in zip(rows, picks, strict=True)
     ]

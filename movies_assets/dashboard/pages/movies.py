@@ -111,20 +111,22 @@ BEST_OF_EACH = f"""
 # The genres of YTS have the spelling of IMDb's, but for case.
 NEWEST = f"""
     WITH genres AS (FROM gold.genre_junction JOIN gold.dim_genre USING (genre_key)),
-    uploads AS (
-        SELECT *, nullif(year_key, -1) AS year FROM gold.fact_movies JOIN gold.dim_movie
-            USING (movie_key))
-    SELECT uploads.title, year, rating, runtime_minutes, uploaded_at, title_key,
-        count(*) OVER () AS found,
-        (SELECT string_agg(genre_name, ', ' ORDER BY genre_name) FROM genres
-            WHERE genres.movie_key = uploads.movie_key) AS genres
-    FROM uploads LEFT JOIN gold.title_links AS links
-        ON links.source = 'yts' AND links.source_id = uploads.movie_key::VARCHAR
-    WHERE ($first IS NULL OR year >= $first) AND ($last IS NULL OR year <= $last)
-        AND ($decade IS NULL OR year // 10 * 10 = $decade)
-        AND ($genre IS NULL OR uploads.movie_key IN (
-            SELECT movie_key FROM genres WHERE lower(genre_name) = lower($genre)))
-    ORDER BY uploaded_at DESC, uploads.movie_key LIMIT {TOP}"""
+    uploads AS (SELECT *, nullif(year_key, -1) AS year FROM gold.fact_movies),
+    newest AS (
+        SELECT *, count(*) OVER () AS found FROM uploads
+        WHERE ($first IS NULL OR year >= $first) AND ($last IS NULL OR year <= $last)
+            AND ($decade IS NULL OR year // 10 * 10 = $decade)
+            AND ($genre IS NULL OR movie_key IN (
+                SELECT movie_key FROM genres WHERE lower(genre_name) = lower($genre)))
+        ORDER BY uploaded_at DESC, movie_key LIMIT {TOP}),
+    named AS (
+        SELECT movie_key, string_agg(genre_name, ', ' ORDER BY genre_name) AS genres FROM genres
+        WHERE movie_key IN (SELECT movie_key FROM newest) GROUP BY ALL)
+    SELECT dim_movie.title, year, rating, runtime_minutes, uploaded_at, title_key, found, genres
+    FROM newest JOIN gold.dim_movie USING (movie_key) LEFT JOIN named USING (movie_key)
+    LEFT JOIN gold.title_links AS links
+        ON links.source = 'yts' AND links.source_id = newest.movie_key::VARCHAR
+    ORDER BY uploaded_at DESC, newest.movie_key"""
 
 
 @dataclass(frozen=True)

@@ -305,7 +305,7 @@ def audience_section(ask: Ask) -> ReportSection:
     figures = [
         KeyFigure("Views", formatting.count(row["views"])),
         KeyFigure("Titles watched", formatting.count(row["titles"])),
-        KeyFigure("Users", formatting.count(row["users"])),
+        KeyFigure("Registered users", formatting.count(row["users"])),
     ]
     popular = ReportTable(
         "Popular movies",

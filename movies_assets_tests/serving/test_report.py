@@ -162,7 +162,7 @@ class TestFigures:
         figures = Page(page).figures
         assert figures["Audience", "Views"] == formatting.count(watched["views"]) == "7"
         assert figures["Audience", "Titles watched"] == formatting.count(watched["titles"])
-        assert figures["Audience", "Users"] == formatting.count(watched["users"])
+        assert figures["Audience", "Registered users"] == formatting.count(watched["users"])
 
     def test_of_quality(self, page, snapshot):
         row = loaded(quality, snapshot).figures

@@ -16,6 +16,7 @@ from movies_assets.dashboard.components import (
     Scope,
     TableCard,
     TableRow,
+    found,
 )
 from movies_assets.dashboard.filters import GENRE, YEARS, Field, State, one_of, whole
 from movies_assets.dashboard.layout import Page, Visit
@@ -216,21 +217,16 @@ def build(visit: Visit) -> Callable[[MoviesData], None]:
         genres.show(genre_bars(data) or none)
         heat.show(rating_heat(data) or none)
         bands.show(band_bars(data) or none)
-        best.show(best_rows(data.best) or unranked(data), _found(data.best))
+        best.show(best_rows(data.best) or unranked(data), found(data.best))
         listed = nothing(data.state.change(**{one.name: None for one in UNLISTED}))
         each.show(rows_of_each(data.best_of_each) or f"{listed} among the best of each")
         trending.show(
             trending_rows(data.trending) or f"{none} among the trending titles",
-            _found(data.trending),
+            found(data.trending),
         )
-        newest.show(newest_rows(data.newest) or f"{listed} of YTS", _found(data.newest))
+        newest.show(newest_rows(data.newest) or f"{listed} of YTS", found(data.newest))
 
     return show
-
-
-def _found(rows: list[Row]) -> int | None:
-    """Return how many rows there are, of which a list has the first."""
-    return rows[0]["found"] if rows else None
 
 
 def nothing(state: State) -> str:

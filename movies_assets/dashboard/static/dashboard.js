@@ -1,15 +1,22 @@
 // The theme: the visitor's choice, or that of the system. This runs before the first paint.
 const systemIsLight = matchMedia("(prefers-color-scheme: light)");
 
+let chosenTheme = null;
+try {
+  chosenTheme = localStorage.getItem("theme");
+} catch {} // the browser keeps nothing for this site
+
 function showTheme() {
-  document.documentElement.dataset.theme =
-    localStorage.getItem("theme") || (systemIsLight.matches ? "light" : "dark");
+  const isLight = chosenTheme ? chosenTheme === "light" : systemIsLight.matches;
+  document.documentElement.dataset.theme = isLight ? "light" : "dark";
 }
 
 function switchTheme() {
-  const isLight = document.documentElement.dataset.theme === "light";
-  localStorage.setItem("theme", isLight ? "dark" : "light");
+  chosenTheme = document.documentElement.dataset.theme === "light" ? "dark" : "light";
   showTheme();
+  try {
+    localStorage.setItem("theme", chosenTheme);
+  } catch {}
 }
 
 systemIsLight.addEventListener("change", showTheme);

@@ -88,8 +88,9 @@ class Desk:
             self._text.on("keydown.ctrl.enter.prevent", self._run_text)
             self._text.on("keydown.meta.enter.prevent", self._run_text)
             with box("div", "files"):
-                self._run = ui.button("Run", on_click=self._run_text).props("no-caps unelevated")
-                self._stop = ui.button("Cancel", on_click=self._cancel).props("no-caps outline")
+                text("button", "Run", "run").props("type=button").on("click", self._run_text)
+                self._stop = text("button", "Cancel", "clear").props("type=button")
+                self._stop.on("click", self._cancel)
                 self._csv = ui.link("CSV", "").classes("file").props("download")
             self._status = text("p", "", "answer").props("role=status")
             self._error = text("pre", "").props("role=alert")

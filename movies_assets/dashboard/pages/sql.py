@@ -99,8 +99,7 @@ class Desk:
                 ui.link("All tables", "/data")
                 text("span", " · ")
                 ui.link("The same for programs", f"{API_PATH}/docs")
-        with box("div", "fits span-12"):
-            self._table = TableCard("Answer", columns=[])
+        self._table = TableCard("Answer", columns=[])
         self._chart = ChartCard("Chart", "Bars of the first number, by the first label.", pick=None)
         self._clear()
         ui.context.client.on_delete(self._cancel)

@@ -15,6 +15,7 @@ ENGINES = {"dagster", "ibis", "pandas", "pandera"}
         ("movies_assets.__main__", {*ENGINES, "duckdb"}),
         ("movies_assets.warehouse.published", ENGINES),
         ("movies_assets.dashboard.server", ENGINES),
+        ("movies_assets.serving.guarded_process", {*ENGINES, "pyarrow", "pydantic"}),
         # The first two are loaded where a history is opened, the third one by tests.
         ("movies_assets.definitions", {"sqlalchemy", "alembic", "hypothesis"}),
     ],

@@ -1,6 +1,6 @@
 """The addresses of the pages of single things."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 
 def title(key: str) -> str:
@@ -31,3 +31,8 @@ def person(name: str) -> str:
 def table(name: str) -> str:
     """Return the address of a table's page."""
     return f"/table/{quote(name)}"
+
+
+def sql(query: str) -> str:
+    """Return the address of the page SQL with a query, which it runs."""
+    return f"/sql?{urlencode({'q': query})}"

@@ -36,7 +36,7 @@ ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
 # The random name of the attached snapshot, where DuckDB suggests a name.
-ALIAS = re.compile(r"snapshot_[0-9a-f]{32}\.")
+ALIAS = re.compile(r"snapshot_[0-9a-f]{32}\.?")
 LONGEST_ERROR = 2_000
 
 
@@ -140,13 +140,14 @@ class GuardedReader:
             )
         self._running += 1
         try:
-            code, output, errors = await _run(self._request(asked, self._published.current()))
+            head, content = await self._answer(asked)
+            if "unopened" in head:  # it may have been replaced after its name was read
+                head, content = await self._answer(asked)
         finally:
             self._running -= 1
-        if code:
-            raise QueryError(self._ending(code, errors))
-        line, _, content = output.partition(b"\n")
-        head = json.loads(line)
+        if unopened := head.get("unopened"):
+            LOG.warning("the newest snapshot cannot be opened: %s", unopened)
+            raise QueryError("The newest snapshot cannot be opened. See the log.")
         if refused := head.get("refused"):
             raise RefusedError(refused)
         if head.get("memory"):
@@ -154,6 +155,13 @@ class GuardedReader:
         if failed := head.get("failed"):
             raise QueryError(readable(failed))
         return head, content
+
+    async def _answer(self, asked: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+        code, output, errors = await _run(self._request(asked, self._published.current()))
+        if code:
+            raise QueryError(self._ending(code, errors))
+        line, _, content = output.partition(b"\n")
+        return json.loads(line), content
 
     def _request(self, asked: Mapping[str, Any], snapshot: Path) -> bytes:
         limits = self.limits

@@ -388,18 +388,26 @@ def respond(request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Return the head and the content of the answer to a request; an error is in the head."""
     try:
         session = open_session(request["snapshot"], request["memory"], request["threads"])
+    except duckdb.Error as error:
+        return {"unopened": str(error)}, b""
+    try:
         _limit_memory(request["memory_bytes"] + BESIDES_BYTES)
-        if "sql" in request:
-            return answer(session, request)
-        if "table" in request:
-            return {}, json.dumps(describe_table(session, request["table"])).encode()
-        return {}, json.dumps(list_tables(session)).encode()
+        return _asked(session, request)
     except RefusedError as error:
         return {"refused": str(error)}, b""
     except (MemoryError, duckdb.OutOfMemoryException):
         return {"memory": True}, b""
     except (duckdb.Error, RuntimeError) as error:
         return {"failed": str(error)}, b""
+
+
+def _asked(session: Session, request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+    if "sql" in request:
+        return answer(session, request)
+    found = (
+        describe_table(session, request["table"]) if "table" in request else list_tables(session)
+    )
+    return {}, json.dumps(found).encode()
 
 
 def _limit_memory(more: int) -> None:

@@ -88,6 +88,24 @@ def test_a_query_of_the_cookbook_is_one_click_away(desk, visit):
     assert "gold.imdb_movie_facts" in page.get_by_role("textbox", name="Query").input_value()
 
 
+@pytest.mark.parametrize(
+    "path", ["/table/gold.imdb_dim_series", "/data?table=gold.imdb_dim_series"]
+)
+def test_a_table_leads_to_a_query_of_it(desk, visit, path):
+    page = visit(desk.url + path)
+    page.get_by_role("link", name="Ask with SQL").click()
+    expect(page.get_by_role("textbox", name="Query")).to_have_value(
+        "FROM gold.imdb_dim_series LIMIT 100"
+    )
+    expect(answer(page)).to_contain_text("The Lamp")
+
+
+def test_a_table_of_users_leads_to_none(desk, visit):
+    page = visit(f"{desk.url}/table/gold.ott_dim_user")
+    expect(page.get_by_text("It contains data about single users")).to_be_visible()
+    expect(page.get_by_role("link", name="Ask with SQL")).to_be_hidden()
+
+
 def test_a_long_query_can_be_cancelled_and_a_closed_tab_cancels_it(desk, visit):
     page = visit(f"{desk.url}/sql")
     run(page, GREEDY["a large product"])

@@ -478,6 +478,49 @@ def test_the_newest_snapshot_is_asked(tmp_path):
     assert asyncio.run(asked.query(sql)).content == b'[["b"]]'
 
 
+def test_a_snapshot_that_is_replaced_meanwhile_is_asked_again(tmp_path, monkeypatch):
+    publish(tmp_path, "b", {"meta.snapshot": [{"snapshot_id": "b"}]})
+    newest = Published(tmp_path).current()
+    named = iter([tmp_path / "movies_a.duckdb", newest])
+    monkeypatch.setattr(Published, "current", lambda _: next(named))
+    assert rows(newest, "SELECT snapshot_id FROM meta.snapshot") == [["b"]]
+
+
+def test_a_damaged_snapshot_is_an_error_without_its_path(tmp_path, caplog):
+    made = publish(tmp_path, "a", {})
+    made.write_bytes(b"x" * 100_000)
+    with pytest.raises(QueryError) as failed:
+        ask(made, "SELECT 1")
+    assert str(failed.value) == "The newest snapshot cannot be opened. See the log."
+    assert str(made) in caplog.text
+
+
+WORDS = r"""
+    SELECT FROM WITH AS RECURSIVE UNION ALL WHERE ( ) , ; * . ' " $$ -- /* */ :: [ ] { } : ? $1 =>
+    -> @ gold ott_dim_user imdb_dim_series snapshot a x 1 'x' COPY ATTACH PRAGMA read_csv query
+    JOIN LATERAL USING DESCRIBE PIVOT ON IN VALUES SET EXECUTE CALL EXPLAIN lambda FOR IF CASE WHEN
+    END NULL é"""
+TOKENS = [*WORDS.split(), "\n", "\0"]
+
+
+@given(sql=st.text() | st.lists(st.sampled_from(TOKENS), max_size=30).map(" ".join))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_a_query_of_known_tables_or_refused(session, sql):
+    try:
+        session.check(sql)
+    except RefusedError:
+        return
+    assert "ott_dim_user" not in duckdb_tables_of(sql)
+
+
+def duckdb_tables_of(sql: str) -> set[str]:
+    """Return the tables that DuckDB itself finds in a query; none where it cannot tell."""
+    try:
+        return {name.lower() for name in duckdb.get_table_names(sql)}
+    except duckdb.Error:
+        return set()
+
+
 def test_nothing_published_is_a_clear_error(tmp_path):
     asked: Callable[..., Any] = reader(tmp_path / "none" / "x").query
     with pytest.raises(NothingPublishedError, match="make run"):

@@ -141,6 +141,7 @@ class AboutTable:
                 }
                 self._more = ui.link("Rows, profile and lineage of columns", "").classes("file")
                 self._more.set_visibility(leads_on)
+                self._ask = ui.link("Ask with SQL", "").classes("file")
             self._why = text("p", "", "note")
             self._columns = DataTable("Columns", ["Column", "Type", "Meaning"], pick=None)
 
@@ -150,7 +151,7 @@ class AboutTable:
         for part in (self._name, self._columns):
             part.set_visibility(table is not None)
         self._files.set_visibility(table is not None)
-        for link in self._links.values():
+        for link in (*self._links.values(), self._ask):
             link.set_visibility(data.sizes is not None)
         if table is None:
             self._description.set_text("Choose a table to see its columns and to download it.")
@@ -158,6 +159,7 @@ class AboutTable:
             return
         self._name.set_text(table["table_name"])
         self._more.props["href"] = addresses.table(table["table_name"])
+        self._ask.props["href"] = addresses.sql(f"FROM {table['table_name']} LIMIT {ASKED_ROWS}")
         self._description.set_text(f"{table['description']} {rows_text(table)}")
         self._why.set_text(download_note(data))
         self._columns.show(column_rows(data.columns))
@@ -169,6 +171,8 @@ class AboutTable:
                 link.props["href"] = f"{DOWNLOAD_PATH}{table['table_name']}.{kind}"
 
 
+# Rows of a query that a table's link begins with.
+ASKED_ROWS = 100
 NAMES: Mapping[str, str] = {"csv": "CSV", "parquet": "Parquet"}
 
 

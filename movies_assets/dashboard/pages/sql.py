@@ -88,8 +88,9 @@ class Desk:
             self._text.on("keydown.ctrl.enter.prevent", self._run_text)
             self._text.on("keydown.meta.enter.prevent", self._run_text)
             with box("div", "files"):
-                self._run = ui.button("Run", on_click=self._run_text).props("no-caps unelevated")
-                self._stop = ui.button("Cancel", on_click=self._cancel).props("no-caps outline")
+                text("button", "Run", "run").props("type=button").on("click", self._run_text)
+                self._stop = text("button", "Cancel", "clear").props("type=button")
+                self._stop.on("click", self._cancel)
                 self._csv = ui.link("CSV", "").classes("file").props("download")
             self._status = text("p", "", "answer").props("role=status")
             self._error = text("pre", "").props("role=alert")
@@ -98,8 +99,7 @@ class Desk:
                 ui.link("All tables", "/data")
                 text("span", " · ")
                 ui.link("The same for programs", f"{API_PATH}/docs")
-        with box("div", "fits span-12"):
-            self._table = TableCard("Answer", columns=[])
+        self._table = TableCard("Answer", columns=[])
         self._chart = ChartCard("Chart", "Bars of the first number, by the first label.", pick=None)
         self._clear()
         ui.context.client.on_delete(self._cancel)

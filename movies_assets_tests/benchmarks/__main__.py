@@ -34,6 +34,7 @@ from movies_assets_tests.benchmarks.exports import exports
 from movies_assets_tests.benchmarks.imdb import imdb
 from movies_assets_tests.benchmarks.netflix import netflix
 from movies_assets_tests.benchmarks.ott import ott
+from movies_assets_tests.benchmarks.pictures import pictures
 from movies_assets_tests.benchmarks.postgres import postgres
 from movies_assets_tests.benchmarks.titles import titles, titles_weights
 
@@ -60,6 +61,7 @@ main.add_command(exports)
 main.add_command(imdb)
 main.add_command(netflix)
 main.add_command(ott)
+main.add_command(pictures)
 main.add_command(postgres)
 main.add_command(titles)
 main.add_command(titles_weights)

@@ -51,7 +51,7 @@ def dashboard(published: Path, pages: bool) -> None:  # noqa: FBT001 (an option 
         raise click.ClickException(NO_CHROMIUM)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         data = Path(folder)
-        snapshot = _linked(published, data)
+        snapshot = link_snapshot(published, data)
         picks = _picks(snapshot, CLICKS + CLIENTS * ROUNDS)
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         if pages:
@@ -211,7 +211,7 @@ def _picks(snapshot: Path, number: int) -> list[Pick]:
     ]
 
 
-def _linked(published: Path, data: Path) -> Path:
+def link_snapshot(published: Path, data: Path) -> Path:
     """Make a published folder that has the newest snapshot; return the snapshot."""
     from movies_assets.warehouse.published import Published  # noqa: PLC0415 (heavy)
 

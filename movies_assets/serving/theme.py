@@ -17,14 +17,15 @@ TEXT = "#f3f3f5"
 MUTED = "#a9a9b4"
 ACCENT = "#e5383b"
 
-# Okabe and Ito's colours, distinct in all kinds of colour vision. Red is the brand's alone.
+# Okabe and Ito's colours, distinct in all kinds of colour vision; those that are faint on white
+# come last. Red is the brand's alone.
 SEQUENCE = (
     "#56b4e9",
     "#e69f00",
     "#00a37a",
-    "#f0e442",
     "#cc79a7",
     "#3a86d6",
+    "#f0e442",
     "#d9d9de",
     "#8a8a94",
 )

@@ -84,6 +84,14 @@ class ColumnOrigins(Contract):
     upstream_column: str = column("The column of that table.", key=True)
 
 
+class Days(Contract):
+    """One row per bronze table and day, or year, of which it has rows."""
+
+    table_name: str = column("The table, as schema.table.", key=True)
+    partition: str = column("The day, YYYY-MM-DD, or the year.", key=True)
+    rows: int = column("Its number of rows in the warehouse.", ge=1)
+
+
 class Checks(Contract):
     """One row per check, as it was evaluated last."""
 
@@ -131,6 +139,7 @@ CONTRACTS: Mapping[str, type[Contract]] = {
     "columns": Columns,
     "lineage": UpstreamAssets,
     "column_lineage": ColumnOrigins,
+    "days": Days,
     "checks": Checks,
     "runs": Runs,
     "quarantine": Refused,

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from movies_assets.dashboard.graphs import arrange, related
 from movies_assets.dashboard.pages import audience, catalogue, data, quality
 from movies_assets.dashboard.prepared import PREPARED
 from movies_assets.serving import formatting
-from movies_assets.serving.queries.quality import MOST_DAYS
+from movies_assets.serving.queries.quality import DAYS, MOST_DAYS
 from movies_assets.serving.reader import OpenSnapshot
 from movies_assets_tests.dashboard.more import more, profile, title
 from movies_assets_tests.dashboard.snapshots import HOSTILE, publish
@@ -467,3 +468,51 @@ def test_titles_of_services_lead_to_their_page_if_they_are_linked():
     row = {"rank": 1, "title": "A", "premiered": 2001, "viewers": 1, "views": 2, "imdb_score": 7.0}
     linked = audience.popular_rows([row | {"page": "tt0000001"}, row | {"page": None}])
     assert [address for _, address in linked] == ["/title/tt0000001", None]
+
+
+LOOK = "each row below says what was found and what to do."
+TWO_DAYS = [
+    {"source": "yts", "day": date(2025, 10, 30), "rows": 5},
+    {"source": "yts", "day": date(2025, 10, 31), "rows": None},
+]
+
+
+def test_a_day_without_rows_is_hollow_and_named():
+    figure = quality.day_heat(TWO_DAYS)
+    (cells,) = [one["data"] for one in figure.options["series"]]
+    assert [cell["tip"] for cell in cells] == [
+        "yts, 2025-10-30\n5 rows", "yts, 2025-10-31\nno rows"
+    ]  # fmt: skip
+    assert [row[2] for row in figure.rows] == ["5", formatting.NONE]
+    assert quality.day_heat([]) is None
+
+
+@pytest.mark.parametrize(
+    ("figures", "days", "words"),
+    [
+        ({"passed": 2, "warned": 0, "failed": 0}, [], "All 2 checks passed."),
+        ({"passed": 2, "warned": 1, "failed": 3}, TWO_DAYS,
+         f"3 checks failed and 1 check warned: {LOOK} Days without rows: yts of 2025-10-31."),
+    ],
+)  # fmt: skip
+def test_how_things_are_is_said_in_a_sentence(figures, days, words):
+    data = quality.QualityData(State(), None, figures, [], [], [], [], [], [], days)
+    assert quality.sentence(data) == words
+
+
+def test_the_days_of_all_sources_end_with_the_newest_of_any(tmp_path):
+    snapshot = opened(publish(tmp_path, "a", {
+        "meta.tables": [{"table_name": f"bronze.{name}", "layer": "bronze", "source": name}
+                        for name in ("yts", "ott", "omdb")],
+        "meta.days": [
+            {"table_name": "bronze.yts", "partition": "2025-10-29", "rows": 3},
+            {"table_name": "bronze.yts", "partition": "2025-10-31", "rows": 4},
+            {"table_name": "bronze.ott", "partition": "2025-10-30", "rows": 1},
+            {"table_name": "bronze.omdb", "partition": "2025", "rows": 9},
+        ],
+    }))  # fmt: skip
+    found = asyncio.run(snapshot.ask(DAYS))
+    assert [(row["source"], row["day"].day, row["rows"]) for row in found] == [
+        ("ott", 29, None), ("ott", 30, 1), ("ott", 31, None),
+        ("yts", 29, 3), ("yts", 30, None), ("yts", 31, 4),
+    ]  # fmt: skip

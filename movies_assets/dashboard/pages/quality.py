@@ -15,6 +15,8 @@ from movies_assets.dashboard.components import (
     Scope,
     TableCard,
     TableRow,
+    box,
+    text,
 )
 from movies_assets.dashboard.filters import Field, State, matching, one_of
 from movies_assets.dashboard.layout import Page, Visit
@@ -51,6 +53,7 @@ class QualityData:
     quarantine: list[Row]
     freshness: list[Row]
     history: list[Row]
+    days: list[Row]
 
 
 async def load(snapshot: OpenSnapshot, state: State) -> QualityData:
@@ -69,6 +72,7 @@ async def load(snapshot: OpenSnapshot, state: State) -> QualityData:
         snapshot.ask(queries.QUARANTINE, **chosen),
         snapshot.ask(queries.FRESHNESS, **chosen),
         snapshot.ask(queries.HISTORY, table=profiled),
+        snapshot.ask(queries.DAYS),
     )
     return QualityData(state, profiled, figures, *others)
 
@@ -83,6 +87,14 @@ def build(visit: Visit) -> Callable[[QualityData], None]:
         )
         | {"Failed runs": OF_RUNS},
     )
+    with box("section", "card span-12"):
+        health = text("p", "…", "health").props("role=status")
+    days = ChartCard(
+        "Days of each source",
+        f"Rows received of the newest {queries.SHOWN_DAYS} days. A hollow day has no rows: nothing "
+        "was delivered, or it was not loaded.",
+        height=220, pick=None, scope=OF_RUNS,
+    )  # fmt: skip
     verdicts = ChartCard(
         "Verdicts", "Checks by their last outcome. Click a bar to filter.", span=4, height=260,
         pick=visit.toggle, scope=Scope(marks=(VERDICT,)),
@@ -118,6 +130,8 @@ def build(visit: Visit) -> Callable[[QualityData], None]:
         table = data.state["table"]
         of_table = f" of {table}" if table else ""
         kpis.show(figures(data.figures))
+        health.set_text(sentence(data))
+        days.show(day_heat(data.days) or "No source has rows by day")
         verdicts.show(verdict_bars(data) or f"No checks{of_table}")
         history.show(row_bars(data) or f"No profiles{of_table} yet: runs write them")
         checks.show(check_rows(data.checks) or no_checks(data.state))
@@ -126,6 +140,58 @@ def build(visit: Visit) -> Callable[[QualityData], None]:
         freshness.show(freshness_rows(data.freshness) or "There are no tables")
 
     return show
+
+
+def sentence(data: QualityData) -> str:
+    """Return in a sentence or two how things are, and what to do."""
+    row = data.figures
+    missing = [f"{each['source']} of {each['day']}" for each in data.days if each["rows"] is None]
+    found = [
+        f"{formatting.plural(row[verdict], 'check')} {verdict}"
+        for verdict in ("failed", "warned")
+        if row[verdict]
+    ]
+    parts = [
+        f"{' and '.join(found)}: each row below says what was found and what to do."
+        if found
+        else f"All {formatting.plural(row['passed'], 'check')} passed."
+    ]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        parts.append(f"Days without rows: {missing[-1]}{more}.")
+    return " ".join(parts)
+
+
+def day_heat(rows: list[Row]) -> Figure | None:
+    """Draw the rows of each source and day; a day without rows is hollow."""
+    if not rows:
+        return None
+    days = sorted({row["day"] for row in rows})
+    names = sorted({row["source"] for row in rows}, reverse=True)
+    points = [
+        Point(
+            [days.index(row["day"]), names.index(row["source"]), row["rows"]],
+            f"{row['source']}, {row['day']}\n"
+            + ("no rows" if row["rows"] is None else formatting.plural(row["rows"], "row")),
+        )
+        for row in rows
+    ]
+    most = max(row["rows"] or 1 for row in rows)
+    return Figure(
+        charts.heat(
+            [f"{day:%-d %b}" for day in days],
+            names,
+            points,
+            scale=(1, most),
+            label=formatting.short,
+            is_log=True,
+        ),
+        f"Heat map: rows of {formatting.plural(len(names), 'source')} on "
+        f"{formatting.plural(len(days), 'day')}; "
+        f"{formatting.plural(sum(row['rows'] is None for row in rows), 'day')} without rows.",
+        ["Source", "Day", "Rows#"],
+        [(row["source"], str(row["day"]), formatting.count(row["rows"])) for row in rows],
+    )
 
 
 def no_checks(state: State) -> str:

@@ -25,6 +25,7 @@ from movies_assets.warehouse.meta import (
     Checks,
     ColumnOrigins,
     Columns,
+    Days,
     Refused,
     Runs,
     Snapshot,
@@ -166,6 +167,25 @@ def _extents(
     ]
     found = connection.execute(" UNION ALL ".join(looks)).fetchall() if looks else []
     return {name: {"rows": rows, "newest_partition": newest} for name, rows, newest in found}
+
+
+def days_frame(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]) -> pd.DataFrame:
+    """Return a row a bronze table and partition that has rows.
+
+    Args:
+        connection: the warehouse is attached to it.
+        tables: all tables, by name.
+    """
+    stored = all_stored_types(connection)
+    looks = [
+        f"SELECT '{name}' AS table_name, {table.partition_column}::VARCHAR AS partition, "
+        f"count(*) AS rows FROM {name} GROUP BY ALL"
+        for name, table in tables.items()
+        if table.key.layer == "bronze" and table.partition_column and name in stored
+    ]
+    if not looks:
+        return _frame(Days, [])
+    return connection.execute(f"{' UNION ALL '.join(looks)} ORDER BY ALL").df()
 
 
 def columns_frame(tables: Mapping[str, Table]) -> pd.DataFrame:

@@ -284,6 +284,7 @@ class Publication:
             "columns": meta.columns_frame(self.tables),
             "lineage": meta.lineage_frame(self.tables),
             "column_lineage": meta.column_lineage_frame(self.tables),
+            "days": meta.days_frame(connection, self.tables),
             "checks": meta.checks_frame(self.checks, self.instance),
             "runs": meta.runs_frame(self.instance),
             "quarantine": meta.quarantine_frame(connection, self.tables),

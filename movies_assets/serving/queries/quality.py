@@ -109,3 +109,18 @@ HISTORY = f"""
     FROM every_day LEFT JOIN of_days ON of_days.day = every_day.day
     QUALIFY row_number() OVER (PARTITION BY every_day.day ORDER BY days, partition) = 1
     ORDER BY every_day.day"""
+
+SHOWN_DAYS = 31
+# One row per source and day, of the newest days that any source has rows of; `rows` is NULL of a
+# day without any. Sources by year are left out.
+DAYS = f"""
+    WITH counted AS (
+        SELECT source, try_cast(partition AS DATE) AS day, sum(days.rows)::BIGINT AS rows
+        FROM meta.days AS days JOIN meta.tables USING (table_name)
+        WHERE day IS NOT NULL GROUP BY ALL),
+    calendar AS (
+        SELECT unnest(generate_series(
+            greatest(min(day), max(day) - {SHOWN_DAYS - 1}), max(day), INTERVAL 1 DAY))::DATE AS day
+        FROM counted)
+    SELECT source, day, rows FROM (SELECT DISTINCT source FROM counted) CROSS JOIN calendar
+    LEFT JOIN counted USING (source, day) ORDER BY source, day"""

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import ibis.expr.types as ir
 
-from movies_assets.core.contract import WITHHELD, Contract, Quarantine, sentence
+from movies_assets.core.contract import WITHHELD, Contract, Quarantine
 from movies_assets.core.verdicts import Verdict, verdict_of
 from movies_assets.core.window import Window
+from movies_assets.core.wording import sentence
 
 if TYPE_CHECKING:
     from movies_assets.core.table import Table

@@ -5,7 +5,6 @@ everything that needs columns, types, units, keys or rules derives them from it.
 tables are in the files of their layers; rows are stored by `warehouse`.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache, reduce, wraps
 from operator import and_
@@ -21,6 +20,7 @@ from pandera.dtypes import immutable
 from pandera.engines import ibis_engine
 
 from movies_assets.core import builtin_checks  # noqa: F401 (registers Pandera's checks)
+from movies_assets.core.wording import REQUIRED
 
 # The description of a column that the contract does not know.
 ARRIVED = "Brought by files that have arrived; the contract does not know it. Text."
@@ -28,8 +28,6 @@ ARRIVED = "Brought by files that have arrived; the contract does not know it. Te
 # The patterns of texts of a type; more digits fit no type.
 PATTERNS = {"BIGINT": "-?[0-9]{1,18}", "DOUBLE": r"-?[0-9]{1,15}(\.[0-9]{1,15})?"}
 
-# The rule of a column that may not be NULL.
-REQUIRED = "required"
 # Faults of values that break Pandera's checks, with the checks' arguments.
 WRONG = {
     "equal_to": "not {value}",
@@ -44,10 +42,6 @@ WRONG = {
     "str_matches": "not in the expected form",
     "str_length": "not from {min_value} to {max_value} characters long",
 }
-# Names of rules that do not read as the end of a sentence, and their wording in one.
-WORDING = {REQUIRED: "is missing"}
-# A rule names a column or a key before its colon.
-NAMES = re.compile(r"[a-z0-9_]+|key \(.*\)")
 # Longer lists of values are counted.
 LONGEST_LIST = 80
 
@@ -93,24 +87,6 @@ class Rule(NamedTuple):
         """Return the rule as a boolean column that is never NULL."""
         result: ir.BooleanColumn = self.answer(table).fill_null(True)  # noqa: FBT003
         return result
-
-
-def sentence(rule: str) -> str:
-    """Turn a broken rule into a sentence: `show_id: required` into `show_id is missing`.
-
-    A text that names no column is returned as it is.
-    """
-    name, colon, wrong = rule.partition(": ")
-    if not colon or not NAMES.fullmatch(name):
-        return rule
-    if wrong in WORDING:
-        return f"{name} {WORDING[wrong]}"
-    return f"{name} is {wrong}" if wrong.startswith(("not ", "none of ")) else f"{name} {wrong}"
-
-
-def sentences(broken: str) -> str:
-    """Turn broken rules, as quarantine stores them, into words: `show_id is missing; type is x`."""
-    return "; ".join(map(sentence, broken.split("; ")))
 
 
 def column(  # noqa: PLR0913 (one property of a column each)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from movies_assets.core.contract import ARRIVED, REQUIRED, Contract, LandedFile, Quarantine
+from movies_assets.core.contract import ARRIVED, Contract, LandedFile, Quarantine
+from movies_assets.core.wording import REQUIRED
 from movies_assets.privacy.warehouse import AUDIT, Erasures
 from movies_assets.settings import PROJECT_ROOT
 from movies_assets.tables import TABLES

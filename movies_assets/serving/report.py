@@ -13,9 +13,9 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from movies_assets.core.contract import sentences
 from movies_assets.core.durable import fsync
 from movies_assets.core.thresholds import VOTES_NEEDED
+from movies_assets.core.wording import sentences
 from movies_assets.serving import formatting, theme
 from movies_assets.serving.queries import (
     audience,

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from movies_assets.core.contract import sentence, sentences
+from movies_assets.core.wording import sentence, sentences
 from movies_assets.definitions import TABLES
 
 RULES = sorted({rule.name for table in TABLES.values() for rule in table.contract.rules()})

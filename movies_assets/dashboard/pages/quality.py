@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from movies_assets.core.contract import sentences
 from movies_assets.core.verdicts import NOT_RUN
+from movies_assets.core.wording import sentences
 from movies_assets.dashboard import charts
 from movies_assets.dashboard.charts import Figure, Point
 from movies_assets.dashboard.components import (

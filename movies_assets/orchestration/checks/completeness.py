@@ -16,8 +16,9 @@ import ibis
 import ibis.expr.types as ir
 
 from movies_assets.core.check import SHOWN_ROWS, Check, CheckContext, Finding, judge
-from movies_assets.core.contract import REQUIRED, FileRows, LandedFile, Quarantine
+from movies_assets.core.contract import FileRows, LandedFile, Quarantine
 from movies_assets.core.table import Table
+from movies_assets.core.wording import REQUIRED
 from movies_assets.ingest.editions import normalised
 from movies_assets.sources.shared.parsing import file_of
 from movies_assets.sources.shared.quality import PROFILES, DataQualitySnapshot

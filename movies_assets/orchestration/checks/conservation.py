@@ -7,10 +7,10 @@ import ibis
 import ibis.expr.types as ir
 
 from movies_assets.core.check import Check, CheckContext, Finding, definitions, judge, of_rows
-from movies_assets.core.contract import NAMES, REQUIRED
 from movies_assets.core.outcome import NULL_TEXT
 from movies_assets.core.source_rows import source_rows
 from movies_assets.core.table import Lineage, Table
+from movies_assets.core.wording import NAMES, REQUIRED
 from movies_assets.sources.shared.parsing import ORIGIN
 
 # The length to which a value as received is cut: enough to recognise it.

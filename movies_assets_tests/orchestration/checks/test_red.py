@@ -9,8 +9,9 @@ import duckdb
 import pytest
 
 from movies_assets.core.check import CheckContext
-from movies_assets.core.contract import Contract, column, sentence
+from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import Key, Table
+from movies_assets.core.wording import sentence
 from movies_assets.definitions import TABLES, build_defs
 from movies_assets.orchestration.assets import asset_key, asset_of
 from movies_assets.orchestration.checks.factory import checks_of

@@ -161,10 +161,10 @@ class Visit:
                         link.props("aria-current=page")
                     self._links.append((other, link))
             Picker(SEARCH_LABEL, self._search, ui.navigate.to).focus_on("k")
+            status = text("p", "Loading …", "status").props("role=status")
             text("button", "Theme", "theme").props("type=button title='Light or dark'").on(
                 "click", js_handler="() => switchTheme()"
             )
-            status = text("p", "Loading …", "status").props("role=status")
         header.move(self._client.layout, target_index=0)
         return status
 

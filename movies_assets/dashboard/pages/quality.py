@@ -112,12 +112,12 @@ def build(visit: Visit) -> Callable[[QualityData], None]:
     )  # fmt: skip
     quarantine = TableCard(
         "Quarantine", "Rows that broke a rule, kept separately with the broken rules.",
-        span=6, columns=["Table", "Broken rules", "Rows#", "Partitions#"], pick=visit.toggle,
+        span=5, columns=["Table", "Broken rules", "Rows#", "Partitions#"], pick=visit.toggle,
         scope=of_tables,
     )  # fmt: skip
     runs = TableCard(
         "Runs", f"The last {queries.RUNS}. The one that published this ends with publishing.",
-        span=6, scope=OF_RUNS,
+        span=7, scope=OF_RUNS,
         columns=["Job", "Partitions", "Status", "Started", "Took#"],
     )  # fmt: skip
     freshness = TableCard(

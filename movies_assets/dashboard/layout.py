@@ -47,6 +47,10 @@ FAILED = (
     "The data could not be read. See the dashboard's log; the page tries again as soon as "
     "something new is published, or when it is opened again."
 )
+OUTDATED = (
+    "The snapshot was published by an earlier version of the project, and lacks what this page "
+    "shows. Any run publishes a new one, and so does the job `publish`."
+)
 
 SEARCH_LABEL = "Search titles, people, tables (Ctrl K)"
 GENRES = "SELECT genre FROM prepared.genres ORDER BY genre"
@@ -243,6 +247,9 @@ class Visit:
             )
         except NothingPublishedError as error:
             self._show_missing(turn, "", str(error))
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            LOG.warning("the snapshot %s lacks what a page reads: %s", snapshot.name, error)
+            self._show_missing(turn, snapshot.name, OUTDATED)
         except duckdb.Error:
             LOG.exception("a page of the dashboard could not be read")
             self._failed()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+import duckdb
 import pytest
 from playwright.sync_api import expect
 
@@ -96,3 +97,16 @@ def test_a_column_is_chosen_and_drawn(world, visit):
     card(page, "Computed from").get_by_role("button", name="watts").click()
     expect(page).to_have_url(f"{world.url}/table/gold.lamps?column=watts")
     expect(card(page, "Lineage of a column").locator(".chart")).to_be_visible()
+
+
+def test_a_snapshot_of_an_earlier_version_is_named_with_what_to_do(tmp_path, visit):
+    with duckdb.connect(publish(tmp_path / "published", "a", few())) as connection:
+        connection.execute("DROP TABLE meta.days")
+        connection.execute("ALTER TABLE meta.tables DROP COLUMN rows_before")
+    with serving(tmp_path) as served:
+        for path in ("/", "/quality"):
+            page = visit(served.url + path)
+            expect(page.locator(".missing")).to_contain_text("earlier version of the project")
+        page.goto(f"{served.url}/movies")
+        loaded(page)
+        expect(page.locator(".missing")).not_to_be_visible()

@@ -362,7 +362,7 @@ def count_text(shown: int, of: int | None) -> str:
     """Return how many rows a table shows, of how many: `25 of 3,104 rows`."""
     if of is None or of <= shown:
         return formatting.plural(shown, "row")
-    return f"{formatting.count(shown)} of {formatting.plural(of, 'row')}"
+    return f"{formatting.count(shown)} of {formatting.plural(of, 'row')}; headings sort these"
 
 
 class TableCard:

@@ -108,6 +108,10 @@ class Page:
         return (*self.slicers, *(one for one in self.fields if one.has_chip))
 
 
+class UnknownEntityError(LookupError):
+    """The address names something that the snapshot does not have. The message says so."""
+
+
 class Visit:
     """One browser tab on a page."""
 
@@ -210,6 +214,10 @@ class Visit:
         self._follow()
         self._reload()
 
+    def notify(self, words: str) -> None:
+        """Show a notice until the next choice."""
+        self._notice.set_text(words)
+
     def _moved(self, event: GenericEventArguments) -> None:
         """Follow the browser's back and forward buttons."""
         # Messages of the browser are untrusted.
@@ -247,6 +255,8 @@ class Visit:
             )
         except NothingPublishedError as error:
             self._show_missing(turn, "", str(error))
+        except UnknownEntityError as error:
+            self._show_missing(turn, snapshot.name, str(error))
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             LOG.warning("the snapshot %s lacks what a page reads: %s", snapshot.name, error)
             self._show_missing(turn, snapshot.name, OUTDATED)
@@ -306,10 +316,13 @@ class Visit:
                 continue
             chosen = {other.name: state[other.name] for other in fields}
             if not await snapshot.ask(one.known, **chosen, value=value):
+                if one is self.page.entity:
+                    raise UnknownEntityError(
+                        f"There is no {one.label.lower()} {one.show(value)} here. Search for "
+                        "another one above."
+                    )
                 state = state.change(**{one.name: None})
                 notices.append(notice_of(one))
-                if one is self.page.entity and self.page.resolve:
-                    state = await self.page.resolve(snapshot, state)
         return state, notices
 
 
@@ -386,7 +399,7 @@ class Slicers:
             self._following = False
 
     def _changed(self) -> None:
-        """Apply the visitor's input; ignore an incomplete year (`19`)."""
+        """Apply the visitor's input; say so where the years cannot be applied."""
         if self._following:
             return
         values: dict[str, Any] = {}
@@ -394,9 +407,11 @@ class Slicers:
             given = [made.value for made in (self._first, self._last)]
             first, last = (None if value is None else int(value) for value in given)
             if not all(year is None or FIRST_YEAR <= year <= LAST_YEAR for year in (first, last)):
+                self._visit.notify(f"Years are from {FIRST_YEAR} to {LAST_YEAR}.")
                 return
             if first is not None and last is not None and first > last:
-                first, last = last, first
+                self._visit.notify("The first year is after the last: nothing is filtered by them.")
+                return
             values["years"] = None if first is None and last is None else (first, last)
         if self._genre is not None:
             values["genre"] = self._genre.value

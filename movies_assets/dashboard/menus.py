@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from movies_assets.serving.formulas import defused_text
+from movies_assets.serving import formatting
+from movies_assets.serving.formulas import NUMBER, defused_text
 
 # Rows of texts under their headings; None while there are none.
 Rows = tuple[Sequence[str], Sequence[Sequence[str]]] | None
@@ -46,7 +47,7 @@ def add_menu(title: str, rows: Callable[[], Rows], chart: ui.echart | None = Non
             ui.element("span").classes("dots").props("aria-hidden=true")
         with ui.element("div").classes("items"):
             ui.link("Link to this card", f"#{name}")
-            _button("Save as CSV").on("click", save)
+            _button("Save these rows as CSV").on("click", save)
             if chart is not None:
                 script = SAVE_IMAGE.replace("CHART", str(chart.id)).replace("NAME", f"'{name}.svg'")
                 _button("Save as image (SVG)").on("click", js_handler=script)
@@ -61,10 +62,21 @@ def slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
+def _plain(cell: str) -> str:
+    if cell == formatting.NONE:
+        return ""
+    if NUMBER.fullmatch(cell):
+        return cell.replace(",", "").replace("\N{MINUS SIGN}", "-").removeprefix("+")
+    return defused_text(cell.replace("\N{NO-BREAK SPACE}", " "))
+
+
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
-    """Return rows as CSV in UTF-8, with texts that no spreadsheet runs as formulas."""
+    """Return rows as CSV in UTF-8, for programs: numbers are plain, and what is unknown is empty.
+
+    No spreadsheet runs a text as a formula.
+    """
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow([label.removesuffix("#") or "Rank" for label in columns])
-    writer.writerows([[defused_text(cell) for cell in row] for row in rows])
+    writer.writerows([[_plain(cell) for cell in row] for row in rows])
     return file.getvalue().encode()

@@ -46,6 +46,7 @@ META = {
     "meta.column_lineage": "One row per column and column of another table that its "
     "values are computed from.",
     "meta.columns": "One row per column of a table, as its contract declares it.",
+    "meta.days": "One row per bronze table and day, or year, of which it has rows.",
     "meta.lineage": "One row per asset that a table is computed from, or references.",
     "meta.quarantine": "One row per table, partition and set of broken rules: how many rows "
     "are in quarantine.",

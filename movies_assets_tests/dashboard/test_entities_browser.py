@@ -67,22 +67,40 @@ def test_every_address_names_what_it_shows(world, visit, asked, shown):
 
 
 @pytest.mark.parametrize(
-    ("asked", "shown", "field"),
+    ("asked", "words"),
     [
-        ("/series/10?season=99", "/series/10", "Season"),
-        ("/series/999999", "/series/10", "Series"),
-        ("/title/no%20such", "/title/tt0000001", "Title"),
-        ("/table/gold.no_such", None, "Table"),
+        ("/series/999999", "There is no series 999999 here."),
+        ("/title/no%20such", "There is no title no such here."),
+        ("/table/gold.no_such", "There is no table gold.no_such here."),
     ],
 )
-def test_what_does_not_exist_is_refused_in_words(world, visit, asked, shown, field):
+def test_what_does_not_exist_is_named_and_nothing_else_is_shown(world, visit, asked, words):
     page = visit(world.url + asked)
     loaded(page)
+    expect(page.locator(".missing")).to_contain_text(words)
+    expect(page).to_have_url(world.url + asked)
+    expect(page.locator(".card").first).not_to_be_visible()
+
+
+def test_a_season_that_a_series_does_not_have_is_ignored_with_a_notice(world, visit):
+    page = visit(f"{world.url}/series/10?season=99")
+    loaded(page)
     expect(page.locator(".notice")).to_have_text(
-        f"{field}: the address asks for a value that does not exist; it is ignored."
+        "Season: the address asks for a value that does not exist; it is ignored."
     )
-    if shown:
-        expect(page).to_have_url(world.url + shown)
+    expect(page).to_have_url(f"{world.url}/series/10")
+
+
+def test_years_that_cannot_be_applied_are_named(world, visit):
+    page = visit(f"{world.url}/movies")
+    loaded(page)
+    page.get_by_label("From year").fill("2020")
+    expect(page).to_have_url(f"{world.url}/movies?years=2020-")
+    page.get_by_label("To year").fill("2010")
+    expect(page.locator(".notice")).to_contain_text("The first year is after the last")
+    expect(page.get_by_label("From year")).to_have_value("2020")
+    page.get_by_label("To year").fill("99")
+    expect(page.locator(".notice")).to_contain_text("Years are from")
 
 
 def test_a_hostile_title_is_text_on_its_page_and_cover(world, visit):

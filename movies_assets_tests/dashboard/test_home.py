@@ -34,15 +34,19 @@ def mover(key: int, kind: str, gained: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def series(key: int, delta: float, *, rated: int = 20, votes: int = 900) -> list[dict[str, Any]]:
+def series(
+    key: int, delta: float, *, rated: int = 20, votes: int = 900, episodes: int = 40,
+    basis: str = "finale S2E9",
+) -> list[dict[str, Any]]:  # fmt: skip
     return [
-        {"series_key": key, "series_label": f"Series {key}"},
+        {"series_key": key, "series_label": f"Series {key}", "episodes": episodes},
         {"series_key": key, "avg_rating": 8.0, "finale_rating": 8.0 + delta, "finale_delta": delta,
-         "finale_basis": "finale S2E9", "rated_episodes": rated, "popularity": votes},
+         "finale_basis": basis, "rated_episodes": rated, "popularity": votes},
     ]  # fmt: skip
 
 
-SERIES = [series(1, -3.0), series(2, -5.0, rated=9), series(3, -4.0, votes=499), series(4, 0.5)]
+SERIES = [series(1, -3.0), series(2, -5.0, rated=9), series(3, -4.0, votes=499), series(4, 0.5),
+          series(5, -6.0, episodes=100), series(6, -6.0, basis="latest rated S3E98")]  # fmt: skip
 WORLD: dict[str, list[dict[str, Any]]] = {
     "gold.dim_title": [
         {"title_key": "tt0000001", "tconst": "tt0000001", "title": "Alpha", "rating": 9.0,
@@ -91,8 +95,9 @@ def test_findings_are_computed_and_lead_to_their_page(data):
          "/title/tt0000001"),
         ("Series 1 is the best series: its 20 rated episodes have 8.0 on average.", "/series/1"),
         (DROP, "/series/1"),
-        ("Title 77 gained 90 votes from 2025-10-30 to 2025-10-31, more than any title.", "/movies"),
-        ("1 check found something.", "/quality"),
+        ("Title 77 gained 90 votes from 2025-10-30 to 2025-10-31, more than any title.",
+         "/movies#trending"),
+        ("1 check found something.", "/quality#checks"),
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis.strategies import lists, text
 from playwright.sync_api import expect
 
-from movies_assets.dashboard.menus import as_csv, slug
+from movies_assets.dashboard.menus import _plain, as_csv, slug
 from movies_assets.serving.formulas import NUMBER, defused, defused_text
 from movies_assets_tests.dashboard.test_browser import card, loaded
 
@@ -25,7 +25,16 @@ def test_a_card_has_a_name_for_addresses(title, name):
 @given(lists(lists(text(), min_size=2, max_size=2), max_size=5))
 def test_cells_come_back_from_csv_as_they_are_but_for_formulas(rows):
     read = list(csv.reader(io.StringIO(as_csv(["#", "A#"], rows).decode(), newline="")))
-    assert read == [["Rank", "A"], *([defused_text(cell) for cell in row] for row in rows)]
+    assert read == [["Rank", "A"], *([_plain(cell) for cell in row] for row in rows)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "plain"),
+    [("1,294", "1294"), ("+2,099", "2099"), ("−0.25", "-0.25"), ("–", ""),  # noqa: RUF001
+     ("●\xa0warned", "● warned"), ("=1", "'=1"), ("S1E2", "S1E2")],
+)  # fmt: skip
+def test_a_number_is_plain_and_what_is_unknown_is_empty(cell, plain):
+    assert _plain(cell) == plain
 
 
 @pytest.mark.parametrize("cell", ["+2,099", "−0.25", "-1", "12.5%", "1,234"])  # noqa: RUF001
@@ -54,7 +63,7 @@ def test_a_card_gives_its_link_rows_and_image(dashboard, visit):
     menu = card(page, "Movies by genre").locator("details.menu")
     menu.locator("summary").click()
     with page.expect_download() as download:
-        menu.get_by_role("button", name="Save as CSV").click()
+        menu.get_by_role("button", name="Save these rows as CSV").click()
     assert download.value.suggested_filename == "movies-by-genre.csv"
     rows = list(csv.reader(download.value.path().open(encoding="utf-8", newline="")))
     assert rows[:2] == [["Genre", "Movies"], ["Drama", "3"]]

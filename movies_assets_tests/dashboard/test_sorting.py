@@ -46,7 +46,12 @@ def test_a_formatted_number_is_sorted_as_the_number(value):
 
 @pytest.mark.parametrize(
     ("shown", "of", "text"),
-    [(11, None, "11 rows"), (1, 1, "1 row"), (25, 3_104, "25 of 3,104 rows"), (3, 2, "3 rows")],
+    [
+        (11, None, "11 rows"),
+        (1, 1, "1 row"),
+        (25, 3_104, "25 of 3,104 rows; headings sort these"),
+        (3, 2, "3 rows"),
+    ],
 )
 def test_a_table_says_how_many_rows_there_are(shown, of, text):
     assert count_text(shown, of) == text

@@ -122,6 +122,15 @@ def test_a_link_is_proved_in_words(world):
     assert yts[1] is None
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "–"), (0, "0.0%"), (1e-9, "under 0.1%"), (0.004, "0.4%"), (0.9999955, "over 99.9%"),  # noqa: RUF001
+     (1, "100.0%")],
+)  # fmt: skip
+def test_what_is_not_certain_is_never_0_or_100_percent(value, shown):
+    assert title.likelihood(value) == shown
+
+
 def test_a_rating_is_compared_with_known_movies_of_its_genre_and_decade(world):
     place = title.figures(show(title, world, title="tt0000001"))[2]
     assert (place.value, place.hint) == (

@@ -196,14 +196,14 @@ def sentences(data: HomeData) -> list[Finding]:
             Finding(
                 f"{mover['primary_title']} gained {gained} from "
                 f"{mover['previous_run_date']} to {mover['run_date']}, more than any title.",
-                addresses.title(mover["page"]) if mover["page"] else "/movies",
+                addresses.title(mover["page"]) if mover["page"] else "/movies#trending",
             )
         )
     if data.figures["found"]:
         found.append(
             Finding(
                 f"{formatting.plural(data.figures['found'], 'check')} found something.",
-                "/quality",
+                "/quality#checks",
             )
         )
     return found
@@ -215,7 +215,7 @@ def mover_rows(rows: Sequence[Row]) -> list[TableRow]:
         (
             (
                 row["primary_title"],
-                row["title_type"],
+                formatting.title_type(row["title_type"]),
                 formatting.signed(row["votes_gained"], 0),
                 formatting.decimal(row["rating"]),
                 formatting.signed(row["rating_change"]),

@@ -101,7 +101,8 @@ def build(visit: Visit) -> Callable[[QualityData], None]:
     )  # fmt: skip
     history = ChartCard(
         "Rows over time",
-        "Rows of one table: in total, or per day of the profiled partition. A gap is a day without "
+        "Rows of one table: in total, or per day of the profiled partition; a pale bar is the mean "
+        "of several days that one run loaded. A gap is a day without "
         f"a profile. Of the newest {queries.MOST_DAYS} days; choose another table below.",
         span=8, height=260, pick=None, scope=of_tables,
     )  # fmt: skip
@@ -281,7 +282,9 @@ def row_bars(data: QualityData) -> Figure | None:
         Point(None, "")
         if row["partition"] is None
         else Point(
-            row["rows"] if is_whole else round(row["rows"] / row["days"], 2), partition_tip(row)
+            row["rows"] if is_whole else round(row["rows"] / row["days"], 2),
+            partition_tip(row),
+            faded=not is_whole and row["days"] > 1,
         )
         for row in data.history
     ]
@@ -403,8 +406,8 @@ def freshness_rows(rows: list[Row]) -> list[TableRow]:
 PAGE = Page(
     path="/quality",
     title="Quality",
-    summary="Data quality: checks and their findings, refused rows, runs, and the freshness of "
-    "each table is.",
+    summary="How things are: checks and their findings, refused rows, runs, and how fresh the "
+    "tables are.",
     fields=(TABLE, VERDICT),
     slicers=(),
     load=load,

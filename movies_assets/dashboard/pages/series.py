@@ -103,6 +103,7 @@ CHOSEN = """
 FIRST = f"""
     SELECT series_key FROM prepared.series WHERE {CHOSEN}
     ORDER BY popularity DESC, series_key LIMIT 1"""
+WITHIN = f"SELECT 1 FROM prepared.series WHERE series_key = $series AND {CHOSEN}"
 SEARCH = f"""
     SELECT series_key, series_label, episodes, popularity FROM prepared.series
     WHERE {CHOSEN} AND contains(sought, lower(strip_accents($text)))
@@ -133,11 +134,17 @@ def _slicers(state: State) -> dict[str, object]:
 
 
 async def resolve(snapshot: OpenSnapshot, state: State) -> State:
-    """Choose the most voted series within the slicers, unless one is chosen."""
-    if state["series"] is None:
-        found = await snapshot.ask(FIRST, **_slicers(state))
-        return state.change(series=found[0]["series_key"] if found else None)
-    return state
+    """Choose the most voted series within the slicers, unless one within them is chosen."""
+    chosen, slicers = state["series"], _slicers(state)
+    if chosen is not None and (
+        not any(slicers.values())
+        or not await snapshot.ask(SERIES.known or "", value=chosen)
+        or await snapshot.ask(WITHIN, series=chosen, **slicers)
+    ):
+        return state
+    found = await snapshot.ask(FIRST, **slicers)
+    season = state["season"] if chosen is None else None
+    return state.change(series=found[0]["series_key"] if found else None, season=season)
 
 
 async def load(snapshot: OpenSnapshot, state: State) -> SeriesData:

@@ -30,6 +30,8 @@ OF_MOVIES = (("Original title", "original_title"), ("Writers", "writers"))
 MOVIE = "movie"
 # Among fewer movies, a place says nothing.
 FEWEST_PEERS = 10
+# Likelihoods closer to 0 and 1 are not told apart.
+LEAST = 0.001
 
 
 def a_key(given: str) -> str:
@@ -259,7 +261,7 @@ def _link(row: Row) -> list[str]:
         row["source_title"] or row["source_id"],
         METHODS.get(row["method"], row["method"]),
         evidence(row),
-        formatting.percent(row["confidence"], 1),
+        likelihood(row["confidence"]),
         rival(row),
     ]
 
@@ -274,7 +276,7 @@ METHODS = {
     "redirected id": "an id that IMDb has replaced by this one",
     "stated id": "an id that only the source knows",
     "people": "the same people",
-    "none": "nothing: no other source has it",
+    "none": "nothing: no candidate at IMDb is sure enough, or there is none",
 }
 
 
@@ -309,7 +311,16 @@ def rival(link: Row) -> str:
         return formatting.NONE
     name = link["rival_title"] or link["runner_up"]
     year = f" ({link['rival_year']})" if link["rival_year"] else ""
-    return f"{name}{year}, {formatting.percent(link['runner_up_confidence'], 1)}"
+    return f"{name}{year}, {likelihood(link['runner_up_confidence'])}"
+
+
+def likelihood(value: float | None) -> str:
+    """Format how likely a link is; what is not certain is never 0 or 100 %."""
+    if value is not None and 0 < value < LEAST:
+        return f"under {formatting.percent(LEAST, 1)}"
+    if value is not None and 1 - LEAST < value < 1:
+        return f"over {formatting.percent(1 - LEAST, 1)}"
+    return formatting.percent(value, 1)
 
 
 def people_rows(people: list[Row]) -> list[TableRow]:

@@ -6,7 +6,7 @@ TOP, SHELF = 5, 12
 # What persons know of titles is no source.
 RECEIVED = "layer = 'bronze' AND source <> 'titles'"
 # Ratings of fewer episodes, or of fewer votes, say little about a finale.
-RATED_EPISODES, FINALE_VOTES = 10, 500
+RATED_EPISODES, RATED_SHARE, FINALE_VOTES = 10, 0.3, 500
 
 # One row: the key figures, and those of the snapshot before.
 FIGURES = f"""
@@ -38,9 +38,12 @@ _FINALES = f"""
     SELECT series_key, series_label, finale_delta, finale_rating, avg_rating, finale_basis,
         rated_episodes, popularity, count(*) OVER () AS found
     FROM gold.imdb_series_kpis JOIN gold.imdb_dim_series USING (series_key)
-    WHERE rated_episodes >= {RATED_EPISODES} AND popularity >= {FINALE_VOTES}"""
+    WHERE rated_episodes >= {RATED_EPISODES} AND popularity >= {FINALE_VOTES}
+        AND rated_episodes >= {RATED_SHARE} * episodes"""
 # One row per series: the largest drops at the finale, and the best series.
-DROPS = f"{_FINALES} AND finale_delta < 0 ORDER BY finale_delta, series_key LIMIT {TOP}"
+# A series may go on: only the end of a season is a finale.
+DROPS = f"""{_FINALES} AND finale_delta < 0 AND starts_with(finale_basis, 'finale ')
+    ORDER BY finale_delta, series_key LIMIT {TOP}"""
 BEST_SERIES = f"{_FINALES} ORDER BY avg_rating DESC, popularity DESC, series_key LIMIT {TOP}"
 # One row per title of any type that gained most votes since the previous run date; `page` is the
 # title's key if it has a page, which an episode has not.

@@ -23,10 +23,10 @@ from movies_assets.core.contract import (
     Rule,
     column,
     rule_name,
-    sentence,
 )
 from movies_assets.core.outcome import broken_rules
 from movies_assets.core.table import Table
+from movies_assets.core.wording import sentence
 from movies_assets.definitions import TABLES
 from movies_assets.orchestration.metadata import column_schema
 from movies_assets.warehouse.sql import compile_sql

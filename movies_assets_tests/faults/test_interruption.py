@@ -57,6 +57,12 @@ class Home:
         with dg.DagsterInstance.from_config(str(self.folder / "home")) as instance:
             return instance.get_runs()
 
+    def ended_at(self, run_id: str) -> float:
+        """Return when a run ended, in seconds since the epoch; 0 if it has not."""
+        with dg.DagsterInstance.from_config(str(self.folder / "home")) as instance:
+            record = instance.get_run_record_by_id(run_id)
+        return (record and record.end_time) or 0
+
     def run(self, command: Sequence[str]) -> int:
         """Run a command to its end; return its exit code."""
         with self.log.open("w") as log:

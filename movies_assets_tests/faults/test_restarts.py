@@ -133,14 +133,14 @@ def _ended_at(home: Home, dev: Dev, stage: str, number: signal.Signals) -> tuple
     A stage is seen when its events are stored, at times when the run has ended; then another run
     is launched. A run that goes on for a second after the signal has missed it.
     """
-    while True:
-        run = dev.launch("yts_daily", MONTH)
-        dev.wait(lambda: stage in events(home, run) and (dev.workers() or is_over(home, run)))
-        workers, sent_at = dev.workers(), time.time()
-        if workers:
-            seconds = _end(home, dev, run, workers[-1], number)
-            if runs(home)[run].status != STATUS.SUCCESS or home.ended_at(run) > sent_at + 1:
-                return run, seconds
+    run = dev.launch("yts_daily", MONTH)
+    dev.wait(lambda: stage in events(home, run) and (dev.workers() or is_over(home, run)))
+    workers, sent_at = dev.workers(), time.time()
+    if workers:
+        seconds = _end(home, dev, run, workers[-1], number)
+        if runs(home)[run].status != STATUS.SUCCESS or home.ended_at(run) > sent_at + 1:
+            return run, seconds
+    return _ended_at(home, dev, stage, number)
 
 
 def _end(home: Home, dev: Dev, run: str, worker: psutil.Process, number: signal.Signals) -> float:

@@ -277,7 +277,7 @@ def freshness_rows(rows: Sequence[Row]) -> list[TableRow]:
 PAGE = Page(
     path="/",
     title="Home",
-    summary="What there is, what changed, and what stands out.",
+    summary="What there is, what changed, and what is remarkable.",
     fields=(),
     slicers=(),
     load=load,

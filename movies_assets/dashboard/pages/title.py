@@ -30,7 +30,7 @@ OF_MOVIES = (("Original title", "original_title"), ("Writers", "writers"))
 MOVIE = "movie"
 # Among fewer movies, a place says nothing.
 FEWEST_PEERS = 10
-# Likelihoods closer to 0 and 1 are not told apart.
+# Likelihoods closer to 0 or 1 are not distinguished.
 LEAST = 0.001
 
 

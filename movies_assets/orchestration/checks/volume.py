@@ -1,6 +1,6 @@
 """Does a day bring about as many rows as the days before it: a warning, never a stop."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from statistics import median
 from typing import Any
@@ -13,6 +13,8 @@ from movies_assets.core.partitions import ONE_DAY
 from movies_assets.core.table import Table
 
 HISTORY_DAYS = 28
+# The days that the finding names; the UI shows more of them.
+NAMED_DAYS = 3
 # Fewer days of history do not show the usual number.
 NEEDED_DAYS = 7
 
@@ -30,7 +32,8 @@ def volume_check(table: Table) -> Check:
             {f"days outside of 1/{band:g} to {band:g} times the median": len(odd)},
             samples=lambda: {"odd days": context.shown(odd)},
             is_warning=True,
-            advice="Check whether the source was down or its data changed; if the days are right, "
+            advice=_named(odd)
+            + "Check whether the source was down or its data changed; if the days are right, "
             "nothing needs to be done.",
         )
 
@@ -40,6 +43,16 @@ def volume_check(table: Table) -> Check:
         f"{HISTORY_DAYS} days before it (warns; silent with fewer than {NEEDED_DAYS} days).",
         evaluate=evaluate,
     )
+
+
+def _named(odd: Sequence[Mapping[str, Any]]) -> str:
+    """Return a sentence that names the first days; nothing if there are none."""
+    named = ", ".join(
+        f"{row['day']} with {row['rows']:,} instead of about {row['usual']:,.0f} rows"
+        for row in odd[:NAMED_DAYS]
+    )
+    more = ", ..." if len(odd) > NAMED_DAYS else ""
+    return f"Days: {named}{more}. " if odd else ""
 
 
 def rows_a_day(context: CheckContext) -> ir.Table:

@@ -1,4 +1,4 @@
-"""Query what is worth knowing first: what there is, what changed, what stands out."""
+"""Query what is worth knowing first: what there is, what changed, what is remarkable."""
 
 from movies_assets.core.thresholds import VOTES_NEEDED
 

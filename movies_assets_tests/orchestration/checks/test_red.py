@@ -391,6 +391,10 @@ class TestVolume:
         )
         evaluation = month.evaluate("bronze/yts_movies", "volume", "2025-10-15", STORED_DAY)
         assert [*broken_rules(evaluation).values()] == [2]
+        assert (
+            "Days: 2025-10-20 with 0 instead of about 3 rows, 2025-10-22 with 0 instead of about 3 "
+            "rows. Check whether" in str(evaluation.description)
+        )
 
     def test_few_days_of_history_prove_nothing(self, stored):
         assert stored.evaluate("bronze/yts_movies", "volume", "2025-10-31").passed

@@ -64,18 +64,21 @@ def derive(table: Table, tables: Mapping[str, Table]) -> dict[str, tuple[Origin,
     read = {parameter: tables[name] for parameter, name in inputs.items()}
     expression = table(**{name: above.contract.table(above.name) for name, above in read.items()})
     schema: dict[str, dict[str, dict[str, str]]] = {}
-    for above in read.values():
+    for above in (*read.values(), table):  # some keep rows that they have stored before
         schema.setdefault(above.key.layer, {})[above.key.table] = duckdb_types(above.contract)
     query = sqlglot.parse_one(compile_sql(expression), dialect="duckdb")
     nodes = lineage(None, query, schema=schema, dialect="duckdb")
-    return {name: tuple(sorted({*_origins(node)})) for name, node in nodes.items()}
+    return {
+        name: tuple(sorted({one for one in _origins(nodes[name]) if one.table != table.name}))
+        for name in table.contract.types()
+    }
 
 
 def _origins(node: "Node") -> Iterator[Origin]:
     for part in node.walk():
         if isinstance(part.expression, SqlTable) and part.expression.db:
-            table = f"{part.expression.db}.{part.expression.name}"
-            yield Origin(table, sqlglot.to_column(part.name).name)
+            name = f"{part.expression.db}.{part.expression.name}"
+            yield Origin(name, sqlglot.to_column(part.name).name)
 
 
 def text(tables: Mapping[str, Table]) -> str:

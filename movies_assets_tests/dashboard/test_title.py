@@ -49,6 +49,10 @@ WORLD: dict[str, list[dict[str, Any]]] = {
         {"title_key": "tt0000001", "imdb_rating": 9.0, "imdb_votes": 2_000, "imdb_date": LISTED,
          "yts_rating": 8.9, "yts_date": LISTED},
     ],
+    "gold.imdb_rating_history": [
+        {"title_key": 1, "run_date": date(2025, 10, day), "rating": 9.0, "votes": 1_900 + day}
+        for day in (1, 3)
+    ],
     "gold.title_availability": [
         {"title_key": "tt0000001", "source": "netflix", "since_date": LISTED, "listings": 1},
         {"title_key": "tt0000001", "source": "yts", "listings": 2},
@@ -195,6 +199,15 @@ def test_a_cover_is_an_image_of_any_title(name):
         b64decode(address.removeprefix("data:image/svg+xml;base64,"))
     )
     assert [each.tag.rpartition("}")[2] for each in svg][:2] == ["rect", "rect"]
+
+
+def test_votes_over_time_have_a_gap_where_there_was_no_dump(world):
+    history = show(title, world, title="tt0000001").history
+    assert title.history_line(history, "votes").rows == [
+        ("1 Oct 2025", "1,901"), ("2 Oct 2025", formatting.NONE), ("3 Oct 2025", "1,903"),
+    ]  # fmt: skip
+    assert title.history_line(history, "rating").rows[0] == ("1 Oct 2025", "9.0")
+    assert title.history_line(history[:2], "votes") is None
 
 
 # --- A person

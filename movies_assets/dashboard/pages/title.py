@@ -6,8 +6,17 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
-from movies_assets.dashboard import addresses
-from movies_assets.dashboard.components import Kpi, KpiCards, TableCard, TableRow, box, text
+from movies_assets.dashboard import addresses, charts
+from movies_assets.dashboard.charts import Figure, Point
+from movies_assets.dashboard.components import (
+    ChartCard,
+    Kpi,
+    KpiCards,
+    TableCard,
+    TableRow,
+    box,
+    text,
+)
 from movies_assets.dashboard.covers import cover
 from movies_assets.dashboard.filters import LONGEST, Field, State
 from movies_assets.dashboard.layout import Page, Visit
@@ -30,6 +39,8 @@ OF_MOVIES = (("Original title", "original_title"), ("Writers", "writers"))
 MOVIE = "movie"
 # Among fewer movies, a place says nothing.
 FEWEST_PEERS = 10
+FEWEST_DAYS = 2
+NO_HISTORY = "Ratings are kept of titles with 1,000 votes or more, and drawn from two run dates on"
 # Likelihoods closer to 0 or 1 are not distinguished.
 LEAST = 0.001
 
@@ -62,6 +73,7 @@ class TitleData:
     people: list[Row]
     movie: Row | None
     peers: Row | None
+    history: list[Row]
 
 
 async def resolve(snapshot: OpenSnapshot, state: State) -> State:
@@ -79,10 +91,10 @@ async def load(snapshot: OpenSnapshot, state: State) -> TitleData:
     key = state["title"]
     found = await snapshot.ask(queries.ABOUT, title=key)
     if not found:
-        return TitleData(None, [], None, [], [], [], None, None)
+        return TitleData(None, [], None, [], [], [], None, None, [])
     (about,) = found
     number = number_of(about["tconst"])
-    links, ratings, available, texts, people, movie, peers = await asyncio.gather(
+    links, ratings, available, texts, people, movie, peers, history = await asyncio.gather(
         snapshot.ask(queries.LINKS, title=key),
         snapshot.ask(queries.RATINGS, title=key),
         snapshot.ask(queries.AVAILABLE, title=key),
@@ -90,10 +102,18 @@ async def load(snapshot: OpenSnapshot, state: State) -> TitleData:
         snapshot.ask(queries.PEOPLE, title=key, movie=number),
         snapshot.ask(queries.MOVIE, movie=number),
         snapshot.ask(queries.PEERS, **_peers_of(about)),
+        snapshot.ask(queries.HISTORY, movie=number),
     )
     first = {"ratings": next(iter(ratings), None), "movie": next(iter(movie), None)}
     return TitleData(
-        about, links, available=available, texts=texts, people=people, peers=peers[0], **first
+        about,
+        links,
+        available=available,
+        texts=texts,
+        people=people,
+        peers=peers[0],
+        history=history,
+        **first,
     )
 
 
@@ -131,6 +151,11 @@ def build(_: Visit) -> Callable[[TitleData], None]:
         "Ratings", "As each source states them, with the day of its statement.", span=6,
         columns=["Source", "Rating#", "Votes#", "As of"],
     )  # fmt: skip
+    votes = ChartCard(
+        "Votes over time", "At IMDb, by run date of its dumps; a gap is a day without one.",
+        span=6, height=220, pick=None,
+    )  # fmt: skip
+    rated = ChartCard("Rating over time", "At IMDb, likewise.", span=6, height=220, pick=None)
     links = TableCard(
         "Why these are one title", "Each row of a source, and the proof that it is this title.",
         columns=["Source", "Its name", "Linked by", "Evidence", "Confidence#", "Next best"],
@@ -164,6 +189,8 @@ def build(_: Visit) -> Callable[[TitleData], None]:
         kpis.show(figures(data))
         facts.show(fact_rows(about, data.movie) if about else "No title")
         ratings.show(rating_rows(data) or "No source rates it")
+        for drawn, column in ((votes, "votes"), (rated, "rating")):
+            drawn.show(history_line(data.history, column) or NO_HISTORY)
         links.show(link_rows(data.links) or "IMDb alone knows it: there is nothing to link")
         people.show(people_rows(data.people) or "No source names people")
         offers.show(offer_rows(data.available) or "No other source lists it")
@@ -248,6 +275,25 @@ def rating_rows(data: TitleData) -> list[TableRow]:
         for source in ("imdb", "yts", "ott")
         if row.get(f"{source}_rating") is not None
     ]
+
+
+def history_line(rows: list[Row], column: str) -> Figure | None:
+    """Draw the votes, or the rating, by day; None of fewer than two days."""
+    if sum(row[column] is not None for row in rows) < FEWEST_DAYS:
+        return None
+    write = formatting.count if column == "votes" else formatting.decimal
+    days = [f"{row['day']:%-d %b %Y}" for row in rows]
+    points = [
+        Point(row[column], f"{day}\n{write(row[column])}")
+        for row, day in zip(rows, days, strict=True)
+    ]
+    formatter = charts.COMPACT if column == "votes" else charts.DECIMAL
+    return Figure(
+        charts.lines(days, {column.capitalize(): points}, formatter=formatter),
+        f"Line: {column} from {days[0]} to {days[-1]}, at last {write(rows[-1][column])}.",
+        ["Day", f"{column.capitalize()}#"],
+        [(day, write(row[column])) for row, day in zip(rows, days, strict=True)],
+    )
 
 
 def link_rows(links: list[Row]) -> list[TableRow]:

@@ -49,6 +49,13 @@ LINKS = """
     WHERE links.title_key = $title ORDER BY source, source_id"""
 # One row: the ratings of `$title`, as each source states them.
 RATINGS = "SELECT * FROM gold.title_ratings WHERE title_key = $title"
+# One row per day from the first to the last on which the ratings of `$movie` are kept; `rating` and
+# `votes` are NULL of a day without a dump.
+HISTORY = """
+    WITH kept AS (FROM gold.imdb_rating_history WHERE title_key = $movie),
+    days AS (SELECT unnest(generate_series(min(run_date), max(run_date), INTERVAL 1 DAY))::DATE
+        AS run_date FROM kept)
+    SELECT run_date AS day, rating, votes FROM days LEFT JOIN kept USING (run_date) ORDER BY day"""
 # One row per source that lists `$title`.
 AVAILABLE = """
     SELECT source, since_date, listings FROM gold.title_availability

@@ -13,6 +13,8 @@ from movies_assets.core.contract import Contract, column
 from movies_assets.core.table import table
 from movies_assets.core.thresholds import VOTES_NEEDED
 from movies_assets.core.write_mode import OVERWRITE
+from movies_assets.sources.imdb.partitions import imdb_run_dates
+from movies_assets.sources.imdb.settings import ImdbSettings
 from movies_assets.sources.shared.dimensions import LONGEST_KEY, UNKNOWN, bounded, decade_label
 from movies_assets.sources.shared.ratings import rating_band
 
@@ -666,3 +668,27 @@ def imdb_trending_titles(silver_imdb_ratings: ir.Table, silver_imdb_titles: ir.T
         + 1
     )
     return ranked.filter(ranked["rank"] <= TRENDING_A_TYPE).select(*ImdbTrendingTitles.types())
+
+
+class ImdbRatingHistory(Contract):
+    """One row per run date, and title that had 1,000 votes or more then."""
+
+    title_key: int = column("Digits of the title's IMDb id.", key=True)
+    run_date: dt.Date = column("Run date of the ratings: the partition.", key=True)
+    rating: float = column("Weighted average of the ratings, 1 to 10.", ge=1, le=10)
+    votes: int = column(f"Number of votes, at least {VOTES_NEEDED:,}.", ge=VOTES_NEEDED)
+
+
+@table(
+    layer="gold",
+    group="imdb",
+    contract=ImdbRatingHistory,
+    partitions=imdb_run_dates,
+    partition_column="run_date",
+    keep_partitions=lambda settings: settings.section(ImdbSettings).keep_ratings,
+)
+def imdb_rating_history(silver_imdb_ratings: ir.Table) -> ir.Table:
+    """Keep the ratings of known titles, run date by run date."""
+    ratings = silver_imdb_ratings
+    known = ratings.filter(ratings.votes >= VOTES_NEEDED, ratings.rating.notnull())
+    return known.select("run_date", "rating", "votes", title_key=key_of(known.tconst))

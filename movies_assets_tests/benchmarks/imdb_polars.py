@@ -108,6 +108,11 @@ def _load(dumps: Path, tables: Tables) -> None:
     gold("top_movies_by_genre", _top_movies(facts))
     gold("season_trends", _trends(season_facts, day))
     gold("trending_titles", _trending(ratings, titles))
+    known = ratings.filter((c("votes") >= 1000) & c("rating").is_not_null())
+    gold(
+        "rating_history",
+        known.select(_key("tconst").alias("title_key"), "run_date", "rating", "votes"),
+    )
     tables.store("gold.data_quality_snapshot", _snapshot(stored))
 
 

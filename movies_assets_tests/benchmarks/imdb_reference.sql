@@ -390,3 +390,7 @@ SELECT
     moved.votes, votes_gained, moved.rating, rating_change, previous_run_date, moved.run_date
 FROM moved JOIN titles USING (title_key)
 QUALIFY rank <= 100;
+
+CREATE TABLE gold.imdb_rating_history AS
+SELECT title_key, run_date, rating, votes FROM ratings
+WHERE votes >= 1000 AND rating IS NOT NULL;

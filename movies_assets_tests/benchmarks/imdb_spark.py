@@ -343,6 +343,10 @@ SELECT * FROM (
         moved.votes, votes_gained, moved.rating, rating_change, previous_run_date, moved.run_date
     FROM moved JOIN titles USING (tconst)
 ) WHERE rank <= 100
+
+-- == gold.imdb_rating_history
+SELECT CAST(substr(tconst, 3) AS BIGINT) AS title_key, run_date, rating, votes FROM imdb_ratings
+WHERE votes >= 1000 AND rating IS NOT NULL
 """
 
 CACHED = ("names", "seasons", "season_facts")

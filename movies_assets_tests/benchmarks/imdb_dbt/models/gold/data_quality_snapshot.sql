@@ -2,7 +2,7 @@
     'imdb_ratings', 'imdb_titles', 'imdb_episodes', 'imdb_people', 'imdb_credits', 'imdb_crew',
     'imdb_akas', 'imdb_movie_facts', 'imdb_dim_series', 'imdb_episode_facts',
     'imdb_series_season_summary', 'imdb_series_kpis', 'imdb_top_movies_by_genre',
-    'imdb_season_trends', 'imdb_trending_titles'
+    'imdb_season_trends', 'imdb_trending_titles', 'imdb_rating_history'
 ] %}
 {% for table in tables %}
 {% set relation = ref(table) %}

@@ -283,13 +283,9 @@ def best(pairs: ir.Table, first: ir.BooleanValue) -> ir.Table:
     )
     order = [place, pairs.confidence.desc(), pairs.tconst]
     by_title = ibis.window(group_by=KEYS, order_by=order)
-    # Only keys are sorted: the evidence of millions of candidates would be sorted with them.
-    ranked = pairs.select(
-        *KEYS,
-        "tconst",
+    ranked = pairs.mutate(
         place=ibis.row_number().over(by_title),
         runner_up=pairs.tconst.lead().over(by_title),
         runner_up_confidence=pairs.confidence.lead().over(by_title),
     )
-    first_of_title = ranked.filter(ranked.place == 0).drop("place")
-    return pairs.inner_join(first_of_title, [*KEYS, "tconst"])
+    return ranked.filter(ranked.place == 0).drop("place")

@@ -472,13 +472,15 @@ def test_titles_of_services_lead_to_their_page_if_they_are_linked():
 
 LOOK = "each row below says what was found and what to do."
 TWO_DAYS = [
+    {"source": "ott", "day": date(2025, 10, 30), "rows": None},
+    {"source": "ott", "day": date(2025, 10, 31), "rows": 1},
     {"source": "yts", "day": date(2025, 10, 30), "rows": 5},
     {"source": "yts", "day": date(2025, 10, 31), "rows": None},
 ]
 
 
 def test_a_day_without_rows_is_hollow_and_named():
-    figure = quality.day_heat(TWO_DAYS)
+    figure = quality.day_heat(TWO_DAYS[2:])
     (cells,) = [one["data"] for one in figure.options["series"]]
     assert [cell["tip"] for cell in cells] == [
         "yts, 2025-10-30\n5 rows", "yts, 2025-10-31\nno rows"

@@ -146,7 +146,13 @@ def build(visit: Visit) -> Callable[[QualityData], None]:
 def sentence(data: QualityData) -> str:
     """Return in a sentence or two how things are, and what to do."""
     row = data.figures
-    missing = [f"{each['source']} of {each['day']}" for each in data.days if each["rows"] is None]
+    # Before its first day a source lacks nothing.
+    first = {each["source"]: each["day"] for each in reversed(data.days) if each["rows"]}
+    missing = [
+        f"{each['source']} of {each['day']}"
+        for each in data.days
+        if each["rows"] is None and each["day"] > first[each["source"]]
+    ]
     found = [
         f"{formatting.plural(row[verdict], 'check')} {verdict}"
         for verdict in ("failed", "warned")

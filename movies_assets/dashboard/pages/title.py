@@ -40,7 +40,7 @@ MOVIE = "movie"
 # Among fewer movies, a place says nothing.
 FEWEST_PEERS = 10
 FEWEST_DAYS = 2
-NO_HISTORY = "Ratings are kept of titles with 1,000 votes or more, and drawn from two run dates on"
+NO_HISTORY = "Kept of titles with 1,000 votes or more; drawn once there are two run dates"
 # Likelihoods closer to 0 or 1 are not distinguished.
 LEAST = 0.001
 

@@ -493,6 +493,8 @@ def test_a_day_without_rows_is_hollow_and_named():
     ("figures", "days", "words"),
     [
         ({"passed": 2, "warned": 0, "failed": 0}, [], "All 2 checks passed."),
+        ({"passed": 1, "warned": 0, "failed": 0}, TWO_DAYS[:1],
+         "All 1 check passed. Days without rows: ott of 2025-10-30."),
         ({"passed": 2, "warned": 1, "failed": 3}, TWO_DAYS,
          f"3 checks failed and 1 check warned: {LOOK} Days without rows: yts of 2025-10-31."),
     ],

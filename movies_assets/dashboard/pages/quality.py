@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 from movies_assets.core.verdicts import NOT_RUN
 from movies_assets.core.wording import sentences
@@ -151,7 +152,7 @@ def sentence(data: QualityData) -> str:
     missing = [
         f"{each['source']} of {each['day']}"
         for each in data.days
-        if each["rows"] is None and each["day"] > first[each["source"]]
+        if each["rows"] is None and each["day"] > first.get(each["source"], date.min)
     ]
     found = [
         f"{formatting.plural(row[verdict], 'check')} {verdict}"

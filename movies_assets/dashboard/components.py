@@ -18,13 +18,11 @@ from nicegui.events import EChartPointClickEventArguments, GenericEventArguments
 
 from movies_assets.dashboard.charts import Figure
 from movies_assets.dashboard.filters import Field
-from movies_assets.dashboard.menus import Rows, add_menu, slug
+from movies_assets.dashboard.menus import Rows, add_menu, heading, slug
 from movies_assets.dashboard.sorting import order
 from movies_assets.serving import formatting
 
 LOADING = "Loading …"
-# The heading of a column called `#`.
-RANK = "Rank"
 # About what a column of texts and one of numbers take, and what a phone has, in pixels: in a wider
 # table, a phone shows each row as a list.
 TEXT_PIXELS, NUMBER_PIXELS, PHONE_PIXELS = 130, 50, 340
@@ -310,7 +308,7 @@ class DataTable:
         self._table.columns = [
             {
                 "name": str(number),
-                "label": label.removesuffix("#") or RANK,
+                "label": heading(label),
                 "field": str(number),
                 "align": "right" if label.endswith("#") else "left",
                 "sortable": True,

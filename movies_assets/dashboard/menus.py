@@ -62,6 +62,11 @@ def slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
+def heading(label: str) -> str:
+    """Return the heading of a column as people read it: `#` marks one of numbers, alone ranks."""
+    return label.removesuffix("#") or "Rank"
+
+
 def _plain(cell: str) -> str:
     if cell == formatting.NONE:
         return ""
@@ -77,6 +82,6 @@ def as_csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     """
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow([label.removesuffix("#") or "Rank" for label in columns])
+    writer.writerow([heading(label) for label in columns])
     writer.writerows([[_plain(cell) for cell in row] for row in rows])
     return file.getvalue().encode()

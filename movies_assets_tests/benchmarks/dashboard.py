@@ -78,7 +78,7 @@ def _searches(snapshot: Path) -> None:
 
     config = {"memory_limit": "1GB", "threads": 2}
     opened = OpenSnapshot(snapshot, PREPARED, config, 1)
-    ((titles,),) = opened._connection.execute("SELECT count(*) FROM gold.dim_title").fetchall()
+    (counted,) = opened.rows("SELECT count(*) AS titles FROM gold.dim_title", {})
     texts = opened.rows(
         "SELECT DISTINCT title[1 + start : 4 + start + hash(title) % 5] AS text FROM ("
         "SELECT title, hash(title_key) % 2 * 4 AS start FROM gold.dim_title "
@@ -90,7 +90,7 @@ def _searches(snapshot: Path) -> None:
         started = time.perf_counter()
         opened.rows(SEARCH, {"text": row["text"].strip()})
         times.append((time.perf_counter() - started) * 1000)
-    click.echo(f"a search over {titles:,} titles: {_percentiles(times)}")
+    click.echo(f"a search over {counted['titles']:,} titles: {_percentiles(times)}")
 
 
 def _page(chromium: Any, data: Path, path: str) -> None:

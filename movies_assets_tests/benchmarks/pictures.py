@@ -14,7 +14,7 @@ CHOSEN = {
     "/title": "/title/{title}",
     "/table": "/table/gold.title_links?column=confidence",
     "/data": "/data?table=gold.dim_title",
-    "/sql": "/sql?query=FROM+gold.title_trends+ORDER+BY+month+DESC",
+    "/sql": "/sql?q=FROM+gold.title_trends+ORDER+BY+month+DESC",
 }
 WELL_LINKED = "SELECT title_key FROM gold.title_links GROUP BY ALL ORDER BY count(*) DESC LIMIT 1"
 

@@ -35,6 +35,7 @@ from movies_assets.serving.queries.series import (
     PARTS_OF_RUNS,
     SEASONS,
 )
+from movies_assets.serving.queries.titles import NORMAL
 from movies_assets.serving.reader import OpenSnapshot, Row
 
 SPECIALS = -1
@@ -106,8 +107,8 @@ FIRST = f"""
 WITHIN = f"SELECT 1 FROM prepared.series WHERE series_key = $series AND {CHOSEN}"
 SEARCH = f"""
     SELECT series_key, series_label, episodes, popularity FROM prepared.series
-    WHERE {CHOSEN} AND contains(sought, lower(strip_accents($text)))
-    ORDER BY starts_with(sought, lower(strip_accents($text))) DESC, popularity DESC, series_key
+    WHERE {CHOSEN} AND contains(sought, {NORMAL.format("$text")})
+    ORDER BY starts_with(sought, {NORMAL.format("$text")}) DESC, popularity DESC, series_key
     LIMIT {HITS}"""
 
 
